@@ -1,0 +1,388 @@
+#include "config/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+
+static const struct setting_info TABLE[SETTING_COUNT] = {
+#define SETTING(kind, name, field, fallback, min, max, choices, group, help)                       \
+    [SETTING_##name] = { #name, #kind, fallback, choices, group, help, min, max, #kind[0] == 'S' },
+#include "config/config.def"
+#undef SETTING
+};
+
+enum { FILE_MAX_BYTES = 64 * 1024 };
+
+struct load {
+    struct config *config;
+    struct arena  *arena;
+    struct buf     problems;
+    size_t         count;
+};
+
+const struct setting_info *setting_info(enum setting s) {
+    return &TABLE[s];
+}
+
+const char *origin_name(enum origin o) {
+    static const char *const NAMES[] = { "default", "file", "environment", "flag" };
+    return NAMES[o];
+}
+
+static void problem(struct load *l, const char *format, ...) PRINTF_LIKE(2, 3);
+static void problem(struct load *l, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&l->problems, format, args);
+    va_end(args);
+    buf_char(&l->problems, '\n');
+    l->count++;
+}
+
+/* "AVA_LISTEN" and "listen", "CACHE_TTL_SECONDS" and "cache-ttl-seconds" are the same. */
+static bool is_called(const char *setting, struct str name) {
+    if (str_is(name, setting))
+        return true;
+    if (strncmp(setting, "AVA_", 4) == 0)
+        setting += 4;
+    if (strlen(setting) != name.len)
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = setting[i] == '_' ? '-' : (char)tolower((unsigned char)setting[i]);
+        if (c != name.ptr[i])
+            return false;
+    }
+    return true;
+}
+
+enum setting setting_find(struct str name) {
+    for (enum setting s = 0; s < SETTING_COUNT; s++)
+        if (is_called(TABLE[s].name, name))
+            return s;
+    return SETTING_COUNT;
+}
+
+const char *setting_nearest(struct str name, struct arena *a) {
+    const char *best = NULL;
+    size_t      best_distance = 6;
+    for (enum setting s = 0; s < SETTING_COUNT; s++) {
+        size_t d = str_distance(name, str_of(TABLE[s].name));
+        if (d < best_distance) {
+            best_distance = d;
+            best = TABLE[s].name;
+        }
+    }
+    return best ? arena_printf(a, " Did you mean %s?", best) : "";
+}
+
+static bool is_loopback_host(struct str host) {
+    return str_is(host, "localhost") || str_starts(host, STR("127.")) || str_is(host, "[::1]");
+}
+
+/* https anywhere, http to this machine only; scheme and host, maybe a path, nothing else. */
+static const char *check_url(struct str url) {
+    bool       plain = str_starts(url, STR("http://"));
+    size_t     scheme = plain ? 7 : 8;
+    struct str rest;
+    if (!plain && !str_starts(url, STR("https://")))
+        return "is not an http or https URL";
+    struct str host = str_cut((struct str){ url.ptr + scheme, url.len - scheme }, '/', &rest), port;
+    if (host.len == 0 || str_find(url, STR("@")) >= 0 || str_find(url, STR("?")) >= 0 ||
+        str_find(url, STR("#")) >= 0 || str_find(url, STR(" ")) >= 0)
+        return "is not a plain URL (scheme, host, port, path)";
+    struct str name = host.ptr[0] == '[' ? host : str_cut(host, ':', &port);
+    if (host.ptr[0] == '[' && str_starts(host, STR("[::1]")))
+        name = STR("[::1]");
+    if (plain && !is_loopback_host(name))
+        return "is not encrypted: plain http is for this machine only, use https";
+    return NULL;
+}
+
+static bool parse_bool(struct str v, bool *out) {
+    if (str_eq_nocase(v, STR("true")) || str_is(v, "1") || str_eq_nocase(v, STR("yes")) ||
+        str_eq_nocase(v, STR("on")))
+        *out = true;
+    else if (str_eq_nocase(v, STR("false")) || str_is(v, "0") || str_eq_nocase(v, STR("no")) ||
+             str_eq_nocase(v, STR("off")))
+        *out = false;
+    else
+        return false;
+    return true;
+}
+
+static bool is_choice(struct str value, const char *choices) {
+    for (struct str rest = str_of(choices); rest.ptr;)
+        if (str_eq(str_cut(rest, '|', &rest), value))
+            return true;
+    return false;
+}
+
+static void *field_of(struct config *c, enum setting s) {
+    switch (s) {
+#define SETTING(kind, name, field, fallback, min, max, choices, group, help)                       \
+    case SETTING_##name:                                                                           \
+        return &c->field;
+#include "config/config.def"
+#undef SETTING
+    default:
+        return NULL;
+    }
+}
+
+/* Parses value into the field; says what is wrong with `origin` behind it. */
+static void assign(struct load *l, enum setting s, struct str value, enum origin origin,
+                   const char *where) {
+    const struct setting_info *info = &TABLE[s];
+    void                      *field = field_of(l->config, s);
+    int64_t                    number;
+    switch (info->kind[0]) {
+    case 'I':
+        if (!str_to_i64(value, INT64_MIN / 2, INT64_MAX / 2, &number)) {
+            problem(l, "%s: '%.*s' is not a whole number (%lld..%lld)\n  %s", info->name,
+                    STR_FMT(value), (long long)info->min, (long long)info->max, where);
+            return;
+        }
+        if (number < info->min || number > info->max) {
+            problem(l, "%s: %lld is too %s (%lld..%lld)\n  %s", info->name, (long long)number,
+                    number < info->min ? "low" : "high", (long long)info->min,
+                    (long long)info->max, where);
+            return;
+        }
+        *(int64_t *)field = number;
+        break;
+    case 'B':
+        if (!parse_bool(value, field)) {
+            problem(l, "%s: '%.*s' is neither true nor false\n  %s", info->name, STR_FMT(value),
+                    where);
+            return;
+        }
+        break;
+    case 'C':
+        if (!is_choice(value, info->choices)) {
+            problem(l, "%s: '%.*s' is not one of %s\n  %s", info->name, STR_FMT(value),
+                    info->choices, where);
+            return;
+        }
+        *(const char **)field = str_dup(l->arena, value);
+        break;
+    case 'S':
+        if (!secret_set(field, value)) {
+            problem(l, "%s: longer than %d bytes\n  %s", info->name, SECRET_MAX_BYTES, where);
+            return;
+        }
+        break;
+    case 'U': {
+        const char *why = check_url(value);
+        if (why) {
+            problem(l, "%s: '%.*s' %s\n  %s", info->name, STR_FMT(value), why, where);
+            return;
+        }
+        while (value.len && value.ptr[value.len - 1] == '/')
+            value.len--;
+        *(const char **)field = str_dup(l->arena, value);
+        break;
+    }
+    default:
+        *(const char **)field = str_dup(l->arena, value);
+    }
+    l->config->origins[s] = origin;
+}
+
+/* Whole file into buf; NULL or why not. */
+static const char *read_file(const char *path, struct buf *out) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return strerror(errno);
+    char        chunk[4096];
+    ssize_t     n;
+    const char *why = NULL;
+    while ((n = read(fd, chunk, sizeof chunk)) > 0) {
+        buf_put(out, chunk, (size_t)n);
+        if (out->len > FILE_MAX_BYTES) {
+            why = "larger than 64 KiB";
+            break;
+        }
+    }
+    if (n < 0)
+        why = strerror(errno);
+    explicit_bzero(chunk, sizeof chunk);
+    close(fd);
+    return why;
+}
+
+static struct str chomp(struct str s) {
+    while (s.len && (s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r'))
+        s.len--;
+    return s;
+}
+
+static void load_secret_file(struct load *l, enum setting s, const char *path,
+                             enum origin origin) {
+    struct buf  bytes = { 0 };
+    const char *why = read_file(path, &bytes);
+    if (why)
+        problem(l, "%s: the file %s cannot be read: %s\n  from %s_FILE", TABLE[s].name, path, why,
+                TABLE[s].name);
+    else
+        assign(l, s, chomp(buf_view(&bytes)), origin, "from its file");
+    buf_wipe(&bytes);
+}
+
+/* One NAME=value of the file or a flag; also NAME_FILE for secrets. */
+static void take(struct load *l, struct str name, struct str value, enum origin origin,
+                 const char *where) {
+    enum setting s = setting_find(name);
+    if (s != SETTING_COUNT) {
+        assign(l, s, value, origin, where);
+        return;
+    }
+    bool       lower = str_ends(name, STR("-file"));
+    struct str stem = { name.ptr, name.len > 5 ? name.len - 5 : 0 };
+    if ((lower || str_ends(name, STR("_FILE"))) && (s = setting_find(stem)) != SETTING_COUNT &&
+        TABLE[s].is_secret) {
+        load_secret_file(l, s, str_dup(l->arena, value), origin);
+        return;
+    }
+    problem(l, "%.*s is not a setting.%s\n  %s", STR_FMT(name), setting_nearest(name, l->arena),
+            where);
+}
+
+static void load_file(struct load *l, const char *path, bool must_exist) {
+    struct buf  text = { 0 };
+    const char *why = read_file(path, &text);
+    if (why) {
+        if (must_exist)
+            problem(l, "%s: cannot be read: %s", path, why);
+        buf_fini(&text);
+        return;
+    }
+    int number = 0;
+    for (struct str rest = buf_view(&text), line; rest.ptr;) {
+        line = str_trim(chomp(str_cut(rest, '\n', &rest)));
+        number++;
+        if (line.len == 0 || line.ptr[0] == '#')
+            continue;
+        struct str  value, name = str_trim(str_cut(line, '=', &value));
+        const char *where = arena_printf(l->arena, "from %s:%d", path, number);
+        value = str_trim(value);
+        if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
+            value = (struct str){ value.ptr + 1, value.len - 2 };
+        if (!value.ptr)
+            problem(l, "%s:%d: '%.*s' has no '='", path, number, STR_FMT(name));
+        else
+            take(l, name, value, ORIGIN_FILE, where);
+    }
+    buf_wipe(&text);
+}
+
+static void load_environment(struct load *l, char **environment) {
+    for (char **e = environment; e && *e; e++) {
+        struct str   value, name = str_cut(str_of(*e), '=', &value);
+        enum setting s = setting_find(name);
+        bool         is_file = str_ends(name, STR("_FILE"));
+        struct str   stem = { name.ptr, is_file ? name.len - 5 : name.len };
+        if (!value.ptr || name.len == 0 || !isupper((unsigned char)name.ptr[0]))
+            continue;
+        bool known = s != SETTING_COUNT || (is_file && setting_find(stem) != SETTING_COUNT);
+        if (!known && !str_starts(name, STR("AVA_")))
+            continue; /* other programs' variables */
+        if (value.len == 0 && known)
+            continue; /* set but empty is what compose files write for "not set" */
+        take(l, name, value, ORIGIN_ENVIRONMENT, "from the environment");
+        if (s != SETTING_COUNT && TABLE[s].is_secret)
+            explicit_bzero((char *)value.ptr, value.len); /* not for /proc/self/environ */
+    }
+}
+
+/* $CREDENTIALS_DIRECTORY/NAME, as systemd's LoadCredential= provides it. */
+static void load_credentials(struct load *l, char **environment) {
+    for (char **e = environment; e && *e; e++) {
+        if (strncmp(*e, "CREDENTIALS_DIRECTORY=", 22) != 0)
+            continue;
+        for (enum setting s = 0; s < SETTING_COUNT; s++) {
+            char *path = arena_printf(l->arena, "%s/%s", *e + 22, TABLE[s].name);
+            if (TABLE[s].is_secret && access(path, R_OK) == 0)
+                load_secret_file(l, s, path, ORIGIN_ENVIRONMENT);
+        }
+    }
+}
+
+/* Rules that need more than one setting. */
+static void check_together(struct load *l) {
+    const struct config *c = l->config;
+    bool                 production = strcmp(c->profile, "production") == 0;
+    if (c->database_url[0])
+        problem(l, "DATABASE_URL: PostgreSQL is not available in this version; unset it to use "
+                   "SQLite in AVA_DATA_DIR\n  from the %s",
+                origin_name(c->origins[SETTING_DATABASE_URL]));
+    if (c->redis_url[0])
+        problem(l, "REDIS_URL: Redis is not available in this version; unset it to keep limits and "
+                   "cache in the process\n  from the %s",
+                origin_name(c->origins[SETTING_REDIS_URL]));
+    if (c->public_url[0] && !str_starts(str_of(c->public_url), STR("http://")) &&
+        !str_starts(str_of(c->public_url), STR("https://")))
+        problem(l, "AVA_PUBLIC_URL: '%s' is not an http or https URL", c->public_url);
+    if ((c->admin_email[0] != 0) != secret_is_set(&c->admin_password))
+        problem(l, "AVA_ADMIN_EMAIL and AVA_ADMIN_PASSWORD go together: set both or neither");
+    if ((c->platform_twilio_account_sid[0] != 0) != secret_is_set(&c->platform_twilio_auth_token))
+        problem(l, "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN go together: set both or neither");
+    if (!production)
+        return;
+    if (c->stub_mode)
+        problem(l, "INTEGRATIONS_STUB_MODE: pretend answers are not allowed with "
+                   "AVA_PROFILE=production; set it to false\n  from the %s",
+                origin_name(c->origins[SETTING_INTEGRATIONS_STUB_MODE]));
+    if (!secret_is_set(&c->master_keys))
+        problem(l, "AVA_MASTER_KEYS: missing; production wants the keys outside of the data folder. "
+                   "Put lines id:base64(32 bytes) into a file and set AVA_MASTER_KEYS_FILE");
+    if (!c->public_url[0])
+        problem(l, "AVA_PUBLIC_URL: missing; set it to the https address providers call");
+    else if (!str_starts(str_of(c->public_url), STR("https://")))
+        problem(l, "AVA_PUBLIC_URL: '%s' is not https, which production needs", c->public_url);
+}
+
+size_t config_load(struct config *c, const struct config_sources *from, struct arena *a,
+                   char **problems) {
+    struct load l = { .config = c, .arena = a };
+    memset(c, 0, sizeof *c);
+    for (enum setting s = 0; s < SETTING_COUNT; s++)
+        if (!TABLE[s].is_secret && TABLE[s].kind[0] != 'U')
+            assign(&l, s, str_of(TABLE[s].fallback), ORIGIN_DEFAULT, "from the defaults");
+        else if (TABLE[s].kind[0] == 'U')
+            *(const char **)field_of(c, s) = TABLE[s].fallback;
+    load_file(&l, from->file ? from->file : "ava.conf", from->file != NULL);
+    load_credentials(&l, from->environment);
+    load_environment(&l, from->environment);
+    for (size_t i = 0; i < from->flag_count; i++)
+        take(&l, str_of(from->flags[i].name), str_of(from->flags[i].value), ORIGIN_FLAG,
+             "from the command line");
+    check_together(&l);
+
+    struct str public_url = str_of(c->public_url);
+    while (public_url.len && public_url.ptr[public_url.len - 1] == '/')
+        public_url.len--;
+    c->public_url = str_dup(a, public_url);
+    *problems = arena_strndup(a, l.problems.ptr ? l.problems.ptr : "", l.problems.len);
+    buf_fini(&l.problems);
+    return l.count;
+}
+
+const char *config_value(const struct config *c, enum setting s, struct arena *a) {
+    const void *field = field_of((struct config *)c, s);
+    switch (TABLE[s].kind[0]) {
+    case 'I':
+        return arena_printf(a, "%lld", (long long)*(const int64_t *)field);
+    case 'B':
+        return *(const bool *)field ? "true" : "false";
+    case 'S':
+        return secret_is_set(field) ? "set" : "not set";
+    default:
+        return *(const char *const *)field;
+    }
+}

@@ -1,0 +1,70 @@
+/* config: every setting, where it came from, and what is wrong with it.
+ *
+ * Sources, strongest first: flag, environment (NAME or NAME_FILE, or a systemd credential for
+ * secrets), file, default. All problems are reported at once, each with its origin, and nothing
+ * starts (exit 78). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/secret.h"
+
+#define CONFIG_TYPE_TEXT   const char *
+#define CONFIG_TYPE_URL    const char *
+#define CONFIG_TYPE_CHOICE const char *
+#define CONFIG_TYPE_INT    int64_t
+#define CONFIG_TYPE_BOOL   bool
+#define CONFIG_TYPE_SECRET struct secret
+
+enum setting {
+#define SETTING(kind, name, field, fallback, min, max, choices, group, help) SETTING_##name,
+#include "config/config.def"
+#undef SETTING
+    SETTING_COUNT
+};
+
+enum origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_FLAG };
+
+struct config {
+#define SETTING(kind, name, field, fallback, min, max, choices, group, help) CONFIG_TYPE_##kind field;
+#include "config/config.def"
+#undef SETTING
+    enum origin origins[SETTING_COUNT];
+};
+
+struct config_flag {
+    const char *name, *value; /* --listen 0.0.0.0:80 is { "listen", "0.0.0.0:80" } */
+};
+
+struct config_sources {
+    const char               *file;      /* path, or NULL: ./ava.conf where it exists */
+    const struct config_flag *flags;
+    size_t                    flag_count;
+    char                    **environment; /* as environ; secrets in it are overwritten after reading */
+};
+
+/* Reads everything. Returns the number of problems; *problems has one line each, as people read
+ * them ("RATE_LIMIT_PER_MINUTE: 0 is too low (1..10000)\n  from the environment"). Texts live in
+ * the arena, which must outlive the config. */
+size_t config_load(struct config *c, const struct config_sources *from, struct arena *a,
+                   char **problems);
+
+/* The table, for help, examples and documentation. */
+struct setting_info {
+    const char *name, *kind, *fallback, *choices, *group, *help;
+    int64_t     min, max;
+    bool        is_secret;
+};
+const struct setting_info *setting_info(enum setting s);
+const char                *origin_name(enum origin o);
+
+/* The value as text for `config show`; a secret is "set" or "not set". */
+const char *config_value(const struct config *c, enum setting s, struct arena *a);
+
+/* "AVA_LISTEN" is also the flag "listen", "RATE_LIMIT_PER_MINUTE" "rate-limit-per-minute". Finds
+ * the setting by either form, SETTING_COUNT when there is none. */
+enum setting setting_find(struct str name);
+const char  *setting_nearest(struct str name, struct arena *a); /* for "did you mean" */

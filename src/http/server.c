@@ -1,0 +1,554 @@
+#include "http/server.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/fiber.h"
+#include "http/parse.h"
+#include "net/loop.h"
+
+enum {
+    IN_FIRST_BYTES = 4096,
+    IN_KEPT_BYTES = 64 * 1024, /* a larger buffer shrinks again after its request */
+    SWEEP_MS = 500,
+    LINGER_MS = 1000,
+    PIPELINE_FLUSH_BYTES = 64 * 1024,
+};
+
+const struct http_limits HTTP_LIMITS_DEFAULT = {
+    .connections_max = 16384,
+    .head_ms = 5000,
+    .body_ms = 10000,
+    .idle_ms = 60000,
+    .write_ms = 30000,
+    .arena_bytes = 16 << 20,
+};
+
+enum phase {
+    IDLE,     /* between requests: not one byte of the next */
+    HEAD,     /* part of a head is here */
+    BODY,     /* the head is whole, the body is not */
+    HANDLING, /* a fiber answers */
+    LINGER,   /* refused: the answer is out, what still comes is thrown away */
+};
+
+struct conn {
+    uv_tcp_t            tcp;
+    struct http_server *server;
+    struct conn        *prev, *next;
+    enum phase          phase;
+    int64_t             deadline_ms; /* when this phase has lasted too long */
+    int64_t             began_us;
+
+    char  *in;
+    size_t in_len, in_room, scanned;
+
+    struct http_head   head;
+    struct http_chunks chunks;
+    size_t             body_limit, body_len; /* body bytes present, behind the head */
+    size_t             request_bytes;        /* raw bytes of the request, to be dropped after it */
+
+    struct buf        out, sending; /* being filled; being written by uv */
+    uv_write_t        write;
+    struct http_req   req;
+    struct http_field fields[HTTP_FIELDS_MAX];
+    struct http_reply reply;
+    struct arena     *arena;
+    char              peer[INET6_ADDRSTRLEN];
+
+    bool reading, writing, closing, closed, close_after_write, in_turn;
+};
+
+struct http_server {
+    struct loop              *loop;
+    uv_tcp_t                  listener;
+    uv_timer_t                sweep;
+    const struct http_app    *app;
+    const struct http_limits *limits;
+    struct conn              *conns;
+    size_t                    conn_count, busy;
+    bool                      draining;
+};
+
+static void advance(struct conn *c);
+static void read_on(struct conn *c);
+
+/* --- life and death of a connection ---------------------------------------------------------- */
+
+static void conn_free(struct conn *c) {
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        c->server->conns = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    c->server->conn_count--;
+    buf_fini(&c->out);
+    buf_fini(&c->sending);
+    http_reply_fini(&c->reply);
+    arena_free(c->arena);
+    free(c->in);
+    free(c);
+}
+
+static void on_closed(uv_handle_t *h) {
+    struct conn *c = h->data;
+    c->closed = true;
+    if (c->phase != HANDLING)
+        conn_free(c); /* else the fiber's end does */
+}
+
+static void conn_close(struct conn *c) {
+    if (c->closing)
+        return;
+    c->closing = true;
+    uv_close((uv_handle_t *)&c->tcp, on_closed);
+}
+
+/* Half-closes and waits a moment: closing with unread bytes would reset the connection and with
+ * it the refusal that the other end has not read yet. */
+static void on_shut(uv_shutdown_t *req, int status) {
+    free(req);
+}
+
+static void conn_linger(struct conn *c) {
+    c->phase = LINGER;
+    c->deadline_ms = ava_now_ms() + LINGER_MS;
+    c->in_len = 0;
+    uv_shutdown_t *req = malloc(sizeof *req);
+    if (!req || uv_shutdown(req, (uv_stream_t *)&c->tcp, on_shut) != 0) {
+        free(req);
+        conn_close(c);
+    }
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static void after_write(struct conn *c) {
+    if (c->closing)
+        return;
+    if (c->close_after_write)
+        conn_linger(c);
+}
+
+static void flush(struct conn *c);
+
+static void on_written(uv_write_t *w, int status) {
+    struct conn *c = w->data;
+    c->writing = false;
+    buf_clear(&c->sending);
+    if (c->closing)
+        return;
+    if (status < 0) {
+        conn_close(c);
+        return;
+    }
+    if (c->out.len) {
+        flush(c);
+        return;
+    }
+    if (c->phase == IDLE)
+        c->deadline_ms = ava_now_ms() + c->server->limits->idle_ms;
+    after_write(c);
+    if (c->phase != HANDLING && c->phase != LINGER)
+        advance(c);
+}
+
+/* Writes what the socket takes at once; the rest goes through uv. */
+static void flush(struct conn *c) {
+    if (c->closing || c->writing || c->out.len == 0)
+        return;
+    uv_buf_t b = uv_buf_init(c->out.ptr, (unsigned)c->out.len);
+    int      n = uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
+    if (n < 0 && n != UV_EAGAIN) {
+        conn_close(c);
+        return;
+    }
+    if (n > 0 && (size_t)n == c->out.len) {
+        buf_clear(&c->out);
+        after_write(c);
+        return;
+    }
+    if (n > 0)
+        buf_drop(&c->out, (size_t)n);
+    struct buf swap = c->sending;
+    c->sending = c->out;
+    c->out = swap;
+    c->writing = true;
+    if (c->phase != HANDLING)
+        c->deadline_ms = ava_now_ms() + c->server->limits->write_ms;
+    c->write.data = c;
+    b = uv_buf_init(c->sending.ptr, (unsigned)c->sending.len);
+    if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &b, 1, on_written) != 0) {
+        c->writing = false;
+        conn_close(c);
+    }
+}
+
+static void conn_refuse(struct conn *c, enum err err, const char *detail) {
+    http_reply_reset(&c->reply);
+    c->server->app->refuse(c->server->app->arg, err, detail, &c->reply);
+    http_reply_write(&c->reply, false, false, &c->out);
+    c->close_after_write = true;
+    c->in_len = 0;
+    flush(c);
+}
+
+/* --- answering ------------------------------------------------------------------------------- */
+
+static void to_views(struct conn *c) {
+    const struct http_head *h = &c->head;
+    struct http_req        *r = &c->req;
+#define VIEW(span) ((struct str){ c->in + (span).at, (span).len })
+    *r = (struct http_req){ .method = h->method,
+                            .target = VIEW(h->target),
+                            .path = h->path.len ? VIEW(h->path) : STR("/"),
+                            .query = VIEW(h->query),
+                            .authority = VIEW(h->authority),
+                            .fields = c->fields,
+                            .field_count = h->field_count,
+                            .peer = c->peer,
+                            .arena = c->arena,
+                            .began_us = c->began_us };
+    for (size_t i = 0; i < h->field_count; i++)
+        c->fields[i] = (struct http_field){ VIEW(h->names[i]), VIEW(h->values[i]) };
+#undef VIEW
+}
+
+static void shrink(struct conn *c) {
+    char *in = realloc(c->in, IN_FIRST_BYTES);
+    if (in) {
+        c->in = in;
+        c->in_room = IN_FIRST_BYTES;
+    }
+}
+
+/* The request is answered: its bytes go, the answer waits for the end of the turn. */
+static void finish(void *arg) {
+    struct conn *c = arg;
+    c->server->busy--;
+    if (c->closing) {
+        c->phase = IDLE;
+        if (c->closed)
+            conn_free(c);
+        return;
+    }
+    bool keep = c->head.keep_alive && !c->reply.close && !c->server->draining;
+    http_reply_write(&c->reply, c->head.method == HTTP_HEAD, keep, &c->out);
+    arena_reset(c->arena);
+    c->in_len -= c->request_bytes;
+    memmove(c->in, c->in + c->request_bytes, c->in_len);
+    if (c->in_room > IN_KEPT_BYTES && c->in_len < IN_FIRST_BYTES)
+        shrink(c);
+    c->scanned = 0;
+    c->phase = IDLE;
+    c->deadline_ms = ava_now_ms() + c->server->limits->idle_ms;
+    if (!keep) {
+        c->close_after_write = true;
+        c->in_len = 0;
+    }
+    if (!c->in_turn) /* it waited: nobody up the stack goes on with this connection */
+        advance(c);
+}
+
+static void on_fiber(void *arg) {
+    struct conn *c = arg;
+    c->server->app->handle(c->server->app->arg, &c->req, &c->reply);
+    if (c->in_turn)
+        finish(c);
+    else
+        fiber_on_loop(finish, c); /* goes on with the connection, which may start fibers */
+}
+
+static void dispatch(struct conn *c) {
+    to_views(c);
+    c->req.body = (struct str){ c->in + c->head.head_bytes, c->body_len };
+    http_reply_reset(&c->reply);
+    c->phase = HANDLING;
+    c->deadline_ms = INT64_MAX;
+    c->server->busy++;
+    if (!fiber_run(on_fiber, c)) {
+        c->server->busy--;
+        c->phase = IDLE;
+        conn_refuse(c, ERR_OVERLOADED, "Ava has as many requests in hand as it can carry.");
+    }
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static bool room_for(struct conn *c, size_t total) {
+    if (total <= c->in_room)
+        return true;
+    size_t room = c->in_room ? c->in_room : IN_FIRST_BYTES;
+    while (room < total)
+        room *= 2;
+    char *in = realloc(c->in, room);
+    if (!in)
+        return false;
+    c->in = in;
+    c->in_room = room;
+    return true;
+}
+
+/* True when the body is whole; false when more must come or the connection is refused. */
+static bool take_body(struct conn *c) {
+    size_t              head = c->head.head_bytes;
+    struct http_refusal why;
+    if (!c->head.is_chunked) {
+        size_t whole = (size_t)c->head.content_length;
+        if (c->in_len - head < whole) {
+            if (!room_for(c, head + whole))
+                conn_refuse(c, ERR_OVERLOADED, "There is no memory for this body.");
+            return false;
+        }
+        c->body_len = whole;
+        c->request_bytes = head + whole;
+        return true;
+    }
+    /* Body bytes gather behind the head; raw bytes not yet decoded follow them. */
+    size_t             eaten, made;
+    char              *out = c->in + head + c->body_len;
+    enum http_progress p = http_chunks_decode(&c->chunks, out, c->in_len - head - c->body_len,
+                                              &eaten, out, &made, c->body_limit, &why);
+    if (p == HTTP_REFUSED) {
+        conn_refuse(c, why.err, why.detail);
+        return false;
+    }
+    memmove(out + made, out + eaten, c->in_len - head - c->body_len - eaten);
+    c->in_len -= eaten - made;
+    c->body_len += made;
+    if (p == HTTP_DONE)
+        c->request_bytes = head + c->body_len;
+    return p == HTTP_DONE;
+}
+
+static bool begin_body(struct conn *c) {
+    const struct http_app *app = c->server->app;
+    to_views(c);
+    c->req.arena = NULL;
+    c->body_limit = app->body_limit_bytes(app->arg, &c->req);
+    c->body_len = 0;
+    c->chunks = (struct http_chunks){ 0 };
+    if (c->head.content_length > (int64_t)c->body_limit) {
+        conn_refuse(c, ERR_PAYLOAD_TOO_LARGE, "The body is larger than allowed here.");
+        return false;
+    }
+    bool awaited = c->head.is_chunked || c->head.content_length > 0;
+    if (awaited && c->head.expects_continue && c->in_len == c->head.head_bytes) {
+        buf_text(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
+        flush(c);
+    }
+    c->phase = BODY;
+    c->deadline_ms = ava_now_ms() + c->server->limits->body_ms;
+    return true;
+}
+
+/* One step with what is in the buffer: true when a request was dispatched or a phase ended and
+ * it is worth looking again. */
+static bool step(struct conn *c) {
+    struct http_refusal why;
+    if (c->phase == IDLE) {
+        if (c->in_len >= 2 && memcmp(c->in, "\r\n", 2) == 0) { /* RFC 9112, 2.2 */
+            c->in_len -= 2;
+            memmove(c->in, c->in + 2, c->in_len);
+        }
+        if (c->in_len == 0)
+            return false;
+        c->phase = HEAD;
+        c->scanned = 0;
+        c->began_us = ava_now_us();
+        c->deadline_ms = c->began_us / 1000 + c->server->limits->head_ms;
+    }
+    if (c->phase == HEAD) {
+        enum http_progress p = http_head_parse(c->in, c->in_len, &c->scanned, &c->head, &why);
+        if (p == HTTP_REFUSED)
+            conn_refuse(c, why.err, why.detail);
+        if (p != HTTP_DONE || !begin_body(c))
+            return false;
+    }
+    if (c->phase == BODY && take_body(c)) {
+        dispatch(c);
+        return true;
+    }
+    return false;
+}
+
+/* Goes on with the buffered bytes as far as they reach, then writes what came of it. */
+static void advance(struct conn *c) {
+    read_on(c);
+    c->in_turn = true;
+    while (!c->closing && !c->close_after_write && !c->writing && c->phase != HANDLING &&
+           c->phase != LINGER && c->out.len < PIPELINE_FLUSH_BYTES && step(c)) {
+    }
+    c->in_turn = false;
+    flush(c);
+    if (!c->closing && !c->writing && c->out.len == 0 && c->phase == IDLE && c->in_len > 0 &&
+        !c->close_after_write)
+        advance(c);
+}
+
+static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b) {
+    struct conn *c = h->data;
+    if (c->phase == LINGER) {
+        static char nowhere[4096];
+        *b = uv_buf_init(nowhere, sizeof nowhere);
+        return;
+    }
+    bool pinned = c->phase == HANDLING;
+    if (!pinned && c->in_len == c->in_room && !room_for(c, c->in_room + 1)) {
+        *b = uv_buf_init(NULL, 0);
+        return;
+    }
+    *b = uv_buf_init(c->in + c->in_len, (unsigned)(c->in_room - c->in_len));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
+    struct conn *c = stream->data;
+    if (n == 0)
+        return;
+    if (n == UV_ENOBUFS) { /* full while a fiber has it pinned: look again when that is done */
+        uv_read_stop(stream);
+        c->reading = false;
+        return;
+    }
+    if (n < 0) {
+        conn_close(c);
+        return;
+    }
+    if (c->phase == LINGER || c->close_after_write)
+        return;
+    c->in_len += (size_t)n;
+    if (c->phase != HANDLING)
+        advance(c);
+}
+
+static void read_on(struct conn *c) {
+    if (c->reading || c->closing)
+        return;
+    c->reading = uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) == 0;
+}
+
+/* --- the server ------------------------------------------------------------------------------ */
+
+static void name_peer(struct conn *c) {
+    struct sockaddr_storage addr;
+    int                     len = sizeof addr;
+    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&addr, &len) != 0)
+        return;
+    if (addr.ss_family == AF_INET6) {
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)&addr;
+        if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+            inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, c->peer, sizeof c->peer);
+        else
+            inet_ntop(AF_INET6, &v6->sin6_addr, c->peer, sizeof c->peer);
+    } else {
+        inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)&addr)->sin_addr, c->peer,
+                  sizeof c->peer);
+    }
+}
+
+static void on_connection(uv_stream_t *listener, int status) {
+    struct http_server *s = listener->data;
+    if (status < 0)
+        return;
+    struct conn *c = calloc(1, sizeof *c);
+    if (!c)
+        return;
+    c->server = s;
+    uv_tcp_init(loop_uv(s->loop), &c->tcp);
+    c->tcp.data = c;
+    c->next = s->conns;
+    if (c->next)
+        c->next->prev = c;
+    s->conns = c;
+    s->conn_count++;
+    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0) {
+        conn_close(c);
+        return;
+    }
+    uv_tcp_nodelay(&c->tcp, 1);
+    name_peer(c);
+    c->arena = arena_new(s->limits->arena_bytes);
+    c->began_us = ava_now_us();
+    c->deadline_ms = c->began_us / 1000 + s->limits->head_ms;
+    read_on(c);
+    if (s->conn_count > s->limits->connections_max)
+        conn_refuse(c, ERR_OVERLOADED, "Ava has as many connections as it can carry.");
+}
+
+static void on_sweep(uv_timer_t *t) {
+    struct http_server *s = t->data;
+    int64_t             now = ava_now_ms();
+    for (struct conn *c = s->conns, *next; c; c = next) {
+        next = c->next;
+        if (c->closing || now < c->deadline_ms)
+            continue;
+        if ((c->phase == HEAD || c->phase == BODY) && !c->writing && !c->close_after_write)
+            conn_refuse(c, ERR_REQUEST_TIMEOUT,
+                        c->phase == HEAD ? "The headers did not arrive within 5 seconds."
+                                         : "The body did not arrive within 10 seconds.");
+        else
+            conn_close(c);
+    }
+}
+
+struct http_server *http_server_open(struct loop *loop, int fd, const struct http_app *app,
+                                     const struct http_limits *limits) {
+    struct http_server *s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    s->loop = loop;
+    s->app = app;
+    s->limits = limits;
+    uv_tcp_init(loop_uv(loop), &s->listener);
+    uv_timer_init(loop_uv(loop), &s->sweep);
+    s->listener.data = s->sweep.data = s;
+    if (uv_tcp_open(&s->listener, fd) != 0 ||
+        uv_listen((uv_stream_t *)&s->listener, 1024, on_connection) != 0)
+        abort(); /* the socket was made by http_listen and listens already */
+    uv_timer_start(&s->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    return s;
+}
+
+void http_server_drain(struct http_server *s) {
+    if (s->draining)
+        return;
+    s->draining = true;
+    uv_close((uv_handle_t *)&s->listener, NULL);
+    for (struct conn *c = s->conns, *next; c; c = next) {
+        next = c->next;
+        if (c->phase == IDLE && !c->writing)
+            conn_close(c);
+    }
+}
+
+size_t http_server_connections(const struct http_server *s) {
+    return s->conn_count;
+}
+
+size_t http_server_busy(const struct http_server *s) {
+    return s->busy;
+}
+
+void http_server_free(struct http_server *s) {
+    if (!s)
+        return;
+    http_server_drain(s);
+    for (struct conn *c = s->conns; c; c = c->next)
+        conn_close(c);
+    uv_close((uv_handle_t *)&s->sweep, NULL);
+    while (s->conns)
+        uv_run(loop_uv(s->loop), UV_RUN_ONCE);
+    for (int i = 0; i < 2; i++) /* the closing of listener and sweep */
+        uv_run(loop_uv(s->loop), UV_RUN_NOWAIT);
+    free(s);
+}

@@ -1,0 +1,52 @@
+/* server: HTTP/1.1 connections of one loop, each request on a fiber of its own.
+ *
+ * A connection answers its pipelined requests in order; while one is being answered its bytes
+ * stay where they are, and reading goes on only into free room. Answers of one turn leave in one
+ * write. Time limits are for a whole head, a whole body, an idle wait: never per byte. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/message.h"
+
+struct loop;
+struct http_server;
+
+struct http_app {
+    void *arg;
+    /* The largest body this request may carry. On the loop's stack, must be quick; req has no
+     * body and no arena yet. */
+    size_t (*body_limit_bytes)(void *arg, const struct http_req *req);
+    /* Answers a request; on a fiber, may wait. */
+    void (*handle)(void *arg, struct http_req *req, struct http_reply *reply);
+    /* Words for what the HTTP layer itself refuses; the connection closes behind it. On the
+     * loop's stack. */
+    void (*refuse)(void *arg, enum err err, const char *detail, struct http_reply *reply);
+};
+
+struct http_limits {
+    size_t  connections_max;
+    int64_t head_ms, body_ms, idle_ms, write_ms; /* RESILIENCE 6: 5000, 10000, 60000, 30000 */
+    size_t  arena_bytes;                          /* ceiling of one request */
+};
+extern const struct http_limits HTTP_LIMITS_DEFAULT;
+
+/* Makes a listening socket for "host:port" or "[v6]:port" with SO_REUSEPORT, so that each loop can
+ * have one of its own; the first one refuses an address that somebody else listens on. -1 and
+ * *why on failure. */
+int http_listen(const char *address, bool is_first, struct arena *a, const char **why);
+/* "host:port" as bound, with the true port where 0 was asked. */
+char *http_listen_address(int fd, struct arena *a);
+
+/* Takes over the socket. app and limits must outlive the server. */
+struct http_server *http_server_open(struct loop *loop, int fd, const struct http_app *app,
+                                     const struct http_limits *limits);
+
+/* Stops accepting, closes idle connections, ends each other one after its answer. */
+void   http_server_drain(struct http_server *s);
+size_t http_server_connections(const struct http_server *s);
+size_t http_server_busy(const struct http_server *s); /* requests being answered */
+/* Cuts what is left; call before loop_free, with no request busy. */
+void http_server_free(struct http_server *s);

@@ -1,0 +1,256 @@
+#include "net/loop.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/defs.h"
+#include "base/fiber.h"
+#include "net/timers.h"
+
+enum { TICK_MS = 100 };
+
+/* A post can come from any thread, so it waits in a list behind a lock; `next` of the fiber is
+ * not ours to use, hence a ring that grows. */
+struct posted {
+    struct fiber **items;
+    size_t         count, room;
+};
+
+struct loop {
+    struct fiber_host host;
+    uv_loop_t         uv;
+    uv_async_t        async;
+    uv_prepare_t      prepare;
+    uv_check_t        check;
+    uv_timer_t        timer, tick;
+    struct timers     timers;
+
+    pthread_mutex_t   lock; /* guards what follows */
+    struct posted     posted;
+    struct loop_call *calls, **calls_end;
+    bool              is_awake; /* async already sent */
+
+    struct posted  running; /* posts being run, swapped with posted */
+    pthread_t      thread;
+    atomic_bool    stopping;
+    int64_t        tick_due_ms;
+    _Atomic int64_t lag_ms;
+};
+
+static __thread struct loop *mine;
+
+static void push(struct posted *p, struct fiber *f) {
+    if (p->count == p->room) {
+        p->room = p->room ? p->room * 2 : 64;
+        p->items = realloc(p->items, p->room * sizeof(struct fiber *));
+        if (!p->items)
+            abort();
+    }
+    p->items[p->count++] = f;
+}
+
+/* Wakes the loop unless it is this thread's own, which drains before it blocks anyway. */
+static void nudge_locked(struct loop *l) {
+    if (l->is_awake || mine == l)
+        return;
+    l->is_awake = true;
+    uv_async_send(&l->async);
+}
+
+static void host_post(struct fiber_host *host, struct fiber *f) {
+    struct loop *l = CONTAINER_OF(host, struct loop, host);
+    pthread_mutex_lock(&l->lock);
+    push(&l->posted, f);
+    nudge_locked(l);
+    pthread_mutex_unlock(&l->lock);
+}
+
+void loop_post(struct loop *l, struct loop_call *call) {
+    call->next = NULL;
+    pthread_mutex_lock(&l->lock);
+    *l->calls_end = call;
+    l->calls_end = &call->next;
+    nudge_locked(l);
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void rearm(struct loop *l);
+
+static void on_timer(uv_timer_t *t) {
+    struct loop *l = t->data;
+    timers_fire(&l->timers, ava_now_ms());
+    rearm(l);
+}
+
+static void rearm(struct loop *l) {
+    int64_t when = timers_next(&l->timers);
+    if (when == TIMERS_NONE) {
+        uv_timer_stop(&l->timer);
+        return;
+    }
+    int64_t in = when - ava_now_ms();
+    uv_update_time(&l->uv);
+    uv_timer_start(&l->timer, on_timer, in > 0 ? (uint64_t)in : 0, 0);
+}
+
+static void host_timer_set(struct fiber_host *host, struct fiber_timer *t) {
+    struct loop *l = CONTAINER_OF(host, struct loop, host);
+    timers_add(&l->timers, t);
+    if (timers_next(&l->timers) == t->when_ms)
+        rearm(l);
+}
+
+static void host_timer_clear(struct fiber_host *host, struct fiber_timer *t) {
+    struct loop *l = CONTAINER_OF(host, struct loop, host);
+    timers_remove(&l->timers, t); /* a uv_timer that fires for nothing finds nothing */
+}
+
+struct pool_job {
+    uv_work_t     work;
+    struct fiber *fiber;
+    void (*run)(void *);
+    void *arg;
+};
+
+static void on_pool(uv_work_t *w) {
+    struct pool_job *job = w->data;
+    job->run(job->arg);
+}
+
+static void after_pool(uv_work_t *w, int status) {
+    struct pool_job *job = w->data;
+    struct fiber    *f = job->fiber;
+    free(job);
+    fiber_wake(f);
+}
+
+static void host_offload(struct fiber_host *host, struct fiber *f, void (*work)(void *),
+                         void *arg) {
+    struct loop     *l = CONTAINER_OF(host, struct loop, host);
+    struct pool_job *job = calloc(1, sizeof *job);
+    if (!job)
+        abort();
+    job->work.data = job;
+    job->fiber = f;
+    job->run = work;
+    job->arg = arg;
+    uv_queue_work(&l->uv, &job->work, on_pool, after_pool);
+}
+
+/* Runs everything posted, and what that posts, so that the loop never blocks on ready work. */
+static void drain(struct loop *l) {
+    for (;;) {
+        pthread_mutex_lock(&l->lock);
+        struct posted     swap = l->running;
+        struct loop_call *calls = l->calls;
+        l->running = l->posted;
+        l->posted = swap;
+        l->posted.count = 0;
+        l->calls = NULL;
+        l->calls_end = &l->calls;
+        l->is_awake = false;
+        pthread_mutex_unlock(&l->lock);
+
+        if (l->running.count == 0 && !calls)
+            return;
+        for (size_t i = 0; i < l->running.count; i++)
+            fiber_wake(l->running.items[i]);
+        while (calls) {
+            struct loop_call *call = calls;
+            calls = call->next;
+            call->fn(call->arg);
+        }
+    }
+}
+
+static void on_async(uv_async_t *a) {
+    drain(a->data);
+}
+
+static void on_prepare(uv_prepare_t *p) {
+    drain(p->data);
+}
+
+static void on_check(uv_check_t *c) {
+    drain(c->data);
+}
+
+static void on_tick(uv_timer_t *t) {
+    struct loop *l = t->data;
+    int64_t      now = ava_now_ms();
+    atomic_store_explicit(&l->lag_ms, now > l->tick_due_ms ? now - l->tick_due_ms : 0,
+                          memory_order_relaxed);
+    l->tick_due_ms = now + TICK_MS;
+    if (atomic_load(&l->stopping) && fiber_alive() == 0)
+        uv_stop(&l->uv);
+}
+
+struct loop *loop_new(size_t fibers_max) {
+    assert(!mine);
+    struct loop *l = calloc(1, sizeof *l);
+    if (!l)
+        abort();
+    l->host = (struct fiber_host){ host_post, host_timer_set, host_timer_clear, host_offload,
+                                   fibers_max };
+    l->calls_end = &l->calls;
+    l->thread = pthread_self();
+    pthread_mutex_init(&l->lock, NULL);
+    uv_loop_init(&l->uv);
+    l->uv.data = l;
+    uv_async_init(&l->uv, &l->async, on_async);
+    uv_prepare_init(&l->uv, &l->prepare);
+    uv_check_init(&l->uv, &l->check);
+    uv_timer_init(&l->uv, &l->timer);
+    uv_timer_init(&l->uv, &l->tick);
+    l->async.data = l->prepare.data = l->check.data = l->timer.data = l->tick.data = l;
+    uv_prepare_start(&l->prepare, on_prepare);
+    uv_check_start(&l->check, on_check);
+    l->tick_due_ms = ava_now_ms() + TICK_MS;
+    uv_timer_start(&l->tick, on_tick, TICK_MS, TICK_MS);
+    mine = l;
+    fiber_host_bind(&l->host);
+    return l;
+}
+
+static void close_if_open(uv_handle_t *h, void *arg) {
+    if (!uv_is_closing(h))
+        uv_close(h, NULL);
+}
+
+void loop_free(struct loop *l) {
+    if (!l)
+        return;
+    uv_walk(&l->uv, close_if_open, NULL);
+    uv_run(&l->uv, UV_RUN_DEFAULT);
+    uv_loop_close(&l->uv);
+    fiber_host_bind(NULL);
+    mine = NULL;
+    pthread_mutex_destroy(&l->lock);
+    timers_fini(&l->timers);
+    free(l->posted.items);
+    free(l->running.items);
+    free(l);
+}
+
+void loop_run(struct loop *l) {
+    uv_run(&l->uv, UV_RUN_DEFAULT);
+}
+
+void loop_stop(struct loop *l) {
+    atomic_store(&l->stopping, true); /* the tick looks at it, within 100 ms */
+}
+
+uv_loop_t *loop_uv(struct loop *l) {
+    return &l->uv;
+}
+
+struct loop *loop_self(void) {
+    return mine;
+}
+
+int64_t loop_lag_ms(const struct loop *l) {
+    return atomic_load_explicit(&l->lag_ms, memory_order_relaxed);
+}

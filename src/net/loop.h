@@ -1,0 +1,32 @@
+/* loop: one event loop per thread, and the fiber host that rides on it.
+ *
+ * loop_new binds the calling thread: fibers started on it wait on this loop. Wakes made during a
+ * turn are run before the loop blocks again; wakes from other threads come through one uv_async. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct loop;
+
+struct loop *loop_new(size_t fibers_max); /* 0 = no limit on fibers */
+void         loop_free(struct loop *l);   /* after loop_run; closes what is still open */
+
+void loop_run(struct loop *l);  /* until loop_stop and no fiber is alive */
+void loop_stop(struct loop *l); /* from any thread */
+
+/* Runs fn(arg) on the loop's stack soon; from any thread. The struct is the caller's until then. */
+struct loop_call {
+    struct loop_call *next;
+    void (*fn)(void *arg);
+    void *arg;
+};
+void loop_post(struct loop *l, struct loop_call *call);
+
+uv_loop_t   *loop_uv(struct loop *l);
+struct loop *loop_self(void); /* this thread's, or NULL */
+
+/* Milliseconds the longest of the last turns overslept its timer; for shedding and metrics. */
+int64_t loop_lag_ms(const struct loop *l);
