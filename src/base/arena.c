@@ -1,0 +1,150 @@
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_CHUNK_BYTES = 4096, ALIGN = 16 };
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_EXACT 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_EXACT 1
+#endif
+#endif
+#ifndef ARENA_EXACT
+#define ARENA_EXACT 0
+#endif
+
+struct chunk {
+    struct chunk *next;
+    size_t        used, size;
+    _Alignas(ALIGN) unsigned char bytes[];
+};
+
+struct deferred {
+    struct deferred *next;
+    void (*release)(void *);
+    void *thing;
+};
+
+struct arena {
+    struct chunk    *chunks; /* the newest first; the last one is the first ever made */
+    struct deferred *deferred;
+    size_t           used, ceiling;
+};
+
+static struct chunk *chunk_new(size_t size, struct chunk *next) {
+    struct chunk *c = malloc(sizeof *c + size);
+    if (!c)
+        abort(); /* the machine itself is out of memory: nothing sensible is left to do */
+    c->next = next;
+    c->used = 0;
+    c->size = size;
+    return c;
+}
+
+struct arena *arena_new(size_t ceiling_bytes) {
+    struct arena *a = calloc(1, sizeof *a);
+    if (!a)
+        abort();
+    a->ceiling = ceiling_bytes;
+    return a;
+}
+
+void arena_free(struct arena *a) {
+    if (!a)
+        return;
+    arena_reset(a);
+    free(a->chunks);
+    free(a);
+}
+
+void arena_reset(struct arena *a) {
+    while (a->deferred) {
+        struct deferred *d = a->deferred;
+        a->deferred = d->next;
+        d->release(d->thing);
+    }
+    while (a->chunks && (ARENA_EXACT || a->chunks->next || a->chunks->size > FIRST_CHUNK_BYTES)) {
+        struct chunk *old = a->chunks;
+        a->chunks = old->next;
+        free(old);
+    }
+    if (a->chunks)
+        a->chunks->used = 0;
+    a->used = 0;
+}
+
+void *arena_alloc(struct arena *a, size_t bytes) {
+    size_t need = (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    assert(need >= bytes);
+    if (need == 0)
+        need = ALIGN;
+    a->used += need;
+
+    struct chunk *c = a->chunks;
+    if (ARENA_EXACT || !c || c->size - c->used < need) {
+        size_t size = ARENA_EXACT ? bytes : FIRST_CHUNK_BYTES;
+        while (!ARENA_EXACT && (size < need || (c && size <= c->size && size < (1u << 20))))
+            size *= 2;
+        c = a->chunks = chunk_new(size, c);
+    }
+    void *p = c->bytes + c->used;
+    c->used += ARENA_EXACT ? bytes : need;
+    return memset(p, 0, bytes);
+}
+
+void *arena_copy(struct arena *a, const void *from, size_t bytes) {
+    void *to = arena_alloc(a, bytes);
+    if (bytes)
+        memcpy(to, from, bytes);
+    return to;
+}
+
+char *arena_strdup(struct arena *a, const char *text) {
+    return text ? arena_strndup(a, text, strlen(text)) : NULL;
+}
+
+char *arena_strndup(struct arena *a, const char *text, size_t bytes) {
+    char *to = arena_alloc(a, bytes + 1);
+    if (bytes)
+        memcpy(to, text, bytes);
+    return to;
+}
+
+char *arena_vprintf(struct arena *a, const char *format, va_list args) {
+    va_list again;
+    va_copy(again, args);
+    int bytes = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    assert(bytes >= 0);
+    char *to = arena_alloc(a, (size_t)bytes + 1);
+    vsnprintf(to, (size_t)bytes + 1, format, args);
+    return to;
+}
+
+char *arena_printf(struct arena *a, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *text = arena_vprintf(a, format, args);
+    va_end(args);
+    return text;
+}
+
+void arena_defer(struct arena *a, void (*release)(void *thing), void *thing) {
+    struct deferred *d = arena_alloc(a, sizeof *d);
+    *d = (struct deferred){ a->deferred, release, thing };
+    a->deferred = d;
+}
+
+bool arena_is_spent(const struct arena *a) {
+    return a->used > a->ceiling;
+}
+
+size_t arena_bytes(const struct arena *a) {
+    return a->used;
+}

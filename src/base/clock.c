@@ -1,0 +1,173 @@
+#include "base/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+static int64_t real_now_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t real_wall_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void real_rand(void *out, size_t bytes) {
+    unsigned char *p = out;
+    while (bytes) {
+        ssize_t n = getrandom(p, bytes, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            abort(); /* without randomness nothing here is safe */
+        p += n;
+        bytes -= (size_t)n;
+    }
+}
+
+static struct clock_seams seams = { real_now_us, real_wall_ms, real_rand };
+
+void clock_replace(const struct clock_seams *with) {
+    seams.now_us = with && with->now_us ? with->now_us : real_now_us;
+    seams.wall_ms = with && with->wall_ms ? with->wall_ms : real_wall_ms;
+    seams.rand = with && with->rand ? with->rand : real_rand;
+}
+
+int64_t ava_now_us(void) {
+    return seams.now_us();
+}
+
+int64_t ava_now_ms(void) {
+    return seams.now_us() / 1000;
+}
+
+int64_t ava_wall_ms(void) {
+    return seams.wall_ms();
+}
+
+void ava_rand(void *out, size_t bytes) {
+    seams.rand(out, bytes);
+}
+
+uint64_t ava_rand_below(uint64_t bound) {
+    assert(bound > 0);
+    uint64_t skip = -bound % bound; /* values below it would make small results likelier */
+    for (;;) {
+        uint64_t r;
+        ava_rand(&r, sizeof r);
+        if (r >= skip)
+            return r % bound;
+    }
+}
+
+/* Days since 1970 of a civil date, and back: the proleptic Gregorian calendar in eras of 400
+ * years, March first, so that the leap day is the last of its year. */
+static int64_t days_of(int64_t y, int m, int d) {
+    y -= m <= 2;
+    int64_t era = (y >= 0 ? y : y - 399) / 400;
+    int64_t yoe = y - era * 400;
+    int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+static void split(int64_t unix_s, struct tm *out) {
+    time_t t = (time_t)unix_s;
+    gmtime_r(&t, out);
+}
+
+void clock_rfc3339(int64_t unix_ms, char out[32]) {
+    int64_t   s = unix_ms / 1000 - (unix_ms % 1000 < 0);
+    struct tm tm;
+    split(s, &tm);
+    snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)(tm.tm_year + 1900) % 10000,
+             (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
+             (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100,
+             (unsigned)(unix_ms - s * 1000) % 1000);
+}
+
+static const char DAYS[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+static const char MONTHS[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+
+void clock_http_date(int64_t unix_ms, char out[32]) {
+    struct tm tm;
+    split(unix_ms / 1000, &tm);
+    snprintf(out, 32, "%s, %02u %s %04u %02u:%02u:%02u GMT", DAYS[tm.tm_wday],
+             (unsigned)tm.tm_mday % 100, MONTHS[tm.tm_mon], (unsigned)(tm.tm_year + 1900) % 10000,
+             (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+}
+
+/* Reads exactly n digits. */
+static int digits(const char *p, int n, int *out) {
+    int v = 0;
+    for (int i = 0; i < n; i++) {
+        if (p[i] < '0' || p[i] > '9')
+            return 0;
+        v = v * 10 + (p[i] - '0');
+    }
+    *out = v;
+    return 1;
+}
+
+static int in_range(int y, int mo, int d, int h, int mi, int s) {
+    static const int LAST[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    if (mo < 1 || mo > 12 || h > 23 || mi > 59 || s > 60)
+        return 0;
+    int leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+    return d >= 1 && d <= LAST[mo - 1] + (mo == 2 && leap);
+}
+
+int clock_parse_rfc3339(const char *t, size_t len, int64_t *unix_ms) {
+    int y, mo, d, h, mi, s;
+    if (len < 20 || len > 35 || !digits(t, 4, &y) || t[4] != '-' || !digits(t + 5, 2, &mo) ||
+        t[7] != '-' || !digits(t + 8, 2, &d) || (t[10] != 'T' && t[10] != 't') ||
+        !digits(t + 11, 2, &h) || t[13] != ':' || !digits(t + 14, 2, &mi) || t[16] != ':' ||
+        !digits(t + 17, 2, &s) || !in_range(y, mo, d, h, mi, s))
+        return 0;
+    size_t at = 19;
+    int    ms = 0;
+    if (t[at] == '.') {
+        int scale = 100;
+        for (at++; at < len && t[at] >= '0' && t[at] <= '9'; at++, scale /= 10)
+            ms += (t[at] - '0') * scale;
+        if (t[at - 1] == '.')
+            return 0;
+    }
+    int offset_min = 0;
+    if (at + 1 == len && (t[at] == 'Z' || t[at] == 'z')) {
+    } else if (at + 6 == len && (t[at] == '+' || t[at] == '-') && t[at + 3] == ':') {
+        int oh, om;
+        if (!digits(t + at + 1, 2, &oh) || !digits(t + at + 4, 2, &om) || oh > 23 || om > 59)
+            return 0;
+        offset_min = (oh * 60 + om) * (t[at] == '-' ? -1 : 1);
+    } else {
+        return 0;
+    }
+    int64_t secs = days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + s - offset_min * 60;
+    *unix_ms = secs * 1000 + ms;
+    return 1;
+}
+
+int clock_parse_http_date(const char *t, size_t len, int64_t *unix_ms) {
+    int y, d, h, mi, s, mo = 0;
+    if (len != 29 || t[3] != ',' || t[4] != ' ' || !digits(t + 5, 2, &d) || t[7] != ' ' ||
+        t[11] != ' ' || !digits(t + 12, 4, &y) || t[16] != ' ' || !digits(t + 17, 2, &h) ||
+        t[19] != ':' || !digits(t + 20, 2, &mi) || t[22] != ':' || !digits(t + 23, 2, &s) ||
+        memcmp(t + 25, " GMT", 4) != 0)
+        return 0;
+    for (int i = 0; i < 12; i++)
+        if (memcmp(t + 8, MONTHS[i], 3) == 0)
+            mo = i + 1;
+    if (!in_range(y, mo, d, h, mi, s))
+        return 0;
+    *unix_ms = (days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + s) * 1000;
+    return 1;
+}

@@ -1,0 +1,35 @@
+/* clock: the one seam for time and randomness.
+ *
+ * Everything that measures or waits asks ava_now_ms() (CLOCK_MONOTONIC); only timestamps and
+ * expiries ask ava_wall_ms(). Tests put their own functions behind both, and behind ava_rand(). */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+int64_t ava_now_ms(void);  /* monotonic */
+int64_t ava_now_us(void);  /* monotonic; for durations in metrics */
+int64_t ava_wall_ms(void); /* Unix time */
+
+void     ava_rand(void *out, size_t bytes); /* from the kernel, via getrandom */
+uint64_t ava_rand_below(uint64_t bound);    /* uniform in 0..bound-1; bound > 0 */
+
+/* For tests: NULL puts the real one back. Not thread safe; call before threads start. */
+struct clock_seams {
+    int64_t (*now_us)(void);
+    int64_t (*wall_ms)(void);
+    void (*rand)(void *out, size_t bytes);
+};
+void clock_replace(const struct clock_seams *seams);
+
+/* Unix ms to RFC 3339 in UTC with milliseconds, "2026-11-20T08:00:00.000Z"; out has 32 bytes. */
+void clock_rfc3339(int64_t unix_ms, char out[32]);
+
+/* Unix ms to an HTTP date (RFC 9110, 5.6.7), "Fri, 20 Nov 2026 08:00:00 GMT"; out has 32 bytes. */
+void clock_http_date(int64_t unix_ms, char out[32]);
+
+/* Reads RFC 3339 with 'Z' or an offset; 0..9 fraction digits. Returns false when it is not one. */
+int clock_parse_rfc3339(const char *text, size_t len, int64_t *unix_ms);
+
+/* Reads the IMF-fixdate form of an HTTP date. Returns false when it is not one. */
+int clock_parse_http_date(const char *text, size_t len, int64_t *unix_ms);

@@ -1,0 +1,15 @@
+#include "base/err.h"
+
+#include <assert.h>
+
+static const struct err_info TABLE[ERR_COUNT] = {
+#define ERROR(name, code, status, title, meaning, remedy, check, metric)                           \
+    [ERR_##name] = { code, status, title, meaning, remedy, check, metric },
+#include "base/errors.def"
+#undef ERROR
+};
+
+const struct err_info *err_info(enum err e) {
+    assert(e > OK && e < ERR_COUNT);
+    return &TABLE[e];
+}

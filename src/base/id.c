@@ -1,0 +1,38 @@
+#include "base/id.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/encode.h"
+
+void id_uuid7(unsigned char out[16]) {
+    uint64_t ms = (uint64_t)ava_wall_ms();
+    ava_rand(out + 6, 10);
+    for (int i = 0; i < 6; i++)
+        out[i] = (unsigned char)(ms >> (40 - 8 * i));
+    out[6] = (unsigned char)(0x70 | (out[6] & 0x0F));
+    out[8] = (unsigned char)(0x80 | (out[8] & 0x3F));
+}
+
+struct id id_make(const char *prefix) {
+    unsigned char uuid[16];
+    struct id     id;
+    size_t        at = strlen(prefix);
+    assert(at >= 1 && at <= 6);
+    id_uuid7(uuid);
+    memcpy(id.text, prefix, at);
+    id.text[at++] = '_';
+    hex_encode(id.text + at, uuid, sizeof uuid);
+    return id;
+}
+
+bool id_is(struct str text, const char *prefix) {
+    size_t at = strlen(prefix);
+    if (text.len != at + 33 || !str_starts(text, str_of(prefix)) || text.ptr[at] != '_')
+        return false;
+    for (size_t i = at + 1; i < text.len; i++)
+        if (!hex_is_lower_digit(text.ptr[i]))
+            return false;
+    return true;
+}

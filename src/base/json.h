@@ -1,0 +1,20 @@
+/* json: reading, through jansson; jsonw.h writes.
+ *
+ * Refused are duplicate names, more than 32 levels, NUL, invalid UTF-8 and trailing bytes.
+ * Parsed trees belong to the arena: no json_decref by callers. */
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+enum { JSON_DEPTH_MAX = 32 };
+
+/* NULL when text is not one JSON value; *why then says what is wrong and where, for people. */
+json_t *json_parse(struct arena *a, struct str text, const char **why);
+
+/* Members by name; NULL / the fallback when absent or of another type. */
+const char *json_text(const json_t *object, const char *name);
+int64_t     json_i64_or(const json_t *object, const char *name, int64_t fallback);

@@ -1,0 +1,142 @@
+#include "base/str.h"
+
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+bool str_eq_nocase(struct str a, struct str b) {
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+            return false;
+    return true;
+}
+
+bool str_starts(struct str s, struct str with) {
+    return s.len >= with.len && str_eq((struct str){ s.ptr, with.len }, with);
+}
+
+bool str_ends(struct str s, struct str with) {
+    return s.len >= with.len && str_eq((struct str){ s.ptr + s.len - with.len, with.len }, with);
+}
+
+struct str str_trim(struct str s) {
+    while (s.len && (s.ptr[0] == ' ' || s.ptr[0] == '\t')) {
+        s.ptr++;
+        s.len--;
+    }
+    while (s.len && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+        s.len--;
+    return s;
+}
+
+struct str str_cut(struct str s, char sep, struct str *rest) {
+    const char *at = s.len ? memchr(s.ptr, sep, s.len) : NULL;
+    if (!at) {
+        *rest = (struct str){ NULL, 0 };
+        return s;
+    }
+    size_t before = (size_t)(at - s.ptr);
+    *rest = (struct str){ at + 1, s.len - before - 1 };
+    return (struct str){ s.ptr, before };
+}
+
+ptrdiff_t str_find(struct str s, struct str what) {
+    if (what.len > s.len)
+        return -1;
+    const char *at = memmem(s.ptr, s.len, what.ptr, what.len);
+    return at ? at - s.ptr : -1;
+}
+
+bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out) {
+    bool   negative = s.len && s.ptr[0] == '-';
+    size_t i = negative ? 1 : 0;
+    if (i == s.len || s.len - i > 18)
+        return false;
+    int64_t value = 0;
+    for (; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+        value = value * 10 + (s.ptr[i] - '0');
+    }
+    if (negative)
+        value = -value;
+    if (value < min || value > max)
+        return false;
+    *out = value;
+    return true;
+}
+
+char *str_dup(struct arena *a, struct str s) {
+    return arena_strndup(a, s.ptr, s.len);
+}
+
+/* How many bytes a well-formed sequence that begins with these has, 0 when it is not one. */
+static size_t utf8_step(const unsigned char *p, size_t left) {
+    unsigned char c = p[0];
+    if (c < 0x80)
+        return 1;
+    size_t n = c >= 0xC2 && c <= 0xDF ? 2 : (c & 0xF0) == 0xE0 ? 3 : c >= 0xF0 && c <= 0xF4 ? 4 : 0;
+    if (n == 0 || left < n)
+        return 0;
+    unsigned char low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+    unsigned char high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < n; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    return n;
+}
+
+bool str_is_utf8(struct str s) {
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    for (size_t i = 0; i < s.len;) {
+        size_t n = utf8_step(p + i, s.len - i);
+        if (n == 0)
+            return false;
+        i += n;
+    }
+    return true;
+}
+
+bool str_has_nul(struct str s) {
+    return s.len && memchr(s.ptr, 0, s.len) != NULL;
+}
+
+size_t str_distance(struct str a, struct str b) {
+    enum { MOST = 64 };
+    if (a.len > MOST)
+        a.len = MOST;
+    if (b.len > MOST)
+        b.len = MOST;
+    size_t row[MOST + 1];
+    for (size_t j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t above = row[j];
+            size_t best = diagonal + (lower(a.ptr[i - 1]) != lower(b.ptr[j - 1]));
+            if (above + 1 < best)
+                best = above + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+            diagonal = above;
+        }
+    }
+    return row[b.len];
+}
+
+bool str_copy(char *to, size_t room, struct str from) {
+    if (room == 0)
+        return false;
+    size_t n = from.len < room ? from.len : room - 1;
+    if (n)
+        memcpy(to, from.ptr, n);
+    to[n] = 0;
+    return n == from.len;
+}

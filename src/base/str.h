@@ -1,0 +1,57 @@
+/* str: a view of bytes that somebody else owns; never NUL-terminated by promise. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/arena.h"
+
+struct str {
+    const char *ptr;
+    size_t      len;
+};
+
+#define STR(literal) ((struct str){ (literal), sizeof(literal) - 1 })
+#define STR_FMT(s)   (int)(s).len, (s).ptr /* for "%.*s" */
+
+static inline struct str str_of(const char *text) {
+    return (struct str){ text, text ? strlen(text) : 0 };
+}
+
+static inline bool str_eq(struct str a, struct str b) {
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool str_is(struct str a, const char *text) {
+    return str_eq(a, str_of(text));
+}
+
+bool str_eq_nocase(struct str a, struct str b); /* ASCII only */
+bool str_starts(struct str s, struct str with);
+bool str_ends(struct str s, struct str with);
+
+struct str str_trim(struct str s); /* blanks and tabs at both ends */
+
+/* Cuts s at the first sep: the part before it is returned, *rest is what follows. Without a
+ * sep everything is returned and *rest is empty with a NULL ptr. */
+struct str str_cut(struct str s, char sep, struct str *rest);
+
+/* The first place of what in s, or -1. */
+ptrdiff_t str_find(struct str s, struct str what);
+
+/* Decimal digits with an optional '-', nothing else, within min..max. */
+bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out);
+
+char *str_dup(struct arena *a, struct str s); /* adds the NUL */
+
+bool str_is_utf8(struct str s);  /* well-formed, RFC 3629 */
+bool str_has_nul(struct str s);
+
+/* How many edits (insert, delete, replace, up to 64 bytes each) lead from a to b: for "did you
+ * mean". */
+size_t str_distance(struct str a, struct str b);
+
+/* Copies with truncation; the result is always NUL-terminated. Returns false when cut. */
+bool str_copy(char *to, size_t room, struct str from);

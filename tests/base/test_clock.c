@@ -1,0 +1,49 @@
+#include "test.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+TEST(rfc3339_round_trips) {
+    char    text[32];
+    int64_t ms;
+    clock_rfc3339(1795168800123, text);
+    CHECK(clock_parse_rfc3339(text, strlen(text), &ms));
+    CHECK(ms == 1795168800123);
+    CHECK(clock_parse_rfc3339("1970-01-01T01:00:00+01:00", 25, &ms) && ms == 0);
+    CHECK(clock_parse_rfc3339("2024-02-29T00:00:00Z", 20, &ms));
+}
+
+TEST(rfc3339_refuses_what_is_no_time) {
+    int64_t ms;
+    CHECK(!clock_parse_rfc3339("2023-02-29T00:00:00Z", 20, &ms));
+    CHECK(!clock_parse_rfc3339("2023-13-01T00:00:00Z", 20, &ms));
+    CHECK(!clock_parse_rfc3339("2023-01-01T00:00:00", 19, &ms));
+    CHECK(!clock_parse_rfc3339("2023-01-01 00:00:00Z", 20, &ms));
+    CHECK(!clock_parse_rfc3339("2023-01-01T00:00:00.Z", 21, &ms));
+}
+
+TEST(http_dates_round_trip) {
+    char    text[32];
+    int64_t ms;
+    clock_http_date(784111777000, text);
+    CHECK_TEXT(text, "Sun, 06 Nov 1994 08:49:37 GMT");
+    CHECK(clock_parse_http_date(text, strlen(text), &ms) && ms == 784111777000);
+    CHECK(!clock_parse_http_date("Sun, 06 Nov 1994 08:49:37 CET", 29, &ms));
+}
+
+static int64_t frozen_us(void) {
+    return 42000000;
+}
+
+TEST(the_seam_replaces_time) {
+    clock_replace(&(struct clock_seams){ .now_us = frozen_us });
+    CHECK(ava_now_ms() == 42000);
+    clock_replace(NULL);
+    CHECK(ava_now_ms() != 42000);
+}
+
+TEST(random_numbers_stay_below_their_bound) {
+    for (int i = 0; i < 1000; i++)
+        CHECK(ava_rand_below(7) < 7);
+}

@@ -1,0 +1,58 @@
+#include "test.h"
+
+#include "base/json.h"
+#include "base/jsonw.h"
+
+static json_t *parse(struct arena *a, const char *text) {
+    const char *why = NULL;
+    return json_parse(a, str_of(text), &why);
+}
+
+TEST(reads_one_value_and_nothing_behind_it) {
+    struct arena *a = arena_new(100000);
+    CHECK(parse(a, "{\"a\":[1,2.5,\"x\",null,true]}"));
+    CHECK(!parse(a, "{\"a\":1} x"));
+    CHECK(!parse(a, ""));
+    CHECK(!parse(a, "{\"a\":1,\"a\":2}"));
+    CHECK(!parse(a, "\"\\u0000\""));
+    CHECK(!parse(a, "\"\xC0\xAF\""));
+    arena_free(a);
+}
+
+TEST(refuses_more_than_32_levels_but_not_brackets_in_strings) {
+    struct arena *a = arena_new(100000);
+    char          deep[200] = { 0 };
+    memset(deep, '[', 33);
+    memset(deep + 33, ']', 33);
+    CHECK(!parse(a, deep));
+    CHECK(parse(a, "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[\""));
+    arena_free(a);
+}
+
+TEST(what_is_wrong_is_said_without_quoting_the_input) {
+    struct arena *a = arena_new(100000);
+    const char   *why = NULL;
+    CHECK(!json_parse(a, STR("{\"key\": s3cret}"), &why));
+    CHECK(why && !strstr(why, "s3cret"));
+    arena_free(a);
+}
+
+TEST(writes_what_it_read) {
+    struct arena *a = arena_new(100000);
+    const char   *text = "{\"a\":[1,-2,0.1,1.2,1e+300,\"q\\\"\\\\\\n\\u0001\xC3\xBC\"],\"b\":{},\"c\":[],\"d\":null,"
+                         "\"e\":true}";
+    struct buf         out = { 0 };
+    struct jsonw w = jsonw_to(&out);
+    jsonw_tree(&w, parse(a, text));
+    CHECK_TEXT(out.ptr, text);
+    buf_fini(&out);
+    arena_free(a);
+}
+
+TEST(bytes_that_are_no_utf8_are_replaced) {
+    struct buf         out = { 0 };
+    struct jsonw w = jsonw_to(&out);
+    jsonw_str(&w, STR("a\xFFz"));
+    CHECK_TEXT(out.ptr, "\"a\xEF\xBF\xBDz\"");
+    buf_fini(&out);
+}
