@@ -36,6 +36,11 @@ class Repository(unittest.TestCase):
 
 
 class Runner(Repository):
+    def setUp(self):
+        super().setUp()
+        # The repository's own, which may have found its node in node_modules.
+        self.program("tools/node", f'exec {ROOT}/tools/node "$@"')
+
     def test_counts_and_closes(self):
         self.program("build/tests/base_test_str", 'printf "1..2\\nok 1 - a\\nok 2 - b\\n"')
         self.write("tests/flow/a.test.mjs", "import t from 'node:test'; t('x', () => {});")
