@@ -1,0 +1,79 @@
+# The front door. Meson and ninja do the building; every target here is one line of intent.
+# BUILD names the build folder, SETUP what meson is told when it makes one.
+
+BUILD ?= build
+SETUP ?= -Dwerror=true
+
+.DEFAULT_GOAL := build
+.NOTPARALLEL:
+
+# gcc warns of things that only a sanitizer's own checks brought in; lint judges warnings.
+# (Variables, because a comma would part the arguments of call.)
+ASAN := -Dwerror=false -Db_sanitize=address,undefined
+TSAN := -Dwerror=false -Db_sanitize=thread
+COVER := -Dwerror=false -Db_coverage=true
+
+# $(call compile,FOLDER,OPTIONS): a folder is configured once, then ninja keeps it true.
+define compile
+@test -f $(1)/build.ninja || meson setup $(1) $(2)
+@ninja -C $(1)
+endef
+
+.PHONY: run
+run: build ## build Ava and start the sandbox; prints one link to open (ARGS= for its flags)
+	@$(BUILD)/ava sandbox $(ARGS)
+
+.PHONY: build
+build: web ## build the dashboard and the program; leaves build/ava
+	$(call compile,$(BUILD),$(SETUP))
+
+.PHONY: web
+web: ## build the dashboard alone
+	@tools/deps install build
+	@tools/npm-ci
+	@if [ -f web/build.mjs ]; then tools/node web/build.mjs; fi
+
+.PHONY: test
+test: build ## run every test there is; closes with "N passed, N failed"
+	@tools/deps install test
+	@tools/test --build-dir $(BUILD)
+
+.PHONY: lint
+lint: web ## check format, warnings of two compilers, cppcheck, arrows, lengths, forbidden calls
+	@tools/deps install lint
+	@tools/lint --build-dir $(BUILD)
+
+.PHONY: tidy
+tidy: web ## run clang-tidy over src (minutes; not part of lint)
+	@tools/deps install lint
+	@test -f build-clang/build.ninja || CC=clang meson setup build-clang $(SETUP)
+	@ninja -C build-clang
+	@run-clang-tidy -quiet -p build-clang "^$(CURDIR)/src/"
+
+.PHONY: asan
+asan: web ## unit and flow tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@tools/deps install test
+	$(call compile,build-asan,$(ASAN))
+	@tools/test unit flow --build-dir build-asan
+
+.PHONY: tsan
+tsan: web ## unit and flow tests under ThreadSanitizer
+	@tools/deps install test
+	$(call compile,build-tsan,$(TSAN))
+	@tools/test unit flow --build-dir build-tsan
+
+.PHONY: cover
+cover: web ## how many lines of src the unit and flow tests reach, file by file
+	@tools/deps install test
+	$(call compile,build-cover,$(COVER))
+	@find build-cover -name '*.gcda' -delete
+	@tools/test unit flow --build-dir build-cover
+	@tools/cover build-cover
+
+.PHONY: clean
+clean: ## remove everything that was built
+	@rm -rf build build-*
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
