@@ -15,13 +15,13 @@
 
 void test_register(const char *name, void (*run)(void **state));
 
-#define TEST(name)                                                                                 \
-    static void test_##name(void **state);                                                         \
-    __attribute__((constructor)) static void register_##name(void) {                               \
-        test_register(#name, test_##name);                                                         \
-    }                                                                                              \
+#define TEST(name)                                                   \
+    static void test_##name(void **state);                           \
+    __attribute__((constructor)) static void register_##name(void) { \
+        test_register(#name, test_##name);                           \
+    }                                                                \
     static void test_##name(__attribute__((unused)) void **state)
 
-#define CHECK(condition) assert_true(condition)
+#define CHECK(condition)          assert_true(condition)
 #define CHECK_TEXT(got, expected) assert_string_equal(got, expected)
-#define CHECK_INT(got, expected) assert_int_equal(got, expected)
+#define CHECK_INT(got, expected)  assert_int_equal(got, expected)

@@ -6,7 +6,7 @@
 enum { TESTS_MAX = 512 };
 
 static struct CMUnitTest tests[TESTS_MAX];
-static size_t            count;
+static size_t count;
 
 void test_register(const char *name, void (*run)(void **state)) {
     if (count == TESTS_MAX)

@@ -21,7 +21,7 @@ enum { FIRST_CHUNK_BYTES = 4096, ALIGN = 16 };
 
 struct chunk {
     struct chunk *next;
-    size_t        used, size;
+    size_t used, size;
     _Alignas(ALIGN) unsigned char bytes[];
 };
 
@@ -32,9 +32,9 @@ struct deferred {
 };
 
 struct arena {
-    struct chunk    *chunks; /* the newest first; the last one is the first ever made */
+    struct chunk *chunks; /* the newest first; the last one is the first ever made */
     struct deferred *deferred;
-    size_t           used, ceiling;
+    size_t used, ceiling;
 };
 
 static struct chunk *chunk_new(size_t size, struct chunk *next) {

@@ -7,8 +7,8 @@
  * Under sanitizers every allocation is a malloc of its own, so that they see overruns. */
 #pragma once
 
-#include <stdbool.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/defs.h"
@@ -16,12 +16,12 @@
 struct arena;
 
 struct arena *arena_new(size_t ceiling_bytes);
-void          arena_free(struct arena *a); /* NULL is fine */
-void          arena_reset(struct arena *a); /* keeps the first chunk for the next request */
+void arena_free(struct arena *a);  /* NULL is fine */
+void arena_reset(struct arena *a); /* keeps the first chunk for the next request */
 
 void *arena_alloc(struct arena *a, size_t bytes); /* zeroed, aligned to 16 */
 void *arena_copy(struct arena *a, const void *from, size_t bytes);
-char *arena_strdup(struct arena *a, const char *text);               /* NULL gives NULL */
+char *arena_strdup(struct arena *a, const char *text);                /* NULL gives NULL */
 char *arena_strndup(struct arena *a, const char *text, size_t bytes); /* adds the NUL */
 char *arena_printf(struct arena *a, const char *format, ...) PRINTF_LIKE(2, 3);
 char *arena_vprintf(struct arena *a, const char *format, va_list args) PRINTF_LIKE(2, 0);
@@ -29,5 +29,5 @@ char *arena_vprintf(struct arena *a, const char *format, va_list args) PRINTF_LI
 /* Runs release(thing) when the arena is reset or freed, last registered first. */
 void arena_defer(struct arena *a, void (*release)(void *thing), void *thing);
 
-bool   arena_is_spent(const struct arena *a);
+bool arena_is_spent(const struct arena *a);
 size_t arena_bytes(const struct arena *a);

@@ -52,8 +52,8 @@ void buf_char(struct buf *b, char c) {
 }
 
 void buf_i64(struct buf *b, int64_t value) {
-    char     digits[24];
-    size_t   at = sizeof digits;
+    char digits[24];
+    size_t at = sizeof digits;
     uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     do
         digits[--at] = (char)('0' + left % 10);

@@ -9,7 +9,7 @@
 #include "base/str.h"
 
 struct buf {
-    char  *ptr; /* always has a NUL behind the last byte once anything was written */
+    char *ptr; /* always has a NUL behind the last byte once anything was written */
     size_t len, room;
 };
 

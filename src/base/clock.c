@@ -84,12 +84,12 @@ static void split(int64_t unix_s, struct tm *out) {
 }
 
 void clock_rfc3339(int64_t unix_ms, char out[32]) {
-    int64_t   s = unix_ms / 1000 - (unix_ms % 1000 < 0);
+    int64_t s = unix_ms / 1000 - (unix_ms % 1000 < 0);
     struct tm tm;
     split(s, &tm);
     snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)(tm.tm_year + 1900) % 10000,
-             (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
-             (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100,
+             (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100,
+             (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100,
              (unsigned)(unix_ms - s * 1000) % 1000);
 }
 
@@ -133,7 +133,7 @@ int clock_parse_rfc3339(const char *t, size_t len, int64_t *unix_ms) {
         !digits(t + 17, 2, &s) || !in_range(y, mo, d, h, mi, s))
         return 0;
     size_t at = 19;
-    int    ms = 0;
+    int ms = 0;
     if (t[at] == '.') {
         int scale = 100;
         for (at++; at < len && t[at] >= '0' && t[at] <= '9'; at++, scale /= 10)

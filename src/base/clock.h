@@ -11,8 +11,8 @@ int64_t ava_now_ms(void);  /* monotonic */
 int64_t ava_now_us(void);  /* monotonic; for durations in metrics */
 int64_t ava_wall_ms(void); /* Unix time */
 
-void     ava_rand(void *out, size_t bytes); /* from the kernel, via getrandom */
-uint64_t ava_rand_below(uint64_t bound);    /* uniform in 0..bound-1; bound > 0 */
+void ava_rand(void *out, size_t bytes);  /* from the kernel, via getrandom */
+uint64_t ava_rand_below(uint64_t bound); /* uniform in 0..bound-1; bound > 0 */
 
 /* For tests: NULL puts the real one back. Not thread safe; call before threads start. */
 struct clock_seams {

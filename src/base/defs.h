@@ -7,10 +7,10 @@
 #define SCOPED(fn) __attribute__((cleanup(fn)))
 
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
-#define MUST_USE                   __attribute__((warn_unused_result))
-#define NO_RETURN                  __attribute__((noreturn))
-#define UNUSED                     __attribute__((unused))
+#define MUST_USE                __attribute__((warn_unused_result))
+#define NO_RETURN               __attribute__((noreturn))
+#define UNUSED                  __attribute__((unused))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))

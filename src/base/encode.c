@@ -44,10 +44,10 @@ static char *encode64(struct arena *a, const unsigned char *p, size_t len, const
                       bool pad) {
     char alphabet[65] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     memcpy(alphabet + 62, last_two, 3);
-    char  *out = arena_alloc(a, (len + 2) / 3 * 4 + 1);
+    char *out = arena_alloc(a, (len + 2) / 3 * 4 + 1);
     size_t at = 0;
     for (size_t i = 0; i < len; i += 3) {
-        size_t   left = len - i;
+        size_t left = len - i;
         unsigned v = (unsigned)p[i] << 16 | (left > 1 ? (unsigned)p[i + 1] << 8 : 0) |
                      (left > 2 ? p[i + 2] : 0);
         out[at++] = alphabet[v >> 18];
@@ -90,9 +90,9 @@ bool base64_decode(struct arena *a, struct str text, struct str *out) {
     while (pad < 2 && text.len > pad && text.ptr[text.len - 1 - pad] == '=')
         pad++;
     unsigned char *bytes = arena_alloc(a, text.len / 4 * 3 + 1);
-    size_t         len = 0;
+    size_t len = 0;
     for (size_t i = 0; i < text.len; i += 4) {
-        size_t   here = i + 4 == text.len ? 4 - pad : 4;
+        size_t here = i + 4 == text.len ? 4 - pad : 4;
         unsigned v = 0;
         for (size_t k = 0; k < 4; k++) {
             int d = k < here ? value64(text.ptr[i + k]) : 0;
@@ -128,7 +128,7 @@ void percent_encode(struct buf *out, struct str raw) {
 }
 
 bool percent_decode(struct arena *a, struct str text, bool form, struct str *out) {
-    char  *bytes = arena_alloc(a, text.len + 1);
+    char *bytes = arena_alloc(a, text.len + 1);
     size_t len = 0;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];

@@ -3,7 +3,7 @@
 #include <assert.h>
 
 static const struct err_info TABLE[ERR_COUNT] = {
-#define ERROR(name, code, status, title, meaning, remedy, check, metric)                           \
+#define ERROR(name, code, status, title, meaning, remedy, check, metric) \
     [ERR_##name] = { code, status, title, meaning, remedy, check, metric },
 #include "base/errors.def"
 #undef ERROR

@@ -12,17 +12,17 @@ enum err {
     ERR_COUNT
 };
 
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        enum err try_err_ = (call);                                                                \
-        if (try_err_ != OK)                                                                        \
-            return try_err_;                                                                       \
+#define TRY(call)                   \
+    do {                            \
+        enum err try_err_ = (call); \
+        if (try_err_ != OK)         \
+            return try_err_;        \
     } while (0)
 
 /* What the table says about an error; the pointers are static. */
 struct err_info {
     const char *code;    /* "validation_failed" */
-    int         status;  /* HTTP */
+    int status;          /* HTTP */
     const char *title;   /* "{service}" stands for the provider's name */
     const char *meaning; /* for the page under /problems/ */
     const char *remedy;

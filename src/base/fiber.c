@@ -39,14 +39,14 @@ enum {
 };
 
 struct fiber {
-    sigjmp_buf         at;
+    sigjmp_buf at;
     struct fiber_host *host;
     void (*fn)(void *);
-    void         *arg;
+    void *arg;
     struct fiber *next; /* in the pool */
-    void         *mapping;
-    size_t        mapping_bytes, guard_bytes;
-    bool          is_done;
+    void *mapping;
+    size_t mapping_bytes, guard_bytes;
+    bool is_done;
 #if WITH_ASAN
     void *fake_stack;
 #endif
@@ -57,18 +57,18 @@ struct fiber {
 
 /* One per thread. */
 struct thread {
-    sigjmp_buf         at; /* the loop's stack, where it switched to a fiber */
+    sigjmp_buf at; /* the loop's stack, where it switched to a fiber */
     struct fiber_host *host;
-    struct fiber      *current;
-    struct fiber      *pool;
-    size_t             pooled, alive;
+    struct fiber *current;
+    struct fiber *pool;
+    size_t pooled, alive;
     void (*then)(void *);
     void *then_arg;
-    bool  goes_on; /* fiber_on_loop: the same fiber runs again at once */
+    bool goes_on; /* fiber_on_loop: the same fiber runs again at once */
 #if WITH_ASAN
-    void       *fake_stack;
+    void *fake_stack;
     const void *stack_bottom;
-    size_t      stack_bytes;
+    size_t stack_bytes;
 #endif
 #if WITH_TSAN
     void *tsan;
@@ -84,7 +84,7 @@ static __attribute__((noinline)) struct thread *this_thread(void) {
 
 static void to_loop(struct fiber *f) {
     struct thread *t = this_thread();
-    int            saved_errno = errno;
+    int saved_errno = errno;
     if (sigsetjmp(f->at, 0) == 0) {
 #if WITH_ASAN
         __sanitizer_start_switch_fiber(&f->fake_stack, t->stack_bottom, t->stack_bytes);
@@ -137,7 +137,7 @@ static void body(unsigned high, unsigned low) {
 /* Lets a new stack run up to its first to_loop: from then on only jumps are needed. */
 static void enter_first(struct fiber *f) {
     struct thread *t = this_thread();
-    ucontext_t     there, here;
+    ucontext_t there, here;
     getcontext(&there);
     there.uc_stack.ss_sp = (char *)f->mapping + f->guard_bytes;
     there.uc_stack.ss_size = STACK_BYTES;
@@ -162,8 +162,8 @@ static struct fiber *fiber_make(void) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t head = (sizeof(struct fiber) + page - 1) / page * page;
     size_t bytes = page + STACK_BYTES + head;
-    char  *mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapping == MAP_FAILED)
         return NULL;
     if (mprotect(mapping, page, PROT_NONE) != 0) {
@@ -332,7 +332,7 @@ void fiber_parking_init(struct fiber_parking *p) {
 
 static void park_times_out(struct fiber_timer *t) {
     struct fiber_parking *p = CONTAINER_OF(t, struct fiber_parking, timer);
-    int                   expected = WAITING;
+    int expected = WAITING;
     if (atomic_compare_exchange_strong(&p->state, &expected, TIMED_OUT))
         fiber_wake(p->fiber);
 }
@@ -375,7 +375,7 @@ bool fiber_park(struct fiber_parking *p, int64_t until_ms, void (*then)(void *ar
 void fiber_unpark(struct fiber_parking *p) {
     if (p->fiber) {
         struct fiber *f = p->fiber;
-        int           expected = WAITING;
+        int expected = WAITING;
         if (atomic_compare_exchange_strong(&p->state, &expected, SIGNALLED))
             fiber_post(f);
         return;

@@ -19,7 +19,7 @@ struct fiber;
 
 /* Intrusive, on the waiting fiber's stack: wakes it when_ms (monotonic), unless cleared. */
 struct fiber_timer {
-    size_t  slot; /* the host's business */
+    size_t slot; /* the host's business */
     int64_t when_ms;
     void (*fire)(struct fiber_timer *t); /* on the loop's stack */
     bool is_set;
@@ -41,8 +41,8 @@ void fiber_host_bind(struct fiber_host *host);
  * False when the host has fibers_max fibers alive already, or no memory for a stack. */
 bool fiber_run(void (*fn)(void *arg), void *arg);
 
-struct fiber *fiber_self(void);     /* NULL when not on a fiber */
-size_t        fiber_alive(void);    /* fibers of this thread that have not ended */
+struct fiber *fiber_self(void); /* NULL when not on a fiber */
+size_t fiber_alive(void);       /* fibers of this thread that have not ended */
 
 /* Goes to sleep; then(arg) runs on the loop's stack once this fiber can be woken, so that a
  * wake can not be lost. then may be NULL. Only on a fiber. */
@@ -61,11 +61,11 @@ void fiber_offload(void (*work)(void *arg), void *arg); /* waits until work(arg)
  * stack. With a deadline, the owner of the list it stands in must call fiber_unpark under the
  * lock that also guards the removal of a waiter that gave up. */
 struct fiber_parking {
-    struct fiber      *fiber;
+    struct fiber *fiber;
     struct fiber_timer timer;
-    atomic_int         state;
-    pthread_mutex_t    lock; /* plain threads only */
-    pthread_cond_t     signal;
+    atomic_int state;
+    pthread_mutex_t lock; /* plain threads only */
+    pthread_cond_t signal;
 };
 
 enum { FIBER_NO_DEADLINE = -1 };

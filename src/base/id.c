@@ -17,8 +17,8 @@ void id_uuid7(unsigned char out[16]) {
 
 struct id id_make(const char *prefix) {
     unsigned char uuid[16];
-    struct id     id;
-    size_t        at = strlen(prefix);
+    struct id id;
+    size_t at = strlen(prefix);
     assert(at >= 1 && at <= 6);
     id_uuid7(uuid);
     memcpy(id.text, prefix, at);

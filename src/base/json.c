@@ -5,7 +5,7 @@
 /* How deep brackets nest outside of strings: jansson itself would go 2048 levels down and take
  * a fiber's whole stack with it (measured: 80 KB at 256 levels). */
 static bool is_too_deep(struct str text) {
-    int  depth = 0;
+    int depth = 0;
     bool in_string = false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
@@ -36,8 +36,8 @@ json_t *json_parse(struct arena *a, struct str text, const char **why) {
         return NULL;
     }
     json_error_t error;
-    json_t      *tree = json_loadb(text.ptr ? text.ptr : "", text.len,
-                                   JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    json_t *tree = json_loadb(text.ptr ? text.ptr : "", text.len,
+                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!tree) {
         /* jansson's text may quote what it read; keep its position and our own words only. */
         const char *kind = json_error_code(&error) == json_error_duplicate_key

@@ -17,4 +17,4 @@ json_t *json_parse(struct arena *a, struct str text, const char **why);
 
 /* Members by name; NULL / the fallback when absent or of another type. */
 const char *json_text(const json_t *object, const char *name);
-int64_t     json_i64_or(const json_t *object, const char *name, int64_t fallback);
+int64_t json_i64_or(const json_t *object, const char *name, int64_t fallback);

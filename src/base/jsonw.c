@@ -121,9 +121,9 @@ void jsonw_raw(struct jsonw *w, struct str json) {
 }
 
 void jsonw_tree(struct jsonw *w, const json_t *value) {
-    const char   *name;
-    json_t       *member;
-    size_t        i;
+    const char *name;
+    json_t *member;
+    size_t i;
     switch (json_typeof(value)) {
     case JSON_OBJECT:
         jsonw_object(w);

@@ -11,7 +11,7 @@
 
 struct jsonw {
     struct buf *out;
-    bool        comma; /* the next value needs one in front */
+    bool comma; /* the next value needs one in front */
 };
 
 static inline struct jsonw jsonw_to(struct buf *out) {
@@ -24,7 +24,7 @@ void jsonw_list(struct jsonw *w);
 void jsonw_list_end(struct jsonw *w);
 void jsonw_key(struct jsonw *w, const char *name);
 
-void jsonw_str(struct jsonw *w, struct str value); /* invalid UTF-8 becomes U+FFFD */
+void jsonw_str(struct jsonw *w, struct str value);   /* invalid UTF-8 becomes U+FFFD */
 void jsonw_text(struct jsonw *w, const char *value); /* NULL becomes null */
 void jsonw_i64(struct jsonw *w, int64_t value);
 void jsonw_double(struct jsonw *w, double value); /* shortest form that reads back */

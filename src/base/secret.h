@@ -13,7 +13,7 @@
 enum { SECRET_MAX_BYTES = 2048 };
 
 struct secret {
-    size_t        hidden_len;
+    size_t hidden_len;
     unsigned char hidden[SECRET_MAX_BYTES];
 };
 
@@ -31,5 +31,5 @@ static inline struct str secret_reveal(const struct secret *s) {
 
 /* Named fields inside one secret, as a credential has them: a run of (u16 length, name)
  * (u16 length, value), big endian. add returns false when full; find gives NULL ptr if absent. */
-bool       secret_field_add(struct secret *s, struct str name, struct str value);
+bool secret_field_add(struct secret *s, struct str name, struct str value);
 struct str secret_field(const struct secret *s, const char *name);

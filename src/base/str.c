@@ -50,7 +50,7 @@ ptrdiff_t str_find(struct str s, struct str what) {
 }
 
 bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out) {
-    bool   negative = s.len && s.ptr[0] == '-';
+    bool negative = s.len && s.ptr[0] == '-';
     size_t i = negative ? 1 : 0;
     if (i == s.len || s.len - i > 18)
         return false;

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 
 static const struct setting_info TABLE[SETTING_COUNT] = {
-#define SETTING(kind, name, field, fallback, min, max, choices, group, help)                       \
+#define SETTING(kind, name, field, fallback, min, max, choices, group, help) \
     [SETTING_##name] = { #name, #kind, fallback, choices, group, help, min, max, #kind[0] == 'S' },
 #include "config/config.def"
 #undef SETTING
@@ -21,9 +21,9 @@ enum { FILE_MAX_BYTES = 64 * 1024 };
 
 struct load {
     struct config *config;
-    struct arena  *arena;
-    struct buf     problems;
-    size_t         count;
+    struct arena *arena;
+    struct buf problems;
+    size_t count;
 };
 
 const struct setting_info *setting_info(enum setting s) {
@@ -70,7 +70,7 @@ enum setting setting_find(struct str name) {
 
 const char *setting_nearest(struct str name, struct arena *a) {
     const char *best = NULL;
-    size_t      best_distance = 6;
+    size_t best_distance = 6;
     for (enum setting s = 0; s < SETTING_COUNT; s++) {
         size_t d = str_distance(name, str_of(TABLE[s].name));
         if (d < best_distance) {
@@ -87,8 +87,8 @@ static bool is_loopback_host(struct str host) {
 
 /* https anywhere, http to this machine only; scheme and host, maybe a path, nothing else. */
 static const char *check_url(struct str url) {
-    bool       plain = str_starts(url, STR("http://"));
-    size_t     scheme = plain ? 7 : 8;
+    bool plain = str_starts(url, STR("http://"));
+    size_t scheme = plain ? 7 : 8;
     struct str rest;
     if (!plain && !str_starts(url, STR("https://")))
         return "is not an http or https URL";
@@ -125,8 +125,8 @@ static bool is_choice(struct str value, const char *choices) {
 
 static void *field_of(struct config *c, enum setting s) {
     switch (s) {
-#define SETTING(kind, name, field, fallback, min, max, choices, group, help)                       \
-    case SETTING_##name:                                                                           \
+#define SETTING(kind, name, field, fallback, min, max, choices, group, help) \
+    case SETTING_##name:                                                     \
         return &c->field;
 #include "config/config.def"
 #undef SETTING
@@ -139,8 +139,8 @@ static void *field_of(struct config *c, enum setting s) {
 static void assign(struct load *l, enum setting s, struct str value, enum origin origin,
                    const char *where) {
     const struct setting_info *info = &TABLE[s];
-    void                      *field = field_of(l->config, s);
-    int64_t                    number;
+    void *field = field_of(l->config, s);
+    int64_t number;
     switch (info->kind[0]) {
     case 'I':
         if (!str_to_i64(value, INT64_MIN / 2, INT64_MAX / 2, &number)) {
@@ -150,8 +150,8 @@ static void assign(struct load *l, enum setting s, struct str value, enum origin
         }
         if (number < info->min || number > info->max) {
             problem(l, "%s: %lld is too %s (%lld..%lld)\n  %s", info->name, (long long)number,
-                    number < info->min ? "low" : "high", (long long)info->min,
-                    (long long)info->max, where);
+                    number < info->min ? "low" : "high", (long long)info->min, (long long)info->max,
+                    where);
             return;
         }
         *(int64_t *)field = number;
@@ -199,8 +199,8 @@ static const char *read_file(const char *path, struct buf *out) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return strerror(errno);
-    char        chunk[4096];
-    ssize_t     n;
+    char chunk[4096];
+    ssize_t n;
     const char *why = NULL;
     while ((n = read(fd, chunk, sizeof chunk)) > 0) {
         buf_put(out, chunk, (size_t)n);
@@ -222,9 +222,8 @@ static struct str chomp(struct str s) {
     return s;
 }
 
-static void load_secret_file(struct load *l, enum setting s, const char *path,
-                             enum origin origin) {
-    struct buf  bytes = { 0 };
+static void load_secret_file(struct load *l, enum setting s, const char *path, enum origin origin) {
+    struct buf bytes = { 0 };
     const char *why = read_file(path, &bytes);
     if (why)
         problem(l, "%s: the file %s cannot be read: %s\n  from %s_FILE", TABLE[s].name, path, why,
@@ -242,7 +241,7 @@ static void take(struct load *l, struct str name, struct str value, enum origin 
         assign(l, s, value, origin, where);
         return;
     }
-    bool       lower = str_ends(name, STR("-file"));
+    bool lower = str_ends(name, STR("-file"));
     struct str stem = { name.ptr, name.len > 5 ? name.len - 5 : 0 };
     if ((lower || str_ends(name, STR("_FILE"))) && (s = setting_find(stem)) != SETTING_COUNT &&
         TABLE[s].is_secret) {
@@ -254,7 +253,7 @@ static void take(struct load *l, struct str name, struct str value, enum origin 
 }
 
 static void load_file(struct load *l, const char *path, bool must_exist) {
-    struct buf  text = { 0 };
+    struct buf text = { 0 };
     const char *why = read_file(path, &text);
     if (why) {
         if (must_exist)
@@ -268,7 +267,7 @@ static void load_file(struct load *l, const char *path, bool must_exist) {
         number++;
         if (line.len == 0 || line.ptr[0] == '#')
             continue;
-        struct str  value, name = str_trim(str_cut(line, '=', &value));
+        struct str value, name = str_trim(str_cut(line, '=', &value));
         const char *where = arena_printf(l->arena, "from %s:%d", path, number);
         value = str_trim(value);
         if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
@@ -283,10 +282,10 @@ static void load_file(struct load *l, const char *path, bool must_exist) {
 
 static void load_environment(struct load *l, char **environment) {
     for (char **e = environment; e && *e; e++) {
-        struct str   value, name = str_cut(str_of(*e), '=', &value);
+        struct str value, name = str_cut(str_of(*e), '=', &value);
         enum setting s = setting_find(name);
-        bool         is_file = str_ends(name, STR("_FILE"));
-        struct str   stem = { name.ptr, is_file ? name.len - 5 : name.len };
+        bool is_file = str_ends(name, STR("_FILE"));
+        struct str stem = { name.ptr, is_file ? name.len - 5 : name.len };
         if (!value.ptr || name.len == 0 || !isupper((unsigned char)name.ptr[0]))
             continue;
         bool known = s != SETTING_COUNT || (is_file && setting_find(stem) != SETTING_COUNT);
@@ -316,14 +315,16 @@ static void load_credentials(struct load *l, char **environment) {
 /* Rules that need more than one setting. */
 static void check_together(struct load *l) {
     const struct config *c = l->config;
-    bool                 production = strcmp(c->profile, "production") == 0;
+    bool production = strcmp(c->profile, "production") == 0;
     if (c->database_url[0])
-        problem(l, "DATABASE_URL: PostgreSQL is not available in this version; unset it to use "
-                   "SQLite in AVA_DATA_DIR\n  from the %s",
+        problem(l,
+                "DATABASE_URL: PostgreSQL is not available in this version; unset it to use "
+                "SQLite in AVA_DATA_DIR\n  from the %s",
                 origin_name(c->origins[SETTING_DATABASE_URL]));
     if (c->redis_url[0])
-        problem(l, "REDIS_URL: Redis is not available in this version; unset it to keep limits and "
-                   "cache in the process\n  from the %s",
+        problem(l,
+                "REDIS_URL: Redis is not available in this version; unset it to keep limits and "
+                "cache in the process\n  from the %s",
                 origin_name(c->origins[SETTING_REDIS_URL]));
     if (c->public_url[0] && !str_starts(str_of(c->public_url), STR("http://")) &&
         !str_starts(str_of(c->public_url), STR("https://")))
@@ -335,12 +336,14 @@ static void check_together(struct load *l) {
     if (!production)
         return;
     if (c->stub_mode)
-        problem(l, "INTEGRATIONS_STUB_MODE: pretend answers are not allowed with "
-                   "AVA_PROFILE=production; set it to false\n  from the %s",
+        problem(l,
+                "INTEGRATIONS_STUB_MODE: pretend answers are not allowed with "
+                "AVA_PROFILE=production; set it to false\n  from the %s",
                 origin_name(c->origins[SETTING_INTEGRATIONS_STUB_MODE]));
     if (!secret_is_set(&c->master_keys))
-        problem(l, "AVA_MASTER_KEYS: missing; production wants the keys outside of the data folder. "
-                   "Put lines id:base64(32 bytes) into a file and set AVA_MASTER_KEYS_FILE");
+        problem(l,
+                "AVA_MASTER_KEYS: missing; production wants the keys outside of the data folder. "
+                "Put lines id:base64(32 bytes) into a file and set AVA_MASTER_KEYS_FILE");
     if (!c->public_url[0])
         problem(l, "AVA_PUBLIC_URL: missing; set it to the https address providers call");
     else if (!str_starts(str_of(c->public_url), STR("https://")))

@@ -29,7 +29,8 @@ enum setting {
 enum origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_FLAG };
 
 struct config {
-#define SETTING(kind, name, field, fallback, min, max, choices, group, help) CONFIG_TYPE_##kind field;
+#define SETTING(kind, name, field, fallback, min, max, choices, group, help) \
+    CONFIG_TYPE_##kind field;
 #include "config/config.def"
 #undef SETTING
     enum origin origins[SETTING_COUNT];
@@ -40,10 +41,10 @@ struct config_flag {
 };
 
 struct config_sources {
-    const char               *file;      /* path, or NULL: ./ava.conf where it exists */
+    const char *file; /* path, or NULL: ./ava.conf where it exists */
     const struct config_flag *flags;
-    size_t                    flag_count;
-    char                    **environment; /* as environ; secrets in it are overwritten after reading */
+    size_t flag_count;
+    char **environment; /* as environ; secrets in it are overwritten after reading */
 };
 
 /* Reads everything. Returns the number of problems; *problems has one line each, as people read
@@ -55,11 +56,11 @@ size_t config_load(struct config *c, const struct config_sources *from, struct a
 /* The table, for help, examples and documentation. */
 struct setting_info {
     const char *name, *kind, *fallback, *choices, *group, *help;
-    int64_t     min, max;
-    bool        is_secret;
+    int64_t min, max;
+    bool is_secret;
 };
 const struct setting_info *setting_info(enum setting s);
-const char                *origin_name(enum origin o);
+const char *origin_name(enum origin o);
 
 /* The value as text for `config show`; a secret is "set" or "not set". */
 const char *config_value(const struct config *c, enum setting s, struct arena *a);
@@ -67,4 +68,4 @@ const char *config_value(const struct config *c, enum setting s, struct arena *a
 /* "AVA_LISTEN" is also the flag "listen", "RATE_LIMIT_PER_MINUTE" "rate-limit-per-minute". Finds
  * the setting by either form, SETTING_COUNT when there is none. */
 enum setting setting_find(struct str name);
-const char  *setting_nearest(struct str name, struct arena *a); /* for "did you mean" */
+const char *setting_nearest(struct str name, struct arena *a); /* for "did you mean" */

@@ -8,20 +8,20 @@
 
 struct asset_body {
     const unsigned char *data;
-    size_t               len;
+    size_t len;
 };
 
 struct asset {
-    const char       *path; /* "/assets/app-1a2b.js" */
-    const char       *type;
-    const char       *etag; /* quoted */
-    bool              immutable;
+    const char *path; /* "/assets/app-1a2b.js" */
+    const char *type;
+    const char *etag; /* quoted */
+    bool immutable;
     struct asset_body plain, gzip, brotli; /* the compressed ones may be empty */
 };
 
 /* Made by tools/embed at build. */
 extern const struct asset assets[];
-extern const size_t       assets_count;
+extern const size_t assets_count;
 
 const struct asset *asset_find(struct str path); /* NULL when there is none */
 

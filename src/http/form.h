@@ -14,7 +14,7 @@ struct form_pair {
 
 struct form {
     struct form_pair *pairs; /* decoded, in order, repeated names kept */
-    size_t            count;
+    size_t count;
 };
 
 enum { FORM_PAIRS_MAX = 1000 };

@@ -42,9 +42,9 @@ static int socket_on(const struct addrinfo *ai, bool shared) {
 }
 
 int http_listen(const char *address, bool is_first, struct arena *a, const char **why) {
-    char            *host, *port;
+    char *host, *port;
     struct addrinfo *found = NULL;
-    struct addrinfo  hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+    struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
     if (!split(address, a, &host, &port)) {
         *why = arena_printf(a, "'%s' is not host:port or [v6]:port", address);
         return -1;
@@ -72,8 +72,8 @@ int http_listen(const char *address, bool is_first, struct arena *a, const char 
 
 char *http_listen_address(int fd, struct arena *a) {
     struct sockaddr_storage addr;
-    socklen_t               len = sizeof addr;
-    char                    host[128], port[16];
+    socklen_t len = sizeof addr;
+    char host[128], port[16];
     if (getsockname(fd, (struct sockaddr *)&addr, &len) != 0 ||
         getnameinfo((struct sockaddr *)&addr, len, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)

@@ -21,7 +21,7 @@ struct str http_field(const struct http_req *req, const char *name) {
 
 size_t http_field_count(const struct http_req *req, const char *name) {
     struct str wanted = str_of(name);
-    size_t     n = 0;
+    size_t n = 0;
     for (size_t i = 0; i < req->field_count; i++)
         n += str_eq_nocase(req->fields[i].name, wanted);
     return n;
@@ -62,43 +62,71 @@ void http_reply_fini(struct http_reply *reply) {
 
 static const char *reason(int status) {
     switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 204: return "No Content";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 303: return "See Other";
-    case 304: return "Not Modified";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 412: return "Precondition Failed";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 415: return "Unsupported Media Type";
-    case 422: return "Unprocessable Content";
-    case 424: return "Failed Dependency";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return "Status";
+    case 200:
+        return "OK";
+    case 201:
+        return "Created";
+    case 202:
+        return "Accepted";
+    case 204:
+        return "No Content";
+    case 301:
+        return "Moved Permanently";
+    case 302:
+        return "Found";
+    case 303:
+        return "See Other";
+    case 304:
+        return "Not Modified";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
+    case 409:
+        return "Conflict";
+    case 412:
+        return "Precondition Failed";
+    case 413:
+        return "Content Too Large";
+    case 414:
+        return "URI Too Long";
+    case 415:
+        return "Unsupported Media Type";
+    case 422:
+        return "Unprocessable Content";
+    case 424:
+        return "Failed Dependency";
+    case 429:
+        return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Server Error";
+    case 502:
+        return "Bad Gateway";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    default:
+        return "Status";
     }
 }
 
 /* The Date line changes once a second; each thread keeps its own. */
 static struct str date_line(void) {
     static __thread int64_t second;
-    static __thread char    line[48];
-    static __thread size_t  len;
-    int64_t                 now = ava_wall_ms() / 1000;
+    static __thread char line[48];
+    static __thread size_t len;
+    int64_t now = ava_wall_ms() / 1000;
     if (now != second || len == 0) {
         char date[32];
         clock_http_date(now * 1000, date);
@@ -115,7 +143,7 @@ static struct str date_line(void) {
 void http_reply_write(const struct http_reply *reply, bool is_head, bool keep_alive,
                       struct buf *out) {
     struct str body = reply->lent_body.ptr ? reply->lent_body : buf_view(&reply->body);
-    bool       bodyless = reply->status == 204 || reply->status == 304;
+    bool bodyless = reply->status == 204 || reply->status == 304;
     buf_reserve(out, 256 + reply->head.len + body.len);
     buf_put(out, "HTTP/1.1 ", 9);
     buf_i64(out, reply->status);

@@ -10,7 +10,16 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_OTHER };
+enum http_method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_OTHER
+};
 
 const char *http_method_name(enum http_method m);
 
@@ -20,31 +29,31 @@ struct http_field {
 
 /* All views point into the connection's buffer and live until the answer is written. */
 struct http_req {
-    enum http_method         method;
-    struct str               target; /* as sent */
-    struct str               path;   /* without the query; never empty */
-    struct str               query;  /* behind '?', may be empty */
-    struct str               authority; /* the Host field; empty in HTTP/1.0 without one */
+    enum http_method method;
+    struct str target;    /* as sent */
+    struct str path;      /* without the query; never empty */
+    struct str query;     /* behind '?', may be empty */
+    struct str authority; /* the Host field; empty in HTTP/1.0 without one */
     const struct http_field *fields;
-    size_t                   field_count;
-    struct str               body;
-    const char              *peer; /* numeric address of the other end of the socket */
-    struct arena            *arena;
-    int64_t                  began_us; /* monotonic, when its first byte was seen */
+    size_t field_count;
+    struct str body;
+    const char *peer; /* numeric address of the other end of the socket */
+    struct arena *arena;
+    int64_t began_us; /* monotonic, when its first byte was seen */
 };
 
 /* The one field of that name; a NULL ptr when absent. When it stands several times the first one
  * counts, and http_field_count tells. Names compare without case. */
 struct str http_field(const struct http_req *req, const char *name);
-size_t     http_field_count(const struct http_req *req, const char *name);
+size_t http_field_count(const struct http_req *req, const char *name);
 
 struct http_reply {
-    int         status;
+    int status;
     const char *content_type; /* NULL: no body, no such header */
-    struct buf  head;         /* further header lines, each ended by CRLF */
-    struct buf  body;
-    struct str  lent_body;    /* instead of body: bytes that outlive the answer */
-    bool        close;        /* the connection ends after this answer */
+    struct buf head;          /* further header lines, each ended by CRLF */
+    struct buf body;
+    struct str lent_body; /* instead of body: bytes that outlive the answer */
+    bool close;           /* the connection ends after this answer */
 };
 
 /* Adds "name: value". A value with CR, LF or NUL is refused by dropping the whole header: what

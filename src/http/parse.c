@@ -33,10 +33,10 @@ static enum http_progress find_end(const char *p, size_t len, size_t *scanned, s
 }
 
 struct collector {
-    const char       *base;
+    const char *base;
     struct http_head *head;
-    struct http_span  url;
-    bool              overflow, in_value;
+    struct http_span url;
+    bool overflow, in_value;
 };
 
 static void extend(struct http_span *s, const char *base, const char *at, size_t len) {
@@ -81,7 +81,7 @@ static int on_head_done(llhttp_t *p) {
 
 static const llhttp_settings_t *settings(void) {
     static llhttp_settings_t s;
-    static bool              is_ready;
+    static bool is_ready;
     if (!is_ready) { /* every thread would write the same bytes; done once before threads start */
         llhttp_settings_init(&s);
         s.on_url = on_url;
@@ -105,10 +105,10 @@ static struct str view(const char *base, struct http_span s) {
 static enum http_progress check_request_line(const char *p, size_t len, struct http_head *h,
                                              struct http_refusal *why) {
     const char *eol = memchr(p, '\r', len);
-    struct str  line = { p, eol ? (size_t)(eol - p) : len };
-    struct str  rest, version;
-    struct str  method = str_cut(line, ' ', &rest);
-    struct str  target = str_cut(rest, ' ', &version);
+    struct str line = { p, eol ? (size_t)(eol - p) : len };
+    struct str rest, version;
+    struct str method = str_cut(line, ' ', &rest);
+    struct str target = str_cut(rest, ' ', &version);
     if (!method.len || !target.len || !(str_is(version, "HTTP/1.1") || str_is(version, "HTTP/1.0")))
         return refuse(why, ERR_MALFORMED,
                       "The request line is not 'METHOD target HTTP/1.1' with single blanks.");
@@ -122,12 +122,14 @@ static enum http_progress check_request_line(const char *p, size_t len, struct h
         return refuse(why, ERR_URI_TOO_LONG, "The request target is longer than 8 KiB.");
     h->target = (struct http_span){ (uint16_t)(target.ptr - p), (uint16_t)target.len };
 
-    static const char *const KNOWN[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
-    h->method = HTTP_OTHER;
+    static const char *const KNOWN[] = {
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
+    };
+    h->method = METHOD_OTHER;
     for (size_t i = 0; i < ARRAY_LEN(KNOWN); i++)
         if (str_is(method, KNOWN[i]))
             h->method = (enum http_method)i;
-    if (h->method == HTTP_OTHER)
+    if (h->method == METHOD_OTHER)
         return refuse(why, ERR_METHOD_NOT_ALLOWED, "Ava does not answer this method.");
     h->keep_alive = version.ptr[7] == '1';
     return HTTP_DONE;
@@ -144,7 +146,7 @@ static enum http_progress check_lines(const char *p, size_t head_bytes, struct h
     const char *last = p + head_bytes - 2; /* the empty line */
     for (line++; line < last;) {
         const char *eol = memchr(line, '\r', (size_t)(last - line));
-        size_t      len = eol ? (size_t)(eol - line) : (size_t)(last - line);
+        size_t len = eol ? (size_t)(eol - line) : (size_t)(last - line);
         const char *colon = memchr(line, ':', len);
         if (line[0] == ' ' || line[0] == '\t')
             return refuse(why, ERR_MALFORMED, "A header line begins with a blank.");
@@ -177,7 +179,7 @@ static bool is_authority(struct str host) {
 /* The fields that decide where the next request begins. */
 static enum http_progress check_framing(const char *p, struct http_head *h,
                                         struct http_refusal *why) {
-    bool   is_11 = h->keep_alive;
+    bool is_11 = h->keep_alive;
     size_t hosts = 0, lengths = 0, codings = 0;
     for (size_t i = 0; i < h->field_count; i++) {
         struct str name = view(p, h->names[i]), value = str_trim(view(p, h->values[i]));
@@ -221,7 +223,7 @@ static enum http_progress check_framing(const char *p, struct http_head *h,
 static enum http_progress split_target(const char *p, struct http_head *h,
                                        struct http_refusal *why) {
     struct str target = view(p, h->target), path = target;
-    if (target.ptr[0] != '/' && !(str_is(target, "*") && h->method == HTTP_OPTIONS)) {
+    if (target.ptr[0] != '/' && !(str_is(target, "*") && h->method == METHOD_OPTIONS)) {
         size_t scheme = str_starts(target, STR("http://"))    ? 7
                         : str_starts(target, STR("https://")) ? 8
                                                               : 0;
@@ -249,7 +251,7 @@ static enum http_progress split_target(const char *p, struct http_head *h,
 static enum http_progress run_llhttp(const char *p, size_t head_bytes, struct http_head *h,
                                      struct http_refusal *why) {
     struct collector c = { .base = p, .head = h };
-    llhttp_t         parser;
+    llhttp_t parser;
     llhttp_init(&parser, HTTP_REQUEST, settings());
     parser.data = &c;
     enum llhttp_errno e = llhttp_execute(&parser, p, head_bytes);
@@ -264,7 +266,7 @@ static enum http_progress run_llhttp(const char *p, size_t head_bytes, struct ht
 
 enum http_progress http_head_parse(const char *bytes, size_t len, size_t *scanned,
                                    struct http_head *out, struct http_refusal *why) {
-    size_t             end = 0;
+    size_t end = 0;
     enum http_progress found = find_end(bytes, len, scanned, &end, why);
     if (found == HTTP_REFUSED)
         return found;

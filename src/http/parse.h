@@ -30,14 +30,14 @@ struct http_head {
     enum http_method method;
     struct http_span target, path, query, authority;
     struct http_span names[HTTP_FIELDS_MAX], values[HTTP_FIELDS_MAX];
-    size_t           field_count;
-    size_t           head_bytes; /* with the empty line */
-    int64_t          content_length; /* 0 when there is no body */
-    bool             is_chunked, keep_alive, expects_continue;
+    size_t field_count;
+    size_t head_bytes;      /* with the empty line */
+    int64_t content_length; /* 0 when there is no body */
+    bool is_chunked, keep_alive, expects_continue;
 };
 
 struct http_refusal {
-    enum err    err;
+    enum err err;
     const char *detail; /* static */
 };
 
@@ -48,10 +48,10 @@ enum http_progress http_head_parse(const char *bytes, size_t len, size_t *scanne
 
 /* Decodes a chunked body in place. Zero it before the first call. */
 struct http_chunks {
-    int      state;
+    int state;
     uint64_t left;   /* bytes of the current chunk that are still to come */
     unsigned digits; /* of the current size */
-    size_t   raw_bytes, body_bytes;
+    size_t raw_bytes, body_bytes;
 };
 
 /* Eats what it can of bytes[0..len): *eaten raw bytes were used and *made body bytes were written

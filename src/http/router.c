@@ -5,18 +5,18 @@
 
 struct template {
     enum http_method method;
-    struct str       segments[ROUTER_SEGMENTS_MAX];
-    size_t           count;
+    struct str segments[ROUTER_SEGMENTS_MAX];
+    size_t count;
 };
 
 struct router {
-    size_t          count;
+    size_t count;
     struct template templates[];
 };
 
 /* Returns how many, or ROUTER_SEGMENTS_MAX + 1 when there are more. "/" has one empty segment. */
 static size_t split(struct str path, struct str segments[ROUTER_SEGMENTS_MAX]) {
-    size_t     n = 0;
+    size_t n = 0;
     struct str rest = { path.ptr + 1, path.len - 1 };
     do {
         struct str segment = str_cut(rest, '/', &rest);
@@ -33,8 +33,7 @@ struct router *router_new(const struct router_template *first, size_t stride, si
         abort();
     r->count = count;
     for (size_t i = 0; i < count; i++) {
-        const struct router_template *t =
-            (const void *)((const char *)first + i * stride);
+        const struct router_template *t = (const void *)((const char *)first + i * stride);
         r->templates[i].method = t->method;
         r->templates[i].count = split(str_of(t->path), r->templates[i].segments);
         assert(r->templates[i].count <= ROUTER_SEGMENTS_MAX);
@@ -69,8 +68,8 @@ void router_find(const struct router *r, enum http_method method, struct str pat
     *out = (struct router_match){ .index = ROUTER_NONE };
     if (path.len == 0 || path.ptr[0] != '/')
         return;
-    size_t           count = split(path, segments);
-    enum http_method wanted = method == HTTP_HEAD ? HTTP_GET : method;
+    size_t count = split(path, segments);
+    enum http_method wanted = method == METHOD_HEAD ? METHOD_GET : method;
     for (size_t i = 0; i < r->count; i++) {
         struct str params[ROUTER_PARAMS_MAX] = { { NULL, 0 } };
         if (!matches(&r->templates[i], segments, count, params))
@@ -86,9 +85,9 @@ void router_find(const struct router *r, enum http_method method, struct str pat
 
 const char *router_allow(struct arena *a, unsigned allowed) {
     struct buf b = { 0 };
-    if (allowed & 1u << HTTP_GET)
-        allowed |= 1u << HTTP_HEAD;
-    for (enum http_method m = HTTP_GET; m < HTTP_OPTIONS; m++)
+    if (allowed & 1u << METHOD_GET)
+        allowed |= 1u << METHOD_HEAD;
+    for (enum http_method m = METHOD_GET; m < METHOD_OPTIONS; m++)
         if (allowed & 1u << m)
             buf_printf(&b, "%s%s", b.len ? ", " : "", http_method_name(m));
     char *text = arena_strndup(a, b.ptr ? b.ptr : "", b.len);

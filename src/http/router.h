@@ -14,19 +14,19 @@ struct router;
 
 struct router_template {
     enum http_method method;
-    const char      *path;
+    const char *path;
 };
 
 struct router_match {
-    int        index;                     /* of the template, or ROUTER_NONE */
-    bool       path_exists;               /* another method has it: 405 */
-    unsigned   allowed;                   /* bit per enum http_method, when path_exists */
+    int index;                            /* of the template, or ROUTER_NONE */
+    bool path_exists;                     /* another method has it: 405 */
+    unsigned allowed;                     /* bit per enum http_method, when path_exists */
     struct str params[ROUTER_PARAMS_MAX]; /* in template order, still encoded */
 };
 
 /* templates point into the caller's table, stride bytes apart; the table must outlive it. */
 struct router *router_new(const struct router_template *first, size_t stride, size_t count);
-void           router_free(struct router *r);
+void router_free(struct router *r);
 
 /* HEAD finds what GET has. */
 void router_find(const struct router *r, enum http_method method, struct str path,

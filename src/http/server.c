@@ -42,41 +42,41 @@ enum phase {
 };
 
 struct conn {
-    uv_tcp_t            tcp;
+    uv_tcp_t tcp;
     struct http_server *server;
-    struct conn        *prev, *next;
-    enum phase          phase;
-    int64_t             deadline_ms; /* when this phase has lasted too long */
-    int64_t             began_us;
+    struct conn *prev, *next;
+    enum phase phase;
+    int64_t deadline_ms; /* when this phase has lasted too long */
+    int64_t began_us;
 
-    char  *in;
+    char *in;
     size_t in_len, in_room, scanned;
 
-    struct http_head   head;
+    struct http_head head;
     struct http_chunks chunks;
-    size_t             body_limit, body_len; /* body bytes present, behind the head */
-    size_t             request_bytes;        /* raw bytes of the request, to be dropped after it */
+    size_t body_limit, body_len; /* body bytes present, behind the head */
+    size_t request_bytes;        /* raw bytes of the request, to be dropped after it */
 
-    struct buf        out, sending; /* being filled; being written by uv */
-    uv_write_t        write;
-    struct http_req   req;
+    struct buf out, sending; /* being filled; being written by uv */
+    uv_write_t write;
+    struct http_req req;
     struct http_field fields[HTTP_FIELDS_MAX];
     struct http_reply reply;
-    struct arena     *arena;
-    char              peer[INET6_ADDRSTRLEN];
+    struct arena *arena;
+    char peer[INET6_ADDRSTRLEN];
 
     bool reading, writing, closing, closed, close_after_write, in_turn;
 };
 
 struct http_server {
-    struct loop              *loop;
-    uv_tcp_t                  listener;
-    uv_timer_t                sweep;
-    const struct http_app    *app;
+    struct loop *loop;
+    uv_tcp_t listener;
+    uv_timer_t sweep;
+    const struct http_app *app;
     const struct http_limits *limits;
-    struct conn              *conns;
-    size_t                    conn_count, busy;
-    bool                      draining;
+    struct conn *conns;
+    size_t conn_count, busy;
+    bool draining;
 };
 
 static void advance(struct conn *c);
@@ -168,7 +168,7 @@ static void flush(struct conn *c) {
     if (c->closing || c->writing || c->out.len == 0)
         return;
     uv_buf_t b = uv_buf_init(c->out.ptr, (unsigned)c->out.len);
-    int      n = uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
+    int n = uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
     if (n < 0 && n != UV_EAGAIN) {
         conn_close(c);
         return;
@@ -207,7 +207,7 @@ static void conn_refuse(struct conn *c, enum err err, const char *detail) {
 
 static void to_views(struct conn *c) {
     const struct http_head *h = &c->head;
-    struct http_req        *r = &c->req;
+    struct http_req *r = &c->req;
 #define VIEW(span) ((struct str){ c->in + (span).at, (span).len })
     *r = (struct http_req){ .method = h->method,
                             .target = VIEW(h->target),
@@ -243,7 +243,7 @@ static void finish(void *arg) {
         return;
     }
     bool keep = c->head.keep_alive && !c->reply.close && !c->server->draining;
-    http_reply_write(&c->reply, c->head.method == HTTP_HEAD, keep, &c->out);
+    http_reply_write(&c->reply, c->head.method == METHOD_HEAD, keep, &c->out);
     arena_reset(c->arena);
     c->in_len -= c->request_bytes;
     memmove(c->in, c->in + c->request_bytes, c->in_len);
@@ -301,7 +301,7 @@ static bool room_for(struct conn *c, size_t total) {
 
 /* True when the body is whole; false when more must come or the connection is refused. */
 static bool take_body(struct conn *c) {
-    size_t              head = c->head.head_bytes;
+    size_t head = c->head.head_bytes;
     struct http_refusal why;
     if (!c->head.is_chunked) {
         size_t whole = (size_t)c->head.content_length;
@@ -315,8 +315,8 @@ static bool take_body(struct conn *c) {
         return true;
     }
     /* Body bytes gather behind the head; raw bytes not yet decoded follow them. */
-    size_t             eaten, made;
-    char              *out = c->in + head + c->body_len;
+    size_t eaten, made;
+    char *out = c->in + head + c->body_len;
     enum http_progress p = http_chunks_decode(&c->chunks, out, c->in_len - head - c->body_len,
                                               &eaten, out, &made, c->body_limit, &why);
     if (p == HTTP_REFUSED) {
@@ -441,7 +441,7 @@ static void read_on(struct conn *c) {
 
 static void name_peer(struct conn *c) {
     struct sockaddr_storage addr;
-    int                     len = sizeof addr;
+    int len = sizeof addr;
     if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&addr, &len) != 0)
         return;
     if (addr.ss_family == AF_INET6) {
@@ -487,7 +487,7 @@ static void on_connection(uv_stream_t *listener, int status) {
 
 static void on_sweep(uv_timer_t *t) {
     struct http_server *s = t->data;
-    int64_t             now = ava_now_ms();
+    int64_t now = ava_now_ms();
     for (struct conn *c = s->conns, *next; c; c = next) {
         next = c->next;
         if (c->closing || now < c->deadline_ms)

@@ -27,9 +27,9 @@ struct http_app {
 };
 
 struct http_limits {
-    size_t  connections_max;
+    size_t connections_max;
     int64_t head_ms, body_ms, idle_ms, write_ms; /* RESILIENCE 6: 5000, 10000, 60000, 30000 */
-    size_t  arena_bytes;                          /* ceiling of one request */
+    size_t arena_bytes;                          /* ceiling of one request */
 };
 extern const struct http_limits HTTP_LIMITS_DEFAULT;
 
@@ -45,7 +45,7 @@ struct http_server *http_server_open(struct loop *loop, int fd, const struct htt
                                      const struct http_limits *limits);
 
 /* Stops accepting, closes idle connections, ends each other one after its answer. */
-void   http_server_drain(struct http_server *s);
+void http_server_drain(struct http_server *s);
 size_t http_server_connections(const struct http_server *s);
 size_t http_server_busy(const struct http_server *s); /* requests being answered */
 /* Cuts what is left; call before loop_free, with no request busy. */

@@ -16,27 +16,27 @@ enum { TICK_MS = 100 };
  * not ours to use, hence a ring that grows. */
 struct posted {
     struct fiber **items;
-    size_t         count, room;
+    size_t count, room;
 };
 
 struct loop {
     struct fiber_host host;
-    uv_loop_t         uv;
-    uv_async_t        async;
-    uv_prepare_t      prepare;
-    uv_check_t        check;
-    uv_timer_t        timer, tick;
-    struct timers     timers;
+    uv_loop_t uv;
+    uv_async_t async;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_timer_t timer, tick;
+    struct timers timers;
 
-    pthread_mutex_t   lock; /* guards what follows */
-    struct posted     posted;
+    pthread_mutex_t lock; /* guards what follows */
+    struct posted posted;
     struct loop_call *calls, **calls_end;
-    bool              is_awake; /* async already sent */
+    bool is_awake; /* async already sent */
 
-    struct posted  running; /* posts being run, swapped with posted */
-    pthread_t      thread;
-    atomic_bool    stopping;
-    int64_t        tick_due_ms;
+    struct posted running; /* posts being run, swapped with posted */
+    pthread_t thread;
+    atomic_bool stopping;
+    int64_t tick_due_ms;
     _Atomic int64_t lag_ms;
 };
 
@@ -109,7 +109,7 @@ static void host_timer_clear(struct fiber_host *host, struct fiber_timer *t) {
 }
 
 struct pool_job {
-    uv_work_t     work;
+    uv_work_t work;
     struct fiber *fiber;
     void (*run)(void *);
     void *arg;
@@ -122,14 +122,14 @@ static void on_pool(uv_work_t *w) {
 
 static void after_pool(uv_work_t *w, int status) {
     struct pool_job *job = w->data;
-    struct fiber    *f = job->fiber;
+    struct fiber *f = job->fiber;
     free(job);
     fiber_wake(f);
 }
 
 static void host_offload(struct fiber_host *host, struct fiber *f, void (*work)(void *),
                          void *arg) {
-    struct loop     *l = CONTAINER_OF(host, struct loop, host);
+    struct loop *l = CONTAINER_OF(host, struct loop, host);
     struct pool_job *job = calloc(1, sizeof *job);
     if (!job)
         abort();
@@ -144,7 +144,7 @@ static void host_offload(struct fiber_host *host, struct fiber *f, void (*work)(
 static void drain(struct loop *l) {
     for (;;) {
         pthread_mutex_lock(&l->lock);
-        struct posted     swap = l->running;
+        struct posted swap = l->running;
         struct loop_call *calls = l->calls;
         l->running = l->posted;
         l->posted = swap;
@@ -180,7 +180,7 @@ static void on_check(uv_check_t *c) {
 
 static void on_tick(uv_timer_t *t) {
     struct loop *l = t->data;
-    int64_t      now = ava_now_ms();
+    int64_t now = ava_now_ms();
     atomic_store_explicit(&l->lag_ms, now > l->tick_due_ms ? now - l->tick_due_ms : 0,
                           memory_order_relaxed);
     l->tick_due_ms = now + TICK_MS;

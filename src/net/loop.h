@@ -12,7 +12,7 @@
 struct loop;
 
 struct loop *loop_new(size_t fibers_max); /* 0 = no limit on fibers */
-void         loop_free(struct loop *l);   /* after loop_run; closes what is still open */
+void loop_free(struct loop *l);           /* after loop_run; closes what is still open */
 
 void loop_run(struct loop *l);  /* until loop_stop and no fiber is alive */
 void loop_stop(struct loop *l); /* from any thread */
@@ -25,7 +25,7 @@ struct loop_call {
 };
 void loop_post(struct loop *l, struct loop_call *call);
 
-uv_loop_t   *loop_uv(struct loop *l);
+uv_loop_t *loop_uv(struct loop *l);
 struct loop *loop_self(void); /* this thread's, or NULL */
 
 /* Milliseconds the longest of the last turns overslept its timer; for shedding and metrics. */

@@ -19,59 +19,59 @@ struct accounts;
 
 struct parts {
     const struct config *config;
-    struct db           *db;
-    struct vault        *vault;
-    struct upstream     *upstream;
-    struct accounts     *accounts;
+    struct db *db;
+    struct vault *vault;
+    struct upstream *upstream;
+    struct accounts *accounts;
 };
 
 enum role { ROLE_NONE, ROLE_MEMBER, ROLE_ADMIN, ROLE_OWNER }; /* in a workspace, rising */
 
 const char *role_name(enum role r);
-enum role   role_parse(const char *name); /* ROLE_NONE when unknown */
+enum role role_parse(const char *name); /* ROLE_NONE when unknown */
 
 /* Empty strings until somebody has signed in. */
 struct principal {
-    char      user_id[40], workspace_id[40];
-    char      key_id[40];      /* of the API key used; empty for sessions */
-    char      session_id[72];  /* hash of the session, for CSRF; empty for keys */
-    enum role role;            /* in workspace_id */
-    bool      is_admin;        /* of the installation */
-    bool      is_test_key;
+    char user_id[40], workspace_id[40];
+    char key_id[40];     /* of the API key used; empty for sessions */
+    char session_id[72]; /* hash of the session, for CSRF; empty for keys */
+    enum role role;      /* in workspace_id */
+    bool is_admin;       /* of the installation */
+    bool is_test_key;
 };
 
 struct problem_field {
     const char *field, *code; /* code: "required", "unknown", "wrong_type", "out_of_range", ... */
     const char *message;      /* one sentence for people, may be NULL */
-    bool        has_range;
-    double      min, max;
+    bool has_range;
+    double min, max;
 };
 
 enum { PROBLEM_FIELDS_MAX = 16 };
 
 /* What went wrong, filled where it went wrong; http/status writes it as RFC 9457. */
 struct problem {
-    enum err             err;
-    const char          *detail;       /* one human sentence */
-    const char          *service;      /* provider, or NULL */
-    const char          *policy;       /* the limit that refused, or NULL */
-    int64_t              retry_after_s; /* 0: none */
-    int                  upstream_status;
-    int                  attempts, attempts_max; /* 0: no provider call was involved */
+    enum err err;
+    const char *detail;    /* one human sentence */
+    const char *service;   /* provider, or NULL */
+    const char *policy;    /* the limit that refused, or NULL */
+    int64_t retry_after_s; /* 0: none */
+    int upstream_status;
+    int attempts, attempts_max; /* 0: no provider call was involved */
     struct problem_field fields[PROBLEM_FIELDS_MAX];
-    size_t               field_count;
+    size_t field_count;
 };
 
 struct ctx {
-    struct arena       *arena;
+    struct arena *arena;
     const struct parts *parts;
-    char                correlation_id[65];
-    struct trace        trace;
-    struct principal    who;
-    const char         *peer_ip; /* after TRUSTED_PROXIES */
-    int64_t             deadline_ms; /* monotonic */
-    struct problem      problem;
-    int                 attempts; /* provider attempts made for this request, for Ava-Attempts */
+    char correlation_id[65];
+    struct trace trace;
+    struct principal who;
+    const char *peer_ip; /* after TRUSTED_PROXIES */
+    int64_t deadline_ms; /* monotonic */
+    struct problem problem;
+    int attempts; /* provider attempts made for this request, for Ava-Attempts */
 };
 
 /* A ctx for work that no request caused (start-up, command line): new correlation id, no one. */
@@ -82,9 +82,9 @@ enum err ctx_fail(struct ctx *ctx, enum err err, const char *format, ...) PRINTF
 
 /* Adds one wrong field; ends in ERR_INVALID. All are collected, so that people see them at once:
  * call ctx_fields_ok() at the end. field and code must outlive ctx (literals or arena). */
-void     ctx_field(struct ctx *ctx, const char *field, const char *code, const char *message);
-void     ctx_field_range(struct ctx *ctx, const char *field, const char *code, double min, double max,
-                         const char *message);
+void ctx_field(struct ctx *ctx, const char *field, const char *code, const char *message);
+void ctx_field_range(struct ctx *ctx, const char *field, const char *code, double min, double max,
+                     const char *message);
 enum err ctx_fields_ok(struct ctx *ctx);
 
 /* Takes the caller's id when it has the form RESILIENCE 10 allows, else makes a new one. */

@@ -17,12 +17,12 @@ enum { BUFFER_MAX_BYTES = 4 << 20 };
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t  more;
-    pthread_t       thread;
-    struct buf      waiting;
-    bool            has_thread, ends, as_json;
-    int             fd;
-    _Atomic int     level;
+    pthread_cond_t more;
+    pthread_t thread;
+    struct buf waiting;
+    bool has_thread, ends, as_json;
+    int fd;
+    _Atomic int level;
 } log_state = { .lock = PTHREAD_MUTEX_INITIALIZER,
                 .more = PTHREAD_COND_INITIALIZER,
                 .as_json = true,
@@ -132,7 +132,7 @@ static void text_line(struct buf *out, enum log_level level, const struct ctx *c
     buf_printf(out, "%s %-5s %s", time, LEVELS[level], event);
     for (size_t i = 0; i < count; i++) {
         const struct log_field *f = &fields[i];
-        struct jsonw            w = jsonw_to(out);
+        struct jsonw w = jsonw_to(out);
         buf_printf(out, " %s=", f->key);
         if (f->kind == LOG_TEXT_)
             jsonw_text(&w, f->as.text); /* quoted: a value can not forge a line */

@@ -20,8 +20,8 @@ struct log_field {
     enum { LOG_TEXT_, LOG_INT_, LOG_DOUBLE_, LOG_BOOL_ } kind;
     union {
         const char *text;
-        int64_t     number;
-        double      real;
+        int64_t number;
+        double real;
     } as;
 };
 
@@ -38,7 +38,7 @@ static inline struct log_field log_bool_(const char *key, bool value) {
     return (struct log_field){ key, LOG_BOOL_, { .number = value } };
 }
 
-#define L(key, value)                                                                              \
+#define L(key, value) \
     _Generic((value), char *: log_text_, const char *: log_text_, int: log_int_,                   \
         unsigned: log_int_, long: log_int_, unsigned long: log_int_, long long: log_int_,          \
         double: log_double_, bool: log_bool_)((key), (value))
@@ -46,11 +46,11 @@ static inline struct log_field log_bool_(const char *key, bool value) {
 void log_write(enum log_level level, const struct ctx *ctx, const char *event,
                const struct log_field *fields, size_t count);
 
-#define LOG_AT(level, ctx, event, ...)                                                             \
-    do {                                                                                           \
-        if ((level) >= log_level())                                                                \
-            log_write((level), (ctx), (event), (struct log_field[]){ __VA_ARGS__ },                \
-                      sizeof((struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field));     \
+#define LOG_AT(level, ctx, event, ...)                                                         \
+    do {                                                                                       \
+        if ((level) >= log_level())                                                            \
+            log_write((level), (ctx), (event), (struct log_field[]){ __VA_ARGS__ },            \
+                      sizeof((struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field)); \
     } while (0)
 
 #define log_debug(ctx, event, ...) LOG_AT(LOG_DEBUG, ctx, event, __VA_ARGS__)

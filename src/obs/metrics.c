@@ -14,7 +14,7 @@ enum { SLOTS = 8192, SERIES_MAX = 6000, LABELS_MAX = 3, COLLECTORS_MAX = 16 };
 enum kind { COUNTER, GAUGE, HISTOGRAM };
 
 static const struct {
-    enum kind   kind;
+    enum kind kind;
     const char *name, *labels, *help;
 } TABLE[METRIC_COUNT] = {
 #define METRIC(name, kind, text, labels, help) [METRIC_##name] = { kind, text, labels, help },
@@ -23,24 +23,24 @@ static const struct {
 };
 
 static const struct {
-    int64_t     us;
+    int64_t us;
     const char *text;
-} BUCKETS[] = { { 500, "0.0005" }, { 1000, "0.001" },    { 2500, "0.0025" }, { 5000, "0.005" },
-                { 10000, "0.01" }, { 20000, "0.02" },    { 50000, "0.05" },  { 100000, "0.1" },
-                { 250000, "0.25" }, { 500000, "0.5" },   { 1000000, "1" },   { 2500000, "2.5" },
+} BUCKETS[] = { { 500, "0.0005" },  { 1000, "0.001" }, { 2500, "0.0025" }, { 5000, "0.005" },
+                { 10000, "0.01" },  { 20000, "0.02" }, { 50000, "0.05" },  { 100000, "0.1" },
+                { 250000, "0.25" }, { 500000, "0.5" }, { 1000000, "1" },   { 2500000, "2.5" },
                 { 5000000, "5" },   { 10000000, "10" } };
 
 struct series {
-    enum metric      id;
-    char            *labels[LABELS_MAX];
-    _Atomic int64_t  count; /* counter, or observations */
-    _Atomic int64_t  sum_us;
-    _Atomic double   value; /* gauge */
-    _Atomic int64_t  buckets[ARRAY_LEN(BUCKETS)];
+    enum metric id;
+    char *labels[LABELS_MAX];
+    _Atomic int64_t count; /* counter, or observations */
+    _Atomic int64_t sum_us;
+    _Atomic double value; /* gauge */
+    _Atomic int64_t buckets[ARRAY_LEN(BUCKETS)];
 };
 
 static _Atomic(struct series *) slots[SLOTS];
-static atomic_size_t            series_count;
+static atomic_size_t series_count;
 
 static struct {
     void (*fn)(void *);
@@ -91,7 +91,7 @@ static struct series *find(enum metric id, const char *const labels[4], bool may
     struct series *fresh = NULL;
     for (size_t i = hash(id, labels), n = 0; n < SLOTS; i++, n++) {
         _Atomic(struct series *) *slot = &slots[i % SLOTS];
-        struct series            *s = atomic_load_explicit(slot, memory_order_acquire);
+        struct series *s = atomic_load_explicit(slot, memory_order_acquire);
         if (!s) {
             if (!may_make || atomic_load(&series_count) >= SERIES_MAX)
                 break;
@@ -168,7 +168,7 @@ static void write_name(struct buf *out, const struct series *s, const char *suff
     buf_text(out, TABLE[s->id].name);
     buf_text(out, suffix);
     struct str rest = str_of(TABLE[s->id].labels);
-    char       open = '{';
+    char open = '{';
     for (int i = 0; rest.ptr && rest.len && i < LABELS_MAX; i++) {
         struct str name = str_cut(rest, ',', &rest);
         buf_char(out, open);
@@ -237,7 +237,7 @@ void metrics_write(struct buf *out) {
         collectors[i].fn(collectors[i].arg);
 
     struct series **all = calloc(SLOTS, sizeof(struct series *));
-    size_t          n = 0;
+    size_t n = 0;
     if (!all)
         return;
     for (size_t i = 0; i < SLOTS; i++)
@@ -247,7 +247,8 @@ void metrics_write(struct buf *out) {
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || all[i]->id != all[i - 1]->id)
             buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", TABLE[all[i]->id].name,
-                       TABLE[all[i]->id].help, TABLE[all[i]->id].name, KINDS[TABLE[all[i]->id].kind]);
+                       TABLE[all[i]->id].help, TABLE[all[i]->id].name,
+                       KINDS[TABLE[all[i]->id].kind]);
         write_series(out, all[i]);
     }
     free(all);

@@ -4,8 +4,8 @@
 #include "base/str.h"
 
 struct trace {
-    char trace_id[33]; /* lower-case hex */
-    char span_id[17];  /* ours; children name it as parent */
+    char trace_id[33];  /* lower-case hex */
+    char span_id[17];   /* ours; children name it as parent */
     char parent_id[17]; /* the caller's span, empty when there is none */
     char flags[3];
 };

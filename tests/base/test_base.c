@@ -16,7 +16,7 @@ static void count_release(void *thing) {
 
 TEST(arena_gives_zeroed_memory_and_says_when_the_ceiling_is_met) {
     struct arena *a = arena_new(10000);
-    char         *p = arena_alloc(a, 100);
+    char *p = arena_alloc(a, 100);
     for (int i = 0; i < 100; i++)
         CHECK(p[i] == 0);
     CHECK(!arena_is_spent(a));
@@ -30,7 +30,7 @@ TEST(arena_gives_zeroed_memory_and_says_when_the_ceiling_is_met) {
 
 TEST(arena_releases_deferred_things_last_first) {
     struct arena *a = arena_new(10000);
-    int           one = 1, two = 2;
+    int one = 1, two = 2;
     released = 0;
     arena_defer(a, count_release, &one);
     arena_defer(a, count_release, &two);
@@ -76,7 +76,7 @@ TEST(buf_grows_and_drops) {
 
 TEST(base64_is_strict) {
     struct arena *a = arena_new(100000);
-    struct str    out;
+    struct str out;
     CHECK_TEXT(base64_encode(a, "hello", 5), "aGVsbG8=");
     CHECK_TEXT(base64url_encode(a, "\xff\xfe\xfd", 3), "__79");
     CHECK(base64_decode(a, STR("aGVsbG8="), &out) && str_is(out, "hello"));
@@ -88,7 +88,7 @@ TEST(base64_is_strict) {
 
 TEST(percent_decoding_refuses_broken_escapes) {
     struct arena *a = arena_new(100000);
-    struct str    out;
+    struct str out;
     CHECK(percent_decode(a, STR("a%2Bb+c"), true, &out) && str_is(out, "a+b c"));
     CHECK(percent_decode(a, STR("a+b"), false, &out) && str_is(out, "a+b"));
     CHECK(!percent_decode(a, STR("%2"), true, &out));

@@ -5,7 +5,7 @@
 #include <string.h>
 
 TEST(rfc3339_round_trips) {
-    char    text[32];
+    char text[32];
     int64_t ms;
     clock_rfc3339(1795168800123, text);
     CHECK(clock_parse_rfc3339(text, strlen(text), &ms));
@@ -24,7 +24,7 @@ TEST(rfc3339_refuses_what_is_no_time) {
 }
 
 TEST(http_dates_round_trip) {
-    char    text[32];
+    char text[32];
     int64_t ms;
     clock_http_date(784111777000, text);
     CHECK_TEXT(text, "Sun, 06 Nov 1994 08:49:37 GMT");

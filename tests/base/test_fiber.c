@@ -7,8 +7,8 @@
 #include "base/str.h"
 
 /* A host without a loop: posts go to a list that the test drains. */
-static struct fiber      *posted[16];
-static size_t             posted_count;
+static struct fiber *posted[16];
+static size_t posted_count;
 static struct fiber_timer *timer;
 
 static void host_post(struct fiber_host *host, struct fiber *f) {
@@ -90,7 +90,7 @@ TEST(the_cap_refuses_more_fibers) {
 }
 
 static struct fiber_parking *parked;
-static int                   outcome;
+static int outcome;
 
 static void park_forever(void *arg) {
     struct fiber_parking p;
@@ -129,7 +129,7 @@ TEST(a_plain_thread_can_park_too) {
     fiber_host_bind(&host);
     for (int i = 0; i < 100; i++) {
         struct fiber_parking p;
-        pthread_t            t;
+        pthread_t t;
         fiber_parking_init(&p);
         pthread_create(&t, NULL, unpark_later, &p);
         CHECK(fiber_park(&p, FIBER_NO_DEADLINE, NULL, NULL));

@@ -21,7 +21,7 @@ TEST(reads_one_value_and_nothing_behind_it) {
 
 TEST(refuses_more_than_32_levels_but_not_brackets_in_strings) {
     struct arena *a = arena_new(100000);
-    char          deep[200] = { 0 };
+    char deep[200] = { 0 };
     memset(deep, '[', 33);
     memset(deep + 33, ']', 33);
     CHECK(!parse(a, deep));
@@ -31,7 +31,7 @@ TEST(refuses_more_than_32_levels_but_not_brackets_in_strings) {
 
 TEST(what_is_wrong_is_said_without_quoting_the_input) {
     struct arena *a = arena_new(100000);
-    const char   *why = NULL;
+    const char *why = NULL;
     CHECK(!json_parse(a, STR("{\"key\": s3cret}"), &why));
     CHECK(why && !strstr(why, "s3cret"));
     arena_free(a);
@@ -39,9 +39,10 @@ TEST(what_is_wrong_is_said_without_quoting_the_input) {
 
 TEST(writes_what_it_read) {
     struct arena *a = arena_new(100000);
-    const char   *text = "{\"a\":[1,-2,0.1,1.2,1e+300,\"q\\\"\\\\\\n\\u0001\xC3\xBC\"],\"b\":{},\"c\":[],\"d\":null,"
-                         "\"e\":true}";
-    struct buf         out = { 0 };
+    const char *text =
+        "{\"a\":[1,-2,0.1,1.2,1e+300,\"q\\\"\\\\\\n\\u0001\xC3\xBC\"],\"b\":{},\"c\":[],\"d\":null,"
+        "\"e\":true}";
+    struct buf out = { 0 };
     struct jsonw w = jsonw_to(&out);
     jsonw_tree(&w, parse(a, text));
     CHECK_TEXT(out.ptr, text);
@@ -50,7 +51,7 @@ TEST(writes_what_it_read) {
 }
 
 TEST(bytes_that_are_no_utf8_are_replaced) {
-    struct buf         out = { 0 };
+    struct buf out = { 0 };
     struct jsonw w = jsonw_to(&out);
     jsonw_str(&w, STR("a\xFFz"));
     CHECK_TEXT(out.ptr, "\"a\xEF\xBF\xBDz\"");
