@@ -1,0 +1,81 @@
+/* db: the database behind store/, without a word of which one it is.
+ *
+ * Reads run inline on the thread's own read-only connection (some microseconds). Writes are
+ * functions that run on the one writer: it commits whatever is queued as one synced transaction,
+ * each function under a savepoint of its own, and the caller sleeps until its commit is on disk.
+ * So db_write returning OK means durable.
+ *
+ *     struct db_stmt *q = db_use(c, "SELECT id, name FROM users WHERE email = ?");
+ *     db_bind_text(q, email);
+ *     if (db_next(q)) {
+ *         user->id = db_text(q, ctx->arena);
+ *         user->name = db_text(q, ctx->arena);
+ *     }
+ *     return db_done(ctx, q);
+ *
+ * SQL text is always a literal and values are always bound. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "obs/ctx.h"
+
+struct db;
+struct db_conn;
+struct db_stmt;
+
+struct db_conf {
+    const char *path; /* of the SQLite file */
+    /* For the audit chain: BLAKE2b-256 of bytes. store/ knows no cryptography itself. */
+    void (*hash)(unsigned char out[32], const void *bytes, size_t len);
+};
+
+/* Opens, checks integrity, migrates (backup first when data exists). NULL and *why on failure. */
+struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why);
+void db_close(struct db *db); /* after all writers are done; checkpoints */
+
+/* The read connection of this thread, opened at first use. Never wait between db_use and
+ * db_done. */
+struct db_conn *db_reader(struct db *db);
+
+/* Runs fn on the writer and waits for the commit. fn runs on another thread while the caller
+ * sleeps: it may use ctx and arg, must not wait, and may be refused before it runs when the
+ * deadline of ctx is over. What fn returns is returned; anything but OK leaves no trace. */
+typedef enum err db_fn(struct ctx *ctx, struct db_conn *tx, void *arg);
+enum err db_write(struct ctx *ctx, db_fn *fn, void *arg);
+
+/* The prepared statement of this literal, bound from the first parameter on. */
+struct db_stmt *db_use(struct db_conn *c, const char *sql);
+
+void db_bind_text(struct db_stmt *q, const char *text); /* NULL binds NULL */
+void db_bind_str(struct db_stmt *q, struct str text);
+void db_bind_i64(struct db_stmt *q, int64_t value);
+void db_bind_blob(struct db_stmt *q, const void *bytes, size_t len);
+void db_bind_null(struct db_stmt *q);
+
+/* True while there is a row. Columns are then read in their order. */
+bool db_next(struct db_stmt *q);
+const char *db_text(struct db_stmt *q, struct arena *a); /* NULL for NULL */
+int64_t db_i64(struct db_stmt *q);                       /* 0 for NULL */
+struct str db_blob(struct db_stmt *q, struct arena *a);  /* NULL ptr for NULL */
+void db_copy(struct db_stmt *q, char *to, size_t room);  /* text, truncated */
+
+/* Ends the use. A failure of any step is reported here, as ERR_STORAGE_UNAVAILABLE (disk) or
+ * ERR_INTERNAL, with words in ctx. */
+enum err db_done(struct ctx *ctx, struct db_stmt *q);
+
+/* For statements without rows: one step and db_done. */
+enum err db_run(struct ctx *ctx, struct db_stmt *q);
+int64_t db_changes(struct db_conn *tx); /* rows touched by the last db_run */
+
+/* Is the last write younger than max_age_ms, or does a probe succeed now? For /health/ready. */
+enum err db_write_probe(struct ctx *ctx, int64_t max_age_ms);
+
+int db_schema_version(struct db *db);
+const char *db_about(struct db *db, struct arena *a); /* "SQLite 3.40.1, schema 1" */
+struct db *db_of(struct db_conn *c);
+void db_hash(struct db_conn *c, unsigned char out[32], const void *bytes, size_t len);
