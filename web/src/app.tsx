@@ -70,14 +70,14 @@ export function App() {
         to?.focus();
         to?.scrollIntoView();
       }}>{t("app.skip")}</a>
-      {demo && <p class="banner" data-state="demo"><Icon name="flask-conical" small />{t("demo.banner")}</p>}
+      {demo && <aside class="banner" data-state="demo" aria-label={t("demo.badge")}><Icon name="flask-conical" small /><p>{t("demo.banner")}</p></aside>}
       {inside ? <Side path={path} /> : <header class="top"><Brand /></header>}
       <div class="content">
         {!asked ? <main id="main"><Loading name="page" /></main>
           : problem && !here ? (
             <main id="main" class="narrow"><Heading>{t("app.name")}</Heading>
               <div class="panel" data-state={problem.code === "offline" ? "offline" : "error"} data-panel="start">
-                <Trouble problem={problem} service="ava" strip={false} retry={() => void begin()} snapshot={{ until: undefined, total: 0, busy: false, byPerson: false, at: 0, state: problem.code === "offline" ? "offline" : "error" }} />
+                <Trouble level={2} problem={problem} service="ava" strip={false} retry={() => void begin()} snapshot={{ until: undefined, total: 0, busy: false, byPerson: false, at: 0, state: problem.code === "offline" ? "offline" : "error" }} />
               </div>
             </main>
           ) : <Room path={path} />}
@@ -119,7 +119,7 @@ function Room({ path }: { path: string }) {
   if (lost)
     return (
       <main id="main" class="narrow"><Heading>{t("problems.offline.title")}</Heading>
-        <div class="panel" data-state="offline"><Box tone="warn" icon="wifi-off" title={t("problems.offline.title")} text={t("problems.offline.text")}><Button kind="primary" onClick={() => location.reload()}>{t("action.try_again")}</Button></Box></div>
+        <div class="panel" data-state="offline"><Box level={2} tone="warn" icon="wifi-off" title={t("problems.offline.title")} text={t("problems.offline.text")}><Button kind="primary" onClick={() => location.reload()}>{t("action.try_again")}</Button></Box></div>
       </main>
     );
   if (!screen || screen.path !== path) return <main id="main"><Loading name="page" /></main>;

@@ -34,14 +34,14 @@ function Docs() {
       <div class="content">
         <main id="main" data-state={doc ? "ready" : failed ? "error" : "loading"}>
           <Heading>{t("docs.title")}</Heading>
-          {failed && <Box tone="bad" icon="circle-alert" title={t("docs.failed")} text=""><Button kind="primary" onClick={load}>{t("action.try_again")}</Button></Box>}
+          {failed && <Box level={2} tone="bad" icon="circle-alert" title={t("docs.failed")} text=""><Button kind="primary" onClick={load}>{t("action.try_again")}</Button></Box>}
           {!doc && !failed && <Loading name="page" />}
           {doc && (
             <>
               {doc.info.description.trim().split(/\n\n/).map((p) => <p key={p} class="lead"><Marked text={p} /></p>)}
               <p><a href="/api/v1/openapi.json">openapi.json</a>, {t("docs.version", { version: doc.info.version })}</p>
               <div class="field"><label for="filter">{t("docs.filter")}</label><input id="filter" type="search" value={filter} onInput={(e) => setFilter(e.currentTarget.value)} /></div>
-              {!wanted.length && <Box tone="info" icon="info" title={t("docs.nothing")} text=""><Button onClick={() => setFilter("")}>{t("action.clear_filters")}</Button></Box>}
+              {!wanted.length && <Box level={2} tone="info" icon="info" title={t("docs.nothing")} text=""><Button onClick={() => setFilter("")}>{t("action.clear_filters")}</Button></Box>}
               {doc.tags.map((tag) => {
                 const mine = wanted.filter((o) => o.op.tags[0] === tag.name);
                 return mine.length > 0 && (

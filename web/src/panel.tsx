@@ -105,10 +105,11 @@ interface TroubleProps {
   snapshot: Pick<Snapshot<unknown>, "until" | "total" | "busy" | "byPerson" | "at" | "state">;
   safe?: string;
   strip: boolean; // data stays below: a strip; else a box in its place
+  level?: 2 | 3;
   retry?: () => void;
 }
 
-export function Trouble({ problem, service, snapshot, safe, strip, retry }: TroubleProps) {
+export function Trouble({ problem, service, snapshot, safe, strip, level = 3, retry }: TroubleProps) {
   const waits = snapshot.until !== undefined;
   const now = useNow(250, waits);
   const left = waits ? secondsLeft(snapshot.until!, now) : 0;
@@ -137,7 +138,7 @@ export function Trouble({ problem, service, snapshot, safe, strip, retry }: Trou
   return (
     <div class={`box ${calm ? "warn" : "bad"}`}>
       <Icon name={snapshot.state === "offline" ? "wifi-off" : calm ? "clock" : "circle-alert"} />
-      <h3 tabIndex={-1} ref={heading}>{words.title}</h3>
+      {level === 2 ? <h2 tabIndex={-1} ref={heading}>{words.title}</h2> : <h3 tabIndex={-1} ref={heading}>{words.title}</h3>}
       <p>{words.text}</p>
       {safe && problem.code !== "offline" && !words.text.includes(safe) && <p>{safe}</p>}
       <div class="row">{buttons}</div>
@@ -183,11 +184,11 @@ function Details({ problem }: { problem: Problem }) {
   );
 }
 
-export function Box({ tone, icon, title, text, children }: { tone: "info" | "bad" | "warn"; icon: string; title: string; text: string; children?: ComponentChildren }) {
+export function Box({ tone, icon, title, text, level = 3, children }: { tone: "info" | "bad" | "warn"; icon: string; title: string; text: string; level?: 2 | 3; children?: ComponentChildren }) {
   return (
     <div class={`box ${tone}`}>
       <Icon name={icon} />
-      <h3>{title}</h3>
+      {level === 2 ? <h2>{title}</h2> : <h3>{title}</h3>}
       {text && <p>{text}</p>}
       {children && <div class="row">{children}</div>}
     </div>

@@ -61,7 +61,7 @@ export interface FieldProps {
   lines?: number;
   secret?: boolean;
   extra?: ComponentChildren;
-  input?: { autocomplete?: string; min?: number; max?: number; step?: number; "aria-valuetext"?: string };
+  input?: { autocomplete?: string; autofocus?: boolean; min?: number; max?: number; step?: number; "aria-valuetext"?: string };
 }
 
 // Label above, hint below, error below the field; a secret can be shown while it is typed.

@@ -30,6 +30,7 @@ export function unit(key: Key): (n: number) => string {
 export function show(key: Key, value: Value): string {
   if (value === null) return t("assistant.not_set");
   if (key === "max_call_duration") return duration(Number(value));
+  if (key === "voice_speed" && value === 1) return t("assistant.normal_speed");
   return key === "voice_speed" ? t("assistant.times", { n: Number(value) }) : String(value);
 }
 

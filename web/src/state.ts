@@ -81,11 +81,14 @@ export function useResource<T>(resource: Resource<T>, wanted = true): Snapshot<T
     const online = () => resource.snapshot.state === "offline" && void resource.reload();
     document.addEventListener("visibilitychange", focus);
     addEventListener("focus", focus);
+    const offline = () => resource.learn({ code: "offline" });
     addEventListener("online", online);
+    addEventListener("offline", offline);
     return () => {
       document.removeEventListener("visibilitychange", focus);
       removeEventListener("focus", focus);
       removeEventListener("online", online);
+      removeEventListener("offline", offline);
     };
   }, [resource, wanted]);
   return resource.snapshot;

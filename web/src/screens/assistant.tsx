@@ -64,9 +64,9 @@ export default function Assistant() {
     const wrong = problem.errors?.find((e) => e.field === "value" || e.field === key);
     if (wrong) return set(key, { phase: "editing", typed, error: fieldWords(label(key), wrong, unit(key)) });
     set(key, { phase: "failed", typed });
-    if (["provider_unavailable", "rate_limited", "provider_rate_limited"].includes(problem.code)) settings.learn(problem);
+    if (["offline", "provider_unavailable", "rate_limited", "provider_rate_limited"].includes(problem.code)) settings.learn(problem);
     const words = wordsFor(problem, "vapi");
-    const again = problem.code === "forbidden" ? undefined : { label: t("action.try_again"), run: () => void save(key, typed) };
+    const again = problem.code === "forbidden" || problem.wait ? undefined : { label: t("action.try_again"), run: () => void save(key, typed) };
     toast("bad", t("toast.failed"), t("toast.not_saved", { reason: words.title }), again);
   }
 
@@ -134,7 +134,7 @@ function SettingRow({ name, row, value, until, state, onChange, onSave }: RowPro
             <p class={value === null ? "muted" : "value"} data-value>{show(name, value)}</p>
             {row.phase === "saving" && <p class="saving" role="status"><span class="spinner" aria-hidden="true" /> {t("panel.saving")}</p>}
           </div>
-          <Button icon="pencil" data-change aria-label={t("action.change_what", { what: label(name) })} busy={row.phase === "saving"}
+          <Button icon="pencil" data-change aria-label={t(value === null ? "action.set_what" : "action.change_what", { what: label(name) })} busy={row.phase === "saving"}
             blocked={!mayManage()} onClick={() => open(value ?? suggestions[name])}>{value === null ? t("action.set") : t("action.change")}</Button>
           {row.phase === "failed" && (
             <div class="strip bad">
@@ -213,7 +213,7 @@ function Forbidden() {
   }, []);
   return (
     <div data-state="forbidden">
-      <Box tone="info" icon="lock" title={t("forbidden.title")} text={who ? t("forbidden.ask", { who }) : t("forbidden.text")} />
+      <Box level={2} tone="info" icon="lock" title={t("forbidden.title")} text={who ? t("forbidden.ask", { who }) : t("forbidden.text")} />
     </div>
   );
 }

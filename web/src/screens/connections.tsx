@@ -76,7 +76,7 @@ function Card({ one, readAt }: { one: Integration; readAt: number }) {
           {one.checked_at && <><dt>{t("connections.checked")}</dt><dd><When at={one.checked_at} /></dd></>}
         </dl>
       )}
-      {one.status === "demo" && <p class="muted">{t("demo.card")} {t("demo.soon")}</p>}
+      {one.status === "demo" && <p class="muted">{t("demo.card")}</p>}
       {result && <p class={result.ok ? "good" : "wrong"} role="status" data-check={result.ok ? "ok" : "failed"}><Icon name={result.ok ? "circle-check" : "circle-alert"} small /><span>{result.text}</span></p>}
       {problem && <Trouble problem={problem} service={service} strip snapshot={{ until: problem.until, total: problem.wait ?? 0, busy: testing, byPerson: true, at: 0, state: problem.code.endsWith("rate_limited") ? "limited" : problem.code === "provider_unavailable" ? "degraded" : "error" }} retry={() => void test()} />}
       {mode === "edit" ? (
@@ -144,7 +144,6 @@ export function CredentialForm({ service, known, onDone, onCancel }: { service: 
       connectionChanged(service);
       credentials[service].put(reply.data);
       integrations.view(0);
-      toast("ok", t("toast.updated"), t("toast.saved", { label: serviceName(service) }));
       return onDone(works(reply.data.check));
     }
     const { errors: wrong } = reply.problem;
@@ -189,7 +188,7 @@ function Leave({ service, onClose }: { service: Service; onClose: () => void }) 
     credentials[service].reset();
     integrations.view(0);
     onClose();
-    toast("ok", t("toast.updated"), t("connections.left", { service: name }));
+    toast("ok", t("connections.left_title", { service: name }), t("connections.left"));
   }
   return (
     <Dialog title={t("connections.leave_title", { service: name })} onClose={onClose}>

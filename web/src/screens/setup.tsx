@@ -39,7 +39,7 @@ export default function Setup() {
     return (
       <main id="main" class="narrow">
         <Heading>{t("setup.needed.title")}</Heading>
-        <Box tone="info" icon="lock" title={t("setup.needed.lead")} text={t("setup.needed.text")}><a class="button" href="/signin">{t("signin.title")}</a></Box>
+        <Box level={2} tone="info" icon="lock" title={t("setup.needed.lead")} text={t("setup.needed.text")}><a class="button" href="/signin">{t("signin.title")}</a></Box>
         <pre class="terminal" tabIndex={0}><code>ava user link</code></pre>
       </main>
     );
@@ -96,7 +96,7 @@ function Account({ token, held: [values, setValues], onDone }: { token: string; 
     <form ref={form} onSubmit={submit} noValidate class="panel" data-panel="account" data-state={busy ? "saving" : problem ? "error" : "ready"} data-code={problem?.code}>
       <Heading>{t("setup.account.title")}</Heading>
       <p>{t("setup.account.lead")}</p>
-      {tokenGone ? <Box tone="bad" icon="circle-alert" title={t("setup.account.used")} text={t("setup.account.used_text")} /> : problem && !problem.errors?.length && <Refused problem={problem} busy={busy} />}
+      {tokenGone ? <Box level={2} tone="bad" icon="circle-alert" title={t("setup.account.used")} text={t("setup.account.used_text")} /> : problem && !problem.errors?.length && <Refused problem={problem} busy={busy} />}
       <Field label={t("signin.email")} name="email" type="email" value={values.email} onInput={(email) => setValues({ ...values, email })} error={errorOf("email", t("signin.email"))} input={{ autocomplete: "username" }} />
       <Field label={t("field.optional", { label: t("setup.account.name") })} name="name" value={values.name} onInput={(name) => setValues({ ...values, name })} error={errorOf("name", t("setup.account.name"))} input={{ autocomplete: "name" }} />
       <Field label={t("signin.password")} name="password" secret value={values.password} onInput={(password) => setValues({ ...values, password })} hint={t("setup.account.hint")} error={errorOf("password", t("signin.password"))} input={{ autocomplete: "new-password" }} />
@@ -119,7 +119,7 @@ function Choose({ onNext }: { onNext: () => void }) {
         {!snapshot.data && !snapshot.problem && <Loading name="connections" />}
         {snapshot.data && (open
           ? <><h2>{serviceName(open)}</h2><p>{t(`connections.${open}.gives`)}</p><CredentialForm key={open} service={open} onDone={() => void integrations.reload()} /></>
-          : <Box tone="info" icon="circle-check" title={t("setup.connect.all")} text={t("setup.connect.all_text")} />)}
+          : <Box level={2} tone="info" icon="circle-check" title={t("setup.connect.all")} text={t("setup.connect.all_text")} />)}
         <div class="row between">
           <Button kind="quiet" icon="arrow-left" onClick={() => setConnecting(false)}>{t("action.back")}</Button>
           <Button kind={open ? "plain" : "primary"} onClick={onNext}>{open ? t("action.skip") : t("action.next")}</Button>

@@ -44,7 +44,7 @@ export function SignInForm({ onDone, email: known }: { onDone: (now: Session) =>
         <Trouble problem={problem} service="ava" strip snapshot={{ until: problem.until, total: problem.wait ?? 0, busy, byPerson: true, at: 0, state: problem.code === "rate_limited" ? "limited" : problem.code === "offline" ? "offline" : "error" }} />
       )}
       <Field label={t("signin.email")} name="email" type="email" value={email} onInput={setEmail} error={words("email", t("signin.email"))} input={{ autocomplete: "username" }} />
-      <Field label={t("signin.password")} name="password" secret value={password} onInput={setPassword} error={words("password", t("signin.password"))} input={{ autocomplete: "current-password" }} />
+      <Field label={t("signin.password")} name="password" secret value={password} onInput={setPassword} error={words("password", t("signin.password"))} input={{ autocomplete: "current-password", autofocus: Boolean(known) }} />
       <Button kind="primary" type="submit" busy={busy}>{t("signin.button")}</Button>
     </form>
   );
@@ -68,7 +68,7 @@ export default function SignIn() {
     return (
       <main id="main" class="narrow">
         <Heading>{t("setup.needed.title")}</Heading>
-        <Box tone="info" icon="lock" title={t("setup.needed.lead")} text={t("setup.needed.text")} />
+        <Box level={2} tone="info" icon="lock" title={t("setup.needed.lead")} text={t("setup.needed.text")} />
         <pre class="terminal" tabIndex={0}><code>ava user link</code></pre>
       </main>
     );
