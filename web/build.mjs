@@ -1,0 +1,141 @@
+// Builds the dashboard: node web/build.mjs OUTDIR
+// Types from the contract, tsc for the eye, esbuild for the bytes, gzip and brotli beside every file; fails over budget.
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { spawnSync } from "node:child_process";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { build, transform } from "esbuild";
+import openapiTS, { astToString } from "openapi-typescript";
+import { parse } from "yaml";
+
+const web = dirname(fileURLToPath(import.meta.url));
+const root = dirname(web);
+export const kB = 1000;
+export const budgets = { first: 60 * kB, css: 12 * kB, sprite: 4 * kB, screen: 15 * kB };
+const icons = [
+  "arrow-left", "book-open", "bot", "check", "circle", "circle-alert", "circle-check", "circle-help", "clock", "copy", "flask-conical", "house", "info",
+  "lock", "log-out", "pencil", "phone", "plug", "refresh-cw", "sun-moon", "triangle-alert", "unplug", "wifi-off", "x",
+];
+// A voice in a quiet room.
+const mark = `<path d="M4 10v4M8 6v12M12 3v18M16 7v10M20 10v4"/>`;
+
+const hash = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 10);
+const gz = (bytes) => gzipSync(bytes, { level: 9 });
+
+async function sprite() {
+  const symbols = [`<symbol id="ava" viewBox="0 0 24 24">${mark}</symbol>`];
+  for (const name of icons) {
+    const svg = await readFile(join(root, "node_modules/lucide-static/icons", iconFile(name)), "utf8");
+    const inside = svg.replace(/<!--.*?-->/s, "").replace(/^\s*<svg[^>]*>/s, "").replace(/<\/svg>\s*$/, "").replace(/\s*\n\s*/g, "").replace(/ \/>/g, "/>");
+    symbols.push(`<symbol id="${name}" viewBox="0 0 24 24">${inside}</symbol>`);
+  }
+  return `<!-- Icons: Lucide, ISC license --><svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>`;
+}
+
+// Lucide renames icons now and then; our names stay.
+function iconFile(name) {
+  return ({ "circle-help": "circle-question-mark" }[name] ?? name) + ".svg";
+}
+
+function favicon(dot) {
+  const lines = `<g fill="none" stroke="#fff" stroke-width="2" stroke-linecap="round" transform="translate(4 4)">${mark}</g>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#1f5fd0"/>${lines}${dot ? `<circle cx="26" cy="6" r="6" fill="#f0b95a" stroke="#161a20"/>` : ""}</svg>`;
+}
+
+async function main(out) {
+  const contract = parse(await readFile(join(root, "openapi.yaml"), "utf8"));
+  await writeFile(join(web, "src/api-types.d.ts"), "// Made from openapi.yaml by build.mjs.\n" + astToString(await openapiTS(new URL("../openapi.yaml", import.meta.url))));
+  if (!process.env.AVA_WEB_SKIP_TYPES) {
+    const tsc = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--noEmit", "-p", web], { stdio: "inherit" });
+    if (tsc.status !== 0) process.exit(1);
+  }
+
+  await rm(out, { recursive: true, force: true });
+  await mkdir(join(out, "assets"), { recursive: true });
+  const files = new Map(); // path from OUTDIR -> bytes
+  const put = (name, text) => {
+    files.set(name, Buffer.from(text));
+    return "/" + name;
+  };
+  const hashed = (stem, extension, text) => put(`assets/${stem}-${hash(text)}.${extension}`, text);
+
+  const spritePath = hashed("icons", "svg", await sprite());
+  const css = hashed("app", "css", (await transform(await readFile(join(web, "app.css"), "utf8"), { loader: "css", minify: true, target: ["chrome123", "firefox120", "safari17.5"] })).code);
+  const shared = { bundle: true, minify: true, write: false, legalComments: "none", target: ["es2022"], charset: "utf8", define: { SPRITE: JSON.stringify(spritePath) }, logLevel: "warning" };
+  const theme = await build({ ...shared, entryPoints: [join(web, "src/theme.ts")], format: "iife" });
+  const themePath = hashed("theme", "js", theme.outputFiles[0].text);
+  const bundle = await build({
+    ...shared, entryPoints: { app: join(web, "src/main.tsx"), docs: join(web, "src/docs.tsx") }, format: "esm", splitting: true, metafile: true,
+    jsx: "automatic", jsxImportSource: "preact", outdir: join(out, "assets"), entryNames: "[name]-[hash]", chunkNames: "[name]-[hash]", absWorkingDir: root,
+  });
+  const outputs = Object.fromEntries(Object.entries(bundle.metafile.outputs).map(([path, o]) => [relative(out, resolve(root, path)), o]));
+  for (const file of bundle.outputFiles) put(relative(out, file.path), file.text);
+
+  const assetOf = (path) => relative(out, resolve(root, path));
+  const closure = (name, seen = new Set()) => {
+    if (seen.has(name)) return seen;
+    seen.add(name);
+    for (const i of outputs[name].imports) if (i.kind === "import-statement") closure(assetOf(i.path), seen);
+    return seen;
+  };
+  const entry = (source) => Object.keys(outputs).find((name) => outputs[name].entryPoint?.endsWith(source));
+  const icon = hashed("favicon", "svg", favicon(false));
+  const dot = hashed("favicon-dot", "svg", favicon(true));
+  for (const [page, source] of [["index.html", "src/main.tsx"], ["docs.html", "src/docs.tsx"]]) {
+    const js = entry(source);
+    const preload = [...closure(js)].filter((n) => n !== js).map((n) => `<link rel="modulepreload" href="/${n}">\n`).join("");
+    const values = { css, theme: themePath, js: "/" + js, favicon: icon, favicon_dot: dot, preload };
+    put(page, (await readFile(join(web, page), "utf8")).replace(/\{\{(\w+)\}\}/g, (_, name) => values[name]));
+  }
+  put("openapi.json", JSON.stringify(contract));
+
+  for (const [name, bytes] of files) {
+    await writeFile(join(out, name), bytes);
+    await writeFile(join(out, name + ".gz"), gz(bytes));
+    await writeFile(join(out, name + ".br"), brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }));
+  }
+  const sizes = measure(files, outputs, closure, entry("src/main.tsx"), { css, sprite: spritePath, theme: themePath });
+  await writeFile(join(out, "sizes.json"), JSON.stringify(sizes, null, 2));
+  report(sizes, budgets);
+}
+
+function measure(files, outputs, closure, app, { css, sprite: spritePath, theme }) {
+  const size = (name) => gz(files.get(name.replace(/^\//, ""))).length;
+  const start = closure(app);
+  const first = [...start, "index.html", css, spritePath, theme].reduce((sum, name) => sum + size(name), 0);
+  const screens = {};
+  for (const name of Object.keys(outputs)) {
+    const source = outputs[name].entryPoint;
+    if (source?.includes("src/screens/")) screens[basename(source, ".tsx")] = [...closure(name)].filter((n) => !start.has(n)).reduce((sum, n) => sum + size(n), 0);
+  }
+  return { first, css: size(css), sprite: size(spritePath), screens };
+}
+
+function report(sizes, limit) {
+  const rows = [["first load", sizes.first, limit.first], ["css", sizes.css, limit.css], ["sprite", sizes.sprite, limit.sprite], ...Object.entries(sizes.screens).map(([n, s]) => ["screen " + n, s, limit.screen])];
+  let over = false;
+  for (const [name, size, max] of rows) {
+    const bad = size > max;
+    over ||= bad;
+    console.log(`${bad ? "OVER" : "ok  "}  ${name.padEnd(22)} ${(size / kB).toFixed(1).padStart(6)} kB gzip of ${max / kB}`);
+  }
+  if (over) {
+    console.error("The dashboard is over its budget.");
+    process.exit(1);
+  }
+}
+
+const out = process.argv[2];
+if (!out) {
+  console.error("usage: node web/build.mjs OUTDIR");
+  process.exit(2);
+}
+const target = resolve(out);
+const strangers = (await readdir(target).catch(() => [])).filter((name) => !["assets", "sizes.json"].includes(name) && !/^(index\.html|docs\.html|openapi\.json)(\.gz|\.br)?$/.test(name));
+if (strangers.length) {
+  console.error(`${target} holds something else (${strangers[0]}); give a folder of its own.`);
+  process.exit(2);
+}
+await main(target);

@@ -1,0 +1,244 @@
+// The house: banner, side bar, the room of this address, toasts, and the dialog when a session is over.
+import { Component, type ComponentChildren, type ComponentType } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Problem } from "./api";
+import { t } from "./i18n";
+import { Button, Dialog, Heading, Icon } from "./parts";
+import { Box, Loading, Trouble } from "./panel";
+import { hasShortcuts, setShortcuts, toggleTheme } from "./prefs";
+import { serviceName } from "./problem";
+import { follow, go, rooms, usePath } from "./router";
+import { SessionOver } from "./screens/signin";
+import SignIn from "./screens/signin";
+import { api, enter, forgetAll, integrations, profile, session, useCell } from "./state";
+import { Toasts } from "./toasts";
+
+type Screen = ComponentType<Record<string, never>>;
+const lazy: Record<string, () => Promise<{ default: Screen }>> = {
+  "/": () => import("./screens/home"),
+  "/assistant": () => import("./screens/assistant"),
+  "/numbers": () => import("./screens/numbers"),
+  "/connections": () => import("./screens/connections"),
+  "/setup": () => import("./screens/setup"),
+};
+const entries = [
+  { path: "/", icon: "house", key: "h", name: "home" },
+  { path: "/assistant", icon: "bot", key: "a", name: "assistant" },
+  { path: "/numbers", icon: "phone", key: "n", name: "numbers" },
+  { path: "/connections", icon: "plug", key: "c", name: "connections" },
+];
+
+export function App() {
+  const path = usePath();
+  const here = useCell(session);
+  const [asked, setAsked] = useState(false);
+  const [problem, setProblem] = useState<Problem | undefined>();
+  const demo = useCell(profile) === "sandbox";
+  const moved = useRef(false);
+
+  async function begin() {
+    setProblem(undefined);
+    const reply = await api.resume();
+    if (reply.ok) enter(reply.data);
+    else if (reply.problem.code === "session_required") {
+      if (location.pathname !== "/setup" && location.pathname !== "/signin") go("/signin?next=" + encodeURIComponent(location.pathname), true);
+    } else setProblem(reply.problem);
+    setAsked(true);
+  }
+  useEffect(() => {
+    // A setup link belongs to somebody without a session: no need to ask who they are.
+    if (location.pathname === "/setup" && location.hash.includes("t=")) {
+      profileOf();
+      setAsked(true);
+    } else void begin();
+  }, []);
+  useEffect(() => {
+    if (moved.current) document.getElementById("top")?.focus();
+    moved.current = true;
+    scrollTo(0, 0);
+  }, [path]);
+  useEffect(() => {
+    if (asked && !here && !problem && path !== "/signin" && path !== "/setup") go("/signin", true);
+  }, [asked, here, path]);
+
+  const inside = here && path !== "/setup" && path !== "/signin";
+  return (
+    <div class={inside ? "shell" : "shell alone"} onClick={follow}>
+      <a class="skip" href="#main" onClick={(e) => {
+        e.preventDefault();
+        const to = document.getElementById("top") ?? document.getElementById("main");
+        to?.focus();
+        to?.scrollIntoView();
+      }}>{t("app.skip")}</a>
+      {demo && <aside class="banner" data-state="demo" aria-label={t("demo.badge")}><Icon name="flask-conical" small /><p>{t("demo.banner")}</p></aside>}
+      {inside ? <Side path={path} /> : <header class="top"><Brand /></header>}
+      <div class="content">
+        {!asked ? <main id="main"><Loading name="page" /></main>
+          : problem && !here ? (
+            <main id="main" class="narrow"><Heading>{t("app.name")}</Heading>
+              <div class="panel" data-state={problem.code === "offline" ? "offline" : "error"} data-panel="start">
+                <Trouble level={2} problem={problem} service="ava" strip={false} retry={() => void begin()} snapshot={{ until: undefined, total: 0, busy: false, byPerson: false, at: 0, state: problem.code === "offline" ? "offline" : "error" }} />
+              </div>
+            </main>
+          ) : <Room path={path} />}
+      </div>
+      <Keys inside={Boolean(inside)} />
+      <Toasts />
+      <SessionOver />
+      <Attention />
+    </div>
+  );
+}
+
+function profileOf(): void {
+  fetch("/health/ready", { cache: "no-store" })
+    .then((r) => r.json() as Promise<{ profile: "sandbox" | "development" | "production" }>)
+    .then((r) => profile.set(r.profile))
+    .catch(() => {});
+}
+
+function Room({ path }: { path: string }) {
+  const [screen, setScreen] = useState<{ path: string; view: Screen } | undefined>();
+  const [lost, setLost] = useState(false);
+  useEffect(() => {
+    let current = true;
+    setLost(false);
+    lazy[path]?.().then(
+      (m) => current && setScreen({ path, view: m.default }),
+      () => current && setLost(true),
+    );
+    return () => {
+      current = false;
+    };
+  }, [path]);
+  if (path === "/signin") return <SignIn />;
+  if (!rooms.has(path))
+    return (
+      <main id="main"><Heading>{t("problems.not_found.title")}</Heading><p>{t("problems.not_found.text")}</p><a class="button" href="/">{t("app.go_home")}</a></main>
+    );
+  if (lost)
+    return (
+      <main id="main" class="narrow"><Heading>{t("problems.offline.title")}</Heading>
+        <div class="panel" data-state="offline"><Box level={2} tone="warn" icon="wifi-off" title={t("problems.offline.title")} text={t("problems.offline.text")}><Button kind="primary" onClick={() => location.reload()}>{t("action.try_again")}</Button></Box></div>
+      </main>
+    );
+  if (!screen || screen.path !== path) return <main id="main"><Loading name="page" /></main>;
+  const View = screen.view;
+  return <Boundary key={path}><View /></Boundary>;
+}
+
+// One screen may stumble; the rest of the page goes on.
+class Boundary extends Component<{ children: ComponentChildren }, { fallen?: string }> {
+  override state: { fallen?: string } = {};
+  override componentDidCatch(error: unknown) {
+    const reference = "page-" + crypto.getRandomValues(new Uint32Array(1))[0]!.toString(36);
+    console.error(reference, error);
+    this.setState({ fallen: reference });
+  }
+  override render() {
+    if (!this.state.fallen) return this.props.children;
+    return (
+      <main id="main" class="narrow" data-state="crash">
+        <Heading>{t("crash.title")}</Heading>
+        <p>{t("crash.text")}</p>
+        <p class="reference">{t("panel.reference")} <code>{this.state.fallen}</code></p>
+        <Button kind="primary" onClick={() => location.reload()}>{t("action.reload")}</Button>
+      </main>
+    );
+  }
+}
+
+function Brand() {
+  return <span class="brand"><Icon name="ava" />{t("app.name")}</span>;
+}
+
+function Side({ path }: { path: string }) {
+  const here = useCell(session);
+  const [leaving, setLeaving] = useState(false);
+  async function leave() {
+    setLeaving(true);
+    const reply = await api.signOut();
+    setLeaving(false);
+    if (!reply.ok && reply.problem.code === "offline") return;
+    session.set(undefined);
+    forgetAll();
+    go("/signin");
+  }
+  return (
+    <header class="side">
+      <a class="brand-link" href="/" aria-label={t("app.home")}><Brand /></a>
+      <nav aria-label={t("app.rooms")}>
+        <ul>
+          {entries.map((e) => (
+            <li key={e.path}><a href={e.path} aria-current={path === e.path ? "page" : undefined}><Icon name={e.icon} /><span>{t(`${e.name}.title`)}</span></a></li>
+          ))}
+        </ul>
+      </nav>
+      <div class="side-end">
+        <p class="who" title={here?.user.email}>{here?.user.name ?? here?.user.email}</p>
+        <div class="row tight">
+          <button type="button" class="button quiet icon-only" aria-label={t("app.theme")} title={t("app.theme")} onClick={toggleTheme}><Icon name="sun-moon" small /></button>
+          <a class="button quiet icon-only" href="/docs" aria-label={t("app.help")} title={t("app.help")}><Icon name="circle-help" small /></a>
+          <Button kind="quiet" icon="log-out" busy={leaving} onClick={() => void leave()}>{t("app.sign_out")}</Button>
+        </div>
+      </div>
+    </header>
+  );
+}
+
+// g and a letter jumps, ? lists the keys, . changes the theme. All can be switched off.
+function Keys({ inside }: { inside: boolean }) {
+  const [open, setOpen] = useState(false);
+  const [on, setOn] = useState(hasShortcuts);
+  useEffect(() => {
+    let g = 0;
+    const press = (e: KeyboardEvent) => {
+      const typing = (e.target as Element).closest?.("input:not([type=range]):not([type=radio]), textarea, select, [contenteditable]");
+      if (!hasShortcuts() || typing || e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
+      const entry = Date.now() - g < 1500 && inside ? entries.find((one) => one.key === e.key) : undefined;
+      g = e.key === "g" ? Date.now() : 0;
+      if (entry) go(entry.path);
+      else if (e.key === "?") setOpen(true);
+      else if (e.key === ".") toggleTheme();
+      else return;
+      e.preventDefault();
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, [inside]);
+  if (!open) return null;
+  return (
+    <Dialog title={t("keys.title")} onClose={() => setOpen(false)}>
+      <dl class="facts">
+        {entries.map((e) => <><dt><kbd>g</kbd> <kbd>{e.key}</kbd></dt><dd>{t(`${e.name}.title`)}</dd></>)}
+        <dt><kbd>.</kbd></dt><dd>{t("keys.theme")}</dd>
+        <dt><kbd>?</kbd></dt><dd>{t("keys.this")}</dd>
+      </dl>
+      <label class="check"><input type="checkbox" checked={on} onChange={(e) => {
+        setShortcuts(e.currentTarget.checked);
+        setOn(e.currentTarget.checked);
+      }} /> {t("keys.on")}</label>
+    </Dialog>
+  );
+}
+
+// The tab says when something needs a person: a number in the title, a dot in the icon.
+function Attention() {
+  const [, redraw] = useState({});
+  useEffect(() => integrations.subscribe(() => redraw({})), []);
+  const wanting = (integrations.snapshot.data?.integrations ?? []).filter((i) => i.status === "resting" || i.status === "needs_attention");
+  const first = wanting[0];
+  useEffect(() => {
+    const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]");
+    if (!icon?.dataset.dot) return;
+    icon.dataset.calm ??= icon.getAttribute("href")!;
+    icon.href = first ? icon.dataset.dot : icon.dataset.calm;
+    if (!first) return;
+    const before = document.title;
+    document.title = t("app.title_attention", { n: wanting.length, what: t("app.attention." + first.status, { service: serviceName(first.provider) }) });
+    return () => {
+      document.title = before;
+    };
+  }, [wanting.length, first?.status]);
+  return null;
+}

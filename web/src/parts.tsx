@@ -1,0 +1,178 @@
+// The bricks: icon, button, field, age, badge, copy. Small, dumb, labelled.
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { ago, exact, t } from "./i18n";
+
+declare const SPRITE: string;
+
+export function Icon({ name, small }: { name: string; small?: boolean }) {
+  return (
+    <svg class={small ? "icon small" : "icon"} aria-hidden="true" focusable="false">
+      <use href={`${SPRITE}#${name}`} />
+    </svg>
+  );
+}
+
+interface ButtonProps {
+  kind?: "primary" | "plain" | "quiet" | "danger";
+  icon?: string;
+  busy?: boolean;
+  type?: "button" | "submit";
+  blocked?: string | boolean; // why it cannot work now: it keeps its focus and says so
+  onClick?: (e: MouseEvent) => void;
+  "aria-label"?: string;
+  "data-change"?: boolean;
+  children?: ComponentChildren;
+}
+
+export function Button({ kind = "plain", icon, busy, blocked, type = "button", children, onClick, ...rest }: ButtonProps) {
+  const why = useId();
+  const stopped = busy || Boolean(blocked);
+  return (
+    <>
+      <button
+        {...rest}
+        type={type}
+        class={`button ${kind}`}
+        aria-disabled={stopped || undefined}
+        aria-busy={busy || undefined}
+        aria-describedby={typeof blocked === "string" ? why : undefined}
+        onClick={(e) => {
+          if (stopped) e.preventDefault();
+          else onClick?.(e);
+        }}
+      >
+        {busy ? <span class="spinner" aria-hidden="true" /> : icon && <Icon name={icon} small />}
+        <span>{children}</span>
+      </button>
+      {typeof blocked === "string" && <span id={why} class="blocked">{blocked}</span>}
+    </>
+  );
+}
+
+export interface FieldProps {
+  label: string;
+  name: string;
+  value: string;
+  onInput: (value: string) => void;
+  type?: "text" | "email" | "password" | "number" | "range";
+  hint?: ComponentChildren;
+  error?: string;
+  lines?: number;
+  secret?: boolean;
+  extra?: ComponentChildren;
+  input?: { autocomplete?: string; autofocus?: boolean; min?: number; max?: number; step?: number; "aria-valuetext"?: string };
+}
+
+// Label above, hint below, error below the field; a secret can be shown while it is typed.
+export function Field({ label, name, value, onInput, type = "text", hint, error, lines, secret, extra, input }: FieldProps) {
+  const id = useId();
+  const [shown, setShown] = useState(false);
+  const described = [hint && id + "h", error && id + "e"].filter(Boolean).join(" ") || undefined;
+  const common = {
+    id, name, value, "aria-describedby": described, "aria-invalid": error ? true : undefined,
+    spellcheck: secret ? false : undefined, autocapitalize: secret || type === "email" ? "none" : undefined,
+    onInput: (e: Event) => onInput((e.currentTarget as HTMLInputElement).value),
+  } as const;
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {lines ? (
+        <textarea {...common} rows={lines} />
+      ) : (
+        <div class="control">
+          <input {...input} {...common} type={(secret ? (shown ? "text" : "password") : type) as "text"} />
+          {secret && (
+            <button type="button" class="button quiet" aria-pressed={shown} aria-controls={id} onClick={() => setShown(!shown)}>
+              {shown ? t("action.hide") : t("action.show")}
+              <span class="hidden"> {label}</span>
+            </button>
+          )}
+        </div>
+      )}
+      {extra}
+      {hint && <div class="hint" id={id + "h"}>{hint}</div>}
+      {error && <div class="wrong" id={id + "e"}><Icon name="circle-alert" small /><span>{error}</span></div>}
+    </div>
+  );
+}
+
+// A clock that ticks only while somebody looks at it.
+export function useNow(everyMs: number, running = true): number {
+  const [now, set] = useState(Date.now);
+  useEffect(() => {
+    if (!running) return;
+    set(Date.now());
+    const id = setInterval(() => set(Date.now()), everyMs);
+    return () => clearInterval(id);
+  }, [everyMs, running]);
+  return now;
+}
+
+export function When({ at }: { at: string | number }) {
+  const now = useNow(15_000);
+  const ms = typeof at === "number" ? at : Date.parse(at);
+  return <time dateTime={new Date(ms).toISOString()} title={exact(ms)}>{ago(ms, Math.max(now, ms))}</time>;
+}
+
+export function Badge({ tone, icon, children }: { tone: "ok" | "warn" | "bad" | "info" | "quiet"; icon: string; children: ComponentChildren }) {
+  return <span class={`badge ${tone}`}><Icon name={icon} small />{children}</span>;
+}
+
+export function Copy({ text, label }: { text: string; label: string }) {
+  const [done, setDone] = useState(false);
+  return (
+    <button
+      type="button" class="button quiet icon-only" aria-label={t("action.copy_what", { what: label })} title={t("action.copy")}
+      onClick={() => {
+        void navigator.clipboard?.writeText(text).then(() => {
+          setDone(true);
+          setTimeout(() => setDone(false), 2000);
+        });
+      }}
+    >
+      <Icon name={done ? "check" : "copy"} small />
+      <span class="hidden" role="status">{done ? t("action.copied") : ""}</span>
+    </button>
+  );
+}
+
+// One h1 per page. It takes the focus when the person moved here.
+export function Heading({ children }: { children: ComponentChildren }) {
+  return <h1 tabIndex={-1} id="top">{children}</h1>;
+}
+
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = t("app.title", { page: title });
+  }, [title]);
+}
+
+export function Dialog({ title, onClose, children, closable = true }: { title: string; onClose: () => void; children: ComponentChildren; closable?: boolean }) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const dialog = ref.current!;
+    const before = document.activeElement as HTMLElement | null;
+    dialog.showModal();
+    return () => {
+      dialog.close();
+      before?.focus?.();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={ref} aria-labelledby={id}
+      onCancel={(e) => {
+        e.preventDefault();
+        if (closable) onClose();
+      }}
+    >
+      <div class="dialog-head">
+        <h2 id={id}>{title}</h2>
+        {closable && <button type="button" class="button quiet icon-only" aria-label={t("action.close")} onClick={onClose}><Icon name="x" small /></button>}
+      </div>
+      {children}
+    </dialog>
+  );
+}

@@ -1,0 +1,100 @@
+// What the whole dashboard knows: who is here, and the resources its panels share.
+import { useEffect, useState } from "preact/hooks";
+import { createClient, type Schemas, type Session } from "./api";
+import { Resource, type Snapshot } from "./resource";
+
+class Cell<T> {
+  private listeners = new Set<() => void>();
+  constructor(public value: T) {}
+  set(value: T): void {
+    this.value = value;
+    for (const listener of [...this.listeners]) listener();
+  }
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => {
+      this.listeners.delete(listener);
+    };
+  }
+}
+
+export function useCell<T>(cell: Cell<T>): T {
+  const [, redraw] = useState({});
+  useEffect(() => cell.subscribe(() => redraw({})), [cell]);
+  return cell.value;
+}
+
+export type Profile = Schemas["Profile"];
+export const session = new Cell<Session | undefined>(undefined);
+export const profile = new Cell<Profile | undefined>(undefined);
+
+// The dialog over the page sets this; signing in, or leaving, answers it.
+export const signInAgain = new Cell<((signedIn: boolean) => void) | undefined>(undefined);
+
+export const api = createClient({
+  fetch: (url, init) => fetch(url, init),
+  now: Date.now,
+  sessionOver: () =>
+    new Promise<boolean>((resolve) => {
+      signInAgain.set((signedIn) => {
+        signInAgain.set(undefined);
+        resolve(signedIn);
+      });
+    }),
+});
+
+export const settings = new Resource((signal) => api.get<Schemas["SettingList"]>("/vapi/settings", { signal }));
+export const integrations = new Resource((signal) => api.get<Schemas["IntegrationList"]>("/integrations", { signal }));
+export const endpoints = new Resource((signal) => api.get<Schemas["EndpointList"]>("/webhooks/endpoints", { signal }), 20_000);
+export const numbers = new Resource((signal) => api.get<Schemas["NumberList"]>("/twilio/numbers?limit=20", { signal }));
+export const credentials = {
+  vapi: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/vapi", { signal }), 60_000),
+  twilio: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/twilio", { signal }), 60_000),
+};
+
+export function forgetAll(): void {
+  for (const r of [settings, integrations, endpoints, numbers, credentials.vapi, credentials.twilio]) r.reset();
+}
+
+// A connection changed: everything read through it is out of date.
+export function connectionChanged(provider: Schemas["Service"]): void {
+  credentials[provider].expire();
+  integrations.expire();
+  endpoints.expire();
+  (provider === "vapi" ? settings : numbers).reset();
+}
+
+export function enter(now: Session): void {
+  if (session.value && session.value.user.id !== now.user.id) forgetAll();
+  session.set(now);
+  profile.set(now.profile);
+}
+
+// Reads on view, when the window comes back after a minute, and when the network does.
+export function useResource<T>(resource: Resource<T>, wanted = true): Snapshot<T> {
+  const [, redraw] = useState({});
+  useEffect(() => resource.subscribe(() => redraw({})), [resource]);
+  useEffect(() => {
+    if (!wanted) return;
+    resource.view();
+    const focus = () => document.visibilityState === "visible" && resource.view(60_000);
+    const online = () => resource.snapshot.state === "offline" && void resource.reload();
+    document.addEventListener("visibilitychange", focus);
+    addEventListener("focus", focus);
+    const offline = () => resource.learn({ code: "offline" });
+    addEventListener("online", online);
+    addEventListener("offline", offline);
+    return () => {
+      document.removeEventListener("visibilitychange", focus);
+      removeEventListener("focus", focus);
+      removeEventListener("online", online);
+      removeEventListener("offline", offline);
+    };
+  }, [resource, wanted]);
+  return resource.snapshot;
+}
+
+export function mayManage(): boolean {
+  const role = session.value?.workspace.role;
+  return role === "owner" || role === "admin" || session.value?.user.admin === true;
+}
