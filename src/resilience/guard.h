@@ -1,0 +1,93 @@
+/* guard: the one place that says yes or no to an attempt at a provider (RESILIENCE 3).
+ *
+ * Joins, per (provider, credential): the credential's breaker, the provider's breaker, the
+ * throttle gate and the credential gate. Thread safe; one lock per provider, held for
+ * microseconds. Remembers a bounded number of credentials and forgets the longest unused closed
+ * one first. Knows nothing of workspaces, HTTP or waiting.
+ *
+ *     struct guard_call call = { .provider = p, .credential = id, .version = v };
+ *     struct guard_verdict v = guard_admit(g, &call, ava_now_ms());
+ *     if (v.answer == GUARD_ADMITTED)
+ *         closed = guard_settle(g, &call, outcome_of_attempt, retry_after_ms, ava_now_ms());
+ *
+ * One guard_call per logical call, used by all its attempts: that is how a call that fails three
+ * times is one piece of evidence. Every admitted attempt is settled, with OUTCOME_LOCAL when
+ * nothing was learned. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "resilience/breaker.h"
+
+struct guard;
+
+struct guard_conf {
+    bool is_enabled;            /* false: breakers count, but never refuse */
+    unsigned failures_to_open;  /* 3 */
+    int64_t recovery_ms;        /* 30000 */
+    int64_t attempt_timeout_ms; /* 5000; a probe's permit is leased for one second more */
+    size_t credentials_max;     /* remembered per provider; 0 = 16384 */
+};
+
+struct guard *guard_new(const struct guard_conf *conf);
+void guard_free(struct guard *g); /* NULL is fine */
+
+enum guard_answer {
+    GUARD_ADMITTED,
+    GUARD_BREAKER_OPEN, /* 503 provider_unavailable */
+    GUARD_THROTTLED,    /* 429 provider_rate_limited */
+    GUARD_NEEDS_REAUTH, /* 424 provider_credentials_rejected */
+};
+
+enum { GUARD_NO_RETRY_AFTER = -1 };
+
+/* The caller fills the first block, guard the second. The texts must outlive the call. */
+struct guard_call {
+    enum provider provider;
+    const char *host;       /* SMTP: its server, the scope of the provider breaker; else NULL */
+    const char *credential; /* id */
+    int64_t version;        /* of the credential; a higher one clears its gates */
+    bool may_refresh;       /* OAuth: the first 401 of this call asks for a new token only */
+
+    bool is_admitted, is_counted; /* counted: one failure of this call was recorded */
+    uint64_t credential_ticket, provider_ticket, credential_serial, provider_serial;
+};
+
+struct guard_verdict {
+    enum guard_answer answer;
+    bool is_probe;        /* then: one attempt, no retry */
+    int64_t remaining_ms; /* refused: until it is worth asking again */
+};
+
+struct guard_verdict guard_admit(struct guard *g, struct guard_call *call, int64_t now_ms);
+
+/* Bits: which breakers this outcome closed after probes. bulkhead_restart wants to know. */
+enum { GUARD_CLOSED_CREDENTIAL = 1, GUARD_CLOSED_PROVIDER = 2 };
+
+/* retry_after_ms counts for OUTCOME_THROTTLE only: GUARD_NO_RETRY_AFTER means 1 s; at most 300 s
+ * are believed. */
+unsigned guard_settle(struct guard *g, struct guard_call *call, enum outcome o,
+                      int64_t retry_after_ms, int64_t now_ms);
+
+/* For the integrations page and `ava status`. */
+struct guard_state {
+    enum breaker_state breaker;
+    unsigned failures;
+    int64_t remaining_ms; /* of the breaker */
+    int64_t throttled_ms; /* 0: not */
+    bool needs_reauth;
+};
+
+/* credential NULL: the provider's own breaker (SMTP: of host). Unknown ones are closed. */
+struct guard_state guard_state(struct guard *g, enum provider p, const char *host,
+                               const char *credential, int64_t now_ms);
+
+/* By hand (audited by the caller), or on hints of other hosts. credential NULL: the provider's. */
+void guard_force_open(struct guard *g, enum provider p, const char *host, const char *credential,
+                      int64_t now_ms);
+void guard_reset(struct guard *g, enum provider p, const char *host, const char *credential);
+
+/* Sets the circuit_breaker_* gauges: metrics_before_scrape(guard_collect, g). */
+void guard_collect(void *guard);

@@ -1,0 +1,21 @@
+/* provider: the outside services Ava calls, by number, name and title. */
+#pragma once
+
+#include "base/str.h"
+
+enum provider {
+    PROVIDER_VAPI,
+    PROVIDER_TWILIO,
+    PROVIDER_RESEND,
+    PROVIDER_SMTP,
+    PROVIDER_GOOGLE,
+    PROVIDER_MICROSOFT,
+    PROVIDER_COUNT
+};
+
+const char *provider_name(enum provider p);    /* "vapi": the label in metrics and answers */
+const char *provider_title(enum provider p);   /* "Vapi": for people */
+enum provider provider_parse(struct str name); /* PROVIDER_COUNT when unknown */
+
+/* All PROVIDER_COUNT names, for metrics_declare_services. */
+const char *const *provider_names(void);
