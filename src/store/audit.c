@@ -60,7 +60,7 @@ enum err audit_write(struct ctx *ctx, struct db_conn *tx, struct audit_entry e) 
     e.at_ms = ava_wall_ms();
     TRY(last_hash(ctx, tx, e.workspace_id, prev));
     canonical(&row, &e, prev);
-    db_hash(tx, hash, row.ptr, row.len);
+    db_hash(tx, hash, buf_view(&row));
     buf_fini(&row);
 
     q = db_use(tx, "INSERT INTO audit_log (seq, workspace_id, at, actor, action, object, outcome,"

@@ -71,6 +71,24 @@ enum err workspace_keys_not_under(struct ctx *ctx, struct db_conn *c, const char
     return db_done(ctx, q);
 }
 
+enum err workspace_keks_in_use(struct ctx *ctx, struct db_conn *c, const char **ids, size_t room,
+                               size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT DISTINCT kek_id FROM workspace_keys LIMIT ?");
+    db_bind_i64(q, (int64_t)room);
+    for (*count = 0; db_next(q); ++*count)
+        ids[*count] = db_text(q, ctx->arena);
+    return db_done(ctx, q);
+}
+
+enum err workspace_key_next(struct ctx *ctx, struct db_conn *c, const char *after,
+                            const char **out) {
+    struct db_stmt *q = db_use(c, "SELECT MIN(workspace_id) FROM workspace_keys"
+                                  " WHERE workspace_id > ?");
+    db_bind_text(q, after ? after : "");
+    *out = db_next(q) ? db_text(q, ctx->arena) : NULL;
+    return db_done(ctx, q);
+}
+
 enum err workspace_keys_count(struct ctx *ctx, struct db_conn *c, int64_t *out) {
     struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM workspace_keys");
     if (db_next(q))

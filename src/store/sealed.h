@@ -20,6 +20,12 @@ enum err workspace_key_delete(struct ctx *ctx, struct db_conn *tx, const char *w
 /* Up to limit keys not wrapped by kek_id. */
 enum err workspace_keys_not_under(struct ctx *ctx, struct db_conn *c, const char *kek_id, int limit,
                                   struct workspace_key *out, size_t *count);
+/* The distinct ids of KEKs in use. */
+enum err workspace_keks_in_use(struct ctx *ctx, struct db_conn *c, const char **ids, size_t room,
+                               size_t *count);
+/* The first workspace after that id that has keys; NULL at the end. */
+enum err workspace_key_next(struct ctx *ctx, struct db_conn *c, const char *after,
+                            const char **out);
 enum err workspace_keys_count(struct ctx *ctx, struct db_conn *c, int64_t *out);
 
 struct credential_row {
