@@ -150,28 +150,39 @@ static void remember(struct vault *v, const char *workspace_id, int64_t dek_id,
     pthread_mutex_unlock(&v->lock);
 }
 
-/* dek_id 0: the newest, always looked up, as another process may have made a newer one. */
-static enum err dek_get(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        int64_t *dek_id, unsigned char dek[DEK_BYTES]) {
+static enum err dek_load(struct ctx *ctx, const struct workspace_key *row,
+                         unsigned char dek[DEK_BYTES]) {
     struct vault *v = ctx->parts->vault;
-    struct workspace_key row;
-    if (*dek_id && cached(v, workspace_id, *dek_id, dek))
+    if (cached(v, row->workspace_id, row->dek_id, dek))
         return OK;
-    TRY(workspace_key_find(ctx, c, workspace_id, *dek_id, &row));
-    if (!row.kek_id)
-        return failed(ctx, "no_dek");
-    *dek_id = row.dek_id;
-    if (cached(v, workspace_id, row.dek_id, dek))
-        return OK;
-    TRY(dek_unwrap(ctx, v, &row, dek));
-    remember(v, workspace_id, row.dek_id, dek);
+    TRY(dek_unwrap(ctx, v, row, dek));
+    remember(v, row->workspace_id, row->dek_id, dek);
     return OK;
 }
 
-enum err vault_workspace_begin(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
+/* The DEK new fields are sealed with: always looked up, as another process may have made a newer
+ * one; made when the workspace has none yet. */
+static enum err dek_newest(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                           int64_t *dek_id, unsigned char dek[DEK_BYTES]) {
     struct workspace_key row;
-    dek_make(ctx, ctx->parts->vault, workspace_id, 1, &row);
-    return workspace_key_insert(ctx, tx, &row);
+    TRY(workspace_key_find(ctx, tx, workspace_id, 0, &row));
+    if (!row.kek_id) {
+        dek_make(ctx, ctx->parts->vault, workspace_id, 1, &row);
+        TRY(workspace_key_insert(ctx, tx, &row));
+    }
+    *dek_id = row.dek_id;
+    return dek_load(ctx, &row, dek);
+}
+
+static enum err dek_get(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        int64_t dek_id, unsigned char dek[DEK_BYTES]) {
+    struct workspace_key row;
+    if (cached(ctx->parts->vault, workspace_id, dek_id, dek))
+        return OK;
+    TRY(workspace_key_find(ctx, c, workspace_id, dek_id, &row));
+    if (!row.kek_id)
+        return failed(ctx, "no_dek");
+    return dek_load(ctx, &row, dek);
 }
 
 void vault_forget(struct vault *v, const char *workspace_id) {
@@ -204,8 +215,8 @@ enum err vault_seal_with(struct ctx *ctx, const struct vault_place *place,
 enum err vault_seal(struct ctx *ctx, struct db_conn *tx, const struct vault_place *place,
                     struct str plain, struct str *sealed) {
     unsigned char dek[DEK_BYTES];
-    int64_t dek_id = 0;
-    TRY(dek_get(ctx, tx, place->workspace_id, &dek_id, dek));
+    int64_t dek_id;
+    TRY(dek_newest(ctx, tx, place->workspace_id, &dek_id, dek));
     enum err e = vault_seal_with(ctx, place, dek, dek_id, plain, sealed);
     explicit_bzero(dek, sizeof dek);
     return e;
@@ -222,7 +233,7 @@ static enum err open_into(struct ctx *ctx, struct db_conn *c, const struct vault
     unsigned char dek[DEK_BYTES];
     if (dek_id == 0)
         return failed(ctx, "format");
-    TRY(dek_get(ctx, c, place->workspace_id, &dek_id, dek));
+    TRY(dek_get(ctx, c, place->workspace_id, dek_id, dek));
     struct buf aad = { 0 };
     field_aad(&aad, place, dek_id);
     struct str body = { sealed.ptr + FIELD_HEAD_BYTES, sealed.len - FIELD_HEAD_BYTES };

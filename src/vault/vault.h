@@ -25,11 +25,9 @@ struct vault *vault_open(struct ctx *ctx, struct keyring *keys, const char **why
 void vault_close(struct vault *v); /* wipes */
 bool vault_is_ready(const struct vault *v);
 
-/* Makes the first DEK of a new workspace, in the transaction that makes it. */
-enum err vault_workspace_begin(struct ctx *ctx, struct db_conn *tx, const char *workspace_id);
-
 /* Seals with the newest DEK. Only inside a write, so that a key being rotated away is never the
- * one a new field depends on. The result is the arena's. */
+ * one a new field depends on; a workspace's first field makes its first DEK. The result is the
+ * arena's. */
 enum err vault_seal(struct ctx *ctx, struct db_conn *tx, const struct vault_place *place,
                     struct str plain, struct str *sealed);
 
