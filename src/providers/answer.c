@@ -98,15 +98,15 @@ enum err answer_error(struct ctx *ctx, const struct upstream_request *req,
 
 struct packed {
     const char *service; /* static */
-    int64_t     retry_after_s;
-    int         upstream_status, attempts, attempts_max;
-    char        detail[];
+    int64_t retry_after_s;
+    int upstream_status, attempts, attempts_max;
+    char detail[];
 };
 
 struct str answer_pack(struct ctx *ctx) {
     const struct problem *p = &ctx->problem;
-    size_t                len = p->detail ? strlen(p->detail) + 1 : 1;
-    struct packed        *to = arena_alloc(ctx->arena, sizeof *to + len);
+    size_t len = p->detail ? strlen(p->detail) + 1 : 1;
+    struct packed *to = arena_alloc(ctx->arena, sizeof *to + len);
     to->service = p->service;
     to->retry_after_s = p->retry_after_s;
     to->upstream_status = p->upstream_status;

@@ -10,9 +10,9 @@ enum outcome answer_outcome(int status);
 
 struct answer_failure {
     enum outcome outcome;
-    int          status; /* 0: there was no answer */
-    struct str   body;
-    bool         timed_out, bad_shape;
+    int status; /* 0: there was no answer */
+    struct str body;
+    bool timed_out, bad_shape;
 };
 
 /* Fills ctx->problem and returns the error that fits. */
@@ -25,4 +25,4 @@ bool answer_may_be_stale(enum err e);
 
 /* The problem in ctx as bytes, for callers who wait for the same answer, and back. */
 struct str answer_pack(struct ctx *ctx);
-enum err   answer_unpack(struct ctx *ctx, enum err e, struct str packed);
+enum err answer_unpack(struct ctx *ctx, enum err e, struct str packed);

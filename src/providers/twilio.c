@@ -20,8 +20,8 @@ static void release_buf(void *b) {
 static void authorize(struct ctx *ctx, const struct secret *fields, struct upstream_headers *out) {
     struct str sid = secret_field(fields, "account_sid");
     struct str token = secret_field(fields, "auth_token");
-    char      *pair = arena_printf(ctx->arena, "%.*s:%.*s", STR_FMT(sid), STR_FMT(token));
-    char      *encoded = base64_encode(ctx->arena, pair, strlen(pair));
+    char *pair = arena_printf(ctx->arena, "%.*s:%.*s", STR_FMT(sid), STR_FMT(token));
+    char *encoded = base64_encode(ctx->arena, pair, strlen(pair));
     out->lines[out->count++] = arena_printf(ctx->arena, "Authorization: Basic %s", encoded);
     explicit_bzero(pair, strlen(pair));
     explicit_bzero(encoded, strlen(encoded));
@@ -30,8 +30,8 @@ static void authorize(struct ctx *ctx, const struct secret *fields, struct upstr
 /* Twilio numbers its refusals: the common ones in our words, the others by their code. */
 static const char *reason(struct ctx *ctx, struct str body) {
     const char *why;
-    json_t     *error = json_parse(ctx->arena, body, &why);
-    int64_t     code = json_i64_or(error, "code", 0);
+    json_t *error = json_parse(ctx->arena, body, &why);
+    int64_t code = json_i64_or(error, "code", 0);
     switch (code) {
     case 0:
         return NULL;
@@ -91,7 +91,7 @@ static void number_write(struct jsonw *w, const json_t *n) {
 
 /* next_page_uri is relative and names our own list; anything else is not followed. */
 static bool is_next_page(const char *uri, const char **cursor, struct ctx *ctx) {
-    struct str  path = str_of(uri), query;
+    struct str path = str_of(uri), query;
     const char *list = "/IncomingPhoneNumbers.json";
     if (!str_starts(path, STR("/2010-04-01/Accounts/AC")))
         return false;
@@ -103,16 +103,16 @@ static bool is_next_page(const char *uri, const char **cursor, struct ctx *ctx) 
 }
 
 static bool to_numbers(struct ctx *ctx, struct str body, struct str *kept) {
-    const char   *why, *cursor = NULL;
-    json_t       *page = json_parse(ctx->arena, body, &why), *n;
+    const char *why, *cursor = NULL;
+    json_t *page = json_parse(ctx->arena, body, &why), *n;
     const json_t *list = json_object_get(page, "incoming_phone_numbers");
     const json_t *next = json_object_get(page, "next_page_uri");
-    size_t        i;
+    size_t i;
     if (!json_is_array(list) || (next && !json_is_null(next) && !json_is_string(next)) ||
         (json_is_string(next) && json_string_length(next) &&
          !is_next_page(json_string_value(next), &cursor, ctx)))
         return false;
-    struct buf  *out = arena_alloc(ctx->arena, sizeof *out);
+    struct buf *out = arena_alloc(ctx->arena, sizeof *out);
     struct jsonw w = jsonw_to(out);
     arena_defer(ctx->arena, release_buf, out);
     jsonw_object(&w);
@@ -171,7 +171,7 @@ enum err twilio_numbers_read(struct ctx *ctx, const struct upstream_credential *
 
 static bool to_account(struct ctx *ctx, struct str body, struct str *kept) {
     const char *why;
-    json_t     *account = json_parse(ctx->arena, body, &why);
+    json_t *account = json_parse(ctx->arena, body, &why);
     const char *status = json_text(account, "status");
     if (!status || !json_text(account, "sid"))
         return false;
@@ -179,11 +179,11 @@ static bool to_account(struct ctx *ctx, struct str body, struct str *kept) {
     return true;
 }
 
-enum err twilio_check(struct ctx *ctx, const struct upstream_credential *c,
-                      const char *account_sid, int *numbers) {
-    struct upstream_answer  answer;
-    struct upstream_request account = get(
-        c, "account.get", arena_printf(ctx->arena, "%s.json", account_path(ctx, account_sid)));
+enum err twilio_check(struct ctx *ctx, const struct upstream_credential *c, const char *account_sid,
+                      int *numbers) {
+    struct upstream_answer answer;
+    struct upstream_request account =
+        get(c, "account.get", arena_printf(ctx->arena, "%s.json", account_path(ctx, account_sid)));
     account.digest = to_account;
     TRY(upstream_call(ctx, &account, &answer));
     if (!str_is(answer.body, "active")) {
@@ -198,7 +198,7 @@ enum err twilio_check(struct ctx *ctx, const struct upstream_credential *c,
     list.digest = to_numbers;
     TRY(upstream_call(ctx, &list, &answer));
     const char *why;
-    *numbers = (int)json_array_size(
-        json_object_get(json_parse(ctx->arena, answer.body, &why), "numbers"));
+    *numbers =
+        (int)json_array_size(json_object_get(json_parse(ctx->arena, answer.body, &why), "numbers"));
     return OK;
 }

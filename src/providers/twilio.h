@@ -10,7 +10,7 @@ enum err twilio_numbers_read(struct ctx *ctx, const struct upstream_credential *
                              struct upstream_answer *out);
 
 /* Is the account there and active? *numbers: how many it has, up to 50. */
-enum err twilio_check(struct ctx *ctx, const struct upstream_credential *c,
-                      const char *account_sid, int *numbers);
+enum err twilio_check(struct ctx *ctx, const struct upstream_credential *c, const char *account_sid,
+                      int *numbers);
 
 bool twilio_is_account_sid(struct str text); /* "AC" and 32 hex digits */

@@ -27,11 +27,11 @@ enum {
 
 struct upstream {
     const struct config *config;
-    struct guard        *guard;
-    struct bulkhead     *bulkhead;
+    struct guard *guard;
+    struct bulkhead *bulkhead;
     struct retry_budget *budget;
-    struct cache        *cache;
-    atomic_bool          draining;
+    struct cache *cache;
+    atomic_bool draining;
 };
 
 static void collect(void *arg) {
@@ -48,15 +48,15 @@ struct upstream *upstream_new(const struct config *config) {
     if (!u)
         abort();
     u->config = config;
-    u->guard = guard_new(&(struct guard_conf){
-        .is_enabled = config->breaker_enabled,
-        .failures_to_open = (unsigned)config->breaker_threshold,
-        .recovery_ms = config->breaker_recovery_s * 1000,
-        .attempt_timeout_ms = ATTEMPT_MS });
-    u->bulkhead = bulkhead_new(&(struct bulkhead_conf){
-        .provider_max = (unsigned)config->provider_max_in_flight,
-        .workspace_max = (unsigned)config->workspace_max_in_flight,
-        .wait_ms = QUEUE_MS });
+    u->guard =
+        guard_new(&(struct guard_conf){ .is_enabled = config->breaker_enabled,
+                                        .failures_to_open = (unsigned)config->breaker_threshold,
+                                        .recovery_ms = config->breaker_recovery_s * 1000,
+                                        .attempt_timeout_ms = ATTEMPT_MS });
+    u->bulkhead = bulkhead_new(
+        &(struct bulkhead_conf){ .provider_max = (unsigned)config->provider_max_in_flight,
+                                 .workspace_max = (unsigned)config->workspace_max_in_flight,
+                                 .wait_ms = QUEUE_MS });
     u->budget = retry_budget_new();
     u->cache = cache_new(&(struct cache_conf){ .bytes_max = 64 << 20,
                                                .entry_bytes_max = 256 << 10,
@@ -106,12 +106,12 @@ static void wipe_lines(struct upstream_headers *h) {
 /* Sends once. The credential is plain from here to the end of this function. */
 static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
                           struct client_call *call) {
-    struct upstream_headers        auth = { .count = 0 };
+    struct upstream_headers auth = { .count = 0 };
     SCOPED(secret_wipe) struct secret fields = { 0 };
-    const char                    *lines[ARRAY_LEN(auth.lines) + 5];
-    size_t                         n = 0;
-    struct trace                   child = ctx->trace;
-    char                           traceparent[56];
+    const char *lines[ARRAY_LEN(auth.lines) + 5];
+    size_t n = 0;
+    struct trace child = ctx->trace;
+    char traceparent[56];
 
     TRY(req->credential->reveal(ctx, req->credential, &fields));
     req->authorize(ctx, &fields, &auth);
@@ -146,9 +146,9 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
 
 struct attempt {
     struct client_call call;
-    enum outcome       outcome;
-    struct str         kept;
-    bool               bad_shape;
+    enum outcome outcome;
+    struct str kept;
+    bool bad_shape;
 };
 
 static void classify(struct ctx *ctx, const struct upstream_request *req, struct attempt *a) {
@@ -201,7 +201,7 @@ static void record(const struct ctx *ctx, const struct upstream_request *req,
 static enum err refused(struct ctx *ctx, const struct upstream_request *req,
                         const struct guard_verdict *v) {
     const char *title = provider_title(req->provider);
-    int64_t     seconds = (v->remaining_ms + 999) / 1000;
+    int64_t seconds = (v->remaining_ms + 999) / 1000;
     if (seconds < 1)
         seconds = 1;
     ctx->problem.service = provider_name(req->provider);
@@ -214,8 +214,7 @@ static enum err refused(struct ctx *ctx, const struct upstream_request *req,
     case GUARD_THROTTLED:
         ctx->problem.retry_after_s = seconds;
         return ctx_fail(ctx, ERR_PROVIDER_RATE_LIMITED,
-                        "%s asks us to slow down. Try again in %lld s.", title,
-                        (long long)seconds);
+                        "%s asks us to slow down. Try again in %lld s.", title, (long long)seconds);
     default:
         ctx->problem.upstream_status = 401;
         return answer_auth_error(ctx, req, 401);
@@ -234,11 +233,11 @@ static struct retry_question question(struct ctx *ctx, const struct upstream_req
         .outcome = a->outcome,
         .attempts_max = ATTEMPTS_MAX,
         .left_ms = ctx_left_ms(ctx),
-        .retry_after_s = a->call.retry_after
-                             ? retry_after_parse(str_of(a->call.retry_after),
-                                                 a->call.date ? str_of(a->call.date)
-                                                              : (struct str){ NULL, 0 })
-                             : RETRY_NO_RETRY_AFTER,
+        .retry_after_s =
+            a->call.retry_after
+                ? retry_after_parse(str_of(a->call.retry_after),
+                                    a->call.date ? str_of(a->call.date) : (struct str){ NULL, 0 })
+                : RETRY_NO_RETRY_AFTER,
         .is_probe = is_probe,
         .is_draining = atomic_load(&ctx->parts->upstream->draining),
     };
@@ -247,14 +246,14 @@ static struct retry_question question(struct ctx *ctx, const struct upstream_req
 /* Attempts until one is good or no more may be made. Leaves the last one in *a. */
 static enum err attempt_until_done(struct ctx *ctx, const struct upstream_request *req,
                                    struct attempt *a, bool *timed_out) {
-    struct upstream      *u = ctx->parts->upstream;
-    struct retry_call     retry = retry_begin(u->budget, req->provider);
+    struct upstream *u = ctx->parts->upstream;
+    struct retry_call retry = retry_begin(u->budget, req->provider);
     struct retry_decision next = { .answer = RETRY_AGAIN };
     struct retry_question q = { 0 };
-    enum err              e = OK;
-    struct guard_call     call = { .provider = req->provider,
-                                   .credential = req->credential->id,
-                                   .version = req->credential->version };
+    enum err e = OK;
+    struct guard_call call = { .provider = req->provider,
+                               .credential = req->credential->id,
+                               .version = req->credential->version };
     a->outcome = OUTCOME_LOCAL;
     ctx->attempts = 0;
     while (next.answer == RETRY_AGAIN) {
@@ -275,10 +274,9 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
         classify(ctx, req, a);
         record(ctx, req, a, v.is_probe);
         q = question(ctx, req, a, v.is_probe);
-        unsigned closed = guard_settle(u->guard, &call, a->outcome,
-                                       q.retry_after_s < 0 ? GUARD_NO_RETRY_AFTER
-                                                           : q.retry_after_s * 1000,
-                                       ava_now_ms());
+        unsigned closed = guard_settle(
+            u->guard, &call, a->outcome,
+            q.retry_after_s < 0 ? GUARD_NO_RETRY_AFTER : q.retry_after_s * 1000, ava_now_ms());
         if (closed & GUARD_CLOSED_PROVIDER)
             bulkhead_restart(u->bulkhead, req->provider, NULL);
         if (closed & GUARD_CLOSED_CREDENTIAL)
@@ -297,11 +295,11 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
 /* Bulkhead, attempts, and what the last attempt means to the caller. */
 static enum err call_through(struct ctx *ctx, const struct upstream_request *req,
                              struct upstream_answer *out) {
-    struct upstream      *u = ctx->parts->upstream;
+    struct upstream *u = ctx->parts->upstream;
     struct bulkhead_place place = { 0 };
-    struct attempt       *a = arena_alloc(ctx->arena, sizeof *a);
-    bool                  timed_out = false;
-    int64_t               queue_until = ava_now_ms() + QUEUE_MS;
+    struct attempt *a = arena_alloc(ctx->arena, sizeof *a);
+    bool timed_out = false;
+    int64_t queue_until = ava_now_ms() + QUEUE_MS;
     if (!bulkhead_enter(u->bulkhead, req->provider, req->credential->workspace_id,
                         queue_until < ctx->deadline_ms ? queue_until : ctx->deadline_ms, &place)) {
         ctx->problem.service = provider_name(req->provider);
@@ -321,13 +319,13 @@ static enum err call_through(struct ctx *ctx, const struct upstream_request *req
                                          .attempts = ctx->attempts };
         return OK;
     }
-    return answer_error(ctx, req, &(struct answer_failure){ .outcome = a->outcome,
-                                                            .status = a->call.result == CLIENT_DONE
-                                                                          ? a->call.status
-                                                                          : 0,
-                                                            .body = a->call.answer,
-                                                            .timed_out = timed_out,
-                                                            .bad_shape = a->bad_shape });
+    return answer_error(
+        ctx, req,
+        &(struct answer_failure){ .outcome = a->outcome,
+                                  .status = a->call.result == CLIENT_DONE ? a->call.status : 0,
+                                  .body = a->call.answer,
+                                  .timed_out = timed_out,
+                                  .bad_shape = a->bad_shape });
 }
 
 /* --- cache ----------------------------------------------------------------------------------- */
@@ -379,7 +377,7 @@ static enum err or_stale(struct ctx *ctx, const struct upstream_request *req, st
 static enum err lead(struct ctx *ctx, const struct upstream_request *req, struct cache_flight *f,
                      struct upstream_answer *out) {
     struct cache *cache = ctx->parts->upstream->cache;
-    enum err      e = call_through(ctx, req, out);
+    enum err e = call_through(ctx, req, out);
     if (e == OK) {
         cache_fill(cache, f, CACHE_PRESENT, out->status, out->body);
     } else if (e == ERR_PROVIDER_RESOURCE_NOT_FOUND) {
@@ -392,8 +390,8 @@ static enum err lead(struct ctx *ctx, const struct upstream_request *req, struct
 
 static enum err read_cached(struct ctx *ctx, const struct upstream_request *req,
                             struct upstream_answer *out) {
-    struct cache      *cache = ctx->parts->upstream->cache;
-    struct str         key = cache_key(ctx, req);
+    struct cache *cache = ctx->parts->upstream->cache;
+    struct str key = cache_key(ctx, req);
     struct cache_reply r = cache_lookup(cache, key, cache_resource(ctx, req), ctx->deadline_ms);
     switch (r.answer) {
     case CACHE_HIT:
@@ -422,7 +420,7 @@ static enum err read_cached(struct ctx *ctx, const struct upstream_request *req,
 enum err upstream_call(struct ctx *ctx, const struct upstream_request *req,
                        struct upstream_answer *out) {
     struct cache *cache = ctx->parts->upstream->cache;
-    bool          is_read = strcmp(req->method, "GET") == 0;
+    bool is_read = strcmp(req->method, "GET") == 0;
     if (req->resource && is_read && !req->skip_cache)
         return read_cached(ctx, req, out);
     if (is_read || !req->resource) {

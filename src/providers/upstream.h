@@ -18,15 +18,15 @@ struct upstream;
 struct config;
 
 struct upstream *upstream_new(const struct config *config);
-void             upstream_free(struct upstream *u);
-void             upstream_drain(struct upstream *u); /* from now on nothing is retried */
+void upstream_free(struct upstream *u);
+void upstream_drain(struct upstream *u); /* from now on nothing is retried */
 
 /* Which credential to use, without holding it: its plaintext exists only during an attempt. */
 struct upstream_credential {
     const char *id;
-    int64_t     version;
+    int64_t version;
     const char *workspace_id; /* whose call it is: bulkhead and cache */
-    bool        is_platform;  /* the operator's: a refusal is the operator's fault */
+    bool is_platform;         /* the operator's: a refusal is the operator's fault */
     /* Brings the secret fields ("api_key", ...). */
     enum err (*reveal)(struct ctx *ctx, const struct upstream_credential *c, struct secret *out);
     const void *source; /* reveal's business */
@@ -34,16 +34,16 @@ struct upstream_credential {
 
 struct upstream_headers {
     const char *lines[8];
-    size_t      count;
+    size_t count;
 };
 
 struct upstream_request {
-    enum provider                     provider;
-    const char                       *operation; /* for metrics: "assistant.get" */
-    const char                       *method;
-    const char                       *path; /* below the base URL, query sorted */
-    struct str                        body;
-    const char                       *content_type; /* of body */
+    enum provider provider;
+    const char *operation; /* for metrics: "assistant.get" */
+    const char *method;
+    const char *path; /* below the base URL, query sorted */
+    struct str body;
+    const char *content_type; /* of body */
     const struct upstream_credential *credential;
     /* Adds the authentication to the headers; what it puts into the arena is wiped after. */
     void (*authorize)(struct ctx *ctx, const struct secret *fields, struct upstream_headers *out);
@@ -52,18 +52,18 @@ struct upstream_request {
     bool (*digest)(struct ctx *ctx, struct str body, struct str *kept);
     /* The provider's own words for a refusal, cleaned; NULL when it gave none. */
     const char *(*reason)(struct ctx *ctx, struct str body);
-    const char *resource;      /* what is read or changed, for the cache; NULL: not cached */
-    bool        is_repeatable; /* documented as safe to repeat although not idempotent by method */
-    bool        skip_cache;    /* a read that must see what is true now */
+    const char *resource; /* what is read or changed, for the cache; NULL: not cached */
+    bool is_repeatable;   /* documented as safe to repeat although not idempotent by method */
+    bool skip_cache;      /* a read that must see what is true now */
 };
 
 struct upstream_answer {
-    int        status;
-    struct str body;      /* what digest kept; the arena's, or lent until the arena's end */
-    int64_t    age_ms;    /* 0 when fresh */
-    bool       is_cached, is_stale;
-    int        attempts;
-    uint64_t   bumped;    /* of a write: for upstream_remember */
+    int status;
+    struct str body; /* what digest kept; the arena's, or lent until the arena's end */
+    int64_t age_ms;  /* 0 when fresh */
+    bool is_cached, is_stale;
+    int attempts;
+    uint64_t bumped; /* of a write: for upstream_remember */
 };
 
 /* ERR_PROVIDER_*, ERR_CREDENTIALS_REJECTED, ...: ctx->problem tells everything. */

@@ -28,11 +28,12 @@ enum vapi_setting vapi_setting_parse(struct str name) {
 /* contracts/README.md, "Speed limits per provider" (OpenAPI of 2026-08-20). */
 static const struct {
     const char *provider;
-    double      min, max;
+    double min, max;
 } SPEEDS[] = {
-    { "11labs", 0.7, 1.2 }, { "vapi", 0.25, 2 },  { "openai", 0.25, 4 },  { "azure", 0.5, 2 },
-    { "microsoft", 0.5, 2 }, { "minimax", 0.5, 2 }, { "lmnt", 0.25, 2 },    { "neuphonic", 0.25, 2 },
-    { "playht", 0.1, 5 },    { "rime-ai", 0.1, 9 }, { "smallest-ai", 0, 9 }, { "xai", 0.7, 1.5 },
+    { "11labs", 0.7, 1.2 },   { "vapi", 0.25, 2 },      { "openai", 0.25, 4 },
+    { "azure", 0.5, 2 },      { "microsoft", 0.5, 2 },  { "minimax", 0.5, 2 },
+    { "lmnt", 0.25, 2 },      { "neuphonic", 0.25, 2 }, { "playht", 0.1, 5 },
+    { "rime-ai", 0.1, 9 },    { "smallest-ai", 0, 9 },  { "xai", 0.7, 1.5 },
     { "cartesia", 0.6, 1.5 },
 };
 
@@ -65,7 +66,7 @@ static const json_t *speed_of(const json_t *voice) {
 
 static json_t *assistant_parse(struct ctx *ctx, struct str body) {
     const char *why;
-    json_t     *a = json_parse(ctx->arena, body, &why);
+    json_t *a = json_parse(ctx->arena, body, &why);
     return json_is_object(a) && json_text(a, "id") && json_text(a, "updatedAt") ? a : NULL;
 }
 
@@ -86,10 +87,10 @@ static void release_buf(void *b) {
 /* The digest: from the provider's assistant to Ava's settings. */
 static bool to_settings(struct ctx *ctx, struct str body, struct str *kept) {
     const json_t *a = assistant_parse(ctx, body);
-    int64_t       updated_ms;
+    int64_t updated_ms;
     if (!a)
         return false;
-    const char   *updated = json_text(a, "updatedAt");
+    const char *updated = json_text(a, "updatedAt");
     const json_t *greeting = json_object_get(a, "firstMessage");
     const json_t *duration = json_object_get(a, "maxDurationSeconds");
     const json_t *voice = json_object_get(a, "voice");
@@ -100,7 +101,7 @@ static bool to_settings(struct ctx *ctx, struct str body, struct str *kept) {
         (voice && !json_is_object(voice) && !json_is_null(voice)) ||
         (speed && !json_is_number(speed) && !json_is_null(speed)))
         return false;
-    struct buf  *out = arena_alloc(ctx->arena, sizeof *out);
+    struct buf *out = arena_alloc(ctx->arena, sizeof *out);
     struct jsonw w = jsonw_to(out);
     arena_defer(ctx->arena, release_buf, out);
     jsonw_object(&w);
@@ -133,8 +134,7 @@ static const char *reason(struct ctx *ctx, struct str body) {
 
 static void authorize(struct ctx *ctx, const struct secret *fields, struct upstream_headers *out) {
     struct str key = secret_field(fields, "api_key");
-    out->lines[out->count++] =
-        arena_printf(ctx->arena, "Authorization: Bearer %.*s", STR_FMT(key));
+    out->lines[out->count++] = arena_printf(ctx->arena, "Authorization: Bearer %.*s", STR_FMT(key));
 }
 
 static struct upstream_request request(struct ctx *ctx, const struct upstream_credential *c,
@@ -166,7 +166,7 @@ enum err vapi_settings_read(struct ctx *ctx, const struct upstream_credential *c
 
 const char *vapi_settings_etag(struct ctx *ctx, struct str body) {
     unsigned char hash[HASH_BYTES];
-    char          hex[17];
+    char hex[17];
     hash_blake2b(hash, body);
     hex_encode(hex, hash, 8);
     return arena_printf(ctx->arena, "\"%s\"", hex);
@@ -176,7 +176,7 @@ const char *vapi_settings_etag(struct ctx *ctx, struct str body) {
 
 static enum err wrong_speed(struct ctx *ctx, const json_t *voice, double speed) {
     const char *provider = json_text(voice, "provider");
-    double      min, max;
+    double min, max;
     if (!provider) {
         ctx_field(ctx, "value", "unsupported",
                   "The assistant has no voice yet; choose one at Vapi first.");
@@ -224,7 +224,7 @@ static enum err patch_of(struct ctx *ctx, const json_t *assistant, enum vapi_set
         break;
     default: {
         const json_t *voice = json_object_get(assistant, "voice");
-        double        speed = json_number_value(value);
+        double speed = json_number_value(value);
         TRY(wrong_speed(ctx, voice, speed));
         json_t *changed = voice_with_speed(voice, speed);
         jsonw_key(&w, "voice");
@@ -240,8 +240,8 @@ enum err vapi_setting_write(struct ctx *ctx, const struct upstream_credential *c
                             const char *assistant_id, enum vapi_setting s, const json_t *value,
                             const char *etag, struct upstream_answer *out) {
     struct upstream_request read = request(ctx, c, "GET", "assistant.get", assistant_id);
-    struct upstream_answer  now;
-    struct str              seen;
+    struct upstream_answer now;
+    struct str seen;
     read.digest = to_assistant;
     read.skip_cache = true;
     TRY(upstream_call(ctx, &read, &now));
@@ -267,7 +267,7 @@ enum err vapi_setting_write(struct ctx *ctx, const struct upstream_credential *c
 enum err vapi_check(struct ctx *ctx, const struct upstream_credential *c,
                     const char *assistant_id) {
     struct upstream_request read = request(ctx, c, "GET", "assistant.get", assistant_id);
-    struct upstream_answer  answer;
+    struct upstream_answer answer;
     read.skip_cache = true;
     return upstream_call(ctx, &read, &answer);
 }

@@ -10,8 +10,8 @@
 
 enum vapi_setting { VAPI_GREETING, VAPI_DURATION, VAPI_SPEED, VAPI_SETTING_COUNT };
 
-const char       *vapi_setting_name(enum vapi_setting s); /* "greeting_message" */
-enum vapi_setting vapi_setting_parse(struct str name);    /* VAPI_SETTING_COUNT when unknown */
+const char *vapi_setting_name(enum vapi_setting s);    /* "greeting_message" */
+enum vapi_setting vapi_setting_parse(struct str name); /* VAPI_SETTING_COUNT when unknown */
 
 /* The settings of the assistant, from the cache where it may be: out->body is
  * {"settings":[{"key","value","updated_at"}]}, only what the assistant sets. */
@@ -27,8 +27,7 @@ enum err vapi_setting_write(struct ctx *ctx, const struct upstream_credential *c
                             const char *etag, struct upstream_answer *out);
 
 /* Asks Vapi whether this key can read this assistant. */
-enum err vapi_check(struct ctx *ctx, const struct upstream_credential *c,
-                    const char *assistant_id);
+enum err vapi_check(struct ctx *ctx, const struct upstream_credential *c, const char *assistant_id);
 
 /* The ETag of a settings body. */
 const char *vapi_settings_etag(struct ctx *ctx, struct str body);

@@ -14,12 +14,13 @@
 enum breaker_state { BREAKER_CLOSED, BREAKER_HALF_OPEN, BREAKER_OPEN }; /* rising, as the gauge */
 
 struct breaker_conf {
-    unsigned failures_to_open;   /* calls in a row; 0: never by itself, see breaker_open */
+    unsigned failures_to_open;   /* calls in a row */
     unsigned successes_to_close; /* of probes */
     int64_t rest_ms;             /* how long it stays open before a probe */
     int64_t memory_ms;           /* an older failure is forgotten */
     int64_t lease_ms;            /* a probe without a verdict by then has failed */
     bool is_disabled;            /* counts, but stays closed */
+    bool opens_by_hand;          /* counts, but only breaker_open opens it */
 };
 
 enum { BREAKER_FAILED = 1, BREAKER_OPENED = 2, BREAKER_SHUT = 4, BREAKER_PROBE_LOST = 8 };

@@ -19,12 +19,9 @@ struct provider_breaker_pair {
 };
 
 struct provider_breaker {
-    struct breaker breaker; /* its own rule is off */
+    struct breaker breaker; /* counts the failures in a row; we open it */
     struct breaker_conf conf;
-    unsigned failures_to_open;
-    unsigned run, next; /* failures in a row */
-    int64_t *failed_at; /* ring of failures_to_open stamps */
-    struct provider_breaker_pair failed_run, failed, slow;
+    struct provider_breaker_pair in_a_row, failed, slow;
     struct {
         int64_t second;
         unsigned calls, fails, slows;

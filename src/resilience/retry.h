@@ -40,7 +40,7 @@ double retry_budget_tokens(struct retry_budget *b, enum provider p);
 /* One logical call, from its first attempt to its end. */
 struct retry_call {
     enum provider provider;
-    unsigned attempts; /* made so far */
+    unsigned attempts; /* made or under way: 1 at first, one more with each RETRY_AGAIN */
     bool is_retrying, has_refreshed;
 };
 
@@ -51,6 +51,7 @@ enum retry_answer {
     RETRY_AGAIN,
     RETRY_POINTLESS, /* the outcome is final: ok, slow, local, auth without a new token */
     RETRY_UNKNOWN,   /* it may have happened: outcome unknown, never sent again */
+    RETRY_UNSAFE,    /* it was answered with a throttle, but may not be sent twice */
     RETRY_ATTEMPTS,  /* all used */
     RETRY_NOT_NOW,   /* a probe, draining, or the client has its answer */
     RETRY_TOO_LATE,  /* the deadline, or a Retry-After beyond it; pass retry_after_s on */
@@ -61,7 +62,7 @@ struct retry_question {
     struct retry_request request;
     enum outcome outcome;
     unsigned attempts_max; /* 3; jobs 8 */
-    int64_t left_ms;       /* until the deadline */
+    int64_t left_ms;       /* until the deadline; jobs may wait longer than that */
     int64_t median_ms;     /* of attempts, 0: not known */
     int64_t retry_after_s; /* or RETRY_NO_RETRY_AFTER */
     bool is_job, is_probe, is_draining, is_answered;

@@ -1,0 +1,457 @@
+#include "resilience/cache.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/defs.h"
+#include "base/fiber.h"
+#include "obs/metrics.h"
+#include "resilience/keyhash.h"
+#include "resilience/table.h"
+
+enum { RESOURCES = 16384, REFRESH_PERCENT = 80 };
+
+/* Values are made and freed outside the lock; under it only references change hands. */
+struct value {
+    struct cache_value pub;
+    atomic_uint references;
+    char bytes[];
+};
+
+struct entry {
+    struct table_node node;
+    struct value *value;
+    size_t resource; /* index of its generation */
+    uint64_t generation;
+    size_t bytes, key_len;
+    char key[];
+};
+
+struct follower { /* on the waiting caller's stack */
+    struct fiber_parking parking;
+    struct follower *next, *before;
+    bool is_done;
+    enum cache_answer answer;
+    const struct cache_value *value;
+};
+
+struct cache_flight {
+    struct table_node node;
+    bool is_listed; /* new callers find it */
+    size_t resource;
+    uint64_t generation;
+    struct follower *first, *last;
+    size_t key_len;
+    char key[];
+};
+
+struct cache {
+    struct cache_conf conf;
+    pthread_mutex_t lock;
+    struct table entries, flights;
+    size_t bytes;
+    uint64_t *generations; /* by hash: a shared slot only forgets too much */
+};
+
+static void count(const char *result, int64_t n) {
+    metric_add(METRIC_CACHE_REQUESTS, n, result);
+}
+
+static struct value *value_new(int status, bool is_absent, struct str body) {
+    struct value *v = malloc(sizeof *v + body.len);
+    if (!v)
+        abort();
+    if (body.len)
+        memcpy(v->bytes, body.ptr, body.len);
+    v->pub = (struct cache_value){ .body = { v->bytes, body.len },
+                                   .status = status,
+                                   .is_absent = is_absent,
+                                   .stored_at_ms = ava_now_ms() };
+    atomic_init(&v->references, 1);
+    return v;
+}
+
+static const struct cache_value *value_lend(struct value *v) {
+    atomic_fetch_add_explicit(&v->references, 1, memory_order_relaxed);
+    return &v->pub;
+}
+
+void cache_release(const struct cache_value *pub) {
+    if (!pub)
+        return;
+    struct value *v = CONTAINER_OF((struct cache_value *)(uintptr_t)pub, struct value, pub);
+    if (atomic_fetch_sub_explicit(&v->references, 1, memory_order_acq_rel) == 1)
+        free(v);
+}
+
+static bool entry_is(const struct table_node *n, const void *key) {
+    const struct entry *e = CONTAINER_OF(n, struct entry, node);
+    return str_eq((struct str){ e->key, e->key_len }, *(const struct str *)key);
+}
+
+static bool flight_is(const struct table_node *n, const void *key) {
+    const struct cache_flight *f = CONTAINER_OF(n, struct cache_flight, node);
+    return str_eq((struct str){ f->key, f->key_len }, *(const struct str *)key);
+}
+
+static void entry_free(struct entry *e) {
+    if (e)
+        cache_release(&e->value->pub);
+    free(e);
+}
+
+static void entry_remove(struct cache *c, struct entry *e) {
+    table_remove(&c->entries, &e->node);
+    c->bytes -= e->bytes;
+}
+
+static size_t resource_of(struct str resource) {
+    return keyhash_of(resource) % RESOURCES;
+}
+
+/* NULL when there is none. One of an older generation is taken out and given to *dead. */
+static struct entry *entry_find(struct cache *c, struct str key, uint64_t hash,
+                                struct entry **dead) {
+    struct table_node *n = table_find(&c->entries, hash, entry_is, &key);
+    struct entry *e = n ? CONTAINER_OF(n, struct entry, node) : NULL;
+    if (e && e->generation != c->generations[e->resource]) {
+        entry_remove(c, e);
+        *dead = e;
+        return NULL;
+    }
+    return e;
+}
+
+static struct entry *entry_new(struct str key, struct value *v, size_t resource) {
+    struct entry *e = calloc(1, sizeof *e + key.len);
+    if (!e)
+        abort();
+    memcpy(e->key, key.ptr, key.len);
+    e->key_len = key.len;
+    e->value = v;
+    e->resource = resource;
+    e->bytes = sizeof *e + key.len + sizeof *v + v->pub.body.len;
+    value_lend(v);
+    return e;
+}
+
+/* Puts e in the place of what is there, makes room, and returns the chain of what went. */
+static struct table_node *entry_keep(struct cache *c, struct entry *e, uint64_t hash) {
+    struct table_node *gone = NULL;
+    struct str key = { e->key, e->key_len };
+    struct table_node *old = table_find(&c->entries, hash, entry_is, &key);
+    if (old) {
+        entry_remove(c, CONTAINER_OF(old, struct entry, node));
+        old->chain = NULL;
+        gone = old;
+    }
+    table_add(&c->entries, &e->node, hash);
+    c->bytes += e->bytes;
+    while (c->bytes > c->conf.bytes_max && c->entries.oldest) {
+        struct table_node *n = c->entries.oldest;
+        entry_remove(c, CONTAINER_OF(n, struct entry, node));
+        n->chain = gone;
+        gone = n;
+    }
+    return gone;
+}
+
+static void entries_free(struct table_node *gone) {
+    for (struct table_node *next; gone; gone = next) {
+        next = gone->chain;
+        entry_free(CONTAINER_OF(gone, struct entry, node));
+    }
+}
+
+static struct cache_flight *flight_new(struct cache *c, struct str key, uint64_t hash,
+                                       size_t resource) {
+    struct cache_flight *f = calloc(1, sizeof *f + key.len);
+    if (!f)
+        abort();
+    memcpy(f->key, key.ptr, key.len);
+    f->key_len = key.len;
+    f->resource = resource;
+    f->generation = c->generations[resource];
+    f->is_listed = true;
+    table_add(&c->flights, &f->node, hash);
+    return f;
+}
+
+static void flight_unlist(struct cache *c, struct cache_flight *f) {
+    if (f->is_listed)
+        table_remove(&c->flights, &f->node);
+    f->is_listed = false;
+}
+
+/* Who asks after a write must not be served by a flight that began before it. */
+static struct cache_flight *flight_find(struct cache *c, struct str key, uint64_t hash) {
+    struct table_node *n = table_find(&c->flights, hash, flight_is, &key);
+    struct cache_flight *f = n ? CONTAINER_OF(n, struct cache_flight, node) : NULL;
+    if (f && f->generation != c->generations[f->resource]) {
+        flight_unlist(c, f);
+        return NULL;
+    }
+    return f;
+}
+
+static void follow(struct cache_flight *f, struct follower *me) {
+    me->before = f->last;
+    if (f->last)
+        f->last->next = me;
+    else
+        f->first = me;
+    f->last = me;
+}
+
+static void unfollow(struct cache_flight *f, struct follower *me) {
+    if (me->before)
+        me->before->next = me->next;
+    else
+        f->first = me->next;
+    if (me->next)
+        me->next->before = me->before;
+    else
+        f->last = me->before;
+}
+
+static void tell(struct cache_flight *f, struct follower *w, enum cache_answer answer,
+                 const struct cache_value *value) {
+    unfollow(f, w);
+    w->is_done = true;
+    w->answer = answer;
+    w->value = value;
+    fiber_unpark(&w->parking);
+}
+
+static void tell_all(struct cache_flight *f, enum cache_answer answer, struct value *v) {
+    while (f->first)
+        tell(f, f->first, answer, value_lend(v));
+}
+
+/* The longest waiting follower leads from now on: a fresh start, so also for the generation.
+ * False when nobody waits; the flight is then over and the caller frees it. */
+static bool hand_over(struct cache *c, struct cache_flight *f) {
+    struct str key = { f->key, f->key_len };
+    if (!f->first) {
+        flight_unlist(c, f);
+        return false;
+    }
+    f->generation = c->generations[f->resource];
+    if (!f->is_listed && !table_find(&c->flights, f->node.hash, flight_is, &key)) {
+        table_add(&c->flights, &f->node, f->node.hash);
+        f->is_listed = true;
+    }
+    tell(f, f->first, CACHE_LEAD, NULL);
+    return true;
+}
+
+struct cache *cache_new(const struct cache_conf *conf) {
+    struct cache *c = calloc(1, sizeof *c);
+    if (!c || !(c->generations = calloc(RESOURCES, sizeof *c->generations)))
+        abort();
+    c->conf = *conf;
+    pthread_mutex_init(&c->lock, NULL);
+    static const char *const RESULTS[] = { "hit", "miss", "stale", "coalesced", "bypass" };
+    for (size_t i = 0; i < ARRAY_LEN(RESULTS); i++)
+        count(RESULTS[i], 0);
+    return c;
+}
+
+void cache_free(struct cache *c) {
+    if (!c)
+        return;
+    while (c->entries.oldest) {
+        struct entry *e = CONTAINER_OF(c->entries.oldest, struct entry, node);
+        entry_remove(c, e);
+        entry_free(e);
+    }
+    table_fini(&c->entries);
+    table_fini(&c->flights);
+    pthread_mutex_destroy(&c->lock);
+    free(c->generations);
+    free(c);
+}
+
+/* Waits for the leader; the lock is held before, and not after. */
+static struct cache_reply wait_for_leader(struct cache *c, struct cache_flight *f,
+                                          int64_t until_ms) {
+    struct follower me = { .is_done = false };
+    fiber_parking_init(&me.parking);
+    follow(f, &me);
+    pthread_mutex_unlock(&c->lock);
+    count("coalesced", 1);
+    bool in_time = fiber_park(&me.parking, until_ms, NULL, NULL);
+
+    struct cache_flight *over = NULL;
+    pthread_mutex_lock(&c->lock);
+    if (!me.is_done) {
+        unfollow(f, &me);
+        me.answer = CACHE_TIMEOUT;
+    } else if (me.answer == CACHE_LEAD && !in_time) { /* made leader too late: pass it on */
+        me.answer = CACHE_TIMEOUT;
+        over = hand_over(c, f) ? NULL : f;
+    }
+    pthread_mutex_unlock(&c->lock);
+    free(over);
+    return (struct cache_reply){ .answer = me.answer,
+                                 .is_coalesced =
+                                     me.answer == CACHE_HIT || me.answer == CACHE_FAILED,
+                                 .value = me.value,
+                                 .lead = me.answer == CACHE_LEAD ? f : NULL };
+}
+
+static bool is_fresh(const struct cache *c, const struct entry *e, int64_t now_ms) {
+    int64_t age_ms = now_ms - e->value->pub.stored_at_ms;
+    return age_ms < (e->value->pub.is_absent ? c->conf.negative_ms : c->conf.ttl_ms);
+}
+
+static bool wants_refresh(const struct cache *c, const struct entry *e, int64_t now_ms) {
+    return !e->value->pub.is_absent &&
+           (now_ms - e->value->pub.stored_at_ms) * 100 >= c->conf.ttl_ms * REFRESH_PERCENT;
+}
+
+struct cache_reply cache_lookup(struct cache *c, struct str key, struct str resource,
+                                int64_t until_ms) {
+    if (c->conf.ttl_ms <= 0) {
+        count("bypass", 1);
+        return (struct cache_reply){ .answer = CACHE_OFF };
+    }
+    uint64_t hash = keyhash_of(key);
+    size_t at = resource_of(resource);
+    int64_t now_ms = ava_now_ms();
+    struct entry *dead = NULL;
+    struct cache_reply r = { .answer = CACHE_LEAD };
+
+    pthread_mutex_lock(&c->lock);
+    struct entry *e = entry_find(c, key, hash, &dead);
+    struct cache_flight *f = flight_find(c, key, hash);
+    if (e && is_fresh(c, e, now_ms)) {
+        table_touch(&c->entries, &e->node);
+        r.answer = CACHE_HIT;
+        r.value = value_lend(e->value);
+        r.age_ms = now_ms - r.value->stored_at_ms;
+        if (!f && wants_refresh(c, e, now_ms))
+            r.lead = flight_new(c, key, hash, at);
+    } else if (f) {
+        r = wait_for_leader(c, f, until_ms);
+        entry_free(dead);
+        if (r.answer == CACHE_HIT)
+            r.age_ms = ava_now_ms() - r.value->stored_at_ms;
+        return r;
+    } else {
+        r.lead = flight_new(c, key, hash, at);
+    }
+    pthread_mutex_unlock(&c->lock);
+    entry_free(dead);
+    count(r.answer == CACHE_HIT ? "hit" : "miss", 1);
+    return r;
+}
+
+void cache_fill(struct cache *c, struct cache_flight *lead, enum cache_kind kind, int status,
+                struct str body) {
+    struct str key = { lead->key, lead->key_len };
+    struct value *v = value_new(status, kind == CACHE_ABSENT, body);
+    struct entry *e = entry_new(key, v, lead->resource);
+    struct table_node *gone = NULL;
+
+    pthread_mutex_lock(&c->lock);
+    flight_unlist(c, lead);
+    if (lead->generation == c->generations[lead->resource] && body.len <= c->conf.entry_bytes_max) {
+        e->generation = lead->generation;
+        gone = entry_keep(c, e, lead->node.hash);
+        e = NULL;
+    }
+    tell_all(lead, CACHE_HIT, v);
+    pthread_mutex_unlock(&c->lock);
+
+    entries_free(gone);
+    entry_free(e);
+    cache_release(&v->pub);
+    free(lead);
+}
+
+void cache_fail(struct cache *c, struct cache_flight *lead, int status, struct str error,
+                bool may_stand_in) {
+    struct value *v = value_new(status, false, error);
+    struct entry *dead = NULL;
+    struct str key = { lead->key, lead->key_len };
+
+    pthread_mutex_lock(&c->lock);
+    flight_unlist(c, lead);
+    struct entry *e = may_stand_in ? NULL : entry_find(c, key, lead->node.hash, &dead);
+    if (e) {
+        entry_remove(c, e);
+        dead = e;
+    }
+    tell_all(lead, CACHE_FAILED, v);
+    pthread_mutex_unlock(&c->lock);
+
+    entry_free(dead);
+    cache_release(&v->pub);
+    free(lead);
+}
+
+void cache_give_up(struct cache *c, struct cache_flight *lead) {
+    pthread_mutex_lock(&c->lock);
+    bool goes_on = hand_over(c, lead);
+    pthread_mutex_unlock(&c->lock);
+    if (!goes_on)
+        free(lead);
+}
+
+const struct cache_value *cache_stale(struct cache *c, struct str key, struct str resource) {
+    struct entry *dead = NULL;
+    const struct cache_value *v = NULL;
+    int64_t oldest_ms = ava_now_ms() - c->conf.ttl_ms - c->conf.stale_ms;
+    pthread_mutex_lock(&c->lock);
+    struct entry *e = entry_find(c, key, keyhash_of(key), &dead);
+    if (e && !e->value->pub.is_absent && e->value->pub.stored_at_ms > oldest_ms)
+        v = value_lend(e->value);
+    pthread_mutex_unlock(&c->lock);
+    entry_free(dead);
+    if (v)
+        count("stale", 1);
+    return v;
+}
+
+uint64_t cache_bump(struct cache *c, struct str resource) {
+    size_t at = resource_of(resource);
+    pthread_mutex_lock(&c->lock);
+    uint64_t generation = ++c->generations[at];
+    pthread_mutex_unlock(&c->lock);
+    return generation;
+}
+
+void cache_put(struct cache *c, struct str key, struct str resource, uint64_t bumped, int status,
+               struct str body) {
+    size_t at = resource_of(resource);
+    struct value *v = value_new(status, false, body);
+    struct entry *e = entry_new(key, v, at);
+    struct table_node *gone = NULL;
+
+    pthread_mutex_lock(&c->lock);
+    bool is_alone = c->generations[at]++ == bumped;
+    if (is_alone && c->conf.ttl_ms > 0 && body.len <= c->conf.entry_bytes_max) {
+        e->generation = c->generations[at];
+        gone = entry_keep(c, e, keyhash_of(key));
+        e = NULL;
+    }
+    pthread_mutex_unlock(&c->lock);
+
+    entries_free(gone);
+    entry_free(e);
+    cache_release(&v->pub);
+}
+
+size_t cache_bytes(struct cache *c) {
+    pthread_mutex_lock(&c->lock);
+    size_t bytes = c->bytes;
+    pthread_mutex_unlock(&c->lock);
+    return bytes;
+}
+
+void cache_collect(void *cache) {
+    metric_set(METRIC_CACHE_BYTES, (double)cache_bytes(cache));
+}
