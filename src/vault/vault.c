@@ -185,6 +185,10 @@ static enum err dek_get(struct ctx *ctx, struct db_conn *c, const char *workspac
     return dek_load(ctx, &row, dek);
 }
 
+void vault_token_hash(struct str token, unsigned char out[32]) {
+    hash_blake2b(out, token);
+}
+
 void vault_forget(struct vault *v, const char *workspace_id) {
     pthread_mutex_lock(&v->lock);
     for (size_t i = 0; i < CACHE_SLOTS; i++)

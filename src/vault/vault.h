@@ -37,6 +37,9 @@ enum err vault_reveal(struct ctx *ctx, struct db_conn *c, const struct vault_pla
 enum err vault_unseal(struct ctx *ctx, struct db_conn *c, const struct vault_place *place,
                       struct str sealed, struct str *out);
 
+/* What is stored of a token that is only ever looked up: BLAKE2b-256. */
+void vault_token_hash(struct str token, unsigned char out[32]);
+
 /* Drops what is cached of a workspace's keys: after it was deleted. */
 void vault_forget(struct vault *v, const char *workspace_id);
 
