@@ -60,6 +60,10 @@ void auth_csrf_token(struct str cookie, char out[48]) {
     hex_encode(out, mac, 20);
 }
 
+bool auth_csrf_matches(const struct ctx *ctx, struct str token) {
+    return ctx->who.csrf[0] && token.ptr && hmac_equal(token, str_of(ctx->who.csrf));
+}
+
 void auth_token_hash(struct str token, unsigned char out[32]) {
     hash_blake2b(out, token);
 }

@@ -19,6 +19,9 @@ enum err auth_by_key(struct ctx *ctx, struct str key, bool *found);
 /* The CSRF token that belongs to a session cookie. out has 48 bytes. */
 void auth_csrf_token(struct str cookie, char out[48]);
 
+/* Is this the X-CSRF-Token of the session in ctx? In constant time. */
+bool auth_csrf_matches(const struct ctx *ctx, struct str token);
+
 /* Secrets of 256 random bits as text, and what is stored of them. */
 const char *auth_token_new(struct ctx *ctx, const char *prefix);
 void auth_token_hash(struct str token, unsigned char out[32]);

@@ -1,0 +1,271 @@
+#include "routes/entry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/identity.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "config/config.h"
+#include "http/cookie.h"
+#include "http/status.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+#include "resilience/login_limit.h"
+#include "resilience/ratelimit.h"
+#include "routes/limits.h"
+#include "routes/origin.h"
+#include "routes/pages.h"
+#include "routes/reply.h"
+
+enum {
+    REQUEST_MS = 10000,
+    WEBHOOK_MS = 2000,
+    TIMEOUT_MIN_MS = 100,
+    TIMEOUT_MAX_MS = 30000,
+    JSON_MAX_BYTES = 1 << 20,
+    AUTH_MAX_BYTES = 16 << 10,
+    WEBHOOK_MAX_BYTES = 256 << 10,
+};
+
+struct entry *entry_new(const struct parts *parts, const char *profile) {
+    const char *why;
+    struct entry *e = calloc(1, sizeof *e);
+    if (!e)
+        abort();
+    e->parts = *parts;
+    e->profile = profile;
+    e->router = router_new(&routes[0].at, sizeof routes[0], routes_count);
+    e->limits = ratelimit_new();
+    e->login_limit = login_limit_new();
+    e->proxies = proxies_new(parts->config->trusted_proxies, &why);
+    if (!e->proxies) /* cli/serve has said why before */
+        e->proxies = proxies_new("", &why);
+    atomic_init(&e->last_turn_ms, ava_now_ms());
+    return e;
+}
+
+void entry_free(struct entry *e) {
+    if (!e)
+        return;
+    router_free(e->router);
+    ratelimit_free(e->limits);
+    login_limit_free(e->login_limit);
+    proxies_free(e->proxies);
+    free(e);
+}
+
+static const struct route *route_of(const struct entry *e, const struct http_req *req,
+                                    struct router_match *match) {
+    router_find(e->router, req->method, req->path, match);
+    return match->index == ROUTER_NONE ? NULL : &routes[match->index];
+}
+
+size_t entry_body_limit(void *arg, const struct http_req *req) {
+    struct router_match match;
+    const struct route *route = route_of(arg, req, &match);
+    switch (route ? route->body : NO_BODY) {
+    case JSON_BODY:
+        return JSON_MAX_BYTES;
+    case WEBHOOK_BODY:
+        return WEBHOOK_MAX_BYTES;
+    default:
+        return AUTH_MAX_BYTES;
+    }
+}
+
+/* --- one step each --------------------------------------------------------------------------- */
+
+static enum err set_deadline(struct ctx *ctx, const struct route *route,
+                             const struct http_req *req) {
+    int64_t ms = route && route->limit == BY_WEBHOOK ? WEBHOOK_MS : REQUEST_MS;
+    struct str asked = http_field(req, "x-request-timeout-ms");
+    int64_t wanted;
+    if (asked.ptr) {
+        if (!str_to_i64(asked, TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, &wanted)) {
+            ctx_field_range(ctx, "X-Request-Timeout-Ms", "out_of_range", TIMEOUT_MIN_MS,
+                            TIMEOUT_MAX_MS, "X-Request-Timeout-Ms must be 100 to 30000.");
+            return ctx_fields_ok(ctx);
+        }
+        ms = wanted < ms ? wanted : ms;
+    }
+    ctx->deadline_ms = ava_now_ms() + ms;
+    return OK;
+}
+
+static enum err identify(struct ctx *ctx, struct entry *e, const struct http_req *req) {
+    struct str header = http_field(req, "authorization");
+    bool found = false;
+    if (header.ptr) {
+        struct str scheme = { header.ptr, header.len < 7 ? header.len : 7 };
+        if (str_eq_nocase(scheme, STR("bearer ")))
+            TRY(auth_by_key(ctx, str_trim((struct str){ header.ptr + 7, header.len - 7 }), &found));
+    } else {
+        struct str cookie = cookie_find(req, reply_cookie_name(ctx));
+        if (cookie.ptr)
+            TRY(auth_by_session(ctx, cookie, &found));
+    }
+    return found ? OK : limit_unknown(ctx, e);
+}
+
+static enum err check_access(struct ctx *ctx, const struct route *route) {
+    if (route->access == ANYONE)
+        return OK;
+    if (!ctx->who.user_id[0])
+        return ctx_fail(ctx, ERR_SESSION_REQUIRED,
+                        "Sign in first, or send a valid API key as Authorization: Bearer.");
+    if (route->access == INSTALLER && !ctx->who.is_admin)
+        return ctx_fail(ctx, ERR_FORBIDDEN, "Only an administrator can do this.");
+    if (route->access == MANAGER && ctx->who.role < ROLE_ADMIN)
+        return ctx_fail(ctx, ERR_FORBIDDEN,
+                        "Only an owner or administrator of the workspace can do this.");
+    return OK;
+}
+
+static bool is_write(enum http_method m) {
+    return m != METHOD_GET && m != METHOD_HEAD && m != METHOD_OPTIONS;
+}
+
+static enum err check_origin(struct ctx *ctx, const struct route *route,
+                             const struct http_req *req) {
+    if (!is_write(req->method) || route->limit == BY_WEBHOOK || ctx->who.key_id[0])
+        return OK;
+    TRY(origin_check(ctx, req));
+    return ctx->who.csrf[0] && !route->no_csrf ? origin_check_token(ctx, req) : OK;
+}
+
+static enum err read_body(struct ctx *ctx, const struct route *route, struct call *call) {
+    const struct http_req *req = call->req;
+    const char *why;
+    if (!form_parse(ctx->arena, req->query, &call->query))
+        return ctx_fail(ctx, ERR_MALFORMED, "The query string has a broken escape.");
+    if (route->body != JSON_BODY && route->body != AUTH_BODY)
+        return OK;
+    struct str params, type = str_cut(http_field(req, "content-type"), ';', &params);
+    if (!str_eq_nocase(str_trim(type), STR("application/json")))
+        return ctx_fail(ctx, ERR_UNSUPPORTED_MEDIA_TYPE,
+                        "Send the body as JSON, with Content-Type: application/json.");
+    call->body = json_parse(ctx->arena, req->body, &why);
+    if (!call->body)
+        return ctx_fail(ctx, ERR_MALFORMED, "The body cannot be read: %s.", why);
+    if (!json_is_object(call->body))
+        return ctx_fail(ctx, ERR_MALFORMED, "The body must be a JSON object.");
+    return OK;
+}
+
+/* The whole way of a request that has a route. */
+static enum err walk(struct ctx *ctx, const struct route *route, struct call *call) {
+    struct entry *e = call->entry;
+    TRY(set_deadline(ctx, route, call->req));
+    if (route->limit != UNLIMITED && route->limit != BY_WEBHOOK)
+        TRY(identify(ctx, e, call->req));
+    TRY(check_access(ctx, route));
+    TRY(check_origin(ctx, route, call->req));
+    TRY(limit_user(ctx, e, route, call->reply));
+    TRY(read_body(ctx, route, call));
+    return route->run(ctx, call);
+}
+
+/* No route: a page of the dashboard, a preflight, or nothing. */
+static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
+    const struct http_req *req = call->req;
+    if (call->entry->sandbox && str_starts(req->path, STR("/sandbox"))) {
+        call->entry->sandbox(ctx, req, call->reply);
+        return ctx->problem.err;
+    }
+    TRY(identify(ctx, call->entry, req));
+    if (call->match->path_exists) {
+        const char *allow = router_allow(ctx->arena, call->match->allowed);
+        if (req->method == METHOD_OPTIONS && origin_allow(ctx, req, call->reply)) {
+            http_reply_header_text(call->reply, "Access-Control-Allow-Methods", allow);
+            http_reply_header_text(
+                call->reply, "Access-Control-Allow-Headers",
+                "Authorization, Content-Type, If-Match, Idempotency-Key, Prefer, "
+                "X-CSRF-Token, X-Correlation-ID, X-Request-Timeout-Ms");
+            http_reply_header_text(call->reply, "Access-Control-Max-Age", "600");
+            call->reply->status = 204;
+            return OK;
+        }
+        http_reply_header_text(call->reply, "Allow", allow);
+        return ctx_fail(ctx, ERR_METHOD_NOT_ALLOWED, "This address answers %s only.", allow);
+    }
+    return pages_serve(ctx, call);
+}
+
+/* --- around every answer --------------------------------------------------------------------- */
+
+static void stamp(struct ctx *ctx, const struct http_req *req, struct http_reply *reply) {
+    char traceparent[56];
+    trace_header(&ctx->trace, traceparent);
+    http_reply_header_text(reply, "X-Correlation-ID", ctx->correlation_id);
+    http_reply_header_text(reply, "traceparent", traceparent);
+    http_reply_header_text(reply, "X-Content-Type-Options", "nosniff");
+    if (req->method != METHOD_OPTIONS)
+        origin_allow(ctx, req, reply);
+}
+
+static void account(struct ctx *ctx, const struct route *route, const struct http_req *req,
+                    const struct http_reply *reply) {
+    const char *template = route ? route->at.path : reply->status == 404 ? "unmatched" : "pages";
+    const char *method = http_method_name(req->method);
+    int64_t took_us = ava_now_us() - req->began_us;
+    char status[8];
+    snprintf(status, sizeof status, "%d", reply->status);
+    metric_observe_us(METRIC_HTTP_DURATION, took_us, method, template, status);
+    if (route && route->limit == BY_WEBHOOK)
+        metric_observe_us(METRIC_WEBHOOK_ACK, took_us, "twilio");
+    if (ctx->problem.policy && reply->status == 429)
+        metric_add(METRIC_RATE_LIMIT_HITS, 1, ctx->problem.policy);
+    enum log_level level = reply->status >= 500     ? LOG_ERROR
+                           : route && !route->limit ? LOG_DEBUG /* health and metrics */
+                                                    : LOG_INFO;
+    double duration_ms = (double)took_us / 1000;
+    if (ctx->problem.err)
+        LOG_AT(level, ctx, "request", L("method", method), L("route", template),
+               L("status", reply->status), L("duration_ms", duration_ms),
+               L("code", err_info(ctx->problem.err)->code), L("attempts", ctx->problem.attempts));
+    else
+        LOG_AT(level, ctx, "request", L("method", method), L("route", template),
+               L("status", reply->status), L("duration_ms", duration_ms));
+}
+
+void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
+    struct entry *e = arg;
+    struct ctx ctx;
+    struct router_match match;
+    struct call call = { .entry = e, .req = req, .reply = reply, .match = &match };
+    ctx_init(&ctx, &e->parts, req->arena, REQUEST_MS);
+    ctx_correlate(&ctx, http_field(req, "x-correlation-id"));
+    trace_start(&ctx.trace, http_field(req, "traceparent"));
+    ctx.peer_ip = proxies_client(e->proxies, req->arena, req);
+
+    const struct route *route = route_of(e, req, &match);
+    enum err err = route ? walk(&ctx, route, &call) : walk_unrouted(&ctx, &call);
+    if (err == OK && arena_is_spent(req->arena))
+        err = ctx_fail(&ctx, ERR_PAYLOAD_TOO_LARGE, "This request needs more memory than allowed.");
+    if (err != OK) {
+        ctx.problem.err = err;
+        status_problem(&ctx.problem, ctx.correlation_id, reply);
+    } else {
+        ctx.problem.err = OK;
+    }
+    stamp(&ctx, req, reply);
+    account(&ctx, route, req, reply);
+}
+
+void entry_refuse(void *arg, enum err err, const char *detail, struct http_reply *reply) {
+    struct entry *e = arg;
+    struct arena *a = arena_new(8192);
+    struct ctx ctx;
+    ctx_init(&ctx, &e->parts, a, REQUEST_MS);
+    ctx_fail(&ctx, err, "%s", detail);
+    if (err == ERR_OVERLOADED)
+        metric_add(METRIC_REQUESTS_SHED, 1, "all");
+    if (err == ERR_METHOD_NOT_ALLOWED)
+        http_reply_header_text(reply, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    status_problem(&ctx.problem, ctx.correlation_id, reply);
+    http_reply_header_text(reply, "X-Correlation-ID", ctx.correlation_id);
+    log_info(&ctx, "refused", L("status", reply->status), L("code", err_info(err)->code));
+    arena_free(a);
+}

@@ -1,0 +1,74 @@
+/* entry: the way of a request, from its bytes to its answer, in one direction (RESILIENCE 1):
+ *
+ *     correlation id > who is it > (unknown: limit per address) > CSRF > limits per user and
+ *     workspace > the route: check the input, call a service, write the reply
+ *
+ * Idempotency keys will be claimed between the limits and the route. */
+#pragma once
+
+#include <jansson.h>
+#include <stdatomic.h>
+
+#include "base/form.h"
+#include "http/message.h"
+#include "http/router.h"
+#include "obs/ctx.h"
+
+struct ratelimit;
+struct login_limit;
+struct proxies;
+
+/* All that the routes need and that lives as long as the program; made by cli/serve. */
+struct entry {
+    struct parts parts;
+    const char *profile; /* "sandbox", "development", "production" */
+    struct router *router;
+    struct ratelimit *limits;
+    struct login_limit *login_limit;
+    struct proxies *proxies; /* whose X-Forwarded-For is believed */
+    atomic_bool draining;
+    _Atomic int64_t last_turn_ms; /* of the slowest loop: /health/live */
+    bool metrics_moved;           /* /metrics is on an address of its own */
+    /* The sandbox profile answers below /sandbox itself; NULL elsewhere. */
+    void (*sandbox)(struct ctx *ctx, const struct http_req *req, struct http_reply *reply);
+};
+
+enum access {
+    ANYONE,
+    SIGNED_IN,
+    MANAGER,  /* owner or admin of the workspace */
+    INSTALLER /* admin of the installation */
+};
+
+enum limit_class { UNLIMITED, BY_IP, BY_SETTINGS, BY_DEFAULT, BY_LOGIN, BY_WEBHOOK };
+
+enum body_kind { NO_BODY, JSON_BODY, AUTH_BODY, WEBHOOK_BODY };
+
+struct call {
+    struct entry *entry;
+    const struct http_req *req;
+    struct http_reply *reply;
+    const struct router_match *match;
+    const json_t *body; /* JSON_BODY, AUTH_BODY: an object */
+    struct form query;  /* decoded */
+};
+
+struct route {
+    struct router_template at; /* first, so that a router can be made of the table */
+    enum access access;
+    enum limit_class limit;
+    enum body_kind body;
+    bool no_csrf; /* refresh: a reloaded page has no token yet */
+    enum err (*run)(struct ctx *ctx, struct call *call);
+};
+
+extern const struct route routes[];
+extern const size_t routes_count;
+
+struct entry *entry_new(const struct parts *parts, const char *profile);
+void entry_free(struct entry *e);
+
+/* For struct http_app. */
+size_t entry_body_limit(void *entry, const struct http_req *req);
+void entry_handle(void *entry, struct http_req *req, struct http_reply *reply);
+void entry_refuse(void *entry, enum err err, const char *detail, struct http_reply *reply);

@@ -1,0 +1,146 @@
+#include "service/events.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "routes/reply.h"
+#include "routes/resources.h"
+#include "service/trail.h"
+
+enum { PAGE_MAX = 101 };
+
+static void write_event(struct jsonw *w, const struct event_row *e) {
+    jsonw_text_at(w, "id", e->id);
+    jsonw_text_at(w, "provider", e->provider);
+    jsonw_text_at(w, "type", e->type);
+    jsonw_text_at(w, "resource", e->resource[0] ? e->resource : NULL);
+    jsonw_time_at(w, "received_at", e->received_ms);
+    jsonw_text_at(w, "status", e->status);
+    jsonw_i64_at(w, "attempts", e->attempts);
+}
+
+static int64_t time_of(struct ctx *ctx, const struct call *call, const char *name) {
+    const char *text = input_query(ctx, call, name);
+    int64_t ms = 0;
+    if (text && !clock_parse_rfc3339(text, strlen(text), &ms))
+        ctx_field(ctx, name, "wrong_format",
+                  arena_printf(ctx->arena, "%s must be a time like 2026-11-20T08:00:00Z.", name));
+    return ms;
+}
+
+enum err events_get(struct ctx *ctx, struct call *call) {
+    static const char *const KNOWN[] = { "provider", "type",  "since",  "until", "resource",
+                                         "status",   "limit", "cursor", NULL };
+    struct event_row *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
+    struct event_filter f = { 0 };
+    size_t count;
+    int limit;
+    TRY(input_known_query(ctx, call, KNOWN));
+    f.provider = input_query(ctx, call, "provider");
+    f.type = input_query(ctx, call, "type");
+    f.resource = input_query(ctx, call, "resource");
+    f.status = input_query(ctx, call, "status");
+    f.since_ms = time_of(ctx, call, "since");
+    f.until_ms = time_of(ctx, call, "until");
+    TRY(input_page(ctx, call, &limit, &f.before_id));
+    TRY(event_list(ctx, &f, limit + 1, rows, &count));
+    bool more = count > (size_t)limit;
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, "events");
+    jsonw_list(&w);
+    for (size_t i = 0; i < count - more; i++) {
+        jsonw_object(&w);
+        write_event(&w, &rows[i]);
+        jsonw_object_end(&w);
+    }
+    jsonw_list_end(&w);
+    jsonw_text_at(&w, "next_cursor", more ? rows[limit - 1].id : NULL);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+/* Names whose values authenticate somebody. */
+static bool is_delicate(const char *name) {
+    static const char *const PARTS[] = { "token", "secret", "password", "signature",
+                                         "authorization" };
+    for (size_t i = 0; i < ARRAY_LEN(PARTS); i++)
+        if (strcasestr(name, PARTS[i]))
+            return true;
+    return false;
+}
+
+static void write_redacted(struct jsonw *w, const json_t *object) {
+    const char *name;
+    json_t *value;
+    jsonw_object(w);
+    json_object_foreach((json_t *)object, name, value) {
+        jsonw_key_str(w, str_of(name));
+        if (is_delicate(name))
+            jsonw_text(w, "[redacted]");
+        else
+            jsonw_tree(w, value);
+    }
+    jsonw_object_end(w);
+}
+
+enum err event_get(struct ctx *ctx, struct call *call) {
+    struct event_row row;
+    struct str content;
+    const char *why;
+    TRY(event_read(ctx, input_param(ctx, call, 0), &row, &content));
+    const json_t *tree = json_parse(ctx->arena, content, &why);
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    write_event(&w, &row);
+    jsonw_key(&w, "headers");
+    write_redacted(&w, json_object_get(tree, "headers"));
+    jsonw_key(&w, "body");
+    write_redacted(&w, json_object_get(tree, "body"));
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err audit_get(struct ctx *ctx, struct call *call) {
+    struct audit_page page;
+    int limit;
+    const char *cursor;
+    int64_t before = 0;
+    TRY(input_page(ctx, call, &limit, &cursor));
+    if (cursor && !str_to_i64(str_of(cursor), 1, INT64_MAX, &before)) {
+        ctx_field(ctx, "cursor", "wrong_format", "The cursor is not one that this list gave.");
+        return ctx_fields_ok(ctx);
+    }
+    TRY(trail_list(ctx, before, limit, &page));
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, "entries");
+    jsonw_list(&w);
+    for (size_t i = 0; i < page.count; i++) {
+        const struct audit_entry *e = &page.entries[i];
+        jsonw_object(&w);
+        jsonw_i64_at(&w, "seq", e->seq);
+        jsonw_time_at(&w, "at", e->at_ms);
+        jsonw_text_at(&w, "actor", e->actor);
+        jsonw_text_at(&w, "action", e->action);
+        jsonw_text_at(&w, "object", e->object[0] ? e->object : NULL);
+        jsonw_text_at(&w, "outcome", e->outcome);
+        jsonw_text_at(&w, "correlation_id", e->correlation_id);
+        jsonw_key(&w, "detail");
+        if (e->detail[0])
+            jsonw_raw(&w, str_of(e->detail));
+        else
+            jsonw_null(&w);
+        jsonw_object_end(&w);
+    }
+    jsonw_list_end(&w);
+    jsonw_key(&w, "next_cursor");
+    if (page.has_more)
+        jsonw_text(&w,
+                   arena_printf(ctx->arena, "%lld", (long long)page.entries[page.count - 1].seq));
+    else
+        jsonw_null(&w);
+    jsonw_object_end(&w);
+    return OK;
+}

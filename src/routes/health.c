@@ -1,0 +1,64 @@
+#include "auth/session.h"
+#include "base/clock.h"
+#include "obs/metrics.h"
+#include "routes/reply.h"
+#include "routes/resources.h"
+#include "service/integrations.h"
+#include "vault/vault.h"
+
+enum { STALLED_MS = 1000, PROBE_AGE_MS = 5000 };
+
+enum err health_live(struct ctx *ctx, struct call *call) {
+    int64_t since = ava_now_ms() - atomic_load(&call->entry->last_turn_ms);
+    bool live = since <= STALLED_MS;
+    struct jsonw w = reply_json(call, live ? 200 : 503);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "status", live ? "live" : "stalled");
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err health_ready(struct ctx *ctx, struct call *call) {
+    static const char *const BREAKER[] = { "closed", "half_open", "open" };
+    bool database = db_write_probe(ctx, PROBE_AGE_MS) == OK;
+    bool keys = vault_is_ready(ctx->parts->vault);
+    bool draining = atomic_load(&call->entry->draining);
+    bool setup_needed = false;
+    if (database)
+        database = auth_setup_needed(ctx, &setup_needed) == OK;
+    bool ready = database && keys && !draining;
+    ctx->problem = (struct problem){ 0 };
+    struct jsonw w = reply_json(call, ready ? 200 : 503);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "status", draining ? "draining" : ready ? "ready" : "not_ready");
+    jsonw_text_at(&w, "profile", call->entry->profile);
+    jsonw_bool_at(&w, "setup_needed", setup_needed);
+    jsonw_text_at(&w, "version", AVA_VERSION);
+    jsonw_key(&w, "checks");
+    jsonw_object(&w);
+    jsonw_text_at(&w, "database", database ? "ok" : "failed");
+    jsonw_text_at(&w, "migrations", "ok"); /* without them Ava would not have started */
+    jsonw_text_at(&w, "keys", keys ? "ok" : "failed");
+    jsonw_object_end(&w);
+    jsonw_key(&w, "breakers");
+    jsonw_list(&w);
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
+        if (!credentials_supports(p))
+            continue;
+        jsonw_object(&w);
+        jsonw_text_at(&w, "service", provider_name(p));
+        jsonw_text_at(&w, "state", BREAKER[upstream_state(ctx->parts->upstream, p, NULL).breaker]);
+        jsonw_object_end(&w);
+    }
+    jsonw_list_end(&w);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err health_metrics(struct ctx *ctx, struct call *call) {
+    if (call->entry->metrics_moved)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "The metrics are on an address of their own.");
+    call->reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    metrics_write(&call->reply->body);
+    return OK;
+}

@@ -1,0 +1,74 @@
+#include <string.h>
+
+#include "auth/people.h"
+#include "routes/reply.h"
+#include "routes/resources.h"
+
+enum { PAGE_MAX = 101 };
+
+enum err keys_get(struct ctx *ctx, struct call *call) {
+    struct api_key *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
+    size_t count;
+    int limit;
+    const char *cursor;
+    TRY(input_page(ctx, call, &limit, &cursor));
+    TRY(api_keys_list(ctx, db_reader(ctx->parts->db), ctx->who.user_id, cursor, limit + 1, rows,
+                      &count));
+    bool more = count > (size_t)limit;
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, "keys");
+    jsonw_list(&w);
+    for (size_t i = 0; i < count - more; i++) {
+        const struct api_key *k = &rows[i];
+        if (ctx->who.key_id[0] && strcmp(k->workspace_id, ctx->who.workspace_id) != 0)
+            continue; /* a key does not see into its user's other workspaces */
+        jsonw_object(&w);
+        jsonw_text_at(&w, "id", k->id);
+        jsonw_text_at(&w, "name", k->name);
+        jsonw_text_at(&w, "mode", k->mode);
+        jsonw_text_at(&w, "last4", k->last4);
+        jsonw_text_at(&w, "workspace_id", k->workspace_id);
+        jsonw_time_at(&w, "created_at", k->created_ms);
+        jsonw_time_at(&w, "last_used_at", k->last_used_ms);
+        jsonw_object_end(&w);
+    }
+    jsonw_list_end(&w);
+    jsonw_text_at(&w, "next_cursor", more ? rows[limit - 1].id : NULL);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err keys_post(struct ctx *ctx, struct call *call) {
+    bool sandbox = strcmp(call->entry->profile, "sandbox") == 0;
+    struct api_key made;
+    const char *key;
+    struct input in = input_of(ctx, call);
+    const char *name = input_text(&in, "name", true, 1, 100);
+    const char *mode = input_text(&in, "mode", false, 1, 10);
+    const char *workspace_id = input_text(&in, "workspace_id", false, 1, 64);
+    bool is_test = mode ? strcmp(mode, "test") == 0 : sandbox;
+    if (mode && !is_test && strcmp(mode, "live") != 0)
+        ctx_field(ctx, "mode", "wrong_format", "The mode must be live or test.");
+    else if (is_test && !sandbox)
+        ctx_field(ctx, "mode", "unsupported", "Test keys exist in the sandbox only.");
+    TRY(input_done(&in));
+    if (ctx->who.key_id[0] && workspace_id && strcmp(workspace_id, ctx->who.workspace_id) != 0)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such workspace.");
+    if (!workspace_id && ctx->who.key_id[0])
+        workspace_id = ctx->who.workspace_id;
+    TRY(key_create(ctx, ctx->who.user_id, workspace_id, name, is_test, &made, &key));
+    struct jsonw w = reply_json(call, 201);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "id", made.id);
+    jsonw_text_at(&w, "key", key);
+    jsonw_text_at(&w, "last4", made.last4);
+    jsonw_time_at(&w, "created_at", made.created_ms);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err keys_delete(struct ctx *ctx, struct call *call) {
+    TRY(key_remove(ctx, input_param(ctx, call, 0)));
+    return reply_none(call);
+}

@@ -1,0 +1,199 @@
+#include "routes/limits.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "obs/metrics.h"
+#include "resilience/login_limit.h"
+#include "resilience/ratelimit.h"
+
+enum { MINUTE_MS = 60000 };
+
+static enum err refused(struct ctx *ctx, const char *policy, int64_t retry_after_s) {
+    ctx->problem.retry_after_s = retry_after_s > 0 ? retry_after_s : 1;
+    ctx->problem.policy = policy;
+    return ctx_fail(ctx, ERR_RATE_LIMITED, "Too many requests. Try again in %lld s.",
+                    (long long)ctx->problem.retry_after_s);
+}
+
+/* An IPv6 caller owns a /64: limits count those, not single addresses. */
+static struct str address_key(struct ctx *ctx) {
+    struct in6_addr v6;
+    char text[INET6_ADDRSTRLEN];
+    if (!ctx->peer_ip || inet_pton(AF_INET6, ctx->peer_ip, &v6) != 1)
+        return str_of(ctx->peer_ip ? ctx->peer_ip : "");
+    memset(v6.s6_addr + 8, 0, 8);
+    inet_ntop(AF_INET6, &v6, text, sizeof text);
+    return str_of(arena_strdup(ctx->arena, text));
+}
+
+enum err limit_unknown(struct ctx *ctx, struct entry *e) {
+    const struct config *c = e->parts.config;
+    if (!c->rate_limiting)
+        return OK;
+    struct ratelimit_rule rule = { "ip", RATELIMIT_GCRA, c->rate_ip_per_second, 1000,
+                                   2 * c->rate_ip_per_second };
+    struct ratelimit_result r = ratelimit_take(e->limits, &rule, address_key(ctx), ava_now_ms());
+    return r.is_allowed ? OK : refused(ctx, "ip", r.retry_after_s);
+}
+
+static void put_headers(struct http_reply *reply, const struct ratelimit_result *r) {
+    char text[96];
+    snprintf(text, sizeof text, "\"user-route\";q=%lld;w=60", (long long)r->limit);
+    http_reply_header_text(reply, "RateLimit-Policy", text);
+    snprintf(text, sizeof text, "\"user-route\";r=%lld;t=%lld", (long long)r->remaining,
+             (long long)r->reset_s);
+    http_reply_header_text(reply, "RateLimit", text);
+}
+
+enum err limit_user(struct ctx *ctx, struct entry *e, const struct route *route,
+                    struct http_reply *reply) {
+    const struct config *c = e->parts.config;
+    if (!c->rate_limiting || (route->limit != BY_SETTINGS && route->limit != BY_DEFAULT))
+        return OK;
+    int64_t per_minute =
+        route->limit == BY_SETTINGS ? c->rate_per_minute : c->rate_default_per_minute;
+    int64_t now = ava_now_ms();
+    char key[256];
+    int len = snprintf(key, sizeof key, "%d %s %s", (int)route->at.method, route->at.path,
+                       ctx->who.user_id);
+    struct ratelimit_rule mine = { "user-route", RATELIMIT_SLIDING, per_minute, MINUTE_MS, 0 };
+    struct ratelimit_result r =
+        ratelimit_take(e->limits, &mine, (struct str){ key, (size_t)len }, now);
+    put_headers(reply, &r);
+    if (!r.is_allowed)
+        return refused(ctx, "user-route", r.retry_after_s);
+
+    len = snprintf(key, sizeof key, "%d %s %s", (int)route->at.method, route->at.path,
+                   ctx->who.workspace_id);
+    struct ratelimit_rule all = { "workspace", RATELIMIT_GCRA, 60 * per_minute, MINUTE_MS, 0 };
+    r = ratelimit_take(e->limits, &all, (struct str){ key, (size_t)len }, now);
+    return r.is_allowed ? OK : refused(ctx, "workspace", r.retry_after_s);
+}
+
+enum err limit_webhook(struct ctx *ctx, struct entry *e, struct str token) {
+    const struct config *c = e->parts.config;
+    if (!c->rate_limiting)
+        return OK;
+    struct ratelimit_rule rule = { "webhook", RATELIMIT_GCRA, c->rate_webhooks_per_second, 1000,
+                                   5 * c->rate_webhooks_per_second };
+    struct ratelimit_result r = ratelimit_take(e->limits, &rule, token, ava_now_ms());
+    return r.is_allowed ? OK : refused(ctx, "webhook", r.retry_after_s);
+}
+
+static struct str account_key(struct ctx *ctx, const char *email) {
+    char *key = arena_strdup(ctx->arena, email);
+    for (char *p = key; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    return str_of(key);
+}
+
+enum err limit_login(struct ctx *ctx, struct entry *e, const char *email) {
+    struct ratelimit_result r =
+        login_limit_enter(e->login_limit, account_key(ctx, email), address_key(ctx), ava_now_ms());
+    return r.is_allowed ? OK : refused(ctx, "login", r.retry_after_s);
+}
+
+void limit_login_done(struct ctx *ctx, struct entry *e, const char *email, enum err outcome) {
+    enum login_verdict v = outcome == OK            ? LOGIN_SUCCEEDED
+                           : outcome == ERR_INVALID ? LOGIN_FAILED
+                                                    : LOGIN_UNDECIDED;
+    login_limit_settle(e->login_limit, account_key(ctx, email), v, ava_now_ms());
+}
+
+/* --- trusted proxies ------------------------------------------------------------------------- */
+
+struct cidr {
+    int family;
+    unsigned char bytes[16];
+    int bits;
+};
+
+struct proxies {
+    size_t count;
+    struct cidr cidrs[64];
+};
+
+static bool parse_address(const char *text, int *family, unsigned char bytes[16]) {
+    *family = strchr(text, ':') ? AF_INET6 : AF_INET;
+    return inet_pton(*family, text, bytes) == 1;
+}
+
+struct proxies *proxies_new(const char *cidrs, const char **why) {
+    struct proxies *p = calloc(1, sizeof *p);
+    if (!p)
+        abort();
+    for (struct str rest = str_of(cidrs), item; rest.ptr && rest.len;) {
+        item = str_trim(str_cut(rest, ',', &rest));
+        struct str bits_text, address = str_cut(item, '/', &bits_text);
+        char text[64];
+        int64_t bits;
+        struct cidr *c = &p->cidrs[p->count];
+        if (item.len == 0)
+            continue;
+        bool good = p->count < ARRAY_LEN(p->cidrs) && str_copy(text, sizeof text, address) &&
+                    parse_address(text, &c->family, c->bytes);
+        bits = good && c->family == AF_INET ? 32 : 128;
+        if (!good || (bits_text.ptr && !str_to_i64(bits_text, 0, bits, &bits))) {
+            *why = "TRUSTED_PROXIES: not a list of addresses or CIDRs such as 10.0.0.0/8, ::1";
+            free(p);
+            return NULL;
+        }
+        c->bits = (int)bits;
+        p->count++;
+    }
+    return p;
+}
+
+void proxies_free(struct proxies *p) {
+    free(p);
+}
+
+static bool is_trusted(const struct proxies *p, const char *text) {
+    int family;
+    unsigned char bytes[16];
+    if (!parse_address(text, &family, bytes))
+        return false;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct cidr *c = &p->cidrs[i];
+        int whole = c->bits / 8, rest = c->bits % 8;
+        int mask = rest ? 0xFF << (8 - rest) & 0xFF : 0;
+        if (c->family == family && memcmp(c->bytes, bytes, (size_t)whole) == 0 &&
+            (!rest || (c->bytes[whole] & mask) == (bytes[whole] & mask)))
+            return true;
+    }
+    return false;
+}
+
+const char *proxies_client(const struct proxies *p, struct arena *a, const struct http_req *req) {
+    const char *client = req->peer;
+    if (p->count == 0 || !is_trusted(p, client))
+        return client;
+    /* All X-Forwarded-For fields read as one list, from its right end. */
+    for (size_t i = req->field_count; i > 0; i--) {
+        struct str value = req->fields[i - 1].value;
+        if (!str_eq_nocase(req->fields[i - 1].name, STR("x-forwarded-for")))
+            continue;
+        while (value.len) {
+            size_t cut = value.len;
+            while (cut > 0 && value.ptr[cut - 1] != ',')
+                cut--;
+            struct str hop = str_trim((struct str){ value.ptr + cut, value.len - cut });
+            const char *text = str_dup(a, hop);
+            int family;
+            unsigned char bytes[16];
+            if (!parse_address(text, &family, bytes))
+                return client; /* garbage: the last good hop is what is known */
+            client = text;
+            if (!is_trusted(p, client))
+                return client;
+            value.len = cut ? cut - 1 : 0;
+        }
+    }
+    return client;
+}

@@ -1,0 +1,23 @@
+/* limits: who may come how often (RESILIENCE 7), and the headers that say so. */
+#pragma once
+
+#include "routes/entry.h"
+
+/* L1, for requests nobody stands for. */
+enum err limit_unknown(struct ctx *ctx, struct entry *e);
+
+/* L2 and L3, for the signed in; sets RateLimit headers on the reply. */
+enum err limit_user(struct ctx *ctx, struct entry *e, const struct route *route,
+                    struct http_reply *reply);
+
+enum err limit_webhook(struct ctx *ctx, struct entry *e, struct str token);
+
+/* L4: before and after a try to sign in. */
+enum err limit_login(struct ctx *ctx, struct entry *e, const char *email);
+void limit_login_done(struct ctx *ctx, struct entry *e, const char *email, enum err outcome);
+
+/* The address of the caller after TRUSTED_PROXIES: the right-most hop of X-Forwarded-For that is
+ * not a trusted proxy; the header counts only when the peer is one. */
+struct proxies *proxies_new(const char *cidrs, const char **why); /* NULL and *why when malformed */
+void proxies_free(struct proxies *p);
+const char *proxies_client(const struct proxies *p, struct arena *a, const struct http_req *req);

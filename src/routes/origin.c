@@ -1,0 +1,54 @@
+#include "routes/origin.h"
+
+#include <string.h>
+
+#include "auth/identity.h"
+#include "config/config.h"
+
+static bool is_listed(const char *list, struct str origin) {
+    for (struct str rest = str_of(list); rest.ptr && rest.len;)
+        if (str_eq(str_trim(str_cut(rest, ',', &rest)), origin))
+            return true;
+    return false;
+}
+
+/* scheme://host:port of our own, as configured or as the browser reached us: a page of another
+ * site can send neither, and a rebound name has no cookie of ours. */
+static bool is_own(const struct ctx *ctx, const struct http_req *req, struct str origin) {
+    const char *own = ctx->parts->config->public_url;
+    struct str rest, scheme = str_cut(origin, '/', &rest);
+    (void)scheme;
+    return str_is(origin, own) ||
+           (rest.len > 1 && str_eq((struct str){ rest.ptr + 1, rest.len - 1 }, req->authority));
+}
+
+enum err origin_check(struct ctx *ctx, const struct http_req *req) {
+    struct str origin = http_field(req, "origin");
+    struct str site = http_field(req, "sec-fetch-site");
+    bool listed = origin.ptr && is_listed(ctx->parts->config->cors_origins, origin);
+    if (origin.ptr && !listed && !is_own(ctx, req, origin))
+        return ctx_fail(ctx, ERR_CSRF_FAILED, "This request came from another site's page.");
+    if (site.ptr && !listed && !str_is(site, "same-origin") && !str_is(site, "none"))
+        return ctx_fail(ctx, ERR_CSRF_FAILED, "This request came from another site's page.");
+    return OK;
+}
+
+enum err origin_check_token(struct ctx *ctx, const struct http_req *req) {
+    if (!auth_csrf_matches(ctx, http_field(req, "x-csrf-token")))
+        return ctx_fail(ctx, ERR_CSRF_FAILED,
+                        "The X-CSRF-Token is missing or not of this session; reload the page.");
+    return OK;
+}
+
+bool origin_allow(const struct ctx *ctx, const struct http_req *req, struct http_reply *reply) {
+    struct str origin = http_field(req, "origin");
+    if (!origin.ptr || !is_listed(ctx->parts->config->cors_origins, origin))
+        return false;
+    http_reply_header(reply, "Access-Control-Allow-Origin", origin);
+    http_reply_header_text(reply, "Access-Control-Allow-Credentials", "true");
+    http_reply_header_text(reply, "Access-Control-Expose-Headers",
+                           "X-Correlation-ID, Retry-After, RateLimit, RateLimit-Policy, ETag, Age, "
+                           "Cache-Status");
+    http_reply_header_text(reply, "Vary", "Origin");
+    return true;
+}

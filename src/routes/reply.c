@@ -1,0 +1,169 @@
+#include "routes/reply.h"
+
+#include <string.h>
+
+#include "base/encode.h"
+#include "config/config.h"
+
+struct jsonw reply_json(struct call *call, int status) {
+    call->reply->status = status;
+    call->reply->content_type = "application/json";
+    http_reply_header_text(call->reply, "Cache-Control", "no-store");
+    return jsonw_to(&call->reply->body);
+}
+
+enum err reply_body(struct call *call, struct str json) {
+    reply_json(call, 200);
+    call->reply->lent_body = json;
+    return OK;
+}
+
+enum err reply_none(struct call *call) {
+    call->reply->status = 204;
+    return OK;
+}
+
+static bool is_https(const struct ctx *ctx) {
+    return strncmp(ctx->parts->config->public_url, "https://", 8) == 0;
+}
+
+const char *reply_cookie_name(const struct ctx *ctx) {
+    return is_https(ctx) ? "__Host-ava_session" : "ava_session";
+}
+
+void reply_set_cookie(const struct ctx *ctx, struct call *call, const char *value) {
+    http_reply_header_text(call->reply, "Set-Cookie",
+                           arena_printf(ctx->arena, "%s=%s; Path=/; HttpOnly; SameSite=Lax%s",
+                                        reply_cookie_name(ctx), value,
+                                        is_https(ctx) ? "; Secure" : ""));
+}
+
+void reply_clear_cookie(const struct ctx *ctx, struct call *call) {
+    http_reply_header_text(call->reply, "Set-Cookie",
+                           arena_printf(ctx->arena,
+                                        "%s=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0%s",
+                                        reply_cookie_name(ctx), is_https(ctx) ? "; Secure" : ""));
+}
+
+void reply_freshness(struct call *call, bool is_cached, bool is_stale, int64_t age_ms,
+                     int attempts) {
+    http_reply_header_text(call->reply, "Cache-Status",
+                           is_stale    ? "ava;hit;stale"
+                           : is_cached ? "ava;hit"
+                                       : "ava;fwd=miss");
+    http_reply_header_i64(call->reply, "Age", age_ms / 1000);
+    if (attempts > 1)
+        http_reply_header_i64(call->reply, "Ava-Attempts", attempts);
+}
+
+/* --- inputs ---------------------------------------------------------------------------------- */
+
+const char *input_param(struct ctx *ctx, const struct call *call, int index) {
+    struct str decoded;
+    if (!percent_decode(ctx->arena, call->match->params[index], false, &decoded) ||
+        str_has_nul(decoded) || !str_is_utf8(decoded))
+        return "";
+    return str_dup(ctx->arena, decoded);
+}
+
+const char *input_query(struct ctx *ctx, const struct call *call, const char *name) {
+    struct str v = form_find(&call->query, name);
+    if (v.ptr && (str_has_nul(v) || !str_is_utf8(v)))
+        return "";
+    return v.ptr ? str_dup(ctx->arena, v) : NULL;
+}
+
+enum err input_known_query(struct ctx *ctx, const struct call *call, const char *const *names) {
+    for (size_t i = 0; i < call->query.count; i++) {
+        bool known = false;
+        for (const char *const *n = names; *n && !known; n++)
+            known = str_is(call->query.pairs[i].name, *n);
+        if (!known)
+            ctx_field(ctx, str_dup(ctx->arena, call->query.pairs[i].name), "unknown_field",
+                      "There is no such query parameter here.");
+    }
+    return ctx_fields_ok(ctx);
+}
+
+enum err input_page(struct ctx *ctx, const struct call *call, int *limit, const char **cursor) {
+    struct str text = form_find(&call->query, "limit");
+    int64_t n = 20;
+    if (text.ptr && !str_to_i64(text, 1, 100, &n))
+        ctx_field_range(ctx, "limit", "out_of_range", 1, 100, "The limit must be 1 to 100.");
+    *limit = (int)n;
+    *cursor = input_query(ctx, call, "cursor");
+    if (*cursor && (!(*cursor)[0] || strlen(*cursor) > 1400))
+        ctx_field(ctx, "cursor", "wrong_format", "The cursor is not one that this list gave.");
+    return ctx_fields_ok(ctx);
+}
+
+struct input input_of(struct ctx *ctx, const struct call *call) {
+    return (struct input){ .ctx = ctx, .body = call->body };
+}
+
+static const json_t *member(struct input *in, const char *name) {
+    if (in->seen_count < ARRAY_LEN(in->seen))
+        in->seen[in->seen_count++] = name;
+    return json_object_get(in->body, name);
+}
+
+bool input_has(struct input *in, const char *name) {
+    return json_object_get(in->body, name) != NULL;
+}
+
+/* Characters, not bytes: continuation bytes do not count. */
+static size_t chars_of(const char *text) {
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+const char *input_text(struct input *in, const char *name, bool required, size_t min_chars,
+                       size_t max_chars) {
+    const json_t *v = member(in, name);
+    struct arena *a = in->ctx->arena;
+    if (!v || json_is_null(v)) {
+        if (required)
+            ctx_field(in->ctx, name, "required", arena_printf(a, "The field %s is missing.", name));
+        return NULL;
+    }
+    const char *text = json_string_value(v);
+    if (!text) {
+        ctx_field(in->ctx, name, "wrong_type",
+                  arena_printf(a, "The field %s must be a text.", name));
+        return NULL;
+    }
+    size_t chars = chars_of(text);
+    if (chars < min_chars || chars > max_chars) {
+        ctx_field_range(in->ctx, name, chars < min_chars ? "too_short" : "too_long",
+                        (double)min_chars, (double)max_chars,
+                        arena_printf(a, "The field %s needs %zu to %zu characters.", name,
+                                     min_chars, max_chars));
+        return NULL;
+    }
+    return text;
+}
+
+bool input_bool(struct input *in, const char *name, bool *has) {
+    const json_t *v = member(in, name);
+    *has = v != NULL;
+    if (v && !json_is_boolean(v))
+        ctx_field(in->ctx, name, "wrong_type",
+                  arena_printf(in->ctx->arena, "The field %s must be true or false.", name));
+    return json_is_true(v);
+}
+
+enum err input_done(struct input *in) {
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)in->body, name, value) {
+        bool known = false;
+        for (size_t i = 0; i < in->seen_count && !known; i++)
+            known = strcmp(name, in->seen[i]) == 0;
+        if (!known)
+            ctx_field(in->ctx, arena_strdup(in->ctx->arena, name), "unknown_field",
+                      arena_printf(in->ctx->arena, "There is no field %.40s here.", name));
+    }
+    return ctx_fields_ok(in->ctx);
+}

@@ -1,0 +1,44 @@
+/* reply: how routes write their answers, and read small inputs. */
+#pragma once
+
+#include "base/jsonw.h"
+#include "routes/entry.h"
+
+/* Begins a JSON answer; the writer ends with reply_json_end or simply by closing its brackets. */
+struct jsonw reply_json(struct call *call, int status);
+enum err reply_body(struct call *call, struct str json); /* a ready JSON text, not copied */
+enum err reply_none(struct call *call);                  /* 204 */
+
+/* The session cookie: __Host- over https. */
+const char *reply_cookie_name(const struct ctx *ctx);
+void reply_set_cookie(const struct ctx *ctx, struct call *call, const char *value);
+void reply_clear_cookie(const struct ctx *ctx, struct call *call);
+
+/* Age, Cache-Status, Ava-Attempts of an answer that came through a provider. */
+void reply_freshness(struct call *call, bool is_cached, bool is_stale, int64_t age_ms,
+                     int attempts);
+
+/* The path parameter, percent-decoded; "" when it can not be. */
+const char *input_param(struct ctx *ctx, const struct call *call, int index);
+
+/* Page inputs: limit 1..100 (20) and cursor. */
+enum err input_page(struct ctx *ctx, const struct call *call, int *limit, const char **cursor);
+/* A query parameter, NULL when absent. */
+const char *input_query(struct ctx *ctx, const struct call *call, const char *name);
+/* Refuses query parameters that are not in the list (NULL-ended). */
+enum err input_known_query(struct ctx *ctx, const struct call *call, const char *const *names);
+
+/* Fields of the body. Each collects its own error in ctx; input_done also refuses unknown ones. */
+struct input {
+    struct ctx *ctx;
+    const json_t *body;
+    const char *seen[16];
+    size_t seen_count;
+};
+struct input input_of(struct ctx *ctx, const struct call *call);
+/* NULL when missing or wrong (then the error is noted, unless optional and missing). */
+const char *input_text(struct input *in, const char *name, bool required, size_t min_chars,
+                       size_t max_chars);
+bool input_bool(struct input *in, const char *name, bool *has); /* has: it was given */
+bool input_has(struct input *in, const char *name);             /* given, be it null */
+enum err input_done(struct input *in);

@@ -1,0 +1,57 @@
+#include "service/settings.h"
+
+#include "routes/reply.h"
+#include "routes/resources.h"
+
+/* A stale body says so in itself too: "stale":true beside the rest. */
+static void put_stale(struct call *call, struct str json) {
+    buf_put(&call->reply->body, json.ptr, json.len - 1);
+    buf_text(&call->reply->body, ",\"stale\":true}");
+}
+
+static enum err answer(struct call *call, const struct settings_view *v) {
+    reply_body(call, v->body);
+    if (v->is_stale) {
+        call->reply->lent_body = (struct str){ NULL, 0 };
+        put_stale(call, v->body);
+    }
+    http_reply_header_text(call->reply, "ETag", v->etag);
+    reply_freshness(call, v->is_cached, v->is_stale, v->age_ms, v->attempts);
+    return OK;
+}
+
+enum err settings_get(struct ctx *ctx, struct call *call) {
+    struct settings_view v;
+    TRY(settings_list(ctx, &v));
+    return answer(call, &v);
+}
+
+static enum err key_of(struct ctx *ctx, struct call *call, enum vapi_setting *s) {
+    *s = vapi_setting_parse(call->match->params[0]);
+    if (*s == VAPI_SETTING_COUNT)
+        return ctx_fail(ctx, ERR_NOT_FOUND,
+                        "There is no such setting; there are greeting_message, max_call_duration "
+                        "and voice_speed.");
+    return OK;
+}
+
+enum err setting_get(struct ctx *ctx, struct call *call) {
+    struct settings_view v;
+    enum vapi_setting s;
+    TRY(key_of(ctx, call, &s));
+    TRY(setting_read(ctx, s, &v));
+    return answer(call, &v);
+}
+
+enum err setting_put(struct ctx *ctx, struct call *call) {
+    struct settings_view v;
+    enum vapi_setting s;
+    struct str etag = http_field(call->req, "if-match");
+    TRY(key_of(ctx, call, &s));
+    struct input in = { .ctx = ctx, .body = call->body, .seen = { "value" }, .seen_count = 1 };
+    TRY(input_done(&in));
+    const json_t *value = json_object_get(call->body, "value");
+    bool any = !etag.ptr || str_is(etag, "*");
+    TRY(setting_save(ctx, s, value, any ? NULL : str_dup(ctx->arena, etag), &v));
+    return answer(call, &v);
+}

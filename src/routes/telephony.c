@@ -1,0 +1,102 @@
+/* Twilio numbers, the connect cards, and the addresses to paste. */
+#include <string.h>
+
+#include "routes/reply.h"
+#include "routes/resources.h"
+#include "service/endpoints.h"
+#include "service/integrations.h"
+#include "service/numbers.h"
+
+enum err numbers_get(struct ctx *ctx, struct call *call) {
+    static const char *const KNOWN[] = { "limit", "cursor", NULL };
+    struct upstream_answer a;
+    int limit;
+    const char *cursor;
+    TRY(input_known_query(ctx, call, KNOWN));
+    TRY(input_page(ctx, call, &limit, &cursor));
+    TRY(numbers_list(ctx, limit, cursor, &a));
+    reply_body(call, a.body);
+    if (a.is_stale) {
+        call->reply->lent_body = (struct str){ NULL, 0 };
+        buf_put(&call->reply->body, a.body.ptr, a.body.len - 1);
+        buf_text(&call->reply->body, ",\"stale\":true}");
+    }
+    reply_freshness(call, a.is_cached, a.is_stale, a.age_ms, a.attempts);
+    return OK;
+}
+
+enum err integrations_get(struct ctx *ctx, struct call *call) {
+    static const char *const BREAKER[] = { "closed", "half_open", "open" };
+    struct integration rows[INTEGRATIONS_MAX];
+    size_t count;
+    bool sandbox = strcmp(call->entry->profile, "sandbox") == 0;
+    TRY(integrations_list(ctx, rows, &count));
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, "integrations");
+    jsonw_list(&w);
+    for (size_t i = 0; i < count; i++) {
+        const struct integration *r = &rows[i];
+        bool demo = sandbox && strcmp(r->status, "connected") == 0;
+        jsonw_object(&w);
+        jsonw_text_at(&w, "provider", provider_name(r->provider));
+        jsonw_text_at(&w, "status", demo ? "demo" : r->status);
+        jsonw_text_at(&w, "account_last4", r->account_last4);
+        jsonw_time_at(&w, "checked_at", r->checked_ms);
+        jsonw_key(&w, "retry_in_seconds");
+        if (r->retry_in_s)
+            jsonw_i64(&w, r->retry_in_s);
+        else
+            jsonw_null(&w);
+        jsonw_time_at(&w, "last_webhook_at", r->last_webhook_ms);
+        jsonw_text_at(&w, "breaker", BREAKER[r->breaker]);
+        jsonw_object_end(&w);
+    }
+    jsonw_list_end(&w);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+static void write_endpoint(struct ctx *ctx, struct jsonw *w, const struct endpoint *e) {
+    static const char *const KINDS[][2] = { { "voice", "voice" },
+                                            { "status", "status" },
+                                            { "message", "message" },
+                                            { "message_status", "message-status" } };
+    jsonw_object(w);
+    jsonw_text_at(w, "id", e->id);
+    jsonw_text_at(w, "provider", e->provider);
+    jsonw_key(w, "urls");
+    jsonw_object(w);
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
+        jsonw_text_at(w, KINDS[i][0], endpoint_url(ctx, e, KINDS[i][1]));
+    jsonw_object_end(w);
+    jsonw_time_at(w, "last_received_at", e->last_received_ms);
+    if (e->previous_valid_until_ms)
+        jsonw_time_at(w, "previous_valid_until", e->previous_valid_until_ms);
+    jsonw_time_at(w, "created_at", e->created_ms);
+    jsonw_time_at(w, "updated_at", e->created_ms);
+    jsonw_object_end(w);
+}
+
+enum err endpoints_get(struct ctx *ctx, struct call *call) {
+    struct endpoint e;
+    TRY(endpoint_current(ctx, PROVIDER_TWILIO, &e));
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, "endpoints");
+    jsonw_list(&w);
+    write_endpoint(ctx, &w, &e);
+    jsonw_list_end(&w);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err endpoint_rotate_it(struct ctx *ctx, struct call *call) {
+    struct endpoint e;
+    if (!str_is(call->match->params[0], "twilio"))
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such provider here.");
+    TRY(endpoint_rotate(ctx, PROVIDER_TWILIO, &e));
+    struct jsonw w = reply_json(call, 200);
+    write_endpoint(ctx, &w, &e);
+    return OK;
+}

@@ -1,0 +1,92 @@
+#include "routes/people.h"
+#include "routes/reply.h"
+#include "routes/resources.h"
+
+enum { PAGE_MAX = 101 };
+
+void people_write_user(struct jsonw *w, const struct user *u) {
+    jsonw_object(w);
+    jsonw_text_at(w, "id", u->id);
+    jsonw_text_at(w, "email", u->email);
+    jsonw_text_at(w, "name", u->name);
+    jsonw_bool_at(w, "admin", u->is_admin);
+    jsonw_bool_at(w, "disabled", u->is_disabled);
+    jsonw_time_at(w, "created_at", u->created_ms);
+    jsonw_time_at(w, "updated_at", u->updated_ms);
+    jsonw_object_end(w);
+}
+
+static enum err answer(struct call *call, int status, const struct user *u) {
+    struct jsonw w = reply_json(call, status);
+    people_write_user(&w, u);
+    return OK;
+}
+
+enum err users_get(struct ctx *ctx, struct call *call) {
+    struct user *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
+    size_t count;
+    int limit;
+    const char *cursor;
+    TRY(input_page(ctx, call, &limit, &cursor));
+    TRY(users_list(ctx, db_reader(ctx->parts->db), cursor, limit + 1, rows, &count));
+    bool more = count > (size_t)limit;
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, "users");
+    jsonw_list(&w);
+    for (size_t i = 0; i < count - more; i++)
+        people_write_user(&w, &rows[i]);
+    jsonw_list_end(&w);
+    jsonw_text_at(&w, "next_cursor", more ? rows[limit - 1].id : NULL);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err users_post(struct ctx *ctx, struct call *call) {
+    struct user user;
+    struct input in = input_of(ctx, call);
+    bool has_admin;
+    const char *email = input_text(&in, "email", true, 1, 254);
+    const char *password = input_text(&in, "password", true, 12, 256);
+    const char *name = input_text(&in, "name", false, 1, 100);
+    bool admin = input_bool(&in, "admin", &has_admin);
+    if (email)
+        people_check_email(ctx, email);
+    TRY(input_done(&in));
+    TRY(people_create(ctx, email, str_of(password), name, admin, &user));
+    return answer(call, 201, &user);
+}
+
+enum err user_get(struct ctx *ctx, struct call *call) {
+    struct user user;
+    TRY(user_find(ctx, db_reader(ctx->parts->db), input_param(ctx, call, 0), &user));
+    if (!user.id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
+    return answer(call, 200, &user);
+}
+
+enum err user_patch(struct ctx *ctx, struct call *call) {
+    struct user user;
+    struct user_change c = { 0 };
+    struct input in = input_of(ctx, call);
+    c.has_email = input_has(&in, "email");
+    c.email = input_text(&in, "email", c.has_email, 1, 254);
+    c.has_password = input_has(&in, "password");
+    c.password = str_of(input_text(&in, "password", c.has_password, 12, 256));
+    c.has_name = input_has(&in, "name");
+    c.name = input_text(&in, "name", false, 1, 100);
+    c.is_admin = input_bool(&in, "admin", &c.has_admin);
+    c.is_disabled = input_bool(&in, "disabled", &c.has_disabled);
+    TRY(input_done(&in));
+    if (!c.has_email && !c.has_password && !c.has_name && !c.has_admin && !c.has_disabled) {
+        ctx_field(ctx, "", "required", "Give at least one field to change.");
+        return ctx_fields_ok(ctx);
+    }
+    TRY(people_change(ctx, input_param(ctx, call, 0), &c, &user));
+    return answer(call, 200, &user);
+}
+
+enum err user_remove(struct ctx *ctx, struct call *call) {
+    TRY(people_remove(ctx, input_param(ctx, call, 0)));
+    return reply_none(call);
+}

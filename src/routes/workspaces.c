@@ -1,0 +1,173 @@
+#include <string.h>
+
+#include "routes/people.h"
+#include "routes/reply.h"
+#include "routes/resources.h"
+
+enum { PAGE_MAX = 101 };
+
+void people_write_workspace(struct jsonw *w, const struct workspace *ws) {
+    jsonw_object(w);
+    jsonw_text_at(w, "id", ws->id);
+    jsonw_text_at(w, "name", ws->name);
+    jsonw_text_at(w, "role", ws->role == ROLE_NONE ? NULL : role_name(ws->role));
+    jsonw_time_at(w, "created_at", ws->created_ms);
+    jsonw_time_at(w, "updated_at", ws->updated_ms);
+    jsonw_object_end(w);
+}
+
+static enum err answer(struct call *call, int status, const struct workspace *ws) {
+    struct jsonw w = reply_json(call, status);
+    people_write_workspace(&w, ws);
+    return OK;
+}
+
+enum err workspaces_get(struct ctx *ctx, struct call *call) {
+    struct workspace *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
+    size_t count;
+    int limit;
+    const char *cursor;
+    TRY(input_page(ctx, call, &limit, &cursor));
+    if (ctx->who.key_id[0] && !ctx->who.is_admin) { /* a key knows its own workspace only */
+        count = 1;
+        TRY(workspace_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, ctx->who.user_id,
+                           &rows[0]));
+    } else {
+        TRY(workspaces_list(ctx, db_reader(ctx->parts->db),
+                            ctx->who.is_admin ? NULL : ctx->who.user_id, ctx->who.user_id, cursor,
+                            limit + 1, rows, &count));
+    }
+    bool more = count > (size_t)limit;
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, "workspaces");
+    jsonw_list(&w);
+    for (size_t i = 0; i < count - more; i++)
+        people_write_workspace(&w, &rows[i]);
+    jsonw_list_end(&w);
+    jsonw_text_at(&w, "next_cursor", more ? rows[limit - 1].id : NULL);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+static enum err read_name(struct ctx *ctx, struct call *call, const char **name) {
+    struct input in = input_of(ctx, call);
+    *name = input_text(&in, "name", true, 1, 100);
+    return input_done(&in);
+}
+
+enum err workspaces_post(struct ctx *ctx, struct call *call) {
+    struct workspace ws;
+    const char *name;
+    TRY(read_name(ctx, call, &name));
+    TRY(workspace_create(ctx, name, ctx->who.user_id, &ws));
+    return answer(call, 201, &ws);
+}
+
+/* The workspace in the path, and the right to change it where that is needed. */
+static enum err find(struct ctx *ctx, struct call *call, enum role needed, enum role *role,
+                     struct workspace *ws) {
+    TRY(workspace_role(ctx, input_param(ctx, call, 0), role, ws));
+    if (*role < needed)
+        return ctx_fail(ctx, ERR_FORBIDDEN, "Only an owner or administrator can do this.");
+    return OK;
+}
+
+enum err workspace_get(struct ctx *ctx, struct call *call) {
+    struct workspace ws;
+    enum role role;
+    TRY(find(ctx, call, ROLE_MEMBER, &role, &ws));
+    return answer(call, 200, &ws);
+}
+
+enum err workspace_patch(struct ctx *ctx, struct call *call) {
+    struct workspace ws;
+    enum role role;
+    const char *name;
+    TRY(find(ctx, call, ROLE_ADMIN, &role, &ws));
+    TRY(read_name(ctx, call, &name));
+    TRY(workspace_rename(ctx, ws.id, name, &ws));
+    return answer(call, 200, &ws);
+}
+
+enum err workspace_remove_it(struct ctx *ctx, struct call *call) {
+    struct workspace ws;
+    enum role role;
+    TRY(find(ctx, call, ROLE_OWNER, &role, &ws));
+    TRY(workspace_remove(ctx, ws.id));
+    return reply_none(call);
+}
+
+static void write_member(struct jsonw *w, const struct member *m) {
+    jsonw_object(w);
+    jsonw_text_at(w, "user_id", m->user_id);
+    jsonw_text_at(w, "email", m->email);
+    jsonw_text_at(w, "name", m->name);
+    jsonw_text_at(w, "role", role_name(m->role));
+    jsonw_time_at(w, "created_at", m->created_ms);
+    jsonw_object_end(w);
+}
+
+enum err members_get(struct ctx *ctx, struct call *call) {
+    struct member *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
+    struct workspace ws;
+    enum role role;
+    size_t count;
+    int limit;
+    const char *cursor;
+    TRY(find(ctx, call, ROLE_MEMBER, &role, &ws));
+    TRY(input_page(ctx, call, &limit, &cursor));
+    TRY(members_list(ctx, db_reader(ctx->parts->db), ws.id, cursor, limit + 1, rows, &count));
+    bool more = count > (size_t)limit;
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, "members");
+    jsonw_list(&w);
+    for (size_t i = 0; i < count - more; i++)
+        write_member(&w, &rows[i]);
+    jsonw_list_end(&w);
+    jsonw_text_at(&w, "next_cursor", more ? rows[limit - 1].user_id : NULL);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+/* Only owners make or unmake owners. */
+static enum err check_owner_change(struct ctx *ctx, const char *workspace_id, const char *user_id,
+                                   enum role mine, enum role wanted) {
+    enum role now;
+    TRY(member_role(ctx, db_reader(ctx->parts->db), workspace_id, user_id, &now));
+    if (mine < ROLE_OWNER && (wanted == ROLE_OWNER || now == ROLE_OWNER))
+        return ctx_fail(ctx, ERR_FORBIDDEN, "Only an owner can do this.");
+    return OK;
+}
+
+enum err member_put_it(struct ctx *ctx, struct call *call) {
+    struct workspace ws;
+    struct member m;
+    enum role mine, wanted;
+    const char *user_id = input_param(ctx, call, 1);
+    TRY(find(ctx, call, ROLE_ADMIN, &mine, &ws));
+    struct input in = input_of(ctx, call);
+    const char *text = input_text(&in, "role", true, 1, 20);
+    wanted = role_parse(text);
+    if (text && wanted == ROLE_NONE)
+        ctx_field(ctx, "role", "wrong_format", "The role must be owner, admin or member.");
+    TRY(input_done(&in));
+    TRY(check_owner_change(ctx, ws.id, user_id, mine, wanted));
+    TRY(member_set(ctx, ws.id, user_id, wanted, &m));
+    struct jsonw w = reply_json(call, 200);
+    write_member(&w, &m);
+    return OK;
+}
+
+enum err member_remove_it(struct ctx *ctx, struct call *call) {
+    struct workspace ws;
+    enum role mine;
+    const char *user_id = input_param(ctx, call, 1);
+    bool oneself = strcmp(user_id, ctx->who.user_id) == 0;
+    TRY(find(ctx, call, oneself ? ROLE_MEMBER : ROLE_ADMIN, &mine, &ws));
+    if (!oneself)
+        TRY(check_owner_change(ctx, ws.id, user_id, mine, ROLE_MEMBER));
+    TRY(member_remove(ctx, ws.id, user_id));
+    return reply_none(call);
+}
