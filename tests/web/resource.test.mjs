@@ -101,6 +101,7 @@ test("retrying can be cancelled, and then nothing more is sent", async () => {
   await time.pass(60_000);
   assert.equal(calls.length, 1);
   assert.equal(state(), "error");
+  assert.equal(resource.snapshot.problem, undefined, "no promise to try again");
 });
 
 test("an answer to a cancelled question changes nothing", async () => {

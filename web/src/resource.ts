@@ -88,7 +88,7 @@ export class Resource<T> {
     this.flight?.abort();
     this.flight = undefined;
     if (this.snapshot.state === "retrying" || this.snapshot.state === "loading")
-      this.change({ state: this.snapshot.data === undefined ? "error" : "ready", busy: false, until: undefined });
+      this.change({ state: this.snapshot.data === undefined ? "error" : "ready", busy: false, problem: undefined, until: undefined });
     else this.change({ busy: false });
   }
 
