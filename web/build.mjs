@@ -47,10 +47,8 @@ function favicon(dot) {
 async function main(out) {
   const contract = parse(await readFile(join(root, "openapi.yaml"), "utf8"));
   await writeFile(join(web, "src/api-types.d.ts"), "// Made from openapi.yaml by build.mjs.\n" + astToString(await openapiTS(new URL("../openapi.yaml", import.meta.url))));
-  if (!process.env.AVA_WEB_SKIP_TYPES) {
-    const tsc = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--noEmit", "-p", web], { stdio: "inherit" });
-    if (tsc.status !== 0) process.exit(1);
-  }
+  const tsc = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--noEmit", "-p", web], { stdio: "inherit" });
+  if (tsc.status !== 0) process.exit(1);
 
   await rm(out, { recursive: true, force: true });
   await mkdir(join(out, "assets"), { recursive: true });
@@ -67,7 +65,7 @@ async function main(out) {
   const theme = await build({ ...shared, entryPoints: [join(web, "src/theme.ts")], format: "iife" });
   const themePath = hashed("theme", "js", theme.outputFiles[0].text);
   const bundle = await build({
-    ...shared, entryPoints: { app: join(web, "src/main.tsx"), docs: join(web, "src/docs.tsx") }, format: "esm", splitting: true, metafile: true,
+    ...shared, entryPoints: { app: join(web, "src/main.tsx"), docs: join(web, "src/docs.tsx"), sandbox: join(web, "src/sandbox.tsx") }, format: "esm", splitting: true, metafile: true,
     jsx: "automatic", jsxImportSource: "preact", outdir: join(out, "assets"), entryNames: "[name]-[hash]", chunkNames: "[name]-[hash]", absWorkingDir: root,
   });
   const outputs = Object.fromEntries(Object.entries(bundle.metafile.outputs).map(([path, o]) => [relative(out, resolve(root, path)), o]));
@@ -83,10 +81,11 @@ async function main(out) {
   const entry = (source) => Object.keys(outputs).find((name) => outputs[name].entryPoint?.endsWith(source));
   const icon = hashed("favicon", "svg", favicon(false));
   const dot = hashed("favicon-dot", "svg", favicon(true));
-  for (const [page, source] of [["index.html", "src/main.tsx"], ["docs.html", "src/docs.tsx"]]) {
-    const js = entry(source);
-    const preload = [...closure(js)].filter((n) => n !== js).map((n) => `<link rel="modulepreload" href="/${n}">\n`).join("");
-    const values = { css, theme: themePath, js: "/" + js, favicon: icon, favicon_dot: dot, preload };
+  for (const [page, source] of [["index.html", "src/main.tsx"], ["docs.html", "src/docs.tsx"], ["sandbox.html", "src/sandbox.tsx"], ["page.html"]]) {
+    // page.html has no script of its own: the server fills it in.
+    const js = source && entry(source);
+    const preload = js && [...closure(js)].filter((n) => n !== js).map((n) => `<link rel="modulepreload" href="/${n}">\n`).join("");
+    const values = { css, theme: themePath, js: "/" + js, favicon: icon, favicon_dot: dot, preload, sprite: spritePath };
     put(page, (await readFile(join(web, page), "utf8")).replace(/\{\{(\w+)\}\}/g, (_, name) => values[name]));
   }
   put("openapi.json", JSON.stringify(contract));
@@ -133,7 +132,7 @@ if (!out) {
   process.exit(2);
 }
 const target = resolve(out);
-const strangers = (await readdir(target).catch(() => [])).filter((name) => !["assets", "sizes.json"].includes(name) && !/^(index\.html|docs\.html|openapi\.json)(\.gz|\.br)?$/.test(name));
+const strangers = (await readdir(target).catch(() => [])).filter((name) => !["assets", "sizes.json"].includes(name) && !/^((index|docs|sandbox|page)\.html|openapi\.json)(\.gz|\.br)?$/.test(name));
 if (strangers.length) {
   console.error(`${target} holds something else (${strangers[0]}); give a folder of its own.`);
   process.exit(2);

@@ -114,6 +114,23 @@ describe("looks in Chromium", { skip: missing("chromium") }, () => {
     await look("docs");
   });
 
+  test("the sandbox's own page: a fault comes and goes", async () => {
+    await page.goto(ava.base + "/sandbox");
+    await page.waitForSelector("[data-panel=ledger] tbody tr");
+    await page.fill("[name=times]", "3");
+    await page.click("text=Let it happen");
+    await page.waitForSelector("text=Answers with an error 503, 3 more times");
+    await look("sandbox");
+    await page.click("[aria-label^='Remove']");
+    await page.waitForSelector("text=Everything behaves.");
+  });
+
+  test("the page of a problem code", async () => {
+    await page.goto(ava.base + "/problems/rate_limited");
+    await page.waitForSelector("h1");
+    await look("problem page");
+  });
+
   test("sign in", async () => {
     await page.goto(ava.base + "/");
     await page.click("text=Sign out");

@@ -33,10 +33,10 @@ test("every file has a gzip and a brotli twin that say the same", async () => {
 });
 
 test("pages hold nothing inline and nothing from elsewhere", async () => {
-  for (const page of ["index.html", "docs.html"]) {
+  for (const page of ["index.html", "docs.html", "sandbox.html", "page.html"]) {
     const html = await text(page);
     assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|https?:|javascript:|\{\{/, page);
-    for (const [, path] of html.matchAll(/(?:src|href|data-dot)="([^"]+)"/g)) await readFile(join(out, path));
+    for (const [, path] of html.matchAll(/(?:src|href|data-dot)="([^"]+)"/g)) if (path !== "/") await readFile(join(out, path.replace(/#.*/, "")));
   }
 });
 
@@ -54,7 +54,7 @@ test("the embedding tool carries every page into one C file", async () => {
   const made = spawnSync("python3", [join(root, "tools/embed"), out, file], { encoding: "utf8" });
   assert.equal(made.status, 0, made.stderr);
   const c = await readFile(file, "utf8");
-  for (const path of ["/index.html", "/docs.html", "/openapi.json"]) assert.ok(c.includes(`.path = "${path}"`), path);
+  for (const path of ["/index.html", "/docs.html", "/sandbox.html", "/page.html", "/openapi.json"]) assert.ok(c.includes(`.path = "${path}"`), path);
   assert.ok(!c.includes(folder) && !c.includes("sizes.json"));
 });
 

@@ -42,7 +42,7 @@ function sentences(node, path = "") {
 
 test("pages never show status numbers, nulls or the words of the machine room", () => {
   for (const [key, text] of sentences(words)) {
-    if (key.startsWith("docs.")) continue;
+    if (/^(docs|sandbox)\./.test(key)) continue; // pages for people who look inside
     assert.doesNotMatch(text, /\b[45]\d\d\b|circuit breaker|upstream|payload|\bnull\b|invalid input|stack trace|oops|!/i, key);
   }
 });

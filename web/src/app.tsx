@@ -3,7 +3,7 @@ import { Component, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem } from "./api";
 import { t } from "./i18n";
-import { Button, Dialog, Heading, Icon } from "./parts";
+import { Button, Dialog, Heading, Icon, useAttention } from "./parts";
 import { Box, Loading, Trouble } from "./panel";
 import { hasShortcuts, setShortcuts, toggleTheme } from "./prefs";
 import { serviceName } from "./problem";
@@ -11,7 +11,7 @@ import { follow, go, rooms, usePath } from "./router";
 import { SessionOver } from "./screens/signin";
 import SignIn from "./screens/signin";
 import { api, enter, forgetAll, integrations, profile, session, useCell } from "./state";
-import { Toasts } from "./toasts";
+import { toast, Toasts } from "./toasts";
 
 type Screen = ComponentType<Record<string, never>>;
 const lazy: Record<string, () => Promise<{ default: Screen }>> = {
@@ -159,7 +159,7 @@ function Side({ path }: { path: string }) {
     setLeaving(true);
     const reply = await api.signOut();
     setLeaving(false);
-    if (!reply.ok && reply.problem.code === "offline") return;
+    if (!reply.ok && reply.problem.code === "offline") return toast("bad", t("problems.offline.title"), t("problems.offline.text"));
     session.set(undefined);
     forgetAll();
     go("/signin");
@@ -228,17 +228,6 @@ function Attention() {
   useEffect(() => integrations.subscribe(() => redraw({})), []);
   const wanting = (integrations.snapshot.data?.integrations ?? []).filter((i) => i.status === "resting" || i.status === "needs_attention");
   const first = wanting[0];
-  useEffect(() => {
-    const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]");
-    if (!icon?.dataset.dot) return;
-    icon.dataset.calm ??= icon.getAttribute("href")!;
-    icon.href = first ? icon.dataset.dot : icon.dataset.calm;
-    if (!first) return;
-    const before = document.title;
-    document.title = t("app.title_attention", { n: wanting.length, what: t("app.attention." + first.status, { service: serviceName(first.provider) }) });
-    return () => {
-      document.title = before;
-    };
-  }, [wanting.length, first?.status]);
+  useAttention(first ? t("app.title_attention", { n: wanting.length, what: t("app.attention." + first.status, { service: serviceName(first.provider) }) }) : "");
   return null;
 }

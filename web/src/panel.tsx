@@ -140,7 +140,7 @@ export function Trouble({ problem, service, snapshot, safe, strip, level = 3, re
       <Icon name={snapshot.state === "offline" ? "wifi-off" : calm ? "clock" : "circle-alert"} />
       {level === 2 ? <h2 tabIndex={-1} ref={heading}>{words.title}</h2> : <h3 tabIndex={-1} ref={heading}>{words.title}</h3>}
       <p>{words.text}</p>
-      {safe && problem.code !== "offline" && !words.text.includes(safe) && <p>{safe}</p>}
+      {safe && problem.code !== "offline" && problem.code !== "provider_unavailable" && <p>{safe}</p>}
       <div class="row">{buttons}</div>
       <Details problem={problem} />
       {announce}
