@@ -62,8 +62,8 @@ async function main(out) {
   const spritePath = hashed("icons", "svg", await sprite());
   const css = hashed("app", "css", (await transform(await readFile(join(web, "app.css"), "utf8"), { loader: "css", minify: true, target: ["chrome123", "firefox120", "safari17.5"] })).code);
   const shared = { bundle: true, minify: true, write: false, legalComments: "none", target: ["es2022"], charset: "utf8", define: { SPRITE: JSON.stringify(spritePath) }, logLevel: "warning" };
-  const theme = await build({ ...shared, entryPoints: [join(web, "src/theme.ts")], format: "iife" });
-  const themePath = hashed("theme", "js", theme.outputFiles[0].text);
+  const early = await build({ ...shared, entryPoints: [join(web, "src/early.ts")], format: "iife" });
+  const earlyPath = hashed("early", "js", early.outputFiles[0].text);
   const bundle = await build({
     ...shared, entryPoints: { app: join(web, "src/main.tsx"), docs: join(web, "src/docs.tsx"), sandbox: join(web, "src/sandbox.tsx") }, format: "esm", splitting: true, metafile: true,
     jsx: "automatic", jsxImportSource: "preact", outdir: join(out, "assets"), entryNames: "[name]-[hash]", chunkNames: "[name]-[hash]", absWorkingDir: root,
@@ -85,7 +85,7 @@ async function main(out) {
     // page.html has no script of its own: the server fills it in.
     const js = source && entry(source);
     const preload = js && [...closure(js)].filter((n) => n !== js).map((n) => `<link rel="modulepreload" href="/${n}">\n`).join("");
-    const values = { css, theme: themePath, js: "/" + js, favicon: icon, favicon_dot: dot, preload, sprite: spritePath };
+    const values = { css, early: earlyPath, js: "/" + js, favicon: icon, favicon_dot: dot, preload, sprite: spritePath };
     put(page, (await readFile(join(web, page), "utf8")).replace(/\{\{(\w+)\}\}/g, (_, name) => values[name]));
   }
   put("openapi.json", JSON.stringify(contract));
@@ -95,15 +95,15 @@ async function main(out) {
     await writeFile(join(out, name + ".gz"), gz(bytes));
     await writeFile(join(out, name + ".br"), brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }));
   }
-  const sizes = measure(files, outputs, closure, entry("src/main.tsx"), { css, sprite: spritePath, theme: themePath });
+  const sizes = measure(files, outputs, closure, entry("src/main.tsx"), { css, sprite: spritePath, early: earlyPath });
   await writeFile(join(out, "sizes.json"), JSON.stringify(sizes, null, 2));
   report(sizes, budgets);
 }
 
-function measure(files, outputs, closure, app, { css, sprite: spritePath, theme }) {
+function measure(files, outputs, closure, app, { css, sprite: spritePath, early }) {
   const size = (name) => gz(files.get(name.replace(/^\//, ""))).length;
   const start = closure(app);
-  const first = [...start, "index.html", css, spritePath, theme].reduce((sum, name) => sum + size(name), 0);
+  const first = [...start, "index.html", css, spritePath, early].reduce((sum, name) => sum + size(name), 0);
   const screens = {};
   for (const name of Object.keys(outputs)) {
     const source = outputs[name].entryPoint;

@@ -10,7 +10,7 @@ import { serviceName } from "./problem";
 import { follow, go, rooms, usePath } from "./router";
 import { SessionOver } from "./screens/signin";
 import SignIn from "./screens/signin";
-import { api, enter, forgetAll, integrations, profile, session, useCell } from "./state";
+import { api, enter, forgetAll, integrations, profile, readiness, session, useCell } from "./state";
 import { toast, Toasts } from "./toasts";
 
 type Screen = ComponentType<Record<string, never>>;
@@ -42,14 +42,14 @@ export function App() {
     if (reply.ok) enter(reply.data);
     else if (reply.problem.code === "session_required") {
       if (location.pathname !== "/setup" && location.pathname !== "/signin") go("/signin?next=" + encodeURIComponent(location.pathname), true);
+      await readiness();
     } else setProblem(reply.problem);
     setAsked(true);
   }
   useEffect(() => {
     // A setup link belongs to somebody without a session: no need to ask who they are.
     if (location.pathname === "/setup" && location.hash.includes("t=")) {
-      profileOf();
-      setAsked(true);
+      void readiness().then(() => setAsked(true));
     } else void begin();
   }, []);
   useEffect(() => {
@@ -61,6 +61,8 @@ export function App() {
     if (asked && !here && !problem && path !== "/signin" && path !== "/setup") go("/signin", true);
   }, [asked, here, path]);
 
+  // Until it is known who is here nothing of the house is drawn, so that nothing has to move.
+  if (!asked) return <main id="main" class="boot"><Loading name="page" /></main>;
   const inside = here && path !== "/setup" && path !== "/signin";
   return (
     <div class={inside ? "shell" : "shell alone"} onClick={follow}>
@@ -73,8 +75,7 @@ export function App() {
       {demo && <aside class="banner" data-state="demo" aria-label={t("demo.badge")}><Icon name="flask-conical" small /><p>{t("demo.banner")}</p></aside>}
       {inside ? <Side path={path} /> : <header class="top"><Brand /></header>}
       <div class="content">
-        {!asked ? <main id="main"><Loading name="page" /></main>
-          : problem && !here ? (
+        {problem && !here ? (
             <main id="main" class="narrow"><Heading>{t("app.name")}</Heading>
               <div class="panel" data-state={problem.code === "offline" ? "offline" : "error"} data-panel="start">
                 <Trouble level={2} problem={problem} service="ava" strip={false} retry={() => void begin()} snapshot={{ until: undefined, total: 0, busy: false, byPerson: false, at: 0, state: problem.code === "offline" ? "offline" : "error" }} />
@@ -88,13 +89,6 @@ export function App() {
       <Attention />
     </div>
   );
-}
-
-function profileOf(): void {
-  fetch("/health/ready", { cache: "no-store" })
-    .then((r) => r.json() as Promise<{ profile: "sandbox" | "development" | "production" }>)
-    .then((r) => profile.set(r.profile))
-    .catch(() => {});
 }
 
 function Room({ path }: { path: string }) {

@@ -121,11 +121,12 @@ export function Badge({ tone, icon, children }: { tone: "ok" | "warn" | "bad" | 
 
 export function Copy({ text, label }: { text: string; label: string }) {
   const [done, setDone] = useState(false);
+  if (!navigator.clipboard) return null; // over plain http from afar the browser has none: the text can still be selected
   return (
     <button
       type="button" class="button quiet icon-only" aria-label={t("action.copy_what", { what: label })} title={t("action.copy")}
       onClick={() => {
-        void navigator.clipboard?.writeText(text).then(() => {
+        void navigator.clipboard.writeText(text).then(() => {
           setDone(true);
           setTimeout(() => setDone(false), 2000);
         });
