@@ -1,4 +1,4 @@
-// Builds the dashboard: node web/build.mjs OUTDIR
+// Builds the dashboard: node web/build.mjs [OUTDIR], by default build-web
 // Types from the contract, tsc for the eye, esbuild for the bytes, gzip and brotli beside every file; fails over budget.
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -23,6 +23,7 @@ const mark = `<path d="M4 10v4M8 6v12M12 3v18M16 7v10M20 10v4"/>`;
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 10);
 const gz = (bytes) => gzipSync(bytes, { level: 9 });
+const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } });
 
 async function sprite() {
   const symbols = [`<symbol id="ava" viewBox="0 0 24 24">${mark}</symbol>`];
@@ -50,8 +51,6 @@ async function main(out) {
   const tsc = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--noEmit", "-p", web], { stdio: "inherit" });
   if (tsc.status !== 0) process.exit(1);
 
-  await rm(out, { recursive: true, force: true });
-  await mkdir(join(out, "assets"), { recursive: true });
   const files = new Map(); // path from OUTDIR -> bytes
   const put = (name, text) => {
     files.set(name, Buffer.from(text));
@@ -90,14 +89,21 @@ async function main(out) {
   }
   put("openapi.json", JSON.stringify(contract));
 
-  for (const [name, bytes] of files) {
-    await writeFile(join(out, name), bytes);
-    await writeFile(join(out, name + ".gz"), gz(bytes));
-    await writeFile(join(out, name + ".br"), brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }));
-  }
   const sizes = measure(files, outputs, closure, entry("src/main.tsx"), { css, sprite: spritePath, early: earlyPath });
-  await writeFile(join(out, "sizes.json"), JSON.stringify(sizes, null, 2));
+  const written = new Map([["sizes.json", Buffer.from(JSON.stringify(sizes, null, 2))]]);
+  for (const [name, bytes] of files) written.set(name, bytes).set(name + ".gz", gz(bytes)).set(name + ".br", brotli(bytes));
+  await settle(out, written);
   report(sizes, budgets);
+}
+
+// Writes what changed and removes what is no more: a build that changes nothing touches nothing.
+async function settle(out, written) {
+  await mkdir(join(out, "assets"), { recursive: true });
+  for (const [name, bytes] of written) {
+    const before = await readFile(join(out, name)).catch(() => undefined);
+    if (!before?.equals(bytes)) await writeFile(join(out, name), bytes);
+  }
+  for (const name of await readdir(join(out, "assets"))) if (!written.has("assets/" + name)) await rm(join(out, "assets", name));
 }
 
 function measure(files, outputs, closure, app, { css, sprite: spritePath, early }) {
@@ -126,12 +132,7 @@ function report(sizes, limit) {
   }
 }
 
-const out = process.argv[2];
-if (!out) {
-  console.error("usage: node web/build.mjs OUTDIR");
-  process.exit(2);
-}
-const target = resolve(out);
+const target = process.argv[2] ? resolve(process.argv[2]) : join(root, "build-web");
 const strangers = (await readdir(target).catch(() => [])).filter((name) => !["assets", "sizes.json"].includes(name) && !/^((index|docs|sandbox|page)\.html|openapi\.json)(\.gz|\.br)?$/.test(name));
 if (strangers.length) {
   console.error(`${target} holds something else (${strangers[0]}); give a folder of its own.`);
