@@ -1,4 +1,4 @@
-// Builds the dashboard: node web/build.mjs OUTDIR
+// Builds the dashboard: node web/build.mjs [OUTDIR], by default build-web
 // Types from the contract, tsc for the eye, esbuild for the bytes, gzip and brotli beside every file; fails over budget.
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -23,6 +23,7 @@ const mark = `<path d="M4 10v4M8 6v12M12 3v18M16 7v10M20 10v4"/>`;
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 10);
 const gz = (bytes) => gzipSync(bytes, { level: 9 });
+const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } });
 
 async function sprite() {
   const symbols = [`<symbol id="ava" viewBox="0 0 24 24">${mark}</symbol>`];
@@ -47,13 +48,9 @@ function favicon(dot) {
 async function main(out) {
   const contract = parse(await readFile(join(root, "openapi.yaml"), "utf8"));
   await writeFile(join(web, "src/api-types.d.ts"), "// Made from openapi.yaml by build.mjs.\n" + astToString(await openapiTS(new URL("../openapi.yaml", import.meta.url))));
-  if (!process.env.AVA_WEB_SKIP_TYPES) {
-    const tsc = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--noEmit", "-p", web], { stdio: "inherit" });
-    if (tsc.status !== 0) process.exit(1);
-  }
+  const tsc = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--noEmit", "-p", web], { stdio: "inherit" });
+  if (tsc.status !== 0) process.exit(1);
 
-  await rm(out, { recursive: true, force: true });
-  await mkdir(join(out, "assets"), { recursive: true });
   const files = new Map(); // path from OUTDIR -> bytes
   const put = (name, text) => {
     files.set(name, Buffer.from(text));
@@ -64,10 +61,10 @@ async function main(out) {
   const spritePath = hashed("icons", "svg", await sprite());
   const css = hashed("app", "css", (await transform(await readFile(join(web, "app.css"), "utf8"), { loader: "css", minify: true, target: ["chrome123", "firefox120", "safari17.5"] })).code);
   const shared = { bundle: true, minify: true, write: false, legalComments: "none", target: ["es2022"], charset: "utf8", define: { SPRITE: JSON.stringify(spritePath) }, logLevel: "warning" };
-  const theme = await build({ ...shared, entryPoints: [join(web, "src/theme.ts")], format: "iife" });
-  const themePath = hashed("theme", "js", theme.outputFiles[0].text);
+  const early = await build({ ...shared, entryPoints: [join(web, "src/early.ts")], format: "iife" });
+  const earlyPath = hashed("early", "js", early.outputFiles[0].text);
   const bundle = await build({
-    ...shared, entryPoints: { app: join(web, "src/main.tsx"), docs: join(web, "src/docs.tsx") }, format: "esm", splitting: true, metafile: true,
+    ...shared, entryPoints: { app: join(web, "src/main.tsx"), docs: join(web, "src/docs.tsx"), sandbox: join(web, "src/sandbox.tsx") }, format: "esm", splitting: true, metafile: true,
     jsx: "automatic", jsxImportSource: "preact", outdir: join(out, "assets"), entryNames: "[name]-[hash]", chunkNames: "[name]-[hash]", absWorkingDir: root,
   });
   const outputs = Object.fromEntries(Object.entries(bundle.metafile.outputs).map(([path, o]) => [relative(out, resolve(root, path)), o]));
@@ -83,28 +80,36 @@ async function main(out) {
   const entry = (source) => Object.keys(outputs).find((name) => outputs[name].entryPoint?.endsWith(source));
   const icon = hashed("favicon", "svg", favicon(false));
   const dot = hashed("favicon-dot", "svg", favicon(true));
-  for (const [page, source] of [["index.html", "src/main.tsx"], ["docs.html", "src/docs.tsx"]]) {
-    const js = entry(source);
-    const preload = [...closure(js)].filter((n) => n !== js).map((n) => `<link rel="modulepreload" href="/${n}">\n`).join("");
-    const values = { css, theme: themePath, js: "/" + js, favicon: icon, favicon_dot: dot, preload };
+  for (const [page, source] of [["index.html", "src/main.tsx"], ["docs.html", "src/docs.tsx"], ["sandbox.html", "src/sandbox.tsx"], ["page.html"]]) {
+    // page.html has no script of its own: the server fills it in.
+    const js = source && entry(source);
+    const preload = js && [...closure(js)].filter((n) => n !== js).map((n) => `<link rel="modulepreload" href="/${n}">\n`).join("");
+    const values = { css, early: earlyPath, js: "/" + js, favicon: icon, favicon_dot: dot, preload, sprite: spritePath };
     put(page, (await readFile(join(web, page), "utf8")).replace(/\{\{(\w+)\}\}/g, (_, name) => values[name]));
   }
   put("openapi.json", JSON.stringify(contract));
 
-  for (const [name, bytes] of files) {
-    await writeFile(join(out, name), bytes);
-    await writeFile(join(out, name + ".gz"), gz(bytes));
-    await writeFile(join(out, name + ".br"), brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }));
-  }
-  const sizes = measure(files, outputs, closure, entry("src/main.tsx"), { css, sprite: spritePath, theme: themePath });
-  await writeFile(join(out, "sizes.json"), JSON.stringify(sizes, null, 2));
+  const sizes = measure(files, outputs, closure, entry("src/main.tsx"), { css, sprite: spritePath, early: earlyPath });
+  const written = new Map([["sizes.json", Buffer.from(JSON.stringify(sizes, null, 2))]]);
+  for (const [name, bytes] of files) written.set(name, bytes).set(name + ".gz", gz(bytes)).set(name + ".br", brotli(bytes));
+  await settle(out, written);
   report(sizes, budgets);
 }
 
-function measure(files, outputs, closure, app, { css, sprite: spritePath, theme }) {
+// Writes what changed and removes what is no more: a build that changes nothing touches nothing.
+async function settle(out, written) {
+  await mkdir(join(out, "assets"), { recursive: true });
+  for (const [name, bytes] of written) {
+    const before = await readFile(join(out, name)).catch(() => undefined);
+    if (!before?.equals(bytes)) await writeFile(join(out, name), bytes);
+  }
+  for (const name of await readdir(join(out, "assets"))) if (!written.has("assets/" + name)) await rm(join(out, "assets", name));
+}
+
+function measure(files, outputs, closure, app, { css, sprite: spritePath, early }) {
   const size = (name) => gz(files.get(name.replace(/^\//, ""))).length;
   const start = closure(app);
-  const first = [...start, "index.html", css, spritePath, theme].reduce((sum, name) => sum + size(name), 0);
+  const first = [...start, "index.html", css, spritePath, early].reduce((sum, name) => sum + size(name), 0);
   const screens = {};
   for (const name of Object.keys(outputs)) {
     const source = outputs[name].entryPoint;
@@ -127,13 +132,8 @@ function report(sizes, limit) {
   }
 }
 
-const out = process.argv[2];
-if (!out) {
-  console.error("usage: node web/build.mjs OUTDIR");
-  process.exit(2);
-}
-const target = resolve(out);
-const strangers = (await readdir(target).catch(() => [])).filter((name) => !["assets", "sizes.json"].includes(name) && !/^(index\.html|docs\.html|openapi\.json)(\.gz|\.br)?$/.test(name));
+const target = process.argv[2] ? resolve(process.argv[2]) : join(root, "build-web");
+const strangers = (await readdir(target).catch(() => [])).filter((name) => !["assets", "sizes.json"].includes(name) && !/^((index|docs|sandbox|page)\.html|openapi\.json)(\.gz|\.br)?$/.test(name));
 if (strangers.length) {
   console.error(`${target} holds something else (${strangers[0]}); give a folder of its own.`);
   process.exit(2);

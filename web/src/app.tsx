@@ -3,15 +3,15 @@ import { Component, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem } from "./api";
 import { t } from "./i18n";
-import { Button, Dialog, Heading, Icon } from "./parts";
+import { Button, Dialog, Heading, Icon, useAttention } from "./parts";
 import { Box, Loading, Trouble } from "./panel";
 import { hasShortcuts, setShortcuts, toggleTheme } from "./prefs";
 import { serviceName } from "./problem";
 import { follow, go, rooms, usePath } from "./router";
 import { SessionOver } from "./screens/signin";
 import SignIn from "./screens/signin";
-import { api, enter, forgetAll, integrations, profile, session, useCell } from "./state";
-import { Toasts } from "./toasts";
+import { api, enter, forgetAll, integrations, profile, readiness, session, useCell } from "./state";
+import { toast, Toasts } from "./toasts";
 
 type Screen = ComponentType<Record<string, never>>;
 const lazy: Record<string, () => Promise<{ default: Screen }>> = {
@@ -42,14 +42,14 @@ export function App() {
     if (reply.ok) enter(reply.data);
     else if (reply.problem.code === "session_required") {
       if (location.pathname !== "/setup" && location.pathname !== "/signin") go("/signin?next=" + encodeURIComponent(location.pathname), true);
+      await readiness();
     } else setProblem(reply.problem);
     setAsked(true);
   }
   useEffect(() => {
     // A setup link belongs to somebody without a session: no need to ask who they are.
     if (location.pathname === "/setup" && location.hash.includes("t=")) {
-      profileOf();
-      setAsked(true);
+      void readiness().then(() => setAsked(true));
     } else void begin();
   }, []);
   useEffect(() => {
@@ -61,6 +61,8 @@ export function App() {
     if (asked && !here && !problem && path !== "/signin" && path !== "/setup") go("/signin", true);
   }, [asked, here, path]);
 
+  // Until it is known who is here nothing of the house is drawn, so that nothing has to move.
+  if (!asked) return <main id="main" class="boot"><Loading name="page" /></main>;
   const inside = here && path !== "/setup" && path !== "/signin";
   return (
     <div class={inside ? "shell" : "shell alone"} onClick={follow}>
@@ -73,8 +75,7 @@ export function App() {
       {demo && <aside class="banner" data-state="demo" aria-label={t("demo.badge")}><Icon name="flask-conical" small /><p>{t("demo.banner")}</p></aside>}
       {inside ? <Side path={path} /> : <header class="top"><Brand /></header>}
       <div class="content">
-        {!asked ? <main id="main"><Loading name="page" /></main>
-          : problem && !here ? (
+        {problem && !here ? (
             <main id="main" class="narrow"><Heading>{t("app.name")}</Heading>
               <div class="panel" data-state={problem.code === "offline" ? "offline" : "error"} data-panel="start">
                 <Trouble level={2} problem={problem} service="ava" strip={false} retry={() => void begin()} snapshot={{ until: undefined, total: 0, busy: false, byPerson: false, at: 0, state: problem.code === "offline" ? "offline" : "error" }} />
@@ -88,13 +89,6 @@ export function App() {
       <Attention />
     </div>
   );
-}
-
-function profileOf(): void {
-  fetch("/health/ready", { cache: "no-store" })
-    .then((r) => r.json() as Promise<{ profile: "sandbox" | "development" | "production" }>)
-    .then((r) => profile.set(r.profile))
-    .catch(() => {});
 }
 
 function Room({ path }: { path: string }) {
@@ -159,7 +153,7 @@ function Side({ path }: { path: string }) {
     setLeaving(true);
     const reply = await api.signOut();
     setLeaving(false);
-    if (!reply.ok && reply.problem.code === "offline") return;
+    if (!reply.ok && reply.problem.code === "offline") return toast("bad", t("problems.offline.title"), t("problems.offline.text"));
     session.set(undefined);
     forgetAll();
     go("/signin");
@@ -228,17 +222,6 @@ function Attention() {
   useEffect(() => integrations.subscribe(() => redraw({})), []);
   const wanting = (integrations.snapshot.data?.integrations ?? []).filter((i) => i.status === "resting" || i.status === "needs_attention");
   const first = wanting[0];
-  useEffect(() => {
-    const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]");
-    if (!icon?.dataset.dot) return;
-    icon.dataset.calm ??= icon.getAttribute("href")!;
-    icon.href = first ? icon.dataset.dot : icon.dataset.calm;
-    if (!first) return;
-    const before = document.title;
-    document.title = t("app.title_attention", { n: wanting.length, what: t("app.attention." + first.status, { service: serviceName(first.provider) }) });
-    return () => {
-      document.title = before;
-    };
-  }, [wanting.length, first?.status]);
+  useAttention(first ? t("app.title_attention", { n: wanting.length, what: t("app.attention." + first.status, { service: serviceName(first.provider) }) }) : "");
   return null;
 }

@@ -5,7 +5,7 @@ import type { Problem } from "./api";
 import { isSpoken, secondsLeft } from "./countdown";
 import { clock, t } from "./i18n";
 import { Button, Copy, Icon, useNow, When } from "./parts";
-import { actionOf, serviceName, wordsFor } from "./problem";
+import { actionOf, serviceName, sites, wordsFor } from "./problem";
 import { maxAttempts, type Resource, type Snapshot } from "./resource";
 
 export interface PanelProps<T> {
@@ -140,7 +140,7 @@ export function Trouble({ problem, service, snapshot, safe, strip, level = 3, re
       <Icon name={snapshot.state === "offline" ? "wifi-off" : calm ? "clock" : "circle-alert"} />
       {level === 2 ? <h2 tabIndex={-1} ref={heading}>{words.title}</h2> : <h3 tabIndex={-1} ref={heading}>{words.title}</h3>}
       <p>{words.text}</p>
-      {safe && problem.code !== "offline" && !words.text.includes(safe) && <p>{safe}</p>}
+      {safe && problem.code !== "offline" && problem.code !== "provider_unavailable" && <p>{safe}</p>}
       <div class="row">{buttons}</div>
       <Details problem={problem} />
       {announce}
@@ -153,10 +153,12 @@ function Way({ problem, service, label, left, busy, retry }: { problem: Problem;
   const kind = actionOf(problem);
   if (kind === "connect" || kind === "connections")
     return <a class="button primary" href={`/connections?open=${problem.service ?? service}`}>{label}</a>;
+  const site = sites[problem.service ?? service];
+  if (kind === "visit" && site) return <a class="button primary" href={site} target="_blank" rel="noreferrer">{label}</a>;
   if (kind === "docs") return <a class="button" href="/docs">{label}</a>;
   if (kind === "reload") return <Button kind="primary" onClick={() => location.reload()}>{label}</Button>;
   if (kind === "sign_in") return <a class="button primary" href="/signin">{label}</a>;
-  if (kind === "none" || !retry) return null;
+  if (kind === "none" || kind === "visit" || !retry) return null;
   return <Button kind="primary" busy={busy} blocked={left > 0} onClick={retry}>{left > 0 ? t("action.try_again_in", { n: left }) : label}</Button>;
 }
 

@@ -121,11 +121,12 @@ export function Badge({ tone, icon, children }: { tone: "ok" | "warn" | "bad" | 
 
 export function Copy({ text, label }: { text: string; label: string }) {
   const [done, setDone] = useState(false);
+  if (!navigator.clipboard) return null; // over plain http from afar the browser has none: the text can still be selected
   return (
     <button
       type="button" class="button quiet icon-only" aria-label={t("action.copy_what", { what: label })} title={t("action.copy")}
       onClick={() => {
-        void navigator.clipboard?.writeText(text).then(() => {
+        void navigator.clipboard.writeText(text).then(() => {
           setDone(true);
           setTimeout(() => setDone(false), 2000);
         });
@@ -142,10 +143,28 @@ export function Heading({ children }: { children: ComponentChildren }) {
   return <h1 tabIndex={-1} id="top">{children}</h1>;
 }
 
-export function useTitle(title: string): void {
+// The name of the page, and before it whatever needs attention: both write through here.
+const tab = { page: t("app.name"), attention: "" };
+function showTitle(): void {
+  document.title = tab.attention || t("app.title", { page: tab.page });
+}
+
+export function useTitle(page: string): void {
   useEffect(() => {
-    document.title = t("app.title", { page: title });
-  }, [title]);
+    tab.page = page;
+    showTitle();
+  }, [page]);
+}
+
+export function useAttention(attention: string): void {
+  useEffect(() => {
+    tab.attention = attention;
+    showTitle();
+    const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]");
+    if (!icon?.dataset.dot) return;
+    icon.dataset.calm ??= icon.getAttribute("href")!;
+    icon.href = attention ? icon.dataset.dot : icon.dataset.calm;
+  }, [attention]);
 }
 
 export function Dialog({ title, onClose, children, closable = true }: { title: string; onClose: () => void; children: ComponentChildren; closable?: boolean }) {

@@ -3,12 +3,12 @@
 import type { Problem, Schemas } from "./api";
 import { has, t } from "./i18n";
 
-export type Action = "retry" | "connect" | "reload" | "connections" | "sign_in" | "docs" | "none";
+export type Action = "retry" | "connect" | "visit" | "reload" | "connections" | "sign_in" | "docs" | "none";
 
 const actions: Partial<Record<Problem["code"], Action>> = {
   provider_credentials_rejected: "connect",
   provider_permission_denied: "connections",
-  provider_account_problem: "none",
+  provider_account_problem: "visit",
   provider_not_connected: "connect",
   provider_misconfigured: "none",
   provider_rejected_request: "none",
@@ -25,6 +25,11 @@ const actions: Partial<Record<Problem["code"], Action>> = {
   method_not_allowed: "docs",
   request_timeout: "docs",
   budget_exhausted: "none",
+  not_found: "none",
+  outcome_unknown: "none",
+  validation_failed: "none",
+  credential_invalid: "none",
+  version_conflict: "none",
 };
 
 export function actionOf(problem: Problem): Action {
@@ -41,10 +46,15 @@ export function serviceName(service: string | undefined): string {
   return service && has("service." + service) ? t("service." + service) : t("service.other");
 }
 
+// Where a person looks at the account itself.
+export const sites: Record<string, string> = { vapi: "https://dashboard.vapi.ai", twilio: "https://console.twilio.com" };
+
+const deadlineSeconds = 10; // how long Ava waits for a provider on behalf of a page
+
 // `left` is what the countdown shows now; without a wait the sentence has no number in it.
 export function wordsFor(problem: Problem, service: string, left?: number): Words {
   const key = "problems." + (has("problems." + problem.code) ? problem.code : "internal_error");
-  const values = { service: serviceName(problem.service ?? service), n: left ?? problem.wait ?? 0 };
+  const values = { service: serviceName(problem.service ?? service), n: problem.code === "provider_timeout" ? deadlineSeconds : (left ?? problem.wait ?? 0) };
   const timed = has(key + ".text_now") && !values.n;
   return { title: t(key + ".title", values), text: t(timed ? key + ".text_now" : key + ".text", values), action: t(key + ".action", values) };
 }

@@ -37,8 +37,10 @@ export const realSeams: Seams = {
 export const maxAttempts = 3;
 const automatic = new Set(["provider_busy", "overloaded", "draining"]);
 
+const unknown = { state: "loading", busy: false, at: 0, total: 0, attempt: 1, byPerson: false } as const;
+
 export class Resource<T> {
-  snapshot: Snapshot<T> = { state: "loading", busy: false, at: 0, total: 0, attempt: 1, byPerson: false };
+  snapshot: Snapshot<T> = { ...unknown };
   private listeners = new Set<() => void>();
   private loadedAt = -Infinity;
   private triedItself = false;
@@ -80,7 +82,7 @@ export class Resource<T> {
     this.cancel();
     this.expire();
     this.triedItself = false;
-    this.snapshot = { state: "loading", busy: false, at: 0, total: 0, attempt: 1, byPerson: false };
+    this.change({ ...unknown, data: undefined, etag: undefined, problem: undefined, until: undefined });
   }
 
   cancel(): void {
@@ -88,7 +90,7 @@ export class Resource<T> {
     this.flight?.abort();
     this.flight = undefined;
     if (this.snapshot.state === "retrying" || this.snapshot.state === "loading")
-      this.change({ state: this.snapshot.data === undefined ? "error" : "ready", busy: false, until: undefined });
+      this.change({ state: this.snapshot.data === undefined ? "error" : "ready", busy: false, problem: undefined, until: undefined });
     else this.change({ busy: false });
   }
 

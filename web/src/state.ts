@@ -1,6 +1,7 @@
 // What the whole dashboard knows: who is here, and the resources its panels share.
 import { useEffect, useState } from "preact/hooks";
 import { createClient, type Schemas, type Session } from "./api";
+import type {} from "./early";
 import { Resource, type Snapshot } from "./resource";
 
 class Cell<T> {
@@ -31,8 +32,27 @@ export const profile = new Cell<Profile | undefined>(undefined);
 // The dialog over the page sets this; signing in, or leaving, answers it.
 export const signInAgain = new Cell<((signedIn: boolean) => void) | undefined>(undefined);
 
+// What early.ts has asked already is taken once, then asked for real.
+function take(url: string): Promise<Response> | undefined {
+  const answer = globalThis.avaEarly?.[url];
+  if (answer) delete globalThis.avaEarly![url];
+  return answer;
+}
+
+// The one thing to know before anybody is here: which profile, and whether an account exists.
+export const ready = new Cell<Schemas["Ready"] | undefined>(undefined);
+export async function readiness(): Promise<void> {
+  try {
+    const response = await (take("/health/ready") ?? fetch("/health/ready", { cache: "no-store" }));
+    ready.set((await response.json()) as Schemas["Ready"]);
+    profile.set(ready.value?.profile);
+  } catch {
+    // not reachable: the form says so when it is sent
+  }
+}
+
 export const api = createClient({
-  fetch: (url, init) => fetch(url, init),
+  fetch: (url, init) => take(url) ?? fetch(url, init),
   now: Date.now,
   sessionOver: () =>
     new Promise<boolean>((resolve) => {
@@ -67,6 +87,7 @@ export function connectionChanged(provider: Schemas["Service"]): void {
 export function enter(now: Session): void {
   if (session.value && session.value.user.id !== now.user.id) forgetAll();
   session.set(now);
+  if (ready.value) ready.set({ ...ready.value, setup_needed: false });
   profile.set(now.profile);
 }
 

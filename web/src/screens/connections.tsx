@@ -14,13 +14,16 @@ type Integration = Schemas["Integration"];
 
 export default function Connections() {
   const snapshot = useResource(integrations);
+  // "Reconnect" elsewhere leads here with the card to open; it is said once, not at every reload.
+  const [open] = useState(() => new URLSearchParams(location.search).get("open"));
+  useEffect(() => history.replaceState(null, "", "/connections"), []);
   useTitle(t("connections.title"));
   return (
     <main id="main">
       <Heading>{t("connections.title")}</Heading>
       <p class="lead">{t("connections.lead")}</p>
       <Panel resource={integrations} snapshot={snapshot} title={t("connections.yours")} service="ava" name="connections">
-        {(data) => <div class="stack">{data.integrations.map((one) => <Card key={one.provider} one={one} readAt={snapshot.at} />)}</div>}
+        {(data) => <div class="stack">{data.integrations.map((one) => <Card key={one.provider} one={one} readAt={snapshot.at} open={open === one.provider} />)}</div>}
       </Panel>
     </main>
   );
@@ -35,12 +38,12 @@ function Status({ one, readAt }: { one: Integration; readAt: number }) {
   return <Badge tone={tone} icon={icon}>{t("connections.status." + (resting && !left ? "back" : one.status), { n: left })}</Badge>;
 }
 
-function Card({ one, readAt }: { one: Integration; readAt: number }) {
+function Card({ one, readAt, open }: { one: Integration; readAt: number; open: boolean }) {
   const service = one.provider;
   const connected = one.status !== "not_connected";
   const credential = useResource(credentials[service], connected);
   const known = credential.data;
-  const [mode, setMode] = useState<"shown" | "edit" | "leave">(new URLSearchParams(location.search).get("open") === service && one.status !== "demo" && mayManage() ? "edit" : "shown");
+  const [mode, setMode] = useState<"shown" | "edit" | "leave">(open && one.status !== "demo" && mayManage() ? "edit" : "shown");
   const [testing, setTesting] = useState(false);
   const [result, setResult] = useState<{ ok: boolean; text: string } | undefined>();
   const [problem, setProblem] = useState<(Problem & { until?: number }) | undefined>();

@@ -1,12 +1,12 @@
 // Signing in: the page, and the same form as a dialog over a page whose session is over.
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Problem, Schemas, Session } from "../api";
+import type { Problem, Session } from "../api";
 import { t } from "../i18n";
 import { Button, Dialog, Field, Heading, useTitle } from "../parts";
 import { Box, Trouble } from "../panel";
 import { fieldWords } from "../problem";
 import { go, safeNext } from "../router";
-import { api, enter, profile, session, signInAgain, useCell } from "../state";
+import { api, enter, ready, session, signInAgain, useCell } from "../state";
 
 export function SignInForm({ onDone, email: known }: { onDone: (now: Session) => void; email?: string }) {
   const [email, setEmail] = useState(known ?? "");
@@ -51,20 +51,12 @@ export function SignInForm({ onDone, email: known }: { onDone: (now: Session) =>
 }
 
 export default function SignIn() {
-  const [ready, setReady] = useState<Schemas["Ready"] | undefined>();
+  const known = useCell(ready);
   useTitle(t("signin.title"));
   useEffect(() => {
-    if (session.value) return go("/", true);
-    // The one thing to know before anybody is here: which profile, and whether an account exists.
-    fetch("/health/ready", { cache: "no-store" })
-      .then((r) => r.json() as Promise<Schemas["Ready"]>)
-      .then((r) => {
-        setReady(r);
-        profile.set(r.profile);
-      })
-      .catch(() => {});
+    if (session.value) go("/", true);
   }, []);
-  if (ready?.setup_needed)
+  if (known?.setup_needed)
     return (
       <main id="main" class="narrow">
         <Heading>{t("setup.needed.title")}</Heading>
@@ -98,6 +90,11 @@ export function SessionOver() {
           enter(now);
           answer(true);
         }} />
+        <Button kind="quiet" onClick={() => {
+          session.set(undefined);
+          answer(false);
+          go("/signin");
+        }}>{t("session.leave")}</Button>
       </div>
     </Dialog>
   );

@@ -1,0 +1,71 @@
+// The same page in Firefox ESR: sign in, change a setting, nothing for axe to find.
+import assert from "node:assert/strict";
+import test, { after, before, describe } from "node:test";
+import { axe, missing, person, startAva, startFirefox } from "./ava.mjs";
+
+describe("journey in Firefox", { skip: missing("firefox") }, () => {
+  let ava, browser, page;
+  before(async () => {
+    [ava, browser] = await Promise.all([startAva(), startFirefox()]);
+    page = await browser.newPage();
+    page.setDefaultTimeout(30_000);
+    await page.setViewport({ width: 1200, height: 860 });
+  });
+  after(async () => {
+    await browser?.close();
+    await ava?.stop();
+  });
+  const seen = (selector) => page.waitForSelector(selector, { visible: true });
+  async function fill(selector, text) {
+    await seen(selector);
+    await page.$eval(selector, (field) => field.select());
+    await page.type(selector, text);
+  }
+
+  test("sets up from the printed link", async () => {
+    await page.goto(ava.link);
+    await fill("[name=email]", person.email);
+    await fill("[name=password]", person.password);
+    await page.click("button[type=submit]");
+    await seen("[data-step='2'] [value=sandbox]");
+    await page.click("button[type=submit]");
+    await seen("[data-step='3'] [name=greeting_message]");
+    await page.click("button[type=submit]");
+    await seen("[data-panel=settings][data-state=ready]");
+  });
+
+  test("signs out and in", async () => {
+    await page.goto(ava.base + "/assistant");
+    await seen(".side-end .button:last-child");
+    await page.click(".side-end .button:last-child");
+    await fill("[name=email]", person.email);
+    await fill("[name=password]", person.password);
+    assert.deepEqual(await axe(page), []);
+    await page.click("button[type=submit]");
+    await seen("[data-panel=health][data-state=ready]");
+  });
+
+  test("changes a setting", async () => {
+    await page.goto(ava.base + "/assistant");
+    await seen("[data-panel=settings][data-state=ready]");
+    await page.click("[data-setting=greeting_message] [data-change]");
+    await fill("[name=greeting_message]", "Hello from Firefox.");
+    await page.click("[data-setting=greeting_message] button[type=submit]");
+    await seen("[data-toast=ok]");
+    assert.equal(await page.$eval("[data-toast=ok] strong", (e) => e.textContent), "Setting updated");
+    assert.equal(await page.$eval("[data-setting=greeting_message] [data-value]", (e) => e.textContent), "Hello from Firefox.");
+  });
+
+  for (const [path, name] of [["/", "health"], ["/assistant", "settings"], ["/numbers", "numbers"], ["/connections", "connections"]])
+    test(`axe finds nothing on ${path}`, async () => {
+      await page.goto(ava.base + path);
+      await seen(`[data-panel=${name}][data-state=ready]`);
+      assert.deepEqual(await axe(page), []);
+    });
+
+  test("icons are drawn: the sprite is allowed by the content policy", async () => {
+    await page.goto(ava.base + "/assistant");
+    await seen(".side .icon");
+    await page.waitForFunction(() => document.querySelector(".side .icon use").getBoundingClientRect().width > 0);
+  });
+});

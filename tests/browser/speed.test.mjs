@@ -1,0 +1,57 @@
+// How fast the page is for somebody far away with an old machine, and that nothing jumps while it comes.
+import assert from "node:assert/strict";
+import test, { after, before, describe } from "node:test";
+import { missing, openPage, setUp, startAva, startChromium } from "./ava.mjs";
+
+const wires = {
+  loopback: { latency: 0, bytes: -1, slower: 1, paint: 300, usable: 1000 },
+  "1.6 Mbit/s, 150 ms, 4x slower": { latency: 150, bytes: 200_000, slower: 4, paint: 1000, usable: 5000 },
+  "slow 3G, 4x slower": { latency: 400, bytes: 50_000, slower: 4, paint: 5000, usable: 5000 },
+};
+
+describe("speed in Chromium", { skip: missing("chromium") }, () => {
+  let ava, browser, signedIn;
+  before(async () => {
+    [ava, browser] = await Promise.all([startAva(), startChromium()]);
+    const page = await openPage(browser, ava);
+    await setUp(page, ava);
+    signedIn = await page.context().storageState();
+    await page.context().close();
+  });
+  after(async () => {
+    await browser?.close();
+    await ava?.stop();
+  });
+
+  async function visit(path, ready, wire, storageState) {
+    const page = await openPage(browser, ava, { storageState });
+    const wires = await page.context().newCDPSession(page);
+    await wires.send("Network.enable");
+    await wires.send("Network.emulateNetworkConditions", { offline: false, latency: wire.latency, downloadThroughput: wire.bytes, uploadThroughput: wire.bytes });
+    await wires.send("Emulation.setCPUThrottlingRate", { rate: wire.slower });
+    await page.addInitScript(() => {
+      globalThis.shifted = 0;
+      new PerformanceObserver((list) => list.getEntries().forEach((e) => e.hadRecentInput || (globalThis.shifted += e.value))).observe({ type: "layout-shift", buffered: true });
+    });
+    const start = Date.now();
+    await page.goto(ava.base + path);
+    await page.waitForSelector(ready);
+    const usable = Date.now() - start;
+    await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length);
+    const [paint, shifted] = await page.evaluate(() => [performance.getEntriesByName("first-contentful-paint")[0].startTime, globalThis.shifted]);
+    await page.context().close();
+    return { paint, usable, shifted };
+  }
+
+  for (const [name, wire] of Object.entries(wires))
+    for (const [path, ready, inside] of [["/assistant", "[data-panel=settings][data-state=ready]", true], ["/signin", "[name=password]", false]])
+      test(`${path} over ${name}`, async () => {
+        // the best of three: this machine may be busy with something else
+        const tries = [];
+        for (let i = 0; i < 3; i++) tries.push(await visit(path, ready, wire, inside ? signedIn : undefined));
+        const best = (what) => Math.min(...tries.map((one) => one[what]));
+        assert.ok(best("paint") < wire.paint, `first paint after ${best("paint")} ms`);
+        assert.ok(best("usable") < wire.usable, `usable after ${best("usable")} ms`);
+        assert.ok(Math.max(...tries.map((one) => one.shifted)) < 0.05, `layout shift ${tries.map((one) => one.shifted)}`);
+      });
+});

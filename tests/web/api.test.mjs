@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { answer, load } from "./load.mjs";
+
+const { createClient } = await load("api.ts");
+
+const session = (csrf) => ({ user: { id: "usr_1" }, workspace: { id: "ws_1", role: "owner" }, csrf_token: csrf, profile: "sandbox" });
+const required = () => answer(401, { code: "session_required", status: 401, correlation_id: "c" });
+
+// A server of a few lines: what each path answers, and what was asked.
+function server(routes, sessionOver = async () => false) {
+  const asked = [];
+  const fetch = async (url, init) => {
+    asked.push({ url, method: init.method, headers: init.headers, body: init.body });
+    await new Promise((r) => setTimeout(r, 1));
+    const route = routes[`${init.method} ${url.replace("/api/v1", "")}`];
+    return route(init);
+  };
+  return { asked, client: createClient({ fetch, now: () => 0, sessionOver }), count: (path) => asked.filter((a) => a.url === "/api/v1" + path).length };
+}
+
+test("ten requests with an old session make one refresh, and all succeed", async () => {
+  let fresh = false;
+  const { client, count } = server({
+    "GET /thing": () => (fresh ? answer(200, { n: 1 }) : required()),
+    "POST /auth/refresh": () => ((fresh = true), answer(200, session("c2"))),
+  });
+  const replies = await Promise.all(Array.from({ length: 10 }, () => client.get("/thing")));
+  assert.ok(replies.every((r) => r.ok));
+  assert.equal(count("/auth/refresh"), 1);
+});
+
+test("a refused refresh asks the person once, then goes on", async () => {
+  let signedIn = false;
+  let questions = 0;
+  const { client } = server(
+    { "GET /thing": () => (signedIn ? answer(200, {}) : required()), "POST /auth/refresh": required },
+    async () => (questions++, await new Promise((r) => setTimeout(r, 5)), (signedIn = true)),
+  );
+  const replies = await Promise.all([client.get("/thing"), client.get("/thing"), client.get("/thing")]);
+  assert.ok(replies.every((r) => r.ok));
+  assert.equal(questions, 1);
+});
+
+test("a provider's refusal is no reason to sign anybody out", async () => {
+  const { client, count } = server(
+    { "GET /vapi/settings": () => answer(424, { code: "provider_credentials_rejected", upstream_status: 401, service: "vapi" }) },
+    () => assert.fail("asked to sign in"),
+  );
+  const reply = await client.get("/vapi/settings");
+  assert.equal(reply.problem.code, "provider_credentials_rejected");
+  assert.equal(count("/auth/refresh"), 0);
+});
+
+test("writes carry the token of the last session answer, reads do not", async () => {
+  const { client, asked } = server({ "GET /auth/me": () => answer(200, session("first")), "PUT /x": () => answer(200, {}), "GET /x": () => answer(200, {}) });
+  await client.resume();
+  await client.send("PUT", "/x", { body: { value: 1 } });
+  await client.get("/x");
+  assert.equal(asked[1].headers["X-CSRF-Token"], "first");
+  assert.equal(asked[1].headers["Content-Type"], "application/json");
+  assert.equal(asked[2].headers["X-CSRF-Token"], undefined);
+});
+
+test("a token that another tab made old is renewed and the write tried once more", async () => {
+  let token = "old";
+  const { client, count } = server({
+    "GET /auth/me": () => answer(200, session(token)),
+    "PUT /x": (init) => (init.headers["X-CSRF-Token"] === "new" ? answer(200, {}) : answer(403, { code: "csrf_failed" })),
+  });
+  await client.resume();
+  token = "new";
+  assert.ok((await client.send("PUT", "/x", { body: {} })).ok);
+  assert.equal(count("/x"), 2);
+});
+
+test("a page opened after a quarter of an hour resumes by the cookie alone", async () => {
+  const { client } = server({ "GET /auth/me": required, "POST /auth/refresh": () => answer(200, session("c")) });
+  assert.ok((await client.resume()).ok);
+});
+
+test("no network is `offline`, a cancelled request is nobody's problem", async () => {
+  const client = createClient({ fetch: async () => Promise.reject(new TypeError("failed")), now: () => 0, sessionOver: async () => false });
+  assert.deepEqual(await client.get("/x"), { ok: false, problem: { code: "offline" } });
+  const stop = new AbortController();
+  stop.abort();
+  await assert.rejects(client.get("/x", { signal: stop.signal }));
+});
+
+test("keeps how old, how stale, which version, and how long to wait", async () => {
+  const { client } = server({
+    "GET /a": () => answer(200, { settings: [], stale: true }, { Age: "420", ETag: '"v1"', "Retry-After": "17" }),
+    "GET /b": () => answer(503, { code: "provider_unavailable", service: "vapi", retry: { status: "not_retryable", next_retry_in_seconds: 9 } }),
+    "GET /c": () => new Response("<html>a proxy's page</html>", { status: 502, headers: { "X-Correlation-ID": "c-12345678" } }),
+  });
+  const a = await client.get("/a");
+  assert.deepEqual([a.stale, a.age, a.etag, a.wait], [true, 420, '"v1"', 17]);
+  assert.equal((await client.get("/b")).problem.wait, 9);
+  const c = (await client.get("/c")).problem;
+  assert.deepEqual([c.code, c.correlation_id], ["internal_error", "c-12345678"]);
+});

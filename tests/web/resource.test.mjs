@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { load, settled, Time } from "./load.mjs";
+
+const { Resource } = await load("resource.ts");
+const good = (data, more = {}) => ({ ok: true, data, stale: false, age: 0, ...more });
+const bad = (code, wait) => ({ ok: false, problem: { code, wait } });
+
+function made(...replies) {
+  const time = new Time();
+  const calls = [];
+  const resource = new Resource(async () => (calls.push(time.now), replies.length > 1 ? replies.shift() : replies[0]), 10_000, time.seams);
+  return { time, calls, resource, state: () => resource.snapshot.state };
+}
+
+test("is loading until the first answer, then ready", async () => {
+  const { resource, state } = made(good(1));
+  assert.equal(state(), "loading");
+  resource.view();
+  await settled();
+  assert.equal(state(), "ready");
+  assert.equal(resource.snapshot.data, 1);
+});
+
+test("does not ask again for what it just read, and never by itself", async () => {
+  const { resource, calls, time } = made(good(1));
+  resource.view();
+  await settled();
+  resource.view();
+  await time.pass(600_000);
+  assert.equal(calls.length, 1);
+  resource.view();
+  await settled();
+  assert.equal(calls.length, 2);
+});
+
+test("knows when the values were true, not only when they arrived", async () => {
+  const { resource, time } = made(good(1, { age: 120 }));
+  resource.view();
+  await settled();
+  assert.equal(resource.snapshot.at, time.now - 120_000);
+});
+
+test("keeps the last values under a failure", async () => {
+  const { resource, state } = made(good(1), bad("provider_error"));
+  await resource.reload();
+  await resource.reload();
+  assert.equal(state(), "error");
+  assert.equal(resource.snapshot.data, 1);
+});
+
+test("degraded: counts down, then tries once by itself with jitter, and no more", async () => {
+  const { resource, calls, time, state } = made(good(1), bad("provider_unavailable", 17));
+  await resource.reload();
+  await resource.reload();
+  assert.equal(state(), "degraded");
+  assert.equal(resource.snapshot.until, time.now + 17_000);
+  await time.pass(17_999);
+  assert.equal(calls.length, 2);
+  await time.pass(2);
+  assert.equal(calls.length, 3);
+  await time.pass(600_000);
+  assert.equal(calls.length, 3);
+});
+
+test("a stale answer is shown as degraded with its values", async () => {
+  const { resource, state } = made(good([1], { stale: true, age: 400, wait: 12 }));
+  await resource.reload();
+  assert.equal(state(), "degraded");
+  assert.deepEqual(resource.snapshot.data, [1]);
+  assert.equal(resource.snapshot.total, 12);
+});
+
+test("limited: does not ask before its time, even when looked at", async () => {
+  const { resource, calls, time, state } = made(bad("rate_limited", 41));
+  resource.view();
+  await settled();
+  assert.equal(state(), "limited");
+  await time.pass(30_000);
+  resource.view();
+  await settled();
+  assert.equal(calls.length, 1);
+});
+
+test("busy: retries by itself, three attempts in all", async () => {
+  const { resource, calls, time, state } = made(bad("provider_busy", 1));
+  resource.view();
+  await settled();
+  assert.equal(state(), "retrying");
+  assert.equal(resource.snapshot.attempt, 2);
+  await time.pass(60_000);
+  assert.equal(calls.length, 3);
+  assert.equal(state(), "error");
+});
+
+test("retrying can be cancelled, and then nothing more is sent", async () => {
+  const { resource, calls, time, state } = made(bad("overloaded", 5));
+  resource.view();
+  await settled();
+  resource.cancel();
+  await time.pass(60_000);
+  assert.equal(calls.length, 1);
+  assert.equal(state(), "error");
+  assert.equal(resource.snapshot.problem, undefined, "no promise to try again");
+});
+
+test("an answer to a cancelled question changes nothing", async () => {
+  let answer;
+  const resource = new Resource(() => new Promise((r) => (answer = r)), 0, new Time().seams);
+  resource.view();
+  resource.cancel();
+  answer(good(1));
+  await settled();
+  assert.equal(resource.snapshot.data, undefined);
+});
