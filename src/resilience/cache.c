@@ -287,13 +287,14 @@ void cache_give_up(struct cache *c, struct cache_flight *lead) {
         free(lead);
 }
 
-const struct cache_value *cache_stale(struct cache *c, struct str key) {
+const struct cache_value *cache_stale(struct cache *c, struct str key, struct str resource) {
     struct table_node *gone = NULL;
     const struct cache_value *v = NULL;
     int64_t oldest_ms = ava_now_ms() - c->conf.ttl_ms - c->conf.stale_ms;
     pthread_mutex_lock(&c->lock);
     struct cache_entry *e = cache_shelf_find(&c->shelf, key, keyhash_of(key), &gone);
-    if (e && !e->item->value.is_absent && e->item->value.stored_at_ms > oldest_ms)
+    if (e && e->resource == cache_shelf_resource(resource) && !e->item->value.is_absent &&
+        e->item->value.stored_at_ms > oldest_ms)
         v = cache_item_lend(e->item);
     pthread_mutex_unlock(&c->lock);
     cache_entries_free(gone);

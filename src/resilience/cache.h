@@ -73,7 +73,7 @@ void cache_fail(struct cache *c, struct cache_flight *lead, int status, struct s
 void cache_give_up(struct cache *c, struct cache_flight *lead); /* a follower leads instead */
 
 /* A value past its ttl that may stand in for an error; NULL when there is none. */
-const struct cache_value *cache_stale(struct cache *c, struct str key);
+const struct cache_value *cache_stale(struct cache *c, struct str key, struct str resource);
 
 /* Makes everything kept or under way of this resource worthless. Returns the new generation. */
 uint64_t cache_bump(struct cache *c, struct str resource);

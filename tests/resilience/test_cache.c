@@ -141,7 +141,7 @@ TEST(a_missing_thing_is_remembered_for_ten_seconds) {
     cache_release(r.value);
     fake_now += 1;
     CHECK(look_only() == CACHE_LEAD);
-    CHECK(!cache_stale(c, KEY));
+    CHECK(!cache_stale(c, KEY, THING));
     end();
 }
 
@@ -153,12 +153,12 @@ TEST(an_old_value_stands_in_for_an_error_for_an_hour) {
     struct cache_reply r = look();
     CHECK(r.answer == CACHE_LEAD);
     cache_fail(c, r.lead, 503, STR("open"), true);
-    const struct cache_value *v = cache_stale(c, KEY);
+    const struct cache_value *v = cache_stale(c, KEY, THING);
     CHECK(v && str_is(v->body, "one"));
     cache_release(v);
     CHECK_INT(counted("stale") - before, 1);
     fake_now += 1;
-    CHECK(!cache_stale(c, KEY));
+    CHECK(!cache_stale(c, KEY, THING));
     end();
 }
 
@@ -168,12 +168,12 @@ TEST(nothing_stands_in_after_a_refused_credential_or_a_404) {
     fake_now += 300000;
     struct cache_reply r = look();
     cache_fail(c, r.lead, 401, STR("no"), false);
-    CHECK(!cache_stale(c, KEY));
+    CHECK(!cache_stale(c, KEY, THING));
     store("two");
     fake_now += 300000;
     r = look();
     cache_fill(c, r.lead, CACHE_ABSENT, 404, STR(""));
-    CHECK(!cache_stale(c, KEY));
+    CHECK(!cache_stale(c, KEY, THING));
     end();
 }
 
@@ -273,7 +273,7 @@ TEST(a_write_makes_what_is_kept_worthless_also_as_a_stand_in) {
     begin();
     store("one");
     cache_bump(c, THING);
-    CHECK(!cache_stale(c, KEY));
+    CHECK(!cache_stale(c, KEY, THING));
     CHECK(look_only() == CACHE_LEAD);
     CHECK_INT(cache_bytes(c), 0);
     end();
@@ -456,7 +456,7 @@ static void *churn(void *arg) {
         cache_release(r.value);
         if (i % 11 == 0)
             cache_bump(c, THING);
-        cache_release(cache_stale(c, str_of(key)));
+        cache_release(cache_stale(c, str_of(key), THING));
     }
     return NULL;
 }
