@@ -63,6 +63,12 @@ void jsonw_key(struct jsonw *w, const char *name) {
     w->comma = false;
 }
 
+void jsonw_key_str(struct jsonw *w, struct str name) {
+    jsonw_str(w, name);
+    buf_char(w->out, ':');
+    w->comma = false;
+}
+
 void jsonw_str(struct jsonw *w, struct str value) {
     value_begins(w);
     if (str_is_utf8(value)) {

@@ -23,6 +23,7 @@ void jsonw_object_end(struct jsonw *w);
 void jsonw_list(struct jsonw *w);
 void jsonw_list_end(struct jsonw *w);
 void jsonw_key(struct jsonw *w, const char *name);
+void jsonw_key_str(struct jsonw *w, struct str name); /* a name that came from outside */
 
 void jsonw_str(struct jsonw *w, struct str value);   /* invalid UTF-8 becomes U+FFFD */
 void jsonw_text(struct jsonw *w, const char *value); /* NULL becomes null */

@@ -31,7 +31,7 @@ struct db_stmt;
 struct db_conf {
     const char *path; /* of the SQLite file */
     /* For the audit chain: BLAKE2b-256 of bytes. store/ knows no cryptography itself. */
-    void (*hash)(unsigned char out[32], const void *bytes, size_t len);
+    void (*hash)(unsigned char out[32], struct str bytes);
 };
 
 /* Opens, checks integrity, migrates (backup first when data exists). NULL and *why on failure. */
@@ -78,4 +78,4 @@ enum err db_write_probe(struct ctx *ctx, int64_t max_age_ms);
 int db_schema_version(struct db *db);
 const char *db_about(struct db *db, struct arena *a); /* "SQLite 3.40.1, schema 1" */
 struct db *db_of(struct db_conn *c);
-void db_hash(struct db_conn *c, unsigned char out[32], const void *bytes, size_t len);
+void db_hash(struct db_conn *c, unsigned char out[32], struct str bytes);

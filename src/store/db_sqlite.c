@@ -465,6 +465,6 @@ struct db *db_of(struct db_conn *c) {
     return c->db;
 }
 
-void db_hash(struct db_conn *c, unsigned char out[32], const void *bytes, size_t len) {
-    c->db->conf.hash(out, bytes, len);
+void db_hash(struct db_conn *c, unsigned char out[32], struct str bytes) {
+    c->db->conf.hash(out, bytes);
 }

@@ -1,4 +1,4 @@
-/* form: names and values of query strings, form bodies and cookies, from outside bytes. */
+/* form: names and values of query strings and form bodies, from outside bytes. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,7 +6,6 @@
 
 #include "base/arena.h"
 #include "base/str.h"
-#include "http/message.h"
 
 struct form_pair {
     struct str name, value;
@@ -26,7 +25,3 @@ bool form_parse(struct arena *a, struct str text, struct form *out);
 
 /* The first value of that name; NULL ptr when absent. */
 struct str form_find(const struct form *f, const char *name);
-
-/* A cookie of the request (RFC 6265, 4.2.1); NULL ptr when absent, or sent twice with different
- * values. */
-struct str cookie_find(const struct http_req *req, const char *name);

@@ -1,0 +1,196 @@
+#include "auth/identity.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "crypto/hash.h"
+#include "crypto/hmac.h"
+#include "store/people.h"
+#include "store/sessions.h"
+
+enum {
+    SLOTS = 4096,
+    KNOWN_FOR_MS = 1000,
+    OLD_SESSION_MS = 30 * 1000, /* how long a rotated id still serves */
+    KEY_TOUCH_MS = 60 * 1000,
+};
+
+struct known {
+    unsigned char hash[32];
+    int64_t until_ms; /* monotonic */
+    uint64_t generation;
+    struct principal who;
+};
+
+struct accounts {
+    bool test_keys_allowed;
+    _Atomic uint64_t generation;
+    pthread_mutex_t locks[16];
+    struct known known[SLOTS];
+};
+
+struct accounts *accounts_new(bool test_keys_allowed) {
+    struct accounts *a = calloc(1, sizeof *a);
+    if (!a)
+        abort();
+    a->test_keys_allowed = test_keys_allowed;
+    for (size_t i = 0; i < 16; i++)
+        pthread_mutex_init(&a->locks[i], NULL);
+    return a;
+}
+
+void accounts_free(struct accounts *a) {
+    if (!a)
+        return;
+    for (size_t i = 0; i < 16; i++)
+        pthread_mutex_destroy(&a->locks[i]);
+    free(a);
+}
+
+void accounts_changed(struct accounts *a) {
+    atomic_fetch_add(&a->generation, 1);
+}
+
+void auth_csrf_token(struct str cookie, char out[48]) {
+    unsigned char mac[HMAC_SHA256_BYTES];
+    hmac_sha256(mac, cookie, STR("ava-csrf"));
+    hex_encode(out, mac, 20);
+}
+
+void auth_token_hash(struct str token, unsigned char out[32]) {
+    hash_blake2b(out, token);
+}
+
+const char *auth_token_new(struct ctx *ctx, const char *prefix) {
+    unsigned char raw[32];
+    ava_rand(raw, sizeof raw);
+    char *text = base64url_encode(ctx->arena, raw, sizeof raw);
+    explicit_bzero(raw, sizeof raw);
+    return prefix[0] ? arena_printf(ctx->arena, "%s%s", prefix, text) : text;
+}
+
+static size_t slot_of(const unsigned char hash[32]) {
+    return ((size_t)hash[0] << 8 | hash[1]) % SLOTS;
+}
+
+static bool recall(struct accounts *a, const unsigned char hash[32], struct principal *who) {
+    size_t i = slot_of(hash);
+    pthread_mutex_t *lock = &a->locks[i % 16];
+    pthread_mutex_lock(lock);
+    const struct known *k = &a->known[i];
+    bool hit = k->until_ms > ava_now_ms() && k->generation == atomic_load(&a->generation) &&
+               hmac_equal((struct str){ (const char *)k->hash, 32 },
+                          (struct str){ (const char *)hash, 32 });
+    if (hit)
+        *who = k->who;
+    pthread_mutex_unlock(lock);
+    return hit;
+}
+
+/* generation: as it was before the rows were read, so that a change in between wins. */
+static void remember(struct accounts *a, const unsigned char hash[32], uint64_t generation,
+                     int64_t for_ms, const struct principal *who) {
+    size_t i = slot_of(hash);
+    pthread_mutex_t *lock = &a->locks[i % 16];
+    pthread_mutex_lock(lock);
+    struct known *k = &a->known[i];
+    memcpy(k->hash, hash, 32);
+    k->generation = generation;
+    k->until_ms = ava_now_ms() + (for_ms < KNOWN_FOR_MS ? for_ms : KNOWN_FOR_MS);
+    k->who = *who;
+    pthread_mutex_unlock(lock);
+}
+
+/* Fills user, workspace and role; false when the user is gone, disabled or no longer belongs. */
+static enum err fill(struct ctx *ctx, const char *user_id, const char *workspace_id,
+                     struct principal *who, bool *good) {
+    struct user user;
+    struct db_conn *c = db_reader(ctx->parts->db);
+    *good = false;
+    TRY(user_find(ctx, c, user_id, &user));
+    if (!user.id || user.is_disabled)
+        return OK;
+    TRY(member_role(ctx, c, workspace_id, user_id, &who->role));
+    if (who->role == ROLE_NONE)
+        return OK;
+    str_copy(who->user_id, sizeof who->user_id, str_of(user_id));
+    str_copy(who->workspace_id, sizeof who->workspace_id, str_of(workspace_id));
+    who->is_admin = user.is_admin;
+    *good = true;
+    return OK;
+}
+
+static enum err end_family(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return session_end_family(ctx, tx, arg);
+}
+
+enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found) {
+    struct accounts *a = ctx->parts->accounts;
+    unsigned char hash[32];
+    *found = false;
+    if (cookie.len < 40 || cookie.len > 64)
+        return OK;
+    auth_token_hash(cookie, hash);
+    if (recall(a, hash, &ctx->who)) {
+        *found = true;
+        return OK;
+    }
+    uint64_t generation = atomic_load(&a->generation);
+    struct session s;
+    struct principal who = { 0 };
+    int64_t now = ava_wall_ms();
+    TRY(session_find(ctx, db_reader(ctx->parts->db), hash, &s));
+    if (!s.family || now >= s.serves_until_ms || now >= s.ends_ms)
+        return OK;
+    if (s.replaced_ms && now > s.replaced_ms + OLD_SESSION_MS) {
+        /* A copy of a rotated id: somebody else has it. Nobody of this family stays in. */
+        TRY(db_write(ctx, end_family, (void *)s.family));
+        accounts_changed(a);
+        return OK;
+    }
+    TRY(fill(ctx, s.user_id, s.workspace_id, &who, found));
+    if (!*found)
+        return OK;
+    auth_csrf_token(cookie, who.csrf);
+    int64_t left = s.replaced_ms ? s.replaced_ms + OLD_SESSION_MS - now : s.serves_until_ms - now;
+    remember(a, hash, generation, left, &who);
+    ctx->who = who;
+    return OK;
+}
+
+static enum err touch_key(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return api_key_touch(ctx, tx, arg, ava_wall_ms());
+}
+
+enum err auth_by_key(struct ctx *ctx, struct str key, bool *found) {
+    struct accounts *a = ctx->parts->accounts;
+    unsigned char hash[32];
+    bool is_test = str_starts(key, STR("ava_test_"));
+    *found = false;
+    if ((!str_starts(key, STR("ava_live_")) && !is_test) || key.len > 80 ||
+        (is_test && !a->test_keys_allowed))
+        return OK;
+    auth_token_hash(key, hash);
+    if (recall(a, hash, &ctx->who)) {
+        *found = true;
+        return OK;
+    }
+    uint64_t generation = atomic_load(&a->generation);
+    struct api_key k;
+    struct principal who = { .is_test_key = is_test };
+    TRY(api_key_find(ctx, db_reader(ctx->parts->db), hash, &k));
+    if (!k.id)
+        return OK;
+    TRY(fill(ctx, k.user_id, k.workspace_id, &who, found));
+    if (!*found)
+        return OK;
+    str_copy(who.key_id, sizeof who.key_id, str_of(k.id));
+    if (ava_wall_ms() - k.last_used_ms > KEY_TOUCH_MS)
+        TRY(db_write(ctx, touch_key, (void *)k.id));
+    remember(a, hash, generation, KNOWN_FOR_MS, &who);
+    ctx->who = who;
+    return OK;
+}

@@ -1,0 +1,14 @@
+/* password: hashing and checking without stopping the loop. Two at a time, sixteen may wait, the
+ * rest is told to come back (RESILIENCE 13: each takes 64 MiB). */
+#pragma once
+
+#include "obs/ctx.h"
+
+enum { PASSWORD_MIN_CHARS = 12, PASSWORD_MAX_BYTES = 256 };
+
+enum err auth_password_hash(struct ctx *ctx, struct str password, const char **phc);
+
+/* phc NULL stands for an unknown user and takes as long. *rehashed is the same password under
+ * today's parameters when phc has older ones, else NULL. */
+enum err auth_password_verify(struct ctx *ctx, const char *phc, struct str password, bool *good,
+                              const char **rehashed);

@@ -1,0 +1,373 @@
+#include "auth/people.h"
+
+#include <ctype.h>
+
+#include "auth/identity.h"
+#include "auth/password.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "store/audit.h"
+
+void people_check_email(struct ctx *ctx, const char *email) {
+    const char *at = strchr(email, '@');
+    bool good = at && at != email && at[1] && !strchr(at + 1, '@') && strchr(at + 1, '.') &&
+                strlen(email) <= 254 && at[1] != '.' && email[strlen(email) - 1] != '.';
+    for (const char *p = email; good && *p; p++)
+        good =
+            !isspace((unsigned char)*p) && !iscntrl((unsigned char)*p) && !strchr("<>,;\"()", *p);
+    if (!good)
+        ctx_field(ctx, "email", "wrong_format", "The e-mail address does not look like one.");
+}
+
+void people_check_password(struct ctx *ctx, struct str password) {
+    if (password.len < PASSWORD_MIN_CHARS)
+        ctx_field_range(ctx, "password", "too_short", PASSWORD_MIN_CHARS, PASSWORD_MAX_BYTES,
+                        "The password needs at least 12 characters.");
+    else if (password.len > PASSWORD_MAX_BYTES)
+        ctx_field_range(ctx, "password", "too_long", PASSWORD_MIN_CHARS, PASSWORD_MAX_BYTES,
+                        "The password may have at most 256 characters.");
+}
+
+static void new_id(struct ctx *ctx, const char *prefix, const char **out) {
+    struct id id = id_make(prefix);
+    *out = arena_strdup(ctx->arena, id.text);
+}
+
+enum err people_prepare(struct ctx *ctx, const char *email, struct str password, const char *name,
+                        bool is_admin, struct user *out) {
+    people_check_email(ctx, email);
+    people_check_password(ctx, password);
+    TRY(ctx_fields_ok(ctx));
+    *out = (struct user){ .email = email, .name = name, .is_admin = is_admin };
+    new_id(ctx, "usr", &out->id);
+    new_id(ctx, "ws", &out->workspace_id);
+    out->created_ms = out->updated_ms = ava_wall_ms();
+    return auth_password_hash(ctx, password, &out->password_hash);
+}
+
+static enum err taken_error(struct ctx *ctx) {
+    ctx_field(ctx, "email", "taken", "Somebody with this e-mail address exists already.");
+    return ctx_fields_ok(ctx);
+}
+
+enum err people_insert(struct ctx *ctx, struct db_conn *tx, const struct user *user) {
+    struct workspace w = { .id = user->workspace_id, .created_ms = user->created_ms };
+    bool taken;
+    w.name = user->name ? arena_printf(ctx->arena, "%s's workspace", user->name)
+                        : arena_printf(ctx->arena, "%s", user->email);
+    TRY(user_insert(ctx, tx, user, &taken));
+    if (taken)
+        return taken_error(ctx);
+    TRY(workspace_insert(ctx, tx, &w));
+    return member_put(ctx, tx, w.id, user->id, ROLE_OWNER);
+}
+
+static enum err create_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct user *user = arg;
+    TRY(people_insert(ctx, tx, user));
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .action = "user.create", .object = user->id });
+}
+
+enum err people_create(struct ctx *ctx, const char *email, struct str password, const char *name,
+                       bool is_admin, struct user *out) {
+    TRY(people_prepare(ctx, email, password, name, is_admin, out));
+    return db_write(ctx, create_write, out);
+}
+
+/* Would the installation be left without an admin who can sign in? */
+static enum err keep_an_admin(struct ctx *ctx, struct db_conn *tx, const struct user *before,
+                              bool stays_admin) {
+    int64_t admins = 0;
+    if (stays_admin || !before->is_admin || before->is_disabled)
+        return OK;
+    TRY(users_count(ctx, tx, true, &admins));
+    if (admins > 1)
+        return OK;
+    ctx_field(ctx, "admin", "last_admin",
+              "This is the last administrator; make somebody else one first.");
+    return ctx_fields_ok(ctx);
+}
+
+struct change {
+    const char *id;
+    const struct user_change *what;
+    const char *phc;
+    struct user *out;
+};
+
+static enum err change_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct change *c = arg;
+    const struct user_change *w = c->what;
+    struct user user;
+    bool taken;
+    TRY(user_find(ctx, tx, c->id, &user));
+    if (!user.id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
+    bool admin = w->has_admin ? w->is_admin : user.is_admin;
+    bool disabled = w->has_disabled ? w->is_disabled : user.is_disabled;
+    TRY(keep_an_admin(ctx, tx, &user, admin && !disabled));
+    bool privilege = admin != user.is_admin || disabled != user.is_disabled || w->has_password;
+    user.is_admin = admin;
+    user.is_disabled = disabled;
+    if (w->has_email)
+        user.email = w->email;
+    if (w->has_name)
+        user.name = w->name;
+    if (w->has_password)
+        user.password_hash = c->phc;
+    user.updated_ms = ava_wall_ms();
+    TRY(user_update(ctx, tx, &user, &taken));
+    if (taken)
+        return taken_error(ctx);
+    if (privilege) /* a session from before must not carry the new or the old rights on */
+        TRY(session_end_user(ctx, tx, user.id));
+    *c->out = user;
+    return audit_write(ctx, tx, (struct audit_entry){ .action = "user.change", .object = user.id });
+}
+
+enum err people_change(struct ctx *ctx, const char *id, const struct user_change *change,
+                       struct user *out) {
+    struct change c = { .id = id, .what = change, .out = out };
+    if (change->has_email)
+        people_check_email(ctx, change->email);
+    if (change->has_password)
+        people_check_password(ctx, change->password);
+    TRY(ctx_fields_ok(ctx));
+    if (change->has_password)
+        TRY(auth_password_hash(ctx, change->password, &c.phc));
+    TRY(db_write(ctx, change_write, &c));
+    accounts_changed(ctx->parts->accounts);
+    return OK;
+}
+
+/* A workspace whose last owner goes would be nobody's. */
+static enum err keep_an_owner(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                              const char *user_id) {
+    enum role role;
+    int64_t owners = 0;
+    TRY(member_role(ctx, tx, workspace_id, user_id, &role));
+    if (role != ROLE_OWNER)
+        return OK;
+    TRY(members_with_role(ctx, tx, workspace_id, ROLE_OWNER, &owners));
+    if (owners > 1)
+        return OK;
+    ctx_field(ctx, "role", "last_owner",
+              "This is the last owner of the workspace; make somebody else one first.");
+    return ctx_fields_ok(ctx);
+}
+
+static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const char *id = arg;
+    struct user user;
+    TRY(user_find(ctx, tx, id, &user));
+    if (!user.id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
+    if (strcmp(id, ctx->who.user_id) == 0) {
+        ctx_field(ctx, "id", "oneself", "You cannot remove yourself.");
+        return ctx_fields_ok(ctx);
+    }
+    TRY(keep_an_admin(ctx, tx, &user, false));
+    TRY(user_delete(ctx, tx, id));
+    return audit_write(ctx, tx, (struct audit_entry){ .action = "user.remove", .object = id });
+}
+
+enum err people_remove(struct ctx *ctx, const char *id) {
+    TRY(db_write(ctx, remove_write, (void *)id));
+    accounts_changed(ctx->parts->accounts);
+    return OK;
+}
+
+enum err workspace_role(struct ctx *ctx, const char *id, enum role *role, struct workspace *out) {
+    TRY(workspace_find(ctx, db_reader(ctx->parts->db), id, ctx->who.user_id, out));
+    /* A key speaks for one workspace only, whoever made it. */
+    bool foreign = ctx->who.key_id[0] && !ctx->who.is_admin && out->id &&
+                   strcmp(out->id, ctx->who.workspace_id) != 0;
+    *role = ctx->who.is_admin ? ROLE_OWNER : out->role;
+    if (!out->id || *role == ROLE_NONE || foreign)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such workspace.");
+    return OK;
+}
+
+struct workspace_making {
+    struct workspace *w;
+    const char *owner_id;
+};
+
+static enum err workspace_create_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct workspace_making *m = arg;
+    TRY(workspace_insert(ctx, tx, m->w));
+    TRY(member_put(ctx, tx, m->w->id, m->owner_id, ROLE_OWNER));
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .workspace_id = m->w->id,
+                                             .action = "workspace.create",
+                                             .object = m->w->id });
+}
+
+enum err workspace_create(struct ctx *ctx, const char *name, const char *owner_id,
+                          struct workspace *out) {
+    *out = (struct workspace){ .name = name, .platform_providers = "", .role = ROLE_OWNER };
+    new_id(ctx, "ws", &out->id);
+    out->created_ms = out->updated_ms = ava_wall_ms();
+    TRY(db_write(ctx, workspace_create_write, &(struct workspace_making){ out, owner_id }));
+    accounts_changed(ctx->parts->accounts);
+    return OK;
+}
+
+struct workspace_edit {
+    const char *id, *name, *allow;
+    struct workspace *out;
+};
+
+static enum err workspace_edit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct workspace_edit *e = arg;
+    struct workspace *w = e->out;
+    TRY(workspace_find(ctx, tx, e->id, ctx->who.user_id, w));
+    if (!w->id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such workspace.");
+    if (e->name)
+        w->name = e->name;
+    if (e->allow && !strstr(w->platform_providers, e->allow))
+        w->platform_providers = arena_printf(ctx->arena, "%s %s", w->platform_providers, e->allow);
+    w->updated_ms = ava_wall_ms();
+    TRY(workspace_update(ctx, tx, w));
+    return audit_write(
+        ctx, tx,
+        (struct audit_entry){ .workspace_id = w->id,
+                              .action = e->allow ? "workspace.allow_platform" : "workspace.rename",
+                              .object = e->allow ? e->allow : w->id });
+}
+
+enum err workspace_rename(struct ctx *ctx, const char *id, const char *name,
+                          struct workspace *out) {
+    return db_write(ctx, workspace_edit_write, &(struct workspace_edit){ id, name, NULL, out });
+}
+
+enum err workspace_allow_platform(struct ctx *ctx, const char *id, const char *provider) {
+    struct workspace w;
+    return db_write(ctx, workspace_edit_write, &(struct workspace_edit){ id, NULL, provider, &w });
+}
+
+static enum err workspace_remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const char *id = arg;
+    size_t count;
+    struct workspace two[2];
+    TRY(workspaces_list(ctx, tx, ctx->who.user_id, NULL, NULL, 2, two, &count));
+    if (strcmp(id, ctx->who.workspace_id) == 0 || (count == 1 && strcmp(two[0].id, id) == 0)) {
+        ctx_field(ctx, "id", "only_workspace",
+                  "This is the workspace you are signed in to; it cannot be deleted from here.");
+        return ctx_fields_ok(ctx);
+    }
+    TRY(workspace_delete(ctx, tx, id));
+    return audit_write(
+        ctx, tx,
+        (struct audit_entry){ .workspace_id = "", .action = "workspace.delete", .object = id });
+}
+
+enum err workspace_remove(struct ctx *ctx, const char *id) {
+    TRY(db_write(ctx, workspace_remove_write, (void *)id));
+    accounts_changed(ctx->parts->accounts);
+    return OK;
+}
+
+struct member_edit {
+    const char *workspace_id, *user_id;
+    enum role role;
+    struct member *out;
+};
+
+static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct member_edit *m = arg;
+    struct user user;
+    TRY(user_find(ctx, tx, m->user_id, &user));
+    if (!user.id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
+    if (m->role != ROLE_OWNER)
+        TRY(keep_an_owner(ctx, tx, m->workspace_id, m->user_id));
+    TRY(member_put(ctx, tx, m->workspace_id, m->user_id, m->role));
+    TRY(session_end_user(ctx, tx, m->user_id)); /* new id at a change of rights */
+    *m->out = (struct member){ .user_id = user.id,
+                               .email = user.email,
+                               .name = user.name,
+                               .role = m->role,
+                               .created_ms = ava_wall_ms() };
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .workspace_id = m->workspace_id,
+                                             .action = "member.set",
+                                             .object = m->user_id,
+                                             .detail = arena_printf(ctx->arena, "{\"role\":\"%s\"}",
+                                                                    role_name(m->role)) });
+}
+
+enum err member_set(struct ctx *ctx, const char *workspace_id, const char *user_id, enum role role,
+                    struct member *out) {
+    TRY(db_write(ctx, member_set_write, &(struct member_edit){ workspace_id, user_id, role, out }));
+    accounts_changed(ctx->parts->accounts);
+    return OK;
+}
+
+static enum err member_remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct member_edit *m = arg;
+    enum role role;
+    TRY(member_role(ctx, tx, m->workspace_id, m->user_id, &role));
+    if (role == ROLE_NONE)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such member.");
+    TRY(keep_an_owner(ctx, tx, m->workspace_id, m->user_id));
+    TRY(member_delete(ctx, tx, m->workspace_id, m->user_id));
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .workspace_id = m->workspace_id,
+                                             .action = "member.remove",
+                                             .object = m->user_id });
+}
+
+enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *user_id) {
+    TRY(db_write(ctx, member_remove_write,
+                 &(struct member_edit){ workspace_id, user_id, ROLE_NONE, NULL }));
+    accounts_changed(ctx->parts->accounts);
+    return OK;
+}
+
+static enum err key_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct api_key *k = arg;
+    enum role role;
+    TRY(member_role(ctx, tx, k->workspace_id, k->user_id, &role));
+    if (role == ROLE_NONE)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such workspace.");
+    TRY(api_key_insert(ctx, tx, k));
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .workspace_id = k->workspace_id,
+                                             .action = "key.create",
+                                             .object = k->id });
+}
+
+enum err key_create(struct ctx *ctx, const char *user_id, const char *workspace_id,
+                    const char *name, bool is_test, struct api_key *out, const char **key) {
+    struct user user;
+    TRY(user_find(ctx, db_reader(ctx->parts->db), user_id, &user));
+    if (!user.id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
+    *out = (struct api_key){ .user_id = user_id,
+                             .workspace_id = workspace_id ? workspace_id : user.workspace_id,
+                             .name = name,
+                             .mode = is_test ? "test" : "live",
+                             .created_ms = ava_wall_ms() };
+    new_id(ctx, "key", &out->id);
+    *key = auth_token_new(ctx, is_test ? "ava_test_" : "ava_live_");
+    out->last4 = *key + strlen(*key) - 4;
+    auth_token_hash(str_of(*key), out->key_hash);
+    return db_write(ctx, key_write, out);
+}
+
+static enum err key_remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    bool found;
+    TRY(api_key_delete(ctx, tx, arg, ctx->who.user_id, &found));
+    if (!found)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such key.");
+    return audit_write(ctx, tx, (struct audit_entry){ .action = "key.remove", .object = arg });
+}
+
+enum err key_remove(struct ctx *ctx, const char *id) {
+    TRY(db_write(ctx, key_remove_write, (void *)id));
+    accounts_changed(ctx->parts->accounts);
+    return OK;
+}

@@ -1,0 +1,50 @@
+/* people: who exists, which workspaces there are, who belongs where, and API keys.
+ *
+ * Every change is audited in its own transaction and in force at once. The rules that keep a door
+ * open are here: the last enabled admin and a workspace's last owner can not be lost. */
+#pragma once
+
+#include "store/people.h"
+#include "store/sessions.h"
+
+/* Collects field errors in ctx for what is not an address, a good password, a name. */
+void people_check_email(struct ctx *ctx, const char *email);
+void people_check_password(struct ctx *ctx, struct str password);
+
+/* Hashes the password and fills a user with ids of its own and of its workspace; people_insert
+ * then writes both, in a transaction. ERR_INVALID "taken" when the address is in use. */
+enum err people_prepare(struct ctx *ctx, const char *email, struct str password, const char *name,
+                        bool is_admin, struct user *out);
+enum err people_insert(struct ctx *ctx, struct db_conn *tx, const struct user *user);
+
+enum err people_create(struct ctx *ctx, const char *email, struct str password, const char *name,
+                       bool is_admin, struct user *out);
+
+/* What a PATCH changes; untouched where has_ is false. */
+struct user_change {
+    const char *email, *name;
+    struct str password;
+    bool has_email, has_name, has_password, has_admin, is_admin, has_disabled, is_disabled;
+};
+enum err people_change(struct ctx *ctx, const char *id, const struct user_change *change,
+                       struct user *out);
+enum err people_remove(struct ctx *ctx, const char *id);
+
+enum err workspace_create(struct ctx *ctx, const char *name, const char *owner_id,
+                          struct workspace *out);
+enum err workspace_rename(struct ctx *ctx, const char *id, const char *name, struct workspace *out);
+enum err workspace_remove(struct ctx *ctx, const char *id);
+enum err workspace_allow_platform(struct ctx *ctx, const char *id, const char *provider);
+
+/* What the asker may do there: its own role, or owner for an installation admin; ERR_NOT_FOUND
+ * when it may not even know of it. */
+enum err workspace_role(struct ctx *ctx, const char *id, enum role *role, struct workspace *out);
+
+enum err member_set(struct ctx *ctx, const char *workspace_id, const char *user_id, enum role role,
+                    struct member *out);
+enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *user_id);
+
+/* *key is the only time the key itself is seen. workspace_id NULL: the user's own. */
+enum err key_create(struct ctx *ctx, const char *user_id, const char *workspace_id,
+                    const char *name, bool is_test, struct api_key *out, const char **key);
+enum err key_remove(struct ctx *ctx, const char *id);

@@ -1,0 +1,218 @@
+#include "auth/session.h"
+
+#include <stdio.h>
+
+#include "auth/identity.h"
+#include "auth/password.h"
+#include "auth/people.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "store/audit.h"
+#include "store/sessions.h"
+
+enum {
+    SERVES_MS = 15 * 60 * 1000,
+    IDLE_MS = 8 * 3600 * 1000,
+    OLD_SESSION_MS = 30 * 1000,
+};
+static const int64_t LIFE_MS = INT64_C(7) * 24 * 3600 * 1000;
+
+/* A new id of the family; ends_ms 0 begins a family. */
+static enum err open_session(struct ctx *ctx, struct db_conn *tx, const struct user *user,
+                             const char *family, int64_t ends_ms, struct grant *out) {
+    int64_t now = ava_wall_ms();
+    struct session s = { .family = family,
+                         .user_id = user->id,
+                         .workspace_id = user->workspace_id,
+                         .created_ms = now,
+                         .ends_ms = ends_ms ? ends_ms : now + LIFE_MS };
+    s.serves_until_ms = now + SERVES_MS < s.ends_ms ? now + SERVES_MS : s.ends_ms;
+    s.idle_until_ms = now + IDLE_MS < s.ends_ms ? now + IDLE_MS : s.ends_ms;
+    out->cookie = auth_token_new(ctx, "");
+    auth_token_hash(str_of(out->cookie), s.id_hash);
+    auth_csrf_token(str_of(out->cookie), out->csrf);
+    out->user = *user;
+    TRY(workspace_find(ctx, tx, user->workspace_id, user->id, &out->workspace));
+    return session_insert(ctx, tx, &s);
+}
+
+struct login {
+    const struct user *user;
+    const char *rehashed;
+    struct grant *out;
+};
+
+static enum err login_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct login *l = arg;
+    struct user user;
+    TRY(user_find(ctx, tx, l->user->id, &user)); /* as it is now, not as it was before the hash */
+    if (!user.id || user.is_disabled)
+        return ctx_fail(ctx, ERR_FORBIDDEN, "This account is switched off.");
+    if (l->rehashed) {
+        bool taken;
+        user.password_hash = l->rehashed;
+        TRY(user_update(ctx, tx, &user, &taken));
+    }
+    TRY(open_session(ctx, tx, &user, id_make("ses").text, 0, l->out));
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .workspace_id = user.workspace_id,
+                                             .actor = user.id,
+                                             .action = "login.ok" });
+}
+
+static enum err login_failed(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct user *user = arg;
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .workspace_id = user->id ? user->workspace_id : "",
+                                             .actor = user->id ? user->id : "system",
+                                             .action = "login.failed",
+                                             .outcome = "failed" });
+}
+
+enum err auth_login(struct ctx *ctx, const char *email, struct str password, struct grant *out) {
+    struct user user;
+    bool good;
+    const char *rehashed;
+    TRY(user_find_by_email(ctx, db_reader(ctx->parts->db), email, &user));
+    TRY(auth_password_verify(ctx, user.password_hash, password, &good, &rehashed));
+    if (!good || user.is_disabled) {
+        TRY(db_write(ctx, login_failed, &user));
+        ctx_field(ctx, "password", "wrong", "The e-mail address or the password is not right.");
+        return ctx_fields_ok(ctx);
+    }
+    return db_write(ctx, login_write, &(struct login){ &user, rehashed, out });
+}
+
+struct setup {
+    struct str token;
+    struct user user;
+    struct grant *out;
+};
+
+static enum err setup_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct setup *s = arg;
+    unsigned char hash[32];
+    bool good;
+    auth_token_hash(s->token, hash);
+    TRY(setup_token_use(ctx, tx, hash, ava_wall_ms(), &good));
+    if (!good)
+        return ctx_fail(
+            ctx, ERR_FORBIDDEN,
+            "This setup link was used or is too old; 'ava user link' prints a new one.");
+    TRY(people_insert(ctx, tx, &s->user));
+    TRY(open_session(ctx, tx, &s->user, id_make("ses").text, 0, s->out));
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .workspace_id = s->user.workspace_id,
+                                             .actor = "setup",
+                                             .action = "user.create",
+                                             .object = s->user.id });
+}
+
+enum err auth_setup(struct ctx *ctx, struct str token, const char *email, struct str password,
+                    const char *name, struct grant *out) {
+    struct setup s = { .token = token, .out = out };
+    TRY(people_prepare(ctx, email, password, name, true, &s.user));
+    TRY(db_write(ctx, setup_write, &s));
+    accounts_changed(ctx->parts->accounts);
+    return OK;
+}
+
+struct refresh {
+    unsigned char hash[32];
+    struct grant *out;
+    bool is_good, is_reused;
+};
+
+static enum err refresh_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct refresh *r = arg;
+    struct session s;
+    struct user user;
+    int64_t now = ava_wall_ms();
+    TRY(session_find(ctx, tx, r->hash, &s));
+    if (!s.family || now >= s.idle_until_ms || now >= s.ends_ms)
+        return OK;
+    if (s.replaced_ms && now > s.replaced_ms + OLD_SESSION_MS) {
+        r->is_reused = true;
+        TRY(session_end_family(ctx, tx, s.family));
+        return audit_write(ctx, tx,
+                           (struct audit_entry){ .workspace_id = s.workspace_id,
+                                                 .actor = s.user_id,
+                                                 .action = "session.reused",
+                                                 .outcome = "failed" });
+    }
+    TRY(user_find(ctx, tx, s.user_id, &user));
+    if (!user.id || user.is_disabled)
+        return OK;
+    TRY(session_mark_replaced(ctx, tx, r->hash, now));
+    TRY(open_session(ctx, tx, &user, s.family, s.ends_ms, r->out));
+    r->is_good = true;
+    return OK;
+}
+
+enum err auth_refresh(struct ctx *ctx, struct str cookie, struct grant *out) {
+    struct refresh r = { .out = out };
+    auth_token_hash(cookie, r.hash);
+    TRY(db_write(ctx, refresh_write, &r));
+    accounts_changed(ctx->parts->accounts);
+    if (!r.is_good)
+        return ctx_fail(ctx, ERR_SESSION_REQUIRED,
+                        r.is_reused ? "This session was ended because an old copy of it was used."
+                                    : "Sign in again; the session is over.");
+    return OK;
+}
+
+struct logout {
+    unsigned char hash[32];
+};
+
+static enum err logout_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct logout *l = arg;
+    struct session s;
+    TRY(session_find(ctx, tx, l->hash, &s));
+    if (!s.family)
+        return OK;
+    TRY(session_end_family(ctx, tx, s.family));
+    return audit_write(ctx, tx, (struct audit_entry){ .action = "logout" });
+}
+
+enum err auth_logout(struct ctx *ctx, struct str cookie) {
+    struct logout l;
+    auth_token_hash(cookie, l.hash);
+    TRY(db_write(ctx, logout_write, &l));
+    accounts_changed(ctx->parts->accounts);
+    return OK;
+}
+
+enum err auth_me(struct ctx *ctx, struct grant *out) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    *out = (struct grant){ 0 };
+    TRY(user_find(ctx, c, ctx->who.user_id, &out->user));
+    return workspace_find(ctx, c, ctx->who.workspace_id, ctx->who.user_id, &out->workspace);
+}
+
+static enum err token_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return setup_token_insert(ctx, tx, arg,
+                              ava_wall_ms() + (int64_t)SETUP_LINK_MINUTES * 60 * 1000);
+}
+
+enum err auth_setup_token(struct ctx *ctx, const char **token) {
+    unsigned char hash[32];
+    *token = auth_token_new(ctx, "");
+    auth_token_hash(str_of(*token), hash);
+    return db_write(ctx, token_write, hash);
+}
+
+enum err auth_setup_needed(struct ctx *ctx, bool *needed) {
+    int64_t count = 0;
+    TRY(users_count(ctx, db_reader(ctx->parts->db), false, &count));
+    *needed = count == 0;
+    return OK;
+}
+
+static enum err sweep_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return session_sweep(ctx, tx, ava_wall_ms());
+}
+
+enum err auth_sweep(struct ctx *ctx) {
+    return db_write(ctx, sweep_write, NULL);
+}

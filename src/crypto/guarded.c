@@ -1,0 +1,16 @@
+#include "crypto/guarded.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+void *guarded_alloc(size_t bytes) {
+    void *p = sodium_malloc(bytes);
+    if (!p)
+        abort();
+    sodium_memzero(p, bytes);
+    return p;
+}
+
+void guarded_free(void *p) {
+    sodium_free(p);
+}

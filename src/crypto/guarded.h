@@ -1,0 +1,7 @@
+/* guarded: memory for keys: between guard pages, not swapped, wiped when freed. */
+#pragma once
+
+#include <stddef.h>
+
+void *guarded_alloc(size_t bytes); /* zeroed; ends the process when there is none */
+void guarded_free(void *p);        /* NULL is fine */

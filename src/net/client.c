@@ -1,0 +1,411 @@
+#include "net/client.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/defs.h"
+#include "base/fiber.h"
+#include "net/loop.h"
+
+enum {
+    MULTIS = 16,
+    TRANSFERS_PER_MULTI = 256, /* curl 7.88 slows down as one multi grows (measured) */
+    EASY_POOL_MAX = 256,
+    IDLE_CONNECTIONS_MAX = 32,
+    IDLE_SECONDS_MAX = 55,
+    AGE_SECONDS_MAX = 600,
+    CONNECT_MS_MAX = 3500, /* DNS 1 s, TCP 1 s, TLS 1.5 s: curl counts them as one */
+    JUST_USED_SECONDS = 2,
+};
+
+struct multi {
+    CURLM *handle;
+    uv_timer_t timer;
+    struct client *client;
+    size_t running;
+};
+
+/* A socket and its watch. The watch stays when a transfer ends, so that the next one on the kept
+ * connection costs no system call; it goes when something happens that nobody asked for. */
+struct watch {
+    uv_poll_t poll;
+    struct multi *multi;
+    curl_socket_t fd;
+    int wanted, active; /* UV_READABLE | UV_WRITABLE */
+    bool is_ours;       /* opened through open_socket: closing comes through us too */
+};
+
+struct client {
+    struct loop *loop;
+    struct multi multis[MULTIS];
+    CURL *easy[EASY_POOL_MAX];
+    size_t easy_count;
+    struct watch *by_fd[65536];
+};
+
+struct transfer {
+    struct client_call *call;
+    struct multi *multi;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct buf body;
+    CURLcode code;
+    bool is_too_large, has_answer;
+    struct fiber_parking parking;
+};
+
+static __thread struct client *mine;
+
+void client_global_init(void) {
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+struct client *client_self(void) {
+    return mine;
+}
+
+/* --- curl asks the loop ---------------------------------------------------------------------- */
+
+static void collect(struct multi *m) {
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(m->handle, &left))) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        struct transfer *t;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
+        t->code = message->data.result;
+        fiber_unpark(&t->parking); /* runs after curl has returned */
+    }
+}
+
+static void on_timer(uv_timer_t *timer) {
+    struct multi *m = timer->data;
+    int running;
+    curl_multi_socket_action(m->handle, CURL_SOCKET_TIMEOUT, 0, &running);
+    collect(m);
+}
+
+static int set_timer(CURLM *multi, long timeout_ms, void *arg) {
+    struct multi *m = arg;
+    if (timeout_ms < 0)
+        uv_timer_stop(&m->timer);
+    else
+        uv_timer_start(&m->timer, on_timer, (uint64_t)timeout_ms, 0);
+    return 0;
+}
+
+static void on_socket(uv_poll_t *poll, int status, int events) {
+    struct watch *w = poll->data;
+    struct multi *m = w->multi;
+    if (w->wanted == 0) { /* an idle connection says something: curl finds out at its next use */
+        uv_poll_stop(poll);
+        w->active = 0;
+        return;
+    }
+    int flags = (status < 0 ? CURL_CSELECT_ERR : 0) | (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+                (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
+    int running;
+    curl_multi_socket_action(m->handle, w->fd, flags, &running);
+    collect(m);
+}
+
+static void free_watch(uv_handle_t *h) {
+    free(h->data);
+}
+
+static struct watch *watch_new(struct multi *m, curl_socket_t fd, bool is_ours) {
+    struct watch *w = calloc(1, sizeof *w);
+    if (!w || (size_t)fd >= ARRAY_LEN(m->client->by_fd) ||
+        uv_poll_init_socket(loop_uv(m->client->loop), &w->poll, fd) != 0) {
+        free(w);
+        return NULL;
+    }
+    w->poll.data = w;
+    w->multi = m;
+    w->fd = fd;
+    w->is_ours = is_ours;
+    m->client->by_fd[fd] = w;
+    return w;
+}
+
+static void watch_end(struct watch *w) {
+    w->multi->client->by_fd[w->fd] = NULL;
+    uv_poll_stop(&w->poll);
+    uv_close((uv_handle_t *)&w->poll, free_watch);
+}
+
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused) {
+    struct multi *m = arg;
+    struct watch *w = m->client->by_fd[fd];
+    if (!w && what != CURL_POLL_REMOVE)
+        w = watch_new(m, fd, false); /* curl's resolver has sockets of its own */
+    if (!w)
+        return 0;
+    if (what == CURL_POLL_REMOVE) {
+        w->wanted = 0;
+        if (!w->is_ours)
+            watch_end(w);
+        return 0;
+    }
+    w->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    if (w->wanted != w->active) {
+        uv_poll_start(&w->poll, w->wanted, on_socket);
+        w->active = w->wanted;
+    }
+    return 0;
+}
+
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr) {
+    struct transfer *t = arg;
+    curl_socket_t fd =
+        socket(addr->family, addr->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, addr->protocol);
+    if (fd != CURL_SOCKET_BAD && !watch_new(t->multi, fd, true)) {
+        close(fd);
+        return CURL_SOCKET_BAD;
+    }
+    return fd;
+}
+
+static int close_socket(void *arg, curl_socket_t fd) {
+    struct client *c = arg;
+    struct watch *w = (size_t)fd < ARRAY_LEN(c->by_fd) ? c->by_fd[fd] : NULL;
+    if (w)
+        watch_end(w);
+    return close(fd);
+}
+
+/* --- one transfer ---------------------------------------------------------------------------- */
+
+static size_t take_body(char *bytes, size_t one, size_t len, void *arg) {
+    struct transfer *t = arg;
+    if (t->body.len + len > t->call->body_max_bytes) {
+        t->is_too_large = true;
+        return 0;
+    }
+    buf_put(&t->body, bytes, len);
+    return len;
+}
+
+static const char *value_of(struct arena *a, const char *line, size_t len, size_t name_len) {
+    struct str v = { line + name_len, len - name_len };
+    while (v.len && (v.ptr[v.len - 1] == '\r' || v.ptr[v.len - 1] == '\n'))
+        v.len--;
+    return str_dup(a, str_trim(v));
+}
+
+static size_t take_header(char *line, size_t one, size_t len, void *arg) {
+    struct transfer *t = arg;
+    struct client_call *call = t->call;
+    t->has_answer = true;
+    if (len > 12 && strncasecmp(line, "retry-after:", 12) == 0)
+        call->retry_after = value_of(call->arena, line, len, 12);
+    else if (len > 5 && strncasecmp(line, "date:", 5) == 0)
+        call->date = value_of(call->arena, line, len, 5);
+    else if (len > 13 && strncasecmp(line, "content-type:", 13) == 0)
+        call->content_type = value_of(call->arena, line, len, 13);
+    return len;
+}
+
+static void set_options(struct client *c, struct transfer *t) {
+    struct client_call *call = t->call;
+    CURL *e = t->easy;
+    curl_easy_setopt(e, CURLOPT_URL, call->url);
+    curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)(call->timeout_ms < CONNECT_MS_MAX ? call->timeout_ms : CONNECT_MS_MAX));
+    curl_easy_setopt(e, CURLOPT_MAXAGE_CONN,
+                     (long)(call->fresh ? JUST_USED_SECONDS : IDLE_SECONDS_MAX));
+    curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, (long)AGE_SECONDS_MAX);
+    curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 60L);
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
+    curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, c);
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
+    if (call->body.len || strcmp(call->method, "POST") == 0 || strcmp(call->method, "PATCH") == 0) {
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, call->body.len ? call->body.ptr : "");
+    }
+    if (strcmp(call->method, "GET") != 0 && strcmp(call->method, "POST") != 0)
+        curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, call->method);
+}
+
+static struct curl_slist *header_list(const struct client_call *call) {
+    struct curl_slist *list = NULL;
+    for (size_t i = 0; i < call->header_count; i++)
+        list = curl_slist_append(list, call->headers[i]);
+    return curl_slist_append(list, "Expect:"); /* no 100-continue round trips */
+}
+
+/* curl copied the lines, some of which authenticate: they are wiped before they are freed. */
+static void header_list_free(struct curl_slist *list) {
+    for (struct curl_slist *h = list; h; h = h->next)
+        explicit_bzero(h->data, strlen(h->data));
+    curl_slist_free_all(list);
+}
+
+struct start {
+    struct client *client;
+    struct transfer *t;
+};
+
+static struct multi *roomiest(struct client *c) {
+    for (size_t i = 0; i < MULTIS; i++)
+        if (c->multis[i].running < TRANSFERS_PER_MULTI)
+            return &c->multis[i]; /* the first, so that few calls share few connections */
+    struct multi *best = &c->multis[0];
+    for (size_t i = 1; i < MULTIS; i++)
+        if (c->multis[i].running < best->running)
+            best = &c->multis[i];
+    return best;
+}
+
+/* All curl calls are made on the loop's stack (RUNTIME: TLS set-up is deep). */
+static void start(void *arg) {
+    struct start *s = arg;
+    struct client *c = s->client;
+    struct transfer *t = s->t;
+    t->multi = roomiest(c);
+    t->easy = c->easy_count ? c->easy[--c->easy_count] : curl_easy_init();
+    if (!t->easy)
+        abort();
+    t->headers = header_list(t->call);
+    set_options(c, t);
+    t->multi->running++;
+    if (curl_multi_add_handle(t->multi->handle, t->easy) != CURLM_OK)
+        abort(); /* only wrong use can make it fail */
+}
+
+static void stop(void *arg) {
+    struct start *s = arg;
+    struct client *c = s->client;
+    struct transfer *t = s->t;
+    curl_off_t sent_at = 0;
+    long status = 0, fresh_connects = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_at);
+    curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &fresh_connects);
+    t->call->status = (int)status;
+    t->call->left_host = sent_at > 0;
+    t->call->reused = sent_at > 0 && fresh_connects == 0;
+    curl_multi_remove_handle(t->multi->handle, t->easy);
+    t->multi->running--;
+    if (c->easy_count < EASY_POOL_MAX) {
+        curl_easy_reset(t->easy);
+        c->easy[c->easy_count++] = t->easy;
+    } else {
+        curl_easy_cleanup(t->easy);
+    }
+    header_list_free(t->headers);
+}
+
+static enum client_result result_of(const struct transfer *t, bool in_time) {
+    if (!in_time)
+        return CLIENT_TIMEOUT;
+    if (t->is_too_large)
+        return CLIENT_TOO_LARGE;
+    switch (t->code) {
+    case CURLE_OK:
+        return CLIENT_DONE;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+        return CLIENT_UNREACHED;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CACERT_BADFILE:
+        return CLIENT_TLS;
+    case CURLE_OPERATION_TIMEDOUT:
+        return CLIENT_TIMEOUT;
+    default:
+        return CLIENT_BROKEN;
+    }
+}
+
+static void release_body(void *arg) {
+    buf_fini(arg);
+}
+
+void client_fetch(struct client *c, struct client_call *call) {
+    struct transfer t = { .call = call };
+    struct start s = { c, &t };
+    int64_t began_us = ava_now_us();
+    int64_t first_byte_by = began_us / 1000 + call->first_byte_ms;
+    call->content_type = call->retry_after = call->date = NULL;
+
+    fiber_parking_init(&t.parking);
+    fiber_on_loop(start, &s);
+    bool in_time = fiber_park(&t.parking, first_byte_by, NULL, NULL);
+    if (!in_time && t.has_answer) { /* the head is here: curl's own whole-attempt limit goes on */
+        fiber_parking_init(&t.parking);
+        in_time = fiber_park(&t.parking, began_us / 1000 + call->timeout_ms + 100, NULL, NULL);
+    }
+    fiber_on_loop(stop, &s);
+
+    call->result = result_of(&t, in_time);
+    struct buf *body = arena_copy(call->arena, &t.body, sizeof t.body);
+    arena_defer(call->arena, release_body, body);
+    call->answer = buf_view(body);
+    call->took_us = ava_now_us() - began_us;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+struct client *client_new(struct loop *loop) {
+    assert(!mine);
+    struct client *c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    c->loop = loop;
+    for (size_t i = 0; i < MULTIS; i++) {
+        struct multi *m = &c->multis[i];
+        m->client = c;
+        m->handle = curl_multi_init();
+        uv_timer_init(loop_uv(loop), &m->timer);
+        m->timer.data = m;
+        curl_multi_setopt(m->handle, CURLMOPT_SOCKETFUNCTION, watch_socket);
+        curl_multi_setopt(m->handle, CURLMOPT_SOCKETDATA, m);
+        curl_multi_setopt(m->handle, CURLMOPT_TIMERFUNCTION, set_timer);
+        curl_multi_setopt(m->handle, CURLMOPT_TIMERDATA, m);
+        curl_multi_setopt(m->handle, CURLMOPT_MAXCONNECTS, (long)TRANSFERS_PER_MULTI);
+    }
+    mine = c;
+    return c;
+}
+
+static void run_nothing(struct loop *loop) {
+    for (int i = 0; i < 2; i++)
+        uv_run(loop_uv(loop), UV_RUN_NOWAIT);
+}
+
+void client_free(struct client *c) {
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->easy_count; i++)
+        curl_easy_cleanup(c->easy[i]);
+    for (size_t i = 0; i < MULTIS; i++) {
+        curl_multi_cleanup(c->multis[i].handle);
+        uv_close((uv_handle_t *)&c->multis[i].timer, NULL);
+    }
+    run_nothing(c->loop); /* the closed handles leave before their memory does */
+    mine = NULL;
+    free(c);
+}

@@ -1,0 +1,54 @@
+/* client: outgoing HTTP on the loop, with kept connections, deadlines and size limits.
+ *
+ * libcurl multi handles driven by this loop; one client per loop. client_fetch puts the calling
+ * fiber to sleep until the answer is whole or the call failed. No redirects are followed, no
+ * proxy is read from the environment, certificates are always verified. Who may be called, how
+ * often and with what credential is decided above: only providers/upstream.c includes this. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+struct client;
+struct loop;
+
+void client_global_init(void); /* once, before threads */
+struct client *client_new(struct loop *loop);
+void client_free(struct client *c); /* when no call is under way */
+struct client *client_self(void);   /* this thread's, or NULL */
+
+enum client_result {
+    CLIENT_DONE,      /* status and body are good */
+    CLIENT_UNREACHED, /* DNS or connect failed: nothing left this host */
+    CLIENT_TLS,       /* the certificate or the handshake: nothing of the request left */
+    CLIENT_BROKEN,    /* reset, truncated, or not HTTP */
+    CLIENT_TIMEOUT,
+    CLIENT_TOO_LARGE,
+};
+
+struct client_call {
+    /* in */
+    const char *method, *url;
+    const char *const *headers; /* "Name: value" */
+    size_t header_count;
+    struct str body; /* empty: none */
+    int64_t timeout_ms, first_byte_ms;
+    size_t body_max_bytes;
+    bool fresh; /* only a new or just used (2 s) connection: for what must not repeat */
+    struct arena *arena;
+
+    /* out; texts belong to the arena */
+    enum client_result result;
+    int status;
+    struct str answer;
+    const char *content_type, *retry_after, *date; /* NULL when absent */
+    bool left_host; /* a byte of the request may have reached the provider */
+    bool reused;    /* a kept connection was used */
+    int64_t took_us;
+};
+
+void client_fetch(struct client *c, struct client_call *call);

@@ -1,0 +1,127 @@
+#include "providers/answer.h"
+
+#include <string.h>
+
+enum outcome answer_outcome(int status) {
+    if (status == 401 || status == 403)
+        return OUTCOME_AUTH;
+    if (status == 429 || status == 420)
+        return OUTCOME_THROTTLE;
+    if (status >= 200 && status < 300)
+        return OUTCOME_OK;
+    if (status == 408 || status < 400 || (status >= 500 && status != 501))
+        return OUTCOME_FAIL;
+    return OUTCOME_OK; /* it answered, with a no */
+}
+
+bool answer_may_be_stale(enum err e) {
+    switch (e) {
+    case ERR_PROVIDER_ERROR:
+    case ERR_PROVIDER_BAD_RESPONSE:
+    case ERR_PROVIDER_TIMEOUT:
+    case ERR_PROVIDER_UNAVAILABLE:
+    case ERR_PROVIDER_BUSY:
+    case ERR_PROVIDER_RATE_LIMITED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+enum err answer_auth_error(struct ctx *ctx, const struct upstream_request *req, int status) {
+    const char *title = provider_title(req->provider);
+    ctx->problem.service = provider_name(req->provider);
+    ctx->problem.upstream_status = status;
+    if (req->credential->is_platform)
+        return ctx_fail(ctx, ERR_PROVIDER_MISCONFIGURED,
+                        "%s does not accept the key of this installation; its operator has to "
+                        "replace it.",
+                        title);
+    if (status == 403)
+        return ctx_fail(ctx, ERR_PERMISSION_DENIED,
+                        "%s refused this action for the stored key; give the key the permission "
+                        "or save another one.",
+                        title);
+    return ctx_fail(ctx, ERR_CREDENTIALS_REJECTED,
+                    "%s no longer accepts the stored key; save a new one under Connections.",
+                    title);
+}
+
+static enum err rejected(struct ctx *ctx, const struct upstream_request *req,
+                         const struct answer_failure *f) {
+    const char *title = provider_title(req->provider);
+    const char *reason = req->reason ? req->reason(ctx, f->body) : NULL;
+    if (f->status == 402)
+        return ctx_fail(ctx, ERR_ACCOUNT_PROBLEM,
+                        "%s reports a billing or account problem; look at your account there.",
+                        title);
+    if (f->status == 404)
+        return ctx_fail(ctx, ERR_PROVIDER_RESOURCE_NOT_FOUND,
+                        "%s no longer has this; it was probably deleted there.", title);
+    if (reason)
+        return ctx_fail(ctx, ERR_PROVIDER_REJECTED, "%s refused this: %s", title, reason);
+    return ctx_fail(ctx, ERR_PROVIDER_REJECTED, "%s refused this request without saying why.",
+                    title);
+}
+
+enum err answer_error(struct ctx *ctx, const struct upstream_request *req,
+                      const struct answer_failure *f) {
+    const char *title = provider_title(req->provider);
+    ctx->problem.service = provider_name(req->provider);
+    ctx->problem.upstream_status = f->status;
+    switch (f->outcome) {
+    case OUTCOME_AUTH:
+        return answer_auth_error(ctx, req, f->status);
+    case OUTCOME_THROTTLE:
+        if (ctx->problem.retry_after_s == 0)
+            ctx->problem.retry_after_s = 1;
+        return ctx_fail(ctx, ERR_PROVIDER_RATE_LIMITED,
+                        "%s asks us to slow down. Try again in %lld s.", title,
+                        (long long)ctx->problem.retry_after_s);
+    case OUTCOME_OK:
+    case OUTCOME_SLOW:
+        if (f->status != 501)
+            return rejected(ctx, req, f);
+        break;
+    default:
+        break;
+    }
+    if (f->timed_out)
+        return ctx_fail(ctx, ERR_PROVIDER_TIMEOUT,
+                        "%s did not answer in time. Nothing was changed.", title);
+    if (f->bad_shape)
+        return ctx_fail(ctx, ERR_PROVIDER_BAD_RESPONSE,
+                        "%s answered something that is not what it documents.", title);
+    return ctx_fail(ctx, ERR_PROVIDER_ERROR,
+                    "The connection to %s failed. Nothing was changed; try again.", title);
+}
+
+struct packed {
+    const char *service; /* static */
+    int64_t retry_after_s;
+    int upstream_status, attempts, attempts_max;
+    char detail[];
+};
+
+struct str answer_pack(struct ctx *ctx) {
+    const struct problem *p = &ctx->problem;
+    size_t len = p->detail ? strlen(p->detail) + 1 : 1;
+    struct packed *to = arena_alloc(ctx->arena, sizeof *to + len);
+    to->service = p->service;
+    to->retry_after_s = p->retry_after_s;
+    to->upstream_status = p->upstream_status;
+    to->attempts = p->attempts;
+    to->attempts_max = p->attempts_max;
+    memcpy(to->detail, p->detail ? p->detail : "", len);
+    return (struct str){ (const char *)to, sizeof *to + len };
+}
+
+enum err answer_unpack(struct ctx *ctx, enum err e, struct str packed) {
+    struct packed *from = arena_copy(ctx->arena, packed.ptr, packed.len);
+    ctx->problem.service = from->service;
+    ctx->problem.retry_after_s = from->retry_after_s;
+    ctx->problem.upstream_status = from->upstream_status;
+    ctx->problem.attempts = from->attempts;
+    ctx->problem.attempts_max = from->attempts_max;
+    return ctx_fail(ctx, e, "%s", from->detail);
+}

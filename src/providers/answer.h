@@ -1,0 +1,28 @@
+/* answer: what a provider's answer means, in outcome classes and in Ava's errors (RESILIENCE 2
+ * and 10). Shared by upstream.c and its tests; no sockets here. */
+#pragma once
+
+#include "providers/upstream.h"
+#include "resilience/outcome.h"
+
+/* By status alone: what no dialect refines. */
+enum outcome answer_outcome(int status);
+
+struct answer_failure {
+    enum outcome outcome;
+    int status; /* 0: there was no answer */
+    struct str body;
+    bool timed_out, bad_shape;
+};
+
+/* Fills ctx->problem and returns the error that fits. */
+enum err answer_error(struct ctx *ctx, const struct upstream_request *req,
+                      const struct answer_failure *f);
+enum err answer_auth_error(struct ctx *ctx, const struct upstream_request *req, int status);
+
+/* May a value from before stand in for this error? Never after 401, 403 or 404. */
+bool answer_may_be_stale(enum err e);
+
+/* The problem in ctx as bytes, for callers who wait for the same answer, and back. */
+struct str answer_pack(struct ctx *ctx);
+enum err answer_unpack(struct ctx *ctx, enum err e, struct str packed);

@@ -1,0 +1,447 @@
+#include "providers/upstream.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/fiber.h"
+#include "config/config.h"
+#include "net/client.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+#include "providers/answer.h"
+#include "resilience/bulkhead.h"
+#include "resilience/cache.h"
+#include "resilience/retry.h"
+
+enum {
+    ATTEMPTS_MAX = 3,
+    ATTEMPT_MS = 5000,
+    FIRST_BYTE_MS = 4000,
+    SLOW_MS = 5000,
+    ANSWER_MAX_BYTES = 1 << 20,
+    QUEUE_MS = 250,
+};
+
+struct upstream {
+    const struct config *config;
+    struct guard *guard;
+    struct bulkhead *bulkhead;
+    struct retry_budget *budget;
+    struct cache *cache;
+    atomic_bool draining;
+};
+
+static void collect(void *arg) {
+    struct upstream *u = arg;
+    guard_collect(u->guard);
+    bulkhead_collect(u->bulkhead);
+    cache_collect(u->cache);
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++)
+        metric_set(METRIC_RETRY_BUDGET, retry_budget_tokens(u->budget, p), provider_name(p));
+}
+
+struct upstream *upstream_new(const struct config *config) {
+    struct upstream *u = calloc(1, sizeof *u);
+    if (!u)
+        abort();
+    u->config = config;
+    u->guard =
+        guard_new(&(struct guard_conf){ .is_enabled = config->breaker_enabled,
+                                        .failures_to_open = (unsigned)config->breaker_threshold,
+                                        .recovery_ms = config->breaker_recovery_s * 1000,
+                                        .attempt_timeout_ms = ATTEMPT_MS });
+    u->bulkhead = bulkhead_new(
+        &(struct bulkhead_conf){ .provider_max = (unsigned)config->provider_max_in_flight,
+                                 .workspace_max = (unsigned)config->workspace_max_in_flight,
+                                 .wait_ms = QUEUE_MS });
+    u->budget = retry_budget_new();
+    u->cache = cache_new(&(struct cache_conf){ .bytes_max = 64 << 20,
+                                               .entry_bytes_max = 256 << 10,
+                                               .ttl_ms = config->cache_ttl_s * 1000,
+                                               .stale_ms = 3600 * 1000,
+                                               .negative_ms = 10 * 1000 });
+    metrics_before_scrape(collect, u);
+    return u;
+}
+
+void upstream_free(struct upstream *u) {
+    if (!u)
+        return;
+    guard_free(u->guard);
+    bulkhead_free(u->bulkhead);
+    retry_budget_free(u->budget);
+    cache_free(u->cache);
+    free(u);
+}
+
+void upstream_drain(struct upstream *u) {
+    atomic_store(&u->draining, true);
+}
+
+struct guard_state upstream_state(struct upstream *u, enum provider p, const char *credential_id) {
+    return guard_state(u->guard, p, NULL, credential_id, ava_now_ms());
+}
+
+/* --- one attempt ----------------------------------------------------------------------------- */
+
+static const char *base_url(const struct config *c, enum provider p) {
+    switch (p) {
+    case PROVIDER_VAPI:
+        return c->vapi_base_url;
+    case PROVIDER_TWILIO:
+        return c->twilio_base_url;
+    default:
+        return "";
+    }
+}
+
+static void wipe_lines(struct upstream_headers *h) {
+    for (size_t i = 0; i < h->count; i++)
+        explicit_bzero((char *)h->lines[i], strlen(h->lines[i]));
+}
+
+/* Sends once. The credential is plain from here to the end of this function. */
+static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
+                          struct client_call *call) {
+    struct upstream_headers auth = { .count = 0 };
+    SCOPED(secret_wipe) struct secret fields = { 0 };
+    const char *lines[ARRAY_LEN(auth.lines) + 5];
+    size_t n = 0;
+    struct trace child = ctx->trace;
+    char traceparent[56];
+
+    TRY(req->credential->reveal(ctx, req->credential, &fields));
+    req->authorize(ctx, &fields, &auth);
+    for (size_t i = 0; i < auth.count; i++)
+        lines[n++] = auth.lines[i];
+    trace_header(&child, traceparent);
+    lines[n++] = arena_printf(ctx->arena, "X-Correlation-ID: %s", ctx->correlation_id);
+    lines[n++] = arena_printf(ctx->arena, "traceparent: %s", traceparent);
+    lines[n++] = "User-Agent: Ava/" AVA_VERSION;
+    lines[n++] = "Accept: application/json";
+    if (req->content_type)
+        lines[n++] = arena_printf(ctx->arena, "Content-Type: %s", req->content_type);
+
+    int64_t left = ctx_left_ms(ctx);
+    *call = (struct client_call){
+        .method = req->method,
+        .url = arena_printf(ctx->arena, "%s%s", base_url(ctx->parts->config, req->provider),
+                            req->path),
+        .headers = lines,
+        .header_count = n,
+        .body = req->body,
+        .timeout_ms = left < ATTEMPT_MS ? left : ATTEMPT_MS,
+        .first_byte_ms = FIRST_BYTE_MS,
+        .body_max_bytes = ANSWER_MAX_BYTES,
+        .fresh = strcmp(req->method, "POST") == 0 && !req->is_repeatable,
+        .arena = ctx->arena,
+    };
+    client_fetch(client_self(), call);
+    wipe_lines(&auth);
+    return OK;
+}
+
+struct attempt {
+    struct client_call call;
+    enum outcome outcome;
+    struct str kept;
+    bool bad_shape;
+};
+
+static void classify(struct ctx *ctx, const struct upstream_request *req, struct attempt *a) {
+    const struct client_call *c = &a->call;
+    a->bad_shape = false;
+    switch (c->result) {
+    case CLIENT_DONE:
+        break;
+    case CLIENT_TIMEOUT:
+        /* Cut before our own limit: the caller was impatient, not the provider slow. */
+        a->outcome = c->timeout_ms < ATTEMPT_MS && c->took_us / 1000 < FIRST_BYTE_MS ? OUTCOME_LOCAL
+                                                                                     : OUTCOME_FAIL;
+        return;
+    case CLIENT_TOO_LARGE:
+        a->bad_shape = true;
+        a->outcome = OUTCOME_FAIL;
+        return;
+    default:
+        a->outcome = OUTCOME_FAIL;
+        return;
+    }
+    a->outcome = answer_outcome(c->status);
+    if (a->outcome == OUTCOME_FAIL && c->status < 400)
+        a->bad_shape = true; /* a redirect nobody documented */
+    if (a->outcome != OUTCOME_OK || c->status >= 300)
+        return;
+    a->kept = c->answer;
+    if (req->digest && !req->digest(ctx, c->answer, &a->kept)) {
+        a->bad_shape = true;
+        a->outcome = OUTCOME_FAIL;
+    } else if (c->took_us / 1000 > SLOW_MS) {
+        a->outcome = OUTCOME_SLOW;
+    }
+}
+
+static void record(const struct ctx *ctx, const struct upstream_request *req,
+                   const struct attempt *a, bool is_probe) {
+    const char *service = provider_name(req->provider), *outcome = outcome_name(a->outcome);
+    metric_add(METRIC_PROVIDER_ATTEMPTS, 1, service, outcome);
+    metric_observe_us(METRIC_PROVIDER_DURATION, a->call.took_us, service, req->operation, outcome);
+    metric_add(METRIC_POOL_REQUESTS, 1, service, a->call.reused ? "reused" : "new");
+    log_debug(ctx, "attempt", L("service", service), L("operation", req->operation),
+              L("outcome", outcome), L("upstream_status", a->call.status),
+              L("result", (int)a->call.result), L("probe", is_probe),
+              L("duration_ms", (double)a->call.took_us / 1000));
+}
+
+/* --- refusals before an attempt -------------------------------------------------------------- */
+
+static enum err refused(struct ctx *ctx, const struct upstream_request *req,
+                        const struct guard_verdict *v) {
+    const char *title = provider_title(req->provider);
+    int64_t seconds = (v->remaining_ms + 999) / 1000;
+    if (seconds < 1)
+        seconds = 1;
+    ctx->problem.service = provider_name(req->provider);
+    switch (v->answer) {
+    case GUARD_BREAKER_OPEN:
+        ctx->problem.retry_after_s = seconds;
+        return ctx_fail(ctx, ERR_PROVIDER_UNAVAILABLE,
+                        "%s is temporarily unavailable. Try again in %lld s.", title,
+                        (long long)seconds);
+    case GUARD_THROTTLED:
+        ctx->problem.retry_after_s = seconds;
+        return ctx_fail(ctx, ERR_PROVIDER_RATE_LIMITED,
+                        "%s asks us to slow down. Try again in %lld s.", title, (long long)seconds);
+    default:
+        ctx->problem.upstream_status = 401;
+        return answer_auth_error(ctx, req, 401);
+    }
+}
+
+/* --- attempts -------------------------------------------------------------------------------- */
+
+static struct retry_question question(struct ctx *ctx, const struct upstream_request *req,
+                                      const struct attempt *a, bool is_probe) {
+    return (struct retry_question){
+        .request = { .provider = req->provider,
+                     .is_idempotent = retry_method_is_idempotent(str_of(req->method)),
+                     .is_repeatable = req->is_repeatable,
+                     .left_host = a->call.left_host },
+        .outcome = a->outcome,
+        .attempts_max = ATTEMPTS_MAX,
+        .left_ms = ctx_left_ms(ctx),
+        .retry_after_s =
+            a->call.retry_after
+                ? retry_after_parse(str_of(a->call.retry_after),
+                                    a->call.date ? str_of(a->call.date) : (struct str){ NULL, 0 })
+                : RETRY_NO_RETRY_AFTER,
+        .is_probe = is_probe,
+        .is_draining = atomic_load(&ctx->parts->upstream->draining),
+    };
+}
+
+/* Attempts until one is good or no more may be made. Leaves the last one in *a. */
+static enum err attempt_until_done(struct ctx *ctx, const struct upstream_request *req,
+                                   struct attempt *a, bool *timed_out) {
+    struct upstream *u = ctx->parts->upstream;
+    struct retry_call retry = retry_begin(u->budget, req->provider);
+    struct retry_decision next = { .answer = RETRY_AGAIN };
+    struct retry_question q = { 0 };
+    enum err e = OK;
+    struct guard_call call = { .provider = req->provider,
+                               .credential = req->credential->id,
+                               .version = req->credential->version };
+    a->outcome = OUTCOME_LOCAL;
+    ctx->attempts = 0;
+    while (next.answer == RETRY_AGAIN) {
+        if (next.wait_ms)
+            fiber_sleep(next.wait_ms);
+        struct guard_verdict v = guard_admit(u->guard, &call, ava_now_ms());
+        if (v.answer != GUARD_ADMITTED) {
+            /* Refused on the way to a retry: the attempt before says more than the refusal. */
+            e = ctx->attempts ? OK : refused(ctx, req, &v);
+            break;
+        }
+        e = send_once(ctx, req, &a->call);
+        if (e != OK) {
+            guard_settle(u->guard, &call, OUTCOME_LOCAL, GUARD_NO_RETRY_AFTER, ava_now_ms());
+            break;
+        }
+        ctx->attempts++;
+        classify(ctx, req, a);
+        record(ctx, req, a, v.is_probe);
+        q = question(ctx, req, a, v.is_probe);
+        unsigned closed = guard_settle(
+            u->guard, &call, a->outcome,
+            q.retry_after_s < 0 ? GUARD_NO_RETRY_AFTER : q.retry_after_s * 1000, ava_now_ms());
+        if (closed & GUARD_CLOSED_PROVIDER)
+            bulkhead_restart(u->bulkhead, req->provider, NULL);
+        if (closed & GUARD_CLOSED_CREDENTIAL)
+            bulkhead_restart(u->bulkhead, req->provider, req->credential->workspace_id);
+        next = retry_decide(u->budget, &retry, &q);
+    }
+    retry_end(u->budget, &retry, a->outcome);
+    *timed_out = a->call.result == CLIENT_TIMEOUT;
+    ctx->problem.attempts = ctx->attempts;
+    ctx->problem.attempts_max = ATTEMPTS_MAX;
+    if (q.retry_after_s > 0 && a->outcome != OUTCOME_OK)
+        ctx->problem.retry_after_s = q.retry_after_s;
+    return e;
+}
+
+/* Bulkhead, attempts, and what the last attempt means to the caller. */
+static enum err call_through(struct ctx *ctx, const struct upstream_request *req,
+                             struct upstream_answer *out) {
+    struct upstream *u = ctx->parts->upstream;
+    struct bulkhead_place place = { 0 };
+    struct attempt *a = arena_alloc(ctx->arena, sizeof *a);
+    bool timed_out = false;
+    int64_t queue_until = ava_now_ms() + QUEUE_MS;
+    if (!bulkhead_enter(u->bulkhead, req->provider, req->credential->workspace_id,
+                        queue_until < ctx->deadline_ms ? queue_until : ctx->deadline_ms, &place)) {
+        ctx->problem.service = provider_name(req->provider);
+        ctx->problem.retry_after_s = 1;
+        return ctx_fail(ctx, ERR_PROVIDER_BUSY,
+                        "Too many calls to %s are under way. Try again in 1 s.",
+                        provider_title(req->provider));
+    }
+    enum err e = attempt_until_done(ctx, req, a, &timed_out);
+    bulkhead_leave(u->bulkhead, &place, a->outcome, timed_out);
+    if (e != OK)
+        return e;
+    if ((a->outcome == OUTCOME_OK || a->outcome == OUTCOME_SLOW) && a->call.status < 300) {
+        ctx->problem = (struct problem){ 0 };
+        *out = (struct upstream_answer){ .status = a->call.status,
+                                         .body = a->kept,
+                                         .attempts = ctx->attempts };
+        return OK;
+    }
+    return answer_error(
+        ctx, req,
+        &(struct answer_failure){ .outcome = a->outcome,
+                                  .status = a->call.result == CLIENT_DONE ? a->call.status : 0,
+                                  .body = a->call.answer,
+                                  .timed_out = timed_out,
+                                  .bad_shape = a->bad_shape });
+}
+
+/* --- cache ----------------------------------------------------------------------------------- */
+
+static struct str cache_key(struct ctx *ctx, const struct upstream_request *req) {
+    const struct upstream_credential *c = req->credential;
+    return str_of(arena_printf(ctx->arena, "%s|%s|%lld|%s|%s", c->workspace_id, c->id,
+                               (long long)c->version, provider_name(req->provider), req->path));
+}
+
+static struct str cache_resource(struct ctx *ctx, const struct upstream_request *req) {
+    return str_of(arena_printf(ctx->arena, "%s|%s|%s", req->credential->workspace_id,
+                               provider_name(req->provider), req->resource));
+}
+
+static void release_value(void *value) {
+    cache_release(value);
+}
+
+static enum err from_cache(struct ctx *ctx, const struct cache_value *v, int64_t age_ms,
+                           bool is_stale, const struct upstream_request *req,
+                           struct upstream_answer *out) {
+    arena_defer(ctx->arena, release_value, (void *)v);
+    if (v->is_absent)
+        return answer_error(ctx, req,
+                            &(struct answer_failure){ .outcome = OUTCOME_OK, .status = 404 });
+    *out = (struct upstream_answer){ .status = v->status,
+                                     .body = v->body,
+                                     .age_ms = age_ms,
+                                     .is_cached = true,
+                                     .is_stale = is_stale };
+    return OK;
+}
+
+/* What stands in when the provider can not be asked; the error when nothing does. */
+static enum err or_stale(struct ctx *ctx, const struct upstream_request *req, struct str key,
+                         enum err e, struct upstream_answer *out) {
+    if (!answer_may_be_stale(e))
+        return e;
+    const struct cache_value *v =
+        cache_stale(ctx->parts->upstream->cache, key, cache_resource(ctx, req));
+    if (!v)
+        return e;
+    metric_add(METRIC_CACHE_REQUESTS, 1, "stale");
+    int64_t age_ms = ava_now_ms() - v->stored_at_ms;
+    return from_cache(ctx, v, age_ms, true, req, out);
+}
+
+static enum err lead(struct ctx *ctx, const struct upstream_request *req, struct cache_flight *f,
+                     struct upstream_answer *out) {
+    struct cache *cache = ctx->parts->upstream->cache;
+    enum err e = call_through(ctx, req, out);
+    if (e == OK) {
+        cache_fill(cache, f, CACHE_PRESENT, out->status, out->body);
+    } else if (e == ERR_PROVIDER_RESOURCE_NOT_FOUND) {
+        cache_fill(cache, f, CACHE_ABSENT, 404, (struct str){ NULL, 0 });
+    } else {
+        cache_fail(cache, f, (int)e, answer_pack(ctx), answer_may_be_stale(e));
+    }
+    return e;
+}
+
+static enum err read_cached(struct ctx *ctx, const struct upstream_request *req,
+                            struct upstream_answer *out) {
+    struct cache *cache = ctx->parts->upstream->cache;
+    struct str key = cache_key(ctx, req);
+    struct cache_reply r = cache_lookup(cache, key, cache_resource(ctx, req), ctx->deadline_ms);
+    switch (r.answer) {
+    case CACHE_HIT:
+        if (r.lead)
+            cache_give_up(cache, r.lead);
+        return from_cache(ctx, r.value, r.is_coalesced ? 0 : r.age_ms, false, req, out);
+    case CACHE_LEAD:
+        return or_stale(ctx, req, key, lead(ctx, req, r.lead, out), out);
+    case CACHE_FAILED: {
+        enum err e = answer_unpack(ctx, (enum err)r.value->status, r.value->body);
+        cache_release(r.value);
+        return or_stale(ctx, req, key, e, out);
+    }
+    case CACHE_TIMEOUT:
+        ctx->problem.service = provider_name(req->provider);
+        return or_stale(ctx, req, key,
+                        ctx_fail(ctx, ERR_PROVIDER_TIMEOUT,
+                                 "%s did not answer in time. Nothing was changed.",
+                                 provider_title(req->provider)),
+                        out);
+    default:
+        return call_through(ctx, req, out);
+    }
+}
+
+enum err upstream_call(struct ctx *ctx, const struct upstream_request *req,
+                       struct upstream_answer *out) {
+    struct cache *cache = ctx->parts->upstream->cache;
+    bool is_read = strcmp(req->method, "GET") == 0;
+    if (req->resource && is_read && !req->skip_cache)
+        return read_cached(ctx, req, out);
+    if (is_read || !req->resource) {
+        metric_add(METRIC_CACHE_REQUESTS, 1, "bypass");
+        return call_through(ctx, req, out);
+    }
+    /* A write: whoever began to read before it, or during it, read something else. */
+    cache_bump(cache, cache_resource(ctx, req));
+    enum err e = call_through(ctx, req, out);
+    uint64_t bumped = cache_bump(cache, cache_resource(ctx, req));
+    if (e == OK)
+        out->bumped = bumped;
+    return e;
+}
+
+void upstream_remember(struct ctx *ctx, const struct upstream_request *read, uint64_t bumped,
+                       struct str kept) {
+    cache_put(ctx->parts->upstream->cache, cache_key(ctx, read), cache_resource(ctx, read), bumped,
+              200, kept);
+}
+
+void upstream_forget(struct ctx *ctx, const struct upstream_request *read) {
+    cache_bump(ctx->parts->upstream->cache, cache_resource(ctx, read));
+}

@@ -1,0 +1,81 @@
+/* upstream: the only door to the outside.
+ *
+ * Every call to a provider takes the same way (RESILIENCE 1): cache, bulkhead, then attempts, each
+ * of them through the credential gate, the throttle gate and both breakers, classified and
+ * recorded, and retried where that is safe. A dialect (vapi.c, twilio.c) says what to send and how
+ * to read the answer; it never sends.
+ *
+ * Not yet here, with their place in the order: idempotency claim (before the cache), the early
+ * refresh of ageing cache entries, operations for unsafe calls whose outcome is unknown. */
+#pragma once
+
+#include "base/secret.h"
+#include "obs/ctx.h"
+#include "resilience/guard.h"
+#include "resilience/provider.h"
+
+struct upstream;
+struct config;
+
+struct upstream *upstream_new(const struct config *config);
+void upstream_free(struct upstream *u);
+void upstream_drain(struct upstream *u); /* from now on nothing is retried */
+
+/* Which credential to use, without holding it: its plaintext exists only during an attempt. */
+struct upstream_credential {
+    const char *id;
+    int64_t version;
+    const char *workspace_id; /* whose call it is: bulkhead and cache */
+    bool is_platform;         /* the operator's: a refusal is the operator's fault */
+    /* Brings the secret fields ("api_key", ...). */
+    enum err (*reveal)(struct ctx *ctx, const struct upstream_credential *c, struct secret *out);
+    const void *source; /* reveal's business */
+};
+
+struct upstream_headers {
+    const char *lines[8];
+    size_t count;
+};
+
+struct upstream_request {
+    enum provider provider;
+    const char *operation; /* for metrics: "assistant.get" */
+    const char *method;
+    const char *path; /* below the base URL, query sorted */
+    struct str body;
+    const char *content_type; /* of body */
+    const struct upstream_credential *credential;
+    /* Adds the authentication to the headers; what it puts into the arena is wiped after. */
+    void (*authorize)(struct ctx *ctx, const struct secret *fields, struct upstream_headers *out);
+    /* Reads a good answer: *kept is what callers get and the cache keeps. False: it is not what
+     * the provider documents, which counts as its failure. */
+    bool (*digest)(struct ctx *ctx, struct str body, struct str *kept);
+    /* The provider's own words for a refusal, cleaned; NULL when it gave none. */
+    const char *(*reason)(struct ctx *ctx, struct str body);
+    const char *resource; /* what is read or changed, for the cache; NULL: not cached */
+    bool is_repeatable;   /* documented as safe to repeat although not idempotent by method */
+    bool skip_cache;      /* a read that must see what is true now */
+};
+
+struct upstream_answer {
+    int status;
+    struct str body; /* what digest kept; the arena's, or lent until the arena's end */
+    int64_t age_ms;  /* 0 when fresh */
+    bool is_cached, is_stale;
+    int attempts;
+    uint64_t bumped; /* of a write: for upstream_remember */
+};
+
+/* ERR_PROVIDER_*, ERR_CREDENTIALS_REJECTED, ...: ctx->problem tells everything. */
+enum err upstream_call(struct ctx *ctx, const struct upstream_request *req,
+                       struct upstream_answer *out);
+
+/* A write answered with the whole resource: keep it as the answer to this read. */
+void upstream_remember(struct ctx *ctx, const struct upstream_request *read, uint64_t bumped,
+                       struct str kept);
+
+/* Drops everything cached of a resource of a workspace: when a webhook says that it changed. */
+void upstream_forget(struct ctx *ctx, const struct upstream_request *read);
+
+/* For the integrations page and status. credential_id NULL: the provider's own breaker. */
+struct guard_state upstream_state(struct upstream *u, enum provider p, const char *credential_id);

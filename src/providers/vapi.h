@@ -1,0 +1,36 @@
+/* vapi: the dialect of Vapi (https://api.vapi.ai, OpenAPI of 2026-08-20).
+ *
+ * There is no settings endpoint: Ava's settings are fields of one assistant (contracts: firstMessage,
+ * maxDurationSeconds, voice.speed). `voice` is a union by provider and must be sent back whole. */
+#pragma once
+
+#include <jansson.h>
+
+#include "providers/upstream.h"
+
+enum vapi_setting { VAPI_GREETING, VAPI_DURATION, VAPI_SPEED, VAPI_SETTING_COUNT };
+
+const char *vapi_setting_name(enum vapi_setting s);    /* "greeting_message" */
+enum vapi_setting vapi_setting_parse(struct str name); /* VAPI_SETTING_COUNT when unknown */
+
+/* The settings of the assistant, from the cache where it may be: out->body is
+ * {"settings":[{"key","value","updated_at"}]}, only what the assistant sets. */
+enum err vapi_settings_read(struct ctx *ctx, const struct upstream_credential *c,
+                            const char *assistant_id, struct upstream_answer *out);
+
+/* Changes one of them: reads the assistant anew, checks that Ava's view of it still has the etag
+ * (NULL: whatever it is), and patches only what belongs to the setting. value has the right type
+ * and Ava's range; a speed the assistant's voice does not allow ends in ERR_INVALID with the true
+ * range. out->body as in vapi_settings_read, of after the change. */
+enum err vapi_setting_write(struct ctx *ctx, const struct upstream_credential *c,
+                            const char *assistant_id, enum vapi_setting s, const json_t *value,
+                            const char *etag, struct upstream_answer *out);
+
+/* Asks Vapi whether this key can read this assistant. */
+enum err vapi_check(struct ctx *ctx, const struct upstream_credential *c, const char *assistant_id);
+
+/* The ETag of a settings body. */
+const char *vapi_settings_etag(struct ctx *ctx, struct str body);
+
+/* The speeds a voice allows, within Ava's own 0.5..1.2. False when it has no speed. */
+bool vapi_voice_speed_range(const json_t *voice, double *min, double *max);

@@ -1,0 +1,56 @@
+/* credentials: a workspace's connections to its providers.
+ *
+ * Saving asks the provider first and keeps only what works. Reading shows the last four
+ * characters at most. Using one goes through credentials_lend: a reference that becomes plaintext
+ * only inside an attempt. */
+#pragma once
+
+#include <jansson.h>
+
+#include "providers/upstream.h"
+
+enum { CONNECTION_FIELDS_MAX = 4 };
+
+struct connection {
+    enum provider provider;
+    bool is_connected;
+    const char *id, *account_last4, *assistant_id, *account_sid;
+    struct {
+        const char *name, *last4; /* last4 NULL: not set */
+        bool is_set;
+    } fields[CONNECTION_FIELDS_MAX]; /* the secret ones */
+    size_t field_count;
+    int64_t checked_ms, updated_ms;
+};
+
+/* What the provider said when it was asked: filled when it was. */
+struct connection_check {
+    bool was_made;
+    const char *message; /* "Works - 3 numbers found" */
+    int numbers;         /* -1: not a question for this provider */
+};
+
+/* Providers that can be connected today; the others answer ERR_NOT_FOUND. */
+bool credentials_supports(enum provider p);
+
+enum err credentials_describe(struct ctx *ctx, enum provider p, struct connection *out);
+
+/* body: the object of the PUT. All wrong fields are named at once. */
+enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, bool verify,
+                          struct connection *out, struct connection_check *check);
+enum err credentials_verify(struct ctx *ctx, enum provider p, struct connection *out,
+                            struct connection_check *check);
+enum err credentials_remove(struct ctx *ctx, enum provider p);
+
+/* A credential to call with: the workspace's own, or the platform's where the operator allows.
+ * ERR_NOT_CONNECTED when there is none. Lives in the arena. */
+struct lent {
+    struct upstream_credential ref;
+    const char *assistant_id, *account_sid;
+};
+enum err credentials_lend(struct ctx *ctx, enum provider p, struct lent *out);
+
+/* The tokens Twilio may sign with: current and next (empty when none). For webhooks; wiped by the
+ * caller. workspace_id: whose webhook it is. */
+enum err credentials_twilio_tokens(struct ctx *ctx, const char *workspace_id,
+                                   struct secret *current, struct secret *next);

@@ -1,0 +1,23 @@
+/* endpoints: the addresses providers send webhooks to.
+ *
+ * Each has a token of 256 random bits in its path, stored as a hash for lookup and sealed for
+ * showing. Changing it leaves the former one good for 24 hours. */
+#pragma once
+
+#include "providers/upstream.h"
+#include "store/sealed.h"
+
+struct endpoint {
+    const char *id, *provider, *token;
+    int64_t created_ms, last_received_ms, previous_valid_until_ms; /* 0: no former one */
+};
+
+/* The workspace's address for the provider; made when there is none yet. */
+enum err endpoint_current(struct ctx *ctx, enum provider p, struct endpoint *out);
+enum err endpoint_rotate(struct ctx *ctx, enum provider p, struct endpoint *out);
+
+/* Whose webhook is this? found->id is NULL for an unknown or expired token. */
+enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_row *found);
+
+/* "https://.../webhooks/twilio/TOKEN/voice" */
+const char *endpoint_url(struct ctx *ctx, const struct endpoint *e, const char *kind);

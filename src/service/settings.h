@@ -1,0 +1,21 @@
+/* settings: what callers hear and how long they may speak; Ava's three keys over one assistant. */
+#pragma once
+
+#include <jansson.h>
+
+#include "providers/vapi.h"
+
+struct settings_view {
+    struct str body;  /* {"settings":[...]} or one setting object */
+    const char *etag; /* of all settings together */
+    int64_t age_ms;
+    bool is_cached, is_stale;
+    int attempts;
+};
+
+enum err settings_list(struct ctx *ctx, struct settings_view *out);
+enum err setting_read(struct ctx *ctx, enum vapi_setting s, struct settings_view *out);
+
+/* value is checked against Ava's own range first, then the assistant's voice. etag may be NULL. */
+enum err setting_save(struct ctx *ctx, enum vapi_setting s, const json_t *value, const char *etag,
+                      struct settings_view *out);

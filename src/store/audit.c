@@ -1,0 +1,109 @@
+#include "store/audit.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+static void put_part(struct buf *b, const char *text) {
+    buf_i64(b, (int64_t)strlen(text));
+    buf_char(b, ':');
+    buf_text(b, text);
+}
+
+/* Length-prefixed, so that no two rows have the same canonical form. */
+static void canonical(struct buf *b, const struct audit_entry *e, const void *prev) {
+    buf_put(b, prev, 32);
+    buf_i64(b, e->seq);
+    buf_char(b, ':');
+    buf_i64(b, e->at_ms);
+    put_part(b, e->workspace_id);
+    put_part(b, e->actor);
+    put_part(b, e->action);
+    put_part(b, e->object);
+    put_part(b, e->outcome);
+    put_part(b, e->correlation_id);
+    put_part(b, e->detail);
+}
+
+static enum err last_hash(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                          unsigned char prev[32]) {
+    memset(prev, 0, 32);
+    struct db_stmt *q = db_use(tx, "SELECT hash FROM audit_log WHERE workspace_id = ?"
+                                   " ORDER BY seq DESC LIMIT 1");
+    db_bind_text(q, workspace_id);
+    if (db_next(q)) {
+        struct str hash = db_blob(q, ctx->arena);
+        if (hash.len == 32)
+            memcpy(prev, hash.ptr, 32);
+    }
+    return db_done(ctx, q);
+}
+
+enum err audit_write(struct ctx *ctx, struct db_conn *tx, struct audit_entry e) {
+    unsigned char prev[32], hash[32];
+    struct buf row = { 0 };
+    struct db_stmt *q = db_use(tx, "SELECT COALESCE(MAX(seq), 0) + 1 FROM audit_log");
+    e.seq = db_next(q) ? db_i64(q) : 1;
+    TRY(db_done(ctx, q));
+
+    if (!e.actor)
+        e.actor = ctx->who.key_id[0]    ? ctx->who.key_id
+                  : ctx->who.user_id[0] ? ctx->who.user_id
+                                        : "system";
+    if (!e.workspace_id)
+        e.workspace_id = ctx->who.workspace_id;
+    e.object = e.object ? e.object : "";
+    e.detail = e.detail ? e.detail : "";
+    e.outcome = e.outcome ? e.outcome : "ok";
+    e.correlation_id = ctx->correlation_id;
+    e.at_ms = ava_wall_ms();
+    TRY(last_hash(ctx, tx, e.workspace_id, prev));
+    canonical(&row, &e, prev);
+    db_hash(tx, hash, buf_view(&row));
+    buf_fini(&row);
+
+    q = db_use(tx, "INSERT INTO audit_log (seq, workspace_id, at, actor, action, object, outcome,"
+                   " correlation_id, detail, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    db_bind_i64(q, e.seq);
+    db_bind_text(q, e.workspace_id);
+    db_bind_i64(q, e.at_ms);
+    db_bind_text(q, e.actor);
+    db_bind_text(q, e.action);
+    db_bind_text(q, e.object);
+    db_bind_text(q, e.outcome);
+    db_bind_text(q, e.correlation_id);
+    db_bind_text(q, e.detail);
+    db_bind_blob(q, prev, sizeof prev);
+    db_bind_blob(q, hash, sizeof hash);
+    return db_run(ctx, q);
+}
+
+enum err audit_list(struct ctx *ctx, const char *workspace_id, int64_t before_seq, int limit,
+                    struct audit_page *out) {
+    struct db_stmt *q = db_use(db_reader(ctx->parts->db),
+                               "SELECT seq, at, workspace_id, actor, action, object, outcome,"
+                               " correlation_id, detail FROM audit_log"
+                               " WHERE workspace_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?");
+    db_bind_text(q, workspace_id);
+    db_bind_i64(q, before_seq ? before_seq : INT64_MAX);
+    db_bind_i64(q, limit + 1);
+    *out = (struct audit_page){ .entries = arena_alloc(ctx->arena, sizeof *out->entries *
+                                                                       (size_t)(limit + 1)) };
+    while (db_next(q)) {
+        struct audit_entry *e = &out->entries[out->count++];
+        e->seq = db_i64(q);
+        e->at_ms = db_i64(q);
+        e->workspace_id = db_text(q, ctx->arena);
+        e->actor = db_text(q, ctx->arena);
+        e->action = db_text(q, ctx->arena);
+        e->object = db_text(q, ctx->arena);
+        e->outcome = db_text(q, ctx->arena);
+        e->correlation_id = db_text(q, ctx->arena);
+        e->detail = db_text(q, ctx->arena);
+    }
+    out->has_more = out->count > (size_t)limit;
+    if (out->has_more)
+        out->count--;
+    return db_done(ctx, q);
+}

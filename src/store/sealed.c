@@ -1,0 +1,364 @@
+#include "store/sealed.h"
+
+#include "base/clock.h"
+
+#define DEK_COLUMNS "workspace_id, dek_id, kek_id, wrapped, kcv"
+
+static void read_dek(struct ctx *ctx, struct db_stmt *q, struct workspace_key *k) {
+    k->workspace_id = db_text(q, ctx->arena);
+    k->dek_id = db_i64(q);
+    k->kek_id = db_text(q, ctx->arena);
+    k->wrapped = db_blob(q, ctx->arena);
+    k->kcv = db_blob(q, ctx->arena);
+}
+
+enum err workspace_key_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                            int64_t dek_id, struct workspace_key *found) {
+    struct db_stmt *q =
+        dek_id ? db_use(c, "SELECT " DEK_COLUMNS " FROM workspace_keys WHERE workspace_id = ?"
+                           " AND dek_id = ?")
+               : db_use(c, "SELECT " DEK_COLUMNS " FROM workspace_keys WHERE workspace_id = ?"
+                           " ORDER BY dek_id DESC LIMIT 1");
+    db_bind_text(q, workspace_id);
+    if (dek_id)
+        db_bind_i64(q, dek_id);
+    *found = (struct workspace_key){ 0 };
+    if (db_next(q))
+        read_dek(ctx, q, found);
+    return db_done(ctx, q);
+}
+
+enum err workspace_key_insert(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO workspace_keys (workspace_id, dek_id, kek_id, wrapped, kcv,"
+                   " created_at) VALUES (?, ?, ?, ?, ?, ?)");
+    db_bind_text(q, k->workspace_id);
+    db_bind_i64(q, k->dek_id);
+    db_bind_text(q, k->kek_id);
+    db_bind_blob(q, k->wrapped.ptr, k->wrapped.len);
+    db_bind_blob(q, k->kcv.ptr, k->kcv.len);
+    db_bind_i64(q, ava_wall_ms());
+    return db_run(ctx, q);
+}
+
+enum err workspace_key_rewrap(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k) {
+    struct db_stmt *q = db_use(tx, "UPDATE workspace_keys SET kek_id = ?, wrapped = ?"
+                                   " WHERE workspace_id = ? AND dek_id = ?");
+    db_bind_text(q, k->kek_id);
+    db_bind_blob(q, k->wrapped.ptr, k->wrapped.len);
+    db_bind_text(q, k->workspace_id);
+    db_bind_i64(q, k->dek_id);
+    return db_run(ctx, q);
+}
+
+enum err workspace_key_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                              int64_t dek_id) {
+    struct db_stmt *q =
+        db_use(tx, "DELETE FROM workspace_keys WHERE workspace_id = ? AND dek_id = ?");
+    db_bind_text(q, workspace_id);
+    db_bind_i64(q, dek_id);
+    return db_run(ctx, q);
+}
+
+enum err workspace_keys_not_under(struct ctx *ctx, struct db_conn *c, const char *kek_id, int limit,
+                                  struct workspace_key *out, size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT " DEK_COLUMNS " FROM workspace_keys WHERE kek_id <> ?"
+                                  " ORDER BY workspace_id, dek_id LIMIT ?");
+    db_bind_text(q, kek_id);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count)
+        read_dek(ctx, q, &out[*count]);
+    return db_done(ctx, q);
+}
+
+enum err workspace_keks_in_use(struct ctx *ctx, struct db_conn *c, const char **ids, size_t room,
+                               size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT DISTINCT kek_id FROM workspace_keys LIMIT ?");
+    db_bind_i64(q, (int64_t)room);
+    for (*count = 0; db_next(q); ++*count)
+        ids[*count] = db_text(q, ctx->arena);
+    return db_done(ctx, q);
+}
+
+enum err workspace_key_next(struct ctx *ctx, struct db_conn *c, const char *after,
+                            const char **out) {
+    struct db_stmt *q = db_use(c, "SELECT MIN(workspace_id) FROM workspace_keys"
+                                  " WHERE workspace_id > ?");
+    db_bind_text(q, after ? after : "");
+    *out = db_next(q) ? db_text(q, ctx->arena) : NULL;
+    return db_done(ctx, q);
+}
+
+enum err workspace_keys_count(struct ctx *ctx, struct db_conn *c, int64_t *out) {
+    struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM workspace_keys");
+    if (db_next(q))
+        *out = db_i64(q);
+    return db_done(ctx, q);
+}
+
+enum err credential_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                         const char *provider, struct credential_row *found) {
+    struct db_stmt *q =
+        db_use(c, "SELECT id, workspace_id, provider, public, version, checked_at, created_at,"
+                  " updated_at, sealed FROM credentials WHERE workspace_id = ? AND provider = ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, provider);
+    *found = (struct credential_row){ 0 };
+    if (db_next(q)) {
+        found->id = db_text(q, ctx->arena);
+        found->workspace_id = db_text(q, ctx->arena);
+        found->provider = db_text(q, ctx->arena);
+        found->public = db_text(q, ctx->arena);
+        found->version = db_i64(q);
+        found->checked_ms = db_i64(q);
+        found->created_ms = db_i64(q);
+        found->updated_ms = db_i64(q);
+        found->sealed = db_blob(q, ctx->arena);
+    }
+    return db_done(ctx, q);
+}
+
+enum err credential_put(struct ctx *ctx, struct db_conn *tx, const struct credential_row *row) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO credentials (id, workspace_id, provider, version, sealed, public,"
+                   " checked_at, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " ON CONFLICT (workspace_id, provider) DO UPDATE SET"
+                   " version = excluded.version, sealed = excluded.sealed,"
+                   " public = excluded.public, checked_at = excluded.checked_at,"
+                   " updated_at = excluded.updated_at");
+    db_bind_text(q, row->id);
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->provider);
+    db_bind_i64(q, row->version);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    db_bind_text(q, row->public);
+    db_bind_i64(q, row->checked_ms);
+    db_bind_i64(q, row->created_ms);
+    db_bind_i64(q, row->updated_ms);
+    return db_run(ctx, q);
+}
+
+enum err credential_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                           const char *provider, bool *found) {
+    struct db_stmt *q =
+        db_use(tx, "DELETE FROM credentials WHERE workspace_id = ? AND provider = ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, provider);
+    TRY(db_run(ctx, q));
+    *found = db_changes(tx) > 0;
+    return OK;
+}
+
+enum err credential_checked(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                            const char *provider, int64_t at_ms) {
+    struct db_stmt *q = db_use(tx, "UPDATE credentials SET checked_at = ? WHERE workspace_id = ?"
+                                   " AND provider = ?");
+    db_bind_i64(q, at_ms);
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, provider);
+    return db_run(ctx, q);
+}
+
+#define ENDPOINT_COLUMNS \
+    "id, workspace_id, provider, created_at, valid_until, last_received_at, sealed"
+
+static void read_endpoint(struct ctx *ctx, struct db_stmt *q, struct endpoint_row *e) {
+    e->id = db_text(q, ctx->arena);
+    e->workspace_id = db_text(q, ctx->arena);
+    e->provider = db_text(q, ctx->arena);
+    e->created_ms = db_i64(q);
+    e->valid_until_ms = db_i64(q);
+    e->last_received_ms = db_i64(q);
+    e->sealed = db_blob(q, ctx->arena);
+}
+
+enum err endpoint_find(struct ctx *ctx, struct db_conn *c, const unsigned char token_hash[32],
+                       struct endpoint_row *found) {
+    struct db_stmt *q = db_use(c, "SELECT " ENDPOINT_COLUMNS " FROM webhook_endpoints"
+                                  " WHERE token_hash = ?");
+    db_bind_blob(q, token_hash, 32);
+    *found = (struct endpoint_row){ 0 };
+    if (db_next(q))
+        read_endpoint(ctx, q, found);
+    return db_done(ctx, q);
+}
+
+enum err endpoints_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        int64_t now_ms, struct endpoint_row *out, size_t room, size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT " ENDPOINT_COLUMNS " FROM webhook_endpoints"
+                                  " WHERE workspace_id = ?"
+                                  " AND (valid_until IS NULL OR valid_until > ?)"
+                                  " ORDER BY id DESC LIMIT ?");
+    db_bind_text(q, workspace_id);
+    db_bind_i64(q, now_ms);
+    db_bind_i64(q, (int64_t)room);
+    for (*count = 0; db_next(q); ++*count)
+        read_endpoint(ctx, q, &out[*count]);
+    return db_done(ctx, q);
+}
+
+enum err endpoint_insert(struct ctx *ctx, struct db_conn *tx, const struct endpoint_row *row) {
+    struct db_stmt *q = db_use(tx, "INSERT INTO webhook_endpoints (id, workspace_id, provider,"
+                                   " token_hash, sealed, created_at) VALUES (?, ?, ?, ?, ?, ?)");
+    db_bind_text(q, row->id);
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->provider);
+    db_bind_blob(q, row->token_hash, 32);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    db_bind_i64(q, row->created_ms);
+    return db_run(ctx, q);
+}
+
+enum err endpoint_retire(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                         const char *provider, int64_t valid_until_ms) {
+    struct db_stmt *q = db_use(tx, "UPDATE webhook_endpoints SET valid_until = ?"
+                                   " WHERE workspace_id = ? AND provider = ?"
+                                   " AND valid_until IS NULL");
+    db_bind_i64(q, valid_until_ms);
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, provider);
+    return db_run(ctx, q);
+}
+
+enum err endpoint_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms) {
+    struct db_stmt *q = db_use(tx, "UPDATE webhook_endpoints SET last_received_at = ?"
+                                   " WHERE id = ?");
+    db_bind_i64(q, at_ms);
+    db_bind_text(q, id);
+    return db_run(ctx, q);
+}
+
+enum err event_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
+                      bool *is_new) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status,"
+                   " correlation_id, received_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " ON CONFLICT (workspace_id, provider, dedupe) DO NOTHING");
+    db_bind_text(q, row->id);
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->provider);
+    db_bind_text(q, row->type);
+    db_bind_text(q, row->resource);
+    db_bind_blob(q, row->dedupe.ptr, row->dedupe.len);
+    db_bind_text(q, row->status);
+    db_bind_text(q, row->correlation_id);
+    db_bind_i64(q, row->received_ms);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    TRY(db_run(ctx, q));
+    *is_new = db_changes(tx) > 0;
+    return OK;
+}
+
+#define EVENT_COLUMNS \
+    "id, workspace_id, provider, type, resource, status, correlation_id, attempts, received_at"
+
+static void read_event(struct ctx *ctx, struct db_stmt *q, struct event_row *e) {
+    e->id = db_text(q, ctx->arena);
+    e->workspace_id = db_text(q, ctx->arena);
+    e->provider = db_text(q, ctx->arena);
+    e->type = db_text(q, ctx->arena);
+    e->resource = db_text(q, ctx->arena);
+    e->status = db_text(q, ctx->arena);
+    e->correlation_id = db_text(q, ctx->arena);
+    e->attempts = db_i64(q);
+    e->received_ms = db_i64(q);
+}
+
+enum err event_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
+                    struct event_row *found) {
+    struct db_stmt *q = db_use(c, "SELECT " EVENT_COLUMNS ", sealed FROM events"
+                                  " WHERE workspace_id = ? AND id = ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, id);
+    *found = (struct event_row){ 0 };
+    if (db_next(q)) {
+        read_event(ctx, q, found);
+        found->sealed = db_blob(q, ctx->arena);
+    }
+    return db_done(ctx, q);
+}
+
+enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                     const struct event_filter *f, int limit, struct event_row *out,
+                     size_t *count) {
+    /* Two statements, so that a search for one call uses its own index. */
+    struct db_stmt *q =
+        f->resource ? db_use(c, "SELECT " EVENT_COLUMNS " FROM events WHERE workspace_id = ?1"
+                                " AND id < ?2 AND resource = ?8"
+                                " AND (?3 IS NULL OR provider = ?3) AND (?4 IS NULL OR type = ?4)"
+                                " AND (?5 IS NULL OR status = ?5) AND received_at >= ?6"
+                                " AND received_at < ?7 ORDER BY id DESC LIMIT ?9")
+                    : db_use(c, "SELECT " EVENT_COLUMNS " FROM events WHERE workspace_id = ?1"
+                                " AND id < ?2 AND ?8 IS NULL"
+                                " AND (?3 IS NULL OR provider = ?3) AND (?4 IS NULL OR type = ?4)"
+                                " AND (?5 IS NULL OR status = ?5) AND received_at >= ?6"
+                                " AND received_at < ?7 ORDER BY id DESC LIMIT ?9");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, f->before_id ? f->before_id : "~");
+    db_bind_text(q, f->provider);
+    db_bind_text(q, f->type);
+    db_bind_text(q, f->status);
+    db_bind_i64(q, f->since_ms);
+    db_bind_i64(q, f->until_ms ? f->until_ms : INT64_MAX);
+    db_bind_text(q, f->resource);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count)
+        read_event(ctx, q, &out[*count]);
+    return db_done(ctx, q);
+}
+
+/* A sealed field names its DEK in bytes 3..6 (big endian), so SQL can find those under it. */
+#define UNDER(table)                                           \
+    "SELECT workspace_id, '" table "', id, sealed FROM " table \
+    " WHERE workspace_id = ?1 AND substr(sealed, 3, 4) = ?2"
+
+enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t dek_id,
+                      int limit, struct sealed_field *out, size_t *count) {
+    struct db_stmt *q =
+        db_use(c, UNDER("credentials") " UNION ALL " UNDER("webhook_endpoints") " UNION ALL " UNDER(
+                      "events") " LIMIT ?3");
+    unsigned char id[4] = { (unsigned char)(dek_id >> 24), (unsigned char)(dek_id >> 16),
+                            (unsigned char)(dek_id >> 8), (unsigned char)dek_id };
+    db_bind_text(q, workspace_id);
+    db_bind_blob(q, id, sizeof id);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count) {
+        struct sealed_field *f = &out[*count];
+        f->workspace_id = db_text(q, ctx->arena);
+        f->table = db_text(q, ctx->arena);
+        f->row_id = db_text(q, ctx->arena);
+        f->sealed = db_blob(q, ctx->arena);
+    }
+    return db_done(ctx, q);
+}
+
+enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed_field *f,
+                        struct str old) {
+    struct db_stmt *q =
+        strcmp(f->table, "credentials") == 0
+            ? db_use(tx, "UPDATE credentials SET sealed = ? WHERE id = ? AND sealed = ?")
+        : strcmp(f->table, "events") == 0
+            ? db_use(tx, "UPDATE events SET sealed = ? WHERE id = ? AND sealed = ?")
+            : db_use(tx, "UPDATE webhook_endpoints SET sealed = ? WHERE id = ? AND sealed = ?");
+    db_bind_blob(q, f->sealed.ptr, f->sealed.len);
+    db_bind_text(q, f->row_id);
+    db_bind_blob(q, old.ptr, old.len);
+    return db_run(ctx, q);
+}
+
+enum err meta_get(struct ctx *ctx, struct db_conn *c, const char *name, struct str *out) {
+    struct db_stmt *q = db_use(c, "SELECT value FROM meta WHERE name = ?");
+    db_bind_text(q, name);
+    *out = (struct str){ NULL, 0 };
+    if (db_next(q))
+        *out = db_blob(q, ctx->arena);
+    return db_done(ctx, q);
+}
+
+enum err meta_put(struct ctx *ctx, struct db_conn *tx, const char *name, struct str value) {
+    struct db_stmt *q = db_use(tx, "INSERT INTO meta (name, value) VALUES (?, ?)"
+                                   " ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+    db_bind_text(q, name);
+    db_bind_blob(q, value.ptr, value.len);
+    return db_run(ctx, q);
+}

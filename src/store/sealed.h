@@ -1,0 +1,94 @@
+/* sealed: rows whose content is ciphertext: workspace keys, credentials, webhook addresses,
+ * events. Sealing and opening is vault's; here they are bytes. */
+#pragma once
+
+#include "store/db.h"
+
+struct workspace_key {
+    const char *workspace_id, *kek_id;
+    int64_t dek_id; /* 1.. ; the highest is the one new fields are sealed with */
+    struct str wrapped, kcv;
+};
+
+/* dek_id 0 asks for the newest. Found when kek_id is not NULL. */
+enum err workspace_key_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                            int64_t dek_id, struct workspace_key *found);
+enum err workspace_key_insert(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k);
+enum err workspace_key_rewrap(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k);
+enum err workspace_key_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                              int64_t dek_id);
+/* Up to limit keys not wrapped by kek_id. */
+enum err workspace_keys_not_under(struct ctx *ctx, struct db_conn *c, const char *kek_id, int limit,
+                                  struct workspace_key *out, size_t *count);
+/* The distinct ids of KEKs in use. */
+enum err workspace_keks_in_use(struct ctx *ctx, struct db_conn *c, const char **ids, size_t room,
+                               size_t *count);
+/* The first workspace after that id that has keys; NULL at the end. */
+enum err workspace_key_next(struct ctx *ctx, struct db_conn *c, const char *after,
+                            const char **out);
+enum err workspace_keys_count(struct ctx *ctx, struct db_conn *c, int64_t *out);
+
+struct credential_row {
+    const char *id, *workspace_id, *provider, *public; /* public: JSON of what may be shown */
+    int64_t version, checked_ms, created_ms, updated_ms;
+    struct str sealed;
+};
+
+enum err credential_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                         const char *provider, struct credential_row *found);
+enum err credential_put(struct ctx *ctx, struct db_conn *tx, const struct credential_row *row);
+enum err credential_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                           const char *provider, bool *found);
+enum err credential_checked(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                            const char *provider, int64_t at_ms);
+
+struct endpoint_row {
+    const char *id, *workspace_id, *provider;
+    int64_t created_ms, valid_until_ms, last_received_ms; /* valid_until 0: the current one */
+    struct str sealed;
+    unsigned char token_hash[32];
+};
+
+enum err endpoint_find(struct ctx *ctx, struct db_conn *c, const unsigned char token_hash[32],
+                       struct endpoint_row *found);
+/* Newest first, current and still valid former ones. */
+enum err endpoints_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        int64_t now_ms, struct endpoint_row *out, size_t room, size_t *count);
+enum err endpoint_insert(struct ctx *ctx, struct db_conn *tx, const struct endpoint_row *row);
+enum err endpoint_retire(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                         const char *provider, int64_t valid_until_ms);
+enum err endpoint_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms);
+
+struct event_row {
+    const char *id, *workspace_id, *provider, *type, *resource, *status, *correlation_id;
+    int64_t attempts, received_ms;
+    struct str sealed, dedupe;
+};
+
+struct event_filter {
+    const char *provider, *type, *resource, *status; /* NULL: any */
+    int64_t since_ms, until_ms;                      /* 0: any */
+    const char *before_id;                           /* NULL: from the newest */
+};
+
+/* *is_new false when that dedupe identity is there already. */
+enum err event_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
+                      bool *is_new);
+enum err event_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
+                    struct event_row *found);
+enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                     const struct event_filter *filter, int limit, struct event_row *out,
+                     size_t *count);
+
+/* Sealed fields under an old DEK, table by table, for rotation. */
+struct sealed_field {
+    const char *workspace_id, *table, *row_id;
+    struct str sealed;
+};
+enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t dek_id,
+                      int limit, struct sealed_field *out, size_t *count);
+enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed_field *f,
+                        struct str old);
+
+enum err meta_get(struct ctx *ctx, struct db_conn *c, const char *name, struct str *out);
+enum err meta_put(struct ctx *ctx, struct db_conn *tx, const char *name, struct str value);

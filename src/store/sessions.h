@@ -1,0 +1,42 @@
+/* sessions: sign-in sessions, API keys and setup links, all known by the hash of their secret. */
+#pragma once
+
+#include "store/db.h"
+
+struct session {
+    unsigned char id_hash[32];
+    const char *family, *user_id, *workspace_id;
+    int64_t created_ms, serves_until_ms, idle_until_ms, ends_ms;
+    int64_t replaced_ms; /* 0: still the newest of its family */
+};
+
+/* Found when family is not NULL afterwards. */
+enum err session_find(struct ctx *ctx, struct db_conn *c, const unsigned char id_hash[32],
+                      struct session *found);
+enum err session_insert(struct ctx *ctx, struct db_conn *tx, const struct session *s);
+enum err session_mark_replaced(struct ctx *ctx, struct db_conn *tx, const unsigned char id_hash[32],
+                               int64_t at_ms);
+enum err session_end_family(struct ctx *ctx, struct db_conn *tx, const char *family);
+enum err session_end_user(struct ctx *ctx, struct db_conn *tx, const char *user_id);
+enum err session_sweep(struct ctx *ctx, struct db_conn *tx, int64_t now_ms); /* removes dead ones */
+
+struct api_key {
+    const char *id, *user_id, *workspace_id, *name, *mode, *last4;
+    unsigned char key_hash[32];
+    int64_t created_ms, last_used_ms;
+};
+
+enum err api_key_find(struct ctx *ctx, struct db_conn *c, const unsigned char key_hash[32],
+                      struct api_key *found);
+enum err api_key_insert(struct ctx *ctx, struct db_conn *tx, const struct api_key *k);
+enum err api_keys_list(struct ctx *ctx, struct db_conn *c, const char *user_id,
+                       const char *before_id, int limit, struct api_key *out, size_t *count);
+enum err api_key_delete(struct ctx *ctx, struct db_conn *tx, const char *id, const char *user_id,
+                        bool *found);
+enum err api_key_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t now_ms);
+
+enum err setup_token_insert(struct ctx *ctx, struct db_conn *tx, const unsigned char hash[32],
+                            int64_t expires_ms);
+/* Removes it; *good when it was there and not over. */
+enum err setup_token_use(struct ctx *ctx, struct db_conn *tx, const unsigned char hash[32],
+                         int64_t now_ms, bool *good);

@@ -1,0 +1,57 @@
+/* vault: sealed fields, and the one place where a workspace's secret becomes plain again.
+ *
+ * Every workspace has data keys (DEKs) of its own, wrapped by a KEK of the keyring. A field blob is
+ *     0xA1 | alg(1) | dek_id(u32, big endian) | nonce(24) | ciphertext | tag(16)
+ * and bound to its place: table, column, workspace and row are part of what is authenticated, so a
+ * blob that was moved does not open. Every failure to open looks the same to the caller and is
+ * counted by reason in crypto_failures_total. RESILIENCE 13. */
+#pragma once
+
+#include "base/secret.h"
+#include "obs/ctx.h"
+#include "store/db.h"
+#include "vault/keyring.h"
+
+struct vault;
+
+struct vault_place {
+    const char *table, *column, *workspace_id, *row_id;
+};
+
+/* Takes over the keyring. Checks the canary of every known key and that every key in use is
+ * loaded; NULL and *why (for exit 78) when not, and then nothing was changed. ctx->parts->db must
+ * be open. */
+struct vault *vault_open(struct ctx *ctx, struct keyring *keys, const char **why);
+void vault_close(struct vault *v); /* wipes */
+bool vault_is_ready(const struct vault *v);
+
+/* Seals with the newest DEK. Only inside a write, so that a key being rotated away is never the
+ * one a new field depends on; a workspace's first field makes its first DEK. The result is the
+ * arena's. */
+enum err vault_seal(struct ctx *ctx, struct db_conn *tx, const struct vault_place *place,
+                    struct str plain, struct str *sealed);
+
+/* Opens into a secret (credentials, tokens), or into the arena (bodies of events and texts). */
+enum err vault_reveal(struct ctx *ctx, struct db_conn *c, const struct vault_place *place,
+                      struct str sealed, struct secret *out);
+enum err vault_unseal(struct ctx *ctx, struct db_conn *c, const struct vault_place *place,
+                      struct str sealed, struct str *out);
+
+/* What is stored of a token that is only ever looked up: BLAKE2b-256. */
+void vault_token_hash(struct str token, unsigned char out[32]);
+
+/* Drops what is cached of a workspace's keys: after it was deleted. */
+void vault_forget(struct vault *v, const char *workspace_id);
+
+struct vault_rotation {
+    int64_t rewrapped, resealed, retired; /* DEKs wrapped anew, fields sealed anew, DEKs removed */
+};
+
+/* Wraps every DEK by the active KEK, and with new_data_keys also gives each workspace a new DEK
+ * and seals its fields anew. In small transactions: readers never fail, and a run that was cut
+ * short goes on where it stopped when run again. When it is done, keys that are no longer active
+ * are refused from then on. */
+enum err vault_rotate(struct ctx *ctx, bool new_data_keys, struct vault_rotation *out);
+
+const char *vault_active_key_id(const struct vault *v);
+size_t vault_key_count(const struct vault *v);
