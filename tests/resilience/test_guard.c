@@ -129,10 +129,22 @@ TEST(two_good_probes_close_and_say_which_breaker) {
     struct guard_call call = call_of("cred_a");
     fails(g, "cred_a", 3, 0);
     CHECK(guard_admit(g, &call, 30000).is_probe);
-    CHECK_INT(guard_settle(g, &call, OUTCOME_OK, -1, 30000), 0);
+    CHECK_INT(guard_settle(g, &call, OUTCOME_OK, -1, 30000), GUARD_NOT_CLOSED);
     CHECK(guard_admit(g, &call, 30000).is_probe);
     CHECK_INT(guard_settle(g, &call, OUTCOME_OK, -1, 30000), GUARD_CLOSED_CREDENTIAL);
     CHECK(!guard_admit(g, &call, 30000).is_probe);
+    guard_free(g);
+}
+
+TEST(says_when_a_retry_would_only_be_refused) {
+    struct guard *g = guard_new(&CONF);
+    struct guard_call call = call_of("cred_a");
+    fails(g, "cred_a", 1, 0);
+    guard_admit(g, &call, 0);
+    CHECK_INT(guard_settle(g, &call, OUTCOME_FAIL, -1, 0), 0);
+    call = call_of("cred_a");
+    guard_admit(g, &call, 0);
+    CHECK_INT(guard_settle(g, &call, OUTCOME_FAIL, -1, 0), GUARD_NOT_CLOSED);
     guard_free(g);
 }
 

@@ -235,6 +235,23 @@ TEST(a_long_retry_after_or_one_past_the_deadline_is_passed_on) {
     CHECK_INT(decide(&q).wait_ms, 3000);
 }
 
+TEST(without_retry_after_a_throttled_call_waits_out_the_gate_of_one_second) {
+    struct retry_question q = question(OUTCOME_THROTTLE);
+    for (int i = 0; i < 200; i++) {
+        struct retry_decision d = decide(&q);
+        CHECK(d.answer == RETRY_AGAIN);
+        CHECK(d.wait_ms >= 1000 && d.wait_ms <= 1250);
+    }
+    q.left_ms = 1199;
+    CHECK(decide(&q).answer == RETRY_TOO_LATE);
+}
+
+TEST(a_failed_call_waits_at_most_the_first_quarter_second) {
+    struct retry_question q = question(OUTCOME_FAIL);
+    for (int i = 0; i < 200; i++)
+        CHECK(decide(&q).wait_ms <= 250);
+}
+
 TEST(a_job_waits_as_long_as_it_is_told) {
     struct retry_question q = question(OUTCOME_THROTTLE);
     q.is_job = true;
