@@ -258,7 +258,7 @@ bool bulkhead_enter(struct bulkhead *b, enum provider p, const char *workspace_i
     int64_t patience_ms = ava_now_ms() + b->conf.wait_ms;
     pthread_mutex_lock(&s->lock);
     struct bulkhead_workspace *w = workspace_get(b, s, workspace_id);
-    if (has_room(s, w) && !w->waiting)
+    if (has_room(s, w)) /* then nobody of w waits: pump left none behind */
         entered = take(s, w);
     else if (s->waiting >= limit_of(&s->breath) || w->waiting >= limit_of(&w->breath))
         refusal = "queue_full";

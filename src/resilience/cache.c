@@ -1,33 +1,16 @@
 #include "resilience/cache.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/defs.h"
 #include "base/fiber.h"
 #include "obs/metrics.h"
+#include "resilience/cache_shelf.h"
 #include "resilience/keyhash.h"
-#include "resilience/table.h"
 
-enum { RESOURCES = 16384, REFRESH_PERCENT = 80 };
-
-/* Values are made and freed outside the lock; under it only references change hands. */
-struct value {
-    struct cache_value pub;
-    atomic_uint references;
-    char bytes[];
-};
-
-struct entry {
-    struct table_node node;
-    struct value *value;
-    size_t resource; /* index of its generation */
-    uint64_t generation;
-    size_t bytes, key_len;
-    char key[];
-};
+enum { REFRESH_PERCENT = 80 };
 
 struct follower { /* on the waiting caller's stack */
     struct fiber_parking parking;
@@ -50,119 +33,26 @@ struct cache_flight {
 struct cache {
     struct cache_conf conf;
     pthread_mutex_t lock;
-    struct table entries, flights;
-    size_t bytes;
-    uint64_t *generations; /* by hash: a shared slot only forgets too much */
+    struct cache_shelf shelf;
+    struct table flights;
 };
 
 static void count(const char *result, int64_t n) {
     metric_add(METRIC_CACHE_REQUESTS, n, result);
 }
 
-static struct value *value_new(int status, bool is_absent, struct str body) {
-    struct value *v = malloc(sizeof *v + body.len);
+void cache_release(const struct cache_value *v) {
     if (!v)
-        abort();
-    if (body.len)
-        memcpy(v->bytes, body.ptr, body.len);
-    v->pub = (struct cache_value){ .body = { v->bytes, body.len },
-                                   .status = status,
-                                   .is_absent = is_absent,
-                                   .stored_at_ms = ava_now_ms() };
-    atomic_init(&v->references, 1);
-    return v;
-}
-
-static const struct cache_value *value_lend(struct value *v) {
-    atomic_fetch_add_explicit(&v->references, 1, memory_order_relaxed);
-    return &v->pub;
-}
-
-void cache_release(const struct cache_value *pub) {
-    if (!pub)
         return;
-    struct value *v = CONTAINER_OF((struct cache_value *)(uintptr_t)pub, struct value, pub);
-    if (atomic_fetch_sub_explicit(&v->references, 1, memory_order_acq_rel) == 1)
-        free(v);
-}
-
-static bool entry_is(const struct table_node *n, const void *key) {
-    const struct entry *e = CONTAINER_OF(n, struct entry, node);
-    return str_eq((struct str){ e->key, e->key_len }, *(const struct str *)key);
+    struct cache_item *i =
+        CONTAINER_OF((struct cache_value *)(uintptr_t)v, struct cache_item, value);
+    if (atomic_fetch_sub_explicit(&i->references, 1, memory_order_acq_rel) == 1)
+        free(i);
 }
 
 static bool flight_is(const struct table_node *n, const void *key) {
     const struct cache_flight *f = CONTAINER_OF(n, struct cache_flight, node);
     return str_eq((struct str){ f->key, f->key_len }, *(const struct str *)key);
-}
-
-static void entry_free(struct entry *e) {
-    if (e)
-        cache_release(&e->value->pub);
-    free(e);
-}
-
-static void entry_remove(struct cache *c, struct entry *e) {
-    table_remove(&c->entries, &e->node);
-    c->bytes -= e->bytes;
-}
-
-static size_t resource_of(struct str resource) {
-    return keyhash_of(resource) % RESOURCES;
-}
-
-/* NULL when there is none. One of an older generation is taken out and given to *dead. */
-static struct entry *entry_find(struct cache *c, struct str key, uint64_t hash,
-                                struct entry **dead) {
-    struct table_node *n = table_find(&c->entries, hash, entry_is, &key);
-    struct entry *e = n ? CONTAINER_OF(n, struct entry, node) : NULL;
-    if (e && e->generation != c->generations[e->resource]) {
-        entry_remove(c, e);
-        *dead = e;
-        return NULL;
-    }
-    return e;
-}
-
-static struct entry *entry_new(struct str key, struct value *v, size_t resource) {
-    struct entry *e = calloc(1, sizeof *e + key.len);
-    if (!e)
-        abort();
-    memcpy(e->key, key.ptr, key.len);
-    e->key_len = key.len;
-    e->value = v;
-    e->resource = resource;
-    e->bytes = sizeof *e + key.len + sizeof *v + v->pub.body.len;
-    value_lend(v);
-    return e;
-}
-
-/* Puts e in the place of what is there, makes room, and returns the chain of what went. */
-static struct table_node *entry_keep(struct cache *c, struct entry *e, uint64_t hash) {
-    struct table_node *gone = NULL;
-    struct str key = { e->key, e->key_len };
-    struct table_node *old = table_find(&c->entries, hash, entry_is, &key);
-    if (old) {
-        entry_remove(c, CONTAINER_OF(old, struct entry, node));
-        old->chain = NULL;
-        gone = old;
-    }
-    table_add(&c->entries, &e->node, hash);
-    c->bytes += e->bytes;
-    while (c->bytes > c->conf.bytes_max && c->entries.oldest) {
-        struct table_node *n = c->entries.oldest;
-        entry_remove(c, CONTAINER_OF(n, struct entry, node));
-        n->chain = gone;
-        gone = n;
-    }
-    return gone;
-}
-
-static void entries_free(struct table_node *gone) {
-    for (struct table_node *next; gone; gone = next) {
-        next = gone->chain;
-        entry_free(CONTAINER_OF(gone, struct entry, node));
-    }
 }
 
 static struct cache_flight *flight_new(struct cache *c, struct str key, uint64_t hash,
@@ -173,7 +63,7 @@ static struct cache_flight *flight_new(struct cache *c, struct str key, uint64_t
     memcpy(f->key, key.ptr, key.len);
     f->key_len = key.len;
     f->resource = resource;
-    f->generation = c->generations[resource];
+    f->generation = c->shelf.generations[resource];
     f->is_listed = true;
     table_add(&c->flights, &f->node, hash);
     return f;
@@ -189,7 +79,7 @@ static void flight_unlist(struct cache *c, struct cache_flight *f) {
 static struct cache_flight *flight_find(struct cache *c, struct str key, uint64_t hash) {
     struct table_node *n = table_find(&c->flights, hash, flight_is, &key);
     struct cache_flight *f = n ? CONTAINER_OF(n, struct cache_flight, node) : NULL;
-    if (f && f->generation != c->generations[f->resource]) {
+    if (f && f->generation != c->shelf.generations[f->resource]) {
         flight_unlist(c, f);
         return NULL;
     }
@@ -225,9 +115,9 @@ static void tell(struct cache_flight *f, struct follower *w, enum cache_answer a
     fiber_unpark(&w->parking);
 }
 
-static void tell_all(struct cache_flight *f, enum cache_answer answer, struct value *v) {
+static void tell_all(struct cache_flight *f, enum cache_answer answer, struct cache_item *v) {
     while (f->first)
-        tell(f, f->first, answer, value_lend(v));
+        tell(f, f->first, answer, cache_item_lend(v));
 }
 
 /* The longest waiting follower leads from now on: a fresh start, so also for the generation.
@@ -238,7 +128,7 @@ static bool hand_over(struct cache *c, struct cache_flight *f) {
         flight_unlist(c, f);
         return false;
     }
-    f->generation = c->generations[f->resource];
+    f->generation = c->shelf.generations[f->resource];
     if (!f->is_listed && !table_find(&c->flights, f->node.hash, flight_is, &key)) {
         table_add(&c->flights, &f->node, f->node.hash);
         f->is_listed = true;
@@ -249,9 +139,10 @@ static bool hand_over(struct cache *c, struct cache_flight *f) {
 
 struct cache *cache_new(const struct cache_conf *conf) {
     struct cache *c = calloc(1, sizeof *c);
-    if (!c || !(c->generations = calloc(RESOURCES, sizeof *c->generations)))
+    if (!c)
         abort();
     c->conf = *conf;
+    cache_shelf_init(&c->shelf, conf->bytes_max);
     pthread_mutex_init(&c->lock, NULL);
     static const char *const RESULTS[] = { "hit", "miss", "stale", "coalesced", "bypass" };
     for (size_t i = 0; i < ARRAY_LEN(RESULTS); i++)
@@ -262,15 +153,9 @@ struct cache *cache_new(const struct cache_conf *conf) {
 void cache_free(struct cache *c) {
     if (!c)
         return;
-    while (c->entries.oldest) {
-        struct entry *e = CONTAINER_OF(c->entries.oldest, struct entry, node);
-        entry_remove(c, e);
-        entry_free(e);
-    }
-    table_fini(&c->entries);
+    cache_shelf_fini(&c->shelf);
     table_fini(&c->flights);
     pthread_mutex_destroy(&c->lock);
-    free(c->generations);
     free(c);
 }
 
@@ -302,14 +187,14 @@ static struct cache_reply wait_for_leader(struct cache *c, struct cache_flight *
                                  .lead = me.answer == CACHE_LEAD ? f : NULL };
 }
 
-static bool is_fresh(const struct cache *c, const struct entry *e, int64_t now_ms) {
-    int64_t age_ms = now_ms - e->value->pub.stored_at_ms;
-    return age_ms < (e->value->pub.is_absent ? c->conf.negative_ms : c->conf.ttl_ms);
+static bool is_fresh(const struct cache *c, const struct cache_entry *e, int64_t now_ms) {
+    int64_t age_ms = now_ms - e->item->value.stored_at_ms;
+    return age_ms < (e->item->value.is_absent ? c->conf.negative_ms : c->conf.ttl_ms);
 }
 
-static bool wants_refresh(const struct cache *c, const struct entry *e, int64_t now_ms) {
-    return !e->value->pub.is_absent &&
-           (now_ms - e->value->pub.stored_at_ms) * 100 >= c->conf.ttl_ms * REFRESH_PERCENT;
+static bool wants_refresh(const struct cache *c, const struct cache_entry *e, int64_t now_ms) {
+    return !e->item->value.is_absent &&
+           (now_ms - e->item->value.stored_at_ms) * 100 >= c->conf.ttl_ms * REFRESH_PERCENT;
 }
 
 struct cache_reply cache_lookup(struct cache *c, struct str key, struct str resource,
@@ -319,24 +204,24 @@ struct cache_reply cache_lookup(struct cache *c, struct str key, struct str reso
         return (struct cache_reply){ .answer = CACHE_OFF };
     }
     uint64_t hash = keyhash_of(key);
-    size_t at = resource_of(resource);
+    size_t at = cache_shelf_resource(resource);
     int64_t now_ms = ava_now_ms();
-    struct entry *dead = NULL;
+    struct table_node *gone = NULL;
     struct cache_reply r = { .answer = CACHE_LEAD };
 
     pthread_mutex_lock(&c->lock);
-    struct entry *e = entry_find(c, key, hash, &dead);
+    struct cache_entry *e = cache_shelf_find(&c->shelf, key, hash, &gone);
     struct cache_flight *f = flight_find(c, key, hash);
     if (e && is_fresh(c, e, now_ms)) {
-        table_touch(&c->entries, &e->node);
+        table_touch(&c->shelf.entries, &e->node);
         r.answer = CACHE_HIT;
-        r.value = value_lend(e->value);
+        r.value = cache_item_lend(e->item);
         r.age_ms = now_ms - r.value->stored_at_ms;
         if (!f && wants_refresh(c, e, now_ms))
             r.lead = flight_new(c, key, hash, at);
     } else if (f) {
         r = wait_for_leader(c, f, until_ms);
-        entry_free(dead);
+        cache_entries_free(gone);
         if (r.answer == CACHE_HIT)
             r.age_ms = ava_now_ms() - r.value->stored_at_ms;
         return r;
@@ -344,7 +229,7 @@ struct cache_reply cache_lookup(struct cache *c, struct str key, struct str reso
         r.lead = flight_new(c, key, hash, at);
     }
     pthread_mutex_unlock(&c->lock);
-    entry_free(dead);
+    cache_entries_free(gone);
     count(r.answer == CACHE_HIT ? "hit" : "miss", 1);
     return r;
 }
@@ -352,44 +237,45 @@ struct cache_reply cache_lookup(struct cache *c, struct str key, struct str reso
 void cache_fill(struct cache *c, struct cache_flight *lead, enum cache_kind kind, int status,
                 struct str body) {
     struct str key = { lead->key, lead->key_len };
-    struct value *v = value_new(status, kind == CACHE_ABSENT, body);
-    struct entry *e = entry_new(key, v, lead->resource);
+    struct cache_item *v = cache_item_new(status, kind == CACHE_ABSENT, body);
+    struct cache_entry *e = cache_entry_new(key, v, lead->resource);
     struct table_node *gone = NULL;
+    bool is_kept = false;
 
     pthread_mutex_lock(&c->lock);
     flight_unlist(c, lead);
-    if (lead->generation == c->generations[lead->resource] && body.len <= c->conf.entry_bytes_max) {
-        e->generation = lead->generation;
-        gone = entry_keep(c, e, lead->node.hash);
-        e = NULL;
+    if (lead->generation == c->shelf.generations[lead->resource] &&
+        body.len <= c->conf.entry_bytes_max) {
+        cache_shelf_keep(&c->shelf, e, lead->node.hash, &gone);
+        is_kept = true;
     }
     tell_all(lead, CACHE_HIT, v);
     pthread_mutex_unlock(&c->lock);
 
-    entries_free(gone);
-    entry_free(e);
-    cache_release(&v->pub);
+    if (!is_kept)
+        cache_entries_free(&e->node);
+    cache_entries_free(gone);
+    cache_release(&v->value);
     free(lead);
 }
 
 void cache_fail(struct cache *c, struct cache_flight *lead, int status, struct str error,
                 bool may_stand_in) {
-    struct value *v = value_new(status, false, error);
-    struct entry *dead = NULL;
+    struct cache_item *v = cache_item_new(status, false, error);
+    struct table_node *gone = NULL;
     struct str key = { lead->key, lead->key_len };
 
     pthread_mutex_lock(&c->lock);
     flight_unlist(c, lead);
-    struct entry *e = may_stand_in ? NULL : entry_find(c, key, lead->node.hash, &dead);
-    if (e) {
-        entry_remove(c, e);
-        dead = e;
-    }
+    struct cache_entry *e =
+        may_stand_in ? NULL : cache_shelf_find(&c->shelf, key, lead->node.hash, &gone);
+    if (e)
+        cache_shelf_remove(&c->shelf, e, &gone);
     tell_all(lead, CACHE_FAILED, v);
     pthread_mutex_unlock(&c->lock);
 
-    entry_free(dead);
-    cache_release(&v->pub);
+    cache_entries_free(gone);
+    cache_release(&v->value);
     free(lead);
 }
 
@@ -402,52 +288,54 @@ void cache_give_up(struct cache *c, struct cache_flight *lead) {
 }
 
 const struct cache_value *cache_stale(struct cache *c, struct str key, struct str resource) {
-    struct entry *dead = NULL;
+    struct table_node *gone = NULL;
     const struct cache_value *v = NULL;
     int64_t oldest_ms = ava_now_ms() - c->conf.ttl_ms - c->conf.stale_ms;
     pthread_mutex_lock(&c->lock);
-    struct entry *e = entry_find(c, key, keyhash_of(key), &dead);
-    if (e && !e->value->pub.is_absent && e->value->pub.stored_at_ms > oldest_ms)
-        v = value_lend(e->value);
+    struct cache_entry *e = cache_shelf_find(&c->shelf, key, keyhash_of(key), &gone);
+    if (e && e->resource == cache_shelf_resource(resource) && !e->item->value.is_absent &&
+        e->item->value.stored_at_ms > oldest_ms)
+        v = cache_item_lend(e->item);
     pthread_mutex_unlock(&c->lock);
-    entry_free(dead);
+    cache_entries_free(gone);
     if (v)
         count("stale", 1);
     return v;
 }
 
 uint64_t cache_bump(struct cache *c, struct str resource) {
-    size_t at = resource_of(resource);
+    size_t at = cache_shelf_resource(resource);
     pthread_mutex_lock(&c->lock);
-    uint64_t generation = ++c->generations[at];
+    uint64_t generation = ++c->shelf.generations[at];
     pthread_mutex_unlock(&c->lock);
     return generation;
 }
 
 void cache_put(struct cache *c, struct str key, struct str resource, uint64_t bumped, int status,
                struct str body) {
-    size_t at = resource_of(resource);
-    struct value *v = value_new(status, false, body);
-    struct entry *e = entry_new(key, v, at);
+    size_t at = cache_shelf_resource(resource);
+    struct cache_item *v = cache_item_new(status, false, body);
+    struct cache_entry *e = cache_entry_new(key, v, at);
     struct table_node *gone = NULL;
+    bool is_kept = false;
 
     pthread_mutex_lock(&c->lock);
-    bool is_alone = c->generations[at]++ == bumped;
+    bool is_alone = c->shelf.generations[at]++ == bumped;
     if (is_alone && c->conf.ttl_ms > 0 && body.len <= c->conf.entry_bytes_max) {
-        e->generation = c->generations[at];
-        gone = entry_keep(c, e, keyhash_of(key));
-        e = NULL;
+        cache_shelf_keep(&c->shelf, e, keyhash_of(key), &gone);
+        is_kept = true;
     }
     pthread_mutex_unlock(&c->lock);
 
-    entries_free(gone);
-    entry_free(e);
-    cache_release(&v->pub);
+    if (!is_kept)
+        cache_entries_free(&e->node);
+    cache_entries_free(gone);
+    cache_release(&v->value);
 }
 
 size_t cache_bytes(struct cache *c) {
     pthread_mutex_lock(&c->lock);
-    size_t bytes = c->bytes;
+    size_t bytes = c->shelf.bytes;
     pthread_mutex_unlock(&c->lock);
     return bytes;
 }

@@ -195,9 +195,16 @@ static bool settle_breakers(struct guard_call *call, struct guard_credential *c,
     return probed;
 }
 
-static unsigned which_closed(const struct guard_credential *c, const struct guard_scope *s) {
-    return (c && c->breaker.happened & BREAKER_SHUT ? GUARD_CLOSED_CREDENTIAL : 0) |
-           (s && s->breaker.breaker.happened & BREAKER_SHUT ? GUARD_CLOSED_PROVIDER : 0);
+static unsigned news(struct guard_credential *c, struct guard_scope *s, int64_t now_ms) {
+    unsigned bits = 0;
+    if (c && c->breaker.happened & BREAKER_SHUT)
+        bits |= GUARD_CLOSED_CREDENTIAL;
+    if (s && s->breaker.breaker.happened & BREAKER_SHUT)
+        bits |= GUARD_CLOSED_PROVIDER;
+    if ((c && breaker_state(&c->breaker, now_ms) != BREAKER_CLOSED) ||
+        (s && breaker_state(&s->breaker.breaker, now_ms) != BREAKER_CLOSED))
+        bits |= GUARD_NOT_CLOSED;
+    return bits;
 }
 
 unsigned guard_settle(struct guard *g, struct guard_call *call, enum outcome o,
@@ -212,13 +219,13 @@ unsigned guard_settle(struct guard *g, struct guard_call *call, enum outcome o,
     if (c)
         set_gates(c, call, o, retry_after_ms, now_ms);
     bool probed = settle_breakers(call, c, s, o, now_ms);
-    unsigned closed = which_closed(c, s);
+    unsigned bits = news(c, s, now_ms);
     if (take_events(call->provider, c, s) & BREAKER_FAILED)
         call->is_counted = true;
     pthread_mutex_unlock(&side->lock);
     if (probed)
         metric_add(METRIC_BREAKER_PROBES, 1, provider_name(call->provider), outcome_name(o));
-    return closed;
+    return bits;
 }
 
 static struct guard_state state_of(struct breaker *b, int64_t now_ms) {

@@ -84,6 +84,8 @@ struct login_limit *login_limit_new(void) {
     if (!l)
         abort();
     l->table = limit_table_new(sizeof(struct history), QUIET_MS + LOCK_MAX_MS, NULL);
+    metric_add(METRIC_RATE_LIMIT_HITS, 0, "login-ip");
+    metric_add(METRIC_RATE_LIMIT_HITS, 0, "login-account");
     return l;
 }
 

@@ -193,22 +193,32 @@ static enum retry_answer may_retry(const struct retry_call *c, const struct retr
     return RETRY_AGAIN;
 }
 
+/* What the provider, or the throttle gate in its place, asks us to wait; -1: nothing. */
+static int64_t asked_ms(const struct retry_question *q) {
+    if (q->retry_after_s != RETRY_NO_RETRY_AFTER)
+        return q->retry_after_s * 1000;
+    return q->outcome == OUTCOME_THROTTLE ? THROTTLE_BASE_MS : -1;
+}
+
 /* False when there is no time for it. Waits are cut so that the next attempt has its minimum. */
 static bool find_wait(const struct retry_call *c, const struct retry_question *q,
                       int64_t *wait_ms) {
     int64_t room_ms = q->is_job ? INT64_MAX : q->left_ms - RETRY_LEFT_MIN_MS;
+    int64_t after_ms = asked_ms(q), delay_ms = 0;
     if (room_ms < 0 || (!q->is_job && q->left_ms < q->median_ms))
         return false;
     if (q->outcome == OUTCOME_AUTH) {
         *wait_ms = 0;
-    } else if (q->retry_after_s != RETRY_NO_RETRY_AFTER) {
-        int64_t after_ms = q->retry_after_s * 1000;
+        return true;
+    }
+    if (q->retry_after_s == RETRY_NO_RETRY_AFTER)
+        delay_ms = jitter(min(delay_bound(q->outcome, q->is_job, c->attempts), room_ms));
+    if (after_ms >= 0) {
         if (!q->is_job && after_ms > min(AFTER_MAX_MS, room_ms))
             return false;
-        *wait_ms = after_ms + jitter(min(AFTER_JITTER_MS, room_ms - after_ms));
-    } else {
-        *wait_ms = jitter(min(delay_bound(q->outcome, q->is_job, c->attempts), room_ms));
+        after_ms += jitter(min(AFTER_JITTER_MS, room_ms - after_ms));
     }
+    *wait_ms = after_ms > delay_ms ? after_ms : delay_ms;
     return true;
 }
 
