@@ -1,5 +1,6 @@
 #include "config/config.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -81,8 +82,14 @@ const char *setting_nearest(struct str name, struct arena *a) {
     return best ? arena_printf(a, " Did you mean %s?", best) : "";
 }
 
+/* An address in 127.0.0.0/8; not a name that begins like one. */
 static bool is_loopback_host(struct str host) {
-    return str_is(host, "localhost") || str_starts(host, STR("127.")) || str_is(host, "[::1]");
+    struct in_addr v4;
+    char text[INET_ADDRSTRLEN];
+    if (str_is(host, "localhost") || str_is(host, "[::1]"))
+        return true;
+    return str_copy(text, sizeof text, host) && inet_pton(AF_INET, text, &v4) == 1 &&
+           ntohl(v4.s_addr) >> 24 == 127;
 }
 
 /* https anywhere, http to this machine only; scheme and host, maybe a path, nothing else. */
@@ -97,7 +104,7 @@ static const char *check_url(struct str url) {
         str_find(url, STR("#")) >= 0 || str_find(url, STR(" ")) >= 0)
         return "is not a plain URL (scheme, host, port, path)";
     struct str name = host.ptr[0] == '[' ? host : str_cut(host, ':', &port);
-    if (host.ptr[0] == '[' && str_starts(host, STR("[::1]")))
+    if (str_starts(host, STR("[::1]:")))
         name = STR("[::1]");
     if (plain && !is_loopback_host(name))
         return "is not encrypted: plain http is for this machine only, use https";
@@ -233,6 +240,15 @@ static void load_secret_file(struct load *l, enum setting s, const char *path, e
     buf_wipe(&bytes);
 }
 
+/* What stands where a name should: quoted only when it could be one, as it may be a key that
+ * landed on a line of its own. */
+static struct str quotable(struct str name) {
+    bool good = name.len > 0 && name.len <= 40;
+    for (size_t i = 0; good && i < name.len; i++)
+        good = isalnum((unsigned char)name.ptr[i]) || name.ptr[i] == '_' || name.ptr[i] == '-';
+    return good ? name : STR("This");
+}
+
 /* One NAME=value of the file or a flag; also NAME_FILE for secrets. */
 static void take(struct load *l, struct str name, struct str value, enum origin origin,
                  const char *where) {
@@ -248,8 +264,8 @@ static void take(struct load *l, struct str name, struct str value, enum origin 
         load_secret_file(l, s, str_dup(l->arena, value), origin);
         return;
     }
-    problem(l, "%.*s is not a setting.%s\n  %s", STR_FMT(name), setting_nearest(name, l->arena),
-            where);
+    problem(l, "%.*s is not a setting.%s\n  %s", STR_FMT(quotable(name)),
+            setting_nearest(name, l->arena), where);
 }
 
 static void load_file(struct load *l, const char *path, bool must_exist) {
@@ -273,7 +289,7 @@ static void load_file(struct load *l, const char *path, bool must_exist) {
         if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
             value = (struct str){ value.ptr + 1, value.len - 2 };
         if (!value.ptr)
-            problem(l, "%s:%d: '%.*s' has no '='", path, number, STR_FMT(name));
+            problem(l, "%s:%d: '%.*s' has no '='", path, number, STR_FMT(quotable(name)));
         else
             take(l, name, value, ORIGIN_FILE, where);
     }
