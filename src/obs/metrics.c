@@ -176,9 +176,9 @@ static void write_name(struct buf *out, const struct series *s, const char *suff
         buf_str(out, name);
         buf_text(out, "=\"");
         for (const char *p = s->labels[i] ? s->labels[i] : ""; *p; p++) {
-            if (*p == '\\' || *p == '"')
+            if (*p == '\\' || *p == '"' || *p == '\n')
                 buf_char(out, '\\');
-            buf_char(out, *p == '\n' ? ' ' : *p);
+            buf_char(out, *p == '\n' ? 'n' : *p);
         }
         buf_char(out, '"');
     }
