@@ -1,0 +1,133 @@
+#include "test.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "obs/ctx.h"
+#include "obs/log.h"
+
+static int pipe_of[2];
+
+static void begin(enum log_level level, bool as_json) {
+    CHECK(pipe(pipe_of) == 0);
+    log_setup(level, as_json, pipe_of[1]);
+}
+
+/* Everything written since begin. */
+static struct buf end(void) {
+    struct buf out = { 0 };
+    char bytes[4096];
+    ssize_t n;
+    close(pipe_of[1]);
+    log_setup(LOG_OFF, true, 2);
+    while ((n = read(pipe_of[0], bytes, sizeof bytes)) > 0)
+        buf_put(&out, bytes, (size_t)n);
+    close(pipe_of[0]);
+    return out;
+}
+
+TEST(a_line_is_one_json_object_whatever_the_values_are) {
+    static const char HOSTILE[] =
+        "a\"b\\c\nd\re\tf\x01\x7f\xff\xc3(\xed\xa0\x80 </script> \xe2\x80\xa8 %s%n";
+    struct arena *a = arena_new(1 << 20);
+    const char *why;
+    begin(LOG_INFO, true);
+    log_info(NULL, "x", L("text", HOSTILE), L("none", (const char *)NULL), L("n", -5),
+             L("big", 1L << 60), L("real", 0.5), L("nan", 0.0 / 0.0), L("inf", 1e308 * 10),
+             L("yes", (bool)1));
+    struct buf out = end();
+    CHECK(out.len && strchr(out.ptr, '\n') == out.ptr + out.len - 1);
+    json_t *line = json_parse(a, (struct str){ out.ptr, out.len - 1 }, &why);
+    CHECK(line != NULL);
+    CHECK_TEXT(json_text(line, "event"), "x");
+    CHECK_TEXT(json_text(line, "level"), "info");
+    CHECK(json_i64_or(line, "n", 0) == -5 && json_i64_or(line, "big", 0) == 1L << 60);
+    CHECK(json_is_null(json_object_get(line, "none")) &&
+          json_is_true(json_object_get(line, "yes")));
+    CHECK(strncmp(json_text(line, "text"), "a\"b\\c\nd\re\tf", 11) == 0);
+    buf_fini(&out);
+    arena_free(a);
+}
+
+TEST(a_line_of_a_request_names_who_and_under_which_ids) {
+    struct arena *a = arena_new(1 << 20);
+    struct ctx ctx;
+    const char *why;
+    ctx_init(&ctx, NULL, a, 1000);
+    strcpy(ctx.who.user_id, "usr_1");
+    strcpy(ctx.who.workspace_id, "ws_1");
+    begin(LOG_DEBUG, true);
+    log_warn(&ctx, "request", L("status", 404));
+    struct buf out = end();
+    json_t *line = json_parse(a, (struct str){ out.ptr, out.len - 1 }, &why);
+    CHECK_TEXT(json_text(line, "correlation_id"), ctx.correlation_id);
+    CHECK_TEXT(json_text(line, "trace_id"), ctx.trace.trace_id);
+    CHECK_TEXT(json_text(line, "user_id"), "usr_1");
+    CHECK_TEXT(json_text(line, "workspace_id"), "ws_1");
+    buf_fini(&out);
+    arena_free(a);
+}
+
+TEST(a_text_line_can_not_be_forged_by_a_value) {
+    begin(LOG_INFO, false);
+    log_info(NULL, "x", L("name", "a\n2026-11-20T08:00:00.000Z info request status=200"));
+    struct buf out = end();
+    CHECK(strchr(out.ptr, '\n') == out.ptr + out.len - 1);
+    buf_fini(&out);
+}
+
+TEST(what_is_below_the_level_is_not_written) {
+    begin(LOG_WARN, true);
+    log_info(NULL, "quiet", L("a", 1));
+    log_error(NULL, "loud", L("a", 1));
+    struct buf out = end();
+    CHECK(!strstr(out.ptr, "quiet") && strstr(out.ptr, "loud"));
+    buf_fini(&out);
+}
+
+enum { THREADS = 4, LINES = 200 };
+
+static void *write_lines(void *arg) {
+    for (int i = 0; i < LINES; i++)
+        log_info(NULL, "line", L("i", i), L("filler", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"));
+    return NULL;
+}
+
+static void *drain(void *arg) {
+    struct buf *out = arg;
+    char bytes[4096];
+    ssize_t n;
+    while ((n = read(pipe_of[0], bytes, sizeof bytes)) > 0)
+        buf_put(out, bytes, (size_t)n);
+    return NULL;
+}
+
+TEST(lines_of_many_threads_stay_whole_and_stopping_writes_what_is_left) {
+    struct arena *a = arena_new(16 << 20);
+    struct buf out = { 0 };
+    pthread_t threads[THREADS], reader;
+    const char *why;
+    int good = 0;
+    begin(LOG_INFO, true);
+    log_start();
+    pthread_create(&reader, NULL, drain, &out);
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, write_lines, NULL);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    log_stop();
+    close(pipe_of[1]);
+    pthread_join(reader, NULL);
+    close(pipe_of[0]);
+    log_setup(LOG_OFF, true, 2);
+    for (struct str rest = buf_view(&out), line; rest.ptr;) {
+        line = str_cut(rest, '\n', &rest);
+        good += line.len && json_parse(a, line, &why);
+    }
+    CHECK_INT(good, THREADS * LINES);
+    buf_fini(&out);
+    arena_free(a);
+}
