@@ -199,7 +199,7 @@ static json_t *voice_with_speed(const json_t *voice, double speed) {
     json_t *changed = json_deep_copy(voice);
     if (is_cartesia(voice)) {
         json_t *config = json_object_get(changed, "generationConfig");
-        if (!config) {
+        if (!json_is_object(config)) { /* absent, or null */
             config = json_object();
             json_object_set_new(changed, "generationConfig", config);
         }
