@@ -188,7 +188,7 @@ enum err endpoints_list(struct ctx *ctx, struct db_conn *c, const char *workspac
     struct db_stmt *q = db_use(c, "SELECT " ENDPOINT_COLUMNS " FROM webhook_endpoints"
                                   " WHERE workspace_id = ?"
                                   " AND (valid_until IS NULL OR valid_until > ?)"
-                                  " ORDER BY id DESC LIMIT ?");
+                                  " ORDER BY valid_until IS NULL DESC, id DESC LIMIT ?");
     db_bind_text(q, workspace_id);
     db_bind_i64(q, now_ms);
     db_bind_i64(q, (int64_t)room);

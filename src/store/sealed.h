@@ -51,7 +51,7 @@ struct endpoint_row {
 
 enum err endpoint_find(struct ctx *ctx, struct db_conn *c, const unsigned char token_hash[32],
                        struct endpoint_row *found);
-/* Newest first, current and still valid former ones. */
+/* The current ones first, then still valid former ones; each newest first. */
 enum err endpoints_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                         int64_t now_ms, struct endpoint_row *out, size_t room, size_t *count);
 enum err endpoint_insert(struct ctx *ctx, struct db_conn *tx, const struct endpoint_row *row);
