@@ -1,0 +1,34 @@
+/* sandbox: a pretend Vapi and a pretend Twilio on loopback ports of their own, on their own thread.
+ *
+ * A world apart: it knows nothing of Ava but the API under /sandbox/api on Ava's own port, where
+ * people and tests make it misbehave, read what it was asked, and let it send signed webhooks.
+ *
+ * Any credential is welcome and gets an account of its own with demo data, the same for the same
+ * credential at every start. Refused, as a provider refuses an unknown one, is a key or token
+ * shorter than 8 characters or beginning with "bad", "wrong", "revoked", "invalid" or "not-". */
+#pragma once
+
+#include "base/arena.h"
+#include "http/message.h"
+#include "obs/ctx.h"
+
+struct sandbox;
+
+/* The demo account. Vapi accounts each have one assistant, of this id, and those made later. */
+#define SANDBOX_VAPI_API_KEY       "demo-vapi-key-a7c41e05-0f4b-4c52-8d11-5a6be0f0d3m0"
+#define SANDBOX_VAPI_ASSISTANT_ID  "5b0a4a08-133c-4146-9315-0984f8c6be80"
+#define SANDBOX_TWILIO_ACCOUNT_SID "ACde300000000000000000000000000001"
+#define SANDBOX_TWILIO_AUTH_TOKEN  "de300000000000000000000000000a17"
+
+/* Returns when both listen. NULL and *why when a port or a thread is not to be had. client.h must
+ * be initialised (client_global_init). */
+struct sandbox *sandbox_start(struct arena *a, const char **why);
+void sandbox_stop(struct sandbox *s); /* NULL is fine; no sandbox_serve may be under way */
+
+const char *sandbox_vapi_url(const struct sandbox *s); /* "http://127.0.0.1:PORT" */
+const char *sandbox_twilio_url(const struct sandbox *s);
+
+/* Answers /sandbox/api/... on any thread; on a fiber or not. What goes wrong is in ctx->problem,
+ * and the reply is then the caller's to write. */
+void sandbox_serve(struct sandbox *s, struct ctx *ctx, const struct http_req *req,
+                   struct http_reply *reply);
