@@ -215,8 +215,6 @@ static void account(struct ctx *ctx, const struct route *route, const struct htt
     metric_observe_us(METRIC_HTTP_DURATION, took_us, method, template, status);
     if (route && route->limit == BY_WEBHOOK)
         metric_observe_us(METRIC_WEBHOOK_ACK, took_us, "twilio");
-    if (ctx->problem.policy && reply->status == 429)
-        metric_add(METRIC_RATE_LIMIT_HITS, 1, ctx->problem.policy);
     enum log_level level = reply->status >= 500     ? LOG_ERROR
                            : route && !route->limit ? LOG_DEBUG /* health and metrics */
                                                     : LOG_INFO;
