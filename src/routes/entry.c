@@ -170,7 +170,9 @@ static enum err walk(struct ctx *ctx, const struct route *route, struct call *ca
 /* No route: a page of the dashboard, a preflight, or nothing. */
 static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
     const struct http_req *req = call->req;
-    if (call->entry->sandbox && str_starts(req->path, STR("/sandbox"))) {
+    if (call->entry->sandbox && str_is(req->path, "/sandbox"))
+        return pages_asset(ctx, call, "/sandbox.html");
+    if (call->entry->sandbox && str_starts(req->path, STR("/sandbox/"))) {
         call->entry->sandbox(ctx, req, call->reply);
         return ctx->problem.err;
     }
