@@ -62,6 +62,11 @@ tsan: web ## unit and flow tests under ThreadSanitizer
 	$(call compile,build-tsan,$(TSAN))
 	@tools/test unit flow --build-dir build-tsan
 
+.PHONY: fuzz
+fuzz: web ## look for trouble in every parser of outside bytes (FUZZ_SECONDS=30 for each)
+	@tools/deps install lint
+	@tools/fuzz
+
 .PHONY: cover
 cover: web ## how many lines of src the unit and flow tests reach, file by file
 	@tools/deps install test

@@ -19,14 +19,16 @@ static struct {
     struct waiter *first;
 } gate = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static void drop(struct waiter *w) {
+/* False when it stands there no more: it was handed a place. */
+static bool drop(struct waiter *w) {
     for (struct waiter **at = &gate.first; *at; at = &(*at)->next) {
         if (*at == w) {
             *at = w->next;
             gate.waiting--;
-            return;
+            return true;
         }
     }
+    return false;
 }
 
 static enum err enter(struct ctx *ctx) {
@@ -52,8 +54,10 @@ static enum err enter(struct ctx *ctx) {
         return OK;
     if (may_wait) {
         pthread_mutex_lock(&gate.lock);
-        drop(&w);
+        bool gave_up = drop(&w);
         pthread_mutex_unlock(&gate.lock);
+        if (!gave_up)
+            return OK; /* the place came in the same moment; giving it up would lose it */
     }
     ctx->problem.retry_after_s = 1;
     return ctx_fail(ctx, ERR_OVERLOADED, "Many people are signing in just now. Try again in 1 s.");

@@ -362,8 +362,6 @@ enum http_progress http_chunks_decode(struct http_chunks *c, const char *bytes, 
     while (*eaten < len) {
         if (c->state == DATA) {
             size_t n = len - *eaten < c->left ? len - *eaten : (size_t)c->left;
-            if (c->body_bytes + c->left > limit_bytes)
-                return refuse(why, ERR_PAYLOAD_TOO_LARGE, "The body is larger than allowed here.");
             memmove(out + *made, bytes + *eaten, n);
             *eaten += n;
             *made += n;
@@ -380,6 +378,8 @@ enum http_progress http_chunks_decode(struct http_chunks *c, const char *bytes, 
         enum http_progress p = step(c, bytes[(*eaten)++], why);
         if (p != HTTP_MORE)
             return p;
+        if (c->state == DATA && c->body_bytes + c->left > limit_bytes)
+            return refuse(why, ERR_PAYLOAD_TOO_LARGE, "The body is larger than allowed here.");
     }
     return HTTP_MORE;
 }

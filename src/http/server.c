@@ -167,6 +167,8 @@ static void on_written(uv_write_t *w, int status) {
     }
     if (c->phase == IDLE)
         c->deadline_ms = ava_now_ms() + c->server->limits->idle_ms;
+    if (c->phase == IDLE && c->server->draining && c->in_len == 0)
+        c->close_after_write = true; /* draining began while this answer was on its way */
     after_write(c);
     if (c->phase != HANDLING && c->phase != LINGER)
         advance(c);
@@ -377,16 +379,19 @@ static bool begin_body(struct conn *c) {
 static bool step(struct conn *c) {
     struct http_refusal why;
     if (c->phase == IDLE) {
-        if (c->in_len >= 2 && memcmp(c->in, "\r\n", 2) == 0) { /* RFC 9112, 2.2 */
-            c->in_len -= 2;
-            memmove(c->in, c->in + 2, c->in_len);
-        }
         if (c->in_len == 0)
             return false;
         c->phase = HEAD;
         c->scanned = 0;
         c->began_us = ava_now_us();
         c->deadline_ms = c->began_us / 1000 + c->server->limits->head_ms;
+    }
+    if (c->phase == HEAD && c->in_len >= 2 && memcmp(c->in, "\r\n", 2) == 0) {
+        c->in_len -= 2; /* an empty line before a request is not part of it: RFC 9112, 2.2 */
+        memmove(c->in, c->in + 2, c->in_len);
+        c->phase = IDLE;
+        c->deadline_ms = ava_now_ms() + c->server->limits->idle_ms;
+        return true;
     }
     if (c->phase == HEAD) {
         enum http_progress p = http_head_parse(c->in, c->in_len, &c->scanned, &c->head, &why);
@@ -419,11 +424,12 @@ static void advance(struct conn *c) {
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b) {
     struct conn *c = h->data;
     if (c->phase == LINGER) {
-        static char nowhere[4096];
+        static __thread char nowhere[4096];
         *b = uv_buf_init(nowhere, sizeof nowhere);
         return;
     }
-    bool pinned = c->phase == HANDLING;
+    /* Nothing is parsed while a write is pending: whoever does not read is not read either. */
+    bool pinned = c->phase == HANDLING || c->writing;
     if (!pinned && c->in_len == c->in_room && !room_for(c, c->in_room + 1)) {
         *b = uv_buf_init(NULL, 0);
         return;

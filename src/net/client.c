@@ -23,7 +23,6 @@ enum {
     IDLE_SECONDS_MAX = 55,
     AGE_SECONDS_MAX = 600,
     CONNECT_MS_MAX = 3500, /* DNS 1 s, TCP 1 s, TLS 1.5 s: curl counts them as one */
-    JUST_USED_SECONDS = 2,
 };
 
 struct multi {
@@ -227,8 +226,10 @@ static void set_options(struct client *c, struct transfer *t) {
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(call->timeout_ms < CONNECT_MS_MAX ? call->timeout_ms : CONNECT_MS_MAX));
-    curl_easy_setopt(e, CURLOPT_MAXAGE_CONN,
-                     (long)(call->fresh ? JUST_USED_SECONDS : IDLE_SECONDS_MAX));
+    /* On a kept connection that dies without an answer curl sends any request again by itself,
+     * POST too (seen with 7.88): what must not repeat gets a new one. */
+    curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)call->fresh);
+    curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)IDLE_SECONDS_MAX);
     curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, (long)AGE_SECONDS_MAX);
     curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 60L);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);

@@ -38,7 +38,7 @@ struct client_call {
     struct str body; /* empty: none */
     int64_t timeout_ms, first_byte_ms;
     size_t body_max_bytes;
-    bool fresh; /* only a new or just used (2 s) connection: for what must not repeat */
+    bool fresh; /* only a new connection: for what must not repeat */
     struct arena *arena;
 
     /* out; texts belong to the arena */

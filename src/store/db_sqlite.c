@@ -272,6 +272,8 @@ static void run_one(struct db_conn *c, struct write *w) {
     }
     db_run(w->ctx, db_use(c, "SAVEPOINT one"));
     w->result = w->fn(w->ctx, c, w->arg);
+    if (sqlite3_get_autocommit(c->handle))
+        return; /* the transaction is gone, and the savepoint with it */
     if (w->result != OK)
         db_run(w->ctx, db_use(c, "ROLLBACK TO one"));
     db_run(w->ctx, db_use(c, "RELEASE one"));
@@ -284,9 +286,13 @@ static void run_batch(struct db *db, struct write *batch, size_t count) {
     int64_t began = ava_now_us();
     int rc = sqlite3_exec(c->handle, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (rc == SQLITE_OK) {
-        for (struct write *w = batch; w; w = w->next)
+        for (struct write *w = batch; w && !sqlite3_get_autocommit(c->handle); w = w->next)
             run_one(c, w);
-        rc = sqlite3_exec(c->handle, "COMMIT", NULL, NULL, NULL);
+        /* A full disk can end the transaction from inside; a savepoint would begin another one
+         * and commit it, while everybody is told that nothing was kept. */
+        rc = sqlite3_get_autocommit(c->handle)
+                 ? SQLITE_FULL
+                 : sqlite3_exec(c->handle, "COMMIT", NULL, NULL, NULL);
     }
     if (rc == SQLITE_OK) {
         atomic_store(&db->last_commit_ms, ava_now_ms());

@@ -18,7 +18,7 @@ struct vault {
     struct keyring keys;
     char retired[512];      /* ids that are refused, each between blanks */
     struct dek_slot *cache; /* guarded memory */
-    pthread_mutex_t lock;   /* guards cache */
+    pthread_mutex_t lock;   /* guards retired and cache */
 };
 
 /* A fresh random DEK for the workspace, wrapped by the active KEK. */

@@ -76,14 +76,8 @@ static enum err add_dek(struct ctx *ctx, struct db_conn *tx, void *arg) {
 }
 
 /* From now on only the active key counts. */
-static enum err retire_others(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct vault *v = ctx->parts->vault;
-    size_t at = 0;
-    v->retired[at++] = ' ';
-    for (size_t i = 1; i < v->keys.count; i++)
-        at += (size_t)snprintf(v->retired + at, sizeof v->retired - at, "%s ", v->keys.keks[i].id);
-    v->retired[at] = 0;
-    return meta_put(ctx, tx, "retired_keks", str_of(v->retired));
+static enum err retire_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return meta_put(ctx, tx, "retired_keks", str_of(arg));
 }
 
 /* One step in an arena of its own: a walk over millions of fields stays small. */
@@ -95,6 +89,19 @@ static enum err take_step(struct ctx *ctx, db_fn *fn, void *arg) {
         ctx_fail(ctx, e, "%s", inner.problem.detail ? inner.problem.detail : "the rotation failed");
     arena_free(inner.arena);
     return e;
+}
+
+static enum err retire_others(struct ctx *ctx) {
+    struct vault *v = ctx->parts->vault;
+    char ids[sizeof v->retired] = " ";
+    size_t at = 1;
+    for (size_t i = 1; i < v->keys.count; i++)
+        at += (size_t)snprintf(ids + at, sizeof ids - at, "%s ", v->keys.keks[i].id);
+    TRY(take_step(ctx, retire_write, ids));
+    pthread_mutex_lock(&v->lock);
+    memcpy(v->retired, ids, sizeof ids);
+    pthread_mutex_unlock(&v->lock);
+    return OK;
 }
 
 enum err vault_rotate(struct ctx *ctx, bool new_data_keys, struct vault_rotation *out) {
@@ -116,5 +123,5 @@ enum err vault_rotate(struct ctx *ctx, bool new_data_keys, struct vault_rotation
         while (step.done);
         vault_forget(ctx->parts->vault, step.workspace_id);
     }
-    return take_step(ctx, retire_others, NULL);
+    return retire_others(ctx);
 }

@@ -93,10 +93,13 @@ void dek_make(struct ctx *ctx, struct vault *v, const char *workspace_id, int64_
     explicit_bzero(dek, sizeof dek);
 }
 
-static bool is_retired(const struct vault *v, const char *kek_id) {
+static bool is_retired(struct vault *v, const char *kek_id) {
     char wanted[KEK_ID_BYTES + 3];
     snprintf(wanted, sizeof wanted, " %s ", kek_id);
-    return strstr(v->retired, wanted) != NULL;
+    pthread_mutex_lock(&v->lock);
+    bool found = strstr(v->retired, wanted) != NULL;
+    pthread_mutex_unlock(&v->lock);
+    return found;
 }
 
 enum err dek_unwrap(struct ctx *ctx, struct vault *v, const struct workspace_key *row,
@@ -150,18 +153,9 @@ static void remember(struct vault *v, const char *workspace_id, int64_t dek_id,
     pthread_mutex_unlock(&v->lock);
 }
 
-static enum err dek_load(struct ctx *ctx, const struct workspace_key *row,
-                         unsigned char dek[DEK_BYTES]) {
-    struct vault *v = ctx->parts->vault;
-    if (cached(v, row->workspace_id, row->dek_id, dek))
-        return OK;
-    TRY(dek_unwrap(ctx, v, row, dek));
-    remember(v, row->workspace_id, row->dek_id, dek);
-    return OK;
-}
-
 /* The DEK new fields are sealed with: always looked up, as another process may have made a newer
- * one; made when the workspace has none yet. */
+ * one; made when the workspace has none yet. Not from the cache and not into it: until the commit
+ * it may still be taken back, and another one made under the same number. */
 static enum err dek_newest(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                            int64_t *dek_id, unsigned char dek[DEK_BYTES]) {
     struct workspace_key row;
@@ -171,18 +165,19 @@ static enum err dek_newest(struct ctx *ctx, struct db_conn *tx, const char *work
         TRY(workspace_key_insert(ctx, tx, &row));
     }
     *dek_id = row.dek_id;
-    return dek_load(ctx, &row, dek);
+    return dek_unwrap(ctx, ctx->parts->vault, &row, dek);
 }
 
-static enum err dek_get(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        int64_t dek_id, unsigned char dek[DEK_BYTES]) {
+/* As the store has it now; then known. */
+static enum err dek_fetch(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                          int64_t dek_id, unsigned char dek[DEK_BYTES]) {
     struct workspace_key row;
-    if (cached(ctx->parts->vault, workspace_id, dek_id, dek))
-        return OK;
     TRY(workspace_key_find(ctx, c, workspace_id, dek_id, &row));
     if (!row.kek_id)
         return failed(ctx, "no_dek");
-    return dek_load(ctx, &row, dek);
+    TRY(dek_unwrap(ctx, ctx->parts->vault, &row, dek));
+    remember(ctx->parts->vault, workspace_id, dek_id, dek);
+    return OK;
 }
 
 void vault_token_hash(struct str token, unsigned char out[32]) {
@@ -237,15 +232,20 @@ static enum err open_into(struct ctx *ctx, struct db_conn *c, const struct vault
     unsigned char dek[DEK_BYTES];
     if (dek_id == 0)
         return failed(ctx, "format");
-    TRY(dek_get(ctx, c, place->workspace_id, dek_id, dek));
     struct buf aad = { 0 };
     field_aad(&aad, place, dek_id);
     struct str body = { sealed.ptr + FIELD_HEAD_BYTES, sealed.len - FIELD_HEAD_BYTES };
-    bool good = aead_open(out, dek, body, buf_view(&aad));
+    enum err e = OK;
+    bool good = cached(ctx->parts->vault, place->workspace_id, dek_id, dek) &&
+                aead_open(out, dek, body, buf_view(&aad));
+    if (!good) { /* not known, or known from a transaction that was taken back */
+        e = dek_fetch(ctx, c, place->workspace_id, dek_id, dek);
+        good = e == OK && aead_open(out, dek, body, buf_view(&aad));
+    }
     explicit_bzero(dek, sizeof dek);
     buf_fini(&aad);
     if (!good)
-        return failed(ctx, "field");
+        return e != OK ? e : failed(ctx, "field");
     *len = body.len - AEAD_MORE_BYTES;
     return OK;
 }
@@ -365,10 +365,20 @@ struct vault *vault_open(struct ctx *ctx, struct keyring *keys, const char **why
     if (!v)
         abort();
     str_copy(v->retired, sizeof v->retired, retired);
+    pthread_mutex_init(&v->lock, NULL);
+    if (is_retired(v, keys->keks[0].id)) {
+        *why = arena_printf(ctx->arena,
+                            "the master key '%s' was retired by a rotation; put a newer one first "
+                            "(nothing was changed)",
+                            keys->keks[0].id);
+        pthread_mutex_destroy(&v->lock);
+        free(v);
+        keyring_fini(keys);
+        return NULL;
+    }
     v->keys = *keys;
     *keys = (struct keyring){ 0 };
     v->cache = guarded_alloc(CACHE_SLOTS * sizeof *v->cache);
-    pthread_mutex_init(&v->lock, NULL);
     return v;
 }
 

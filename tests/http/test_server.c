@@ -1,0 +1,585 @@
+#include "test.h"
+
+#include <signal.h>
+
+#include "base/fiber.h"
+#include "http/server.h"
+#include "net/loop.h"
+#include "net/rude.h"
+
+enum { BODY_LIMIT = 1000, LARGE_BYTES = 8 << 20, SMALL_BYTES = 64 << 10 };
+
+/* A server on a loop of its own thread. Its application echoes. */
+struct site {
+    struct loop *loop;
+    struct http_server *server;
+    struct http_limits limits;
+    size_t fibers_max;
+    int port, fd;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_up;
+    struct fiber_parking *held; /* of the fiber that waits in /hold */
+    atomic_int handled, connections;
+    char *large;
+};
+
+static size_t body_limit(void *arg, const struct http_req *req) {
+    CHECK(req->arena == NULL && req->body.len == 0);
+    return BODY_LIMIT;
+}
+
+static void holding(void *arg) {
+    struct site *s = ((void **)arg)[0];
+    pthread_mutex_lock(&s->lock);
+    s->held = ((void **)arg)[1];
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
+    struct site *s = arg;
+    atomic_fetch_add(&s->handled, 1);
+    reply->status = 200;
+    reply->content_type = "text/plain";
+    if (str_is(req->path, "/hold")) {
+        struct fiber_parking p;
+        fiber_parking_init(&p);
+        fiber_park(&p, FIBER_NO_DEADLINE, holding, (void *[]){ s, &p });
+    } else if (str_is(req->path, "/nap")) {
+        fiber_sleep(20);
+    } else if (str_is(req->path, "/large")) {
+        reply->lent_body = (struct str){ s->large, LARGE_BYTES };
+        return;
+    } else if (str_is(req->path, "/close")) {
+        reply->close = true;
+    }
+    buf_printf(&reply->body, "[%s %.*s %.*s]", http_method_name(req->method), STR_FMT(req->target),
+               STR_FMT(req->body));
+}
+
+static void refuse(void *arg, enum err err, const char *detail, struct http_reply *reply) {
+    reply->status = err_info(err)->status;
+    reply->content_type = "text/plain";
+    buf_printf(&reply->body, "<%s>", err_info(err)->code);
+}
+
+static void *serve(void *arg) {
+    static const char *why;
+    struct site *s = arg;
+    struct arena *a = arena_new(1 << 16);
+    static struct http_app app = { .body_limit_bytes = body_limit,
+                                   .handle = handle,
+                                   .refuse = refuse };
+    app.arg = s;
+    s->loop = loop_new(s->fibers_max);
+    s->fd = http_listen("127.0.0.1:0", false, a, &why);
+    CHECK(s->fd >= 0);
+    s->port = atoi(strrchr(http_listen_address(s->fd, a), ':') + 1);
+    s->server = http_server_open(s->loop, s->fd, &app, &s->limits);
+    pthread_mutex_lock(&s->lock);
+    s->is_up = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    loop_run(s->loop);
+    http_server_free(s->server);
+    loop_free(s->loop);
+    arena_free(a);
+    return NULL;
+}
+
+static size_t fibers_max_of_next;
+
+static struct site *site_up(const struct http_limits *limits) {
+    signal(SIGPIPE, SIG_IGN);
+    struct site *s = calloc(1, sizeof *s);
+    s->limits = limits ? *limits : HTTP_LIMITS_DEFAULT;
+    s->fibers_max = fibers_max_of_next;
+    s->large = malloc(LARGE_BYTES);
+    memset(s->large, 'L', LARGE_BYTES);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    pthread_create(&s->thread, NULL, serve, s);
+    pthread_mutex_lock(&s->lock);
+    while (!s->is_up)
+        pthread_cond_wait(&s->changed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    return s;
+}
+
+static void site_down(struct site *s) {
+    loop_stop(s->loop);
+    pthread_join(s->thread, NULL);
+    free(s->large);
+    free(s);
+}
+
+/* Until a request waits in /hold. */
+static void await_held(struct site *s) {
+    pthread_mutex_lock(&s->lock);
+    while (!s->held)
+        pthread_cond_wait(&s->changed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void let_go(struct site *s) {
+    await_held(s);
+    pthread_mutex_lock(&s->lock);
+    struct fiber_parking *p = s->held;
+    s->held = NULL;
+    pthread_mutex_unlock(&s->lock);
+    fiber_unpark(p);
+}
+
+struct asked {
+    struct loop_call call;
+    struct site *site;
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool is_done;
+    size_t connections;
+};
+
+static void look(void *arg) {
+    struct asked *a = arg;
+    a->connections = http_server_connections(a->site->server);
+    pthread_mutex_lock(&a->lock);
+    a->is_done = true;
+    pthread_cond_signal(&a->done);
+    pthread_mutex_unlock(&a->lock);
+}
+
+static void drain(void *arg) {
+    http_server_drain(((struct asked *)arg)->site->server);
+    look(arg);
+}
+
+/* Runs fn on the loop and waits for it. */
+static size_t on_loop(struct site *s, void (*fn)(void *)) {
+    struct asked a = { .call = { .fn = fn }, .site = s };
+    a.call.arg = &a;
+    pthread_mutex_init(&a.lock, NULL);
+    pthread_cond_init(&a.done, NULL);
+    loop_post(s->loop, &a.call);
+    pthread_mutex_lock(&a.lock);
+    while (!a.is_done)
+        pthread_cond_wait(&a.done, &a.lock);
+    pthread_mutex_unlock(&a.lock);
+    return a.connections;
+}
+
+struct sending {
+    int fd;
+    struct str bytes;
+};
+
+static void *send_all(void *arg) {
+    const struct sending *what = arg;
+    raw_send(what->fd, what->bytes);
+    return NULL;
+}
+
+/* Sends it all while reading until the server closes. */
+static void talk(struct site *s, struct str bytes, struct buf *out) {
+    struct sending what = { raw_connect(s->port), bytes };
+    pthread_t sender;
+    pthread_create(&sender, NULL, send_all, &what);
+    CHECK(raw_read_all(what.fd, out));
+    pthread_join(sender, NULL);
+    close(what.fd);
+}
+
+#define GET(path)      "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+#define GET_LAST(path) "GET " path " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+TEST(pipelined_requests_are_answered_in_their_order_also_when_some_wait) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    talk(s, STR(GET("/1") GET("/nap") GET("/2") GET("/nap") GET_LAST("/3") GET("/never")), &out);
+    CHECK_INT(count_of(&out, "HTTP/1.1 200 OK\r\n"), 5);
+    const char *at = out.ptr;
+    static const char *const ORDER[] = { "[GET /1 ]", "[GET /nap ]", "[GET /2 ]", "[GET /nap ]",
+                                         "[GET /3 ]" };
+    for (size_t i = 0; i < 5; i++) {
+        at = strstr(at, ORDER[i]);
+        CHECK(at != NULL);
+        at++;
+    }
+    CHECK_INT(atomic_load(&s->handled), 5);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(ten_thousand_pipelined_requests_are_all_answered) {
+    struct site *s = site_up(NULL);
+    struct buf in = { 0 }, out = { 0 };
+    for (int i = 0; i < 9999; i++)
+        buf_text(&in, GET("/"));
+    buf_text(&in, GET_LAST("/"));
+    talk(s, buf_view(&in), &out);
+    CHECK_INT(count_of(&out, "HTTP/1.1 200 OK"), 10000);
+    buf_fini(&in);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(a_request_may_come_byte_by_byte_and_may_follow_an_empty_line) {
+    static const char *const ASKED[] = {
+        "POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
+        "\r\nPOST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
+        "POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "1;x=y\r\na\r\n2\r\nbc\r\n0\r\n\r\n",
+    };
+    struct site *s = site_up(NULL);
+    for (size_t i = 0; i < ARRAY_LEN(ASKED); i++) {
+        struct buf out = { 0 };
+        int fd = raw_connect(s->port), on = 1;
+        setsockopt(fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &on, sizeof on);
+        while (on_loop(s, look) == 0) {
+        }
+        for (const char *p = ASKED[i]; *p; p++) {
+            rude_send(fd, p, 1);
+            on_loop(s, look); /* turns of the loop for each byte */
+            on_loop(s, look);
+        }
+        CHECK(raw_read_all(fd, &out));
+        CHECK(strstr(out.ptr, "[POST /x abc]") != NULL);
+        close(fd);
+        buf_fini(&out);
+        while (on_loop(s, look) != 0) {
+        }
+    }
+    site_down(s);
+}
+
+TEST(an_empty_line_behind_a_body_begins_no_request) {
+    struct site *s = site_up(&(struct http_limits){ 100, 100, 100, 100, 3000, 1 << 20 });
+    struct buf out = { 0 };
+    talk(s, STR("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\r\n"), &out);
+    CHECK(strstr(out.ptr, "[POST /x abc]") && !strstr(out.ptr, " 408 "));
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(expect_100_continue_is_answered_before_the_body_and_not_after_a_refusal) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    int fd = raw_connect(s->port);
+    raw_send(fd, STR("PUT /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n"
+                     "Connection: close\r\n\r\n"));
+    CHECK(raw_read_until(fd, &out, "HTTP/1.1 100 Continue\r\n\r\n", 1));
+    CHECK_INT(atomic_load(&s->handled), 0);
+    raw_send(fd, STR("abc"));
+    CHECK(raw_read_all(fd, &out));
+    CHECK(strstr(out.ptr, "[PUT /x abc]") != NULL);
+    close(fd);
+
+    buf_clear(&out);
+    talk(s,
+         STR("PUT /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n"),
+         &out);
+    CHECK(str_starts(buf_view(&out), STR("HTTP/1.1 413 ")));
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(http_1_0_closes_behind_its_answer_and_stays_when_asked) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    talk(s, STR("GET /x HTTP/1.0\r\n\r\n"), &out);
+    CHECK(strstr(out.ptr, "[GET /x ]") != NULL);
+    buf_clear(&out);
+    talk(s, STR("GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /y HTTP/1.0\r\n\r\n"), &out);
+    CHECK_INT(count_of(&out, " 200 OK"), 2);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(head_gets_the_length_but_not_the_body) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    talk(s, STR("HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n" GET_LAST("/y")), &out);
+    CHECK(strstr(out.ptr, "Content-Length: 10\r\n") != NULL); /* [HEAD /x ] */
+    CHECK(strstr(out.ptr, "[HEAD") == NULL && strstr(out.ptr, "[GET /y ]") != NULL);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(a_get_may_have_a_body_and_a_target_may_be_absolute) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    talk(s,
+         STR("GET http://b/x?y HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi" GET_LAST("/y")),
+         &out);
+    CHECK(strstr(out.ptr, "[GET http://b/x?y hi]") && strstr(out.ptr, "[GET /y ]"));
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(a_slow_reader_gets_a_large_answer_whole) {
+    struct site *s = site_up(NULL);
+    int fd = raw_connect(s->port), small = SMALL_BYTES;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    raw_send(fd, STR(GET("/large") GET_LAST("/y")));
+    struct buf out = { 0 };
+    CHECK(raw_read_all(fd, &out));
+    char *body = strstr(out.ptr, "\r\n\r\n") + 4;
+    for (size_t i = 0; i < LARGE_BYTES; i++)
+        if (body[i] != 'L')
+            fail_msg("byte %zu is not right", i);
+    CHECK(strstr(body + LARGE_BYTES, "[GET /y ]") != NULL);
+    close(fd);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(who_never_reads_can_not_make_the_server_hold_more_and_more) {
+    struct site *s = site_up(NULL);
+    int fd = raw_connect(s->port), small = SMALL_BYTES, taken = 0;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){ .tv_sec = 1 },
+               sizeof(struct timeval));
+    raw_send(fd, STR(GET("/large")));
+    char junk[65536];
+    memset(junk, 'x', sizeof junk);
+    while (taken < 64 << 20) {
+        ssize_t n = send(fd, junk, sizeof junk, MSG_NOSIGNAL);
+        if (n <= 0)
+            break;
+        taken += (int)n;
+    }
+    CHECK(taken < 32 << 20); /* the kernel's buffers, not the server's */
+    close(fd);
+    site_down(s);
+}
+
+TEST(a_client_that_leaves_while_its_answer_is_made_takes_nothing_with_it) {
+    struct site *s = site_up(NULL);
+    int fd = raw_connect(s->port);
+    raw_send(fd, STR(GET("/hold")));
+    await_held(s);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+    close(fd);
+    on_loop(s, look);
+    let_go(s);
+    struct buf out = { 0 };
+    talk(s, STR(GET_LAST("/y")), &out);
+    CHECK(strstr(out.ptr, "[GET /y ]") != NULL);
+    while (on_loop(s, look)) {
+    }
+    buf_fini(&out);
+    site_down(s);
+}
+
+static void expect_refusal(struct site *s, struct str sent, const char *status_line) {
+    struct buf out = { 0 };
+    int before = atomic_load(&s->handled);
+    talk(s, sent, &out);
+    if (!str_starts(buf_view(&out), str_of(status_line)))
+        print_error("wanted %s for: %.60s\n got: %.80s\n", status_line, sent.ptr,
+                    out.ptr ? out.ptr : "nothing");
+    CHECK(str_starts(buf_view(&out), str_of(status_line)));
+    CHECK_INT(count_of(&out, "HTTP/1.1 "), 1);
+    CHECK_INT(count_of(&out, "Connection: close\r\n"), 1);
+    CHECK_INT(atomic_load(&s->handled), before);
+    buf_fini(&out);
+}
+
+TEST(limits_have_their_own_answers_and_a_large_body_is_refused_when_announced) {
+    struct site *s = site_up(NULL);
+    struct buf b = { 0 };
+    expect_refusal(s, STR("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n"),
+                   "HTTP/1.1 413 ");
+    expect_refusal(s,
+                   STR("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3E9\r\n"),
+                   "HTTP/1.1 413 ");
+    buf_text(&b, "GET /");
+    for (int i = 0; i < 9000; i++)
+        buf_char(&b, 'a');
+    buf_text(&b, " HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect_refusal(s, buf_view(&b), "HTTP/1.1 414 ");
+    buf_clear(&b);
+    buf_text(&b, "GET / HTTP/1.1\r\nHost: a\r\n");
+    for (int i = 0; i < 64; i++)
+        buf_printf(&b, "X-%d: y\r\n", i);
+    buf_text(&b, "\r\n");
+    expect_refusal(s, buf_view(&b), "HTTP/1.1 431 ");
+    buf_fini(&b);
+    site_down(s);
+}
+
+#define AFTER               "GET /smuggled HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+#define POSTED(lines, body) "POST / HTTP/1.1\r\nHost: a\r\n" lines "\r\n" body AFTER
+#define CHUNKED(body)       POSTED("Transfer-Encoding: chunked\r\n", body)
+
+TEST(what_could_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_answered) {
+    static const struct {
+        struct str bytes;
+        int status;
+    } BAD[] = {
+#define BAD(text) { { text, sizeof(text) - 1 }, 400 }
+        BAD(POSTED("Content-Length: 3\r\nContent-Length: 3\r\n", "abc")),
+        BAD(POSTED("Content-Length: 3\r\nContent-Length: 4\r\n", "abc")),
+        BAD(POSTED("Content-Length: +3\r\n", "abc")),
+        BAD(POSTED("Content-Length: -1\r\n", "abc")),
+        BAD(POSTED("Content-Length: 3, 3\r\n", "abc")),
+        BAD(POSTED("Content-Length: 0x3\r\n", "abc")),
+        BAD(POSTED("Content-Length: \r\n", "")),
+        BAD(POSTED("Content-Length: 18446744073709551619\r\n", "abc")),
+        BAD(POSTED("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")),
+        BAD(POSTED("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", "0\r\n\r\n")),
+        BAD(POSTED("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n")),
+        BAD(POSTED("Transfer-Encoding: chunked, chunked\r\n", "0\r\n\r\n")),
+        BAD(POSTED("Transfer-Encoding: identity\r\n", "")),
+        BAD(POSTED("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")),
+        BAD(POSTED("Transfer-Encoding:\r\n chunked\r\n", "0\r\n\r\n")),
+        BAD(POSTED("Transfer-Encoding: \x0b"
+                   "chunked\r\n",
+                   "0\r\n\r\n")),
+        BAD("POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" AFTER),
+        BAD(CHUNKED("+0\r\n\r\n")),
+        BAD(CHUNKED("-0\r\n\r\n")),
+        BAD(CHUNKED("0x0\r\n\r\n")),
+        BAD(CHUNKED(" 0\r\n\r\n")),
+        BAD(CHUNKED("0 \r\n\r\n")),
+        BAD(CHUNKED("0\n\r\n")),
+        BAD(CHUNKED("0\r\n\n")),
+        BAD(CHUNKED("10000000000000000\r\n")),
+        BAD(CHUNKED("3\r\nabc0\r\n\r\n")),
+        BAD(CHUNKED("3\r\nabcX\r\n0\r\n\r\n")),
+        BAD(CHUNKED("3\r\nabc\n0\r\n\r\n")),
+        BAD(CHUNKED("0\r\nContent-Length: 5\r\n\r\n")),
+        BAD(CHUNKED("0\r\nTransfer-Encoding: chunked\r\n\r\n")),
+        BAD(CHUNKED("0;a\nb\r\n\r\n")),
+        BAD("GET / HTTP/1.1\nHost: a\n\n" AFTER),
+        BAD("GET / HTTP/1.1\r\nHost: a\n\r\n" AFTER),
+        BAD("GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n" AFTER),
+        BAD("GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n" AFTER),
+        BAD("GET / HTTP/1.1\r\nHost : a\r\n\r\n" AFTER),
+        BAD("GET / HTTP/1.1\r\n Host: a\r\n\r\n" AFTER),
+        BAD("GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n\tc\r\n\r\n" AFTER),
+        BAD("GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n" AFTER),
+        BAD("GET / HTTP/1.1\r\nHost: a\r\nfoo\r\n\r\n" AFTER),
+        BAD("GET / HTTP/1.1\r\n\r\n" AFTER),
+        BAD("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" AFTER),
+        BAD("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n" AFTER),
+        BAD("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n" AFTER),
+        BAD("GET /a\0b HTTP/1.1\r\nHost: a\r\n\r\n" AFTER),
+        BAD("GET\t/\tHTTP/1.1\r\nHost: a\r\n\r\n" AFTER),
+        BAD("GE(T / HTTP/1.1\r\nHost: a\r\n\r\n" AFTER),
+        BAD("GET / HTTP/1.2\r\nHost: a\r\n\r\n" AFTER),
+        BAD("GET / HTTP/2.0\r\nHost: a\r\n\r\n" AFTER),
+        BAD("GET /\r\n\r\n" AFTER),
+        BAD("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" AFTER),
+#undef BAD
+#define OTHER(text, status) { { text, sizeof(text) - 1 }, status }
+        OTHER("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n" AFTER, 405),
+        OTHER("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n" AFTER, 405),
+#undef OTHER
+    };
+    struct site *s = site_up(NULL);
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
+        char line[32];
+        snprintf(line, sizeof line, "HTTP/1.1 %d ", BAD[i].status);
+        expect_refusal(s, BAD[i].bytes, line);
+    }
+    site_down(s);
+}
+
+TEST(a_head_or_a_body_that_comes_too_slowly_is_answered_408_and_an_idle_connection_just_ends) {
+    struct site *s = site_up(&(struct http_limits){ 100, 100, 100, 100, 3000, 1 << 20 });
+    struct buf out = { 0 };
+    talk(s, STR("GET / HTTP/1.1\r\nHo"), &out);
+    CHECK(str_starts(buf_view(&out), STR("HTTP/1.1 408 ")));
+    buf_clear(&out);
+    talk(s, STR("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab"), &out);
+    CHECK(str_starts(buf_view(&out), STR("HTTP/1.1 408 ")));
+    buf_clear(&out);
+    talk(s, STR(GET("/x")), &out); /* answered, then closed when it stays silent */
+    CHECK_INT(count_of(&out, "HTTP/1.1 "), 1);
+    buf_clear(&out);
+    talk(s, STR(""), &out); /* nothing was ever said */
+    CHECK_INT(out.len, 0);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(who_reads_nothing_at_all_is_let_go) {
+    struct site *s = site_up(&(struct http_limits){ 100, 5000, 5000, 5000, 100, 1 << 20 });
+    int fd = raw_connect(s->port), small = SMALL_BYTES;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    raw_send(fd, STR(GET("/large")));
+    while (on_loop(s, look) == 0) {
+    }
+    while (on_loop(s, look) != 0)
+        fiber_sleep(5);
+    close(fd);
+    site_down(s);
+}
+
+TEST(one_connection_too_many_is_told_so) {
+    struct site *s = site_up(&(struct http_limits){ 2, 5000, 5000, 5000, 5000, 1 << 20 });
+    int first = raw_connect(s->port), second = raw_connect(s->port);
+    while (on_loop(s, look) != 2) {
+    }
+    struct buf out = { 0 };
+    talk(s, STR(""), &out);
+    CHECK(str_starts(buf_view(&out), STR("HTTP/1.1 503 ")));
+    close(first);
+    close(second);
+    while (on_loop(s, look) != 0)
+        fiber_sleep(1);
+    buf_clear(&out);
+    talk(s, STR(GET_LAST("/")), &out);
+    CHECK(str_starts(buf_view(&out), STR("HTTP/1.1 200 ")));
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(draining_closes_the_idle_at_once_and_the_busy_after_their_answer) {
+    struct site *s = site_up(NULL);
+    int idle = raw_connect(s->port), busy = raw_connect(s->port), slow = raw_connect(s->port);
+    int small = SMALL_BYTES;
+    setsockopt(slow, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    struct buf out = { 0 }, answer = { 0 }, whole = { 0 };
+    raw_send(idle, STR(GET("/1")));
+    CHECK(raw_read_until(idle, &out, "[GET /1 ]", 1));
+    raw_send(slow, STR(GET("/large")));
+    CHECK(raw_read_until(slow, &whole, "LLLL", 1)); /* its answer is under way */
+    raw_send(busy, STR(GET("/hold")));
+    await_held(s);
+    on_loop(s, drain);
+    CHECK(raw_read_all(idle, &out));
+    CHECK_INT(count_of(&out, "HTTP/1.1"), 1);
+    let_go(s);
+    CHECK(raw_read_all(busy, &answer));
+    CHECK(strstr(answer.ptr, "[GET /hold ]") && strstr(answer.ptr, "Connection: close\r\n"));
+    CHECK(raw_read_all(slow, &whole)); /* closed as soon as it is written, not when idle too long */
+    CHECK(whole.len > LARGE_BYTES);
+    close(idle);
+    close(busy);
+    close(slow);
+    buf_fini(&out);
+    buf_fini(&answer);
+    buf_fini(&whole);
+    site_down(s);
+}
+
+TEST(a_request_that_finds_no_fiber_is_told_to_come_back) {
+    fibers_max_of_next = 1;
+    struct site *s = site_up(NULL);
+    fibers_max_of_next = 0;
+    struct buf out = { 0 };
+    int fd = raw_connect(s->port);
+    raw_send(fd, STR(GET("/hold")));
+    await_held(s);
+    talk(s, STR(GET("/x")), &out);
+    CHECK(str_starts(buf_view(&out), STR("HTTP/1.1 503 ")));
+    let_go(s);
+    buf_clear(&out);
+    CHECK(raw_read_until(fd, &out, "[GET /hold ]", 1));
+    close(fd);
+    buf_fini(&out);
+    site_down(s);
+}

@@ -1,0 +1,286 @@
+#include "test.h"
+
+#include <dirent.h>
+#include <signal.h>
+
+#include "base/fiber.h"
+#include "net/client.h"
+#include "net/loop.h"
+#include "net/rude.h"
+
+#define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+
+struct fetches {
+    struct client *client;
+    struct client_call *calls;
+    size_t count, at_once, next, left;
+};
+
+__attribute__((constructor)) static void before_all(void) {
+    signal(SIGPIPE, SIG_IGN);
+    client_global_init();
+}
+
+static void fetch_some(void *arg) {
+    struct fetches *f = arg;
+    while (f->next < f->count)
+        client_fetch(f->client, &f->calls[f->next++]);
+    if (--f->left == 0) {
+        loop_stop(loop_self());
+    }
+}
+
+/* Runs the calls on a loop of their own, so many at once. */
+static void fetch_all(struct client_call *calls, size_t count, size_t at_once) {
+    struct loop *l = loop_new(0);
+    struct fetches f = { client_new(l), calls, count, at_once, 0, at_once };
+    for (size_t i = 0; i < at_once; i++)
+        CHECK(fiber_run(fetch_some, &f));
+    if (fiber_alive() == 0)
+        loop_stop(l);
+    loop_run(l);
+    CHECK_INT(fiber_alive(), 0);
+    client_free(f.client);
+    loop_free(l); /* returns only when every handle is closed */
+}
+
+static struct client_call get(struct arena *a, int port, const char *path) {
+    return (struct client_call){ .method = "GET",
+                                 .url = arena_printf(a, "http://127.0.0.1:%d%s", port, path),
+                                 .timeout_ms = 5000,
+                                 .first_byte_ms = 4000,
+                                 .body_max_bytes = 1 << 20,
+                                 .arena = a };
+}
+
+static enum rude_then hello(void *arg, const struct rude_request *r, struct buf *out) {
+    buf_text(out, OK_HELLO);
+    return RUDE_KEEP;
+}
+
+TEST(brings_status_body_and_the_headers_that_matter) {
+    struct arena *a = arena_new(1 << 20);
+    struct rude *r = rude_start(hello, NULL);
+    struct client_call c = get(a, r->port, "/");
+    fetch_all(&c, 1, 1);
+    CHECK_INT(c.result, CLIENT_DONE);
+    CHECK_INT(c.status, 200);
+    CHECK(str_is(c.answer, "hello"));
+    CHECK_TEXT(c.content_type, "text/plain");
+    CHECK(!c.retry_after && !c.date && c.left_host && !c.reused && c.took_us > 0);
+    rude_stop(r);
+    arena_free(a);
+}
+
+TEST(a_kept_connection_is_used_again) {
+    struct arena *a = arena_new(1 << 20);
+    struct rude *r = rude_start(hello, NULL);
+    struct client_call c[5];
+    for (int i = 0; i < 5; i++)
+        c[i] = get(a, r->port, "/");
+    fetch_all(c, 5, 1);
+    for (int i = 0; i < 5; i++) {
+        CHECK_INT(c[i].result, CLIENT_DONE);
+        CHECK(c[i].reused == (i > 0));
+    }
+    CHECK_INT(atomic_load(&r->connections), 1);
+    rude_stop(r);
+    arena_free(a);
+}
+
+static enum rude_then see_post(void *arg, const struct rude_request *r, struct buf *out) {
+    *(bool *)arg = str_starts(r->head, STR("POST /x ")) && str_is(r->body, "{\"a\":1}") &&
+                   str_find(r->head, STR("X-Thing: yes\r\n")) > 0 &&
+                   str_find(r->head, STR("Expect:")) < 0;
+    buf_text(out, "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nDate: Fri, 20 Nov 2026 08:00:00 GMT\r\n"
+                  "Content-Length: 0\r\n\r\n");
+    return RUDE_KEEP;
+}
+
+TEST(sends_method_headers_and_body_as_they_are) {
+    struct arena *a = arena_new(1 << 20);
+    bool seen = false;
+    struct rude *r = rude_start(see_post, &seen);
+    struct client_call c = get(a, r->port, "/x");
+    c.method = "POST";
+    c.body = STR("{\"a\":1}");
+    c.headers = (const char *const[]){ "X-Thing: yes" };
+    c.header_count = 1;
+    fetch_all(&c, 1, 1);
+    CHECK(seen && c.status == 503);
+    CHECK_TEXT(c.retry_after, "7");
+    CHECK_TEXT(c.date, "Fri, 20 Nov 2026 08:00:00 GMT");
+    rude_stop(r);
+    arena_free(a);
+}
+
+TEST(a_closed_port_means_nothing_left_this_host) {
+    struct arena *a = arena_new(1 << 20);
+    int port, fd = rude_listen(&port);
+    close(fd);
+    struct client_call c = get(a, port, "/");
+    fetch_all(&c, 1, 1);
+    CHECK_INT(c.result, CLIENT_UNREACHED);
+    CHECK(!c.left_host && c.status == 0);
+    arena_free(a);
+}
+
+static enum rude_then say(void *arg, const struct rude_request *r, struct buf *out) {
+    buf_text(out, arg);
+    return RUDE_CLOSE;
+}
+
+static enum rude_then say_nothing(void *arg, const struct rude_request *r, struct buf *out) {
+    return RUDE_SILENCE;
+}
+
+static enum rude_then reset(void *arg, const struct rude_request *r, struct buf *out) {
+    return RUDE_RESET;
+}
+
+static struct client_call one(rude_script *script, void *arg, struct arena *a) {
+    struct rude *r = rude_start(script, arg);
+    struct client_call c = get(a, r->port, "/");
+    c.timeout_ms = 400;
+    c.first_byte_ms = 200;
+    c.body_max_bytes = 1000;
+    fetch_all(&c, 1, 1);
+    rude_stop(r);
+    return c;
+}
+
+TEST(no_first_byte_in_time_is_a_timeout_after_the_request_left) {
+    struct arena *a = arena_new(1 << 20);
+    struct client_call c = one(say_nothing, NULL, a);
+    CHECK_INT(c.result, CLIENT_TIMEOUT);
+    CHECK(c.left_host && c.took_us >= 199000 && c.took_us < 390000);
+    arena_free(a);
+}
+
+static enum rude_then half(void *arg, const struct rude_request *r, struct buf *out) {
+    buf_text(out, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhal");
+    return RUDE_SILENCE;
+}
+
+TEST(a_body_that_does_not_end_meets_the_time_limit_of_the_whole) {
+    struct arena *a = arena_new(1 << 20);
+    struct client_call c = one(half, NULL, a);
+    CHECK_INT(c.result, CLIENT_TIMEOUT);
+    CHECK(c.left_host && c.took_us >= 380000);
+    arena_free(a);
+}
+
+TEST(a_reset_or_a_cut_or_something_else_than_http_is_broken) {
+    struct arena *a = arena_new(1 << 20);
+    struct client_call c = one(reset, NULL, a);
+    CHECK_INT(c.result, CLIENT_BROKEN);
+    CHECK(c.left_host);
+    static const char *const BAD[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhal",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "<html>hello</html>",
+        "",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
+        c = one(say, (void *)BAD[i], a);
+        if (c.result != CLIENT_BROKEN)
+            print_error("not broken but %d: %s\n", c.result, BAD[i]);
+        CHECK_INT(c.result, CLIENT_BROKEN);
+        CHECK(c.left_host);
+    }
+    arena_free(a);
+}
+
+static enum rude_then large(void *arg, const struct rude_request *r, struct buf *out) {
+    buf_text(out, "HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n");
+    for (int i = 0; i < 1001; i++)
+        buf_char(out, 'x');
+    return RUDE_KEEP;
+}
+
+static enum rude_then endless(void *arg, const struct rude_request *r, struct buf *out) {
+    buf_text(out, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 300; i++)
+        buf_text(out, "8\r\nxxxxxxxx\r\n");
+    return RUDE_SILENCE;
+}
+
+TEST(an_answer_over_its_limit_is_cut_off) {
+    struct arena *a = arena_new(1 << 20);
+    CHECK_INT(one(large, NULL, a).result, CLIENT_TOO_LARGE);
+    CHECK_INT(one(endless, NULL, a).result, CLIENT_TOO_LARGE);
+    arena_free(a);
+}
+
+static enum rude_then redirect(void *arg, const struct rude_request *r, struct buf *out) {
+    buf_text(out, "HTTP/1.1 302 Found\r\nLocation: /else\r\nContent-Length: 0\r\n\r\n");
+    return RUDE_KEEP;
+}
+
+TEST(no_redirect_is_followed) {
+    struct arena *a = arena_new(1 << 20);
+    struct rude *r = rude_start(redirect, NULL);
+    struct client_call c = get(a, r->port, "/");
+    fetch_all(&c, 1, 1);
+    CHECK(c.result == CLIENT_DONE && c.status == 302);
+    CHECK_INT(atomic_load(&r->requests), 1);
+    rude_stop(r);
+    arena_free(a);
+}
+
+/* Answers the first request and hangs up on the second without a word, on the same connection. */
+static enum rude_then answer_once(void *arg, const struct rude_request *r, struct buf *out) {
+    if (str_find(r->head, STR("GET ")) == 0) {
+        buf_text(out, OK_HELLO);
+        return RUDE_KEEP;
+    }
+    return RUDE_CLOSE;
+}
+
+TEST(what_must_not_repeat_is_sent_once_even_when_a_kept_connection_dies_under_it) {
+    struct arena *a = arena_new(1 << 20);
+    struct rude *r = rude_start(answer_once, NULL);
+    struct client_call c[2] = { get(a, r->port, "/"), get(a, r->port, "/call") };
+    c[1].method = "POST";
+    c[1].body = STR("x");
+    c[1].fresh = true;
+    fetch_all(c, 2, 1);
+    CHECK_INT(c[0].result, CLIENT_DONE);
+    CHECK_INT(c[1].result, CLIENT_BROKEN);
+    CHECK(c[1].left_host);
+    CHECK_INT(atomic_load(&r->requests), 2);
+    rude_stop(r);
+    arena_free(a);
+}
+
+static size_t open_files(void) {
+    DIR *d = opendir("/proc/self/fd");
+    size_t n = 0;
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+TEST(a_thousand_calls_at_once_all_end_and_leave_nothing_open) {
+    enum { CALLS = 1000 };
+    struct arena *a = arena_new(64 << 20);
+    size_t before = open_files();
+    struct rude *r = rude_start(hello, NULL);
+    struct client_call *c = arena_alloc(a, CALLS * sizeof *c);
+    for (int i = 0; i < CALLS; i++) {
+        c[i] = get(a, r->port, "/");
+        c[i].timeout_ms = c[i].first_byte_ms = 15000;
+    }
+    fetch_all(c, CALLS, CALLS);
+    int done = 0;
+    for (int i = 0; i < CALLS; i++)
+        done += c[i].result == CLIENT_DONE && str_is(c[i].answer, "hello");
+    CHECK_INT(done, CALLS);
+    CHECK_INT(atomic_load(&r->requests), CALLS);
+    rude_stop(r);
+    CHECK_INT(open_files(), before);
+    arena_free(a);
+}

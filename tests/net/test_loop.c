@@ -1,0 +1,162 @@
+#include "test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/fiber.h"
+#include "net/loop.h"
+
+static int order[8], order_count;
+
+static void note(int what) {
+    order[order_count++] = what;
+}
+
+static void sleeper(void *arg) {
+    int ms = *(int *)arg;
+    fiber_sleep(ms);
+    note(ms);
+}
+
+TEST(fibers_sleep_side_by_side_and_the_shortest_wakes_first) {
+    struct loop *l = loop_new(0);
+    int times[3] = { 60, 20, 40 };
+    order_count = 0;
+    int64_t began = ava_now_ms();
+    for (int i = 0; i < 3; i++)
+        CHECK(fiber_run(sleeper, &times[i]));
+    CHECK_INT(fiber_alive(), 3);
+    loop_stop(l);
+    loop_run(l); /* runs until no fiber is alive */
+    CHECK_INT(order_count, 3);
+    CHECK(order[0] == 20 && order[1] == 40 && order[2] == 60);
+    CHECK(ava_now_ms() - began >= 60);
+    CHECK_INT(fiber_alive(), 0);
+    loop_free(l);
+}
+
+static void nothing(void *arg) {
+    fiber_sleep(1);
+}
+
+TEST(a_loop_refuses_more_fibers_than_it_was_made_for) {
+    struct loop *l = loop_new(2);
+    CHECK(fiber_run(nothing, NULL));
+    CHECK(fiber_run(nothing, NULL));
+    CHECK(!fiber_run(nothing, NULL));
+    loop_stop(l);
+    loop_run(l);
+    loop_free(l);
+}
+
+static pthread_t loop_thread;
+
+static void slow_work(void *arg) {
+    *(bool *)arg = !pthread_equal(pthread_self(), loop_thread);
+}
+
+static void offloader(void *arg) {
+    fiber_offload(slow_work, arg);
+    note(1);
+}
+
+TEST(slow_work_runs_on_another_thread_while_the_fiber_sleeps) {
+    struct loop *l = loop_new(0);
+    bool elsewhere = false;
+    order_count = 0;
+    loop_thread = pthread_self();
+    CHECK(fiber_run(offloader, &elsewhere));
+    CHECK_INT(order_count, 0);
+    loop_stop(l);
+    loop_run(l);
+    CHECK(elsewhere && order_count == 1);
+    loop_free(l);
+}
+
+struct poster {
+    struct loop *loop;
+    struct fiber_parking parkings[200];
+    atomic_int waiting, woken;
+};
+
+struct one_wait {
+    struct poster *p;
+    int index;
+};
+
+static void registered(void *arg) {
+    struct one_wait *w = arg;
+    atomic_fetch_add(&w->p->waiting, 1);
+}
+
+static void wait_for_signal(void *arg) {
+    struct one_wait w = *(struct one_wait *)arg;
+    fiber_parking_init(&w.p->parkings[w.index]);
+    CHECK(fiber_park(&w.p->parkings[w.index], FIBER_NO_DEADLINE, registered, &w));
+    atomic_fetch_add(&w.p->woken, 1);
+}
+
+static void *signal_all(void *arg) {
+    struct poster *p = arg;
+    for (int i = 0; i < 200; i++)
+        fiber_unpark(&p->parkings[i]);
+    loop_stop(p->loop);
+    return NULL;
+}
+
+TEST(wakes_from_another_thread_are_never_lost) {
+    static struct poster p;
+    p.loop = loop_new(0);
+    for (int i = 0; i < 200; i++)
+        CHECK(fiber_run(wait_for_signal, &(struct one_wait){ &p, i }));
+    CHECK_INT(atomic_load(&p.waiting), 200);
+    pthread_t t;
+    pthread_create(&t, NULL, signal_all, &p);
+    loop_run(p.loop);
+    pthread_join(t, NULL);
+    CHECK_INT(atomic_load(&p.woken), 200);
+    loop_free(p.loop);
+}
+
+static void call(void *arg) {
+    note(*(int *)arg);
+}
+
+static void *post_from_elsewhere(void *arg) {
+    loop_post(loop_self() ? NULL : ((void **)arg)[0], ((void **)arg)[1]);
+    loop_stop(((void **)arg)[0]);
+    return NULL;
+}
+
+TEST(calls_from_another_thread_run_on_the_loop) {
+    struct loop *l = loop_new(0);
+    int what = 7;
+    struct loop_call c = { .fn = call, .arg = &what };
+    void *args[2] = { l, &c };
+    pthread_t t;
+    order_count = 0;
+    pthread_create(&t, NULL, post_from_elsewhere, args);
+    loop_run(l);
+    pthread_join(t, NULL);
+    CHECK(order_count == 1 && order[0] == 7);
+    CHECK(loop_lag_ms(l) >= 0);
+    loop_free(l);
+    CHECK(loop_self() == NULL);
+}
+
+static void park_until_past(void *arg) {
+    struct fiber_parking p;
+    fiber_parking_init(&p);
+    *(bool *)arg = fiber_park(&p, ava_now_ms() - 5, NULL, NULL);
+}
+
+TEST(a_deadline_in_the_past_ends_the_wait) {
+    struct loop *l = loop_new(0);
+    bool in_time = true;
+    CHECK(fiber_run(park_until_past, &in_time));
+    loop_stop(l);
+    loop_run(l);
+    CHECK(!in_time);
+    loop_free(l);
+}

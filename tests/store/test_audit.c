@@ -1,0 +1,96 @@
+#include "test.h"
+
+#include "base/buf.h"
+#include "store/audit.h"
+#include "store/temp.h"
+
+static enum err write_entry(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return audit_write(ctx, tx, *(struct audit_entry *)arg);
+}
+
+static enum err write_and_fail(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    TRY(audit_write(ctx, tx, *(struct audit_entry *)arg));
+    return ctx_fail(ctx, ERR_INVALID, "on purpose");
+}
+
+static void note(struct temp *t, const char *workspace, const char *action) {
+    struct audit_entry e = { .workspace_id = workspace, .actor = "usr_1", .action = action };
+    CHECK_INT(db_write(&t->ctx, write_entry, &e), OK);
+}
+
+TEST(every_row_names_the_hash_of_the_one_before_in_its_own_workspace) {
+    struct temp t;
+    temp_open(&t);
+    note(&t, "ws_a", "one");
+    note(&t, "ws_b", "one");
+    note(&t, "ws_a", "two");
+    note(&t, "", "one");
+    note(&t, "ws_a", "three");
+    CHECK_TEXT(temp_sql(&t,
+                        "SELECT count(*) FROM audit_log x JOIN audit_log y ON"
+                        " x.workspace_id = y.workspace_id AND x.prev = y.hash AND x.seq > y.seq"),
+               "2");
+    CHECK_TEXT(temp_sql(&t, "SELECT count(*) FROM audit_log WHERE prev = zeroblob(32)"), "3");
+    CHECK_TEXT(temp_sql(&t, "SELECT count(DISTINCT hash) FROM audit_log"), "5");
+    temp_close(&t);
+}
+
+TEST(a_row_of_an_action_that_failed_leaves_no_gap_in_the_chain) {
+    struct temp t;
+    temp_open(&t);
+    note(&t, "ws_a", "one");
+    struct audit_entry e = { .workspace_id = "ws_a", .actor = "usr_1", .action = "lost" };
+    CHECK_INT(db_write(&t.ctx, write_and_fail, &e), ERR_INVALID);
+    note(&t, "ws_a", "two");
+    CHECK_TEXT(temp_sql(&t, "SELECT count(*) FROM audit_log"), "2");
+    CHECK_TEXT(temp_sql(&t, "SELECT count(*) FROM audit_log x JOIN audit_log y ON x.prev = y.hash"),
+               "1");
+    temp_close(&t);
+}
+
+/* The hash as RESILIENCE 14 has it, computed by itself. */
+TEST(the_hash_covers_every_column) {
+    struct temp t;
+    temp_open(&t);
+    struct audit_entry e = { .workspace_id = "ws_a",
+                             .actor = "usr_1",
+                             .action = "act",
+                             .object = "obj",
+                             .outcome = "ok",
+                             .detail = "{\"a\":1}" };
+    CHECK_INT(db_write(&t.ctx, write_entry, &e), OK);
+    struct audit_page page;
+    CHECK_INT(audit_list(&t.ctx, "ws_a", 0, 10, &page), OK);
+    CHECK_INT(page.count, 1);
+    const struct audit_entry *got = &page.entries[0];
+    struct buf row = { 0 };
+    unsigned char zero[32] = { 0 }, hash[32];
+    buf_put(&row, zero, 32);
+    buf_printf(&row, "%lld:%lld4:ws_a5:usr_13:act3:obj2:ok%zu:%s7:{\"a\":1}", (long long)got->seq,
+               (long long)got->at_ms, strlen(got->correlation_id), got->correlation_id);
+    hash_blake2b(hash, buf_view(&row));
+    char hex[65];
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02X", hash[i]);
+    CHECK_TEXT(temp_sql(&t, "SELECT hex(hash) FROM audit_log"), hex);
+    buf_fini(&row);
+    temp_close(&t);
+}
+
+TEST(the_list_goes_from_the_newest_page_by_page_and_stays_in_its_workspace) {
+    struct temp t;
+    temp_open(&t);
+    static const char *const ACTIONS[] = { "1", "2", "3", "4", "5" };
+    for (int i = 0; i < 5; i++) {
+        note(&t, "ws_a", ACTIONS[i]);
+        note(&t, "ws_b", "other");
+    }
+    struct audit_page page;
+    CHECK_INT(audit_list(&t.ctx, "ws_a", 0, 3, &page), OK);
+    CHECK(page.count == 3 && page.has_more);
+    CHECK_TEXT(page.entries[0].action, "5");
+    CHECK_INT(audit_list(&t.ctx, "ws_a", page.entries[2].seq, 3, &page), OK);
+    CHECK(page.count == 2 && !page.has_more);
+    CHECK_TEXT(page.entries[1].action, "1");
+    temp_close(&t);
+}

@@ -1,0 +1,147 @@
+#include "test.h"
+
+#include "vault/house.h"
+
+TEST(what_was_sealed_opens_again_also_after_a_restart) {
+    struct house h;
+    const char *why = "";
+    house_open(&h);
+    CHECK_INT(house_put(&h, "ws_a", "c1", "the secret"), OK);
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c1"), "the secret");
+    CHECK(house_restart(&h, key_line(h.t.arena, "k1", 1), &why));
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c1"), "the secret");
+    CHECK_TEXT(temp_sql(&h.t, "SELECT count(*) FROM credentials WHERE instr(sealed, 'secret')"),
+               "0");
+    house_close(&h);
+}
+
+TEST(the_same_text_never_looks_the_same_sealed_and_may_be_empty) {
+    struct house h;
+    house_open(&h);
+    CHECK_INT(house_put(&h, "ws_a", "c1", "same"), OK);
+    CHECK_INT(house_put(&h, "ws_a", "c2", "same"), OK);
+    CHECK_TEXT(temp_sql(&h.t, "SELECT count(DISTINCT sealed) FROM credentials"), "2");
+    CHECK_INT(house_put(&h, "ws_a", "c3", ""), OK);
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c3"), "");
+    house_close(&h);
+}
+
+static struct house_row sealed_row(struct house *h, const char *text) {
+    struct house_row r = { "ws_a", "c1", text, false, { NULL, 0 } };
+    CHECK_INT(db_write(&h->t.ctx, house_put_write, &r), OK);
+    return r;
+}
+
+TEST(a_blob_that_was_moved_does_not_open) {
+    static const struct vault_place ELSEWHERE[] = {
+        { "credentials", "sealed", "ws_a", "c2" }, { "credentials", "public", "ws_a", "c1" },
+        { "events", "sealed", "ws_a", "c1" },      { "credentials", "sealed", "ws_b", "c1" },
+        { "credentialss", "ealed", "ws_a", "c1" },
+    };
+    struct house h;
+    struct str plain;
+    house_open(&h);
+    CHECK_INT(house_put(&h, "ws_b", "x", "so that it has a key"), OK);
+    struct house_row r = sealed_row(&h, "the secret");
+    for (size_t i = 0; i < ARRAY_LEN(ELSEWHERE); i++)
+        CHECK_INT(vault_unseal(&h.t.ctx, db_reader(h.t.parts.db), &ELSEWHERE[i], r.sealed, &plain),
+                  ERR_INTERNAL);
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c1"), "the secret");
+    house_close(&h);
+}
+
+TEST(no_single_bit_of_a_blob_can_be_changed_nor_a_byte_cut_off) {
+    struct house h;
+    struct vault_place place = { "credentials", "sealed", "ws_a", "c1" };
+    house_open(&h);
+    struct house_row r = sealed_row(&h, "the secret");
+    for (size_t i = 0; i < r.sealed.len; i++) {
+        for (int bit = 0; bit < 8; bit++) {
+            struct str plain;
+            char *bytes = arena_copy(h.t.arena, r.sealed.ptr, r.sealed.len);
+            bytes[i] = (char)(bytes[i] ^ 1 << bit);
+            CHECK_INT(vault_unseal(&h.t.ctx, db_reader(h.t.parts.db), &place,
+                                   (struct str){ bytes, r.sealed.len }, &plain),
+                      ERR_INTERNAL);
+        }
+    }
+    for (size_t len = 0; len < r.sealed.len; len++) {
+        struct secret out = { 0 };
+        CHECK_INT(vault_reveal(&h.t.ctx, db_reader(h.t.parts.db), &place,
+                               (struct str){ r.sealed.ptr, len }, &out),
+                  ERR_INTERNAL);
+        CHECK(!secret_is_set(&out));
+    }
+    house_close(&h);
+}
+
+TEST(every_reason_not_to_open_looks_the_same) {
+    struct house h;
+    struct vault_place place = { "credentials", "sealed", "ws_a", "c1" };
+    struct str plain;
+    house_open(&h);
+    sealed_row(&h, "x");
+    CHECK_INT(vault_unseal(&h.t.ctx, db_reader(h.t.parts.db), &place, STR("rubbish"), &plain),
+              ERR_INTERNAL);
+    const char *words = h.t.ctx.problem.detail;
+    place.row_id = "c2";
+    struct house_row r = sealed_row(&h, "x");
+    CHECK_INT(vault_unseal(&h.t.ctx, db_reader(h.t.parts.db), &place, r.sealed, &plain),
+              ERR_INTERNAL);
+    CHECK_TEXT(h.t.ctx.problem.detail, words);
+    house_close(&h);
+}
+
+static const char *meta_of(struct house *h) {
+    return temp_sql(
+        &h->t, "SELECT group_concat(name || hex(value)) FROM (SELECT * FROM meta ORDER BY name)");
+}
+
+TEST(the_wrong_key_or_a_missing_one_does_not_open_the_vault_and_changes_nothing) {
+    struct house h;
+    const char *why = "";
+    house_open(&h);
+    CHECK_INT(house_put(&h, "ws_a", "c1", "the secret"), OK);
+    const char *before = meta_of(&h),
+               *keys = temp_sql(&h.t, "SELECT hex(wrapped) FROM workspace_keys");
+    CHECK(!house_restart(&h, key_line(h.t.arena, "k1", 2), &why));
+    CHECK(strstr(why, "'k1' is not the one") != NULL);
+    CHECK(!house_vault(&h, key_line(h.t.arena, "k9", 9), &why));
+    CHECK(strstr(why, "'k1', which is not loaded") != NULL);
+    CHECK_TEXT(meta_of(&h), before);
+    CHECK_TEXT(temp_sql(&h.t, "SELECT hex(wrapped) FROM workspace_keys"), keys);
+    CHECK(house_vault(&h, key_line(h.t.arena, "k1", 1), &why));
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c1"), "the secret");
+    house_close(&h);
+}
+
+TEST(a_first_seal_that_was_rolled_back_leaves_no_key_behind_that_nobody_has) {
+    struct house h;
+    const char *why = "";
+    house_open(&h);
+    struct house_row lost = { "ws_a", "c1", "lost", true, { NULL, 0 } };
+    CHECK_INT(db_write(&h.t.ctx, house_put_write, &lost), ERR_STORAGE_UNAVAILABLE);
+    CHECK_TEXT(temp_sql(&h.t, "SELECT count(*) FROM workspace_keys"), "0");
+    CHECK_INT(house_put(&h, "ws_a", "c1", "kept"), OK);
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c1"), "kept");
+    CHECK(house_restart(&h, key_line(h.t.arena, "k1", 1), &why));
+    const char *got = house_get(&h.t.ctx, "ws_a", "c1");
+    CHECK(got != NULL);
+    CHECK_TEXT(got, "kept");
+    house_close(&h);
+}
+
+TEST(a_wrapped_key_of_another_workspace_does_not_open) {
+    struct house h;
+    const char *why = "";
+    house_open(&h);
+    CHECK_INT(house_put(&h, "ws_a", "c1", "a"), OK);
+    CHECK_INT(house_put(&h, "ws_b", "c2", "b"), OK);
+    CHECK(temp_script(&h.t,
+                      "UPDATE workspace_keys SET (wrapped, kcv) = (SELECT wrapped, kcv FROM"
+                      " workspace_keys WHERE workspace_id = 'ws_b') WHERE workspace_id = 'ws_a'"));
+    CHECK(house_restart(&h, key_line(h.t.arena, "k1", 1), &why));
+    CHECK(house_get(&h.t.ctx, "ws_a", "c1") == NULL);
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_b", "c2"), "b");
+    house_close(&h);
+}
