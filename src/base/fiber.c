@@ -170,7 +170,7 @@ static struct fiber *fiber_make(void) {
         munmap(mapping, bytes);
         return NULL;
     }
-    struct fiber *f = (struct fiber *)(mapping + page + STACK_BYTES);
+    struct fiber *f = (struct fiber *)(void *)(mapping + page + STACK_BYTES);
     f->mapping = mapping;
     f->mapping_bytes = bytes;
     f->guard_bytes = page;
@@ -349,8 +349,7 @@ static bool park_thread(struct fiber_parking *p, int64_t until_ms) {
         }
     }
     pthread_mutex_unlock(&p->lock);
-    pthread_mutex_destroy(&p->lock);
-    pthread_cond_destroy(&p->signal);
+    /* Neither is destroyed: who unparks a waiter that timed out may still hold them. */
     return atomic_load(&p->state) == SIGNALLED;
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -75,7 +76,7 @@ struct http_server {
     const struct http_app *app;
     const struct http_limits *limits;
     struct conn *conns;
-    size_t conn_count, busy;
+    atomic_size_t conn_count, busy; /* read by other threads for metrics */
     bool draining;
 };
 

@@ -37,7 +37,7 @@ struct loop {
     pthread_t thread;
     atomic_bool stopping;
     int64_t tick_due_ms;
-    _Atomic int64_t lag_ms;
+    _Atomic int64_t lag_ms, last_turn_ms;
 };
 
 static __thread struct loop *mine;
@@ -183,6 +183,7 @@ static void on_tick(uv_timer_t *t) {
     int64_t now = ava_now_ms();
     atomic_store_explicit(&l->lag_ms, now > l->tick_due_ms ? now - l->tick_due_ms : 0,
                           memory_order_relaxed);
+    atomic_store_explicit(&l->last_turn_ms, now, memory_order_relaxed);
     l->tick_due_ms = now + TICK_MS;
     if (atomic_load(&l->stopping) && fiber_alive() == 0)
         uv_stop(&l->uv);
@@ -210,6 +211,7 @@ struct loop *loop_new(size_t fibers_max) {
     uv_check_start(&l->check, on_check);
     l->tick_due_ms = ava_now_ms() + TICK_MS;
     uv_timer_start(&l->tick, on_tick, TICK_MS, TICK_MS);
+    atomic_init(&l->last_turn_ms, ava_now_ms());
     mine = l;
     fiber_host_bind(&l->host);
     return l;
@@ -253,4 +255,8 @@ struct loop *loop_self(void) {
 
 int64_t loop_lag_ms(const struct loop *l) {
     return atomic_load_explicit(&l->lag_ms, memory_order_relaxed);
+}
+
+int64_t loop_last_turn_ms(const struct loop *l) {
+    return atomic_load_explicit(&l->last_turn_ms, memory_order_relaxed);
 }

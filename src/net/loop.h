@@ -30,3 +30,4 @@ struct loop *loop_self(void); /* this thread's, or NULL */
 
 /* Milliseconds the longest of the last turns overslept its timer; for shedding and metrics. */
 int64_t loop_lag_ms(const struct loop *l);
+int64_t loop_last_turn_ms(const struct loop *l); /* monotonic; at most 100 ms old when it runs */

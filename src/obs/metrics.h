@@ -17,12 +17,9 @@ enum metric {
 };
 
 /* Label values must be as many as metrics.def says, and are copied at first sight. */
-#define metric_add(id, n, ...) \
-    metric_add_((id), (n), (const char *[4]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
-#define metric_set(id, v, ...) \
-    metric_set_((id), (v), (const char *[4]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
-#define metric_observe_us(id, us, ...) \
-    metric_observe_((id), (us), (const char *[4]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
+#define metric_add(id, n, ...)         metric_add_((id), (n), (const char *[4]){ __VA_ARGS__ })
+#define metric_set(id, v, ...)         metric_set_((id), (v), (const char *[4]){ __VA_ARGS__ })
+#define metric_observe_us(id, us, ...) metric_observe_((id), (us), (const char *[4]){ __VA_ARGS__ })
 
 void metric_add_(enum metric id, int64_t n, const char *const labels[4]);
 void metric_set_(enum metric id, double value, const char *const labels[4]);

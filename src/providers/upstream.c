@@ -281,6 +281,8 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
             bulkhead_restart(u->bulkhead, req->provider, NULL);
         if (closed & GUARD_CLOSED_CREDENTIAL)
             bulkhead_restart(u->bulkhead, req->provider, req->credential->workspace_id);
+        if (closed & GUARD_NOT_CLOSED)
+            break; /* this failure opened a breaker, or it was a probe: no bytes after it */
         next = retry_decide(u->budget, &retry, &q);
     }
     retry_end(u->budget, &retry, a->outcome);
@@ -369,7 +371,6 @@ static enum err or_stale(struct ctx *ctx, const struct upstream_request *req, st
         cache_stale(ctx->parts->upstream->cache, key, cache_resource(ctx, req));
     if (!v)
         return e;
-    metric_add(METRIC_CACHE_REQUESTS, 1, "stale");
     int64_t age_ms = ava_now_ms() - v->stored_at_ms;
     return from_cache(ctx, v, age_ms, true, req, out);
 }
@@ -428,16 +429,18 @@ enum err upstream_call(struct ctx *ctx, const struct upstream_request *req,
         return call_through(ctx, req, out);
     }
     /* A write: whoever began to read before it, or during it, read something else. */
-    cache_bump(cache, cache_resource(ctx, req));
+    uint64_t before = cache_bump(cache, cache_resource(ctx, req));
     enum err e = call_through(ctx, req, out);
-    uint64_t bumped = cache_bump(cache, cache_resource(ctx, req));
-    if (e == OK)
-        out->bumped = bumped;
+    uint64_t after = cache_bump(cache, cache_resource(ctx, req));
+    if (e == OK && after == before + 1)
+        out->bumped = after; /* nobody else wrote meanwhile: this answer is the newest */
     return e;
 }
 
 void upstream_remember(struct ctx *ctx, const struct upstream_request *read, uint64_t bumped,
                        struct str kept) {
+    if (bumped == 0)
+        return;
     cache_put(ctx->parts->upstream->cache, cache_key(ctx, read), cache_resource(ctx, read), bumped,
               200, kept);
 }

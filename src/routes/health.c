@@ -4,9 +4,9 @@
 #include "routes/reply.h"
 #include "routes/resources.h"
 #include "service/integrations.h"
-#include "vault/vault.h"
+#include "service/readiness.h"
 
-enum { STALLED_MS = 1000, PROBE_AGE_MS = 5000 };
+enum { STALLED_MS = 1000 };
 
 enum err health_live(struct ctx *ctx, struct call *call) {
     int64_t since = ava_now_ms() - atomic_load(&call->entry->last_turn_ms);
@@ -20,14 +20,13 @@ enum err health_live(struct ctx *ctx, struct call *call) {
 
 enum err health_ready(struct ctx *ctx, struct call *call) {
     static const char *const BREAKER[] = { "closed", "half_open", "open" };
-    bool database = db_write_probe(ctx, PROBE_AGE_MS) == OK;
-    bool keys = vault_is_ready(ctx->parts->vault);
     bool draining = atomic_load(&call->entry->draining);
     bool setup_needed = false;
-    if (database)
-        database = auth_setup_needed(ctx, &setup_needed) == OK;
-    bool ready = database && keys && !draining;
-    ctx->problem = (struct problem){ 0 };
+    struct readiness r;
+    readiness_check(ctx, &r);
+    if (r.database)
+        r.database = auth_setup_needed(ctx, &setup_needed) == OK;
+    bool ready = r.database && r.keys && !draining;
     struct jsonw w = reply_json(call, ready ? 200 : 503);
     jsonw_object(&w);
     jsonw_text_at(&w, "status", draining ? "draining" : ready ? "ready" : "not_ready");
@@ -36,9 +35,9 @@ enum err health_ready(struct ctx *ctx, struct call *call) {
     jsonw_text_at(&w, "version", AVA_VERSION);
     jsonw_key(&w, "checks");
     jsonw_object(&w);
-    jsonw_text_at(&w, "database", database ? "ok" : "failed");
+    jsonw_text_at(&w, "database", r.database ? "ok" : "failed");
     jsonw_text_at(&w, "migrations", "ok"); /* without them Ava would not have started */
-    jsonw_text_at(&w, "keys", keys ? "ok" : "failed");
+    jsonw_text_at(&w, "keys", r.keys ? "ok" : "failed");
     jsonw_object_end(&w);
     jsonw_key(&w, "breakers");
     jsonw_list(&w);

@@ -17,7 +17,7 @@ static enum http_progress parse(const char *bytes, size_t len, struct http_head 
 TEST(refuses_every_head_that_two_readers_could_read_differently) {
     static const struct {
         const char *name, *text;
-        size_t      len;
+        size_t len;
     } BAD[] = {
 #define BAD(name, text) { name, text, sizeof(text) - 1 }
         BAD("second length, equal", POST("Content-Length: 3\r\nContent-Length: 3\r\n")),
@@ -68,9 +68,9 @@ TEST(refuses_every_head_that_two_readers_could_read_differently) {
 #undef BAD
     };
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
-        struct http_head    h;
+        struct http_head h;
         struct http_refusal why;
-        enum http_progress  p = parse(BAD[i].text, BAD[i].len, &h, &why);
+        enum http_progress p = parse(BAD[i].text, BAD[i].len, &h, &why);
         if (p != HTTP_REFUSED || !why.detail)
             print_error("accepted: %s\n", BAD[i].name);
         CHECK_INT(p, HTTP_REFUSED);
@@ -80,11 +80,11 @@ TEST(refuses_every_head_that_two_readers_could_read_differently) {
 
 TEST(a_smuggled_byte_anywhere_never_makes_a_head_acceptable) {
     const char good[] = "POST /a?b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
-    char       bad[sizeof good];
+    char bad[sizeof good];
     for (size_t i = 0; i + 4 < sizeof good; i++) {
         static const char BYTES[] = { 0, '\n', '\r', 1 };
         for (size_t k = 0; k < sizeof BYTES; k++) {
-            struct http_head    h;
+            struct http_head h;
             struct http_refusal why;
             memcpy(bad, good, sizeof good);
             if (bad[i] == BYTES[k])
@@ -96,10 +96,11 @@ TEST(a_smuggled_byte_anywhere_never_makes_a_head_acceptable) {
 }
 
 TEST(reads_what_is_well_formed) {
-    struct http_head    h;
+    struct http_head h;
     struct http_refusal why;
-    const char *text = "PUT http://x.example:80/a/b?c=d HTTP/1.1\r\nHost: y:81\r\n"
-                       "Connection: foo, close\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\nrest";
+    const char *text =
+        "PUT http://x.example:80/a/b?c=d HTTP/1.1\r\nHost: y:81\r\n"
+        "Connection: foo, close\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\nrest";
     CHECK_INT(parse(text, strlen(text), &h, &why), HTTP_DONE);
     CHECK_INT(h.method, METHOD_PUT);
     CHECK(h.path.len == 4 && memcmp(text + h.path.at, "/a/b", 4) == 0);
@@ -111,7 +112,7 @@ TEST(reads_what_is_well_formed) {
 }
 
 TEST(http_1_0_closes_unless_it_asks_to_stay) {
-    struct http_head    h;
+    struct http_head h;
     struct http_refusal why;
     CHECK_INT(parse("GET / HTTP/1.0\r\n\r\n", 18, &h, &why), HTTP_DONE);
     CHECK(!h.keep_alive);
@@ -121,9 +122,9 @@ TEST(http_1_0_closes_unless_it_asks_to_stay) {
 }
 
 TEST(limits_have_their_own_answers) {
-    struct http_head    h;
+    struct http_head h;
     struct http_refusal why;
-    struct buf          b = { 0 };
+    struct buf b = { 0 };
     buf_text(&b, "GET /");
     for (int i = 0; i < 9000; i++)
         buf_char(&b, 'a');
@@ -149,9 +150,9 @@ TEST(limits_have_their_own_answers) {
 }
 
 TEST(a_head_may_come_byte_by_byte) {
-    const char         *text = HEAD("Host: a\r\nX: y\r\n");
-    size_t              scanned = 0;
-    struct http_head    h;
+    const char *text = HEAD("Host: a\r\nX: y\r\n");
+    size_t scanned = 0;
+    struct http_head h;
     struct http_refusal why;
     for (size_t i = 1; i < strlen(text); i++)
         CHECK_INT(http_head_parse(text, i, &scanned, &h, &why), HTTP_MORE);
@@ -160,13 +161,12 @@ TEST(a_head_may_come_byte_by_byte) {
 
 /* Decodes in two parts cut at `cut`. */
 static enum http_progress decode(const char *text, size_t cut, struct buf *body) {
-    struct http_chunks  c = { 0 };
+    struct http_chunks c = { 0 };
     struct http_refusal why;
-    size_t              len = strlen(text), eaten, made;
-    char               *bytes = malloc(len + 1);
+    size_t len = strlen(text), eaten, made;
+    char *bytes = malloc(len + 1);
     memcpy(bytes, text, len + 1);
-    enum http_progress p =
-        http_chunks_decode(&c, bytes, cut, &eaten, bytes, &made, 1000, &why);
+    enum http_progress p = http_chunks_decode(&c, bytes, cut, &eaten, bytes, &made, 1000, &why);
     buf_put(body, bytes, made);
     if (p == HTTP_MORE) {
         memcpy(bytes, text, len + 1);
@@ -189,12 +189,23 @@ TEST(chunks_are_joined_wherever_they_are_cut) {
 
 TEST(refuses_chunk_framing_that_could_be_read_differently) {
     static const char *const BAD[] = {
-        "+3\r\nabc\r\n0\r\n\r\n", "-3\r\nabc\r\n0\r\n\r\n",  "0x3\r\nabc\r\n0\r\n\r\n",
-        " 3\r\nabc\r\n0\r\n\r\n", "3 \r\nabc\r\n0\r\n\r\n",  "3\nabc\r\n0\r\n\r\n",
-        "3\r\nabc0\r\n\r\n",      "3\r\nabcd\r\n0\r\n\r\n",  "3\r\nabc\n0\r\n\r\n",
-        "\r\n0\r\n\r\n",          "0\r\nX: y\r\n\r\n",       "0\r\nContent-Length: 3\r\n\r\n",
-        "0\r\n\n",                "10000000000000000\r\nab", "3;a\nb\r\nabc\r\n0\r\n\r\n",
-        "FFFFFFFFFFFFFFF\r\nabc", "3;\x01\r\nabc\r\n0\r\n\r\n",
+        "+3\r\nabc\r\n0\r\n\r\n",
+        "-3\r\nabc\r\n0\r\n\r\n",
+        "0x3\r\nabc\r\n0\r\n\r\n",
+        " 3\r\nabc\r\n0\r\n\r\n",
+        "3 \r\nabc\r\n0\r\n\r\n",
+        "3\nabc\r\n0\r\n\r\n",
+        "3\r\nabc0\r\n\r\n",
+        "3\r\nabcd\r\n0\r\n\r\n",
+        "3\r\nabc\n0\r\n\r\n",
+        "\r\n0\r\n\r\n",
+        "0\r\nX: y\r\n\r\n",
+        "0\r\nContent-Length: 3\r\n\r\n",
+        "0\r\n\n",
+        "10000000000000000\r\nab",
+        "3;a\nb\r\nabc\r\n0\r\n\r\n",
+        "FFFFFFFFFFFFFFF\r\nabc",
+        "3;\x01\r\nabc\r\n0\r\n\r\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
         struct buf body = { 0 };
@@ -207,13 +218,14 @@ TEST(refuses_chunk_framing_that_could_be_read_differently) {
 }
 
 TEST(endless_extensions_meet_the_limit) {
-    struct http_chunks  c = { 0 };
+    struct http_chunks c = { 0 };
     struct http_refusal why;
-    char                bytes[] = "1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-    size_t              eaten, made;
-    enum http_progress  p = http_chunks_decode(&c, bytes, 2, &eaten, bytes, &made, 100, &why);
+    char bytes[] = "1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    size_t eaten, made;
+    enum http_progress p = http_chunks_decode(&c, bytes, 2, &eaten, bytes, &made, 100, &why);
     for (int i = 0; i < 10000 && p == HTTP_MORE; i++)
-        p = http_chunks_decode(&c, bytes + 2, sizeof bytes - 3, &eaten, bytes + 2, &made, 100, &why);
+        p = http_chunks_decode(&c, bytes + 2, sizeof bytes - 3, &eaten, bytes + 2, &made, 100,
+                               &why);
     CHECK_INT(p, HTTP_REFUSED);
     CHECK_INT(why.err, ERR_PAYLOAD_TOO_LARGE);
 }

@@ -1,0 +1,65 @@
+/* cli: the command line. Verbs first, the same flags everywhere; results on stdout, talk on
+ * stderr. Exit 0 ok, 1 failed, 2 usage, 78 configuration (UX 6). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "config/config.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };
+
+enum { CLI_ARGS_MAX = 64 };
+
+struct cli {
+    struct arena *arena;
+    const char *args[CLI_ARGS_MAX]; /* words that are no flags, the verb first */
+    size_t arg_count;
+    struct config_flag flags[CLI_ARGS_MAX]; /* value "" for those that take none */
+    size_t flag_count;
+};
+
+struct command {
+    const char *name;  /* "user create": one or two words */
+    const char *usage; /* what follows the name */
+    const char *help;  /* one line */
+    const char *flags; /* of its own, blank separated; "email=" takes a value, "jsonl" does not */
+    int (*run)(struct cli *cli);
+};
+
+extern const struct command commands[];
+extern const size_t commands_count;
+
+int cli_main(int argc, char **argv);
+const char *cli_flag(const struct cli *cli, const char *name); /* NULL when not given */
+bool cli_has(const struct cli *cli, const char *name);
+const char *cli_arg(const struct cli *cli,
+                    size_t i); /* behind the verb's words; NULL past the end */
+
+/* Reads the configuration from flags, environment and file. 0, or EXIT_CONFIG after printing every
+ * problem. */
+int cli_config(struct cli *cli, struct config *out);
+/* Says on stderr what is wrong and returns the status. */
+int cli_fail(int status, const char *format, ...) PRINTF_LIKE(2, 3);
+
+int cmd_serve(struct cli *cli);
+int cmd_sandbox(struct cli *cli);
+int cmd_check_config(struct cli *cli);
+int cmd_config_show(struct cli *cli);
+int cmd_status(struct cli *cli);
+int cmd_user_create(struct cli *cli);
+int cmd_user_link(struct cli *cli);
+int cmd_key_create(struct cli *cli);
+int cmd_workspace_list(struct cli *cli);
+int cmd_workspace_create(struct cli *cli);
+int cmd_workspace_member(struct cli *cli);
+int cmd_workspace_allow(struct cli *cli);
+int cmd_webhook_verify(struct cli *cli);
+int cmd_migrate(struct cli *cli);
+int cmd_rotate_keys(struct cli *cli);
+int cmd_openapi(struct cli *cli);
+int cmd_env_example(struct cli *cli);
+int cmd_version(struct cli *cli);
+int cmd_completion(struct cli *cli);
+int cmd_help(struct cli *cli);

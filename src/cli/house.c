@@ -1,0 +1,104 @@
+#include "cli/house.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "auth/identity.h"
+#include "crypto/crypto.h"
+#include "crypto/hash.h"
+#include "obs/log.h"
+#include "store/db.h"
+#include "vault/vault.h"
+
+enum { COMMAND_MS = 3600 * 1000 };
+
+/* No dump of this process holds what it knows. */
+static void keep_memory_private(void) {
+    struct rlimit none = { 0, 0 };
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
+static int make_data_dir(struct house *h) {
+    struct stat st;
+    if (mkdir(h->config.data_dir, 0700) != 0 && errno != EEXIST)
+        return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: cannot make %s: %s", h->config.data_dir,
+                        strerror(errno));
+    if (stat(h->config.data_dir, &st) != 0 || !S_ISDIR(st.st_mode))
+        return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: %s is not a folder", h->config.data_dir);
+    return EXIT_OK;
+}
+
+static int open_vault(struct house *h, struct arena *a) {
+    struct keyring keys;
+    struct ctx ctx;
+    const char *why = "";
+    h->key_path = arena_printf(a, "%s/master.keys", h->config.data_dir);
+    bool good = secret_is_set(&h->config.master_keys)
+                    ? keyring_parse(&keys, secret_reveal(&h->config.master_keys), a, &why)
+                    : keyring_from_file(&keys, h->key_path, a, &h->made_key_file, &why);
+    secret_wipe(&h->config.master_keys);
+    if (!good)
+        return cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
+    house_ctx(h, &ctx, a);
+    h->parts.vault = vault_open(&ctx, &keys, &why);
+    return h->parts.vault ? EXIT_OK : cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
+}
+
+int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
+    const char *why = "";
+    *h = (struct house){ 0 };
+    keep_memory_private();
+    if (!crypto_init())
+        return cli_fail(EXIT_FAILED, "the cryptography library does not work on this machine");
+    int status = cli_config(cli, &h->config);
+    if (status != EXIT_OK)
+        return status;
+    if (is_sandbox && h->config.origins[SETTING_AVA_DATA_DIR] == ORIGIN_DEFAULT)
+        h->config.data_dir = "./ava-sandbox";
+    const char *const LEVELS[] = { "debug", "info", "warn", "error", "off" };
+    for (int i = 0; i <= LOG_OFF; i++)
+        if (strcmp(h->config.log_level, LEVELS[i]) == 0)
+            log_setup((enum log_level)i, strcmp(h->config.log_format, "json") == 0, 2);
+    status = make_data_dir(h);
+    if (status != EXIT_OK)
+        return status;
+    h->parts.config = &h->config;
+    h->parts.accounts = accounts_new(is_sandbox);
+    h->parts.db = db_open(
+        &(struct db_conf){ .path = arena_printf(cli->arena, "%s/ava.db", h->config.data_dir),
+                           .hash = hash_blake2b },
+        cli->arena, &why);
+    if (!h->parts.db)
+        return cli_fail(EXIT_FAILED, "%s", why);
+    return open_vault(h, cli->arena);
+}
+
+void house_close(struct house *h) {
+    db_close(h->parts.db);
+    vault_close(h->parts.vault);
+    accounts_free(h->parts.accounts);
+    secret_wipe(&h->config.admin_password);
+    secret_wipe(&h->config.platform_vapi_api_key);
+    secret_wipe(&h->config.platform_twilio_auth_token);
+    h->parts = (struct parts){ 0 };
+}
+
+void house_ctx(struct house *h, struct ctx *ctx, struct arena *a) {
+    ctx_init(ctx, &h->parts, a, COMMAND_MS);
+    str_copy(ctx->who.user_id, sizeof ctx->who.user_id, STR("operator"));
+}
+
+int house_say(const struct ctx *ctx, enum err e) {
+    const struct problem *p = &ctx->problem;
+    for (size_t i = 0; i < p->field_count; i++)
+        fprintf(stderr, "ava: %s\n",
+                p->fields[i].message ? p->fields[i].message : p->fields[i].code);
+    if (p->field_count == 0)
+        fprintf(stderr, "ava: %s\n", p->detail ? p->detail : err_info(e)->meaning);
+    return EXIT_FAILED;
+}

@@ -1,0 +1,24 @@
+/* house: the long-lived parts, put up in order and taken down in reverse, for the server and for
+ * commands that work on the data beside it. */
+#pragma once
+
+#include "cli/cli.h"
+#include "obs/ctx.h"
+
+struct house {
+    struct config config;
+    struct parts parts;
+    bool made_key_file;
+    const char *key_path;
+};
+
+/* Reads settings, makes the data folder, opens database and vault. EXIT_OK, or a status after
+ * saying why. test_keys: ava_test_ keys are good (sandbox). */
+int house_open(struct house *h, struct cli *cli, bool is_sandbox);
+void house_close(struct house *h);
+
+/* A ctx for a command: who is "operator" in the audit log. */
+void house_ctx(struct house *h, struct ctx *ctx, struct arena *a);
+
+/* Prints what went wrong in ctx, for commands. Returns EXIT_FAILED. */
+int house_say(const struct ctx *ctx, enum err e);

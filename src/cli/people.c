@@ -1,0 +1,163 @@
+/* user, key and workspace: people and their rights, beside a running server or without one. */
+#include "auth/people.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/session.h"
+#include "cli/house.h"
+
+/* First line of a file; the password never comes from the command line. */
+static bool read_password(const char *path, struct secret *out) {
+    char line[PATH_MAX];
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (!f)
+        return false;
+    bool good = fgets(line, sizeof line, f) != NULL;
+    if (f != stdin)
+        fclose(f);
+    if (good) {
+        line[strcspn(line, "\r\n")] = 0;
+        secret_set(out, str_of(line));
+    }
+    explicit_bzero(line, sizeof line);
+    return good;
+}
+
+static int with_house(struct cli *cli, enum err (*run)(struct ctx *ctx, struct cli *cli)) {
+    struct house h;
+    struct ctx ctx;
+    int status = house_open(&h, cli, false);
+    if (status == EXIT_OK) {
+        house_ctx(&h, &ctx, cli->arena);
+        enum err e = run(&ctx, cli);
+        status = e == OK ? EXIT_OK : house_say(&ctx, e);
+    }
+    house_close(&h);
+    return status;
+}
+
+static enum err create_user(struct ctx *ctx, struct cli *cli) {
+    SCOPED(secret_wipe) struct secret password = { 0 };
+    struct user user;
+    const char *role = cli_flag(cli, "role");
+    if (!read_password(cli_flag(cli, "password-file"), &password))
+        return ctx_fail(ctx, ERR_INVALID, "cannot read a password from %s",
+                        cli_flag(cli, "password-file"));
+    TRY(people_create(ctx, cli_flag(cli, "email"), secret_reveal(&password), cli_flag(cli, "name"),
+                      role && strcmp(role, "admin") == 0, &user));
+    printf(cli_has(cli, "json") ? "{\"id\":\"%s\",\"workspace_id\":\"%s\"}\n"
+                                : "%s created, with workspace %s\n",
+           user.id, user.workspace_id);
+    return OK;
+}
+
+int cmd_user_create(struct cli *cli) {
+    const char *role = cli_flag(cli, "role");
+    if (!cli_flag(cli, "email") || !cli_flag(cli, "password-file"))
+        return cli_fail(EXIT_USAGE, "user create needs --email E and --password-file F");
+    if (role && strcmp(role, "admin") != 0 && strcmp(role, "member") != 0)
+        return cli_fail(EXIT_USAGE, "--role is admin or member");
+    return with_house(cli, create_user);
+}
+
+static enum err print_link(struct ctx *ctx, struct cli *cli) {
+    const struct config *c = ctx->parts->config;
+    const char *token;
+    TRY(auth_setup_token(ctx, &token));
+    if (c->public_url[0])
+        printf("%s/setup#t=%s\n", c->public_url, token);
+    else
+        printf("http://%s/setup#t=%s\n", c->listen, token);
+    return OK;
+}
+
+int cmd_user_link(struct cli *cli) {
+    return with_house(cli, print_link);
+}
+
+static enum err find_user(struct ctx *ctx, const char *email, struct user *user) {
+    TRY(user_find_by_email(ctx, db_reader(ctx->parts->db), email, user));
+    if (!user->id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "there is nobody with the address %s", email);
+    return OK;
+}
+
+static enum err make_key(struct ctx *ctx, struct cli *cli) {
+    struct user user;
+    struct api_key made;
+    const char *key;
+    TRY(find_user(ctx, cli_flag(cli, "user"), &user));
+    TRY(key_create(ctx, user.id, cli_flag(cli, "workspace"), cli_flag(cli, "name"),
+                   cli_has(cli, "test"), &made, &key));
+    printf("%s\n", key);
+    return OK;
+}
+
+int cmd_key_create(struct cli *cli) {
+    if (!cli_flag(cli, "user") || !cli_flag(cli, "name"))
+        return cli_fail(EXIT_USAGE, "key create needs --user EMAIL and --name N");
+    return with_house(cli, make_key);
+}
+
+static enum err list(struct ctx *ctx, struct cli *cli) {
+    struct workspace rows[100];
+    size_t count;
+    for (const char *before = NULL;;) {
+        TRY(workspaces_list(ctx, db_reader(ctx->parts->db), NULL, "", before, 100, rows, &count));
+        for (size_t i = 0; i < count; i++)
+            printf("%s  %s%s%s\n", rows[i].id, rows[i].name,
+                   rows[i].platform_providers[0] ? "  platform:" : "", rows[i].platform_providers);
+        if (count < 100)
+            return OK;
+        before = rows[99].id;
+    }
+}
+
+static enum err create(struct ctx *ctx, struct cli *cli) {
+    struct user owner;
+    struct workspace made;
+    TRY(find_user(ctx, cli_flag(cli, "owner"), &owner));
+    TRY(workspace_create(ctx, cli_arg(cli, 0), owner.id, &made));
+    printf("%s\n", made.id);
+    return OK;
+}
+
+static enum err member(struct ctx *ctx, struct cli *cli) {
+    struct user user;
+    struct member m;
+    TRY(find_user(ctx, cli_arg(cli, 1), &user));
+    TRY(member_set(ctx, cli_arg(cli, 0), user.id, role_parse(cli_arg(cli, 2)), &m));
+    printf("%s is %s of %s\n", m.email, role_name(m.role), cli_arg(cli, 0));
+    return OK;
+}
+
+static enum err allow(struct ctx *ctx, struct cli *cli) {
+    TRY(workspace_allow_platform(ctx, cli_arg(cli, 0), cli_arg(cli, 1)));
+    printf("%s may use the platform's %s credential\n", cli_arg(cli, 0), cli_arg(cli, 1));
+    return OK;
+}
+
+int cmd_workspace_list(struct cli *cli) {
+    return with_house(cli, list);
+}
+
+int cmd_workspace_create(struct cli *cli) {
+    if (!cli_arg(cli, 0) || !cli_flag(cli, "owner"))
+        return cli_fail(EXIT_USAGE, "workspace create needs a NAME and --owner EMAIL");
+    return with_house(cli, create);
+}
+
+int cmd_workspace_member(struct cli *cli) {
+    if (!cli_arg(cli, 2) || role_parse(cli_arg(cli, 2)) == ROLE_NONE)
+        return cli_fail(EXIT_USAGE, "workspace member needs ID EMAIL and owner, admin or member");
+    return with_house(cli, member);
+}
+
+int cmd_workspace_allow(struct cli *cli) {
+    const char *p = cli_arg(cli, 1);
+    if (!p || (strcmp(p, "vapi") != 0 && strcmp(p, "twilio") != 0))
+        return cli_fail(EXIT_USAGE, "workspace allow-platform needs ID and vapi or twilio");
+    return with_house(cli, allow);
+}

@@ -1,0 +1,430 @@
+/* serve and sandbox: puts the house up, runs one loop per thread, and takes all down again. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "auth/people.h"
+#include "auth/session.h"
+#include "base/clock.h"
+#include "base/fiber.h"
+#include "base/jsonw.h"
+#include "cli/control.h"
+#include "cli/house.h"
+#include "http/server.h"
+#include "net/client.h"
+#include "net/loop.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+#include "providers/upstream.h"
+#include "routes/entry.h"
+#include "routes/limits.h"
+#include "sandbox/sandbox.h"
+#include "store/db.h"
+
+enum {
+    THREADS_MAX = 64,
+    ADDRESSES_MAX = 8,
+    WATCH_MS = 200,
+    FINISH_MS = 20000,
+    SWEEP_EVERY_MS = 10 * 60 * 1000,
+};
+
+struct worker {
+    struct serve *serve;
+    pthread_t thread;
+    struct loop *loop;
+    int fds[ADDRESSES_MAX + 1]; /* the last one may be the metrics' */
+    struct http_server *servers[ADDRESSES_MAX + 1];
+    size_t server_count;
+    struct loop_call drain;
+    sem_t ready;
+};
+
+struct serve {
+    struct house house;
+    struct entry *entry;
+    struct http_app app, metrics_app;
+    struct http_limits limits;
+    struct sandbox *sandbox;
+    struct worker workers[THREADS_MAX];
+    size_t worker_count, address_count;
+    size_t fibers_per_loop;
+    int control, signals;
+    int64_t began_ms, began_wall_ms;
+    const char *addresses;
+};
+
+static struct serve *the_serve; /* for the sandbox's door, which is a plain function pointer */
+
+/* --- the loops ------------------------------------------------------------------------------- */
+
+static void drain_worker(void *arg) {
+    struct worker *w = arg;
+    for (size_t i = 0; i < w->server_count; i++)
+        http_server_drain(w->servers[i]);
+}
+
+static void *work(void *arg) {
+    struct worker *w = arg;
+    struct serve *s = w->serve;
+    w->loop = loop_new(s->fibers_per_loop);
+    struct client *client = client_new(w->loop);
+    for (size_t i = 0; i < w->server_count; i++)
+        w->servers[i] = http_server_open(
+            w->loop, w->fds[i], i < s->address_count ? &s->app : &s->metrics_app, &s->limits);
+    w->drain = (struct loop_call){ .fn = drain_worker, .arg = w };
+    sem_post(&w->ready);
+    loop_run(w->loop);
+    for (size_t i = 0; i < w->server_count; i++)
+        http_server_free(w->servers[i]);
+    client_free(client);
+    loop_free(w->loop);
+    return NULL;
+}
+
+static void handle_metrics(void *arg, struct http_req *req, struct http_reply *reply) {
+    if (!str_is(req->path, "/metrics") || req->method > METHOD_HEAD) {
+        reply->status = 404;
+        return;
+    }
+    reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    metrics_write(&reply->body);
+}
+
+static size_t sum(struct serve *s, size_t (*of)(const struct http_server *)) {
+    size_t total = 0;
+    for (size_t i = 0; i < s->worker_count; i++)
+        for (size_t k = 0; k < s->workers[i].server_count; k++)
+            total += of(s->workers[i].servers[k]);
+    return total;
+}
+
+static void collect(void *arg) {
+    struct serve *s = arg;
+    int64_t lag = 0;
+    for (size_t i = 0; i < s->worker_count; i++)
+        if (loop_lag_ms(s->workers[i].loop) > lag)
+            lag = loop_lag_ms(s->workers[i].loop);
+    metric_set(METRIC_EVENT_LOOP_LAG, (double)lag / 1000, NULL);
+    metric_set(METRIC_HTTP_CONNECTIONS, (double)sum(s, http_server_connections), NULL);
+    metric_set(METRIC_HTTP_IN_FLIGHT, (double)sum(s, http_server_busy), NULL);
+    metric_set(METRIC_BUILD_INFO, 1, AVA_VERSION);
+}
+
+/* --- status ---------------------------------------------------------------------------------- */
+
+static int64_t resident_mb(void) {
+    long pages = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f && fscanf(f, "%ld %ld", &pages, &resident) != 2)
+        resident = 0;
+    if (f)
+        fclose(f);
+    return (int64_t)resident * sysconf(_SC_PAGESIZE) >> 20;
+}
+
+static void answer_control(void *arg, const char *line, struct buf *out) {
+    static const char *const STATES[] = { "closed", "half_open", "open" };
+    struct serve *s = arg;
+    struct jsonw w = jsonw_to(out);
+    jsonw_object(&w);
+    if (strcmp(line, "status") != 0) {
+        jsonw_text_at(&w, "error", "unknown command");
+        jsonw_object_end(&w);
+        return;
+    }
+    jsonw_text_at(&w, "version", AVA_VERSION);
+    jsonw_time_at(&w, "since", s->began_wall_ms);
+    jsonw_i64_at(&w, "resident_mb", resident_mb());
+    jsonw_i64_at(&w, "threshold", s->house.config.breaker_threshold);
+    jsonw_i64_at(&w, "connections", (int64_t)sum(s, http_server_connections));
+    jsonw_i64_at(&w, "in_flight", (int64_t)sum(s, http_server_busy));
+    jsonw_key(&w, "providers");
+    jsonw_list(&w);
+    for (enum provider p = PROVIDER_VAPI; p <= PROVIDER_TWILIO; p++) {
+        struct guard_state state = upstream_state(s->house.parts.upstream, p, NULL);
+        jsonw_object(&w);
+        jsonw_text_at(&w, "name", provider_name(p));
+        jsonw_text_at(&w, "breaker", STATES[state.breaker]);
+        jsonw_i64_at(&w, "failures", state.failures);
+        jsonw_i64_at(&w, "retry_in_seconds", (state.remaining_ms + 999) / 1000);
+        jsonw_object_end(&w);
+    }
+    jsonw_list_end(&w);
+    jsonw_object_end(&w);
+}
+
+/* --- coming up ------------------------------------------------------------------------------- */
+
+/* Opens a socket per loop and address; a port 0 is settled by the first. */
+static int open_addresses(struct serve *s, struct cli *cli) {
+    struct config *c = &s->house.config;
+    struct buf shown = { 0 };
+    const char *why = "";
+    int status = EXIT_OK;
+    for (struct str rest = str_of(c->listen); rest.ptr && rest.len && status == EXIT_OK;) {
+        const char *address = str_dup(cli->arena, str_trim(str_cut(rest, ',', &rest)));
+        if (s->address_count == ADDRESSES_MAX)
+            status = cli_fail(EXIT_CONFIG, "AVA_LISTEN: more than %d addresses", ADDRESSES_MAX);
+        for (size_t i = 0; i < s->worker_count && status == EXIT_OK; i++) {
+            int fd = http_listen(address, i == 0, cli->arena, &why);
+            if (fd < 0)
+                status = cli_fail(EXIT_CONFIG, "AVA_LISTEN: %s", why);
+            else if (i == 0)
+                address = http_listen_address(fd, cli->arena);
+            s->workers[i].fds[s->address_count] = fd;
+        }
+        buf_printf(&shown, "%s%s", s->address_count ? "," : "", address);
+        s->address_count++;
+    }
+    for (size_t i = 0; i < s->worker_count; i++)
+        s->workers[i].server_count = s->address_count;
+    if (status == EXIT_OK && c->metrics_listen[0]) {
+        int fd = http_listen(c->metrics_listen, true, cli->arena, &why);
+        if (fd < 0)
+            status = cli_fail(EXIT_CONFIG, "AVA_METRICS_LISTEN: %s", why);
+        s->workers[0].fds[s->workers[0].server_count++] = fd;
+    }
+    s->addresses = arena_strndup(cli->arena, shown.ptr ? shown.ptr : "", shown.len);
+    buf_fini(&shown);
+    if (!c->public_url[0]) {
+        struct str rest;
+        c->public_url = arena_printf(cli->arena, "http://%.*s",
+                                     STR_FMT(str_cut(str_of(s->addresses), ',', &rest)));
+    }
+    return status;
+}
+
+static void serve_sandbox(struct ctx *ctx, const struct http_req *req, struct http_reply *reply) {
+    sandbox_serve(the_serve->sandbox, ctx, req, reply);
+}
+
+/* Points the providers at the pretend ones, where the settings do not say otherwise. */
+static int start_sandbox(struct serve *s, struct cli *cli) {
+    struct config *c = &s->house.config;
+    const char *why = "";
+    s->sandbox = sandbox_start(cli->arena, &why);
+    if (!s->sandbox)
+        return cli_fail(EXIT_FAILED, "the sandbox does not start: %s", why);
+    if (c->origins[SETTING_VAPI_BASE_URL] == ORIGIN_DEFAULT)
+        c->vapi_base_url = sandbox_vapi_url(s->sandbox);
+    if (c->origins[SETTING_TWILIO_BASE_URL] == ORIGIN_DEFAULT)
+        c->twilio_base_url = sandbox_twilio_url(s->sandbox);
+    if (!secret_is_set(&c->platform_vapi_api_key)) {
+        secret_set(&c->platform_vapi_api_key, str_of(SANDBOX_VAPI_API_KEY));
+        c->platform_vapi_assistant_id = SANDBOX_VAPI_ASSISTANT_ID;
+    }
+    if (!c->platform_twilio_account_sid[0]) {
+        c->platform_twilio_account_sid = SANDBOX_TWILIO_ACCOUNT_SID;
+        secret_set(&c->platform_twilio_auth_token, str_of(SANDBOX_TWILIO_AUTH_TOKEN));
+    }
+    return EXIT_OK;
+}
+
+/* The headless first account (AVA_ADMIN_EMAIL), before the port opens. */
+static int bootstrap(struct serve *s, struct cli *cli) {
+    struct config *c = &s->house.config;
+    struct ctx ctx;
+    struct user user;
+    bool needed;
+    house_ctx(&s->house, &ctx, cli->arena);
+    enum err e = auth_setup_needed(&ctx, &needed);
+    if (e == OK && needed && c->admin_email[0])
+        e = people_create(&ctx, c->admin_email, secret_reveal(&c->admin_password), NULL, true,
+                          &user);
+    secret_wipe(&c->admin_password);
+    return e == OK ? EXIT_OK : house_say(&ctx, e);
+}
+
+static const char *setup_link(struct serve *s, struct cli *cli) {
+    struct ctx ctx;
+    bool needed;
+    const char *token;
+    house_ctx(&s->house, &ctx, cli->arena);
+    if (auth_setup_needed(&ctx, &needed) != OK || !needed || auth_setup_token(&ctx, &token) != OK)
+        return NULL;
+    return arena_printf(cli->arena, "%s/setup#t=%s", s->house.config.public_url, token);
+}
+
+static void announce(struct serve *s, struct cli *cli) {
+    const struct config *c = &s->house.config;
+    const char *link = setup_link(s, cli);
+    printf("Ava %s - %s\n", AVA_VERSION,
+           s->sandbox ? "sandbox: pretend Vapi and Twilio. Nothing leaves this machine."
+                      : c->profile);
+    printf("Data in %s  |  Listening on %s  |  Ready in %.1f s\n", c->data_dir, s->addresses,
+           (double)(ava_now_ms() - s->began_ms) / 1000);
+    if (s->house.made_key_file)
+        printf("Made the key file %s: back it up, nothing opens without it.\n", s->house.key_path);
+    if (link)
+        printf("\n  Open   %s     (works once, 30 minutes; new one: ava user link --data-dir %s)\n",
+               link, c->data_dir);
+    else
+        printf("\n  Open   %s/\n", c->public_url);
+    fflush(stdout);
+}
+
+static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
+    const char *why = "";
+    int status = house_open(&s->house, cli, is_sandbox);
+    if (status != EXIT_OK)
+        return status;
+    struct config *c = &s->house.config;
+    struct proxies *proxies = proxies_new(c->trusted_proxies, &why);
+    if (!proxies)
+        return cli_fail(EXIT_CONFIG, "%s", why);
+    proxies_free(proxies);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    s->worker_count = c->threads ? (size_t)c->threads : cores < 4 ? (size_t)cores : 4;
+    s->limits = HTTP_LIMITS_DEFAULT;
+    s->limits.connections_max = (size_t)c->max_connections / s->worker_count + 1;
+    s->fibers_per_loop = (size_t)c->max_requests / s->worker_count + 1;
+    client_global_init();
+    if (is_sandbox && (status = start_sandbox(s, cli)) != EXIT_OK)
+        return status;
+    if ((status = bootstrap(s, cli)) != EXIT_OK || (status = open_addresses(s, cli)) != EXIT_OK)
+        return status;
+    s->control = control_listen(c->data_dir);
+    if (s->control < 0)
+        return cli_fail(EXIT_FAILED,
+                        errno == EADDRINUSE ? "another Ava is serving from %s"
+                                            : "cannot open the control socket in %s",
+                        c->data_dir);
+    metrics_declare_services(provider_names(), PROVIDER_COUNT);
+    metrics_before_scrape(collect, s);
+    s->house.parts.upstream = upstream_new(c);
+    s->entry = entry_new(&s->house.parts, is_sandbox ? "sandbox" : c->profile);
+    s->entry->metrics_moved = c->metrics_listen[0] != 0;
+    if (s->sandbox)
+        s->entry->sandbox = serve_sandbox;
+    s->app = (struct http_app){ s->entry, entry_body_limit, entry_handle, entry_refuse };
+    s->metrics_app = (struct http_app){ s->entry, entry_body_limit, handle_metrics, entry_refuse };
+    return EXIT_OK;
+}
+
+static void start_workers(struct serve *s) {
+    for (size_t i = 0; i < s->worker_count; i++) {
+        struct worker *w = &s->workers[i];
+        w->serve = s;
+        sem_init(&w->ready, 0, 0);
+        if (pthread_create(&w->thread, NULL, work, w) != 0)
+            abort();
+        sem_wait(&w->ready);
+    }
+}
+
+/* --- staying up and going down --------------------------------------------------------------- */
+
+static void watch_loops(struct serve *s) {
+    int64_t oldest = INT64_MAX;
+    for (size_t i = 0; i < s->worker_count; i++)
+        if (loop_last_turn_ms(s->workers[i].loop) < oldest)
+            oldest = loop_last_turn_ms(s->workers[i].loop);
+    atomic_store(&s->entry->last_turn_ms, oldest);
+}
+
+static void sweep(struct serve *s) {
+    struct arena *a = arena_new(1 << 20);
+    struct ctx ctx;
+    house_ctx(&s->house, &ctx, a);
+    auth_sweep(&ctx);
+    arena_free(a);
+}
+
+/* Waits up to ms for a signal that ends Ava, answering the control socket meanwhile. */
+static bool wait_for_end(struct serve *s, int64_t ms) {
+    struct pollfd fds[2] = { { .fd = s->signals, .events = POLLIN },
+                             { .fd = s->control, .events = POLLIN } };
+    int64_t until = ava_now_ms() + ms;
+    for (int64_t now = ava_now_ms(); now < until; now = ava_now_ms()) {
+        int64_t left = until - now;
+        watch_loops(s);
+        if (poll(fds, 2, (int)(left < WATCH_MS ? left : WATCH_MS)) <= 0)
+            continue;
+        if (fds[1].revents)
+            control_answer(s->control, answer_control, s);
+        struct signalfd_siginfo info;
+        if (fds[0].revents && read(s->signals, &info, sizeof info) == sizeof info &&
+            info.ssi_signo != SIGHUP)
+            return true;
+    }
+    return false;
+}
+
+/* RESILIENCE 15, steps 1 to 5; a second signal skips the waiting. */
+static void go_down(struct serve *s) {
+    log_info(NULL, "draining", L("delay_s", (long)s->house.config.drain_delay_s));
+    atomic_store(&s->entry->draining, true);
+    bool hurry = wait_for_end(s, s->house.config.drain_delay_s * 1000);
+    upstream_drain(s->house.parts.upstream);
+    for (size_t i = 0; i < s->worker_count; i++)
+        loop_post(s->workers[i].loop, &s->workers[i].drain);
+    int64_t until = ava_now_ms() + FINISH_MS;
+    while (!hurry && sum(s, http_server_busy) > 0 && ava_now_ms() < until)
+        hurry = wait_for_end(s, 50);
+    if (sum(s, http_server_busy) > 0) {
+        log_warn(NULL, "cut", L("requests", (long)sum(s, http_server_busy)));
+        log_stop();
+        _exit(EXIT_OK); /* what is acknowledged is on disk; what is not was not promised */
+    }
+    for (size_t i = 0; i < s->worker_count; i++)
+        loop_stop(s->workers[i].loop);
+    for (size_t i = 0; i < s->worker_count; i++)
+        pthread_join(s->workers[i].thread, NULL);
+}
+
+static int block_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int run(struct cli *cli, bool is_sandbox) {
+    struct serve *s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    the_serve = s;
+    s->control = -1;
+    s->began_ms = ava_now_ms();
+    s->began_wall_ms = ava_wall_ms();
+    s->signals = block_signals();
+    int status = come_up(s, cli, is_sandbox);
+    if (status == EXIT_OK) {
+        log_start();
+        start_workers(s);
+        announce(s, cli);
+        while (!wait_for_end(s, SWEEP_EVERY_MS))
+            sweep(s);
+        go_down(s);
+        log_info(NULL, "stopped", L("after_s", (long)((ava_now_ms() - s->began_ms) / 1000)));
+    }
+    control_close(s->control, s->house.config.data_dir);
+    sandbox_stop(s->sandbox);
+    entry_free(s->entry);
+    upstream_free(s->house.parts.upstream);
+    house_close(&s->house);
+    log_stop();
+    close(s->signals);
+    free(s);
+    return status;
+}
+
+int cmd_serve(struct cli *cli) {
+    return run(cli, false);
+}
+
+int cmd_sandbox(struct cli *cli) {
+    return run(cli, true);
+}

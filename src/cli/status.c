@@ -1,0 +1,47 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/control.h"
+
+static void print(const json_t *s) {
+    const json_t *p;
+    size_t i;
+    printf("serving since %s, %lld MB, version %s\n", json_text(s, "since"),
+           (long long)json_i64_or(s, "resident_mb", 0), json_text(s, "version"));
+    json_array_foreach(json_object_get(s, "providers"), i, p) {
+        const char *state = json_text(p, "breaker");
+        printf("%-8s%-11s", json_text(p, "name"), state);
+        if (strcmp(state, "open") == 0)
+            printf("back in %lld s\n", (long long)json_i64_or(p, "retry_in_seconds", 0));
+        else
+            printf("%lld of %lld failures\n", (long long)json_i64_or(p, "failures", 0),
+                   (long long)json_i64_or(s, "threshold", 0));
+    }
+    printf("%lld connections, %lld requests in hand\n", (long long)json_i64_or(s, "connections", 0),
+           (long long)json_i64_or(s, "in_flight", 0));
+}
+
+int cmd_status(struct cli *cli) {
+    struct config c;
+    struct buf out = { 0 };
+    const char *why;
+    int status = cli_config(cli, &c);
+    if (status != EXIT_OK)
+        return status;
+    /* Without a word about where: the sandbox's folder is the likely other place. */
+    bool there = control_ask(c.data_dir, "status", &out) ||
+                 (c.origins[SETTING_AVA_DATA_DIR] == ORIGIN_DEFAULT &&
+                  control_ask("./ava-sandbox", "status", &out));
+    if (!there)
+        return cli_fail(EXIT_FAILED, "no Ava is serving from %s (set AVA_DATA_DIR or --data-dir)",
+                        c.data_dir);
+    const json_t *s = json_parse(cli->arena, buf_view(&out), &why);
+    if (cli_has(cli, "json") || !s)
+        printf("%s\n", out.ptr);
+    else
+        print(s);
+    buf_fini(&out);
+    return EXIT_OK;
+}
