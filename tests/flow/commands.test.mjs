@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { Ava, ava, missing, root } from "../lib/ava.mjs";
+import { Ava, ava, avaBeside, missing, root } from "../lib/ava.mjs";
 
 describe("settings on the command line", { skip: missing }, () => {
   test("check-config names every problem, its range, the nearest name and its origin, and exits 78", async () => {
@@ -108,7 +108,7 @@ describe("beside a running server", { skip: missing }, () => {
     assert.equal(run(["workspace", "allow-platform", made, "twilio"]).status, 0);
   });
 
-  test("keys are rotated while readers never fail; the old key is refused afterwards", async () => {
+  test("keys are rotated while readers never fail; the old key is refused afterwards", async (t) => {
     const settings = { api_key: "a-good-sandbox-key", assistant_id: "5b0a4a08-133c-4146-9315-0984f8c6be80" };
     assert.equal((await a.call("/api/v1/credentials/vapi", { method: "PUT", body: settings })).status, 200);
     const old = (await readFile(join(a.data, "master.keys"), "utf8")).trim();
@@ -118,6 +118,7 @@ describe("beside a running server", { skip: missing }, () => {
     await writeFile(keys, `${fresh}\n${old}\n`, { mode: 0o600 });
     const env = { AVA_MASTER_KEYS_FILE: keys, AVA_LOG_LEVEL: "off", CACHE_TTL_SECONDS: "0" };
     const b = await Ava.start({ data: a.data, env });
+    t.after(() => b.stop());
     b.key = a.key;
     let stop = false, reads = 0;
     const reader = (async () => {
@@ -128,7 +129,7 @@ describe("beside a running server", { skip: missing }, () => {
       }
     })();
     for (let n = 0; n < 5; n++) {
-      const r = run(["rotate-keys", "--data"], { env: { AVA_MASTER_KEYS_FILE: keys } });
+      const r = await avaBeside(["rotate-keys", "--data", "--data-dir", a.data], { env: { AVA_MASTER_KEYS_FILE: keys } });
       assert.equal(r.status, 0, r.stderr);
       assert.match(r.stdout, /^active key k2: /);
     }

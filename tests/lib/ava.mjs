@@ -40,6 +40,17 @@ export function ava(args, { env = {}, input, cwd } = {}) {
   return { status: r.status, stdout: r.stdout, stderr: r.stderr };
 }
 
+// The same without stopping this process meanwhile: for commands beside a server that is being watched.
+export function avaBeside(args, { env = {} } = {}) {
+  return new Promise((done) => {
+    const child = spawn(bin, args, { env: environment(env), stdio: ["ignore", "pipe", "pipe"] });
+    const out = { stdout: "", stderr: "" };
+    child.stdout.on("data", (b) => (out.stdout += b));
+    child.stderr.on("data", (b) => (out.stderr += b));
+    child.once("close", (status) => done({ status, ...out }));
+  });
+}
+
 // Waits until check() gives something truthy; the check does the asking, the limit only ends a hang.
 export async function until(check, { ms = 20_000, every = 10, what = "condition" } = {}) {
   const end = Date.now() + ms;
