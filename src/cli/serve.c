@@ -26,6 +26,7 @@
 #include "routes/entry.h"
 #include "routes/limits.h"
 #include "sandbox/sandbox.h"
+#include "service/credentials.h"
 #include "store/db.h"
 
 enum {
@@ -206,6 +207,25 @@ static void serve_sandbox(struct ctx *ctx, const struct http_req *req, struct ht
     sandbox_serve(the_serve->sandbox, ctx, req, reply);
 }
 
+/* A new workspace of the sandbox is connected from the start, to demo accounts. */
+static enum err welcome(struct ctx *ctx, const char *workspace_id) {
+    struct connection c;
+    struct connection_check check;
+    struct ctx as = *ctx;
+    json_t *vapi = json_pack("{s:s,s:s}", "api_key", SANDBOX_VAPI_API_KEY, "assistant_id",
+                             SANDBOX_VAPI_ASSISTANT_ID);
+    json_t *twilio = json_pack("{s:s,s:s}", "account_sid", SANDBOX_TWILIO_ACCOUNT_SID, "auth_token",
+                               SANDBOX_TWILIO_AUTH_TOKEN);
+    str_copy(as.who.workspace_id, sizeof as.who.workspace_id, str_of(workspace_id));
+    enum err e = credentials_save(&as, PROVIDER_VAPI, vapi, false, &c, &check);
+    if (e == OK)
+        e = credentials_save(&as, PROVIDER_TWILIO, twilio, false, &c, &check);
+    json_decref(vapi);
+    json_decref(twilio);
+    ctx->problem = as.problem;
+    return e;
+}
+
 /* Points the providers at the pretend ones, where the settings do not say otherwise. */
 static int start_sandbox(struct serve *s, struct cli *cli) {
     struct config *c = &s->house.config;
@@ -217,14 +237,6 @@ static int start_sandbox(struct serve *s, struct cli *cli) {
         c->vapi_base_url = sandbox_vapi_url(s->sandbox);
     if (c->origins[SETTING_TWILIO_BASE_URL] == ORIGIN_DEFAULT)
         c->twilio_base_url = sandbox_twilio_url(s->sandbox);
-    if (!secret_is_set(&c->platform_vapi_api_key)) {
-        secret_set(&c->platform_vapi_api_key, str_of(SANDBOX_VAPI_API_KEY));
-        c->platform_vapi_assistant_id = SANDBOX_VAPI_ASSISTANT_ID;
-    }
-    if (!c->platform_twilio_account_sid[0]) {
-        c->platform_twilio_account_sid = SANDBOX_TWILIO_ACCOUNT_SID;
-        secret_set(&c->platform_twilio_auth_token, str_of(SANDBOX_TWILIO_AUTH_TOKEN));
-    }
     return EXIT_OK;
 }
 
@@ -239,6 +251,10 @@ static int bootstrap(struct serve *s, struct cli *cli) {
     if (e == OK && needed && c->admin_email[0])
         e = people_create(&ctx, c->admin_email, secret_reveal(&c->admin_password), NULL, true,
                           &user);
+    else
+        user.id = NULL;
+    if (e == OK && user.id && s->sandbox)
+        e = welcome(&ctx, user.workspace_id);
     secret_wipe(&c->admin_password);
     return e == OK ? EXIT_OK : house_say(&ctx, e);
 }
@@ -302,8 +318,10 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     s->house.parts.upstream = upstream_new(c);
     s->entry = entry_new(&s->house.parts, is_sandbox ? "sandbox" : c->profile);
     s->entry->metrics_moved = c->metrics_listen[0] != 0;
-    if (s->sandbox)
+    if (s->sandbox) {
         s->entry->sandbox = serve_sandbox;
+        s->entry->welcome = welcome;
+    }
     s->app = (struct http_app){ s->entry, entry_body_limit, entry_handle, entry_refuse };
     s->metrics_app = (struct http_app){ s->entry, entry_body_limit, handle_metrics, entry_refuse };
     return EXIT_OK;

@@ -39,7 +39,8 @@ struct http_req {
     struct str body;
     const char *peer; /* numeric address of the other end of the socket */
     struct arena *arena;
-    int64_t began_us; /* monotonic, when its first byte was seen */
+    int64_t began_us;    /* monotonic, when its first byte was seen */
+    const bool *is_gone; /* true once the other end has left: nobody waits for the answer */
 };
 
 /* The one field of that name; a NULL ptr when absent. When it stands several times the first one
@@ -54,6 +55,9 @@ struct http_reply {
     struct buf body;
     struct str lent_body; /* instead of body: bytes that outlive the answer */
     bool close;           /* the connection ends after this answer */
+    /* For a server that plays a broken one: */
+    bool is_raw;   /* the body is every byte of the answer, then the connection ends */
+    bool is_reset; /* no answer; the connection is reset */
 };
 
 /* Adds "name: value". A value with CR, LF or NUL is refused by dropping the whole header: what

@@ -115,6 +115,14 @@ static void conn_close(struct conn *c) {
     uv_close((uv_handle_t *)&c->tcp, on_closed);
 }
 
+static void conn_reset(struct conn *c) {
+    if (c->closing)
+        return;
+    c->closing = true;
+    if (uv_tcp_close_reset(&c->tcp, on_closed) != 0)
+        uv_close((uv_handle_t *)&c->tcp, on_closed);
+}
+
 /* Half-closes and waits a moment: closing with unread bytes would reset the connection and with
  * it the refusal that the other end has not read yet. */
 static void on_shut(uv_shutdown_t *req, int status) {
@@ -221,7 +229,8 @@ static void to_views(struct conn *c) {
                             .field_count = h->field_count,
                             .peer = c->peer,
                             .arena = c->arena,
-                            .began_us = c->began_us };
+                            .began_us = c->began_us,
+                            .is_gone = &c->closing };
     for (size_t i = 0; i < h->field_count; i++)
         c->fields[i] = (struct http_field){ VIEW(h->names[i]), VIEW(h->values[i]) };
 #undef VIEW
@@ -246,7 +255,17 @@ static void finish(void *arg) {
         return;
     }
     bool keep = c->head.keep_alive && !c->reply.close && !c->server->draining;
-    http_reply_write(&c->reply, c->head.method == METHOD_HEAD, keep, &c->out);
+    if (c->reply.is_reset) {
+        c->phase = IDLE;
+        conn_reset(c);
+        return;
+    }
+    if (c->reply.is_raw) {
+        buf_str(&c->out, buf_view(&c->reply.body));
+        keep = false;
+    } else {
+        http_reply_write(&c->reply, c->head.method == METHOD_HEAD, keep, &c->out);
+    }
     arena_reset(c->arena);
     c->in_len -= c->request_bytes;
     memmove(c->in, c->in + c->request_bytes, c->in_len);

@@ -54,7 +54,6 @@ struct problem {
     enum err err;
     const char *detail;    /* one human sentence */
     const char *service;   /* provider, or NULL */
-    const char *policy;    /* the limit that refused, or NULL */
     int64_t retry_after_s; /* 0: none */
     int upstream_status;
     int attempts, attempts_max; /* 0: no provider call was involved */

@@ -130,6 +130,11 @@ static bool to_numbers(struct ctx *ctx, struct str body, struct str *kept) {
     return true;
 }
 
+static bool is_query_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("-._~=&%+", c));
+}
+
 /* Base64url without padding back to a query of Twilio's; only characters a query has. */
 static bool cursor_to_query(struct ctx *ctx, const char *cursor, struct str *query) {
     size_t len = strlen(cursor);
@@ -143,11 +148,9 @@ static bool cursor_to_query(struct ctx *ctx, const char *cursor, struct str *que
         padded[len++] = '=';
     if (!base64_decode(ctx->arena, (struct str){ padded, len }, query))
         return false;
-    for (size_t i = 0; i < query->len; i++) {
-        unsigned char ch = (unsigned char)query->ptr[i];
-        if (ch <= 0x20 || ch >= 0x7F || ch == '#' || ch == '"' || ch == '\\')
+    for (size_t i = 0; i < query->len; i++)
+        if (!is_query_char(query->ptr[i]))
             return false;
-    }
     return query->len > 0;
 }
 

@@ -371,8 +371,11 @@ static enum err or_stale(struct ctx *ctx, const struct upstream_request *req, st
         cache_stale(ctx->parts->upstream->cache, key, cache_resource(ctx, req));
     if (!v)
         return e;
-    int64_t age_ms = ava_now_ms() - v->stored_at_ms;
-    return from_cache(ctx, v, age_ms, true, req, out);
+    int64_t retry_after_s = ctx->problem.retry_after_s;
+    ctx->problem = (struct problem){ 0 };
+    enum err found = from_cache(ctx, v, ava_now_ms() - v->stored_at_ms, true, req, out);
+    out->retry_after_s = retry_after_s;
+    return found;
 }
 
 static enum err lead(struct ctx *ctx, const struct upstream_request *req, struct cache_flight *f,

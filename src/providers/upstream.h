@@ -63,7 +63,8 @@ struct upstream_answer {
     int64_t age_ms;  /* 0 when fresh */
     bool is_cached, is_stale;
     int attempts;
-    uint64_t bumped; /* of a write: for upstream_remember */
+    uint64_t bumped;       /* of a write: for upstream_remember */
+    int64_t retry_after_s; /* stale: when asking again is worth it; 0 unknown */
 };
 
 /* ERR_PROVIDER_*, ERR_CREDENTIALS_REJECTED, ...: ctx->problem tells everything. */

@@ -37,6 +37,8 @@ enum err auth_post_setup(struct ctx *ctx, struct call *call) {
     TRY(input_done(&in));
     TRY(limit_login(ctx, call->entry, "")); /* tokens are guessed per address, not per account */
     TRY(auth_setup(ctx, str_of(token), email, str_of(password), name, &g));
+    if (call->entry->welcome)
+        TRY(call->entry->welcome(ctx, g.workspace.id));
     return answer(ctx, call, 201, &g);
 }
 

@@ -170,7 +170,9 @@ static enum err walk(struct ctx *ctx, const struct route *route, struct call *ca
 /* No route: a page of the dashboard, a preflight, or nothing. */
 static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
     const struct http_req *req = call->req;
-    if (call->entry->sandbox && str_starts(req->path, STR("/sandbox"))) {
+    if (call->entry->sandbox && str_is(req->path, "/sandbox"))
+        return pages_asset(ctx, call, "/sandbox.html");
+    if (call->entry->sandbox && str_starts(req->path, STR("/sandbox/"))) {
         call->entry->sandbox(ctx, req, call->reply);
         return ctx->problem.err;
     }
@@ -215,8 +217,6 @@ static void account(struct ctx *ctx, const struct route *route, const struct htt
     metric_observe_us(METRIC_HTTP_DURATION, took_us, method, template, status);
     if (route && route->limit == BY_WEBHOOK)
         metric_observe_us(METRIC_WEBHOOK_ACK, took_us, "twilio");
-    if (ctx->problem.policy && reply->status == 429)
-        metric_add(METRIC_RATE_LIMIT_HITS, 1, ctx->problem.policy);
     enum log_level level = reply->status >= 500     ? LOG_ERROR
                            : route && !route->limit ? LOG_DEBUG /* health and metrics */
                                                     : LOG_INFO;

@@ -31,6 +31,8 @@ struct entry {
     bool metrics_moved;           /* /metrics is on an address of its own */
     /* The sandbox profile answers below /sandbox itself; NULL elsewhere. */
     void (*sandbox)(struct ctx *ctx, const struct http_req *req, struct http_reply *reply);
+    /* What a new workspace gets there: connections to the pretend providers; NULL elsewhere. */
+    enum err (*welcome)(struct ctx *ctx, const char *workspace_id);
 };
 
 enum access {

@@ -14,9 +14,8 @@
 
 enum { MINUTE_MS = 60000 };
 
-static enum err refused(struct ctx *ctx, const char *policy, int64_t retry_after_s) {
+static enum err refused(struct ctx *ctx, int64_t retry_after_s) {
     ctx->problem.retry_after_s = retry_after_s > 0 ? retry_after_s : 1;
-    ctx->problem.policy = policy;
     return ctx_fail(ctx, ERR_RATE_LIMITED, "Too many requests. Try again in %lld s.",
                     (long long)ctx->problem.retry_after_s);
 }
@@ -39,7 +38,7 @@ enum err limit_unknown(struct ctx *ctx, struct entry *e) {
     struct ratelimit_rule rule = { "ip", RATELIMIT_GCRA, c->rate_ip_per_second, 1000,
                                    2 * c->rate_ip_per_second };
     struct ratelimit_result r = ratelimit_take(e->limits, &rule, address_key(ctx), ava_now_ms());
-    return r.is_allowed ? OK : refused(ctx, "ip", r.retry_after_s);
+    return r.is_allowed ? OK : refused(ctx, r.retry_after_s);
 }
 
 static void put_headers(struct http_reply *reply, const struct ratelimit_result *r) {
@@ -67,13 +66,13 @@ enum err limit_user(struct ctx *ctx, struct entry *e, const struct route *route,
         ratelimit_take(e->limits, &mine, (struct str){ key, (size_t)len }, now);
     put_headers(reply, &r);
     if (!r.is_allowed)
-        return refused(ctx, "user-route", r.retry_after_s);
+        return refused(ctx, r.retry_after_s);
 
     len = snprintf(key, sizeof key, "%d %s %s", (int)route->at.method, route->at.path,
                    ctx->who.workspace_id);
     struct ratelimit_rule all = { "workspace", RATELIMIT_GCRA, 60 * per_minute, MINUTE_MS, 0 };
     r = ratelimit_take(e->limits, &all, (struct str){ key, (size_t)len }, now);
-    return r.is_allowed ? OK : refused(ctx, "workspace", r.retry_after_s);
+    return r.is_allowed ? OK : refused(ctx, r.retry_after_s);
 }
 
 enum err limit_webhook(struct ctx *ctx, struct entry *e, struct str token) {
@@ -83,7 +82,7 @@ enum err limit_webhook(struct ctx *ctx, struct entry *e, struct str token) {
     struct ratelimit_rule rule = { "webhook", RATELIMIT_GCRA, c->rate_webhooks_per_second, 1000,
                                    5 * c->rate_webhooks_per_second };
     struct ratelimit_result r = ratelimit_take(e->limits, &rule, token, ava_now_ms());
-    return r.is_allowed ? OK : refused(ctx, "webhook", r.retry_after_s);
+    return r.is_allowed ? OK : refused(ctx, r.retry_after_s);
 }
 
 static struct str account_key(struct ctx *ctx, const char *email) {
@@ -96,7 +95,7 @@ static struct str account_key(struct ctx *ctx, const char *email) {
 enum err limit_login(struct ctx *ctx, struct entry *e, const char *email) {
     struct ratelimit_result r =
         login_limit_enter(e->login_limit, account_key(ctx, email), address_key(ctx), ava_now_ms());
-    return r.is_allowed ? OK : refused(ctx, "login", r.retry_after_s);
+    return r.is_allowed ? OK : refused(ctx, r.retry_after_s);
 }
 
 void limit_login_done(struct ctx *ctx, struct entry *e, const char *email, enum err outcome) {

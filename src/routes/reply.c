@@ -4,6 +4,7 @@
 
 #include "base/encode.h"
 #include "config/config.h"
+#include "service/settings.h"
 
 struct jsonw reply_json(struct call *call, int status) {
     call->reply->status = status;
@@ -45,15 +46,23 @@ void reply_clear_cookie(const struct ctx *ctx, struct call *call) {
                                         reply_cookie_name(ctx), is_https(ctx) ? "; Secure" : ""));
 }
 
-void reply_freshness(struct call *call, bool is_cached, bool is_stale, int64_t age_ms,
-                     int attempts) {
+void reply_upstream(struct call *call, struct str json, const struct upstream_answer *a) {
+    if (a->is_stale) {
+        reply_json(call, 200);
+        buf_put(&call->reply->body, json.ptr, json.len - 1);
+        buf_text(&call->reply->body, ",\"stale\":true}");
+        if (a->retry_after_s)
+            http_reply_header_i64(call->reply, "Retry-After", a->retry_after_s);
+    } else {
+        reply_body(call, json);
+    }
     http_reply_header_text(call->reply, "Cache-Status",
-                           is_stale    ? "ava;hit;stale"
-                           : is_cached ? "ava;hit"
-                                       : "ava;fwd=miss");
-    http_reply_header_i64(call->reply, "Age", age_ms / 1000);
-    if (attempts > 1)
-        http_reply_header_i64(call->reply, "Ava-Attempts", attempts);
+                           a->is_stale    ? "ava;hit;stale"
+                           : a->is_cached ? "ava;hit"
+                                          : "ava;fwd=miss");
+    http_reply_header_i64(call->reply, "Age", a->age_ms / 1000);
+    if (a->attempts > 1)
+        http_reply_header_i64(call->reply, "Ava-Attempts", a->attempts);
 }
 
 /* --- inputs ---------------------------------------------------------------------------------- */

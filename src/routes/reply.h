@@ -14,9 +14,10 @@ const char *reply_cookie_name(const struct ctx *ctx);
 void reply_set_cookie(const struct ctx *ctx, struct call *call, const char *value);
 void reply_clear_cookie(const struct ctx *ctx, struct call *call);
 
-/* Age, Cache-Status, Ava-Attempts of an answer that came through a provider. */
-void reply_freshness(struct call *call, bool is_cached, bool is_stale, int64_t age_ms,
-                     int attempts);
+/* Age, Cache-Status, Ava-Attempts of an answer that came through a provider. A stale JSON object
+ * says so in itself too, and in Retry-After when asking again is worth it. */
+struct upstream_answer;
+void reply_upstream(struct call *call, struct str json, const struct upstream_answer *a);
 
 /* The path parameter, percent-decoded; "" when it can not be. */
 const char *input_param(struct ctx *ctx, const struct call *call, int index);

@@ -3,20 +3,9 @@
 #include "routes/reply.h"
 #include "routes/resources.h"
 
-/* A stale body says so in itself too: "stale":true beside the rest. */
-static void put_stale(struct call *call, struct str json) {
-    buf_put(&call->reply->body, json.ptr, json.len - 1);
-    buf_text(&call->reply->body, ",\"stale\":true}");
-}
-
 static enum err answer(struct call *call, const struct settings_view *v) {
-    reply_body(call, v->body);
-    if (v->is_stale) {
-        call->reply->lent_body = (struct str){ NULL, 0 };
-        put_stale(call, v->body);
-    }
+    reply_upstream(call, v->body, &v->answer);
     http_reply_header_text(call->reply, "ETag", v->etag);
-    reply_freshness(call, v->is_cached, v->is_stale, v->age_ms, v->attempts);
     return OK;
 }
 

@@ -15,13 +15,7 @@ enum err numbers_get(struct ctx *ctx, struct call *call) {
     TRY(input_known_query(ctx, call, KNOWN));
     TRY(input_page(ctx, call, &limit, &cursor));
     TRY(numbers_list(ctx, limit, cursor, &a));
-    reply_body(call, a.body);
-    if (a.is_stale) {
-        call->reply->lent_body = (struct str){ NULL, 0 };
-        buf_put(&call->reply->body, a.body.ptr, a.body.len - 1);
-        buf_text(&call->reply->body, ",\"stale\":true}");
-    }
-    reply_freshness(call, a.is_cached, a.is_stale, a.age_ms, a.attempts);
+    reply_upstream(call, a.body, &a);
     return OK;
 }
 

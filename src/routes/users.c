@@ -54,6 +54,8 @@ enum err users_post(struct ctx *ctx, struct call *call) {
         people_check_email(ctx, email);
     TRY(input_done(&in));
     TRY(people_create(ctx, email, str_of(password), name, admin, &user));
+    if (call->entry->welcome)
+        TRY(call->entry->welcome(ctx, user.workspace_id));
     return answer(call, 201, &user);
 }
 

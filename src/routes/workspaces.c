@@ -61,6 +61,8 @@ enum err workspaces_post(struct ctx *ctx, struct call *call) {
     const char *name;
     TRY(read_name(ctx, call, &name));
     TRY(workspace_create(ctx, name, ctx->who.user_id, &ws));
+    if (call->entry->welcome)
+        TRY(call->entry->welcome(ctx, ws.id));
     return answer(call, 201, &ws);
 }
 

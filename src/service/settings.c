@@ -25,10 +25,7 @@ static void view_of(struct ctx *ctx, const struct upstream_answer *answer,
                     struct settings_view *out) {
     *out = (struct settings_view){ .body = answer->body,
                                    .etag = vapi_settings_etag(ctx, answer->body),
-                                   .age_ms = answer->age_ms,
-                                   .is_cached = answer->is_cached,
-                                   .is_stale = answer->is_stale,
-                                   .attempts = answer->attempts };
+                                   .answer = *answer };
 }
 
 enum err settings_list(struct ctx *ctx, struct settings_view *out) {

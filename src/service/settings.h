@@ -8,9 +8,7 @@
 struct settings_view {
     struct str body;  /* {"settings":[...]} or one setting object */
     const char *etag; /* of all settings together */
-    int64_t age_ms;
-    bool is_cached, is_stale;
-    int attempts;
+    struct upstream_answer answer;
 };
 
 enum err settings_list(struct ctx *ctx, struct settings_view *out);

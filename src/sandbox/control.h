@@ -1,0 +1,29 @@
+/* control: the API under /sandbox/api, as openapi.yaml has it. Any thread. */
+#pragma once
+
+#include "http/message.h"
+#include "obs/ctx.h"
+#include "sandbox/caller.h"
+#include "sandbox/faults.h"
+#include "sandbox/ledger.h"
+
+enum { CONTROL_SENDS_MAX = 21 };
+
+struct control_sending {
+    const struct caller_webhook *what;
+    int count;
+    int statuses[CONTROL_SENDS_MAX]; /* 0: no answer */
+    char resource[40];
+};
+
+struct control {
+    struct faults *faults;
+    struct ledger *ledger;
+    const char *vapi_url, *twilio_url;
+    /* Sends it and waits; from any thread, on a fiber or not. */
+    void (*send)(void *arg, struct control_sending *sending);
+    void *arg;
+};
+
+enum err control_serve(const struct control *c, struct ctx *ctx, const struct http_req *req,
+                       struct http_reply *reply);

@@ -1,0 +1,311 @@
+#include "sandbox/sandbox.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/defs.h"
+#include "base/fiber.h"
+#include "base/jsonw.h"
+#include "http/server.h"
+#include "net/client.h"
+#include "net/loop.h"
+#include "sandbox/control.h"
+#include "sandbox/pretend.h"
+
+enum {
+    BOOTHS = 2,
+    BODY_MAX_BYTES = 1 << 20,
+    HANG_MS = 120 * 1000,
+    LOOK_MS = 50, /* how soon a wait notices that nobody waits for it any more */
+    SEND_TIMEOUT_MS = 15 * 1000,
+    SEND_ANSWER_MAX_BYTES = 64 * 1024,
+};
+
+/* A pretend provider and its port. */
+struct booth {
+    const struct pretend *kind;
+    struct sandbox *sandbox;
+    struct pretend_world world;
+    struct http_app app;
+    struct http_server *server;
+    int fd;
+    char url[64];
+};
+
+struct sandbox {
+    struct booth booths[BOOTHS];
+    struct faults *faults;
+    struct ledger *ledger;
+    struct control control;
+    struct loop *loop;
+    struct client *client;
+    struct loop_call drain;
+    atomic_bool stopping;
+
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t signal;
+    bool is_ready;
+};
+
+/* --- misbehaving ----------------------------------------------------------------------------- */
+
+static void wait(const struct booth *b, const struct http_req *req, int64_t ms) {
+    int64_t until = ava_now_ms() + ms;
+    for (int64_t left = ms; left > 0; left = until - ava_now_ms()) {
+        if (*req->is_gone || atomic_load(&b->sandbox->stopping))
+            return;
+        fiber_sleep(left < LOOK_MS ? left : LOOK_MS);
+    }
+}
+
+/* Returns the status that went out, or LEDGER_NO_STATUS. */
+static int misbehave(struct booth *b, const struct fault *f, const struct http_req *req,
+                     struct http_reply *reply) {
+    switch (f->kind) {
+    case FAULT_HANG:
+        wait(b, req, HANG_MS);
+        reply->is_reset = true;
+        return LEDGER_NO_STATUS;
+    case FAULT_RESET:
+        reply->is_reset = true;
+        return LEDGER_NO_STATUS;
+    case FAULT_STATUS:
+        if (f->retry_after[0])
+            http_reply_header_text(reply, "Retry-After", f->retry_after);
+        b->kind->refuse(f->status, reply);
+        return f->status;
+    case FAULT_TRUNCATED:
+        reply->is_raw = true;
+        buf_text(&reply->body, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                               "Content-Length: 4096\r\n\r\n{\"id\":\"");
+        return LEDGER_NO_STATUS;
+    case FAULT_MALFORMED:
+        reply->content_type = "application/json; charset=utf-8";
+        buf_text(&reply->body, "{\"id\":\"5b0a4a08\",,<html>");
+        return 200;
+    default: /* latency */
+        wait(b, req, f->latency_ms);
+        b->kind->answer(&b->world, req, reply);
+        return *req->is_gone ? LEDGER_NO_STATUS : reply->status;
+    }
+}
+
+/* --- answering ------------------------------------------------------------------------------- */
+
+static void on_request(void *arg, struct http_req *req, struct http_reply *reply) {
+    struct booth *b = arg;
+    struct sandbox *s = b->sandbox;
+    const char *method = http_method_name(req->method);
+    struct str last4 = pretend_last4(b->kind->credential(req));
+    int64_t seq = ledger_open(s->ledger, b->kind->name, method, req->target, last4,
+                              http_field(req, "X-Correlation-ID"));
+    struct fault fault = faults_take(s->faults, b->kind->name, last4, method, req->path);
+    int status = reply->status;
+    if (fault.kind == FAULT_NONE) {
+        b->kind->answer(&b->world, req, reply);
+        status = reply->status;
+    } else {
+        status = misbehave(b, &fault, req, reply);
+    }
+    ledger_close(s->ledger, seq, status);
+}
+
+static size_t body_limit(void *arg, const struct http_req *req) {
+    return BODY_MAX_BYTES;
+}
+
+static void on_refuse(void *arg, enum err err, const char *detail, struct http_reply *reply) {
+    struct jsonw w = jsonw_to(&reply->body);
+    reply->status = err_info(err)->status;
+    reply->content_type = "application/json; charset=utf-8";
+    jsonw_object(&w);
+    jsonw_text_at(&w, "message", detail);
+    jsonw_i64_at(&w, "statusCode", reply->status);
+    jsonw_object_end(&w);
+}
+
+/* --- sending webhooks ------------------------------------------------------------------------ */
+
+struct errand {
+    struct sandbox *sandbox;
+    struct control_sending *sending;
+    struct loop_call call;
+    struct fiber_parking parking;
+};
+
+static int send_once(struct client *client, struct arena *a, const char *url,
+                     const struct caller_letter *letter) {
+    struct client_call call = { .method = "POST",
+                                .url = url,
+                                .headers = letter->headers,
+                                .header_count = letter->header_count,
+                                .body = letter->body,
+                                .timeout_ms = SEND_TIMEOUT_MS,
+                                .first_byte_ms = SEND_TIMEOUT_MS,
+                                .body_max_bytes = SEND_ANSWER_MAX_BYTES,
+                                .arena = a };
+    client_fetch(client, &call);
+    return call.result == CLIENT_DONE ? call.status : 0;
+}
+
+static void run_errand(void *arg) {
+    struct errand *e = arg;
+    struct control_sending *sending = e->sending;
+    struct arena *a = arena_new(4 << 20);
+    struct caller_letter letter = { .header_count = 0 };
+    caller_compose(a, sending->what, &letter);
+    str_copy(sending->resource, sizeof sending->resource, str_of(letter.resource));
+    for (int i = 0; i < sending->count; i++) {
+        sending->statuses[i] = send_once(e->sandbox->client, a, sending->what->url, &letter);
+        if (sending->statuses[i] == 0)
+            break; /* nobody is there: the copies would wait as long each */
+    }
+    arena_free(a);
+    fiber_unpark(&e->parking); /* e is gone from here on */
+}
+
+static void begin_errand(void *arg) {
+    struct errand *e = arg;
+    if (!fiber_run(run_errand, e))
+        fiber_unpark(&e->parking);
+}
+
+static void post_errand(void *arg) {
+    struct errand *e = arg;
+    loop_post(e->sandbox->loop, &e->call);
+}
+
+/* Waits without a deadline: each try has one of its own, and e lives on this stack. */
+static void send_webhook(void *arg, struct control_sending *sending) {
+    struct errand e = { .sandbox = arg, .sending = sending };
+    e.call = (struct loop_call){ .fn = begin_errand, .arg = &e };
+    fiber_parking_init(&e.parking);
+    fiber_park(&e.parking, FIBER_NO_DEADLINE, post_errand, &e);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void drain(void *arg) {
+    struct sandbox *s = arg;
+    for (size_t i = 0; i < BOOTHS; i++)
+        http_server_drain(s->booths[i].server);
+}
+
+static void *run(void *arg) {
+    struct sandbox *s = arg;
+    s->loop = loop_new(0);
+    s->client = client_new(s->loop);
+    for (size_t i = 0; i < BOOTHS; i++) {
+        struct booth *b = &s->booths[i];
+        b->server = http_server_open(s->loop, b->fd, &b->app, &HTTP_LIMITS_DEFAULT);
+    }
+    pthread_mutex_lock(&s->lock);
+    s->is_ready = true;
+    pthread_cond_signal(&s->signal);
+    pthread_mutex_unlock(&s->lock);
+    loop_run(s->loop);
+    for (size_t i = 0; i < BOOTHS; i++) {
+        http_server_free(s->booths[i].server);
+        pretend_world_fini(&s->booths[i].world);
+    }
+    client_free(s->client);
+    loop_free(s->loop);
+    return NULL;
+}
+
+static bool booth_open(struct booth *b, struct sandbox *s, const struct pretend *kind,
+                       struct arena *a, const char **why) {
+    b->kind = kind;
+    b->sandbox = s;
+    b->app = (struct http_app){ b, body_limit, on_request, on_refuse };
+    b->fd = http_listen("127.0.0.1:0", true, a, why);
+    if (b->fd < 0)
+        return false;
+    struct buf url = { 0 };
+    buf_printf(&url, "http://%s", http_listen_address(b->fd, a));
+    str_copy(b->url, sizeof b->url, buf_view(&url));
+    buf_fini(&url);
+    return true;
+}
+
+static void sandbox_free(struct sandbox *s) {
+    faults_free(s->faults);
+    ledger_free(s->ledger);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->signal);
+    free(s);
+}
+
+/* Signals are for the threads that wait for them. */
+static bool start_thread(struct sandbox *s) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int e = pthread_create(&s->thread, NULL, run, s);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return e == 0;
+}
+
+struct sandbox *sandbox_start(struct arena *a, const char **why) {
+    static const struct pretend *const KINDS[BOOTHS] = { &PRETEND_VAPI, &PRETEND_TWILIO };
+    struct sandbox *s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->signal, NULL);
+    s->faults = faults_new();
+    s->ledger = ledger_new();
+    s->control = (struct control){ s->faults,        s->ledger,    s->booths[0].url,
+                                   s->booths[1].url, send_webhook, s };
+    for (size_t i = 0; i < BOOTHS; i++)
+        s->booths[i].fd = -1;
+    bool ok = true;
+    for (size_t i = 0; ok && i < BOOTHS; i++)
+        ok = booth_open(&s->booths[i], s, KINDS[i], a, why);
+    if (ok && !start_thread(s)) {
+        *why = "no thread can be started for the sandbox";
+        ok = false;
+    }
+    if (!ok) {
+        for (size_t i = 0; i < BOOTHS; i++)
+            if (s->booths[i].fd >= 0)
+                close(s->booths[i].fd);
+        sandbox_free(s);
+        return NULL;
+    }
+    pthread_mutex_lock(&s->lock);
+    while (!s->is_ready)
+        pthread_cond_wait(&s->signal, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    return s;
+}
+
+void sandbox_stop(struct sandbox *s) {
+    if (!s)
+        return;
+    atomic_store(&s->stopping, true);
+    s->drain = (struct loop_call){ .fn = drain, .arg = s };
+    loop_post(s->loop, &s->drain);
+    loop_stop(s->loop);
+    pthread_join(s->thread, NULL);
+    sandbox_free(s);
+}
+
+const char *sandbox_vapi_url(const struct sandbox *s) {
+    return s->booths[0].url;
+}
+
+const char *sandbox_twilio_url(const struct sandbox *s) {
+    return s->booths[1].url;
+}
+
+void sandbox_serve(struct sandbox *s, struct ctx *ctx, const struct http_req *req,
+                   struct http_reply *reply) {
+    control_serve(&s->control, ctx, req, reply);
+}

@@ -1,0 +1,65 @@
+// Who may come how often, and what the eleventh request hears.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Ava, missing, person } from "../lib/ava.mjs";
+
+describe("limits", { skip: missing }, () => {
+  let a;
+  before(async () => {
+    a = await Ava.start({ limits: true, env: { AVA_LOG_LEVEL: "off" } });
+    await a.signUp();
+  });
+  after(() => a.remove());
+
+  test("ten requests a minute per route and user; the eleventh is 429 with Retry-After, never an earlier one", async () => {
+    for (let n = 1; n <= 10; n++) {
+      const r = await a.call("/api/v1/vapi/settings");
+      assert.equal(r.status, 200, `request ${n}: ${r.text}`);
+      assert.equal(r.headers.get("ratelimit-policy"), '"user-route";q=10;w=60');
+      assert.match(r.headers.get("ratelimit"), new RegExp(`^"user-route";r=${10 - n};t=\\d+$`));
+    }
+    const r = await a.call("/api/v1/vapi/settings");
+    assert.equal(r.status, 429);
+    assert.equal(r.json.code, "rate_limited");
+    const wait = Number(r.headers.get("retry-after"));
+    assert.ok(wait > 50 && wait <= 61, `Retry-After ${wait}`);
+    assert.equal(await a.metric("rate_limit_hits_total", { policy: "user-route" }), 1);
+  });
+
+  test("another key of the same user shares the count, another route does not", async () => {
+    const other = a.newKey(person.email, "second");
+    assert.equal((await a.call("/api/v1/vapi/settings", { key: other })).status, 429);
+    assert.equal((await a.call("/api/v1/integrations", { key: other })).status, 200);
+  });
+
+  test("somebody else is not touched", async () => {
+    const bob = await a.newPerson("bob@example.com");
+    assert.notEqual((await a.call("/api/v1/vapi/settings", { key: bob.key })).status, 429);
+  });
+
+  test("auth/me, health and metrics are not limited per user", async () => {
+    for (let n = 0; n < 70; n++) {
+      assert.equal((await a.call("/api/v1/auth/me")).status, 200);
+      assert.equal((await a.call("/health/ready", { key: null })).status, 200);
+    }
+  });
+
+  test("strangers share a bucket per address; who has a key does not", async () => {
+    const answers = await Promise.all(Array.from({ length: 80 }, () => a.call("/api/v1/auth/me", { key: null })));
+    const refused = answers.filter((r) => r.status === 429);
+    assert.ok(refused.length >= 20, `${refused.length} of 80 refused`);
+    assert.ok(answers.filter((r) => r.status === 401).length >= 40, "a burst of 40 is welcome");
+    assert.ok(refused.every((r) => Number(r.headers.get("retry-after")) >= 1));
+    assert.equal((await a.call("/api/v1/auth/me")).status, 200);
+  });
+
+  test("five wrong passwords in a minute lock the account's door, also with limits off", async () => {
+    const b = await Ava.start({ env: { AVA_LOG_LEVEL: "off" } });
+    await b.signUp();
+    const tries = [];
+    for (let n = 0; n < 6; n++) tries.push((await b.call("/api/v1/auth/login", { key: null, body: { email: person.email, password: "wrong wrong wrong" } })).status);
+    assert.deepEqual(tries, [422, 422, 422, 422, 422, 429]);
+    assert.equal((await b.call("/api/v1/auth/login", { key: null, body: person })).status, 429, "also for the right one");
+    await b.remove();
+  });
+});

@@ -1,0 +1,87 @@
+// Canary secrets put into every secret field appear nowhere: database, WAL, logs, metrics, errors, core, web assets.
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { Ava, missing } from "../lib/ava.mjs";
+
+const canary = (name) => `canary-${name}-Zq7Xw9Kp3Lm5`;
+const password = canary("password");
+
+describe("secrets", { skip: missing }, () => {
+  let a, planted, answers;
+
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "debug", VAPI_API_KEY: canary("platform") } });
+    answers = [];
+    const call = async (...args) => {
+      const r = await a.call(...args);
+      answers.push(r.text, [...r.headers].flat().filter((h) => !h.startsWith("ava_session")).join("\n"));
+      return r;
+    };
+    const token = new URL(a.link).hash.slice(3);
+    const setup = await call("/api/v1/auth/setup", { key: null, body: { token, email: "ada@example.com", password } });
+    const cookie = setup.headers.get("set-cookie").split(";")[0];
+    const key = a.newKey("ada@example.com", "canary");
+    a.key = key;
+    await call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: canary("vapi"), assistant_id: "asst", webhook_secret: canary("webhook") } });
+    await call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: "AC" + "ab".repeat(16), auth_token: canary("twilio"), next_auth_token: canary("next") } });
+    await call("/api/v1/vapi/settings"); // a real attempt with the key
+    await call("/api/v1/twilio/numbers");
+    await call("/api/v1/credentials/vapi", { method: "PUT", body: { api_key: canary("refused").replace("canary", "wrong-canary"), assistant_id: "x" } });
+    await call("/api/v1/credentials/vapi", { method: "PUT", body: { api_key: canary("unknown field"), assistant_id: "x", more: canary("more") } });
+    await call("/api/v1/auth/login", { key: null, body: { email: "ada@example.com", password: canary("wrong") } });
+    await call("/api/v1/auth/setup", { key: null, body: { token: canary("token"), email: "b@example.com", password } });
+    await call("/api/v1/auth/login", { key: null, raw: `{"email":"a","password":"${canary("broken")}`, headers: { "Content-Type": "application/json" } });
+    await call("/api/v1/auth/me", { headers: { Authorization: `Bearer ava_live_${canary("bearer")}` } });
+    await call("/api/v1/credentials/vapi");
+    await call("/api/v1/integrations");
+    await call("/api/v1/audit");
+    const url = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints[0].urls.voice; // shown to its owner on purpose
+    planted = ["platform", "vapi", "webhook", "twilio", "next", "refused", "unknown field", "more", "wrong", "token", "broken", "bearer", "password"].map((n) => canary(n).slice(7));
+    planted.push(cookie.split("=")[1], key, token, /twilio\/([\w-]+)/.exec(url)[1]);
+    answers.push((await a.call("/metrics", { key: null })).text);
+  });
+  after(() => a.remove());
+
+  const everyFile = (top) => readdirSync(top, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? everyFile(join(top, e.name)) : [join(top, e.name)])).filter((f) => statSync(f).isFile());
+
+  test("are in no file of the data folder, database and WAL included", () => {
+    const files = everyFile(a.data);
+    assert.ok(files.some((f) => f.endsWith("ava.db")) && files.some((f) => f.endsWith("ava.db-wal")));
+    for (const file of files) {
+      const bytes = readFileSync(file);
+      for (const secret of planted) assert.equal(bytes.includes(secret), false, `${file} holds ${secret}`);
+    }
+  });
+
+  test("are in no answer, no error, no metric", () => {
+    for (const text of answers) for (const secret of planted) if (!text.includes('"key":"ava_')) assert.equal(text.includes(secret), false, `${secret} in ${text.slice(0, 300)}`);
+  });
+
+  test("are in no log line, at the most talkative level", () => {
+    const link = /setup#t=([\w-]+)/.exec(a.stdout)[1];
+    assert.ok(a.stderr.includes('"event":"attempt"'), "attempts were logged");
+    for (const secret of planted) {
+      assert.equal(a.stderr.includes(secret), false, `the log holds ${secret}`);
+      if (secret !== link) assert.equal(a.stdout.includes(secret), false);
+    }
+  });
+
+  test("can not leave by a core dump, and the environment forgets them", () => {
+    const proc = `/proc/${a.child.pid}`;
+    assert.match(readFileSync(`${proc}/limits`, "utf8"), /Max core file size\s+0\s+0/);
+    const environ = readFileSync(`${proc}/environ`, "latin1");
+    assert.equal(environ.includes(canary("platform")), false);
+  });
+
+  test("are shown masked, the last four at most", async () => {
+    const c = (await a.call("/api/v1/credentials/vapi")).json;
+    assert.deepEqual(c.fields.map((f) => [f.name, f.set, f.last4]), [["api_key", true, "3Lm5"], ["webhook_secret", true, "3Lm5"]]);
+  });
+
+  test("the built pages hold none", () => {
+    const top = new URL("../../build-web", import.meta.url).pathname;
+    for (const file of existsSync(top) ? everyFile(top) : []) for (const secret of planted) assert.equal(readFileSync(file).includes(secret), false);
+  });
+});

@@ -1,0 +1,156 @@
+// A real Ava for tests: started on a free port with a folder of its own, signed in, called over real sockets.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+export const bin = resolve(root, process.env.TEST_AVA ?? "build/ava");
+export const person = { email: "ada@example.com", password: "correct horse battery" };
+export const missing = existsSync(bin) ? false : "no program at build/ava: run make build, or set TEST_AVA";
+
+// ../shared beside the repository holds providers' contracts and test vectors.
+export function shared(path) {
+  const found = [process.env.TEST_SHARED, join(root, "../shared")].filter(Boolean).map((top) => join(top, path)).find(existsSync);
+  return { path: found, missing: found ? false : `no ${path} in ../shared` };
+}
+
+export function freePort() {
+  return new Promise((done, fail) => {
+    const server = createServer().on("error", fail);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
+}
+
+// Ava refuses settings it does not know, so nothing of the caller's environment may leak in.
+export function environment(more = {}) {
+  const kept = ["PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"];
+  return { ...Object.fromEntries(kept.filter((n) => process.env[n] !== undefined).map((n) => [n, process.env[n]])), ...more };
+}
+
+// Runs a command to its end: { status, stdout, stderr }.
+export function ava(args, { env = {}, input, cwd } = {}) {
+  const r = spawnSync(bin, args, { env: environment(env), input, cwd, encoding: "utf8", maxBuffer: 64 << 20 });
+  return { status: r.status, stdout: r.stdout, stderr: r.stderr };
+}
+
+// The same without stopping this process meanwhile: for commands beside a server that is being watched.
+export function avaBeside(args, { env = {} } = {}) {
+  return new Promise((done) => {
+    const child = spawn(bin, args, { env: environment(env), stdio: ["ignore", "pipe", "pipe"] });
+    const out = { stdout: "", stderr: "" };
+    child.stdout.on("data", (b) => (out.stdout += b));
+    child.stderr.on("data", (b) => (out.stderr += b));
+    child.once("close", (status) => done({ status, ...out }));
+  });
+}
+
+// Waits until check() gives something truthy; the check does the asking, the limit only ends a hang.
+export async function until(check, { ms = 20_000, every = 10, what = "condition" } = {}) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const got = await check();
+    if (got) return got;
+    if (Date.now() > end) throw new Error(`waited ${ms} ms for: ${what}`);
+    await new Promise((r) => setTimeout(r, every));
+  }
+}
+
+export class Ava {
+  static async start({ verb = "sandbox", env = {}, data, port, limits = false, link = true } = {}) {
+    const self = new Ava();
+    self.data = data ?? (await mkdtemp(join(tmpdir(), "ava-flow-")));
+    self.port = port ?? (await freePort());
+    self.base = `http://127.0.0.1:${self.port}`;
+    self.stdout = self.stderr = "";
+    const began = Date.now();
+    self.child = spawn(bin, [verb], {
+      cwd: self.data,
+      env: environment({ AVA_LISTEN: `127.0.0.1:${self.port}`, AVA_DATA_DIR: self.data, ENABLE_RATE_LIMITING: String(limits), DRAIN_DELAY_SECONDS: "0", ...env }),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    self.exited = new Promise((r) => self.child.once("exit", (code, signal) => r((self.ended = { code, signal }))));
+    self.child.stdout.on("data", (b) => (self.stdout += b));
+    self.child.stderr.on("data", (b) => (self.stderr += b));
+    await until(() => self.ended || /Open {3}(http\S+)/.test(self.stdout), { what: "the line with the link" });
+    if (self.ended) throw new Error(`Ava ended with ${self.ended.code}:\n${self.stdout}${self.stderr}`);
+    self.startMs = Date.now() - began;
+    self.link = /Open {3}(http\S+)/.exec(self.stdout)[1];
+    return self;
+  }
+
+  // One HTTP call; the answer's JSON is in .json, its text in .text.
+  async call(path, { method, body, key = this.key, headers = {}, raw } = {}) {
+    const h = { ...headers };
+    if (key) h.Authorization ??= `Bearer ${key}`;
+    let payload = raw;
+    if (body !== undefined) (payload = JSON.stringify(body)), (h["Content-Type"] ??= "application/json");
+    const response = await fetch(this.base + path, { method: method ?? (payload === undefined ? "GET" : "POST"), headers: h, body: payload, redirect: "manual" });
+    const text = await response.text();
+    let json;
+    try {
+      json = JSON.parse(text);
+    } catch {}
+    return { status: response.status, headers: response.headers, text, json };
+  }
+
+  // First account through the printed link, and an API key of it in this.key.
+  async signUp(who = person) {
+    const token = new URL(this.link).hash.slice(3);
+    const setup = await this.call("/api/v1/auth/setup", { body: { token, ...who }, key: null });
+    if (setup.status !== 201) throw new Error(`setup: ${setup.status} ${setup.text}`);
+    this.me = setup.json;
+    this.key = this.newKey(who.email, "flow");
+    return this;
+  }
+
+  newKey(email, name, more = []) {
+    const made = ava(["key", "create", "--user", email, "--name", name, "--data-dir", this.data, ...more]);
+    if (made.status !== 0) throw new Error(`key create: ${made.stderr}`);
+    return made.stdout.trim();
+  }
+
+  // Another person with a workspace of their own, and a key: { id, workspace_id, key }.
+  async newPerson(email, { role = "member" } = {}) {
+    const file = join(this.data, "password");
+    await writeFile(file, person.password + "\n", { mode: 0o600 });
+    const made = ava(["user", "create", "--email", email, "--password-file", file, "--role", role, "--json", "--data-dir", this.data]);
+    if (made.status !== 0) throw new Error(`user create: ${made.stderr}`);
+    return { ...JSON.parse(made.stdout), key: this.newKey(email, "flow") };
+  }
+
+  async fault(body) {
+    const r = await this.call("/sandbox/api/faults", { body, key: null });
+    if (r.status !== 200) throw new Error(`faults: ${r.status} ${r.text}`);
+  }
+
+  async ledger() {
+    return (await this.call("/sandbox/api/ledger", { key: null })).json;
+  }
+
+  // A metric's value: metric("circuit_breaker_state", { service: "vapi" }).
+  async metric(name, labels = {}) {
+    const { text } = await this.call("/metrics", { key: null });
+    for (const line of text.split("\n")) {
+      const m = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/.exec(line);
+      if (m?.[1] === name && Object.entries(labels).every(([k, v]) => m[2]?.includes(`${k}="${v}"`))) return Number(m[3]);
+    }
+    return undefined;
+  }
+
+  async stop(signal = "SIGTERM") {
+    if (!this.ended) this.child.kill(signal);
+    return this.exited;
+  }
+
+  async remove() {
+    await this.stop();
+    await rm(this.data, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,135 @@
+// Prism judges every request that Ava makes against the provider's own description, and what the sandbox answers too.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Ava, missing, shared } from "../lib/ava.mjs";
+import { Prism, lacks, serveHeadless } from "./peers.mjs";
+
+const vapiSpec = shared("contracts/vapi/vapi_openapi.mock.json");
+const twilioSpec = shared("contracts/twilio/twilio_api_v2010.mock.json");
+const skip = (spec) => missing || lacks("@stoplight/prism-cli") || spec.missing;
+const assistant = "5b0a4a08-133c-4146-9315-0984f8c6be80";
+const sid = "AC" + "0a1b".repeat(8);
+const vapiKey = { api_key: "a-vapi-key-for-prism-01", assistant_id: assistant };
+const twilioKey = { account_sid: sid, auth_token: "0123456789abcdef0123456789abcdef" };
+const elsewhere = "http://127.0.0.1:9"; // nothing listens there
+
+async function put(a, path, body) {
+  const r = await a.call("/api/v1/" + path, { method: "PUT", body });
+  assert.equal(r.status, 200, `${path}: ${r.text}`);
+  return r.json;
+}
+
+async function get(a, path) {
+  const r = await a.call("/api/v1/" + path);
+  assert.equal(r.status, 200, `${path}: ${r.text}`);
+  return r.json;
+}
+
+// Every kind of request that Ava makes to Vapi; speed is one that the voice behind allows.
+async function allOfVapi(a, speed) {
+  await put(a, "credentials/vapi", vapiKey);
+  assert.ok((await get(a, "vapi/settings")).settings.length > 0);
+  for (const [key, value] of [["greeting_message", "Grüße \"here\" & there"], ["max_call_duration", 900], ["voice_speed", speed]]) {
+    await put(a, "vapi/settings/" + key, { value });
+    await get(a, "vapi/settings/" + key);
+  }
+}
+
+// Without this a validator that sleeps would approve of everything. (Standing between, Prism refuses without a word in its log.)
+async function assertAwake(prism, path, init) {
+  const count = () => [prism.violations.length, prism.log.split("Forwarding").length];
+  const [violations, forwarded] = count();
+  const r = await fetch(prism.base + path, init);
+  assert.ok(r.status >= 400, `a wrong request was let through: ${r.status}`);
+  assert.ok(count()[0] > violations || (prism.verb === "proxy" && count()[1] === forwarded), prism.log);
+}
+
+const wrongVapi = ["/assistant/" + assistant, { method: "PATCH", headers: { Authorization: "Bearer abcdefgh", "Content-Type": "application/json" }, body: '{"maxDurationSeconds":5,"bogus":1}' }];
+const wrongTwilio = [`/2010-04-01/Accounts/${sid}/IncomingPhoneNumbers.json?PageSize=many`, { headers: { Authorization: "Basic " + Buffer.from("a:b").toString("base64") } }];
+
+describe("Prism plays Vapi", { skip: skip(vapiSpec) }, () => {
+  let prism, a;
+  before(async () => {
+    prism = await Prism.start("mock", vapiSpec.path);
+    a = await serveHeadless({ VAPI_BASE_URL: prism.base, TWILIO_BASE_URL: elsewhere });
+  });
+  after(async () => {
+    await a?.remove();
+    await prism?.stop();
+  });
+
+  test("and accepts every request of Ava's", async () => {
+    await allOfVapi(a, 1);
+    assert.deepEqual(prism.violations.filter((v) => /request/.test(v)), []);
+    assert.ok(prism.requests(/patch/i) >= 3, prism.log);
+    assert.ok(prism.requests(/get/i) >= 5, prism.log);
+  });
+
+  test("and would have noticed a wrong one", () => assertAwake(prism, ...wrongVapi));
+});
+
+describe("Prism plays Twilio", { skip: skip(twilioSpec) }, () => {
+  let prism, a;
+  before(async () => {
+    prism = await Prism.start("mock", twilioSpec.path);
+    a = await serveHeadless({ TWILIO_BASE_URL: prism.base, VAPI_BASE_URL: elsewhere });
+  });
+  after(async () => {
+    await a?.remove();
+    await prism?.stop();
+  });
+
+  test("and accepts every request of Ava's", async () => {
+    await put(a, "credentials/twilio", twilioKey);
+    assert.ok(Array.isArray((await get(a, "twilio/numbers?limit=1")).numbers));
+    assert.deepEqual(prism.violations.filter((v) => /request/.test(v)), []);
+    assert.ok(prism.requests(/get/i) >= 3, prism.log);
+  });
+
+  test("and would have noticed a wrong one", () => assertAwake(prism, ...wrongTwilio));
+});
+
+// Now with the sandbox behind Prism, which refuses a wrong answer as well as a wrong request.
+describe("Prism between Ava and the sandbox", { skip: skip(vapiSpec) || skip(twilioSpec) }, () => {
+  let sandbox, demo;
+  before(async () => {
+    sandbox = await Ava.start({ env: { AVA_LOG_LEVEL: "off" } });
+    demo = (await sandbox.call("/sandbox/api/credentials")).json;
+  });
+  after(() => sandbox?.remove());
+
+  async function between(spec, target, urls, run) {
+    const prism = await Prism.start("proxy", spec.path, target);
+    try {
+      const a = await serveHeadless(urls(prism.base));
+      try {
+        await run(a);
+      } finally {
+        await a.remove();
+      }
+      assert.deepEqual(prism.violations, []);
+      return await (spec === vapiSpec ? assertAwake(prism, ...wrongVapi) : assertAwake(prism, ...wrongTwilio));
+    } finally {
+      await prism.stop();
+    }
+  }
+
+  test("lets all of Vapi through", () =>
+    between(vapiSpec, demo.vapi.base_url, (base) => ({ VAPI_BASE_URL: base, TWILIO_BASE_URL: elsewhere }), async (a) => {
+      await allOfVapi(a, 1.1);
+      const { settings } = await get(a, "vapi/settings");
+      assert.deepEqual(settings.map((s) => s.value), ['Grüße "here" & there', 900, 1.1]);
+    }));
+
+  test("lets all of Twilio through, page by page", () =>
+    between(twilioSpec, demo.twilio.base_url, (base) => ({ TWILIO_BASE_URL: base, VAPI_BASE_URL: elsewhere }), async (a) => {
+      await put(a, "credentials/twilio", twilioKey);
+      const seen = [];
+      for (let cursor = ""; cursor !== null; ) {
+        const page = await get(a, "twilio/numbers?limit=1" + (cursor && "&cursor=" + encodeURIComponent(cursor)));
+        seen.push(...page.numbers.map((n) => n.phone_number));
+        cursor = page.next_cursor;
+      }
+      assert.equal(new Set(seen).size, 3);
+    }));
+});
