@@ -55,7 +55,9 @@ static enum err reseal_some(struct ctx *ctx, struct db_conn *tx, void *arg) {
         }
         step->done += count;
         step->total->resealed += (int64_t)count;
-        if (count == 0) {
+        /* The last one before the newest stays until the next rotation: a reader may have read a
+         * field under it a moment ago and ask for the key only now. */
+        if (count == 0 && dek_id + 1 < newest.dek_id) {
             TRY(workspace_key_delete(ctx, tx, step->workspace_id, dek_id));
             step->total->retired++;
         }
