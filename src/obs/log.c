@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/defs.h"
 #include "base/jsonw.h"
 #include "obs/ctx.h"
 #include "obs/metrics.h"
@@ -148,8 +149,7 @@ static void text_line(struct buf *out, enum log_level level, const struct ctx *c
 
 void log_write(enum log_level level, const struct ctx *ctx, const char *event,
                const struct log_field *fields, size_t count) {
-    static __thread struct buf line;
-    buf_clear(&line);
+    SCOPED(buf_fini) struct buf line = { 0 };
     if (log_state.as_json)
         json_line(&line, level, ctx, event, fields, count);
     else
