@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include "vault/house.h"
+#include "vault/inner.h"
 
 TEST(what_was_sealed_opens_again_also_after_a_restart) {
     struct house h;
@@ -131,17 +132,47 @@ TEST(a_first_seal_that_was_rolled_back_leaves_no_key_behind_that_nobody_has) {
     house_close(&h);
 }
 
-TEST(a_wrapped_key_of_another_workspace_does_not_open) {
+/* ws_b gets the very data key of ws_a, wrapped in good order for ws_b. */
+static enum err share_key(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct workspace_key row;
+    unsigned char dek[DEK_BYTES];
+    TRY(workspace_key_find(ctx, tx, "ws_a", 1, &row));
+    TRY(dek_unwrap(ctx, ctx->parts->vault, &row, dek));
+    row.workspace_id = "ws_b";
+    dek_wrap(ctx, ctx->parts->vault, dek, &row);
+    return workspace_key_insert(ctx, tx, &row);
+}
+
+TEST(the_workspace_binds_a_blob_even_under_the_same_key) {
     struct house h;
-    const char *why = "";
+    struct vault_place place = { "credentials", "sealed", "ws_b", "c1" };
+    struct str plain;
     house_open(&h);
-    CHECK_INT(house_put(&h, "ws_a", "c1", "a"), OK);
-    CHECK_INT(house_put(&h, "ws_b", "c2", "b"), OK);
-    CHECK(temp_script(&h.t,
-                      "UPDATE workspace_keys SET (wrapped, kcv) = (SELECT wrapped, kcv FROM"
-                      " workspace_keys WHERE workspace_id = 'ws_b') WHERE workspace_id = 'ws_a'"));
-    CHECK(house_restart(&h, key_line(h.t.arena, "k1", 1), &why));
-    CHECK(house_get(&h.t.ctx, "ws_a", "c1") == NULL);
-    CHECK_TEXT(house_get(&h.t.ctx, "ws_b", "c2"), "b");
+    struct house_row r = sealed_row(&h, "the secret");
+    CHECK_INT(db_write(&h.t.ctx, share_key, NULL), OK);
+    CHECK_INT(vault_unseal(&h.t.ctx, db_reader(h.t.parts.db), &place, r.sealed, &plain),
+              ERR_INTERNAL);
+    CHECK_INT(house_put(&h, "ws_b", "c2", "its own"), OK);
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_b", "c2"), "its own");
+    house_close(&h);
+}
+
+TEST(a_wrapped_key_opens_only_as_the_one_it_was_wrapped_as) {
+    struct house h;
+    struct workspace_key good, row;
+    unsigned char dek[DEK_BYTES];
+    house_open(&h);
+    sealed_row(&h, "x");
+    CHECK_INT(workspace_key_find(&h.t.ctx, db_reader(h.t.parts.db), "ws_a", 1, &good), OK);
+    row = good;
+    CHECK_INT(dek_unwrap(&h.t.ctx, h.t.parts.vault, &row, dek), OK);
+    row.workspace_id = "ws_b";
+    CHECK_INT(dek_unwrap(&h.t.ctx, h.t.parts.vault, &row, dek), ERR_INTERNAL);
+    row = good;
+    row.dek_id = 2;
+    CHECK_INT(dek_unwrap(&h.t.ctx, h.t.parts.vault, &row, dek), ERR_INTERNAL);
+    row = good;
+    row.kcv = (struct str){ arena_alloc(h.t.arena, KCV_BYTES), KCV_BYTES };
+    CHECK_INT(dek_unwrap(&h.t.ctx, h.t.parts.vault, &row, dek), ERR_INTERNAL);
     house_close(&h);
 }
