@@ -67,6 +67,29 @@ fuzz: web ## look for trouble in every parser of outside bytes (FUZZ_SECONDS=30 
 	@tools/deps install lint
 	@tools/fuzz
 
+.PHONY: smoke
+smoke: build ## the shortest proof: health, a setting, numbers, a signed webhook
+	@tools/smoke --build $(BUILD)
+
+.PHONY: e2e
+e2e: build ## whole journeys: over sockets and in real browsers
+	@tools/deps install test
+	@tools/test flow browser --build-dir $(BUILD)
+
+.PHONY: peers
+peers: build ## the providers' own SDKs and Prism with their contracts
+	@tools/deps install test
+	@tools/test peers --build-dir $(BUILD)
+
+.PHONY: soak
+soak: build ## the long proofs: 100 times kill -9 under write load
+	@TEST_KILLS=100 tools/test flow -k crash --build-dir $(BUILD)
+
+.PHONY: bench
+bench: build ## measure against nginx and SQLite in the same run (ARGS= for rows and --seconds)
+	@tools/deps install bench
+	@tools/bench --build $(BUILD) $(ARGS)
+
 .PHONY: cover
 cover: web ## how many lines of src the unit and flow tests reach, file by file
 	@tools/deps install test

@@ -11,6 +11,7 @@
 #include "crypto/crypto.h"
 #include "crypto/hash.h"
 #include "obs/log.h"
+#include "service/credentials.h"
 #include "store/db.h"
 #include "vault/vault.h"
 
@@ -69,6 +70,7 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
         return status;
     h->parts.config = &h->config;
     h->parts.accounts = accounts_new(is_sandbox);
+    h->parts.lending = lending_new();
     h->parts.db = db_open(
         &(struct db_conf){ .path = arena_printf(cli->arena, "%s/ava.db", h->config.data_dir),
                            .hash = hash_blake2b },
@@ -82,6 +84,7 @@ void house_close(struct house *h) {
     db_close(h->parts.db);
     vault_close(h->parts.vault);
     accounts_free(h->parts.accounts);
+    lending_free(h->parts.lending);
     secret_wipe(&h->config.admin_password);
     secret_wipe(&h->config.platform_vapi_api_key);
     secret_wipe(&h->config.platform_twilio_auth_token);

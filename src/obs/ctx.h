@@ -16,6 +16,7 @@ struct db;
 struct vault;
 struct upstream;
 struct accounts;
+struct lending;
 
 struct parts {
     const struct config *config;
@@ -23,6 +24,7 @@ struct parts {
     struct vault *vault;
     struct upstream *upstream;
     struct accounts *accounts;
+    struct lending *lending;
 };
 
 enum role { ROLE_NONE, ROLE_MEMBER, ROLE_ADMIN, ROLE_OWNER }; /* in a workspace, rising */

@@ -1,6 +1,6 @@
 #include "obs/trace.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/encode.h"
@@ -38,5 +38,10 @@ void trace_start(struct trace *t, struct str h) {
 }
 
 void trace_header(const struct trace *t, char out[56]) {
-    snprintf(out, 56, "00-%s-%s-%s", t->trace_id, t->span_id, t->flags);
+    memcpy(out, "00-", 3);
+    memcpy(out + 3, t->trace_id, 32);
+    out[35] = '-';
+    memcpy(out + 36, t->span_id, 16);
+    out[52] = '-';
+    memcpy(out + 53, t->flags, 3); /* with its NUL */
 }

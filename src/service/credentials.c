@@ -7,11 +7,9 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/jsonw.h"
-#include "config/config.h"
 #include "providers/twilio.h"
 #include "providers/vapi.h"
 #include "store/audit.h"
-#include "store/people.h"
 #include "store/sealed.h"
 #include "vault/vault.h"
 
@@ -172,14 +170,7 @@ enum err credentials_describe(struct ctx *ctx, enum provider p, struct connectio
     return OK;
 }
 
-/* --- lending --------------------------------------------------------------------------------- */
-
-static enum err reveal_row(struct ctx *ctx, const struct upstream_credential *c,
-                           struct secret *out) {
-    const struct credential_row *row = c->source;
-    struct vault_place place = { "credentials", "sealed", row->workspace_id, row->id };
-    return vault_reveal(ctx, db_reader(ctx->parts->db), &place, row->sealed, out);
-}
+/* --- checking with the provider -------------------------------------------------------------- */
 
 static enum err reveal_copy(struct ctx *ctx, const struct upstream_credential *c,
                             struct secret *out) {
@@ -187,87 +178,6 @@ static enum err reveal_copy(struct ctx *ctx, const struct upstream_credential *c
     secret_set(out, secret_reveal(fields));
     return OK;
 }
-
-static enum err reveal_platform(struct ctx *ctx, const struct upstream_credential *c,
-                                struct secret *out) {
-    const struct config *config = ctx->parts->config;
-    if (c->source == VAPI_FIELDS) {
-        secret_field_add(out, STR("api_key"), secret_reveal(&config->platform_vapi_api_key));
-    } else {
-        secret_field_add(out, STR("account_sid"), str_of(config->platform_twilio_account_sid));
-        secret_field_add(out, STR("auth_token"),
-                         secret_reveal(&config->platform_twilio_auth_token));
-    }
-    return OK;
-}
-
-/* The operator's key serves workspaces it was allowed for, or the only one there is. */
-static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum provider p,
-                                 bool *may) {
-    const struct config *config = ctx->parts->config;
-    struct workspace w;
-    int64_t count = 0;
-    *may = p == PROVIDER_VAPI ? secret_is_set(&config->platform_vapi_api_key)
-                              : config->platform_twilio_account_sid[0] != 0;
-    if (!*may)
-        return OK;
-    TRY(workspace_find(ctx, db_reader(ctx->parts->db), workspace_id, NULL, &w));
-    TRY(workspaces_count(ctx, db_reader(ctx->parts->db), &count));
-    *may = count == 1 || (w.id && strstr(w.platform_providers, provider_name(p)));
-    return OK;
-}
-
-static enum err lend_for(struct ctx *ctx, const char *workspace_id, enum provider p,
-                         struct lent *out) {
-    struct credential_row *row = arena_alloc(ctx->arena, sizeof *row);
-    bool platform;
-    TRY(credential_find(ctx, db_reader(ctx->parts->db), workspace_id, provider_name(p), row));
-    if (row->id) {
-        struct connection c;
-        describe(ctx, p, row, &c);
-        *out = (struct lent){ .ref = { .id = row->id,
-                                       .version = row->version,
-                                       .workspace_id = arena_strdup(ctx->arena, workspace_id),
-                                       .reveal = reveal_row,
-                                       .source = row },
-                              .assistant_id = c.assistant_id,
-                              .account_sid = c.account_sid };
-        return OK;
-    }
-    TRY(may_use_platform(ctx, workspace_id, p, &platform));
-    if (!platform) {
-        ctx->problem.service = provider_name(p);
-        return ctx_fail(ctx, ERR_NOT_CONNECTED,
-                        "%s is not connected; connect it once under Connections.",
-                        provider_title(p));
-    }
-    *out = (struct lent){ .ref = { .id = p == PROVIDER_VAPI ? "platform-vapi" : "platform-twilio",
-                                   .version = 1,
-                                   .workspace_id = arena_strdup(ctx->arena, workspace_id),
-                                   .is_platform = true,
-                                   .reveal = reveal_platform,
-                                   .source = p == PROVIDER_VAPI ? VAPI_FIELDS : TWILIO_FIELDS },
-                          .assistant_id = ctx->parts->config->platform_vapi_assistant_id,
-                          .account_sid = ctx->parts->config->platform_twilio_account_sid };
-    return OK;
-}
-
-enum err credentials_lend(struct ctx *ctx, enum provider p, struct lent *out) {
-    return lend_for(ctx, ctx->who.workspace_id, p, out);
-}
-
-enum err credentials_twilio_tokens(struct ctx *ctx, const char *workspace_id,
-                                   struct secret *current, struct secret *next) {
-    SCOPED(secret_wipe) struct secret fields = { 0 };
-    struct lent lent;
-    TRY(lend_for(ctx, workspace_id, PROVIDER_TWILIO, &lent));
-    TRY(lent.ref.reveal(ctx, &lent.ref, &fields));
-    secret_set(current, secret_field(&fields, "auth_token"));
-    secret_set(next, secret_field(&fields, "next_auth_token"));
-    return OK;
-}
-
-/* --- checking with the provider -------------------------------------------------------------- */
 
 /* A refusal of the key while it is being saved or tested is a wrong field, not a broken
  * connection. */
@@ -357,6 +267,7 @@ enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, 
                                  .checked_ms = verify ? now : 0,
                                  .updated_ms = now } };
     TRY(db_write(ctx, save_write, &s));
+    lending_forget(ctx, p);
     describe(ctx, p, &s.row, out);
     return OK;
 }
@@ -375,7 +286,7 @@ enum err credentials_verify(struct ctx *ctx, enum provider p, struct connection 
                             struct connection_check *check) {
     struct lent lent;
     struct checked c = { p, ava_wall_ms() };
-    TRY(lend_for(ctx, ctx->who.workspace_id, p, &lent));
+    TRY(lending_find(ctx, p, &lent));
     TRY(ask(ctx, p, &lent, check));
     TRY(db_write(ctx, checked_write, &c));
     return credentials_describe(ctx, p, out);
@@ -392,5 +303,7 @@ static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 }
 
 enum err credentials_remove(struct ctx *ctx, enum provider p) {
-    return db_write(ctx, remove_write, (void *)provider_name(p));
+    enum err e = db_write(ctx, remove_write, (void *)provider_name(p));
+    lending_forget(ctx, p);
+    return e;
 }

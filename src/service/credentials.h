@@ -1,13 +1,12 @@
 /* credentials: a workspace's connections to its providers.
  *
  * Saving asks the provider first and keeps only what works. Reading shows the last four
- * characters at most. Using one goes through credentials_lend: a reference that becomes plaintext
- * only inside an attempt. */
+ * characters at most. Using one is lending.h's. */
 #pragma once
 
 #include <jansson.h>
 
-#include "providers/upstream.h"
+#include "service/lending.h"
 
 enum { CONNECTION_FIELDS_MAX = 4 };
 
@@ -41,16 +40,3 @@ enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, 
 enum err credentials_verify(struct ctx *ctx, enum provider p, struct connection *out,
                             struct connection_check *check);
 enum err credentials_remove(struct ctx *ctx, enum provider p);
-
-/* A credential to call with: the workspace's own, or the platform's where the operator allows.
- * ERR_NOT_CONNECTED when there is none. Lives in the arena. */
-struct lent {
-    struct upstream_credential ref;
-    const char *assistant_id, *account_sid;
-};
-enum err credentials_lend(struct ctx *ctx, enum provider p, struct lent *out);
-
-/* The tokens Twilio may sign with: current and next (empty when none). For webhooks; wiped by the
- * caller. workspace_id: whose webhook it is. */
-enum err credentials_twilio_tokens(struct ctx *ctx, const char *workspace_id,
-                                   struct secret *current, struct secret *next);

@@ -27,7 +27,7 @@ static enum err look_at(struct ctx *ctx, enum provider p, struct integration *ou
                                  .account_last4 = c.account_last4,
                                  .checked_ms = c.checked_ms };
     TRY(last_webhook(ctx, p, &out->last_webhook_ms));
-    enum err e = credentials_lend(ctx, p, &lent);
+    enum err e = lending_find(ctx, p, &lent);
     if (e != OK && e != ERR_NOT_CONNECTED)
         return e;
     ctx->problem = (struct problem){ 0 };

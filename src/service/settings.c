@@ -12,7 +12,7 @@ enum { GREETING_CHARS_MAX = 2000, DURATION_MIN_S = 60, DURATION_MAX_S = 3600 };
 static const double SPEED_MIN = 0.5, SPEED_MAX = 1.2;
 
 static enum err lend(struct ctx *ctx, struct lent *out) {
-    TRY(credentials_lend(ctx, PROVIDER_VAPI, out));
+    TRY(lending_find(ctx, PROVIDER_VAPI, out));
     if (!out->assistant_id || !out->assistant_id[0]) {
         ctx->problem.service = provider_name(PROVIDER_VAPI);
         return ctx_fail(ctx, ERR_NOT_CONNECTED,

@@ -26,7 +26,7 @@ static enum err check_signature(struct ctx *ctx, const struct twilio_webhook *ho
                                 const char *workspace_id) {
     SCOPED(secret_wipe) struct secret current = { 0 };
     SCOPED(secret_wipe) struct secret next = { 0 };
-    enum err e = credentials_twilio_tokens(ctx, workspace_id, &current, &next);
+    enum err e = lending_twilio_tokens(ctx, workspace_id, &current, &next);
     if (e != OK && e != ERR_NOT_CONNECTED)
         return e;
     bool good = e == OK &&

@@ -1,0 +1,206 @@
+#include "service/lending.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "config/config.h"
+#include "store/people.h"
+#include "store/sealed.h"
+#include "vault/vault.h"
+
+/* What a credential's source points to: which provider's it is. */
+static const enum provider PROVIDERS[PROVIDER_COUNT] = { PROVIDER_VAPI,   PROVIDER_TWILIO,
+                                                         PROVIDER_RESEND, PROVIDER_SMTP,
+                                                         PROVIDER_GOOGLE, PROVIDER_MICROSOFT };
+
+/* Looks the row up anew: between lending and the attempt it may have been replaced. */
+static enum err reveal_row(struct ctx *ctx, const struct upstream_credential *c,
+                           struct secret *out) {
+    const enum provider *p = c->source;
+    struct db_conn *conn = db_reader(ctx->parts->db);
+    struct credential_row row;
+    TRY(credential_find(ctx, conn, c->workspace_id, provider_name(*p), &row));
+    if (!row.id)
+        return ctx_fail(ctx, ERR_NOT_CONNECTED, "%s was disconnected.", provider_title(*p));
+    struct vault_place place = { "credentials", "sealed", row.workspace_id, row.id };
+    return vault_reveal(ctx, conn, &place, row.sealed, out);
+}
+
+static enum err reveal_platform(struct ctx *ctx, const struct upstream_credential *c,
+                                struct secret *out) {
+    const struct config *config = ctx->parts->config;
+    if (*(const enum provider *)c->source == PROVIDER_VAPI) {
+        secret_field_add(out, STR("api_key"), secret_reveal(&config->platform_vapi_api_key));
+    } else {
+        secret_field_add(out, STR("account_sid"), str_of(config->platform_twilio_account_sid));
+        secret_field_add(out, STR("auth_token"),
+                         secret_reveal(&config->platform_twilio_auth_token));
+    }
+    return OK;
+}
+
+/* The operator's key serves workspaces it was allowed for, or the only one there is. */
+static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum provider p,
+                                 bool *may) {
+    const struct config *config = ctx->parts->config;
+    struct workspace w;
+    int64_t count = 0;
+    *may = p == PROVIDER_VAPI ? secret_is_set(&config->platform_vapi_api_key)
+                              : config->platform_twilio_account_sid[0] != 0;
+    if (!*may)
+        return OK;
+    TRY(workspace_find(ctx, db_reader(ctx->parts->db), workspace_id, NULL, &w));
+    TRY(workspaces_count(ctx, db_reader(ctx->parts->db), &count));
+    *may = count == 1 || (w.id && strstr(w.platform_providers, provider_name(p)));
+    return OK;
+}
+
+static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum provider p,
+                              struct lent *out) {
+    struct credential_row row;
+    bool platform;
+    TRY(credential_find(ctx, db_reader(ctx->parts->db), workspace_id, provider_name(p), &row));
+    if (row.id) {
+        const char *why;
+        json_t *public = json_parse(ctx->arena, str_of(row.public), &why);
+        *out = (struct lent){ .ref = { .id = row.id,
+                                       .version = row.version,
+                                       .workspace_id = row.workspace_id,
+                                       .reveal = reveal_row,
+                                       .source = &PROVIDERS[p] },
+                              .assistant_id = json_text(public, "assistant_id"),
+                              .account_sid = json_text(public, "account_sid") };
+        return OK;
+    }
+    TRY(may_use_platform(ctx, workspace_id, p, &platform));
+    if (!platform) {
+        ctx->problem.service = provider_name(p);
+        return ctx_fail(ctx, ERR_NOT_CONNECTED,
+                        "%s is not connected; connect it once under Connections.",
+                        provider_title(p));
+    }
+    *out = (struct lent){ .ref = { .id = p == PROVIDER_VAPI ? "platform-vapi" : "platform-twilio",
+                                   .version = 1,
+                                   .workspace_id = arena_strdup(ctx->arena, workspace_id),
+                                   .is_platform = true,
+                                   .reveal = reveal_platform,
+                                   .source = &PROVIDERS[p] },
+                          .assistant_id = ctx->parts->config->platform_vapi_assistant_id,
+                          .account_sid = ctx->parts->config->platform_twilio_account_sid };
+    return OK;
+}
+
+/* --- what was found, for a second ------------------------------------------------------------ */
+
+enum { LENDING_SLOTS = 1024, LENT_FOR_MS = 1000 };
+
+struct lent_slot {
+    char workspace_id[40], id[48], assistant_id[160], account_sid[40];
+    enum provider provider;
+    int64_t until_ms;
+    struct lent lent; /* its texts are the ones above */
+};
+
+struct lending {
+    pthread_mutex_t lock;
+    uint64_t generation; /* raised by every change */
+    struct lent_slot slots[LENDING_SLOTS];
+};
+
+struct lending *lending_new(void) {
+    struct lending *l = calloc(1, sizeof *l);
+    if (!l)
+        abort();
+    pthread_mutex_init(&l->lock, NULL);
+    return l;
+}
+
+void lending_free(struct lending *l) {
+    if (!l)
+        return;
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+static struct lent_slot *slot_of(struct lending *l, const char *workspace_id, enum provider p) {
+    uint64_t h = 1469598103934665603u ^ (uint64_t)p;
+    for (const char *c = workspace_id; *c; c++)
+        h = (h ^ (unsigned char)*c) * 1099511628211u;
+    return &l->slots[(h ^ h >> 29) % LENDING_SLOTS];
+}
+
+static bool recall(struct ctx *ctx, const char *workspace_id, enum provider p, struct lent *out,
+                   uint64_t *generation) {
+    struct lending *l = ctx->parts->lending;
+    pthread_mutex_lock(&l->lock);
+    const struct lent_slot *s = slot_of(l, workspace_id, p);
+    bool hit = s->provider == p && s->until_ms > ava_now_ms() &&
+               strcmp(s->workspace_id, workspace_id) == 0;
+    *generation = l->generation;
+    if (hit) {
+        *out = s->lent;
+        out->ref.id = arena_strdup(ctx->arena, s->id);
+        out->ref.workspace_id = arena_strdup(ctx->arena, s->workspace_id);
+        out->assistant_id = arena_strdup(ctx->arena, s->assistant_id);
+        out->account_sid = arena_strdup(ctx->arena, s->account_sid);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return hit;
+}
+
+/* generation: as it was before the rows were read, so that a change in between wins. */
+static void remember(struct ctx *ctx, const char *workspace_id, enum provider p,
+                     const struct lent *lent, uint64_t generation) {
+    struct lending *l = ctx->parts->lending;
+    const char *assistant = lent->assistant_id ? lent->assistant_id : "";
+    const char *account = lent->account_sid ? lent->account_sid : "";
+    pthread_mutex_lock(&l->lock);
+    struct lent_slot *s = slot_of(l, workspace_id, p);
+    s->until_ms = 0;
+    if (generation == l->generation &&
+        str_copy(s->workspace_id, sizeof s->workspace_id, str_of(workspace_id)) &&
+        str_copy(s->id, sizeof s->id, str_of(lent->ref.id)) &&
+        str_copy(s->assistant_id, sizeof s->assistant_id, str_of(assistant)) &&
+        str_copy(s->account_sid, sizeof s->account_sid, str_of(account))) {
+        s->provider = p;
+        s->lent = *lent;
+        s->until_ms = ava_now_ms() + LENT_FOR_MS;
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
+void lending_forget(struct ctx *ctx, enum provider p) {
+    struct lending *l = ctx->parts->lending;
+    pthread_mutex_lock(&l->lock);
+    l->generation++;
+    slot_of(l, ctx->who.workspace_id, p)->until_ms = 0;
+    pthread_mutex_unlock(&l->lock);
+}
+
+static enum err lend_for(struct ctx *ctx, const char *workspace_id, enum provider p,
+                         struct lent *out) {
+    uint64_t generation;
+    if (recall(ctx, workspace_id, p, out, &generation))
+        return OK;
+    TRY(find_lendable(ctx, workspace_id, p, out));
+    remember(ctx, workspace_id, p, out, generation);
+    return OK;
+}
+
+enum err lending_find(struct ctx *ctx, enum provider p, struct lent *out) {
+    return lend_for(ctx, ctx->who.workspace_id, p, out);
+}
+
+enum err lending_twilio_tokens(struct ctx *ctx, const char *workspace_id, struct secret *current,
+                               struct secret *next) {
+    SCOPED(secret_wipe) struct secret fields = { 0 };
+    struct lent lent;
+    TRY(lend_for(ctx, workspace_id, PROVIDER_TWILIO, &lent));
+    TRY(lent.ref.reveal(ctx, &lent.ref, &fields));
+    secret_set(current, secret_field(&fields, "auth_token"));
+    secret_set(next, secret_field(&fields, "next_auth_token"));
+    return OK;
+}

@@ -1,0 +1,27 @@
+/* lending: a credential to call with, by reference: it becomes plaintext only inside an attempt.
+ *
+ * The workspace's own, or the platform's where the operator allows it. */
+#pragma once
+
+#include "providers/upstream.h"
+
+/* What is known of who may use what, for a second: each call to a provider asks. */
+struct lending;
+struct lending *lending_new(void);
+void lending_free(struct lending *l); /* NULL is fine */
+
+/* A credential to call with: the workspace's own, or the platform's where the operator allows.
+ * ERR_NOT_CONNECTED when there is none. Lives in the arena. */
+struct lent {
+    struct upstream_credential ref;
+    const char *assistant_id, *account_sid;
+};
+enum err lending_find(struct ctx *ctx, enum provider p, struct lent *out);
+
+/* The tokens Twilio may sign with: current and next (empty when none). For webhooks; wiped by the
+ * caller. workspace_id: whose webhook it is. */
+enum err lending_twilio_tokens(struct ctx *ctx, const char *workspace_id, struct secret *current,
+                               struct secret *next);
+
+/* After a credential of the asker's workspace changed. */
+void lending_forget(struct ctx *ctx, enum provider p);
