@@ -97,10 +97,10 @@ TEST(a_key_works_for_its_workspace_until_it_is_removed_and_is_shown_once) {
     CHECK(!home_key_is_good(&h, "ava_live_0000000000000000000000000000000000000000000"));
     CHECK(!home_key_is_good(&h, "") && !home_key_is_good(&h, "Bearer x"));
     struct ctx *ctx = home_ctx(&h);
-    strcpy(ctx->who.user_id, "usr_someone_else");
+    str_copy(ctx->who.user_id, sizeof ctx->who.user_id, str_of("usr_someone_else"));
     CHECK_INT(key_remove(ctx, k.id), ERR_NOT_FOUND);
     ctx = home_ctx(&h);
-    strcpy(ctx->who.user_id, h.admin.id);
+    str_copy(ctx->who.user_id, sizeof ctx->who.user_id, str_of(h.admin.id));
     CHECK_INT(key_remove(ctx, k.id), OK);
     CHECK(!home_key_is_good(&h, key));
     home_close(&h);
@@ -142,13 +142,13 @@ TEST(a_workspace_that_is_not_ones_own_is_not_there) {
     struct user u = bob(&h, false);
     CHECK_INT(workspace_create(home_ctx(&h), "Hers", h.admin.id, &w), OK);
     struct ctx *ctx = home_ctx(&h);
-    strcpy(ctx->who.user_id, u.id);
+    str_copy(ctx->who.user_id, sizeof ctx->who.user_id, str_of(u.id));
     CHECK_INT(workspace_role(ctx, w.id, &role, &seen), ERR_NOT_FOUND);
     const char *foreign = ctx->problem.detail;
     CHECK_INT(workspace_role(ctx, "ws_nowhere", &role, &seen), ERR_NOT_FOUND);
     CHECK_TEXT(ctx->problem.detail, foreign);
     ctx = home_ctx(&h);
-    strcpy(ctx->who.user_id, h.admin.id);
+    str_copy(ctx->who.user_id, sizeof ctx->who.user_id, str_of(h.admin.id));
     ctx->who.is_admin = true;
     CHECK_INT(workspace_role(ctx, w.id, &role, &seen), OK);
     CHECK_INT(role, ROLE_OWNER);

@@ -76,7 +76,7 @@ static void *serve(void *arg) {
     s->loop = loop_new(s->fibers_max);
     s->fd = http_listen("127.0.0.1:0", false, a, &why);
     CHECK(s->fd >= 0);
-    s->port = atoi(strrchr(http_listen_address(s->fd, a), ':') + 1);
+    s->port = (int)strtol(strrchr(http_listen_address(s->fd, a), ':') + 1, NULL, 10);
     s->server = http_server_open(s->loop, s->fd, &app, &s->limits);
     pthread_mutex_lock(&s->lock);
     s->is_up = true;
@@ -228,8 +228,8 @@ TEST(a_request_may_come_byte_by_byte_and_may_follow_an_empty_line) {
     static const char *const ASKED[] = {
         "POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
         "\r\nPOST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
-        "POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-        "1;x=y\r\na\r\n2\r\nbc\r\n0\r\n\r\n",
+        ("POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "1;x=y\r\na\r\n2\r\nbc\r\n0\r\n\r\n"),
     };
     struct site *s = site_up(NULL);
     for (size_t i = 0; i < ARRAY_LEN(ASKED); i++) {

@@ -57,8 +57,8 @@ TEST(a_line_of_a_request_names_who_and_under_which_ids) {
     struct ctx ctx;
     const char *why;
     ctx_init(&ctx, NULL, a, 1000);
-    strcpy(ctx.who.user_id, "usr_1");
-    strcpy(ctx.who.workspace_id, "ws_1");
+    str_copy(ctx.who.user_id, sizeof ctx.who.user_id, str_of("usr_1"));
+    str_copy(ctx.who.workspace_id, sizeof ctx.who.workspace_id, str_of("ws_1"));
     begin(LOG_DEBUG, true);
     log_warn(&ctx, "request", L("status", 404));
     struct buf out = end();

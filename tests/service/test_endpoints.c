@@ -15,7 +15,7 @@ static void open_all(struct house *h) {
     clock_replace(&SEAMS);
     house_open(h);
     h->t.parts.config = &config;
-    strcpy(h->t.ctx.who.workspace_id, "ws_a");
+    str_copy(h->t.ctx.who.workspace_id, sizeof h->t.ctx.who.workspace_id, str_of("ws_a"));
 }
 
 static void close_all(struct house *h) {
@@ -58,7 +58,7 @@ TEST(a_changed_address_leaves_the_former_one_good_for_a_day) {
     open_all(&h);
     CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_TWILIO, &old), OK);
     CHECK_INT(endpoint_rotate(&h.t.ctx, PROVIDER_TWILIO, &new), OK);
-    CHECK(strcmp(old.token, new.token) != 0);
+    assert_string_not_equal(old.token, new.token);
     CHECK(new.previous_valid_until_ms == home_wall + INT64_C(86400000));
     CHECK_TEXT(owner_of(&h, old.token), "ws_a");
     CHECK_TEXT(owner_of(&h, new.token), "ws_a");
@@ -111,7 +111,7 @@ TEST(an_event_is_taken_once_and_read_back_only_by_its_workspace) {
     CHECK_INT(event_read(&h.t.ctx, rows[0].id, &row, &content), OK);
     CHECK(str_eq(content, in.content));
     CHECK_TEXT(temp_sql(&h.t, "SELECT count(*) FROM events WHERE instr(sealed, '+1415')"), "0");
-    strcpy(h.t.ctx.who.workspace_id, "ws_b");
+    str_copy(h.t.ctx.who.workspace_id, sizeof h.t.ctx.who.workspace_id, str_of("ws_b"));
     CHECK_INT(event_read(&h.t.ctx, rows[0].id, &row, &content), ERR_NOT_FOUND);
     CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count), OK);
     CHECK_INT(count, 0);

@@ -36,7 +36,7 @@ static inline bool temp_reopen(struct temp *t) {
 
 static inline void temp_folder(struct temp *t) {
     *t = (struct temp){ .arena = arena_new(64 << 20) };
-    strcpy(t->dir, "/tmp/ava-test-XXXXXX");
+    str_copy(t->dir, sizeof t->dir, str_of("/tmp/ava-test-XXXXXX"));
     if (!mkdtemp(t->dir))
         abort();
     snprintf(t->path, sizeof t->path, "%s/ava.db", t->dir);
