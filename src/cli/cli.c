@@ -36,6 +36,7 @@ const struct command commands[] = {
       "data", cmd_rotate_keys },
     { "openapi", "", "print the API contract as JSON", "", cmd_openapi },
     { "config example", "", "print a commented .env file with every setting", "", cmd_env_example },
+    { "reference", "settings|metrics|problems", "print a documentation page", "", cmd_reference },
     { "version", "", "print the version", "", cmd_version },
     { "completion", "bash", "print a completion script", "", cmd_completion },
     { "help", "[VERB]", "this text", "", cmd_help },

@@ -60,6 +60,7 @@ int cmd_migrate(struct cli *cli);
 int cmd_rotate_keys(struct cli *cli);
 int cmd_openapi(struct cli *cli);
 int cmd_env_example(struct cli *cli);
+int cmd_reference(struct cli *cli);
 int cmd_version(struct cli *cli);
 int cmd_completion(struct cli *cli);
 int cmd_help(struct cli *cli);

@@ -70,7 +70,7 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
         return status;
     h->parts.config = &h->config;
     h->parts.accounts = accounts_new(is_sandbox);
-    h->parts.lending = lending_new();
+    h->parts.lending = lending_new(is_sandbox);
     h->parts.db = db_open(
         &(struct db_conf){ .path = arena_printf(cli->arena, "%s/ava.db", h->config.data_dir),
                            .hash = hash_blake2b },

@@ -237,6 +237,15 @@ static int start_sandbox(struct serve *s, struct cli *cli) {
         c->vapi_base_url = sandbox_vapi_url(s->sandbox);
     if (c->origins[SETTING_TWILIO_BASE_URL] == ORIGIN_DEFAULT)
         c->twilio_base_url = sandbox_twilio_url(s->sandbox);
+    /* Workspaces that were made beside the server (ava user create) use the demo accounts too. */
+    if (!secret_is_set(&c->platform_vapi_api_key)) {
+        secret_set(&c->platform_vapi_api_key, str_of(SANDBOX_VAPI_API_KEY));
+        c->platform_vapi_assistant_id = SANDBOX_VAPI_ASSISTANT_ID;
+    }
+    if (!c->platform_twilio_account_sid[0]) {
+        c->platform_twilio_account_sid = SANDBOX_TWILIO_ACCOUNT_SID;
+        secret_set(&c->platform_twilio_auth_token, str_of(SANDBOX_TWILIO_AUTH_TOKEN));
+    }
     return EXIT_OK;
 }
 

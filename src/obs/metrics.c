@@ -30,6 +30,16 @@ static const struct {
                 { 250000, "0.25" }, { 500000, "0.5" }, { 1000000, "1" },   { 2500000, "2.5" },
                 { 5000000, "5" },   { 10000000, "10" } };
 
+static const struct metric_info INFO[METRIC_COUNT] = {
+#define METRIC(name, kind, text, labels, help) [METRIC_##name] = { text, #kind, labels, help },
+#include "obs/metrics.def"
+#undef METRIC
+};
+
+const struct metric_info *metric_info(enum metric id) {
+    return &INFO[id];
+}
+
 struct series {
     enum metric id;
     char *labels[LABELS_MAX];

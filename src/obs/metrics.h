@@ -16,6 +16,12 @@ enum metric {
     METRIC_COUNT
 };
 
+/* The table, for documentation. */
+struct metric_info {
+    const char *name, *kind, *labels, *help;
+};
+const struct metric_info *metric_info(enum metric id);
+
 /* Label values must be as many as metrics.def says, and are copied at first sight. */
 #define metric_add(id, n, ...)         metric_add_((id), (n), (const char *[4]){ __VA_ARGS__ })
 #define metric_set(id, v, ...)         metric_set_((id), (v), (const char *[4]){ __VA_ARGS__ })

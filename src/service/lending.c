@@ -42,6 +42,22 @@ static enum err reveal_platform(struct ctx *ctx, const struct upstream_credentia
     return OK;
 }
 
+enum { LENDING_SLOTS = 1024, LENT_FOR_MS = 1000 };
+
+struct lent_slot {
+    char workspace_id[40], id[48], assistant_id[160], account_sid[40];
+    enum provider provider;
+    int64_t until_ms;
+    struct lent lent; /* its texts are the ones above */
+};
+
+struct lending {
+    bool platform_for_all;
+    pthread_mutex_t lock;
+    uint64_t generation; /* raised by every change */
+    struct lent_slot slots[LENDING_SLOTS];
+};
+
 /* The operator's key serves workspaces it was allowed for, or the only one there is. */
 static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum provider p,
                                  bool *may) {
@@ -54,7 +70,8 @@ static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum
         return OK;
     TRY(workspace_find(ctx, db_reader(ctx->parts->db), workspace_id, NULL, &w));
     TRY(workspaces_count(ctx, db_reader(ctx->parts->db), &count));
-    *may = count == 1 || (w.id && strstr(w.platform_providers, provider_name(p)));
+    *may = ctx->parts->lending->platform_for_all || count == 1 ||
+           (w.id && strstr(w.platform_providers, provider_name(p)));
     return OK;
 }
 
@@ -93,27 +110,11 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
     return OK;
 }
 
-/* --- what was found, for a second ------------------------------------------------------------ */
-
-enum { LENDING_SLOTS = 1024, LENT_FOR_MS = 1000 };
-
-struct lent_slot {
-    char workspace_id[40], id[48], assistant_id[160], account_sid[40];
-    enum provider provider;
-    int64_t until_ms;
-    struct lent lent; /* its texts are the ones above */
-};
-
-struct lending {
-    pthread_mutex_t lock;
-    uint64_t generation; /* raised by every change */
-    struct lent_slot slots[LENDING_SLOTS];
-};
-
-struct lending *lending_new(void) {
+struct lending *lending_new(bool platform_for_all) {
     struct lending *l = calloc(1, sizeof *l);
     if (!l)
         abort();
+    l->platform_for_all = platform_for_all;
     pthread_mutex_init(&l->lock, NULL);
     return l;
 }

@@ -7,8 +7,8 @@
 
 /* What is known of who may use what, for a second: each call to a provider asks. */
 struct lending;
-struct lending *lending_new(void);
-void lending_free(struct lending *l); /* NULL is fine */
+struct lending *lending_new(bool platform_for_all); /* sandbox: every workspace may use it */
+void lending_free(struct lending *l);               /* NULL is fine */
 
 /* A credential to call with: the workspace's own, or the platform's where the operator allows.
  * ERR_NOT_CONNECTED when there is none. Lives in the arena. */

@@ -48,6 +48,10 @@ describe("settings on the command line", { skip: missing }, () => {
     assert.equal(readFileSync(join(root, ".env.example"), "utf8"), ava(["config", "example"]).stdout);
   });
 
+  test("the documentation pages are what ava reference prints", () => {
+    for (const page of ["settings", "metrics", "problems"]) assert.equal(readFileSync(join(root, `docs/${page}.md`), "utf8"), ava(["reference", page]).stdout, page);
+  });
+
   test("version, openapi, completion, help; a typo suggests the nearest verb and exits 2", () => {
     assert.match(ava(["version"]).stdout, /^ava \d+\.\d+\.\d+\n$/);
     assert.equal(JSON.parse(ava(["openapi"]).stdout).openapi, "3.1.0");
