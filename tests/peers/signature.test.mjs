@@ -62,7 +62,7 @@ describe("npm twilio", { skip: missing || lacks("twilio") }, () => {
     assert.equal((await send(url, body + " ", good, "application/json")).status, 403);
   });
 
-  test("what the sandbox signs, it takes for Twilio's", async () => {
+  test("what the sandbox signs, it takes for Twilio's", async (t) => {
     const seen = [];
     const server = createServer((request, response) => {
       let body = "";
@@ -70,6 +70,7 @@ describe("npm twilio", { skip: missing || lacks("twilio") }, () => {
       request.on("end", () => (seen.push({ headers: request.headers, url: request.url, params: Object.fromEntries(new URLSearchParams(body)) }), response.end()));
     });
     await new Promise((r) => server.listen(0, "127.0.0.1", r));
+    t.after(() => (server.close(), server.closeAllConnections()));
     const url = `http://127.0.0.1:${server.address().port}/hook?x=1&y=%20`;
     for (const kind of ["voice", "status", "message", "message-status"]) {
       const r = await a.call("/sandbox/api/webhooks", { body: { kind, url, auth_token: token, params: { Body: "Grüße & 100%", Extra: "", ApiVersion: null } } });
@@ -80,8 +81,6 @@ describe("npm twilio", { skip: missing || lacks("twilio") }, () => {
       assert.equal("ApiVersion" in params, false);
       assert.equal(params.CallSid ?? params.MessageSid, r.json.resource);
     }
-    server.close();
-    server.closeAllConnections();
   });
 
   test("the sandbox sends to Ava: taken once, refused when wrong", async () => {
