@@ -33,8 +33,14 @@ web: ## build the dashboard alone
 	@tools/npm-ci
 	@if [ -f web/build.mjs ]; then tools/node web/build.mjs; fi
 
+# What only tests need from npm; before build, so that it is installed in one go.
+.PHONY: packages
+packages:
+	@tools/deps install build
+	@tools/npm-ci all
+
 .PHONY: test
-test: build ## run every test there is; closes with "N passed, N failed"
+test: packages build ## run every test there is; closes with "N passed, N failed"
 	@tools/deps install test
 	@tools/test --build-dir $(BUILD)
 
@@ -72,12 +78,12 @@ smoke: build ## the shortest proof: health, a setting, numbers, a signed webhook
 	@tools/smoke --build $(BUILD)
 
 .PHONY: e2e
-e2e: build ## whole journeys: over sockets and in real browsers
+e2e: packages build ## whole journeys: over sockets and in real browsers
 	@tools/deps install test
 	@tools/test flow browser --build-dir $(BUILD)
 
 .PHONY: peers
-peers: build ## the providers' own SDKs and Prism with their contracts
+peers: packages build ## the providers' own SDKs and Prism with their contracts
 	@tools/deps install test
 	@tools/test peers --build-dir $(BUILD)
 

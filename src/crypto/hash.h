@@ -16,7 +16,7 @@ void hash_blake2b_keyed(unsigned char *out, size_t out_bytes, struct str key, st
 /* BLAKE2b-256 piece by piece. Pieces simply follow each other; who hashes fields must say where
  * one ends (hash_add_field puts its length, 8 bytes big endian, in front). */
 struct hash {
-    _Alignas(64) unsigned char state[384];
+    unsigned char state[384 + 64]; /* libsodium's state in it, at a multiple of 64 */
 };
 
 void hash_begin(struct hash *h);
