@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "vault/house.h"
@@ -130,24 +131,33 @@ static void *keep_reading(void *arg) {
     return NULL;
 }
 
+/* Until it has begun and ended a read since: the next rotation may take the key of this one. */
+static void await_turn(struct reader *r) {
+    int seen = atomic_load(&r->read);
+    while (atomic_load(&r->read) < seen + 2)
+        sched_yield();
+}
+
 TEST(readers_never_notice_a_rotation) {
     struct house h;
     struct vault_rotation r;
-    struct reader reader = { .h = &h };
+    struct reader readers[2] = { { .h = &h }, { .h = &h } };
     const char *why = "";
     pthread_t threads[2];
     house_open(&h);
     fill(&h);
     CHECK(house_restart(&h, both(&h), &why));
     for (int i = 0; i < 2; i++)
-        pthread_create(&threads[i], NULL, keep_reading, &reader);
-    while (atomic_load(&reader.read) < 10) {
-    }
-    for (int i = 0; i < 5; i++)
+        pthread_create(&threads[i], NULL, keep_reading, &readers[i]);
+    for (int i = 0; i < 5; i++) {
+        await_turn(&readers[0]);
+        await_turn(&readers[1]);
         CHECK_INT(vault_rotate(&h.t.ctx, true, &r), OK);
-    atomic_store(&reader.ends, true);
-    for (int i = 0; i < 2; i++)
+    }
+    for (int i = 0; i < 2; i++) {
+        atomic_store(&readers[i].ends, true);
         pthread_join(threads[i], NULL);
-    CHECK_INT(reader.failed, 0);
+        CHECK_INT(readers[i].failed, 0);
+    }
     house_close(&h);
 }
