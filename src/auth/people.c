@@ -157,6 +157,25 @@ static enum err keep_an_owner(struct ctx *ctx, struct db_conn *tx, const char *w
     return ctx_fields_ok(ctx);
 }
 
+/* A workspace with nobody else goes with its owner; one with others needs another owner first. */
+static enum err leave_workspaces(struct ctx *ctx, struct db_conn *tx, const char *user_id) {
+    struct workspace rows[100];
+    struct member two[2];
+    size_t count, members;
+    for (const char *before = NULL;; before = rows[count - 1].id) {
+        TRY(workspaces_list(ctx, tx, user_id, NULL, before, ARRAY_LEN(rows), rows, &count));
+        for (size_t i = 0; i < count; i++) {
+            TRY(members_list(ctx, tx, rows[i].id, NULL, 2, two, &members));
+            if (members > 1)
+                TRY(keep_an_owner(ctx, tx, rows[i].id, user_id));
+            else
+                TRY(workspace_delete(ctx, tx, rows[i].id));
+        }
+        if (count < ARRAY_LEN(rows))
+            return OK;
+    }
+}
+
 static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const char *id = arg;
     struct user user;
@@ -168,6 +187,7 @@ static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         return ctx_fields_ok(ctx);
     }
     TRY(keep_an_admin(ctx, tx, &user, false));
+    TRY(leave_workspaces(ctx, tx, id));
     TRY(user_delete(ctx, tx, id));
     return audit_write(ctx, tx, (struct audit_entry){ .action = "user.remove", .object = id });
 }

@@ -187,7 +187,10 @@ static void assign(struct load *l, enum setting s, struct str value, enum origin
     case 'U': {
         const char *why = check_url(value);
         if (why) {
-            problem(l, "%s: '%.*s' %s\n  %s", info->name, STR_FMT(value), why, where);
+            if (str_find(value, STR("@")) >= 0) /* it may hold a password */
+                problem(l, "%s: the value %s\n  %s", info->name, why, where);
+            else
+                problem(l, "%s: '%.*s' %s\n  %s", info->name, STR_FMT(value), why, where);
             return;
         }
         while (value.len && value.ptr[value.len - 1] == '/')

@@ -22,6 +22,7 @@ enum {
     IN_KEPT_BYTES = 64 * 1024, /* a larger buffer shrinks again after its request */
     SWEEP_MS = 500,
     LINGER_MS = 1000,
+    SPARE_CONNECTIONS = 256, /* beyond the limit, for saying that it is reached */
     PIPELINE_FLUSH_BYTES = 64 * 1024,
 };
 
@@ -507,7 +508,9 @@ static void on_connection(uv_stream_t *listener, int status) {
     c->began_us = ava_now_us();
     c->deadline_ms = c->began_us / 1000 + s->limits->head_ms;
     read_on(c);
-    if (s->conn_count > s->limits->connections_max)
+    if (s->conn_count > s->limits->connections_max + SPARE_CONNECTIONS)
+        conn_close(c); /* not even room to say so */
+    else if (s->conn_count > s->limits->connections_max)
         conn_refuse(c, ERR_OVERLOADED, "Ava has as many connections as it can carry.");
 }
 

@@ -144,7 +144,7 @@ static void watch_end(struct watch *w) {
 
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused) {
     struct multi *m = arg;
-    struct watch *w = m->client->by_fd[fd];
+    struct watch *w = (size_t)fd < ARRAY_LEN(m->client->by_fd) ? m->client->by_fd[fd] : NULL;
     if (!w && what != CURL_POLL_REMOVE)
         w = watch_new(m, fd, false); /* curl's resolver has sockets of its own */
     if (!w)
@@ -223,6 +223,7 @@ static void set_options(struct client *c, struct transfer *t) {
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_PROXY, "");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(call->timeout_ms < CONNECT_MS_MAX ? call->timeout_ms : CONNECT_MS_MAX));

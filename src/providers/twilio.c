@@ -36,6 +36,7 @@ static const char *reason(struct ctx *ctx, struct str body) {
     case 0:
         return NULL;
     case 21201:
+        return "there is no number to call (code 21201).";
     case 21211:
         return "the number to call is not a valid phone number (code 21211).";
     case 21212:

@@ -113,6 +113,10 @@ bool keyring_from_file(struct keyring *k, const char *path, struct arena *a, boo
     else if ((n = read(fd, text, sizeof text)) < 0)
         *why = arena_printf(a, "cannot read the key file %s: %s", path, strerror(errno));
     close(fd);
+    if (n == sizeof text) {
+        *why = arena_printf(a, "the key file %s is larger than 4 KiB", path);
+        n = -1;
+    }
     bool good = n >= 0 && keyring_parse(k, (struct str){ text, (size_t)n }, a, why);
     explicit_bzero(text, sizeof text);
     return good;

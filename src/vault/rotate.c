@@ -96,9 +96,19 @@ static enum err take_step(struct ctx *ctx, db_fn *fn, void *arg) {
 static enum err retire_others(struct ctx *ctx) {
     struct vault *v = ctx->parts->vault;
     char ids[sizeof v->retired] = " ";
-    size_t at = 1;
-    for (size_t i = 1; i < v->keys.count; i++)
-        at += (size_t)snprintf(ids + at, sizeof ids - at, "%s ", v->keys.keks[i].id);
+    pthread_mutex_lock(&v->lock);
+    if (v->retired[0])
+        memcpy(ids, v->retired, sizeof ids);
+    pthread_mutex_unlock(&v->lock);
+    size_t at = strlen(ids);
+    for (size_t i = 1; i < v->keys.count; i++) {
+        const char *marked = arena_printf(ctx->arena, " %s ", v->keys.keks[i].id);
+        if (strstr(ids, marked)) /* retired by an earlier rotation */
+            continue;
+        if (at + strlen(marked) >= sizeof ids)
+            return ctx_fail(ctx, ERR_INTERNAL, "too many keys were retired here");
+        at += (size_t)snprintf(ids + at, sizeof ids - at, "%s", marked + 1);
+    }
     TRY(take_step(ctx, retire_write, ids));
     pthread_mutex_lock(&v->lock);
     memcpy(v->retired, ids, sizeof ids);
