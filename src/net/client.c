@@ -18,7 +18,7 @@
 enum {
     MULTIS = 16,
     TRANSFERS_PER_MULTI = 256, /* curl 7.88 slows down as one multi grows (measured) */
-    EASY_POOL_MAX = 256,
+    EASY_POOL_MAX = 4096,
     IDLE_CONNECTIONS_MAX = 32,
     IDLE_SECONDS_MAX = 55,
     AGE_SECONDS_MAX = 600,
@@ -214,41 +214,54 @@ static size_t take_header(char *line, size_t one, size_t len, void *arg) {
     return len;
 }
 
-static void set_options(struct client *c, struct transfer *t) {
-    struct client_call *call = t->call;
-    CURL *e = t->easy;
-    curl_easy_setopt(e, CURLOPT_URL, call->url);
-    curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+/* What is the same for every call: set once, when a handle is made. */
+static CURL *easy_new(struct client *c) {
+    CURL *e = curl_easy_init();
+    if (!e)
+        abort();
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_PROXY, "");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)IDLE_SECONDS_MAX);
+    curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, (long)AGE_SECONDS_MAX);
+    curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 60L);
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, c);
+    return e;
+}
+
+static void set_options(struct transfer *t) {
+    struct client_call *call = t->call;
+    CURL *e = t->easy;
+    bool has_body =
+        call->body.len || strcmp(call->method, "POST") == 0 || strcmp(call->method, "PATCH") == 0;
+    bool is_plain = strcmp(call->method, "GET") == 0 || strcmp(call->method, "POST") == 0;
+    curl_easy_setopt(e, CURLOPT_URL, call->url);
+    curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(call->timeout_ms < CONNECT_MS_MAX ? call->timeout_ms : CONNECT_MS_MAX));
     /* On a kept connection that dies without an answer curl sends any request again by itself,
      * POST too (seen with 7.88): what must not repeat gets a new one. */
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)call->fresh);
-    curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)IDLE_SECONDS_MAX);
-    curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, (long)AGE_SECONDS_MAX);
-    curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 60L);
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
-    curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-    curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, c);
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
-    if (call->body.len || strcmp(call->method, "POST") == 0 || strcmp(call->method, "PATCH") == 0) {
+    if (has_body) {
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
         curl_easy_setopt(e, CURLOPT_POSTFIELDS, call->body.len ? call->body.ptr : "");
+    } else {
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, NULL);
+        curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
     }
-    if (strcmp(call->method, "GET") != 0 && strcmp(call->method, "POST") != 0)
-        curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, call->method);
+    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, is_plain ? NULL : call->method);
 }
 
 static struct curl_slist *header_list(const struct client_call *call) {
@@ -287,11 +300,9 @@ static void start(void *arg) {
     struct client *c = s->client;
     struct transfer *t = s->t;
     t->multi = roomiest(c);
-    t->easy = c->easy_count ? c->easy[--c->easy_count] : curl_easy_init();
-    if (!t->easy)
-        abort();
+    t->easy = c->easy_count ? c->easy[--c->easy_count] : easy_new(c);
     t->headers = header_list(t->call);
-    set_options(c, t);
+    set_options(t);
     t->multi->running++;
     if (curl_multi_add_handle(t->multi->handle, t->easy) != CURLM_OK)
         abort(); /* only wrong use can make it fail */
@@ -311,12 +322,10 @@ static void stop(void *arg) {
     t->call->reused = sent_at > 0 && fresh_connects == 0;
     curl_multi_remove_handle(t->multi->handle, t->easy);
     t->multi->running--;
-    if (c->easy_count < EASY_POOL_MAX) {
-        curl_easy_reset(t->easy);
+    if (c->easy_count < EASY_POOL_MAX)
         c->easy[c->easy_count++] = t->easy;
-    } else {
+    else
         curl_easy_cleanup(t->easy);
-    }
     header_list_free(t->headers);
 }
 
