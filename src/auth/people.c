@@ -75,6 +75,41 @@ enum err people_create(struct ctx *ctx, const char *email, struct str password, 
     return db_write(ctx, create_write, out);
 }
 
+enum err people_list(struct ctx *ctx, const char *before_id, int limit, struct user *out,
+                     size_t *count) {
+    return users_list(ctx, db_reader(ctx->parts->db), before_id, limit, out, count);
+}
+
+enum err people_get(struct ctx *ctx, const char *id, struct user *out) {
+    TRY(user_find(ctx, db_reader(ctx->parts->db), id, out));
+    if (!out->id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
+    return OK;
+}
+
+enum err workspace_list(struct ctx *ctx, const char *before_id, int limit, struct workspace *out,
+                        size_t *count) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    const struct principal *who = &ctx->who;
+    if (who->key_id[0] && !who->is_admin) {
+        *count = 1;
+        return workspace_find(ctx, c, who->workspace_id, who->user_id, out);
+    }
+    return workspaces_list(ctx, c, who->is_admin ? NULL : who->user_id, who->user_id, before_id,
+                           limit, out, count);
+}
+
+enum err member_list(struct ctx *ctx, const char *workspace_id, const char *after_id, int limit,
+                     struct member *out, size_t *count) {
+    return members_list(ctx, db_reader(ctx->parts->db), workspace_id, after_id, limit, out, count);
+}
+
+enum err key_list(struct ctx *ctx, const char *before_id, int limit, struct api_key *out,
+                  size_t *count) {
+    return api_keys_list(ctx, db_reader(ctx->parts->db), ctx->who.user_id, before_id, limit, out,
+                         count);
+}
+
 /* Would the installation be left without an admin who can sign in? */
 static enum err keep_an_admin(struct ctx *ctx, struct db_conn *tx, const struct user *before,
                               bool stays_admin) {
@@ -292,9 +327,17 @@ enum err workspace_remove(struct ctx *ctx, const char *id) {
 
 struct member_edit {
     const char *workspace_id, *user_id;
-    enum role role;
+    enum role mine, role;
     struct member *out;
 };
+
+static enum err only_owners(struct ctx *ctx, struct db_conn *tx, const struct member_edit *m) {
+    enum role now;
+    TRY(member_role(ctx, tx, m->workspace_id, m->user_id, &now));
+    if (m->mine < ROLE_OWNER && (m->role == ROLE_OWNER || now == ROLE_OWNER))
+        return ctx_fail(ctx, ERR_FORBIDDEN, "Only an owner can do this.");
+    return OK;
+}
 
 static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct member_edit *m = arg;
@@ -302,6 +345,7 @@ static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg)
     TRY(user_find(ctx, tx, m->user_id, &user));
     if (!user.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
+    TRY(only_owners(ctx, tx, m));
     if (m->role != ROLE_OWNER)
         TRY(keep_an_owner(ctx, tx, m->workspace_id, m->user_id));
     TRY(member_put(ctx, tx, m->workspace_id, m->user_id, m->role));
@@ -319,9 +363,10 @@ static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg)
                                                                     role_name(m->role)) });
 }
 
-enum err member_set(struct ctx *ctx, const char *workspace_id, const char *user_id, enum role role,
-                    struct member *out) {
-    TRY(db_write(ctx, member_set_write, &(struct member_edit){ workspace_id, user_id, role, out }));
+enum err member_set(struct ctx *ctx, const char *workspace_id, const char *user_id, enum role mine,
+                    enum role role, struct member *out) {
+    TRY(db_write(ctx, member_set_write,
+                 &(struct member_edit){ workspace_id, user_id, mine, role, out }));
     accounts_changed(ctx->parts->accounts);
     return OK;
 }
@@ -332,6 +377,8 @@ static enum err member_remove_write(struct ctx *ctx, struct db_conn *tx, void *a
     TRY(member_role(ctx, tx, m->workspace_id, m->user_id, &role));
     if (role == ROLE_NONE)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such member.");
+    if (strcmp(m->user_id, ctx->who.user_id) != 0) /* everybody may leave */
+        TRY(only_owners(ctx, tx, m));
     TRY(keep_an_owner(ctx, tx, m->workspace_id, m->user_id));
     TRY(member_delete(ctx, tx, m->workspace_id, m->user_id));
     return audit_write(ctx, tx,
@@ -340,9 +387,10 @@ static enum err member_remove_write(struct ctx *ctx, struct db_conn *tx, void *a
                                              .object = m->user_id });
 }
 
-enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *user_id) {
+enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *user_id,
+                       enum role mine) {
     TRY(db_write(ctx, member_remove_write,
-                 &(struct member_edit){ workspace_id, user_id, ROLE_NONE, NULL }));
+                 &(struct member_edit){ workspace_id, user_id, mine, ROLE_NONE, NULL }));
     accounts_changed(ctx->parts->accounts);
     return OK;
 }

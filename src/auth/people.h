@@ -20,6 +20,18 @@ enum err people_insert(struct ctx *ctx, struct db_conn *tx, const struct user *u
 enum err people_create(struct ctx *ctx, const char *email, struct str password, const char *name,
                        bool is_admin, struct user *out);
 
+/* Reading. Lists are newest first, from before_id on (NULL: the newest); out has room for limit. */
+enum err people_list(struct ctx *ctx, const char *before_id, int limit, struct user *out,
+                     size_t *count);
+enum err people_get(struct ctx *ctx, const char *id, struct user *out); /* or ERR_NOT_FOUND */
+/* Those the asker may know of: a key its own, a person its memberships, an admin all. */
+enum err workspace_list(struct ctx *ctx, const char *before_id, int limit, struct workspace *out,
+                        size_t *count);
+enum err member_list(struct ctx *ctx, const char *workspace_id, const char *after_id, int limit,
+                     struct member *out, size_t *count);
+enum err key_list(struct ctx *ctx, const char *before_id, int limit, struct api_key *out,
+                  size_t *count);
+
 /* What a PATCH changes; untouched where has_ is false. */
 struct user_change {
     const char *email, *name;
@@ -40,9 +52,11 @@ enum err workspace_allow_platform(struct ctx *ctx, const char *id, const char *p
  * when it may not even know of it. */
 enum err workspace_role(struct ctx *ctx, const char *id, enum role *role, struct workspace *out);
 
-enum err member_set(struct ctx *ctx, const char *workspace_id, const char *user_id, enum role role,
-                    struct member *out);
-enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *user_id);
+/* mine: the asker's role there, as workspace_role said; only owners make or unmake owners. */
+enum err member_set(struct ctx *ctx, const char *workspace_id, const char *user_id, enum role mine,
+                    enum role role, struct member *out);
+enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *user_id,
+                       enum role mine);
 
 /* *key is the only time the key itself is seen. workspace_id NULL: the user's own. */
 enum err key_create(struct ctx *ctx, const char *user_id, const char *workspace_id,

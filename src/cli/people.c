@@ -128,7 +128,7 @@ static enum err member(struct ctx *ctx, struct cli *cli) {
     struct user user;
     struct member m;
     TRY(find_user(ctx, cli_arg(cli, 1), &user));
-    TRY(member_set(ctx, cli_arg(cli, 0), user.id, role_parse(cli_arg(cli, 2)), &m));
+    TRY(member_set(ctx, cli_arg(cli, 0), user.id, ROLE_OWNER, role_parse(cli_arg(cli, 2)), &m));
     printf("%s is %s of %s\n", m.email, role_name(m.role), cli_arg(cli, 0));
     return OK;
 }

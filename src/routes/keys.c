@@ -12,8 +12,7 @@ enum err keys_get(struct ctx *ctx, struct call *call) {
     int limit;
     const char *cursor;
     TRY(input_page(ctx, call, &limit, &cursor));
-    TRY(api_keys_list(ctx, db_reader(ctx->parts->db), ctx->who.user_id, cursor, limit + 1, rows,
-                      &count));
+    TRY(key_list(ctx, cursor, limit + 1, rows, &count));
     bool more = count > (size_t)limit;
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);

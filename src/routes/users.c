@@ -28,7 +28,7 @@ enum err users_get(struct ctx *ctx, struct call *call) {
     int limit;
     const char *cursor;
     TRY(input_page(ctx, call, &limit, &cursor));
-    TRY(users_list(ctx, db_reader(ctx->parts->db), cursor, limit + 1, rows, &count));
+    TRY(people_list(ctx, cursor, limit + 1, rows, &count));
     bool more = count > (size_t)limit;
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);
@@ -61,9 +61,7 @@ enum err users_post(struct ctx *ctx, struct call *call) {
 
 enum err user_get(struct ctx *ctx, struct call *call) {
     struct user user;
-    TRY(user_find(ctx, db_reader(ctx->parts->db), input_param(ctx, call, 0), &user));
-    if (!user.id)
-        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
+    TRY(people_get(ctx, input_param(ctx, call, 0), &user));
     return answer(call, 200, &user);
 }
 

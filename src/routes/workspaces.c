@@ -28,15 +28,7 @@ enum err workspaces_get(struct ctx *ctx, struct call *call) {
     int limit;
     const char *cursor;
     TRY(input_page(ctx, call, &limit, &cursor));
-    if (ctx->who.key_id[0] && !ctx->who.is_admin) { /* a key knows its own workspace only */
-        count = 1;
-        TRY(workspace_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, ctx->who.user_id,
-                           &rows[0]));
-    } else {
-        TRY(workspaces_list(ctx, db_reader(ctx->parts->db),
-                            ctx->who.is_admin ? NULL : ctx->who.user_id, ctx->who.user_id, cursor,
-                            limit + 1, rows, &count));
-    }
+    TRY(workspace_list(ctx, cursor, limit + 1, rows, &count));
     bool more = count > (size_t)limit;
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);
@@ -119,7 +111,7 @@ enum err members_get(struct ctx *ctx, struct call *call) {
     const char *cursor;
     TRY(find(ctx, call, ROLE_MEMBER, &role, &ws));
     TRY(input_page(ctx, call, &limit, &cursor));
-    TRY(members_list(ctx, db_reader(ctx->parts->db), ws.id, cursor, limit + 1, rows, &count));
+    TRY(member_list(ctx, ws.id, cursor, limit + 1, rows, &count));
     bool more = count > (size_t)limit;
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);
@@ -130,16 +122,6 @@ enum err members_get(struct ctx *ctx, struct call *call) {
     jsonw_list_end(&w);
     jsonw_text_at(&w, "next_cursor", more ? rows[limit - 1].user_id : NULL);
     jsonw_object_end(&w);
-    return OK;
-}
-
-/* Only owners make or unmake owners. */
-static enum err check_owner_change(struct ctx *ctx, const char *workspace_id, const char *user_id,
-                                   enum role mine, enum role wanted) {
-    enum role now;
-    TRY(member_role(ctx, db_reader(ctx->parts->db), workspace_id, user_id, &now));
-    if (mine < ROLE_OWNER && (wanted == ROLE_OWNER || now == ROLE_OWNER))
-        return ctx_fail(ctx, ERR_FORBIDDEN, "Only an owner can do this.");
     return OK;
 }
 
@@ -155,8 +137,7 @@ enum err member_put_it(struct ctx *ctx, struct call *call) {
     if (text && wanted == ROLE_NONE)
         ctx_field(ctx, "role", "wrong_format", "The role must be owner, admin or member.");
     TRY(input_done(&in));
-    TRY(check_owner_change(ctx, ws.id, user_id, mine, wanted));
-    TRY(member_set(ctx, ws.id, user_id, wanted, &m));
+    TRY(member_set(ctx, ws.id, user_id, mine, wanted, &m));
     struct jsonw w = reply_json(call, 200);
     write_member(&w, &m);
     return OK;
@@ -168,8 +149,6 @@ enum err member_remove_it(struct ctx *ctx, struct call *call) {
     const char *user_id = input_param(ctx, call, 1);
     bool oneself = strcmp(user_id, ctx->who.user_id) == 0;
     TRY(find(ctx, call, oneself ? ROLE_MEMBER : ROLE_ADMIN, &mine, &ws));
-    if (!oneself)
-        TRY(check_owner_change(ctx, ws.id, user_id, mine, ROLE_MEMBER));
-    TRY(member_remove(ctx, ws.id, user_id));
+    TRY(member_remove(ctx, ws.id, user_id, mine));
     return reply_none(call);
 }
