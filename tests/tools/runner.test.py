@@ -142,10 +142,20 @@ class NpmCi(Repository):
         self.write("package.json", "{}")
         self.write("package-lock.json", "{}")
         first = self.run_tool("npm-ci", path="bin")
-        self.assertIn("npm ci --ignore-scripts", first.stdout)
+        self.assertIn("npm ci --omit=dev --ignore-scripts", first.stdout)
         self.assertEqual(self.run_tool("npm-ci", path="bin").stdout, "")
         self.write("package-lock.json", '{"a":1}')
         self.assertIn("npm ci", self.run_tool("npm-ci", path="bin").stdout)
+
+    def test_all_is_more_than_what_the_build_needs(self):
+        self.program("bin/npm", 'mkdir -p node_modules; echo "npm $*"')
+        self.write("package.json", "{}")
+        self.write("package-lock.json", "{}")
+        self.run_tool("npm-ci", path="bin")
+        more = self.run_tool("npm-ci", "all", path="bin")
+        self.assertIn("npm ci --ignore-scripts", more.stdout)
+        self.assertEqual(self.run_tool("npm-ci", "all", path="bin").stdout, "")
+        self.assertEqual(self.run_tool("npm-ci", path="bin").stdout, "")
 
     def test_wants_a_lock_file(self):
         self.write("package.json", "{}")
