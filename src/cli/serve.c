@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,6 +279,14 @@ static const char *setup_link(struct serve *s, struct cli *cli) {
     return arena_printf(cli->arena, "%s/setup#t=%s", s->house.config.public_url, token);
 }
 
+/* For somebody who sits in front of it; the link is printed in any case. */
+static void open_browser(const char *link) {
+    pid_t child;
+    char *argv[] = { (char *)"xdg-open", (char *)link, NULL };
+    if (isatty(STDOUT_FILENO) && (getenv("DISPLAY") || getenv("WAYLAND_DISPLAY")))
+        posix_spawnp(&child, argv[0], NULL, NULL, argv, environ);
+}
+
 static void announce(struct serve *s, struct cli *cli) {
     const struct config *c = &s->house.config;
     const char *link = setup_link(s, cli);
@@ -294,6 +303,8 @@ static void announce(struct serve *s, struct cli *cli) {
     else
         printf("\n  Open   %s/\n", c->public_url);
     fflush(stdout);
+    if (link)
+        open_browser(link);
 }
 
 static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
@@ -415,6 +426,7 @@ static int block_signals(void) {
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN); /* the browser is nobody's child to wait for */
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
