@@ -23,6 +23,8 @@ enum {
     SLOW_MS = 5000,
     ANSWER_MAX_BYTES = 1 << 20,
     QUEUE_MS = 250,
+    REFRESH_MS = 10000,
+    REFRESH_ARENA_BYTES = 16 << 20,
 };
 
 struct upstream {
@@ -392,6 +394,52 @@ static enum err lead(struct ctx *ctx, const struct upstream_request *req, struct
     return e;
 }
 
+/* --- early refresh --------------------------------------------------------------------------- */
+
+/* A read of its own, which outlives the request that found the value ageing. */
+struct refresh {
+    struct arena *arena;
+    struct ctx ctx;
+    struct upstream_credential credential;
+    struct upstream_request req;
+    struct cache_flight *flight;
+};
+
+static void refresh_run(void *arg) {
+    struct refresh *r = arg;
+    struct upstream_answer answer;
+    lead(&r->ctx, &r->req, r->flight, &answer);
+    arena_free(r->arena); /* r lives in it */
+}
+
+static void refresh_start(void *arg) {
+    struct refresh *r = arg;
+    if (fiber_run(refresh_run, r))
+        return;
+    cache_give_up(r->ctx.parts->upstream->cache, r->flight);
+    arena_free(r->arena);
+}
+
+/* The caller has its answer already; this asks the provider meanwhile. */
+static void refresh_beside(const struct ctx *ctx, const struct upstream_request *req,
+                           struct cache_flight *flight) {
+    struct arena *a = arena_new(REFRESH_ARENA_BYTES);
+    struct refresh *r = arena_alloc(a, sizeof *r);
+    *r = (struct refresh){
+        .arena = a, .req = *req, .credential = *req->credential, .flight = flight
+    };
+    ctx_init(&r->ctx, ctx->parts, a, REFRESH_MS);
+    memcpy(r->ctx.correlation_id, ctx->correlation_id, sizeof r->ctx.correlation_id);
+    r->ctx.trace = ctx->trace;
+    r->ctx.who = ctx->who;
+    r->credential.id = arena_strdup(a, req->credential->id);
+    r->credential.workspace_id = arena_strdup(a, req->credential->workspace_id);
+    r->req.credential = &r->credential;
+    r->req.path = arena_strdup(a, req->path);
+    r->req.resource = arena_strdup(a, req->resource);
+    fiber_on_loop(refresh_start, r);
+}
+
 static enum err read_cached(struct ctx *ctx, const struct upstream_request *req,
                             struct upstream_answer *out) {
     struct cache *cache = ctx->parts->upstream->cache;
@@ -399,8 +447,10 @@ static enum err read_cached(struct ctx *ctx, const struct upstream_request *req,
     struct cache_reply r = cache_lookup(cache, key, cache_resource(ctx, req), ctx->deadline_ms);
     switch (r.answer) {
     case CACHE_HIT:
-        if (r.lead)
-            cache_give_up(cache, r.lead);
+        if (r.lead && fiber_self())
+            refresh_beside(ctx, req, r.lead);
+        else if (r.lead)
+            cache_give_up(cache, r.lead); /* a plain thread has no loop to do it beside */
         return from_cache(ctx, r.value, r.is_coalesced ? 0 : r.age_ms, false, req, out);
     case CACHE_LEAD:
         return or_stale(ctx, req, key, lead(ctx, req, r.lead, out), out);

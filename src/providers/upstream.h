@@ -5,8 +5,11 @@
  * recorded, and retried where that is safe. A dialect (vapi.c, twilio.c) says what to send and how
  * to read the answer; it never sends.
  *
- * Not yet here, with their place in the order: idempotency claim (before the cache), the early
- * refresh of ageing cache entries, operations for unsafe calls whose outcome is unknown. */
+ * What is cached may be refreshed beside a request that was answered from it; so digest, authorize,
+ * reason and the credential's source must be good beyond the request.
+ *
+ * Not yet here, with their place in the order: idempotency claim (before the cache), operations for
+ * unsafe calls whose outcome is unknown. */
 #pragma once
 
 #include "base/secret.h"

@@ -156,6 +156,17 @@ describe("the cache", { skip: missing }, () => {
     await a.fault({ provider: "vapi", fault: "none" });
   });
 
+  test("is refreshed before it ends: readers that keep coming never wait for the provider", async () => {
+    await a.call("/api/v1/vapi/settings");
+    const before = (await a.ledger()).counts.vapi;
+    const seen = new Set();
+    await until(async () => {
+      seen.add((await a.call("/api/v1/vapi/settings")).headers.get("cache-status"));
+      return (await a.ledger()).counts.vapi >= before + 3; // three times the life of an entry
+    }, { every: 5 });
+    assert.deepEqual([...seen], ["ava;hit"]);
+  });
+
   test("stands in with an older value while the provider is down, and says so", async () => {
     const good = await a.call("/api/v1/vapi/settings");
     await a.fault({ provider: "vapi", fault: "status", status: 500 });
