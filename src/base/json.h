@@ -1,7 +1,8 @@
 /* json: reading, through jansson; jsonw.h writes.
  *
  * Refused are duplicate names, more than 32 levels, NUL, invalid UTF-8 and trailing bytes.
- * Parsed trees belong to the arena: no json_decref by callers. */
+ * Parsed trees live in the arena: no json_decref by callers, and what is to outlive it is copied
+ * (json_deep_copy), never only referenced. */
 #pragma once
 
 #include <jansson.h>

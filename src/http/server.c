@@ -32,7 +32,7 @@ const struct http_limits HTTP_LIMITS_DEFAULT = {
     .body_ms = 10000,
     .idle_ms = 60000,
     .write_ms = 30000,
-    .arena_bytes = 16 << 20,
+    .arena_bytes = 48 << 20,
 };
 
 enum phase {

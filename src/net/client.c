@@ -19,6 +19,7 @@ enum {
     MULTIS = 16,
     TRANSFERS_PER_MULTI = 256, /* curl 7.88 slows down as one multi grows (measured) */
     EASY_POOL_MAX = 4096,
+    READ_BUFFER_BYTES = 4096, /* curl takes and returns one per transfer: small ones cost less */
     IDLE_CONNECTIONS_MAX = 32,
     IDLE_SECONDS_MAX = 55,
     AGE_SECONDS_MAX = 600,
@@ -220,6 +221,7 @@ static CURL *easy_new(struct client *c) {
     if (!e)
         abort();
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)READ_BUFFER_BYTES);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_PROXY, "");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
@@ -248,7 +250,6 @@ static void set_options(struct transfer *t) {
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
-    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(call->timeout_ms < CONNECT_MS_MAX ? call->timeout_ms : CONNECT_MS_MAX));
     /* On a kept connection that dies without an answer curl sends any request again by itself,
@@ -359,15 +360,18 @@ void client_fetch(struct client *c, struct client_call *call) {
     struct transfer t = { .call = call };
     struct start s = { c, &t };
     int64_t began_us = ava_now_us();
+    int64_t whole_by = began_us / 1000 + call->timeout_ms;
     int64_t first_byte_by = began_us / 1000 + call->first_byte_ms;
+    if (first_byte_by > whole_by)
+        first_byte_by = whole_by;
     call->content_type = call->retry_after = call->date = NULL;
 
     fiber_parking_init(&t.parking);
     fiber_on_loop(start, &s);
     bool in_time = fiber_park(&t.parking, first_byte_by, NULL, NULL);
-    if (!in_time && t.has_answer) { /* the head is here: curl's own whole-attempt limit goes on */
+    if (!in_time && t.has_answer) { /* the head is here: the rest has until the whole limit */
         fiber_parking_init(&t.parking);
-        in_time = fiber_park(&t.parking, began_us / 1000 + call->timeout_ms + 100, NULL, NULL);
+        in_time = fiber_park(&t.parking, whole_by, NULL, NULL);
     }
     fiber_on_loop(stop, &s);
 

@@ -434,6 +434,8 @@ static void refresh_beside(const struct ctx *ctx, const struct upstream_request 
     r->ctx.who = ctx->who;
     r->credential.id = arena_strdup(a, req->credential->id);
     r->credential.workspace_id = arena_strdup(a, req->credential->workspace_id);
+    r->credential.source.ptr =
+        arena_copy(a, req->credential->source.ptr, req->credential->source.len);
     r->req.credential = &r->credential;
     r->req.path = arena_strdup(a, req->path);
     r->req.resource = arena_strdup(a, req->resource);

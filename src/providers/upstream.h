@@ -5,8 +5,8 @@
  * recorded, and retried where that is safe. A dialect (vapi.c, twilio.c) says what to send and how
  * to read the answer; it never sends.
  *
- * What is cached may be refreshed beside a request that was answered from it; so digest, authorize,
- * reason and the credential's source must be good beyond the request.
+ * What is cached may be refreshed beside a request that was answered from it; so digest, authorize
+ * and reason must be good beyond the request.
  *
  * Not yet here, with their place in the order: idempotency claim (before the cache), operations for
  * unsafe calls whose outcome is unknown. */
@@ -32,7 +32,7 @@ struct upstream_credential {
     bool is_platform;         /* the operator's: a refusal is the operator's fault */
     /* Brings the secret fields ("api_key", ...). */
     enum err (*reveal)(struct ctx *ctx, const struct upstream_credential *c, struct secret *out);
-    const void *source; /* reveal's business */
+    struct str source; /* reveal's business: sealed bytes, or what names the secret */
 };
 
 struct upstream_headers {

@@ -279,7 +279,7 @@ static void assistant_set(json_t *assistant, json_t *body) {
         if (json_is_null(value))
             json_object_del(assistant, name);
         else
-            json_object_set(assistant, name, value);
+            json_object_set_new(assistant, name, json_deep_copy(value));
     }
 }
 

@@ -174,7 +174,7 @@ enum err credentials_describe(struct ctx *ctx, enum provider p, struct connectio
 
 static enum err reveal_copy(struct ctx *ctx, const struct upstream_credential *c,
                             struct secret *out) {
-    const struct secret *fields = c->source;
+    const struct secret *fields = (const void *)c->source.ptr;
     secret_set(out, secret_reveal(fields));
     return OK;
 }
@@ -253,7 +253,7 @@ enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, 
                      .version = now,
                      .workspace_id = ctx->who.workspace_id,
                      .reveal = reveal_copy,
-                     .source = &fields },
+                     .source = { (const char *)&fields, sizeof fields } },
             .assistant_id = json_text(body, "assistant_id"),
             .account_sid = json_text(body, "account_sid"),
         };

@@ -11,28 +11,17 @@
 #include "store/sealed.h"
 #include "vault/vault.h"
 
-/* What a credential's source points to: which provider's it is. */
-static const enum provider PROVIDERS[PROVIDER_COUNT] = { PROVIDER_VAPI,   PROVIDER_TWILIO,
-                                                         PROVIDER_RESEND, PROVIDER_SMTP,
-                                                         PROVIDER_GOOGLE, PROVIDER_MICROSOFT };
-
-/* Looks the row up anew: between lending and the attempt it may have been replaced. */
-static enum err reveal_row(struct ctx *ctx, const struct upstream_credential *c,
+/* The workspace's own: the source is its sealed fields. */
+static enum err reveal_own(struct ctx *ctx, const struct upstream_credential *c,
                            struct secret *out) {
-    const enum provider *p = c->source;
-    struct db_conn *conn = db_reader(ctx->parts->db);
-    struct credential_row row;
-    TRY(credential_find(ctx, conn, c->workspace_id, provider_name(*p), &row));
-    if (!row.id)
-        return ctx_fail(ctx, ERR_NOT_CONNECTED, "%s was disconnected.", provider_title(*p));
-    struct vault_place place = { "credentials", "sealed", row.workspace_id, row.id };
-    return vault_reveal(ctx, conn, &place, row.sealed, out);
+    struct vault_place place = { "credentials", "sealed", c->workspace_id, c->id };
+    return vault_reveal(ctx, db_reader(ctx->parts->db), &place, c->source, out);
 }
 
 static enum err reveal_platform(struct ctx *ctx, const struct upstream_credential *c,
                                 struct secret *out) {
     const struct config *config = ctx->parts->config;
-    if (*(const enum provider *)c->source == PROVIDER_VAPI) {
+    if (str_is(c->source, provider_name(PROVIDER_VAPI))) {
         secret_field_add(out, STR("api_key"), secret_reveal(&config->platform_vapi_api_key));
     } else {
         secret_field_add(out, STR("account_sid"), str_of(config->platform_twilio_account_sid));
@@ -46,6 +35,7 @@ enum { LENDING_SLOTS = 1024, LENT_FOR_MS = 1000 };
 
 struct lent_slot {
     char workspace_id[40], id[48], assistant_id[160], account_sid[40];
+    char source[1024]; /* sealed; a longer one is not kept */
     enum provider provider;
     int64_t until_ms;
     struct lent lent; /* its texts are the ones above */
@@ -86,8 +76,8 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
         *out = (struct lent){ .ref = { .id = row.id,
                                        .version = row.version,
                                        .workspace_id = row.workspace_id,
-                                       .reveal = reveal_row,
-                                       .source = &PROVIDERS[p] },
+                                       .reveal = reveal_own,
+                                       .source = row.sealed },
                               .assistant_id = json_text(public, "assistant_id"),
                               .account_sid = json_text(public, "account_sid") };
         return OK;
@@ -104,7 +94,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                                    .workspace_id = arena_strdup(ctx->arena, workspace_id),
                                    .is_platform = true,
                                    .reveal = reveal_platform,
-                                   .source = &PROVIDERS[p] },
+                                   .source = str_of(provider_name(p)) },
                           .assistant_id = ctx->parts->config->platform_vapi_assistant_id,
                           .account_sid = ctx->parts->config->platform_twilio_account_sid };
     return OK;
@@ -147,6 +137,7 @@ static bool recall(struct ctx *ctx, const char *workspace_id, enum provider p, s
         out->ref.workspace_id = arena_strdup(ctx->arena, s->workspace_id);
         out->assistant_id = arena_strdup(ctx->arena, s->assistant_id);
         out->account_sid = arena_strdup(ctx->arena, s->account_sid);
+        out->ref.source.ptr = arena_copy(ctx->arena, s->source, s->lent.ref.source.len);
     }
     pthread_mutex_unlock(&l->lock);
     return hit;
@@ -161,11 +152,12 @@ static void remember(struct ctx *ctx, const char *workspace_id, enum provider p,
     pthread_mutex_lock(&l->lock);
     struct lent_slot *s = slot_of(l, workspace_id, p);
     s->until_ms = 0;
-    if (generation == l->generation &&
+    if (generation == l->generation && lent->ref.source.len <= sizeof s->source &&
         str_copy(s->workspace_id, sizeof s->workspace_id, str_of(workspace_id)) &&
         str_copy(s->id, sizeof s->id, str_of(lent->ref.id)) &&
         str_copy(s->assistant_id, sizeof s->assistant_id, str_of(assistant)) &&
         str_copy(s->account_sid, sizeof s->account_sid, str_of(account))) {
+        memcpy(s->source, lent->ref.source.ptr, lent->ref.source.len);
         s->provider = p;
         s->lent = *lent;
         s->until_ms = ava_now_ms() + LENT_FOR_MS;
