@@ -58,15 +58,20 @@ enum err limit_user(struct ctx *ctx, struct entry *e, const struct route *route,
     int64_t per_minute =
         route->limit == BY_SETTINGS ? c->rate_per_minute : c->rate_default_per_minute;
     int64_t now = ava_now_ms();
+    /* Renewing a session is asked by people not known yet: one stranger must not use up what all
+     * of them have. */
+    bool known = ctx->who.user_id[0] != 0;
     char key[256];
     int len = snprintf(key, sizeof key, "%d %s %s", (int)route->at.method, route->at.path,
-                       ctx->who.user_id);
+                       known ? ctx->who.user_id : str_dup(ctx->arena, address_key(ctx)));
     struct ratelimit_rule mine = { "user-route", RATELIMIT_SLIDING, per_minute, MINUTE_MS, 0 };
     struct ratelimit_result r =
         ratelimit_take(e->limits, &mine, (struct str){ key, (size_t)len }, now);
     put_headers(reply, &r);
     if (!r.is_allowed)
         return refused(ctx, r.retry_after_s);
+    if (!known)
+        return OK;
 
     len = snprintf(key, sizeof key, "%d %s %s", (int)route->at.method, route->at.path,
                    ctx->who.workspace_id);
