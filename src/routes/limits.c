@@ -26,6 +26,10 @@ static struct str address_key(struct ctx *ctx) {
     char text[INET6_ADDRSTRLEN];
     if (!ctx->peer_ip || inet_pton(AF_INET6, ctx->peer_ip, &v6) != 1)
         return str_of(ctx->peer_ip ? ctx->peer_ip : "");
+    if (IN6_IS_ADDR_V4MAPPED(&v6)) { /* some proxies write ::ffff:192.0.2.1: all IPv4 is no /64 */
+        inet_ntop(AF_INET, v6.s6_addr + 12, text, sizeof text);
+        return str_of(arena_strdup(ctx->arena, text));
+    }
     memset(v6.s6_addr + 8, 0, 8);
     inet_ntop(AF_INET6, &v6, text, sizeof text);
     return str_of(arena_strdup(ctx->arena, text));
