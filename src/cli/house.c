@@ -54,6 +54,7 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
     const char *why = "";
     *h = (struct house){ 0 };
     keep_memory_private();
+    umask(S_IRWXG | S_IRWXO); /* the database holds password hashes, whatever the folder's mode */
     if (!crypto_init())
         return cli_fail(EXIT_FAILED, "the cryptography library does not work on this machine");
     int status = cli_config(cli, &h->config);
