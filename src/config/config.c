@@ -253,6 +253,12 @@ static struct str quotable(struct str name) {
 static void take(struct load *l, struct str name, struct str value, enum origin origin,
                  const char *where) {
     enum setting s = setting_find(name);
+    if (s != SETTING_COUNT && TABLE[s].is_secret && origin == ORIGIN_FLAG) {
+        problem(l,
+                "%s: a secret on the command line is seen by everybody; use --%.*s-file PATH\n  %s",
+                TABLE[s].name, STR_FMT(name), where);
+        return;
+    }
     if (s != SETTING_COUNT) {
         assign(l, s, value, origin, where);
         return;
