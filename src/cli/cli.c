@@ -87,7 +87,7 @@ const char *cli_arg(const struct cli *cli, size_t i) {
 
 /* How a flag is written for this command: 1 with a value, 0 without, -1 unknown. */
 static int flag_kind(const struct command *c, struct str name) {
-    static const char COMMON[] = "config= json quiet yes dry-run help";
+    static const char COMMON[] = "config= json quiet yes help";
     const char *const lists[] = { COMMON, c ? c->flags : "" };
     for (size_t l = 0; l < 2; l++) {
         for (struct str rest = str_of(lists[l]), item; rest.ptr && rest.len;) {

@@ -67,6 +67,7 @@ describe("refused before anything starts", { skip: missing }, () => {
     const extra = ava(["serve", "sandbox"]);
     assert.equal(extra.status, 2, extra.stderr);
     assert.equal(ava(["help", "nosuch"]).status, 2);
+    assert.equal(ava(["rotate-keys", "--dry-run"]).status, 2, "no verb here can do as if");
     assert.equal(ava(["help", "config", "show"]).status, 0);
     const argv = ava(["check-config", "--admin-email", "a@example.com", "--admin-password", "correct horse battery"]);
     assert.equal(argv.status, 78);
