@@ -147,7 +147,7 @@ enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found) {
     struct principal who = { 0 };
     int64_t now = ava_wall_ms();
     TRY(session_find(ctx, db_reader(ctx->parts->db), hash, &s));
-    if (!s.family || now >= s.serves_until_ms || now >= s.ends_ms)
+    if (!s.family || now >= s.ends_ms)
         return OK;
     if (s.replaced_ms && now > s.replaced_ms + OLD_SESSION_MS) {
         /* A copy of a rotated id: somebody else has it. Nobody of this family stays in. */
@@ -155,6 +155,8 @@ enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found) {
         accounts_changed(a);
         return OK;
     }
+    if (now >= s.serves_until_ms)
+        return OK;
     TRY(fill(ctx, s.user_id, s.workspace_id, &who, found));
     if (!*found)
         return OK;

@@ -342,6 +342,10 @@ static enum err only_owners(struct ctx *ctx, struct db_conn *tx, const struct me
 static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct member_edit *m = arg;
     struct user user;
+    struct workspace w;
+    TRY(workspace_find(ctx, tx, m->workspace_id, m->user_id, &w));
+    if (!w.id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such workspace.");
     TRY(user_find(ctx, tx, m->user_id, &user));
     if (!user.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");

@@ -17,13 +17,30 @@ enum {
 };
 static const int64_t LIFE_MS = INT64_C(7) * 24 * 3600 * 1000;
 
+/* Where this person works: at home, or, when that was deleted or they were taken out of it, in the
+ * newest workspace they are still a member of. */
+static enum err workspace_of(struct ctx *ctx, struct db_conn *tx, const struct user *user,
+                             struct workspace *out) {
+    size_t count;
+    TRY(workspace_find(ctx, tx, user->workspace_id, user->id, out));
+    if (out->id && out->role != ROLE_NONE)
+        return OK;
+    TRY(workspaces_list(ctx, tx, user->id, user->id, NULL, 1, out, &count));
+    if (count == 0)
+        return ctx_fail(ctx, ERR_FORBIDDEN,
+                        "You are not a member of any workspace; ask an administrator to add you "
+                        "to one.");
+    return OK;
+}
+
 /* A new id of the family; ends_ms 0 begins a family. */
 static enum err open_session(struct ctx *ctx, struct db_conn *tx, const struct user *user,
                              const char *family, int64_t ends_ms, struct grant *out) {
     int64_t now = ava_wall_ms();
+    TRY(workspace_of(ctx, tx, user, &out->workspace));
     struct session s = { .family = family,
                          .user_id = user->id,
-                         .workspace_id = user->workspace_id,
+                         .workspace_id = out->workspace.id,
                          .created_ms = now,
                          .ends_ms = ends_ms ? ends_ms : now + LIFE_MS };
     s.serves_until_ms = now + SERVES_MS < s.ends_ms ? now + SERVES_MS : s.ends_ms;
@@ -32,7 +49,6 @@ static enum err open_session(struct ctx *ctx, struct db_conn *tx, const struct u
     auth_token_hash(str_of(out->cookie), s.id_hash);
     auth_csrf_token(str_of(out->cookie), out->csrf);
     out->user = *user;
-    TRY(workspace_find(ctx, tx, user->workspace_id, user->id, &out->workspace));
     return session_insert(ctx, tx, &s);
 }
 

@@ -39,7 +39,7 @@ const struct command commands[] = {
     { "reference", "settings|metrics|problems", "print a documentation page", "", cmd_reference },
     { "version", "", "print the version", "", cmd_version },
     { "completion", "bash", "print a completion script", "", cmd_completion },
-    { "help", "[VERB]", "this text", "", cmd_help },
+    { "help", "[VERB [WORD]]", "this text", "", cmd_help },
 };
 const size_t commands_count = sizeof commands / sizeof commands[0];
 
@@ -87,7 +87,7 @@ const char *cli_arg(const struct cli *cli, size_t i) {
 
 /* How a flag is written for this command: 1 with a value, 0 without, -1 unknown. */
 static int flag_kind(const struct command *c, struct str name) {
-    static const char COMMON[] = "config= json quiet yes dry-run help";
+    static const char COMMON[] = "config= json quiet yes help";
     const char *const lists[] = { COMMON, c ? c->flags : "" };
     for (size_t l = 0; l < 2; l++) {
         for (struct str rest = str_of(lists[l]), item; rest.ptr && rest.len;) {
@@ -168,6 +168,17 @@ int cli_config(struct cli *cli, struct config *out) {
     return EXIT_CONFIG;
 }
 
+/* How many words may follow the verb: what its usage names before the first flag. */
+static size_t words_allowed(const struct command *c) {
+    size_t n = 0;
+    for (struct str rest = str_of(c->usage), item; rest.ptr && rest.len; n++) {
+        item = str_cut(rest, ' ', &rest);
+        if (str_starts(item, STR("-")) || str_starts(item, STR("[-")) || str_is(item, "<"))
+            break;
+    }
+    return n;
+}
+
 static int unknown_verb(const struct cli *cli) {
     const char *best = NULL;
     size_t best_distance = 4;
@@ -198,6 +209,9 @@ int cli_main(int argc, char **argv) {
             status = cmd_help(&cli);
         else if (!c)
             status = unknown_verb(&cli);
+        else if (cli.arg_count > words_of(c->name) + words_allowed(c))
+            status = cli_fail(EXIT_USAGE, "'%s' takes no '%s'; see ava help %s", c->name,
+                              cli.args[words_of(c->name) + words_allowed(c)], c->name);
         else
             status = c->run(&cli);
     }

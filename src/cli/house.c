@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "auth/identity.h"
 #include "crypto/crypto.h"
@@ -13,6 +14,7 @@
 #include "obs/log.h"
 #include "service/credentials.h"
 #include "store/db.h"
+#include "store/sealed.h"
 #include "vault/vault.h"
 
 enum { COMMAND_MS = 3600 * 1000 };
@@ -39,13 +41,21 @@ static int open_vault(struct house *h, struct arena *a) {
     struct ctx ctx;
     const char *why = "";
     h->key_path = arena_printf(a, "%s/master.keys", h->config.data_dir);
+    bool sealed;
+    house_ctx(h, &ctx, a);
+    if (!secret_is_set(&h->config.master_keys) && access(h->key_path, F_OK) != 0 &&
+        errno == ENOENT &&
+        (meta_any(&ctx, db_reader(h->parts.db), "canary:", &sealed) != OK || sealed))
+        return cli_fail(EXIT_CONFIG,
+                        "AVA_MASTER_KEYS: the key file %s is missing, and this data was sealed "
+                        "with it; put it back (nothing was changed)",
+                        h->key_path);
     bool good = secret_is_set(&h->config.master_keys)
                     ? keyring_parse(&keys, secret_reveal(&h->config.master_keys), a, &why)
                     : keyring_from_file(&keys, h->key_path, a, &h->made_key_file, &why);
     secret_wipe(&h->config.master_keys);
     if (!good)
         return cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
-    house_ctx(h, &ctx, a);
     h->parts.vault = vault_open(&ctx, &keys, &why);
     return h->parts.vault ? EXIT_OK : cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
 }
@@ -54,6 +64,7 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
     const char *why = "";
     *h = (struct house){ 0 };
     keep_memory_private();
+    umask(S_IRWXG | S_IRWXO); /* the database holds password hashes, whatever the folder's mode */
     if (!crypto_init())
         return cli_fail(EXIT_FAILED, "the cryptography library does not work on this machine");
     int status = cli_config(cli, &h->config);

@@ -59,13 +59,16 @@ static void help_of(const struct command *c) {
 int cmd_help(struct cli *cli) {
     size_t from = cli->arg_count && strcmp(cli->args[0], "help") == 0 ? 1 : 0;
     if (cli->arg_count > from) {
+        bool found = false;
         for (size_t i = 0; i < commands_count; i++) {
             struct str second, first = str_cut(str_of(commands[i].name), ' ', &second);
             if (str_is(first, cli->args[from]) &&
                 (cli->arg_count < from + 2 || !second.ptr || str_is(second, cli->args[from + 1])))
-                help_of(&commands[i]);
+                help_of(&commands[i]), found = true;
         }
-        return EXIT_OK;
+        return found ? EXIT_OK
+                     : cli_fail(EXIT_USAGE, "there is no verb '%s'; 'ava help' lists them all",
+                                cli->args[from]);
     }
     printf("Ava %s - between a voice product and its providers.\n\n", AVA_VERSION);
     for (size_t i = 0; i < commands_count; i++)

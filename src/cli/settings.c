@@ -5,13 +5,19 @@
 #include "base/buf.h"
 #include "base/jsonw.h"
 #include "cli/cli.h"
+#include "routes/limits.h"
 
 int cmd_check_config(struct cli *cli) {
     struct config c;
     int status = cli_config(cli, &c);
     size_t set = 0;
+    const char *why = "";
     if (status != EXIT_OK)
         return status;
+    struct proxies *proxies = proxies_new(c.trusted_proxies, &why);
+    if (!proxies)
+        return cli_fail(EXIT_CONFIG, "%s", why);
+    proxies_free(proxies);
     for (enum setting s = 0; s < SETTING_COUNT; s++)
         set += c.origins[s] != ORIGIN_DEFAULT;
     printf("ok    %d settings, %zu of them not at their default\n", SETTING_COUNT, set);

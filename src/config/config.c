@@ -256,6 +256,12 @@ static struct str quotable(struct str name) {
 static void take(struct load *l, struct str name, struct str value, enum origin origin,
                  const char *where) {
     enum setting s = setting_find(name);
+    if (s != SETTING_COUNT && TABLE[s].is_secret && origin == ORIGIN_FLAG) {
+        problem(l,
+                "%s: a secret on the command line is seen by everybody; use --%.*s-file PATH\n  %s",
+                TABLE[s].name, STR_FMT(name), where);
+        return;
+    }
     if (s != SETTING_COUNT) {
         assign(l, s, value, origin, where);
         return;
@@ -331,10 +337,28 @@ static void load_credentials(struct load *l, char **environment) {
     }
 }
 
+/* Each is what a browser sends as Origin, or it would never match: no path, no '*'. */
+static void check_origins(struct load *l) {
+    for (struct str rest = str_of(l->config->cors_origins), item; rest.ptr && rest.len;) {
+        item = str_trim(str_cut(rest, ',', &rest));
+        size_t scheme = str_starts(item, STR("https://"))  ? 8
+                        : str_starts(item, STR("http://")) ? 7
+                                                           : 0;
+        struct str host = { item.ptr + scheme, item.len - scheme };
+        if (item.len && (!scheme || host.len == 0 || str_find(host, STR("/")) >= 0 ||
+                         str_find(host, STR("*")) >= 0))
+            problem(l,
+                    "CORS_ALLOWED_ORIGINS: '%.*s' is not an origin such as "
+                    "https://app.example.com (scheme, host, port, nothing else)\n  from the %s",
+                    STR_FMT(item), origin_name(l->config->origins[SETTING_CORS_ALLOWED_ORIGINS]));
+    }
+}
+
 /* Rules that need more than one setting. */
 static void check_together(struct load *l) {
     const struct config *c = l->config;
     bool production = strcmp(c->profile, "production") == 0;
+    check_origins(l);
     if (c->database_url[0])
         problem(l,
                 "DATABASE_URL: PostgreSQL is not available in this version; unset it to use "

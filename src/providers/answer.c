@@ -64,6 +64,11 @@ static enum err rejected(struct ctx *ctx, const struct upstream_request *req,
                     title);
 }
 
+/* A write that got no good answer may still have been carried out. */
+static const char NOTHING_CHANGED[] = "Nothing was changed; try again.";
+static const char MAY_HAVE_CHANGED[] =
+    "The change may have gone through; read it again before you repeat it.";
+
 enum err answer_error(struct ctx *ctx, const struct upstream_request *req,
                       const struct answer_failure *f) {
     const char *title = provider_title(req->provider);
@@ -86,14 +91,15 @@ enum err answer_error(struct ctx *ctx, const struct upstream_request *req,
     default:
         break;
     }
+    bool is_read = !req->method || strcmp(req->method, "GET") == 0;
     if (f->timed_out)
-        return ctx_fail(ctx, ERR_PROVIDER_TIMEOUT,
-                        "%s did not answer in time. Nothing was changed.", title);
+        return ctx_fail(ctx, ERR_PROVIDER_TIMEOUT, "%s did not answer in time. %s", title,
+                        is_read ? NOTHING_CHANGED : MAY_HAVE_CHANGED);
     if (f->bad_shape)
         return ctx_fail(ctx, ERR_PROVIDER_BAD_RESPONSE,
                         "%s answered something that is not what it documents.", title);
-    return ctx_fail(ctx, ERR_PROVIDER_ERROR,
-                    "The connection to %s failed. Nothing was changed; try again.", title);
+    return ctx_fail(ctx, ERR_PROVIDER_ERROR, "The connection to %s failed. %s", title,
+                    is_read ? NOTHING_CHANGED : MAY_HAVE_CHANGED);
 }
 
 struct packed {

@@ -261,6 +261,10 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
     while (next.answer == RETRY_AGAIN) {
         if (next.wait_ms)
             fiber_sleep(next.wait_ms);
+        if (ctx->attempts && atomic_load(&u->draining)) {
+            e = ctx_fail(ctx, ERR_DRAINING, "Ava is restarting; try again in a few seconds.");
+            break;
+        }
         struct guard_verdict v = guard_admit(u->guard, &call, ava_now_ms());
         if (v.answer != GUARD_ADMITTED) {
             /* Refused on the way to a retry: the attempt before says more than the refusal. */

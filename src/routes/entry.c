@@ -197,12 +197,16 @@ static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
 
 /* --- around every answer --------------------------------------------------------------------- */
 
-static void stamp(struct ctx *ctx, const struct http_req *req, struct http_reply *reply) {
+static void stamp_always(const struct ctx *ctx, struct http_reply *reply) {
     char traceparent[56];
     trace_header(&ctx->trace, traceparent);
     http_reply_header_text(reply, "X-Correlation-ID", ctx->correlation_id);
     http_reply_header_text(reply, "traceparent", traceparent);
     http_reply_header_text(reply, "X-Content-Type-Options", "nosniff");
+}
+
+static void stamp(struct ctx *ctx, const struct http_req *req, struct http_reply *reply) {
+    stamp_always(ctx, reply);
     if (req->method != METHOD_OPTIONS)
         origin_allow(ctx, req, reply);
 }
@@ -265,7 +269,8 @@ void entry_refuse(void *arg, enum err err, const char *detail, struct http_reply
     if (err == ERR_METHOD_NOT_ALLOWED)
         http_reply_header_text(reply, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     status_problem(&ctx.problem, ctx.correlation_id, reply);
-    http_reply_header_text(reply, "X-Correlation-ID", ctx.correlation_id);
-    log_info(&ctx, "refused", L("status", reply->status), L("code", err_info(err)->code));
+    stamp_always(&ctx, reply);
+    log_info(&ctx, "refused", L("route", "unparsed"), L("status", reply->status),
+             L("code", err_info(err)->code));
     arena_free(a);
 }

@@ -26,6 +26,10 @@ static struct str address_key(struct ctx *ctx) {
     char text[INET6_ADDRSTRLEN];
     if (!ctx->peer_ip || inet_pton(AF_INET6, ctx->peer_ip, &v6) != 1)
         return str_of(ctx->peer_ip ? ctx->peer_ip : "");
+    if (IN6_IS_ADDR_V4MAPPED(&v6)) { /* some proxies write ::ffff:192.0.2.1: all IPv4 is no /64 */
+        inet_ntop(AF_INET, v6.s6_addr + 12, text, sizeof text);
+        return str_of(arena_strdup(ctx->arena, text));
+    }
     memset(v6.s6_addr + 8, 0, 8);
     inet_ntop(AF_INET6, &v6, text, sizeof text);
     return str_of(arena_strdup(ctx->arena, text));
@@ -58,15 +62,20 @@ enum err limit_user(struct ctx *ctx, struct entry *e, const struct route *route,
     int64_t per_minute =
         route->limit == BY_SETTINGS ? c->rate_per_minute : c->rate_default_per_minute;
     int64_t now = ava_now_ms();
+    /* Renewing a session is asked by people not known yet: one stranger must not use up what all
+     * of them have. */
+    bool known = ctx->who.user_id[0] != 0;
     char key[256];
     int len = snprintf(key, sizeof key, "%d %s %s", (int)route->at.method, route->at.path,
-                       ctx->who.user_id);
+                       known ? ctx->who.user_id : str_dup(ctx->arena, address_key(ctx)));
     struct ratelimit_rule mine = { "user-route", RATELIMIT_SLIDING, per_minute, MINUTE_MS, 0 };
     struct ratelimit_result r =
         ratelimit_take(e->limits, &mine, (struct str){ key, (size_t)len }, now);
     put_headers(reply, &r);
     if (!r.is_allowed)
         return refused(ctx, r.retry_after_s);
+    if (!known)
+        return OK;
 
     len = snprintf(key, sizeof key, "%d %s %s", (int)route->at.method, route->at.path,
                    ctx->who.workspace_id);

@@ -117,8 +117,13 @@ enum err setting_save(struct ctx *ctx, enum vapi_setting s, const json_t *value,
     struct upstream_answer answer;
     TRY(check_value(ctx, s, value));
     TRY(lend(ctx, &lent));
+    TRY(db_write_probe(ctx, 0)); /* no change at the provider that could not be written down */
     TRY(vapi_setting_write(ctx, &lent.ref, lent.assistant_id, s, value, etag, &answer));
-    TRY(db_write(ctx, audit_change, &s));
+    enum err e = db_write(ctx, audit_change, &s);
+    if (e != OK)
+        return ctx_fail(ctx, e,
+                        "The setting was changed at Vapi, but Ava could not write that down; read "
+                        "it again.");
     view_of(ctx, &answer, out);
     out->body = pick(ctx, answer.body, s);
     return OK;

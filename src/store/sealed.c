@@ -346,6 +346,14 @@ enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed
     return db_run(ctx, q);
 }
 
+enum err meta_any(struct ctx *ctx, struct db_conn *c, const char *prefix, bool *found) {
+    struct db_stmt *q = db_use(c, "SELECT 1 FROM meta WHERE substr(name, 1, length(?)) = ?");
+    db_bind_text(q, prefix);
+    db_bind_text(q, prefix);
+    *found = db_next(q);
+    return db_done(ctx, q);
+}
+
 enum err meta_get(struct ctx *ctx, struct db_conn *c, const char *name, struct str *out) {
     struct db_stmt *q = db_use(c, "SELECT value FROM meta WHERE name = ?");
     db_bind_text(q, name);

@@ -90,5 +90,6 @@ enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_
 enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed_field *f,
                         struct str old);
 
+enum err meta_any(struct ctx *ctx, struct db_conn *c, const char *prefix, bool *found);
 enum err meta_get(struct ctx *ctx, struct db_conn *c, const char *name, struct str *out);
 enum err meta_put(struct ctx *ctx, struct db_conn *tx, const char *name, struct str value);
