@@ -8,6 +8,7 @@
 #include "base/encode.h"
 #include "crypto/hash.h"
 #include "crypto/hmac.h"
+#include "store/audit.h"
 #include "store/people.h"
 #include "store/sessions.h"
 
@@ -128,7 +129,13 @@ static enum err fill(struct ctx *ctx, const char *user_id, const char *workspace
 }
 
 static enum err end_family(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return session_end_family(ctx, tx, arg);
+    const struct session *s = arg;
+    TRY(session_end_family(ctx, tx, s->family));
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .workspace_id = s->workspace_id,
+                                             .actor = s->user_id,
+                                             .action = "session.reused",
+                                             .outcome = "failed" });
 }
 
 enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found) {
@@ -151,7 +158,7 @@ enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found) {
         return OK;
     if (s.replaced_ms && now > s.replaced_ms + OLD_SESSION_MS) {
         /* A copy of a rotated id: somebody else has it. Nobody of this family stays in. */
-        TRY(db_write(ctx, end_family, (void *)s.family));
+        TRY(db_write(ctx, end_family, &s));
         accounts_changed(a);
         return OK;
     }

@@ -8,6 +8,8 @@
 #include "base/id.h"
 #include "store/audit.h"
 
+enum { NAME_MAX_BYTES = 400 };
+
 void people_check_email(struct ctx *ctx, const char *email) {
     const char *at = strchr(email, '@');
     bool good = at && at != email && at[1] && !strchr(at + 1, '@') && strchr(at + 1, '.') &&
@@ -259,8 +261,16 @@ static enum err workspace_create_write(struct ctx *ctx, struct db_conn *tx, void
                                              .object = m->w->id });
 }
 
+static enum err check_name(struct ctx *ctx, const char *name) {
+    if (!name[0] || strlen(name) > NAME_MAX_BYTES)
+        ctx_field_range(ctx, "name", name[0] ? "too_long" : "too_short", 1, 100,
+                        "The name needs 1 to 100 characters.");
+    return ctx_fields_ok(ctx);
+}
+
 enum err workspace_create(struct ctx *ctx, const char *name, const char *owner_id,
                           struct workspace *out) {
+    TRY(check_name(ctx, name));
     *out = (struct workspace){ .name = name, .platform_providers = "", .role = ROLE_OWNER };
     new_id(ctx, "ws", &out->id);
     out->created_ms = out->updated_ms = ava_wall_ms();
@@ -415,6 +425,7 @@ static enum err key_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 enum err key_create(struct ctx *ctx, const char *user_id, const char *workspace_id,
                     const char *name, bool is_test, struct api_key *out, const char **key) {
     struct user user;
+    TRY(check_name(ctx, name));
     TRY(user_find(ctx, db_reader(ctx->parts->db), user_id, &user));
     if (!user.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
@@ -432,7 +443,8 @@ enum err key_create(struct ctx *ctx, const char *user_id, const char *workspace_
 
 static enum err key_remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     bool found;
-    TRY(api_key_delete(ctx, tx, arg, ctx->who.user_id, &found));
+    const char *within = ctx->who.key_id[0] ? ctx->who.workspace_id : NULL;
+    TRY(api_key_delete(ctx, tx, arg, ctx->who.user_id, within, &found));
     if (!found)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such key.");
     return audit_write(ctx, tx, (struct audit_entry){ .action = "key.remove", .object = arg });

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 
 extern char **environ;
@@ -87,7 +88,7 @@ const char *cli_arg(const struct cli *cli, size_t i) {
 
 /* How a flag is written for this command: 1 with a value, 0 without, -1 unknown. */
 static int flag_kind(const struct command *c, struct str name) {
-    static const char COMMON[] = "config= json quiet yes help";
+    static const char COMMON[] = "config= json quiet yes help version";
     const char *const lists[] = { COMMON, c ? c->flags : "" };
     for (size_t l = 0; l < 2; l++) {
         for (struct str rest = str_of(lists[l]), item; rest.ptr && rest.len;) {
@@ -180,6 +181,17 @@ static size_t words_allowed(const struct command *c) {
 }
 
 static int unknown_verb(const struct cli *cli) {
+    struct buf seconds = { 0 };
+    for (size_t i = 0; i < commands_count; i++) {
+        struct str second, first = str_cut(str_of(commands[i].name), ' ', &second);
+        if (second.ptr && str_is(first, cli->args[0]))
+            buf_printf(&seconds, "%s%.*s", seconds.len ? ", " : "", STR_FMT(second));
+    }
+    if (seconds.len) {
+        int status = cli_fail(EXIT_USAGE, "after '%s' comes one of: %s", cli->args[0], seconds.ptr);
+        buf_fini(&seconds);
+        return status;
+    }
     const char *best = NULL;
     size_t best_distance = 4;
     const char *typed = cli->arg_count > 1
@@ -205,7 +217,9 @@ int cli_main(int argc, char **argv) {
     int status = parse(&cli, argc, argv);
     if (status == EXIT_OK) {
         const struct command *c = find(&cli);
-        if (cli.arg_count == 0 || cli_has(&cli, "help"))
+        if (cli.arg_count == 0 && cli_has(&cli, "version"))
+            status = cmd_version(&cli);
+        else if (cli.arg_count == 0 || cli_has(&cli, "help"))
             status = cmd_help(&cli);
         else if (!c)
             status = unknown_verb(&cli);

@@ -61,6 +61,7 @@ struct serve {
     int control, signals;
     int64_t began_ms, began_wall_ms;
     const char *addresses;
+    bool guessed_url;
 };
 
 static struct serve *the_serve; /* for the sandbox's door, which is a plain function pointer */
@@ -198,6 +199,7 @@ static int open_addresses(struct serve *s, struct cli *cli) {
     buf_fini(&shown);
     if (!c->public_url[0]) {
         struct str rest;
+        s->guessed_url = true;
         c->public_url = arena_printf(cli->arena, "http://%.*s",
                                      STR_FMT(str_cut(str_of(s->addresses), ',', &rest)));
     }
@@ -297,6 +299,9 @@ static void announce(struct serve *s, struct cli *cli) {
            (double)(ava_now_ms() - s->began_ms) / 1000);
     if (s->house.made_key_file)
         printf("Made the key file %s: back it up, nothing opens without it.\n", s->house.key_path);
+    if (s->guessed_url && (strstr(c->listen, "0.0.0.0") || strstr(c->listen, "[::]")))
+        printf("Warning: set AVA_PUBLIC_URL; links and webhook signatures use %s until then.\n",
+               c->public_url);
     if (link)
         printf("\n  Open   %s     (works once, 30 minutes; new one: ava user link --data-dir %s)\n",
                link, c->data_dir);

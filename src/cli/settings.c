@@ -5,7 +5,20 @@
 #include "base/buf.h"
 #include "base/jsonw.h"
 #include "cli/cli.h"
+#include "crypto/crypto.h"
 #include "routes/limits.h"
+#include "vault/keyring.h"
+
+static int check_keys(struct config *c, struct arena *a) {
+    struct keyring keys;
+    const char *why;
+    if (!secret_is_set(&c->master_keys))
+        return EXIT_OK;
+    if (!crypto_init() || !keyring_parse(&keys, secret_reveal(&c->master_keys), a, &why))
+        return cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
+    keyring_fini(&keys);
+    return EXIT_OK;
+}
 
 int cmd_check_config(struct cli *cli) {
     struct config c;
@@ -18,6 +31,9 @@ int cmd_check_config(struct cli *cli) {
     if (!proxies)
         return cli_fail(EXIT_CONFIG, "%s", why);
     proxies_free(proxies);
+    status = check_keys(&c, cli->arena);
+    if (status != EXIT_OK)
+        return status;
     for (enum setting s = 0; s < SETTING_COUNT; s++)
         set += c.origins[s] != ORIGIN_DEFAULT;
     printf("ok    %d settings, %zu of them not at their default\n", SETTING_COUNT, set);

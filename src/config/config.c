@@ -240,6 +240,7 @@ static void load_secret_file(struct load *l, enum setting s, const char *path, e
                 TABLE[s].name);
     else
         assign(l, s, chomp(buf_view(&bytes)), origin, "from its file");
+    l->config->from_file[s] = !why;
     buf_wipe(&bytes);
 }
 
@@ -263,6 +264,7 @@ static void take(struct load *l, struct str name, struct str value, enum origin 
         return;
     }
     if (s != SETTING_COUNT) {
+        l->config->from_file[s] = false;
         assign(l, s, value, origin, where);
         return;
     }
@@ -355,8 +357,35 @@ static void check_origins(struct load *l) {
 }
 
 /* Rules that need more than one setting. */
+/* host:port or [v6]:port, with a port of 0..65535. */
+static bool is_address(struct str address) {
+    ptrdiff_t colon = -1;
+    for (size_t i = 0; i < address.len; i++)
+        if (address.ptr[i] == ':')
+            colon = (ptrdiff_t)i;
+    int64_t port;
+    if (colon < 0 ||
+        !str_to_i64((struct str){ address.ptr + colon + 1, address.len - (size_t)colon - 1 }, 0,
+                    65535, &port))
+        return false;
+    struct str host = { address.ptr, (size_t)colon };
+    bool is_v6 = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+    return is_v6 || !memchr(host.ptr, ':', host.len);
+}
+
+static void check_addresses(struct load *l, enum setting s, const char *list) {
+    for (struct str rest = str_of(list), address; rest.ptr && rest.len;) {
+        address = str_trim(str_cut(rest, ',', &rest));
+        if (!is_address(address))
+            problem(l, "%s: '%.*s' is not host:port or [v6]:port\n  from the %s", TABLE[s].name,
+                    STR_FMT(address), origin_name(l->config->origins[s]));
+    }
+}
+
 static void check_together(struct load *l) {
     const struct config *c = l->config;
+    check_addresses(l, SETTING_AVA_LISTEN, c->listen);
+    check_addresses(l, SETTING_AVA_METRICS_LISTEN, c->metrics_listen);
     bool production = strcmp(c->profile, "production") == 0;
     check_origins(l);
     if (c->database_url[0])
@@ -427,7 +456,7 @@ const char *config_value(const struct config *c, enum setting s, struct arena *a
     case 'B':
         return *(const bool *)field ? "true" : "false";
     case 'S':
-        return secret_is_set(field) ? "set" : "not set";
+        return !secret_is_set(field) ? "not set" : c->from_file[s] ? "set (file)" : "set";
     default:
         return *(const char *const *)field;
     }

@@ -34,6 +34,7 @@ struct config {
 #include "config/config.def"
 #undef SETTING
     enum origin origins[SETTING_COUNT];
+    bool from_file[SETTING_COUNT]; /* secrets: read from a file of their own */
 };
 
 struct config_flag {

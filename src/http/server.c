@@ -206,17 +206,6 @@ static void flush(struct conn *c) {
     }
 }
 
-static void conn_refuse(struct conn *c, enum err err, const char *detail) {
-    http_reply_reset(&c->reply);
-    c->server->app->refuse(c->server->app->arg, err, detail, &c->reply);
-    http_reply_write(&c->reply, false, false, &c->out);
-    c->close_after_write = true;
-    c->in_len = 0;
-    flush(c);
-}
-
-/* --- answering ------------------------------------------------------------------------------- */
-
 static void to_views(struct conn *c) {
     const struct http_head *h = &c->head;
     struct http_req *r = &c->req;
@@ -236,6 +225,22 @@ static void to_views(struct conn *c) {
         c->fields[i] = (struct http_field){ VIEW(h->names[i]), VIEW(h->values[i]) };
 #undef VIEW
 }
+
+static void conn_refuse(struct conn *c, enum err err, const char *detail) {
+    bool is_parsed = c->phase == BODY;
+    if (is_parsed) {
+        to_views(c);
+        c->req.arena = NULL;
+    }
+    http_reply_reset(&c->reply);
+    c->server->app->refuse(c->server->app->arg, is_parsed ? &c->req : NULL, err, detail, &c->reply);
+    http_reply_write(&c->reply, false, false, &c->out);
+    c->close_after_write = true;
+    c->in_len = 0;
+    flush(c);
+}
+
+/* --- answering ------------------------------------------------------------------------------- */
 
 static void shrink(struct conn *c) {
     char *in = realloc(c->in, IN_FIRST_BYTES);
@@ -301,7 +306,7 @@ static void dispatch(struct conn *c) {
     c->server->busy++;
     if (!fiber_run(on_fiber, c)) {
         c->server->busy--;
-        c->phase = IDLE;
+        c->phase = BODY; /* as it was */
         conn_refuse(c, ERR_OVERLOADED, "Ava has as many requests in hand as it can carry.");
     }
 }
@@ -356,6 +361,7 @@ static bool take_body(struct conn *c) {
 
 static bool begin_body(struct conn *c) {
     const struct http_app *app = c->server->app;
+    c->phase = BODY;
     to_views(c);
     c->req.arena = NULL;
     c->body_limit = app->body_limit_bytes(app->arg, &c->req);
@@ -370,7 +376,6 @@ static bool begin_body(struct conn *c) {
         buf_text(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
         flush(c);
     }
-    c->phase = BODY;
     c->deadline_ms = ava_now_ms() + c->server->limits->body_ms;
     return true;
 }

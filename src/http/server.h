@@ -21,9 +21,11 @@ struct http_app {
     size_t (*body_limit_bytes)(void *arg, const struct http_req *req);
     /* Answers a request; on a fiber, may wait. */
     void (*handle)(void *arg, struct http_req *req, struct http_reply *reply);
-    /* Words for what the HTTP layer itself refuses; the connection closes behind it. On the
+    /* Words for what the HTTP layer itself refuses; the connection closes behind it. req is NULL
+     * when its head could not be read, and has neither body nor arena otherwise. On the
      * loop's stack. */
-    void (*refuse)(void *arg, enum err err, const char *detail, struct http_reply *reply);
+    void (*refuse)(void *arg, const struct http_req *req, enum err err, const char *detail,
+                   struct http_reply *reply);
 };
 
 struct http_limits {

@@ -23,7 +23,8 @@ void status_title(struct buf *out, const char *title, const char *service) {
 }
 
 static void put_retry(struct jsonw *w, const struct problem *p) {
-    bool exhausted = p->attempts_max && p->attempts >= p->attempts_max;
+    /* Either Ava tried as often as it may, or it waits and says until when. */
+    bool exhausted = p->retry_after_s || (p->attempts_max && p->attempts >= p->attempts_max);
     jsonw_key(w, "retry");
     jsonw_object(w);
     jsonw_text_at(w, "status", exhausted ? "exhausted" : "not_retryable");

@@ -258,11 +258,17 @@ void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
     account(&ctx, route, req, reply);
 }
 
-void entry_refuse(void *arg, enum err err, const char *detail, struct http_reply *reply) {
+void entry_refuse(void *arg, const struct http_req *req, enum err err, const char *detail,
+                  struct http_reply *reply) {
     struct entry *e = arg;
     struct arena *a = arena_new(8192);
+    struct router_match match;
     struct ctx ctx;
     ctx_init(&ctx, &e->parts, a, REQUEST_MS);
+    if (req) {
+        ctx_correlate(&ctx, http_field(req, "x-correlation-id"));
+        trace_start(&ctx.trace, http_field(req, "traceparent"));
+    }
     ctx_fail(&ctx, err, "%s", detail);
     if (err == ERR_OVERLOADED)
         metric_add(METRIC_REQUESTS_SHED, 1, "all");
@@ -270,7 +276,12 @@ void entry_refuse(void *arg, enum err err, const char *detail, struct http_reply
         http_reply_header_text(reply, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     status_problem(&ctx.problem, ctx.correlation_id, reply);
     stamp_always(&ctx, reply);
-    log_info(&ctx, "refused", L("route", "unparsed"), L("status", reply->status),
-             L("code", err_info(err)->code));
+    if (req) {
+        account(&ctx, route_of(e, req, &match), req, reply);
+    } else {
+        const struct http_req unread = { .method = METHOD_OTHER, .began_us = ava_now_us() };
+        static const struct route UNREAD = { .at = { METHOD_OTHER, "unread" }, .limit = BY_IP };
+        account(&ctx, &UNREAD, &unread, reply);
+    }
     arena_free(a);
 }

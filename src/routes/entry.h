@@ -73,4 +73,5 @@ void entry_free(struct entry *e);
 /* For struct http_app. */
 size_t entry_body_limit(void *entry, const struct http_req *req);
 void entry_handle(void *entry, struct http_req *req, struct http_reply *reply);
-void entry_refuse(void *entry, enum err err, const char *detail, struct http_reply *reply);
+void entry_refuse(void *entry, const struct http_req *req, enum err err, const char *detail,
+                  struct http_reply *reply);

@@ -41,6 +41,13 @@ enum err events_get(struct ctx *ctx, struct call *call) {
     f.type = input_query(ctx, call, "type");
     f.resource = input_query(ctx, call, "resource");
     f.status = input_query(ctx, call, "status");
+    static const char *const STATES[] = { "received", "done", "retrying", "dead" };
+    bool known = !f.status;
+    for (size_t i = 0; i < ARRAY_LEN(STATES) && !known; i++)
+        known = strcmp(f.status, STATES[i]) == 0;
+    if (!known)
+        ctx_field(ctx, "status", "wrong_format",
+                  "The status must be received, done, retrying or dead.");
     f.since_ms = time_of(ctx, call, "since");
     f.until_ms = time_of(ctx, call, "until");
     TRY(input_page(ctx, call, &limit, &f.before_id));

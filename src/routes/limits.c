@@ -178,6 +178,15 @@ static bool is_trusted(const struct proxies *p, const char *text) {
     return false;
 }
 
+/* "1.2.3.4:5678" and "[v6]:5678", as some proxies write a hop, without what is not the address. */
+static struct str bare_address(struct str hop) {
+    struct str rest;
+    if (hop.len && hop.ptr[0] == '[')
+        return str_cut((struct str){ hop.ptr + 1, hop.len - 1 }, ']', &rest);
+    struct str before = str_cut(hop, ':', &rest);
+    return rest.ptr && !memchr(rest.ptr, ':', rest.len) ? before : hop;
+}
+
 const char *proxies_client(const struct proxies *p, struct arena *a, const struct http_req *req) {
     const char *client = req->peer;
     if (p->count == 0 || !is_trusted(p, client))
@@ -192,7 +201,7 @@ const char *proxies_client(const struct proxies *p, struct arena *a, const struc
             while (cut > 0 && value.ptr[cut - 1] != ',')
                 cut--;
             struct str hop = str_trim((struct str){ value.ptr + cut, value.len - cut });
-            const char *text = str_dup(a, hop);
+            const char *text = str_dup(a, bare_address(hop));
             int family;
             unsigned char bytes[16];
             if (!parse_address(text, &family, bytes))

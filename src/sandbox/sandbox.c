@@ -120,7 +120,8 @@ static size_t body_limit(void *arg, const struct http_req *req) {
     return BODY_MAX_BYTES;
 }
 
-static void on_refuse(void *arg, enum err err, const char *detail, struct http_reply *reply) {
+static void on_refuse(void *arg, const struct http_req *req, enum err err, const char *detail,
+                      struct http_reply *reply) {
     struct jsonw w = jsonw_to(&reply->body);
     reply->status = err_info(err)->status;
     reply->content_type = "application/json; charset=utf-8";

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "config/config.h"
+#include "store/audit.h"
 #include "store/people.h"
 #include "store/sealed.h"
 #include "vault/vault.h"
@@ -58,10 +59,17 @@ static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum
                               : config->platform_twilio_account_sid[0] != 0;
     if (!*may)
         return OK;
+    if (ctx->parts->lending->platform_for_all) {
+        /* Whoever connected something and took it away again wants it away. */
+        bool had;
+        TRY(audit_has(ctx, db_reader(ctx->parts->db), workspace_id, "credential.add",
+                      provider_name(p), &had));
+        *may = !had;
+        return OK;
+    }
     TRY(workspace_find(ctx, db_reader(ctx->parts->db), workspace_id, NULL, &w));
     TRY(workspaces_count(ctx, db_reader(ctx->parts->db), &count));
-    *may = ctx->parts->lending->platform_for_all || count == 1 ||
-           (w.id && strstr(w.platform_providers, provider_name(p)));
+    *may = count == 1 || (w.id && strstr(w.platform_providers, provider_name(p)));
     return OK;
 }
 

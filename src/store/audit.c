@@ -79,6 +79,17 @@ enum err audit_write(struct ctx *ctx, struct db_conn *tx, struct audit_entry e) 
     return db_run(ctx, q);
 }
 
+enum err audit_has(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *action,
+                   const char *object, bool *has) {
+    struct db_stmt *q = db_use(c, "SELECT 1 FROM audit_log WHERE workspace_id = ? AND action = ?"
+                                  " AND object = ? LIMIT 1");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, action);
+    db_bind_text(q, object);
+    *has = db_next(q);
+    return db_done(ctx, q);
+}
+
 enum err audit_list(struct ctx *ctx, const char *workspace_id, int64_t before_seq, int limit,
                     struct audit_page *out) {
     struct db_stmt *q = db_use(db_reader(ctx->parts->db),

@@ -20,6 +20,10 @@ struct audit_entry {
 /* Fills seq, at_ms, correlation_id and, where NULL, actor and workspace_id from ctx. */
 enum err audit_write(struct ctx *ctx, struct db_conn *tx, struct audit_entry e);
 
+/* Did this ever happen in the workspace? */
+enum err audit_has(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *action,
+                   const char *object, bool *has);
+
 struct audit_page {
     struct audit_entry *entries;
     size_t count;

@@ -118,10 +118,12 @@ enum err api_keys_list(struct ctx *ctx, struct db_conn *c, const char *user_id,
 }
 
 enum err api_key_delete(struct ctx *ctx, struct db_conn *tx, const char *id, const char *user_id,
-                        bool *found) {
-    struct db_stmt *q = db_use(tx, "DELETE FROM api_keys WHERE id = ? AND user_id = ?");
+                        const char *workspace_id, bool *found) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM api_keys WHERE id = ?1 AND user_id = ?2"
+                                   " AND (?3 IS NULL OR workspace_id = ?3)");
     db_bind_text(q, id);
     db_bind_text(q, user_id);
+    db_bind_text(q, workspace_id);
     TRY(db_run(ctx, q));
     *found = db_changes(tx) > 0;
     return OK;

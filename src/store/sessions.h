@@ -31,8 +31,9 @@ enum err api_key_find(struct ctx *ctx, struct db_conn *c, const unsigned char ke
 enum err api_key_insert(struct ctx *ctx, struct db_conn *tx, const struct api_key *k);
 enum err api_keys_list(struct ctx *ctx, struct db_conn *c, const char *user_id,
                        const char *before_id, int limit, struct api_key *out, size_t *count);
+/* workspace_id NULL: whichever it is for. */
 enum err api_key_delete(struct ctx *ctx, struct db_conn *tx, const char *id, const char *user_id,
-                        bool *found);
+                        const char *workspace_id, bool *found);
 enum err api_key_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t now_ms);
 
 enum err setup_token_insert(struct ctx *ctx, struct db_conn *tx, const unsigned char hash[32],

@@ -33,7 +33,8 @@ static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
     reply->lent_body = STR(ASSISTANT);
 }
 
-static void refuse(void *arg, enum err e, const char *detail, struct http_reply *reply) {
+static void refuse(void *arg, const struct http_req *req, enum err e, const char *detail,
+                   struct http_reply *reply) {
     reply->status = err_info(e)->status;
 }
 

@@ -71,7 +71,7 @@ TEST(a_secret_may_come_from_a_file_and_never_shows) {
     char *environment[] = { name, NULL };
     CHECK_INT(load(environment, "", NULL, 0), 0);
     CHECK(str_is(secret_reveal(&c.platform_vapi_api_key), "s3cret"));
-    CHECK_TEXT(config_value(&c, setting_find(STR("VAPI_API_KEY")), a), "set");
+    CHECK_TEXT(config_value(&c, setting_find(STR("VAPI_API_KEY")), a), "set (file)");
     CHECK_TEXT(config_value(&c, setting_find(STR("TWILIO_AUTH_TOKEN")), a), "not set");
     unlink(path);
     snprintf(name, sizeof name, "VAPI_API_KEY_FILE=/nowhere/at/all");

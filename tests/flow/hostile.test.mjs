@@ -60,6 +60,14 @@ describe("hostile input", { skip: missing }, () => {
     }
   });
 
+  test("what the HTTP layer refuses carries the caller's id too, and is counted", async () => {
+    const id = "refused-early-1";
+    const r = await a.call("/api/v1/auth/login", { raw: " ".repeat(17 << 10), headers: { ...json, "X-Correlation-ID": id } });
+    isProblem(r, [413], "early");
+    assert.equal(r.json.correlation_id, id);
+    assert.ok((await a.metric("http_server_request_duration_seconds_count", { route: "/api/v1/auth/login", status: "413" })) >= 1);
+  });
+
   test("all wrong fields are named at once", async () => {
     const r = await a.call("/api/v1/users", { body: { email: "x", password: "short", name: "", admin: "yes", extra: 1 } });
     assert.equal(r.status, 422);

@@ -82,6 +82,18 @@ describe("the first journey", { skip: missing }, () => {
     assert.equal((await a.call("/api/v1/vapi/settings/max_call_duration")).json.value, 120);
   });
 
+  test("what is disconnected stays disconnected, until it is connected again", async () => {
+    assert.equal((await a.call("/api/v1/credentials/vapi", { method: "DELETE" })).status, 204);
+    const gone = await a.call("/api/v1/vapi/settings");
+    assert.equal(gone.status, 424);
+    assert.equal(gone.json.code, "provider_not_connected");
+    const card = (await a.call("/api/v1/integrations")).json.integrations.find((i) => i.provider === "vapi");
+    assert.equal(card.status, "not_connected");
+    const back = await a.call("/api/v1/credentials/vapi", { method: "PUT", body: { api_key: "a-new-sandbox-key", assistant_id: "5b0a4a08-133c-4146-9315-0984f8c6be80" } });
+    assert.equal(back.json.check.ok, true, back.text);
+    assert.equal((await a.call("/api/v1/vapi/settings")).status, 200);
+  });
+
   test("numbers come page by page", async () => {
     const seen = [];
     for (let cursor = null, n = 0; n < 10; n++) {

@@ -59,7 +59,8 @@ static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
                STR_FMT(req->body));
 }
 
-static void refuse(void *arg, enum err err, const char *detail, struct http_reply *reply) {
+static void refuse(void *arg, const struct http_req *req, enum err err, const char *detail,
+                   struct http_reply *reply) {
     reply->status = err_info(err)->status;
     reply->content_type = "text/plain";
     buf_printf(&reply->body, "<%s>", err_info(err)->code);
