@@ -47,7 +47,10 @@ static enum err take(struct ctx *ctx, struct call *call, const char *kind) {
         .idempotency = http_field(req, "i-twilio-idempotency-token"),
         .headers = kept_headers(ctx, req),
     };
-    TRY(twilio_webhook_take(ctx, &hook, &answer));
+    enum err e = twilio_webhook_take(ctx, &hook, &answer);
+    if (e == ERR_NOT_FOUND) /* who guesses addresses meets the limit of strangers */
+        TRY(limit_unknown(ctx, call->entry));
+    TRY(e);
     call->reply->content_type = "text/xml; charset=utf-8";
     call->reply->lent_body = str_of(answer);
     return OK;

@@ -1,20 +1,13 @@
-// A real Ava for the browser tests: the sandbox on a free port with a folder of its own, and a browser to visit it.
-import { spawn } from "node:child_process";
+// Browsers to visit a real Ava with (tests/lib/ava.mjs starts it), and what is asked of every page.
 import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { Ava, missing as noProgram } from "../lib/ava.mjs";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const bin = resolve(root, process.env.AVA_BIN ?? "build/ava");
 const browsers = { chromium: "/usr/bin/chromium", firefox: "/usr/bin/firefox-esr" };
 
 // Why these tests cannot run here; nothing when they can.
 export function missing(browser) {
-  if (!existsSync(bin)) return `no program at ${process.env.AVA_BIN ?? "build/ava"}: run make build, or set AVA_BIN`;
+  if (noProgram) return noProgram;
   if (browser && !existsSync(browsers[browser])) return `no ${browsers[browser]}`;
   return false;
 }
@@ -22,66 +15,18 @@ export function missing(browser) {
 export const person = { email: "ada@example.com", password: "correct horse battery", name: "Ada" };
 export const pause = (ms) => new Promise((r) => setTimeout(r, ms));
 
-function freePort() {
-  return new Promise((done, fail) => {
-    const server = createServer().on("error", fail);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
-  });
-}
-
-// Ava refuses settings it does not know, so nothing of ours (AVA_BIN) and nothing of the caller's may leak in.
-function environment() {
-  return Object.fromEntries(["PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"].map((name) => [name, process.env[name]]).filter(([, value]) => value !== undefined));
-}
-
 // Limits are off unless a test is about them: a person never clicks as fast as a test.
 export async function startAva(env = {}) {
-  const port = await freePort();
-  const data = await mkdtemp(join(tmpdir(), "ava-browser-"));
-  const child = spawn(bin, ["sandbox"], {
-    cwd: data,
-    env: { ...environment(), AVA_LISTEN: `127.0.0.1:${port}`, AVA_DATA_DIR: data, ENABLE_RATE_LIMITING: "false", DRAIN_DELAY_SECONDS: "0", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let said = "";
-  const gone = new Promise((r) => child.once("exit", r));
-  const link = await new Promise((done, fail) => {
-    const late = setTimeout(() => fail(new Error("no setup link within 20 s:\n" + said)), 20_000);
-    const hear = (chunk) => {
-      said += chunk;
-      const found = /Open\s+(http:\/\/\S+\/setup#t=\S+)/.exec(said);
-      if (found) (clearTimeout(late), done(found[1]));
-    };
-    child.stdout.on("data", hear);
-    child.stderr.on("data", hear);
-    child.once("exit", (code) => fail(new Error(`Ava ended with ${code} before it printed a link:\n${said}`)));
-  });
-  const base = `http://127.0.0.1:${port}`;
+  const ava = await Ava.start({ env });
   return {
-    base,
-    link,
-    // Make a pretend provider misbehave: {"provider","fault",…}
-    async fault(body) {
-      const response = await fetch(base + "/sandbox/api/faults", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-      if (!response.ok) throw new Error(`faults: ${response.status} ${await response.text()}`);
-    },
+    base: ava.base,
+    link: ava.link,
+    fault: (body) => ava.fault(body), // make a pretend provider misbehave: {"provider","fault",…}
     async calm() {
-      for (const provider of ["vapi", "twilio"]) await this.fault({ provider, fault: "none" });
+      for (const provider of ["vapi", "twilio"]) await ava.fault({ provider, fault: "none" });
     },
-    async hits(provider) {
-      const response = await fetch(base + "/sandbox/api/ledger");
-      return (await response.json()).counts[provider];
-    },
-    async stop() {
-      child.kill("SIGTERM");
-      const kill = setTimeout(() => child.kill("SIGKILL"), 35_000);
-      await gone;
-      clearTimeout(kill);
-      await rm(data, { recursive: true, force: true });
-    },
+    hits: async (provider) => (await ava.ledger()).counts[provider],
+    stop: () => ava.remove(),
   };
 }
 

@@ -12,7 +12,7 @@ const require = createRequire(import.meta.url);
 // Why a test with these npm packages can not run here; nothing when it can.
 export function lacks(...packages) {
   const absent = packages.find((p) => !existsSync(join(root, "node_modules", p)));
-  return absent ? `no npm package ${absent}: run tools/npm-ci` : false;
+  return absent ? `no npm package ${absent}: run tools/npm-ci all` : false;
 }
 
 // The SDKs are loaded when a test runs, so that their absence is a skip and not a crash.

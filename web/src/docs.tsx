@@ -40,7 +40,7 @@ function Docs() {
             <>
               {doc.info.description.trim().split(/\n\n/).map((p) => <p key={p} class="lead"><Marked text={p} /></p>)}
               <p><a href="/api/v1/openapi.json">openapi.json</a>, {t("docs.version", { version: doc.info.version })}</p>
-              <div class="command"><pre tabIndex={0} aria-label={t("docs.key")}><code>export AVA_KEY=$(ava key create --user you@example.com --name docs)</code></pre></div>
+              <div class="command"><pre tabIndex={0} aria-label={t("docs.key")}><code>export KEY=$(ava key create --user you@example.com --name docs)</code></pre></div>
               <div class="field"><label for="filter">{t("docs.filter")}</label><input id="filter" type="search" value={filter} onInput={(e) => setFilter(e.currentTarget.value)} /></div>
               {!wanted.length && <Box level={2} tone="info" icon="info" title={t("docs.nothing")} text=""><Button onClick={() => setFilter("")}>{t("action.clear_filters")}</Button></Box>}
               {doc.tags.map((tag) => {

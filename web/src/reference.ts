@@ -69,7 +69,7 @@ export function curl(origin: string, path: string, method: string, op: Operation
   if (method !== "get") parts.push(`-X ${method.toUpperCase()}`);
   const content = op.requestBody?.content;
   const type = content && Object.keys(content)[0]!;
-  if (!op.security) parts.push(`-H "Authorization: Bearer $AVA_KEY"`);
+  if (!op.security) parts.push(`-H "Authorization: Bearer $KEY"`);
   if (type) parts.push(`-H ${quote("Content-Type: " + type)}`);
   if (type && content[type]!.example !== undefined) parts.push(`-d ${quote(JSON.stringify(content[type]!.example))}`);
   const key: Record<string, string> = { key: "greeting_message", provider: path.includes("webhooks") ? "twilio" : "vapi", code: "rate_limited" };
