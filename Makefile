@@ -96,6 +96,11 @@ bench: build ## measure against nginx and SQLite in the same run (ARGS= for rows
 	@tools/deps install bench
 	@tools/bench --build $(BUILD) $(ARGS)
 
+.PHONY: bench-web
+bench-web: packages build ## hold the dashboard's loading times against their limits
+	@tools/deps install test
+	@TEST_TIMES=1 tools/test browser -k speed --build-dir $(BUILD)
+
 .PHONY: cover
 cover: web ## how many lines of src the unit and flow tests reach, file by file
 	@tools/deps install test
@@ -110,4 +115,4 @@ clean: ## remove everything that was built
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile

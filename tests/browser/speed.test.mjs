@@ -1,4 +1,7 @@
 // How fast the page is for somebody far away with an old machine, and that nothing jumps while it comes.
+// Times are of this machine, which may be busy with something else, so they are printed, held against their
+// limits when TEST_TIMES is set, and against three times that otherwise. What does not depend on the machine
+// is always held: how much is fetched, and in how many files, until the page can be used.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
 import { missing, openPage, setUp, startAva, startChromium } from "./ava.mjs";
@@ -8,6 +11,10 @@ const wires = {
   "1.6 Mbit/s, 150 ms, 4x slower": { latency: 150, bytes: 200_000, slower: 4, paint: 1000, usable: 5000 },
   "slow 3G, 4x slower": { latency: 400, bytes: 50_000, slower: 4, paint: 5000, usable: 5000 },
 };
+
+const slack = process.env.TEST_TIMES ? 1 : 3;
+const FIRST_LOAD_BYTES = 60_000;
+const FIRST_LOAD_FILES = 14;
 
 describe("speed in Chromium", { skip: missing("chromium") }, () => {
   let ava, browser, signedIn;
@@ -38,20 +45,27 @@ describe("speed in Chromium", { skip: missing("chromium") }, () => {
     await page.waitForSelector(ready);
     const usable = Date.now() - start;
     await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length);
-    const [paint, shifted] = await page.evaluate(() => [performance.getEntriesByName("first-contentful-paint")[0].startTime, globalThis.shifted]);
+    const seen = await page.evaluate(() => ({
+      paint: performance.getEntriesByName("first-contentful-paint")[0].startTime,
+      shifted: globalThis.shifted,
+      bytes: performance.getEntriesByType("navigation")[0].transferSize + performance.getEntriesByType("resource").filter((r) => !r.name.includes("/api/")).reduce((sum, r) => sum + r.transferSize, 0),
+      files: 1 + performance.getEntriesByType("resource").filter((r) => !r.name.includes("/api/")).length,
+    }));
     await page.context().close();
-    return { paint, usable, shifted };
+    return { usable, ...seen };
   }
 
   for (const [name, wire] of Object.entries(wires))
     for (const [path, ready, inside] of [["/assistant", "[data-panel=settings][data-state=ready]", true], ["/signin", "[name=password]", false]])
-      test(`${path} over ${name}`, async () => {
-        // the best of three: this machine may be busy with something else
-        const tries = [];
+      test(`${path} over ${name}`, async (t) => {
+        const tries = []; // the best of three counts
         for (let i = 0; i < 3; i++) tries.push(await visit(path, ready, wire, inside ? signedIn : undefined));
         const best = (what) => Math.min(...tries.map((one) => one[what]));
-        assert.ok(best("paint") < wire.paint, `first paint after ${best("paint")} ms`);
-        assert.ok(best("usable") < wire.usable, `usable after ${best("usable")} ms`);
+        t.diagnostic(`first paint ${Math.round(best("paint"))} ms of ${wire.paint}, usable ${best("usable")} ms of ${wire.usable}, ${best("bytes")} bytes in ${best("files")} files`);
+        assert.ok(best("paint") < wire.paint * slack, `first paint after ${best("paint")} ms`);
+        assert.ok(best("usable") < wire.usable * slack, `usable after ${best("usable")} ms`);
+        assert.ok(best("bytes") > 0 && best("bytes") < FIRST_LOAD_BYTES, `${best("bytes")} bytes`);
+        assert.ok(best("files") <= FIRST_LOAD_FILES, `${best("files")} files`);
         assert.ok(Math.max(...tries.map((one) => one.shifted)) < 0.05, `layout shift ${tries.map((one) => one.shifted)}`);
       });
 });
