@@ -2,22 +2,31 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
+static _Atomic int64_t advanced_ms;
+
+void clock_advance(int64_t ms) {
+    advanced_ms += ms;
+}
+
 static int64_t real_now_us(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000 +
+           atomic_load_explicit(&advanced_ms, memory_order_relaxed) * 1000;
 }
 
 static int64_t real_wall_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 +
+           atomic_load_explicit(&advanced_ms, memory_order_relaxed);
 }
 
 static void from_kernel(void *out, size_t bytes) {

@@ -14,6 +14,10 @@ int64_t ava_wall_ms(void); /* Unix time */
 void ava_rand(void *out, size_t bytes);  /* from the kernel, via getrandom */
 uint64_t ava_rand_below(uint64_t bound); /* uniform in 0..bound-1; bound > 0 */
 
+/* The sandbox's: from now on all clocks of this process say so much more, and what waits for a time
+ * wakes within 100 ms. ms > 0. Any thread. */
+void clock_advance(int64_t ms);
+
 /* For tests: NULL puts the real one back. Not thread safe; call before threads start. */
 struct clock_seams {
     int64_t (*now_us)(void);

@@ -31,3 +31,5 @@ struct err_info {
 };
 
 const struct err_info *err_info(enum err e); /* e must not be OK */
+
+enum err err_by_code(const char *code); /* OK when there is no such code */

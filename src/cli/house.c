@@ -79,6 +79,8 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
     status = make_data_dir(h);
     if (status != EXIT_OK)
         return status;
+    h->run = id_make("run");
+    h->parts.run_id = h->run.text;
     h->parts.config = &h->config;
     h->parts.accounts = accounts_new(is_sandbox);
     h->parts.lending = lending_new(is_sandbox);

@@ -2,12 +2,14 @@
  * commands that work on the data beside it. */
 #pragma once
 
+#include "base/id.h"
 #include "cli/cli.h"
 #include "obs/ctx.h"
 
 struct house {
     struct config config;
     struct parts parts;
+    struct id run; /* names this run of the process */
     bool made_key_file;
     const char *key_path;
 };

@@ -28,6 +28,9 @@
 #include "routes/limits.h"
 #include "sandbox/sandbox.h"
 #include "service/credentials.h"
+#include "service/idempotency.h"
+#include "service/jobs.h"
+#include "service/operations.h"
 #include "store/db.h"
 
 enum {
@@ -83,6 +86,8 @@ static void *work(void *arg) {
         w->servers[i] = http_server_open(
             w->loop, w->fds[i], i < s->address_count ? &s->app : &s->metrics_app, &s->limits);
     w->drain = (struct loop_call){ .fn = drain_worker, .arg = w };
+    if (w == s->workers)
+        jobs_start(s->house.parts.jobs);
     sem_post(&w->ready);
     loop_run(w->loop);
     for (size_t i = 0; i < w->server_count; i++)
@@ -149,6 +154,12 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
     jsonw_i64_at(&w, "threshold", s->house.config.breaker_threshold);
     jsonw_i64_at(&w, "connections", (int64_t)sum(s, http_server_connections));
     jsonw_i64_at(&w, "in_flight", (int64_t)sum(s, http_server_busy));
+    struct jobs_state jobs = jobs_state(s->house.parts.jobs);
+    jsonw_key(&w, "queue");
+    jsonw_object(&w);
+    jsonw_i64_at(&w, "waiting", jobs.waiting);
+    jsonw_i64_at(&w, "oldest_seconds", jobs.oldest_ms / 1000);
+    jsonw_object_end(&w);
     jsonw_key(&w, "providers");
     jsonw_list(&w);
     for (enum provider p = PROVIDER_VAPI; p <= PROVIDER_TWILIO; p++) {
@@ -215,8 +226,9 @@ static enum err welcome(struct ctx *ctx, const char *workspace_id) {
     struct connection c;
     struct connection_check check;
     struct ctx as = *ctx;
-    json_t *vapi = json_pack("{s:s,s:s}", "api_key", SANDBOX_VAPI_API_KEY, "assistant_id",
-                             SANDBOX_VAPI_ASSISTANT_ID);
+    json_t *vapi =
+        json_pack("{s:s,s:s,s:s}", "api_key", SANDBOX_VAPI_API_KEY, "assistant_id",
+                  SANDBOX_VAPI_ASSISTANT_ID, "default_number_id", SANDBOX_VAPI_NUMBER_ID);
     json_t *twilio = json_pack("{s:s,s:s}", "account_sid", SANDBOX_TWILIO_ACCOUNT_SID, "auth_token",
                                SANDBOX_TWILIO_AUTH_TOKEN);
     str_copy(as.who.workspace_id, sizeof as.who.workspace_id, str_of(workspace_id));
@@ -244,6 +256,7 @@ static int start_sandbox(struct serve *s, struct cli *cli) {
     if (!secret_is_set(&c->platform_vapi_api_key)) {
         secret_set(&c->platform_vapi_api_key, str_of(SANDBOX_VAPI_API_KEY));
         c->platform_vapi_assistant_id = SANDBOX_VAPI_ASSISTANT_ID;
+        c->platform_vapi_number_id = SANDBOX_VAPI_NUMBER_ID;
     }
     if (!c->platform_twilio_account_sid[0]) {
         c->platform_twilio_account_sid = SANDBOX_TWILIO_ACCOUNT_SID;
@@ -312,6 +325,14 @@ static void announce(struct serve *s, struct cli *cli) {
         open_browser(link);
 }
 
+/* What the last run left behind. */
+static int recover(struct serve *s, struct cli *cli) {
+    struct ctx ctx;
+    house_ctx(&s->house, &ctx, cli->arena);
+    enum err e = operations_recover(&ctx);
+    return e == OK ? EXIT_OK : house_say(&ctx, e);
+}
+
 static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     const char *why = "";
     int status = house_open(&s->house, cli, is_sandbox);
@@ -341,6 +362,11 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     metrics_declare_services(provider_names(), PROVIDER_COUNT);
     metrics_before_scrape(collect, s);
     s->house.parts.upstream = upstream_new(c);
+    s->house.parts.jobs = jobs_new(&s->house.parts);
+    metrics_before_scrape(jobs_collect, s->house.parts.jobs);
+    metrics_before_scrape(operations_collect, &s->house.parts);
+    if ((status = recover(s, cli)) != EXIT_OK)
+        return status;
     s->entry = entry_new(&s->house.parts, is_sandbox ? "sandbox" : c->profile);
     s->entry->metrics_moved = c->metrics_listen[0] != 0;
     if (s->sandbox) {
@@ -378,6 +404,7 @@ static void sweep(struct serve *s) {
     struct ctx ctx;
     house_ctx(&s->house, &ctx, a);
     auth_sweep(&ctx);
+    idempotency_forget_old(&ctx);
     arena_free(a);
 }
 
@@ -407,6 +434,7 @@ static void go_down(struct serve *s) {
     atomic_store(&s->entry->draining, true);
     bool hurry = wait_for_end(s, s->house.config.drain_delay_s * 1000);
     upstream_drain(s->house.parts.upstream);
+    jobs_stop(s->house.parts.jobs);
     for (size_t i = 0; i < s->worker_count; i++)
         loop_post(s->workers[i].loop, &s->workers[i].drain);
     int64_t until = ava_now_ms() + FINISH_MS;
@@ -458,6 +486,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     sandbox_stop(s->sandbox);
     entry_free(s->entry);
     upstream_free(s->house.parts.upstream);
+    jobs_free(s->house.parts.jobs);
     house_close(&s->house);
     log_stop();
     close(s->signals);

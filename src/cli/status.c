@@ -19,8 +19,12 @@ static void print(const json_t *s) {
             printf("%lld of %lld failures\n", (long long)json_i64_or(p, "failures", 0),
                    (long long)json_i64_or(s, "threshold", 0));
     }
-    printf("%lld connections, %lld requests in hand\n", (long long)json_i64_or(s, "connections", 0),
-           (long long)json_i64_or(s, "in_flight", 0));
+    const json_t *queue = json_object_get(s, "queue");
+    printf("queue   %lld waiting", (long long)json_i64_or(queue, "waiting", 0));
+    if (json_i64_or(queue, "oldest_seconds", 0))
+        printf(", oldest %lld s", (long long)json_i64_or(queue, "oldest_seconds", 0));
+    printf("\n%lld connections, %lld requests in hand\n",
+           (long long)json_i64_or(s, "connections", 0), (long long)json_i64_or(s, "in_flight", 0));
 }
 
 int cmd_status(struct cli *cli) {

@@ -87,6 +87,8 @@ void status_problem(const struct problem *p, const char *correlation_id, struct 
     }
     if (p->upstream_status)
         jsonw_i64_at(&w, "upstream_status", p->upstream_status);
+    if (p->operation_id)
+        jsonw_text_at(&w, "operation_id", p->operation_id);
     if (p->field_count)
         put_fields(&w, p);
     jsonw_object_end(&w);

@@ -185,6 +185,10 @@ static void on_tick(uv_timer_t *t) {
                           memory_order_relaxed);
     atomic_store_explicit(&l->last_turn_ms, now, memory_order_relaxed);
     l->tick_due_ms = now + TICK_MS;
+    if (timers_next(&l->timers) != TIMERS_NONE && timers_next(&l->timers) < now) {
+        timers_fire(&l->timers, now); /* the clock was advanced, or this turn was a long one */
+        rearm(l);
+    }
     if (atomic_load(&l->stopping) && fiber_alive() == 0)
         uv_stop(&l->uv);
 }

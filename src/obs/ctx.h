@@ -17,6 +17,7 @@ struct vault;
 struct upstream;
 struct accounts;
 struct lending;
+struct jobs;
 
 struct parts {
     const struct config *config;
@@ -25,6 +26,8 @@ struct parts {
     struct upstream *upstream;
     struct accounts *accounts;
     struct lending *lending;
+    struct jobs *jobs;
+    const char *run_id; /* of this run of the process: who holds leases and claims */
 };
 
 enum role { ROLE_NONE, ROLE_MEMBER, ROLE_ADMIN, ROLE_OWNER }; /* in a workspace, rising */
@@ -59,6 +62,7 @@ struct problem {
     int64_t retry_after_s; /* 0: none */
     int upstream_status;
     int attempts, attempts_max; /* 0: no provider call was involved */
+    const char *operation_id;   /* ERR_OUTCOME_UNKNOWN: what to ask about */
     struct problem_field fields[PROBLEM_FIELDS_MAX];
     size_t field_count;
 };

@@ -102,6 +102,14 @@ enum err answer_error(struct ctx *ctx, const struct upstream_request *req,
                     is_read ? NOTHING_CHANGED : MAY_HAVE_CHANGED);
 }
 
+enum err answer_unknown(struct ctx *ctx, const struct upstream_request *req, int status) {
+    ctx->problem.service = provider_name(req->provider);
+    ctx->problem.upstream_status = status;
+    return ctx_fail(ctx, ERR_OUTCOME_UNKNOWN,
+                    "%s did not confirm this. Ava asks until it knows, and never sends it twice.",
+                    provider_title(req->provider));
+}
+
 struct packed {
     const char *service; /* static */
     int64_t retry_after_s;

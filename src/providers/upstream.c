@@ -17,7 +17,6 @@
 #include "resilience/retry.h"
 
 enum {
-    ATTEMPTS_MAX = 3,
     ATTEMPT_MS = 5000,
     FIRST_BYTE_MS = 4000,
     SLOW_MS = 5000,
@@ -141,9 +140,11 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
         .fresh = strcmp(req->method, "POST") == 0 && !req->is_repeatable,
         .arena = ctx->arena,
     };
-    client_fetch(client_self(), call);
+    enum err e = req->watch ? req->watch->sending(ctx, req->watch->arg) : OK;
+    if (e == OK)
+        client_fetch(client_self(), call);
     wipe_lines(&auth);
-    return OK;
+    return e;
 }
 
 struct attempt {
@@ -233,7 +234,7 @@ static struct retry_question question(struct ctx *ctx, const struct upstream_req
                      .is_repeatable = req->is_repeatable,
                      .left_host = a->call.left_host },
         .outcome = a->outcome,
-        .attempts_max = ATTEMPTS_MAX,
+        .attempts_max = UPSTREAM_ATTEMPTS_MAX,
         .left_ms = ctx_left_ms(ctx),
         .retry_after_s =
             a->call.retry_after
@@ -259,6 +260,8 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
     a->outcome = OUTCOME_LOCAL;
     ctx->attempts = 0;
     while (next.answer == RETRY_AGAIN) {
+        if (ctx->attempts && req->watch)
+            req->watch->waiting(ctx, ctx->attempts, next.wait_ms, req->watch->arg);
         if (next.wait_ms)
             fiber_sleep(next.wait_ms);
         if (ctx->attempts && atomic_load(&u->draining)) {
@@ -294,10 +297,20 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
     retry_end(u->budget, &retry, a->outcome);
     *timed_out = a->call.result == CLIENT_TIMEOUT;
     ctx->problem.attempts = ctx->attempts;
-    ctx->problem.attempts_max = ATTEMPTS_MAX;
+    ctx->problem.attempts_max = UPSTREAM_ATTEMPTS_MAX;
     if (q.retry_after_s > 0 && a->outcome != OUTCOME_OK)
         ctx->problem.retry_after_s = q.retry_after_s;
     return e;
+}
+
+/* It may have happened, and asking for it again could make it happen twice. */
+static bool is_unknown(const struct upstream_request *req, const struct attempt *a) {
+    struct retry_request r = { .provider = req->provider,
+                               .is_idempotent = retry_method_is_idempotent(str_of(req->method)),
+                               .is_repeatable = req->is_repeatable,
+                               .left_host = a->call.left_host };
+    return (a->outcome == OUTCOME_FAIL || a->outcome == OUTCOME_LOCAL) &&
+           strcmp(req->method, "GET") != 0 && !retry_is_safe(&r, OUTCOME_FAIL);
 }
 
 /* Bulkhead, attempts, and what the last attempt means to the caller. */
@@ -327,6 +340,8 @@ static enum err call_through(struct ctx *ctx, const struct upstream_request *req
                                          .attempts = ctx->attempts };
         return OK;
     }
+    if (is_unknown(req, a))
+        return answer_unknown(ctx, req, a->call.result == CLIENT_DONE ? a->call.status : 0);
     return answer_error(
         ctx, req,
         &(struct answer_failure){ .outcome = a->outcome,

@@ -8,8 +8,8 @@
  * What is cached may be refreshed beside a request that was answered from it; so digest, authorize
  * and reason must be good beyond the request.
  *
- * Not yet here, with their place in the order: idempotency claim (before the cache), operations for
- * unsafe calls whose outcome is unknown. */
+ * The idempotency claim is made before (routes/idempotency.c); a call that must not happen twice
+ * comes from service/operations.c, which watches it. */
 #pragma once
 
 #include "base/secret.h"
@@ -35,6 +35,15 @@ struct upstream_credential {
     struct str source; /* reveal's business: sealed bytes, or what names the secret */
 };
 
+/* Who must write down what happens, before it does. Called on the fiber of the call. */
+struct upstream_watch {
+    /* Before the first byte of each attempt; not OK: nothing is sent, the call ends with that. */
+    enum err (*sending)(struct ctx *ctx, void *arg);
+    /* This attempt was not processed; the next one is made after wait_ms. */
+    void (*waiting)(struct ctx *ctx, int attempts, int64_t wait_ms, void *arg);
+    void *arg;
+};
+
 struct upstream_headers {
     const char *lines[8];
     size_t count;
@@ -55,6 +64,7 @@ struct upstream_request {
     bool (*digest)(struct ctx *ctx, struct str body, struct str *kept);
     /* The provider's own words for a refusal, cleaned; NULL when it gave none. */
     const char *(*reason)(struct ctx *ctx, struct str body);
+    const struct upstream_watch *watch; /* NULL: nobody */
     const char *resource; /* what is read or changed, for the cache; NULL: not cached */
     bool is_repeatable;   /* documented as safe to repeat although not idempotent by method */
     bool skip_cache;      /* a read that must see what is true now */
@@ -70,7 +80,8 @@ struct upstream_answer {
     int64_t retry_after_s; /* stale: when asking again is worth it; 0 unknown */
 };
 
-/* ERR_PROVIDER_*, ERR_CREDENTIALS_REJECTED, ...: ctx->problem tells everything. */
+/* ERR_PROVIDER_*, ERR_CREDENTIALS_REJECTED, ...: ctx->problem tells everything.
+ * ERR_OUTCOME_UNKNOWN: an unsafe call may have been carried out; it was not repeated. */
 enum err upstream_call(struct ctx *ctx, const struct upstream_request *req,
                        struct upstream_answer *out);
 
@@ -80,6 +91,8 @@ void upstream_remember(struct ctx *ctx, const struct upstream_request *read, uin
 
 /* Drops everything cached of a resource of a workspace: when a webhook says that it changed. */
 void upstream_forget(struct ctx *ctx, const struct upstream_request *read);
+
+enum { UPSTREAM_ATTEMPTS_MAX = 3 };
 
 /* For the integrations page and status. credential_id NULL: the provider's own breaker. */
 struct guard_state upstream_state(struct upstream *u, enum provider p, const char *credential_id);

@@ -137,23 +137,27 @@ static void authorize(struct ctx *ctx, const struct secret *fields, struct upstr
     out->lines[out->count++] = arena_printf(ctx->arena, "Authorization: Bearer %.*s", STR_FMT(key));
 }
 
+struct upstream_request vapi_request(const struct upstream_credential *c, const char *method,
+                                     const char *operation, const char *path) {
+    return (struct upstream_request){ .provider = PROVIDER_VAPI,
+                                      .operation = operation,
+                                      .method = method,
+                                      .path = path,
+                                      .credential = c,
+                                      .authorize = authorize,
+                                      .reason = reason };
+}
+
 static struct upstream_request request(struct ctx *ctx, const struct upstream_credential *c,
                                        const char *method, const char *operation,
                                        const char *assistant_id) {
     struct buf path = { 0 };
     buf_text(&path, "/assistant/");
     percent_encode(&path, str_of(assistant_id));
-    struct upstream_request req = {
-        .provider = PROVIDER_VAPI,
-        .operation = operation,
-        .method = method,
-        .path = str_dup(ctx->arena, buf_view(&path)),
-        .credential = c,
-        .authorize = authorize,
-        .digest = to_settings,
-        .reason = reason,
-        .resource = arena_printf(ctx->arena, "assistant/%s", assistant_id),
-    };
+    struct upstream_request req =
+        vapi_request(c, method, operation, str_dup(ctx->arena, buf_view(&path)));
+    req.digest = to_settings;
+    req.resource = arena_printf(ctx->arena, "assistant/%s", assistant_id);
     buf_fini(&path);
     return req;
 }

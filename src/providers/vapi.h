@@ -34,3 +34,7 @@ const char *vapi_settings_etag(struct ctx *ctx, struct str body);
 
 /* The speeds a voice allows, within Ava's own 0.5..1.2. False when it has no speed. */
 bool vapi_voice_speed_range(const json_t *voice, double *min, double *max);
+
+/* A request to Vapi with what all of them share, not cached; the caller adds the rest. */
+struct upstream_request vapi_request(const struct upstream_credential *c, const char *method,
+                                     const char *operation, const char *path);

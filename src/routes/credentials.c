@@ -32,6 +32,8 @@ static enum err answer(struct call *call, const struct connection *c,
     jsonw_text_at(&w, "account_last4", c->account_last4);
     if (c->assistant_id)
         jsonw_text_at(&w, "assistant_id", c->assistant_id);
+    if (c->default_number_id)
+        jsonw_text_at(&w, "default_number_id", c->default_number_id);
     if (c->account_sid)
         jsonw_text_at(&w, "account_sid", c->account_sid);
     jsonw_key(&w, "fields");

@@ -14,6 +14,7 @@
 #include "obs/metrics.h"
 #include "resilience/login_limit.h"
 #include "resilience/ratelimit.h"
+#include "routes/idempotency.h"
 #include "routes/limits.h"
 #include "routes/origin.h"
 #include "routes/pages.h"
@@ -164,7 +165,7 @@ static enum err walk(struct ctx *ctx, const struct route *route, struct call *ca
     TRY(check_origin(ctx, route, call->req));
     TRY(limit_user(ctx, e, route, call->reply));
     TRY(read_body(ctx, route, call));
-    return route->run(ctx, call);
+    return idempotent_run(ctx, route, call);
 }
 
 /* No route: a page of the dashboard, a preflight, or nothing. */

@@ -1,9 +1,8 @@
 /* entry: the way of a request, from its bytes to its answer, in one direction (RESILIENCE 1):
  *
  *     correlation id > who is it > (unknown: limit per address) > CSRF > limits per user and
- *     workspace > the route: check the input, call a service, write the reply
- *
- * Idempotency keys will be claimed between the limits and the route. */
+ *     workspace > idempotency key > the route: check the input, call a service, write the reply
+ */
 #pragma once
 
 #include <jansson.h>
@@ -14,6 +13,7 @@
 #include "http/router.h"
 #include "obs/ctx.h"
 
+struct id;
 struct ratelimit;
 struct login_limit;
 struct proxies;
@@ -51,8 +51,10 @@ struct call {
     const struct http_req *req;
     struct http_reply *reply;
     const struct router_match *match;
-    const json_t *body; /* JSON_BODY, AUTH_BODY: an object */
-    struct form query;  /* decoded */
+    const json_t *body;       /* JSON_BODY, AUTH_BODY: an object */
+    struct form query;        /* decoded */
+    const struct id *claim;   /* of the Idempotency-Key; NULL: none was sent */
+    bool claim_has_operation; /* the claim led to one: that is what the key stands for */
 };
 
 struct route {

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
@@ -18,15 +17,6 @@ static void write_event(struct jsonw *w, const struct event_row *e) {
     jsonw_time_at(w, "received_at", e->received_ms);
     jsonw_text_at(w, "status", e->status);
     jsonw_i64_at(w, "attempts", e->attempts);
-}
-
-static int64_t time_of(struct ctx *ctx, const struct call *call, const char *name) {
-    const char *text = input_query(ctx, call, name);
-    int64_t ms = 0;
-    if (text && !clock_parse_rfc3339(text, strlen(text), &ms))
-        ctx_field(ctx, name, "wrong_format",
-                  arena_printf(ctx->arena, "%s must be a time like 2026-11-20T08:00:00Z.", name));
-    return ms;
 }
 
 enum err events_get(struct ctx *ctx, struct call *call) {
@@ -48,8 +38,8 @@ enum err events_get(struct ctx *ctx, struct call *call) {
     if (!known)
         ctx_field(ctx, "status", "wrong_format",
                   "The status must be received, done, retrying or dead.");
-    f.since_ms = time_of(ctx, call, "since");
-    f.until_ms = time_of(ctx, call, "until");
+    f.since_ms = input_time(ctx, call, "since");
+    f.until_ms = input_time(ctx, call, "until");
     TRY(input_page(ctx, call, &limit, &f.before_id));
     TRY(event_list(ctx, &f, limit + 1, rows, &count));
     bool more = count > (size_t)limit;

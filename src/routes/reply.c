@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/encode.h"
 #include "config/config.h"
 #include "service/settings.h"
@@ -104,6 +105,15 @@ enum err input_page(struct ctx *ctx, const struct call *call, int *limit, const 
     if (*cursor && (!(*cursor)[0] || strlen(*cursor) > 1400))
         ctx_field(ctx, "cursor", "wrong_format", "The cursor is not one that this list gave.");
     return ctx_fields_ok(ctx);
+}
+
+int64_t input_time(struct ctx *ctx, const struct call *call, const char *name) {
+    const char *text = input_query(ctx, call, name);
+    int64_t ms = 0;
+    if (text && !clock_parse_rfc3339(text, strlen(text), &ms))
+        ctx_field(ctx, name, "wrong_format",
+                  arena_printf(ctx->arena, "%s must be a time like 2026-11-20T08:00:00Z.", name));
+    return ms;
 }
 
 struct input input_of(struct ctx *ctx, const struct call *call) {

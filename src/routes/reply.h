@@ -24,6 +24,8 @@ const char *input_param(struct ctx *ctx, const struct call *call, int index);
 
 /* Page inputs: limit 1..100 (20) and cursor. */
 enum err input_page(struct ctx *ctx, const struct call *call, int *limit, const char **cursor);
+/* A query parameter that is a time, in Unix ms; 0 when absent, or wrong (then noted). */
+int64_t input_time(struct ctx *ctx, const struct call *call, const char *name);
 /* A query parameter, NULL when absent. */
 const char *input_query(struct ctx *ctx, const struct call *call, const char *name);
 /* Refuses query parameters that are not in the list (NULL-ended). */

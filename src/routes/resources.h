@@ -44,6 +44,11 @@ enum err settings_get(struct ctx *ctx, struct call *call);
 enum err setting_get(struct ctx *ctx, struct call *call);
 enum err setting_put(struct ctx *ctx, struct call *call);
 
+enum err calls_get(struct ctx *ctx, struct call *call);
+enum err calls_post(struct ctx *ctx, struct call *call);
+enum err call_get(struct ctx *ctx, struct call *call);
+enum err operation_get(struct ctx *ctx, struct call *call);
+
 enum err numbers_get(struct ctx *ctx, struct call *call);
 enum err integrations_get(struct ctx *ctx, struct call *call);
 enum err endpoints_get(struct ctx *ctx, struct call *call);

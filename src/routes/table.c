@@ -45,6 +45,11 @@ const struct route routes[] = {
     { { METHOD_GET, "/api/v1/vapi/settings/{key}" }, SIGNED_IN, BY_SETTINGS, NO_BODY,   false, setting_get },
     { { METHOD_PUT, "/api/v1/vapi/settings/{key}" }, MANAGER,   BY_SETTINGS, JSON_BODY, false, setting_put },
 
+    { { METHOD_GET,  "/api/v1/calls" },           SIGNED_IN, BY_DEFAULT, NO_BODY,   false, calls_get },
+    { { METHOD_POST, "/api/v1/calls" },           SIGNED_IN, BY_DEFAULT, JSON_BODY, false, calls_post },
+    { { METHOD_GET,  "/api/v1/calls/{id}" },      SIGNED_IN, BY_DEFAULT, NO_BODY,   false, call_get },
+    { { METHOD_GET,  "/api/v1/operations/{id}" }, SIGNED_IN, BY_DEFAULT, NO_BODY,   false, operation_get },
+
     { { METHOD_GET,  "/api/v1/twilio/numbers" },                         SIGNED_IN, BY_SETTINGS, NO_BODY, false, numbers_get },
     { { METHOD_GET,  "/api/v1/integrations" },                           SIGNED_IN, BY_SETTINGS, NO_BODY, false, integrations_get },
     { { METHOD_GET,  "/api/v1/webhooks/endpoints" },                     MANAGER,   BY_DEFAULT,  NO_BODY, false, endpoints_get },

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/defs.h"
 #include "base/form.h"
 #include "base/json.h"
@@ -89,8 +90,9 @@ static bool is_provider(const char *name) {
 /* --- faults ---------------------------------------------------------------------------------- */
 
 static enum err fault_read(struct ctx *ctx, json_t *body, struct fault *out) {
-    static const char *const KNOWN[] = { "provider", "credential",  "operation",  "fault",
-                                         "status",   "retry_after", "latency_ms", "times" };
+    static const char *const KNOWN[] = { "provider",   "credential", "operation",
+                                         "fault",      "status",     "retry_after",
+                                         "latency_ms", "times",      "percent" };
     enum { TEXT_MAX = FAULT_TEXT_BYTES - 1 };
     refuse_unknown(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
     const char *provider = text_of(ctx, body, "provider", TEXT_MAX);
@@ -102,7 +104,8 @@ static enum err fault_read(struct ctx *ctx, json_t *body, struct fault *out) {
     out->kind = fault_kind_parse(str_of(kind));
     if (out->kind == FAULT_KINDS)
         ctx_field(ctx, "fault", "unsupported",
-                  "This must be one of none, latency, hang, reset, status, truncated, malformed.");
+                  "This must be one of none, latency, hang, reset, status, truncated, malformed, "
+                  "cut.");
     str_copy(out->credential, sizeof out->credential,
              str_of(text_of(ctx, body, "credential", TEXT_MAX)));
     str_copy(out->operation, sizeof out->operation,
@@ -111,6 +114,7 @@ static enum err fault_read(struct ctx *ctx, json_t *body, struct fault *out) {
              str_of(text_of(ctx, body, "retry_after", TEXT_MAX)));
     out->status = (int)number_of(ctx, body, "status", 400, 599, 500);
     out->latency_ms = number_of(ctx, body, "latency_ms", 0, 120000, 1000);
+    out->percent = (int)number_of(ctx, body, "percent", 1, 100, 100);
     out->times = number_of(ctx, body, "times", 1, 1000000, 0);
     return ctx_fields_ok(ctx);
 }
@@ -178,6 +182,7 @@ static enum err get_credentials(const struct control *c, struct ctx *ctx,
     jsonw_text_at(&w, "base_url", c->vapi_url);
     jsonw_text_at(&w, "api_key", SANDBOX_VAPI_API_KEY);
     jsonw_text_at(&w, "assistant_id", SANDBOX_VAPI_ASSISTANT_ID);
+    jsonw_text_at(&w, "default_number_id", SANDBOX_VAPI_NUMBER_ID);
     jsonw_object_end(&w);
     jsonw_key(&w, "twilio");
     jsonw_object(&w);
@@ -258,6 +263,27 @@ static enum err post_webhooks(const struct control *c, struct ctx *ctx, const st
     return OK;
 }
 
+/* --- the clock -------------------------------------------------------------------------------- */
+
+static enum err post_clock(const struct control *c, struct ctx *ctx, const struct http_req *req,
+                           struct http_reply *reply) {
+    static const char *const KNOWN[] = { "advance_seconds" };
+    enum { YEAR_S = 365 * 24 * 3600 };
+    json_t *body;
+    TRY(body_of(ctx, req, &body));
+    refuse_unknown(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
+    int64_t seconds = number_of(ctx, body, "advance_seconds", 1, YEAR_S, 0);
+    if (seconds == 0 && !json_object_get(body, "advance_seconds"))
+        ctx_field(ctx, "advance_seconds", "required", "Say how many seconds shall pass.");
+    TRY(ctx_fields_ok(ctx));
+    clock_advance(seconds * 1000);
+    struct jsonw w = answer(reply);
+    jsonw_object(&w);
+    jsonw_time_at(&w, "now", ava_wall_ms());
+    jsonw_object_end(&w);
+    return OK;
+}
+
 /* --- routes ---------------------------------------------------------------------------------- */
 
 static const struct {
@@ -268,6 +294,7 @@ static const struct {
 } ROUTES[] = {
     { METHOD_GET, "/sandbox/api/faults", "GET, HEAD, POST", get_faults },
     { METHOD_POST, "/sandbox/api/faults", "GET, HEAD, POST", post_faults },
+    { METHOD_POST, "/sandbox/api/clock", "POST", post_clock },
     { METHOD_GET, "/sandbox/api/ledger", "GET, HEAD", get_ledger },
     { METHOD_GET, "/sandbox/api/credentials", "GET, HEAD", get_credentials },
     { METHOD_POST, "/sandbox/api/webhooks", "POST", post_webhooks },

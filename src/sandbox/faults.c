@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/defs.h"
 
-static const char *const KINDS[FAULT_KINDS] = { "none",   "latency",   "hang",     "reset",
-                                                "status", "truncated", "malformed" };
+static const char *const KINDS[FAULT_KINDS] = { "none",   "latency",   "hang",      "reset",
+                                                "status", "truncated", "malformed", "cut" };
 
 struct faults {
     pthread_mutex_t lock;
@@ -96,7 +97,9 @@ struct fault faults_take(struct faults *f, const char *provider, struct str last
             best_weight = weight;
         }
     }
-    if (best_weight) {
+    bool spared = best_weight && f->list[best].percent &&
+                  ava_rand_below(100) >= (uint64_t)f->list[best].percent;
+    if (best_weight && !spared) {
         taken = f->list[best];
         if (taken.times && --f->list[best].times == 0)
             drop(f, best);
@@ -130,6 +133,7 @@ void faults_write(struct faults *f, struct jsonw *w) {
         i64_or_null(w, "status", c->status, c->kind == FAULT_STATUS);
         text_or_null(w, "retry_after", c->retry_after);
         i64_or_null(w, "latency_ms", c->latency_ms, c->kind == FAULT_LATENCY);
+        i64_or_null(w, "percent", c->percent, c->percent > 0 && c->percent < 100);
         i64_or_null(w, "times", c->times, c->times > 0);
         jsonw_object_end(w);
     }

@@ -15,6 +15,7 @@ enum fault_kind {
     FAULT_STATUS,
     FAULT_TRUNCATED,
     FAULT_MALFORMED,
+    FAULT_CUT, /* carried out, but the connection breaks before the answer */
     FAULT_KINDS
 };
 
@@ -31,6 +32,7 @@ struct fault {
     int status;
     char retry_after[FAULT_TEXT_BYTES];
     int64_t latency_ms;
+    int percent;   /* of the requests that meet it; 0: all */
     int64_t times; /* 0: until removed */
 };
 

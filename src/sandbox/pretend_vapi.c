@@ -1,4 +1,4 @@
-/* The assistants of Vapi (OpenAPI of 2026-08-20): the shapes, statuses and refusals that the real
+/* The assistants of Vapi, and the way to its calls (OpenAPI of 2026-08-20): the shapes, statuses and refusals that the real
  * one has, so that whoever works against this works against that. */
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/defs.h"
 #include "base/form.h"
 #include "base/json.h"
-#include "sandbox/pretend.h"
+#include "sandbox/pretend_vapi.h"
 #include "sandbox/sandbox.h"
 
 enum { ASSISTANTS_MAX = 1000, LIST_DEFAULT = 100 };
@@ -63,14 +63,14 @@ static const struct {
 
 /* --- refusing -------------------------------------------------------------------------------- */
 
-static void refuse(struct http_reply *reply, int status, json_t *message, const char *error) {
+void vapi_refuse(struct http_reply *reply, int status, json_t *message, const char *error) {
     json_t *body = json_pack("{s:o, s:i}", "message", message, "statusCode", status);
     if (error)
         json_object_set_new(body, "error", json_string(error));
     pretend_reply_new(reply, status, body);
 }
 
-static void fail(int status, struct http_reply *reply) {
+void vapi_fail(int status, struct http_reply *reply) {
     static const struct {
         int status;
         const char *message, *error;
@@ -91,10 +91,10 @@ static void fail(int status, struct http_reply *reply) {
     };
     for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
         if (WORDS[i].status == status) {
-            refuse(reply, status, json_string(WORDS[i].message), WORDS[i].error);
+            vapi_refuse(reply, status, json_string(WORDS[i].message), WORDS[i].error);
             return;
         }
-    refuse(reply, status, json_string("Something went wrong"), NULL);
+    vapi_refuse(reply, status, json_string("Something went wrong"), NULL);
 }
 
 /* --- checking a body ------------------------------------------------------------------------- */
@@ -209,12 +209,12 @@ static json_t *body_of(const struct http_req *req, struct http_reply *reply) {
     const char *why = NULL;
     json_t *body = json_parse(req->arena, req->body, &why);
     if (!json_is_object(body)) {
-        refuse(reply, 400, json_string(why ? why : "Body must be an object"), "Bad Request");
+        vapi_refuse(reply, 400, json_string(why ? why : "Body must be an object"), "Bad Request");
         return NULL;
     }
     json_t *messages = complaints(body);
     if (json_array_size(messages)) {
-        refuse(reply, 400, messages, "Bad Request");
+        vapi_refuse(reply, 400, messages, "Bad Request");
         return NULL;
     }
     json_decref(messages);
@@ -223,13 +223,13 @@ static json_t *body_of(const struct http_req *req, struct http_reply *reply) {
 
 /* --- assistants ------------------------------------------------------------------------------ */
 
-static json_t *now_text(int64_t unix_ms) {
+json_t *vapi_time(int64_t unix_ms) {
     char text[32];
     clock_rfc3339(unix_ms, text);
     return json_string(text);
 }
 
-static json_t *uuid_text(const unsigned char b[16]) {
+json_t *vapi_uuid(const unsigned char b[16]) {
     return json_sprintf("%02x%02x%02x%02x-%02x%02x-4%01x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
                         b[0], b[1], b[2], b[3], b[4], b[5], b[6] & 15, b[7], (b[8] & 0x3F) | 0x80,
                         b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
@@ -258,11 +258,12 @@ static const char DEMO[] =
 
 static json_t *make_account(struct str key, const unsigned char hash[32]) {
     json_t *assistant = json_loads(DEMO, 0, NULL);
-    json_object_set_new(assistant, "orgId", uuid_text(hash));
-    return json_pack("{s:o, s:[o]}", "orgId", uuid_text(hash), "assistants", assistant);
+    json_object_set_new(assistant, "orgId", vapi_uuid(hash));
+    return json_pack("{s:o, s:[o], s:[], s:{}}", "orgId", vapi_uuid(hash), "assistants", assistant,
+                     "calls", "callsById");
 }
 
-static json_t *assistant_find(const json_t *account, struct str id, size_t *at) {
+json_t *vapi_assistant_find(const json_t *account, struct str id, size_t *at) {
     json_t *assistants = json_object_get(account, "assistants");
     for (*at = 0; *at < json_array_size(assistants); ++*at) {
         json_t *one = json_array_get(assistants, *at);
@@ -289,14 +290,15 @@ static void create(json_t *account, const struct http_req *req, struct http_repl
     if (!body)
         return;
     if (json_array_size(assistants) >= ASSISTANTS_MAX) {
-        refuse(reply, 400, json_string("The sandbox holds no more assistants."), "Bad Request");
+        vapi_refuse(reply, 400, json_string("The sandbox holds no more assistants."),
+                    "Bad Request");
         return;
     }
     int64_t now = ava_wall_ms();
     ava_rand(raw, sizeof raw);
-    json_t *assistant = json_pack("{s:o, s:O, s:o, s:o}", "id", uuid_text(raw), "orgId",
-                                  json_object_get(account, "orgId"), "createdAt", now_text(now),
-                                  "updatedAt", now_text(now));
+    json_t *assistant = json_pack("{s:o, s:O, s:o, s:o}", "id", vapi_uuid(raw), "orgId",
+                                  json_object_get(account, "orgId"), "createdAt", vapi_time(now),
+                                  "updatedAt", vapi_time(now));
     assistant_set(assistant, body);
     json_object_set_new(assistant, "isServerUrlSecretSet", json_false());
     json_array_append_new(assistants, assistant);
@@ -311,7 +313,7 @@ static void update(json_t *assistant, const struct http_req *req, struct http_re
     int64_t now = ava_wall_ms(), last = 0;
     clock_parse_rfc3339(before, strlen(before), &last);
     assistant_set(assistant, body);
-    json_object_set_new(assistant, "updatedAt", now_text(now > last ? now : last + 1));
+    json_object_set_new(assistant, "updatedAt", vapi_time(now > last ? now : last + 1));
     pretend_reply(reply, 200, assistant);
 }
 
@@ -337,19 +339,29 @@ static bool in_time(const json_t *assistant, const struct form *query) {
     return true;
 }
 
-static void list(const json_t *account, const struct http_req *req, struct http_reply *reply) {
+/* Of the asked assistant, number, ..., when the query names one. */
+static bool is_of(const json_t *one, const char *field, const struct form *query) {
+    struct str asked = form_find(query, field);
+    return !asked.ptr || str_is(asked, json_text(one, field));
+}
+
+void vapi_list(const json_t *items, const struct http_req *req, struct http_reply *reply) {
     struct form query = { 0 };
     int64_t limit = LIST_DEFAULT;
     form_parse(req->arena, req->query, &query);
     struct str asked = form_find(&query, "limit");
     if (asked.ptr && !str_to_i64(asked, 0, 1000, &limit)) {
-        refuse(reply, 400, json_pack("[s]", "limit must not be greater than 1000"), "Bad Request");
+        vapi_refuse(reply, 400, json_pack("[s]", "limit must not be greater than 1000"),
+                    "Bad Request");
         return;
     }
-    json_t *assistants = json_object_get(account, "assistants"), *page = json_array();
-    for (size_t i = json_array_size(assistants); i-- > 0;) { /* newest first */
-        json_t *one = json_array_get(assistants, i);
-        if ((int64_t)json_array_size(page) < limit && in_time(one, &query))
+    json_t *page = json_array();
+    for (size_t i = json_array_size(items); i-- > 0;) { /* newest first */
+        json_t *one = json_array_get(items, i);
+        if ((int64_t)json_array_size(page) == limit)
+            break;
+        if (in_time(one, &query) && is_of(one, "assistantId", &query) &&
+            is_of(one, "phoneNumberId", &query))
             json_array_append(page, one);
     }
     pretend_reply_new(reply, 200, page);
@@ -367,9 +379,9 @@ static struct str credential(const struct http_req *req) {
 static void one(json_t *account, struct str id, const struct http_req *req,
                 struct http_reply *reply) {
     size_t at;
-    json_t *assistant = assistant_find(account, id, &at);
+    json_t *assistant = vapi_assistant_find(account, id, &at);
     if (!assistant) {
-        fail(404, reply);
+        vapi_fail(404, reply);
         return;
     }
     if (req->method == METHOD_PATCH) {
@@ -386,7 +398,7 @@ static void answer(struct pretend_world *world, const struct http_req *req,
     struct str key = credential(req);
     struct str id = { NULL, 0 };
     if (!key.ptr || pretend_refuses(key)) {
-        fail(401, reply);
+        vapi_fail(401, reply);
         return;
     }
     if (str_starts(req->path, STR("/assistant/")))
@@ -396,17 +408,20 @@ static void answer(struct pretend_world *world, const struct http_req *req,
     bool is_one = id.len && memchr(id.ptr, '/', id.len) == NULL;
     json_t *account = pretend_account(world, key, make_account);
     if (!account)
-        fail(503, reply);
+        vapi_fail(503, reply);
+    else if (str_is(req->path, "/call") || str_starts(req->path, STR("/call/")))
+        vapi_calls_answer(account, req, reply);
     else if (is_list && is_read)
-        list(account, req, reply);
+        vapi_list(json_object_get(account, "assistants"), req, reply);
     else if (is_list && req->method == METHOD_POST)
         create(account, req, reply);
     else if (is_one && (is_read || req->method == METHOD_PATCH || req->method == METHOD_DELETE))
         one(account, id, req, reply);
     else
-        refuse(reply, 404,
-               json_sprintf("Cannot %s %.*s", http_method_name(req->method), STR_FMT(req->path)),
-               "Not Found");
+        vapi_refuse(
+            reply, 404,
+            json_sprintf("Cannot %s %.*s", http_method_name(req->method), STR_FMT(req->path)),
+            "Not Found");
 }
 
-const struct pretend PRETEND_VAPI = { "vapi", credential, answer, fail };
+const struct pretend PRETEND_VAPI = { "vapi", credential, answer, vapi_fail };

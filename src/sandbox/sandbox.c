@@ -89,6 +89,10 @@ static int misbehave(struct booth *b, const struct fault *f, const struct http_r
         reply->content_type = "application/json; charset=utf-8";
         buf_text(&reply->body, "{\"id\":\"5b0a4a08\",,<html>");
         return 200;
+    case FAULT_CUT:
+        b->kind->answer(&b->world, req, reply);
+        reply->is_reset = true;
+        return LEDGER_NO_STATUS;
     default: /* latency */
         wait(b, req, f->latency_ms);
         b->kind->answer(&b->world, req, reply);

@@ -17,6 +17,7 @@ struct sandbox;
 /* The demo account. Vapi accounts each have one assistant, of this id, and those made later. */
 #define SANDBOX_VAPI_API_KEY       "demo-vapi-key-a7c41e05-0f4b-4c52-8d11-5a6be0f0d3m0"
 #define SANDBOX_VAPI_ASSISTANT_ID  "5b0a4a08-133c-4146-9315-0984f8c6be80"
+#define SANDBOX_VAPI_NUMBER_ID     "c1b5c7e2-6f7e-4f56-9a43-7d0f3b1f52aa"
 #define SANDBOX_TWILIO_ACCOUNT_SID "ACde300000000000000000000000000001"
 #define SANDBOX_TWILIO_AUTH_TOKEN  "de300000000000000000000000000a17"
 

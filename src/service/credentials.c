@@ -23,13 +23,14 @@ struct field_spec {
 
 static const struct field_spec VAPI_FIELDS[] = { { "api_key", true, true, 512 },
                                                  { "assistant_id", false, true, 128 },
+                                                 { "default_number_id", false, false, 128 },
                                                  { "webhook_secret", true, false, 512 } };
 static const struct field_spec TWILIO_FIELDS[] = { { "account_sid", false, true, 34 },
                                                    { "auth_token", true, true, 512 },
                                                    { "next_auth_token", true, false, 512 } };
 
 static const struct field_spec *specs_of(enum provider p, size_t *count) {
-    *count = 3;
+    *count = p == PROVIDER_VAPI ? ARRAY_LEN(VAPI_FIELDS) : ARRAY_LEN(TWILIO_FIELDS);
     return p == PROVIDER_VAPI ? VAPI_FIELDS : p == PROVIDER_TWILIO ? TWILIO_FIELDS : NULL;
 }
 
@@ -145,6 +146,7 @@ static void describe(struct ctx *ctx, enum provider p, const struct credential_r
                                 .is_connected = row->id != NULL,
                                 .id = row->id,
                                 .assistant_id = json_text(public, "assistant_id"),
+                                .default_number_id = json_text(public, "default_number_id"),
                                 .account_sid = json_text(public, "account_sid"),
                                 .checked_ms = row->checked_ms,
                                 .updated_ms = row->updated_ms };

@@ -35,7 +35,7 @@ static enum err reveal_platform(struct ctx *ctx, const struct upstream_credentia
 enum { LENDING_SLOTS = 1024, LENT_FOR_MS = 1000 };
 
 struct lent_slot {
-    char workspace_id[40], id[48], assistant_id[160], account_sid[40];
+    char workspace_id[40], id[48], assistant_id[160], number_id[160], account_sid[40];
     char source[1024]; /* sealed; a longer one is not kept */
     enum provider provider;
     int64_t until_ms;
@@ -87,6 +87,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                                        .reveal = reveal_own,
                                        .source = row.sealed },
                               .assistant_id = json_text(public, "assistant_id"),
+                              .number_id = json_text(public, "default_number_id"),
                               .account_sid = json_text(public, "account_sid") };
         return OK;
     }
@@ -104,6 +105,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                                    .reveal = reveal_platform,
                                    .source = str_of(provider_name(p)) },
                           .assistant_id = ctx->parts->config->platform_vapi_assistant_id,
+                          .number_id = ctx->parts->config->platform_vapi_number_id,
                           .account_sid = ctx->parts->config->platform_twilio_account_sid };
     return OK;
 }
@@ -144,6 +146,7 @@ static bool recall(struct ctx *ctx, const char *workspace_id, enum provider p, s
         out->ref.id = arena_strdup(ctx->arena, s->id);
         out->ref.workspace_id = arena_strdup(ctx->arena, s->workspace_id);
         out->assistant_id = arena_strdup(ctx->arena, s->assistant_id);
+        out->number_id = arena_strdup(ctx->arena, s->number_id);
         out->account_sid = arena_strdup(ctx->arena, s->account_sid);
         out->ref.source.ptr = arena_copy(ctx->arena, s->source, s->lent.ref.source.len);
     }
@@ -156,6 +159,7 @@ static void remember(struct ctx *ctx, const char *workspace_id, enum provider p,
                      const struct lent *lent, uint64_t generation) {
     struct lending *l = ctx->parts->lending;
     const char *assistant = lent->assistant_id ? lent->assistant_id : "";
+    const char *number = lent->number_id ? lent->number_id : "";
     const char *account = lent->account_sid ? lent->account_sid : "";
     pthread_mutex_lock(&l->lock);
     struct lent_slot *s = slot_of(l, workspace_id, p);
@@ -164,6 +168,7 @@ static void remember(struct ctx *ctx, const char *workspace_id, enum provider p,
         str_copy(s->workspace_id, sizeof s->workspace_id, str_of(workspace_id)) &&
         str_copy(s->id, sizeof s->id, str_of(lent->ref.id)) &&
         str_copy(s->assistant_id, sizeof s->assistant_id, str_of(assistant)) &&
+        str_copy(s->number_id, sizeof s->number_id, str_of(number)) &&
         str_copy(s->account_sid, sizeof s->account_sid, str_of(account))) {
         memcpy(s->source, lent->ref.source.ptr, lent->ref.source.len);
         s->provider = p;

@@ -14,7 +14,7 @@ void lending_free(struct lending *l);               /* NULL is fine */
  * ERR_NOT_CONNECTED when there is none. Lives in the arena. */
 struct lent {
     struct upstream_credential ref;
-    const char *assistant_id, *account_sid;
+    const char *assistant_id, *number_id, *account_sid; /* NULL or "": none */
 };
 enum err lending_find(struct ctx *ctx, enum provider p, struct lent *out);
 

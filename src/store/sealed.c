@@ -1,6 +1,9 @@
 #include "store/sealed.h"
 
+#include <string.h>
+
 #include "base/clock.h"
+#include "base/defs.h"
 
 #define DEK_COLUMNS "workspace_id, dek_id, kek_id, wrapped, kcv"
 
@@ -314,9 +317,13 @@ enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_i
 
 enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t dek_id,
                       int limit, struct sealed_field *out, size_t *count) {
-    struct db_stmt *q =
-        db_use(c, UNDER("credentials") " UNION ALL " UNDER("webhook_endpoints") " UNION ALL " UNDER(
-                      "events") " LIMIT ?3");
+    struct db_stmt *q = db_use(
+        c,
+        UNDER("credentials") " UNION ALL " UNDER("webhook_endpoints") " UNION ALL " UNDER("events") " UNION ALL " UNDER(
+            "operations") " UNION ALL " UNDER("idempotency_keys") " UNION ALL " UNDER("calls") " LI"
+                                                                                               "MIT"
+                                                                                               " ?"
+                                                                                               "3");
     unsigned char id[4] = { (unsigned char)(dek_id >> 24), (unsigned char)(dek_id >> 16),
                             (unsigned char)(dek_id >> 8), (unsigned char)dek_id };
     db_bind_text(q, workspace_id);
@@ -332,18 +339,30 @@ enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_
     return db_done(ctx, q);
 }
 
+#define REPLACE(table) "UPDATE " table " SET sealed = ? WHERE id = ? AND sealed = ?"
+
 enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed_field *f,
                         struct str old) {
-    struct db_stmt *q =
-        strcmp(f->table, "credentials") == 0
-            ? db_use(tx, "UPDATE credentials SET sealed = ? WHERE id = ? AND sealed = ?")
-        : strcmp(f->table, "events") == 0
-            ? db_use(tx, "UPDATE events SET sealed = ? WHERE id = ? AND sealed = ?")
-            : db_use(tx, "UPDATE webhook_endpoints SET sealed = ? WHERE id = ? AND sealed = ?");
-    db_bind_blob(q, f->sealed.ptr, f->sealed.len);
-    db_bind_text(q, f->row_id);
-    db_bind_blob(q, old.ptr, old.len);
-    return db_run(ctx, q);
+    static const struct {
+        const char *table, *sql;
+    } TABLES[] = {
+        { "credentials", REPLACE("credentials") },
+        { "webhook_endpoints", REPLACE("webhook_endpoints") },
+        { "events", REPLACE("events") },
+        { "operations", REPLACE("operations") },
+        { "idempotency_keys", REPLACE("idempotency_keys") },
+        { "calls", REPLACE("calls") },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(TABLES); i++) {
+        if (strcmp(f->table, TABLES[i].table) != 0)
+            continue;
+        struct db_stmt *q = db_use(tx, TABLES[i].sql);
+        db_bind_blob(q, f->sealed.ptr, f->sealed.len);
+        db_bind_text(q, f->row_id);
+        db_bind_blob(q, old.ptr, old.len);
+        return db_run(ctx, q);
+    }
+    return ctx_fail(ctx, ERR_INTERNAL, "Nothing is sealed in %s.", f->table);
 }
 
 enum err meta_any(struct ctx *ctx, struct db_conn *c, const char *prefix, bool *found) {

@@ -130,6 +130,12 @@ export class Ava {
     if (r.status !== 200) throw new Error(`faults: ${r.status} ${r.text}`);
   }
 
+  // Lets time pass for this Ava.
+  async advance(seconds) {
+    const r = await this.call("/sandbox/api/clock", { body: { advance_seconds: seconds }, key: null });
+    if (r.status !== 200) throw new Error(`clock: ${r.status} ${r.text}`);
+  }
+
   async ledger() {
     return (await this.call("/sandbox/api/ledger", { key: null })).json;
   }

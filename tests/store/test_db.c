@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/defs.h"
+#include "store/migrate.h"
 #include "store/sealed.h"
 #include "store/temp.h"
 
@@ -32,7 +33,7 @@ TEST(what_was_committed_is_seen_by_the_reader_and_after_opening_again) {
     db_close(t.parts.db);
     CHECK(temp_reopen(&t));
     CHECK(is_there(&t, "a"));
-    CHECK_INT(db_schema_version(t.parts.db), 1);
+    CHECK_INT(db_schema_version(t.parts.db), migrations_count);
     temp_close(&t);
 }
 

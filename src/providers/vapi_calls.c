@@ -1,0 +1,188 @@
+#include "providers/vapi_calls.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/json.h"
+#include "base/jsonw.h"
+
+enum { PAGE = 50, PAGES_MAX = 40, CLOCKS_APART_MS = 60 * 1000 };
+
+static void release_buf(void *b) {
+    buf_fini(b);
+}
+
+static struct buf *buf_in(struct arena *a) {
+    struct buf *b = arena_alloc(a, sizeof *b);
+    *b = (struct buf){ 0 };
+    arena_defer(a, release_buf, b);
+    return b;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static int64_t time_of(const json_t *call, const char *name) {
+    const char *text = json_text(call, name);
+    int64_t ms = 0;
+    if (text)
+        clock_parse_rfc3339(text, strlen(text), &ms);
+    return ms;
+}
+
+/* False when it is not a call. */
+static bool facts_write(struct jsonw *w, const json_t *call) {
+    const char *id = json_text(call, "id"), *created = json_text(call, "createdAt");
+    int64_t created_ms;
+    if (!id || !id[0] || !created || !clock_parse_rfc3339(created, strlen(created), &created_ms))
+        return false;
+    const json_t *overrides = json_object_get(call, "assistantOverrides");
+    const char *status = json_text(call, "status");
+    jsonw_object(w);
+    jsonw_text_at(w, "provider_id", id);
+    jsonw_text_at(w, "status", status ? status : "queued");
+    jsonw_text_at(w, "ended_reason", json_text(call, "endedReason"));
+    jsonw_i64_at(w, "started_at", time_of(call, "startedAt"));
+    jsonw_i64_at(w, "ended_at", time_of(call, "endedAt"));
+    jsonw_text_at(w, "op", json_text(json_object_get(overrides, "metadata"), "ava_op"));
+    jsonw_text_at(w, "created", created);
+    jsonw_object_end(w);
+    return true;
+}
+
+static bool to_facts(struct ctx *ctx, struct str body, struct str *kept) {
+    const char *why;
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    if (!facts_write(&w, json_parse(ctx->arena, body, &why)))
+        return false;
+    *kept = buf_view(out);
+    return true;
+}
+
+static bool to_list(struct ctx *ctx, struct str body, struct str *kept) {
+    const char *why;
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    json_t *list = json_parse(ctx->arena, body, &why), *one;
+    size_t i;
+    if (!json_is_array(list))
+        return false;
+    jsonw_list(&w);
+    json_array_foreach(list, i, one) {
+        if (!facts_write(&w, one))
+            return false;
+    }
+    jsonw_list_end(&w);
+    *kept = buf_view(out);
+    return true;
+}
+
+/* --- asking ---------------------------------------------------------------------------------- */
+
+static struct str order_body(struct ctx *ctx, const struct vapi_call_order *o) {
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    const char *name;
+    json_t *value;
+    jsonw_object(&w);
+    jsonw_text_at(&w, "assistantId", o->assistant_id);
+    jsonw_text_at(&w, "phoneNumberId", o->number_id);
+    jsonw_key(&w, "customer");
+    jsonw_object(&w);
+    jsonw_text_at(&w, "number", o->to);
+    jsonw_object_end(&w);
+    jsonw_key(&w, "assistantOverrides");
+    jsonw_object(&w);
+    jsonw_key(&w, "metadata");
+    jsonw_object(&w);
+    json_object_foreach((json_t *)o->metadata, name, value) {
+        jsonw_key_str(&w, str_of(name));
+        jsonw_tree(&w, value);
+    }
+    jsonw_text_at(&w, "ava_op", o->operation_id);
+    jsonw_object_end(&w);
+    jsonw_object_end(&w);
+    jsonw_object_end(&w);
+    return buf_view(out);
+}
+
+enum err vapi_call_create(struct ctx *ctx, const struct upstream_credential *c,
+                          const struct vapi_call_order *order, const struct upstream_watch *watch,
+                          struct str *facts) {
+    struct upstream_request req = vapi_request(c, "POST", "call.create", "/call");
+    struct upstream_answer answer;
+    req.body = order_body(ctx, order);
+    req.content_type = "application/json";
+    req.digest = to_facts;
+    req.watch = watch;
+    TRY(upstream_call(ctx, &req, &answer));
+    *facts = answer.body;
+    return OK;
+}
+
+enum err vapi_call_read(struct ctx *ctx, const struct upstream_credential *c,
+                        const char *provider_id, struct str *facts) {
+    struct buf *path = buf_in(ctx->arena);
+    struct upstream_answer answer;
+    buf_text(path, "/call/");
+    percent_encode(path, str_of(provider_id));
+    struct upstream_request req =
+        vapi_request(c, "GET", "call.get", str_dup(ctx->arena, buf_view(path)));
+    req.digest = to_facts;
+    TRY(upstream_call(ctx, &req, &answer));
+    *facts = answer.body;
+    return OK;
+}
+
+/* One page of what came before `before` (NULL: the newest), newest first. */
+static enum err page(struct ctx *ctx, const struct upstream_credential *c,
+                     const struct vapi_call_order *o, const char *since, const char *before,
+                     json_t **out) {
+    struct buf *path = buf_in(ctx->arena);
+    struct upstream_answer answer;
+    const char *why;
+    buf_text(path, "/call?assistantId=");
+    percent_encode(path, str_of(o->assistant_id));
+    buf_text(path, "&createdAtGe=");
+    percent_encode(path, str_of(since));
+    if (before) {
+        buf_text(path, "&createdAtLt=");
+        percent_encode(path, str_of(before));
+    }
+    buf_printf(path, "&limit=%d&phoneNumberId=", PAGE);
+    percent_encode(path, str_of(o->number_id));
+    struct upstream_request req =
+        vapi_request(c, "GET", "call.list", str_dup(ctx->arena, buf_view(path)));
+    req.digest = to_list;
+    TRY(upstream_call(ctx, &req, &answer));
+    *out = json_parse(ctx->arena, answer.body, &why);
+    return OK;
+}
+
+enum err vapi_call_find(struct ctx *ctx, const struct upstream_credential *c,
+                        const struct vapi_call_order *order, int64_t since_ms, struct str *facts) {
+    char since[32];
+    const char *before = NULL;
+    clock_rfc3339(since_ms - CLOCKS_APART_MS, since);
+    for (int i = 0; i < PAGES_MAX; i++) {
+        json_t *list, *one;
+        size_t k;
+        TRY(page(ctx, c, order, since, before, &list));
+        json_array_foreach(list, k, one) {
+            const char *op = json_text(one, "op");
+            if (op && strcmp(op, order->operation_id) == 0) {
+                struct buf *out = buf_in(ctx->arena);
+                struct jsonw w = jsonw_to(out);
+                jsonw_tree(&w, one);
+                *facts = buf_view(out);
+                return OK;
+            }
+            before = json_text(one, "created");
+        }
+        if (json_array_size(list) < PAGE)
+            return OK;
+    }
+    return OK;
+}

@@ -1,0 +1,51 @@
+#include "service/calls.h"
+
+#include <string.h>
+
+#include "routes/operations.h"
+#include "routes/reply.h"
+#include "routes/resources.h"
+
+enum { PAGE_MAX = 101 };
+
+enum err calls_post(struct ctx *ctx, struct call *call) {
+    struct operation_end end;
+    enum err e = call_place(ctx, call->body, input_patience(call), call->claim, &end);
+    return reply_operation(ctx, call, e, &end);
+}
+
+enum err calls_get(struct ctx *ctx, struct call *call) {
+    static const char *const KNOWN[] = { "status", "to",    "assistant_id", "since",
+                                         "until",  "limit", "cursor",       NULL };
+    struct call_view *views = arena_alloc(ctx->arena, PAGE_MAX * sizeof *views);
+    struct call_filter f = { 0 };
+    size_t count;
+    int limit;
+    TRY(input_known_query(ctx, call, KNOWN));
+    f.status = input_query(ctx, call, "status");
+    f.to = input_query(ctx, call, "to");
+    f.assistant_id = input_query(ctx, call, "assistant_id");
+    f.since_ms = input_time(ctx, call, "since");
+    f.until_ms = input_time(ctx, call, "until");
+    TRY(input_page(ctx, call, &limit, &f.before_id));
+    TRY(call_list(ctx, &f, limit + 1, views, &count));
+    bool more = count > (size_t)limit;
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, "calls");
+    jsonw_list(&w);
+    for (size_t i = 0; i < count - more; i++)
+        call_write(&w, &views[i]);
+    jsonw_list_end(&w);
+    jsonw_text_at(&w, "next_cursor", more ? views[limit - 1].row.id : NULL);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err call_get(struct ctx *ctx, struct call *call) {
+    struct call_view v;
+    TRY(call_read(ctx, input_param(ctx, call, 0), &v));
+    struct jsonw w = reply_json(call, 200);
+    call_write(&w, &v);
+    return OK;
+}

@@ -1,0 +1,88 @@
+#include "routes/idempotency.h"
+
+#include <string.h>
+
+#include "obs/log.h"
+#include "obs/metrics.h"
+#include "routes/operations.h"
+#include "service/idempotency.h"
+
+static enum err read_key(struct ctx *ctx, const struct call *call, struct str *key) {
+    *key = (struct str){ NULL, 0 };
+    struct str header = http_field(call->req, "idempotency-key");
+    if (!header.ptr)
+        return OK;
+    if (http_field_count(call->req, "idempotency-key") > 1 || !idempotency_key_parse(header, key))
+        return ctx_fail(ctx, ERR_MALFORMED,
+                        "An Idempotency-Key has 1 to 255 visible ASCII characters, and stands "
+                        "once.");
+    return OK;
+}
+
+static enum err say_again(struct call *call, const struct idempotency_answer *a) {
+    struct http_reply *reply = call->reply;
+    reply->status = a->status;
+    reply->content_type = a->content_type;
+    buf_put(&reply->head, a->head.ptr, a->head.len);
+    buf_put(&reply->body, a->body.ptr, a->body.len);
+    http_reply_header_text(reply, "Idempotent-Replayed", "true");
+    return OK;
+}
+
+/* What is remembered of an answer: what the route said, without what belongs to this request. An
+ * operation speaks for itself, and a refusal before anything was tried is forgotten. */
+static void settle(struct ctx *ctx, struct call *call, enum err e, size_t head_from) {
+    struct http_reply *reply = call->reply;
+    if (call->claim_has_operation)
+        return;
+    enum err kept = OK;
+    if (e != OK) {
+        kept = idempotency_give_back(ctx, call->claim);
+    } else {
+        struct str head = buf_view(&reply->head), body = buf_view(&reply->body);
+        struct idempotency_answer answer = {
+            .status = reply->status,
+            .content_type = reply->content_type,
+            .head = { head.ptr + head_from, head.len - head_from },
+            .body = reply->lent_body.ptr ? reply->lent_body : body,
+        };
+        kept = idempotency_keep(ctx, call->claim, &answer);
+    }
+    if (kept != OK) /* asked again, it is "in progress" until Ava starts anew */
+        log_warn(ctx, "idempotency key not settled", L("code", err_info(kept)->code));
+}
+
+static void count(const char *result) {
+    metric_add(METRIC_IDEMPOTENCY, 1, result);
+}
+
+enum err idempotent_run(struct ctx *ctx, const struct route *route, struct call *call) {
+    struct str key;
+    struct idempotency_claim claim;
+    if (route->at.method != METHOD_POST || route->limit == BY_WEBHOOK)
+        return route->run(ctx, call);
+    TRY(read_key(ctx, call, &key));
+    if (!key.ptr || route->access == ANYONE) /* signing in: its answer is not for keeping */
+        return route->run(ctx, call);
+    enum err e = idempotency_claim(ctx, key, arena_printf(ctx->arena, "POST %s", route->at.path),
+                                   call->req->path, call->body, &claim);
+    if (e != OK) {
+        count(e == ERR_IDEMPOTENCY_REUSED ? "reused" : "in_progress");
+        return e;
+    }
+    switch (claim.found) {
+    case IDEMPOTENCY_ANSWERED:
+        count("replayed");
+        return say_again(call, &claim.answer);
+    case IDEMPOTENCY_OPERATION:
+        count("operation");
+        return reply_operation_again(ctx, call, claim.operation_id);
+    default:
+        count("first");
+    }
+    size_t head_from = call->reply->head.len;
+    call->claim = &claim.id;
+    e = route->run(ctx, call);
+    settle(ctx, call, e, head_from);
+    return e;
+}

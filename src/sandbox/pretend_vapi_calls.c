@@ -1,0 +1,160 @@
+/* The calls of Vapi (OpenAPI of 2026-08-20): POST and GET /call, GET /call/{id}. A pretend call
+ * rings, is answered and ends by the clock, so that whoever looks sees it live. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/defs.h"
+#include "base/json.h"
+#include "sandbox/pretend_vapi.h"
+#include "sandbox/sandbox.h"
+
+enum { CALLS_MAX = 20000, RINGS_AFTER_MS = 1000, TALKS_AFTER_MS = 4000, ENDS_AFTER_MS = 30000 };
+
+/* Of CreateCallDTO; anything else "should not exist". */
+static const char *const FIELDS[] = {
+    "name",          "schedulePlan",       "transport",  "assistantId",
+    "assistant",     "assistantOverrides", "squadId",    "squad",
+    "phoneNumberId", "phoneNumber",        "customerId", "customer",
+    "customers",     "workflowId",         "workflow",   "workflowOverrides"
+};
+
+/* --- checking -------------------------------------------------------------------------------- */
+
+static bool is_e164(const char *text) {
+    size_t n = 0;
+    if (!text || text[0] != '+')
+        return false;
+    for (text++; text[n]; n++)
+        if (text[n] < '0' || text[n] > '9')
+            return false;
+    return n >= 7 && n <= 15;
+}
+
+static json_t *complaints(const json_t *body) {
+    json_t *messages = json_array(), *value;
+    const json_t *customer = json_object_get(body, "customer");
+    const char *name;
+    json_object_foreach((json_t *)body, name, value) {
+        size_t i = 0;
+        while (i < ARRAY_LEN(FIELDS) && strcmp(FIELDS[i], name) != 0)
+            i++;
+        if (i == ARRAY_LEN(FIELDS))
+            json_array_append_new(messages, json_sprintf("property %s should not exist", name));
+    }
+    if (!json_text(body, "assistantId") && !json_object_get(body, "assistant"))
+        json_array_append_new(messages, json_string("assistantId must be a string"));
+    if (!json_text(body, "phoneNumberId") && !json_object_get(body, "phoneNumber"))
+        json_array_append_new(messages, json_string("phoneNumberId must be a string"));
+    if (!json_is_object(customer))
+        json_array_append_new(messages, json_string("customer must be an object"));
+    else if (!is_e164(json_text(customer, "number")))
+        json_array_append_new(
+            messages, json_string("customer.number must be a valid phone number in the E.164 "
+                                  "format"));
+    return messages;
+}
+
+/* --- how it goes ----------------------------------------------------------------------------- */
+
+static int64_t made_ms(const json_t *call) {
+    const char *text = json_text(call, "createdAt");
+    int64_t ms = 0;
+    clock_parse_rfc3339(text, strlen(text), &ms);
+    return ms;
+}
+
+/* Brings a call to where it would be by now. */
+static void age(json_t *call) {
+    int64_t began = made_ms(call), now = ava_wall_ms(), old = now - began;
+    const char *status = old >= ENDS_AFTER_MS    ? "ended"
+                         : old >= TALKS_AFTER_MS ? "in-progress"
+                         : old >= RINGS_AFTER_MS ? "ringing"
+                                                 : "queued";
+    if (strcmp(status, json_text(call, "status")) == 0)
+        return;
+    json_object_set_new(call, "status", json_string(status));
+    json_object_set_new(call, "updatedAt", vapi_time(now));
+    if (old >= TALKS_AFTER_MS && !json_object_get(call, "startedAt"))
+        json_object_set_new(call, "startedAt", vapi_time(began + TALKS_AFTER_MS));
+    if (old >= ENDS_AFTER_MS) {
+        json_object_set_new(call, "endedAt", vapi_time(began + ENDS_AFTER_MS));
+        json_object_set_new(call, "endedReason", json_string("customer-ended-call"));
+    }
+}
+
+static void create(json_t *account, const struct http_req *req, struct http_reply *reply) {
+    const char *why = NULL;
+    unsigned char raw[16];
+    size_t at;
+    json_t *body = json_parse(req->arena, req->body, &why);
+    json_t *calls = json_object_get(account, "calls");
+    if (!json_is_object(body)) {
+        vapi_refuse(reply, 400, json_string(why ? why : "Body must be an object"), "Bad Request");
+        return;
+    }
+    json_t *messages = complaints(body);
+    const char *assistant = json_text(body, "assistantId");
+    if (json_array_size(messages) == 0 && assistant &&
+        !vapi_assistant_find(account, str_of(assistant), &at))
+        json_array_append_new(messages, json_sprintf("Couldn't Get Assistant. Does Not Exist. "
+                                                     "assistantId: %s",
+                                                     assistant));
+    if (json_array_size(calls) >= CALLS_MAX)
+        json_array_append_new(messages, json_string("The sandbox holds no more calls."));
+    if (json_array_size(messages)) {
+        vapi_refuse(reply, 400, messages, "Bad Request");
+        return;
+    }
+    json_decref(messages);
+    int64_t now = ava_wall_ms();
+    ava_rand(raw, sizeof raw);
+    json_t *call = json_deep_copy(body);
+    json_object_set_new(call, "id", vapi_uuid(raw));
+    json_object_set(call, "orgId", json_object_get(account, "orgId"));
+    json_object_set_new(call, "type", json_string("outboundPhoneCall"));
+    json_object_set_new(call, "status", json_string("queued"));
+    json_object_set_new(call, "createdAt", vapi_time(now));
+    json_object_set_new(call, "updatedAt", vapi_time(now));
+    json_array_append(calls, call);
+    json_object_set(json_object_get(account, "callsById"), json_text(call, "id"), call);
+    pretend_reply_new(reply, 201, call);
+}
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+static void read_one(json_t *account, struct str id, struct http_reply *reply) {
+    char name[64];
+    json_t *call = NULL;
+    if (str_copy(name, sizeof name, id))
+        call = json_object_get(json_object_get(account, "callsById"), name);
+    if (!call) {
+        vapi_refuse(reply, 404, json_string("Call not found"), "Not Found");
+        return;
+    }
+    age(call);
+    pretend_reply(reply, 200, call);
+}
+
+void vapi_calls_answer(json_t *account, const struct http_req *req, struct http_reply *reply) {
+    bool is_read = req->method == METHOD_GET || req->method == METHOD_HEAD;
+    bool is_list = str_is(req->path, "/call");
+    json_t *calls = json_object_get(account, "calls");
+    if (is_list && req->method == METHOD_POST) {
+        create(account, req, reply);
+    } else if (is_list && is_read) {
+        for (size_t i = json_array_size(calls); i-- > 0;) {
+            json_t *call = json_array_get(calls, i);
+            if (strcmp(json_text(call, "status"), "ended") == 0)
+                break; /* and so are those before */
+            age(call);
+        }
+        vapi_list(calls, req, reply);
+    } else if (!is_list && is_read) {
+        read_one(account, (struct str){ req->path.ptr + 6, req->path.len - 6 }, reply);
+    } else {
+        vapi_refuse(
+            reply, 404,
+            json_sprintf("Cannot %s %.*s", http_method_name(req->method), STR_FMT(req->path)),
+            "Not Found");
+    }
+}

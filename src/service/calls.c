@@ -1,0 +1,354 @@
+#include "service/calls.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "base/jsonw.h"
+#include "providers/vapi_calls.h"
+#include "service/lending.h"
+#include "vault/vault.h"
+
+enum { DIGITS_MIN = 7, DIGITS_MAX = 15, ID_MAX = 128, METADATA_BYTES_MAX = 8192 };
+
+/* --- what is asked --------------------------------------------------------------------------- */
+
+/* E.164: '+', a digit that is not 0, at most 15 digits in all. */
+static bool is_phone(const char *text) {
+    size_t n = 0;
+    if (text[0] != '+' || text[1] < '1' || text[1] > '9')
+        return false;
+    for (text++; text[n]; n++)
+        if (text[n] < '0' || text[n] > '9')
+            return false;
+    return n >= DIGITS_MIN && n <= DIGITS_MAX;
+}
+
+static void check_to(struct ctx *ctx, const json_t *to) {
+    const char *text = json_string_value(to);
+    if (!to || json_is_null(to))
+        ctx_field(ctx, "to", "required", "The field to is missing: the number to call.");
+    else if (!text)
+        ctx_field(ctx, "to", "wrong_type", "The number to call must be a text.");
+    else if (!is_phone(text))
+        ctx_field(ctx, "to", "wrong_format",
+                  "Write the number with + and the country, like +33612345678.");
+}
+
+static void check_id(struct ctx *ctx, const char *name, const json_t *value) {
+    const char *text = json_string_value(value);
+    if (!value || json_is_null(value))
+        return;
+    if (!text)
+        ctx_field(ctx, name, "wrong_type",
+                  arena_printf(ctx->arena, "The field %s must be a text.", name));
+    else if (!text[0] || strlen(text) > ID_MAX)
+        ctx_field_range(ctx, name, text[0] ? "too_long" : "too_short", 1, ID_MAX,
+                        arena_printf(ctx->arena, "The field %s needs 1 to 128 characters.", name));
+}
+
+static int count_bytes(const char *piece, size_t len, void *total) {
+    *(size_t *)total += len;
+    return 0;
+}
+
+static void check_metadata(struct ctx *ctx, const json_t *value) {
+    size_t bytes = 0;
+    if (!value || json_is_null(value))
+        return;
+    json_dump_callback(value, count_bytes, &bytes, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (!json_is_object(value))
+        ctx_field(ctx, "metadata", "wrong_type", "The metadata must be an object.");
+    else if (bytes > METADATA_BYTES_MAX)
+        ctx_field_range(ctx, "metadata", "too_long", 0, METADATA_BYTES_MAX,
+                        "The metadata must be at most 8192 bytes of JSON.");
+    else if (json_object_get(value, "ava_op"))
+        ctx_field(ctx, "metadata", "reserved",
+                  "The name ava_op in metadata is Ava's own; choose another one.");
+}
+
+static enum err check_body(struct ctx *ctx, const json_t *body) {
+    static const char *const KNOWN[] = { "to", "assistant_id", "from_number_id", "metadata" };
+    const char *name;
+    json_t *value;
+    check_to(ctx, json_object_get(body, "to"));
+    check_id(ctx, "assistant_id", json_object_get(body, "assistant_id"));
+    check_id(ctx, "from_number_id", json_object_get(body, "from_number_id"));
+    check_metadata(ctx, json_object_get(body, "metadata"));
+    json_object_foreach((json_t *)body, name, value) {
+        bool known = false;
+        for (size_t i = 0; i < ARRAY_LEN(KNOWN); i++)
+            known |= strcmp(name, KNOWN[i]) == 0;
+        if (!known)
+            ctx_field(ctx, arena_strdup(ctx->arena, name), "unknown_field",
+                      arena_printf(ctx->arena, "There is no field %.40s here.", name));
+    }
+    return ctx_fields_ok(ctx);
+}
+
+/* The asked one, or the credential's own. Under the operator's key only the operator's own may be
+ * used: what else that account has is not this workspace's business. */
+static enum err choose(struct ctx *ctx, const struct lent *lent, const char *field,
+                       const char *asked, const char *own, const char *missing, const char **out) {
+    *out = asked ? asked : own;
+    if (asked && lent->ref.is_platform && (!own || strcmp(asked, own) != 0))
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no %.40s with this id.",
+                        strcmp(field, "assistant_id") == 0 ? "assistant" : "number");
+    if (!*out || !(*out)[0]) {
+        ctx_field(ctx, field, "required", missing);
+        return ctx_fields_ok(ctx);
+    }
+    return OK;
+}
+
+/* --- placing one ----------------------------------------------------------------------------- */
+
+struct placing {
+    struct call_row row;
+    struct str metadata;
+};
+
+static struct vault_place place_of(const struct call_row *row) {
+    return (struct vault_place){ "calls", "sealed", row->workspace_id, row->id };
+}
+
+static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct placing *p = arg;
+    struct vault_place place = place_of(&p->row);
+    TRY(vault_seal(ctx, tx, &place, p->metadata, &p->row.sealed));
+    return call_insert(ctx, tx, &p->row);
+}
+
+static void release_buf(void *b) {
+    buf_fini(b);
+}
+
+static struct buf *buf_in(struct arena *a) {
+    struct buf *b = arena_alloc(a, sizeof *b);
+    *b = (struct buf){ 0 };
+    arena_defer(a, release_buf, b);
+    return b;
+}
+
+static struct str text_of(struct ctx *ctx, const json_t *tree) {
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    if (tree)
+        jsonw_tree(&w, tree);
+    else
+        jsonw_null(&w);
+    return buf_view(out);
+}
+
+static struct str request_of(struct ctx *ctx, const struct placing *p) {
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "to", p->row.to);
+    jsonw_text_at(&w, "assistant_id", p->row.assistant_id);
+    jsonw_text_at(&w, "number_id", p->row.from_number_id);
+    jsonw_key(&w, "metadata");
+    jsonw_raw(&w, p->metadata);
+    jsonw_object_end(&w);
+    return buf_view(out);
+}
+
+enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
+                    const struct id *claim, struct operation_end *out) {
+    struct lent lent;
+    struct id id = id_make("call"), op = id_make("op");
+    int64_t now_ms = ava_wall_ms();
+    const json_t *metadata = json_object_get(body, "metadata");
+    struct placing p = { .row = { .id = arena_strdup(ctx->arena, id.text),
+                                  .workspace_id = ctx->who.workspace_id,
+                                  .operation_id = arena_strdup(ctx->arena, op.text),
+                                  .provider = provider_name(PROVIDER_VAPI),
+                                  .direction = "outbound",
+                                  .status = "requested",
+                                  .created_ms = now_ms,
+                                  .updated_ms = now_ms } };
+    *out = (struct operation_end){ .was_abandoned = true };
+    TRY(check_body(ctx, body));
+    TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
+    TRY(choose(ctx, &lent, "assistant_id", json_text(body, "assistant_id"), lent.assistant_id,
+               "No assistant is chosen; send assistant_id, or connect Vapi with the id of one.",
+               &p.row.assistant_id));
+    TRY(choose(ctx, &lent, "from_number_id", json_text(body, "from_number_id"), lent.number_id,
+               "No number to call from is chosen; send from_number_id, or connect Vapi with "
+               "default_number_id.",
+               &p.row.from_number_id));
+    p.row.to = json_text(body, "to");
+    p.metadata = text_of(ctx, json_is_object(metadata) ? metadata : NULL);
+    struct operation_order order = { .kind = &CALL_CREATE,
+                                     .id = p.row.operation_id,
+                                     .object = p.row.id,
+                                     .request = request_of(ctx, &p),
+                                     .insert = insert,
+                                     .arg = &p,
+                                     .claim = claim,
+                                     .patience = patience };
+    return operation_place(ctx, &order, out);
+}
+
+/* --- as an operation ------------------------------------------------------------------------- */
+
+static enum err order_of(struct ctx *ctx, const struct operation *op,
+                         struct vapi_call_order *order) {
+    const char *why;
+    json_t *request = json_parse(ctx->arena, op->request, &why);
+    const json_t *metadata = json_object_get(request, "metadata");
+    *order = (struct vapi_call_order){ .assistant_id = json_text(request, "assistant_id"),
+                                       .number_id = json_text(request, "number_id"),
+                                       .to = json_text(request, "to"),
+                                       .operation_id = op->id,
+                                       .metadata = json_is_object(metadata) ? metadata : NULL };
+    if (!order->assistant_id || !order->number_id || !order->to)
+        return ctx_fail(ctx, ERR_INTERNAL, "The stored request cannot be read.");
+    return OK;
+}
+
+static enum err perform(struct ctx *ctx, const struct operation *op,
+                        const struct upstream_watch *watch, struct str *result) {
+    struct lent lent;
+    struct vapi_call_order order;
+    TRY(order_of(ctx, op, &order));
+    TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
+    return vapi_call_create(ctx, &lent.ref, &order, watch, result);
+}
+
+static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result) {
+    struct lent lent;
+    struct vapi_call_order order;
+    TRY(order_of(ctx, op, &order));
+    TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
+    return vapi_call_find(ctx, &lent.ref, &order, op->sent_ms, result);
+}
+
+/* What the provider said, into the row. */
+static void learn(struct ctx *ctx, struct str facts, struct call_row *row) {
+    const char *why;
+    json_t *f = json_parse(ctx->arena, facts, &why);
+    row->provider_id = json_text(f, "provider_id");
+    row->status = json_text(f, "status");
+    row->ended_reason = json_text(f, "ended_reason");
+    row->started_ms = json_i64_or(f, "started_at", 0);
+    row->ended_ms = json_i64_or(f, "ended_at", 0);
+    row->updated_ms = ava_wall_ms();
+}
+
+static enum err open_metadata(struct ctx *ctx, struct db_conn *c, struct call_view *v) {
+    struct vault_place place = place_of(&v->row);
+    struct str plain;
+    const char *why;
+    TRY(vault_unseal(ctx, c, &place, v->row.sealed, &plain));
+    v->metadata = json_parse(ctx->arena, plain, &why);
+    return OK;
+}
+
+static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                       enum operation_state state, struct str result, struct str *shown) {
+    struct call_view v = { .metadata = NULL };
+    TRY(call_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
+    if (!v.row.id)
+        return OK;
+    v.row.status = operation_state_name(state);
+    v.row.updated_ms = ava_wall_ms();
+    if (state == OPERATION_SUCCEEDED)
+        learn(ctx, result, &v.row);
+    TRY(call_update(ctx, tx, &v.row));
+    if (state != OPERATION_SUCCEEDED)
+        return OK;
+    TRY(open_metadata(ctx, tx, &v));
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    call_write(&w, &v);
+    *shown = buf_view(out);
+    return OK;
+}
+
+static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
+    return call_delete(ctx, tx, op->object);
+}
+
+const struct operation_kind CALL_CREATE = { "call.create", PROVIDER_VAPI, perform,
+                                            look_up,       settle,        forget };
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+void call_write(struct jsonw *w, const struct call_view *v) {
+    const struct call_row *c = &v->row;
+    jsonw_object(w);
+    jsonw_text_at(w, "id", c->id);
+    jsonw_text_at(w, "provider", c->provider);
+    jsonw_text_at(w, "provider_id", c->provider_id);
+    jsonw_text_at(w, "operation_id", c->operation_id);
+    jsonw_text_at(w, "direction", c->direction);
+    jsonw_text_at(w, "to", c->to);
+    jsonw_text_at(w, "from_number_id", c->from_number_id);
+    jsonw_text_at(w, "assistant_id", c->assistant_id);
+    jsonw_text_at(w, "status", c->status);
+    jsonw_text_at(w, "ended_reason", c->ended_reason);
+    jsonw_time_at(w, "started_at", c->started_ms);
+    jsonw_time_at(w, "ended_at", c->ended_ms);
+    jsonw_key(w, "metadata");
+    if (json_is_object(v->metadata))
+        jsonw_tree(w, v->metadata);
+    else
+        jsonw_null(w);
+    jsonw_time_at(w, "created_at", c->created_ms);
+    jsonw_time_at(w, "updated_at", c->updated_ms);
+    if (v->is_stale)
+        jsonw_bool_at(w, "stale", true);
+    jsonw_object_end(w);
+}
+
+static enum err update_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return call_update(ctx, tx, arg);
+}
+
+/* How it stands by now, as far as the provider can be asked. */
+static void refresh(struct ctx *ctx, struct call_view *v) {
+    struct lent lent;
+    struct str facts;
+    struct call_row next = v->row;
+    struct problem none = { .err = OK };
+    if (lending_find(ctx, PROVIDER_VAPI, &lent) != OK ||
+        vapi_call_read(ctx, &lent.ref, v->row.provider_id, &facts) != OK) {
+        ctx->problem = none;
+        v->is_stale = true;
+        return;
+    }
+    learn(ctx, facts, &next);
+    bool changed = strcmp(next.status, v->row.status) != 0 ||
+                   next.started_ms != v->row.started_ms || next.ended_ms != v->row.ended_ms;
+    if (!changed)
+        return;
+    if (db_write(ctx, update_write, &next) != OK)
+        ctx->problem = none; /* shown all the same; it is asked for again next time */
+    v->row = next;
+}
+
+enum err call_read(struct ctx *ctx, const char *id, struct call_view *out) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    *out = (struct call_view){ .metadata = NULL };
+    TRY(call_find(ctx, c, ctx->who.workspace_id, id, &out->row));
+    if (!out->row.id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such call.");
+    TRY(open_metadata(ctx, c, out));
+    if (out->row.provider_id && out->row.ended_ms == 0)
+        refresh(ctx, out);
+    return OK;
+}
+
+enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
+                   struct call_view *out, size_t *count) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    struct call_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
+    TRY(calls_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count));
+    for (size_t i = 0; i < *count; i++) {
+        out[i] = (struct call_view){ .row = rows[i] };
+        TRY(open_metadata(ctx, c, &out[i]));
+    }
+    return OK;
+}

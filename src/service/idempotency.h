@@ -1,0 +1,51 @@
+/* idempotency: a request with an Idempotency-Key happens once, however often it is sent
+ * (RESILIENCE 9).
+ *
+ * A key is claimed before the work and settled after it: kept with its answer, kept with the
+ * operation it led to, or given back when nothing was tried. Its scope is (workspace, user,
+ * route); it is remembered for 24 hours, its answer sealed. */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/id.h"
+#include "obs/ctx.h"
+
+enum { IDEMPOTENCY_KEY_MAX = 255, IDEMPOTENCY_KEPT_MS = 24 * 3600 * 1000 };
+
+/* Reads the header: 1..255 visible ASCII characters, quotes around them optional. False when it is
+ * something else. */
+bool idempotency_key_parse(struct str header, struct str *key);
+
+struct idempotency_answer {
+    int status;
+    const char *content_type; /* NULL: no body */
+    struct str head, body;    /* head: header lines, each ended by CRLF */
+};
+
+enum idempotency_found {
+    IDEMPOTENCY_FIRST,    /* nobody asked this before: do it, then settle */
+    IDEMPOTENCY_ANSWERED, /* say again what was said */
+    IDEMPOTENCY_OPERATION /* it led to this operation: say how that stands */
+};
+
+struct idempotency_claim {
+    enum idempotency_found found;
+    struct id id;                     /* FIRST: of the claim */
+    struct idempotency_answer answer; /* ANSWERED; the arena's */
+    const char *operation_id;         /* OPERATION */
+};
+
+/* route: method and template; path as it came; body NULL when there is none. Durable when OK.
+ * ERR_IDEMPOTENCY_IN_PROGRESS while somebody is at it, ERR_IDEMPOTENCY_REUSED when it was used for
+ * something else. */
+enum err idempotency_claim(struct ctx *ctx, struct str key, const char *route, struct str path,
+                           const json_t *body, struct idempotency_claim *out);
+
+/* How a claim ends that did not lead to an operation. Both work also when the request's own time
+ * is over. */
+enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
+                          const struct idempotency_answer *answer);
+enum err idempotency_give_back(struct ctx *ctx, const struct id *claim);
+
+enum err idempotency_forget_old(struct ctx *ctx);

@@ -1,0 +1,277 @@
+#include "service/jobs.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fiber.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+#include "service/operations.h"
+#include "store/jobs.h"
+
+enum {
+    RUNNING_MAX = 64,
+    ROUND_MAX = 32, /* leased in one transaction */
+    HEARTBEAT_MS = 20 * 1000,
+    IDLE_MS = 5000,
+    WRITE_MS = 10 * 1000,
+    JOB_MS = 60 * 1000,
+    ATTEMPTS_MAX = 8,
+    AGAIN_MS = 5000,
+    AGAIN_MAX_MS = 6 * 3600 * 1000,
+};
+
+/* Handlers by kind. */
+static const struct {
+    const char *kind;
+    enum err (*work)(struct ctx *ctx, const struct job_row *job);
+} KINDS[] = { { OPERATION_JOB, operation_work } };
+
+struct jobs {
+    const struct parts *parts;
+    pthread_mutex_t lock;
+    struct fiber_parking *waiter; /* of the pump, while it sleeps */
+    bool is_due;                  /* woken while it did not sleep */
+    atomic_bool stopping;
+    /* The pump's own: */
+    size_t running;
+    char cursor[40]; /* the workspace served last */
+    int64_t heartbeat_ms;
+};
+
+struct jobs *jobs_new(const struct parts *parts) {
+    struct jobs *j = calloc(1, sizeof *j);
+    if (!j)
+        abort();
+    j->parts = parts;
+    pthread_mutex_init(&j->lock, NULL);
+    return j;
+}
+
+void jobs_free(struct jobs *j) {
+    if (!j)
+        return;
+    pthread_mutex_destroy(&j->lock);
+    free(j);
+}
+
+void jobs_wake(struct jobs *j) {
+    if (!j)
+        return;
+    pthread_mutex_lock(&j->lock);
+    j->is_due = true;
+    if (j->waiter)
+        fiber_unpark(j->waiter);
+    j->waiter = NULL;
+    pthread_mutex_unlock(&j->lock);
+}
+
+void jobs_stop(struct jobs *j) {
+    if (!j)
+        return;
+    atomic_store(&j->stopping, true);
+    jobs_wake(j);
+}
+
+bool jobs_is_stopping(const struct jobs *j) {
+    return j && atomic_load(&j->stopping);
+}
+
+/* --- one job --------------------------------------------------------------------------------- */
+
+struct task {
+    struct jobs *jobs;
+    struct arena *arena;
+    struct ctx ctx;
+    struct job_row row;
+};
+
+static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct job_row *row = arg;
+    if (row->attempts >= ATTEMPTS_MAX)
+        return job_bury(ctx, tx, row->id);
+    int64_t bound = AGAIN_MS;
+    for (int64_t k = 1; k < row->attempts && bound < AGAIN_MAX_MS; k++)
+        bound *= 2;
+    struct job_row next = *row;
+    next.run_at_ms = ava_wall_ms() + 1 + (int64_t)ava_rand_below((uint64_t)bound);
+    return job_put(ctx, tx, &next, NULL, 0);
+}
+
+static void failed(struct task *t, enum err e) {
+    log_warn(&t->ctx, "job failed", L("job", t->row.id), L("kind", t->row.kind),
+             L("attempts", (long)t->row.attempts), L("code", err_info(e)->code));
+    t->ctx.deadline_ms = ava_now_ms() + WRITE_MS;
+    db_write(&t->ctx, again_write, &t->row);
+}
+
+static void task_run(void *arg) {
+    struct task *t = arg;
+    struct jobs *j = t->jobs;
+    enum err e = ERR_INTERNAL;
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
+        if (strcmp(KINDS[i].kind, t->row.kind) == 0)
+            e = KINDS[i].work(&t->ctx, &t->row);
+    metric_add(METRIC_JOBS_RUN, 1, t->row.kind, e == OK ? "ok" : "failed");
+    if (e != OK)
+        failed(t, e);
+    arena_free(t->arena);
+    j->running--;
+    jobs_wake(j);
+}
+
+static void task_begin(void *arg) {
+    struct task *t = arg;
+    struct jobs *j = t->jobs;
+    j->running++;
+    if (fiber_run(task_run, t))
+        return;
+    j->running--; /* no room for a fiber: its lease runs out, and it comes again */
+    arena_free(t->arena);
+}
+
+static void start(struct jobs *j, const struct job_row *row) {
+    struct arena *a = arena_new(4 << 20);
+    struct task *t = arena_alloc(a, sizeof *t);
+    *t = (struct task){ .jobs = j, .arena = a, .row = *row };
+    ctx_init(&t->ctx, j->parts, a, JOB_MS);
+    trace_start(&t->ctx.trace, (struct str){ NULL, 0 });
+    t->row.id = arena_strdup(a, row->id);
+    t->row.workspace_id = arena_strdup(a, row->workspace_id);
+    t->row.kind = arena_strdup(a, row->kind);
+    t->row.object = arena_strdup(a, row->object);
+    fiber_on_loop(task_begin, t);
+}
+
+/* --- the pump -------------------------------------------------------------------------------- */
+
+struct round {
+    struct jobs *jobs;
+    struct job_row rows[ROUND_MAX];
+    size_t count, room;
+};
+
+/* The next workspace's turn each time; after the last one the first again. */
+static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct round *r = arg;
+    char cursor[sizeof r->jobs->cursor];
+    int64_t now_ms = ava_wall_ms();
+    str_copy(cursor, sizeof cursor, str_of(r->jobs->cursor));
+    for (r->count = 0; r->count < r->room; r->count++) {
+        struct job_row *row = &r->rows[r->count];
+        TRY(job_lease(ctx, tx, cursor, now_ms, ctx->parts->run_id, now_ms + JOB_LEASE_MS, row));
+        if (!row->id && cursor[0])
+            TRY(job_lease(ctx, tx, "", now_ms, ctx->parts->run_id, now_ms + JOB_LEASE_MS, row));
+        if (!row->id)
+            break;
+        str_copy(cursor, sizeof cursor, str_of(row->workspace_id));
+    }
+    return OK;
+}
+
+static enum err beat_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    int64_t now_ms = ava_wall_ms();
+    TRY(jobs_heartbeat(ctx, tx, ctx->parts->run_id, now_ms + JOB_LEASE_MS));
+    return jobs_reclaim(ctx, tx, now_ms, NULL);
+}
+
+/* Begins what is due; returns how long there is nothing to do. */
+static int64_t go_round(struct jobs *j, struct ctx *ctx) {
+    struct round r = { .jobs = j, .room = RUNNING_MAX - j->running };
+    int64_t due_ms = INT64_MAX;
+    if (r.room > ROUND_MAX)
+        r.room = ROUND_MAX;
+    if (ava_now_ms() >= j->heartbeat_ms) {
+        j->heartbeat_ms = ava_now_ms() + HEARTBEAT_MS;
+        db_write(ctx, beat_write, NULL);
+    }
+    if (r.room == 0)
+        return IDLE_MS;
+    if (jobs_next_due(ctx, db_reader(j->parts->db), &due_ms) != OK)
+        return IDLE_MS;
+    int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_wall_ms();
+    if (in_ms > 0)
+        return in_ms < IDLE_MS ? in_ms : IDLE_MS;
+    if (db_write(ctx, lease_write, &r) != OK)
+        return IDLE_MS;
+    for (size_t i = 0; i < r.count; i++)
+        start(j, &r.rows[i]);
+    if (r.count)
+        str_copy(j->cursor, sizeof j->cursor, str_of(r.rows[r.count - 1].workspace_id));
+    return r.count ? 0 : IDLE_MS;
+}
+
+static void sleep_until(struct jobs *j, int64_t until_ms) {
+    struct fiber_parking parking;
+    fiber_parking_init(&parking);
+    pthread_mutex_lock(&j->lock);
+    bool is_due = j->is_due;
+    j->is_due = false;
+    if (!is_due)
+        j->waiter = &parking;
+    pthread_mutex_unlock(&j->lock);
+    if (is_due)
+        return;
+    fiber_park(&parking, until_ms, NULL, NULL);
+    pthread_mutex_lock(&j->lock);
+    j->waiter = NULL;
+    j->is_due = false;
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void pump(void *arg) {
+    struct jobs *j = arg;
+    while (!atomic_load(&j->stopping)) {
+        struct arena *a = arena_new(1 << 20);
+        struct ctx ctx;
+        ctx_init(&ctx, j->parts, a, WRITE_MS);
+        int64_t idle_ms = go_round(j, &ctx);
+        arena_free(a);
+        if (idle_ms > 0)
+            sleep_until(j, ava_now_ms() + idle_ms);
+    }
+}
+
+void jobs_start(struct jobs *j) {
+    j->heartbeat_ms = ava_now_ms() + HEARTBEAT_MS;
+    if (!fiber_run(pump, j))
+        abort(); /* the first fiber of its loop */
+}
+
+/* --- seen from outside ----------------------------------------------------------------------- */
+
+static struct job_counts count(struct jobs *j, const char *kind) {
+    struct arena *a = arena_new(4096);
+    struct ctx ctx;
+    struct job_counts counts = { 0 };
+    ctx_init(&ctx, j->parts, a, WRITE_MS);
+    if (jobs_count(&ctx, db_reader(j->parts->db), kind, ava_wall_ms(), &counts) != OK)
+        counts = (struct job_counts){ 0 };
+    arena_free(a);
+    return counts;
+}
+
+struct jobs_state jobs_state(struct jobs *j) {
+    struct jobs_state state = { 0 };
+    int64_t now_ms = ava_wall_ms();
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+        struct job_counts c = count(j, KINDS[i].kind);
+        state.waiting += c.ready;
+        if (c.oldest_due_ms && now_ms - c.oldest_due_ms > state.oldest_ms)
+            state.oldest_ms = now_ms - c.oldest_due_ms;
+    }
+    return state;
+}
+
+void jobs_collect(void *arg) {
+    struct jobs *j = arg;
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+        struct job_counts c = count(j, KINDS[i].kind);
+        metric_set(METRIC_JOBS_READY, (double)c.ready, KINDS[i].kind);
+        metric_set(METRIC_JOBS_DEAD, (double)c.dead, KINDS[i].kind);
+    }
+    metric_set(METRIC_JOBS_OLDEST, (double)jobs_state(j).oldest_ms / 1000, NULL);
+}

@@ -1,0 +1,99 @@
+#include "store/calls.h"
+
+#define COLUMNS                                                                              \
+    "id, workspace_id, operation_id, provider, provider_id, direction, to_number, "          \
+    "from_number_id, assistant_id, status, ended_reason, started_at, ended_at, created_at, " \
+    "updated_at, sealed"
+
+enum err call_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
+    struct db_stmt *q = db_use(tx, "INSERT INTO calls (" COLUMNS ") VALUES"
+                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    db_bind_text(q, row->id);
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->operation_id);
+    db_bind_text(q, row->provider);
+    db_bind_text(q, row->provider_id);
+    db_bind_text(q, row->direction);
+    db_bind_text(q, row->to);
+    db_bind_text(q, row->from_number_id);
+    db_bind_text(q, row->assistant_id);
+    db_bind_text(q, row->status);
+    db_bind_text(q, row->ended_reason);
+    db_bind_i64(q, row->started_ms);
+    db_bind_i64(q, row->ended_ms);
+    db_bind_i64(q, row->created_ms);
+    db_bind_i64(q, row->updated_ms);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    return db_run(ctx, q);
+}
+
+enum err call_update(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
+    struct db_stmt *q = db_use(tx, "UPDATE calls SET provider_id = COALESCE(?, provider_id),"
+                                   " status = ?, ended_reason = ?, started_at = ?, ended_at = ?,"
+                                   " updated_at = ? WHERE id = ?");
+    db_bind_text(q, row->provider_id);
+    db_bind_text(q, row->status);
+    db_bind_text(q, row->ended_reason);
+    db_bind_i64(q, row->started_ms);
+    db_bind_i64(q, row->ended_ms);
+    db_bind_i64(q, row->updated_ms);
+    db_bind_text(q, row->id);
+    return db_run(ctx, q);
+}
+
+enum err call_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM calls WHERE id = ?");
+    db_bind_text(q, id);
+    return db_run(ctx, q);
+}
+
+static void read_call(struct ctx *ctx, struct db_stmt *q, struct call_row *c) {
+    c->id = db_text(q, ctx->arena);
+    c->workspace_id = db_text(q, ctx->arena);
+    c->operation_id = db_text(q, ctx->arena);
+    c->provider = db_text(q, ctx->arena);
+    c->provider_id = db_text(q, ctx->arena);
+    c->direction = db_text(q, ctx->arena);
+    c->to = db_text(q, ctx->arena);
+    c->from_number_id = db_text(q, ctx->arena);
+    c->assistant_id = db_text(q, ctx->arena);
+    c->status = db_text(q, ctx->arena);
+    c->ended_reason = db_text(q, ctx->arena);
+    c->started_ms = db_i64(q);
+    c->ended_ms = db_i64(q);
+    c->created_ms = db_i64(q);
+    c->updated_ms = db_i64(q);
+    c->sealed = db_blob(q, ctx->arena);
+}
+
+enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
+                   struct call_row *found) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?"
+                                  " AND id = ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, id);
+    *found = (struct call_row){ .id = NULL };
+    if (db_next(q))
+        read_call(ctx, q, found);
+    return db_done(ctx, q);
+}
+
+enum err calls_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                    const struct call_filter *f, int limit, struct call_row *out, size_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?1 AND id < ?2"
+                  " AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR to_number = ?4)"
+                  " AND (?5 IS NULL OR assistant_id = ?5) AND created_at >= ?6"
+                  " AND created_at < ?7 ORDER BY id DESC LIMIT ?8");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, f->before_id ? f->before_id : "~");
+    db_bind_text(q, f->status);
+    db_bind_text(q, f->to);
+    db_bind_text(q, f->assistant_id);
+    db_bind_i64(q, f->since_ms);
+    db_bind_i64(q, f->until_ms ? f->until_ms : INT64_MAX);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count)
+        read_call(ctx, q, &out[*count]);
+    return db_done(ctx, q);
+}

@@ -1,0 +1,32 @@
+/* calls: rows of phone calls, made or taken. The caller's own data (metadata) is sealed; numbers,
+ * times and states are plain, because people search them. */
+#pragma once
+
+#include "store/db.h"
+
+struct call_row {
+    const char *id, *workspace_id, *operation_id, *provider;
+    const char *provider_id; /* NULL: the provider has not told, or never will */
+    const char *direction;   /* "outbound", "inbound" */
+    const char *to, *from_number_id, *assistant_id;
+    const char *status; /* the provider's, or "requested", "failed", "unknown", "unconfirmed" */
+    const char *ended_reason; /* NULL until it has ended */
+    int64_t started_ms, ended_ms, created_ms, updated_ms;
+    struct str sealed;
+};
+
+enum err call_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
+/* Writes provider_id (where it is not NULL), status, ended_reason, times of that id. */
+enum err call_update(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
+enum err call_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
+enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
+                   struct call_row *found);
+
+struct call_filter {
+    const char *status, *to, *assistant_id; /* NULL: any */
+    int64_t since_ms, until_ms;             /* 0: any */
+    const char *before_id;                  /* NULL: from the newest */
+};
+enum err calls_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                    const struct call_filter *filter, int limit, struct call_row *out,
+                    size_t *count);

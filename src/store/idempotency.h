@@ -1,0 +1,28 @@
+/* idempotency: rows of what was asked under an Idempotency-Key, and what it was answered
+ * (RESILIENCE 9). The unique index over (workspace, principal, route, key) decides who was first. */
+#pragma once
+
+#include "store/db.h"
+
+struct idempotency_row {
+    const char *id, *workspace_id, *principal, *route, *key;
+    unsigned char fingerprint[32];
+    const char *owner;        /* the run of Ava that works on it, or did */
+    const char *operation_id; /* the intent it led to; NULL: none, yet */
+    int64_t created_ms;
+    struct str sealed; /* the answer; NULL ptr until there is one */
+};
+
+/* *is_new false when that key is there already: then *found is that row. Takes a row over, as new,
+ * that is older than expired_ms. */
+enum err idempotency_insert(struct ctx *ctx, struct db_conn *tx, const struct idempotency_row *row,
+                            int64_t expired_ms, bool *is_new, struct idempotency_row *found);
+/* Work begun by a run that is gone: *is_mine when it can be begun again under owner. */
+enum err idempotency_adopt(struct ctx *ctx, struct db_conn *tx, const char *id, const char *former,
+                           const char *owner, bool *is_mine);
+enum err idempotency_answer(struct ctx *ctx, struct db_conn *tx, const char *id, struct str sealed);
+enum err idempotency_link(struct ctx *ctx, struct db_conn *tx, const char *id,
+                          const char *operation_id);
+enum err idempotency_has(struct ctx *ctx, struct db_conn *c, const char *operation_id, bool *has);
+enum err idempotency_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
+enum err idempotency_sweep(struct ctx *ctx, struct db_conn *tx, int64_t expired_ms);

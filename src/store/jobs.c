@@ -1,0 +1,101 @@
+#include "store/jobs.h"
+
+enum err job_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job, const char *owner,
+                 int64_t lease_until_ms) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, owner,"
+                   " lease_until, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+                   " ON CONFLICT (kind, object) DO UPDATE SET state = excluded.state,"
+                   " run_at = excluded.run_at, owner = excluded.owner,"
+                   " lease_until = excluded.lease_until");
+    db_bind_text(q, job->id);
+    db_bind_text(q, job->workspace_id);
+    db_bind_text(q, job->kind);
+    db_bind_text(q, job->object);
+    db_bind_text(q, owner ? "leased" : "ready");
+    db_bind_i64(q, job->run_at_ms);
+    db_bind_text(q, owner ? owner : "");
+    db_bind_i64(q, lease_until_ms);
+    db_bind_i64(q, job->created_ms);
+    return db_run(ctx, q);
+}
+
+enum err job_lease(struct ctx *ctx, struct db_conn *tx, const char *after, int64_t now_ms,
+                   const char *owner, int64_t lease_until_ms, struct job_row *found) {
+    struct db_stmt *q =
+        db_use(tx, "UPDATE jobs SET state = 'leased', owner = ?1, lease_until = ?2,"
+                   " attempts = attempts + 1 WHERE id = (SELECT id FROM jobs WHERE state = 'ready'"
+                   " AND workspace_id > ?3 AND run_at <= ?4 ORDER BY workspace_id, run_at LIMIT 1)"
+                   " RETURNING id, workspace_id, kind, object, run_at, attempts, created_at");
+    db_bind_text(q, owner);
+    db_bind_i64(q, lease_until_ms);
+    db_bind_text(q, after ? after : "");
+    db_bind_i64(q, now_ms);
+    *found = (struct job_row){ .id = NULL };
+    if (db_next(q)) {
+        found->id = db_text(q, ctx->arena);
+        found->workspace_id = db_text(q, ctx->arena);
+        found->kind = db_text(q, ctx->arena);
+        found->object = db_text(q, ctx->arena);
+        found->run_at_ms = db_i64(q);
+        found->attempts = db_i64(q);
+        found->created_ms = db_i64(q);
+        db_next(q); /* to its end: only then the update is complete */
+    }
+    return db_done(ctx, q);
+}
+
+enum err jobs_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
+                        int64_t lease_until_ms) {
+    struct db_stmt *q = db_use(tx, "UPDATE jobs SET lease_until = ? WHERE state = 'leased'"
+                                   " AND owner = ?");
+    db_bind_i64(q, lease_until_ms);
+    db_bind_text(q, owner);
+    return db_run(ctx, q);
+}
+
+enum err jobs_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, const char *not_owner) {
+    struct db_stmt *q = db_use(tx, "UPDATE jobs SET state = 'ready', owner = '', lease_until = 0"
+                                   " WHERE state = 'leased'"
+                                   " AND (lease_until < ?1 OR (?2 IS NOT NULL AND owner <> ?2))");
+    db_bind_i64(q, now_ms);
+    db_bind_text(q, not_owner);
+    return db_run(ctx, q);
+}
+
+enum err job_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM jobs WHERE kind = ? AND object = ?");
+    db_bind_text(q, kind);
+    db_bind_text(q, object);
+    return db_run(ctx, q);
+}
+
+enum err job_bury(struct ctx *ctx, struct db_conn *tx, const char *id) {
+    struct db_stmt *q = db_use(tx, "UPDATE jobs SET state = 'dead', owner = '', lease_until = 0"
+                                   " WHERE id = ?");
+    db_bind_text(q, id);
+    return db_run(ctx, q);
+}
+
+enum err jobs_next_due(struct ctx *ctx, struct db_conn *c, int64_t *run_at_ms) {
+    struct db_stmt *q = db_use(c, "SELECT run_at FROM jobs WHERE state = 'ready'"
+                                  " ORDER BY run_at LIMIT 1");
+    *run_at_ms = db_next(q) ? db_i64(q) : INT64_MAX;
+    return db_done(ctx, q);
+}
+
+enum err jobs_count(struct ctx *ctx, struct db_conn *c, const char *kind, int64_t now_ms,
+                    struct job_counts *out) {
+    struct db_stmt *q = db_use(c, "SELECT SUM(state = 'ready'), SUM(state = 'dead'),"
+                                  " MIN(CASE WHEN state = 'ready' AND run_at <= ?2 THEN run_at END)"
+                                  " FROM jobs WHERE kind = ?1");
+    db_bind_text(q, kind);
+    db_bind_i64(q, now_ms);
+    *out = (struct job_counts){ 0 };
+    if (db_next(q)) {
+        out->ready = db_i64(q);
+        out->dead = db_i64(q);
+        out->oldest_due_ms = db_i64(q);
+    }
+    return db_done(ctx, q);
+}

@@ -1,0 +1,36 @@
+/* jobs: rows of work still to be done (RESILIENCE 12). A job is leased by one run of Ava at a
+ * time; a lease that ends makes it ready again, so that it is done at least once. What is done is
+ * deleted; what can not be done is kept as dead. */
+#pragma once
+
+#include "store/db.h"
+
+struct job_row {
+    const char *id, *workspace_id, *kind, *object; /* object: what its handler works on */
+    int64_t run_at_ms, attempts, created_ms;       /* wall clock; attempts: leases so far */
+};
+
+/* Ready at run_at_ms; with an owner leased from the start, by whoever wrote it. A job of the same
+ * kind and object is moved instead. */
+enum err job_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job, const char *owner,
+                 int64_t lease_until_ms);
+/* Leases one that is due, of the first workspace after `after` (round robin: pass the last one's;
+ * NULL or "" begins anew). found->id NULL when none is due behind it. */
+enum err job_lease(struct ctx *ctx, struct db_conn *tx, const char *after, int64_t now_ms,
+                   const char *owner, int64_t lease_until_ms, struct job_row *found);
+/* All leases of this owner end later. */
+enum err jobs_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
+                        int64_t lease_until_ms);
+/* Ready again: leases past their end, and at a start all that are not this owner's. */
+enum err jobs_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, const char *not_owner);
+enum err job_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object);
+enum err job_bury(struct ctx *ctx, struct db_conn *tx, const char *id);
+
+/* When the next ready one is due; INT64_MAX when there is none. */
+enum err jobs_next_due(struct ctx *ctx, struct db_conn *c, int64_t *run_at_ms);
+
+struct job_counts {
+    int64_t ready, dead, oldest_due_ms; /* oldest_due_ms: 0 when none is due */
+};
+enum err jobs_count(struct ctx *ctx, struct db_conn *c, const char *kind, int64_t now_ms,
+                    struct job_counts *out);

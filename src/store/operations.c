@@ -1,0 +1,116 @@
+#include "store/operations.h"
+
+#include <string.h>
+
+static const char *const STATES[OPERATION_STATES] = { "prepared", "sent",    "succeeded",
+                                                      "failed",   "unknown", "unconfirmed" };
+
+#define COLUMNS                                                                             \
+    "id, workspace_id, kind, provider, object, actor, correlation_id, state, is_promised, " \
+    "attempts, attempts_max, next_at, created_at, sent_at, updated_at, sealed"
+
+const char *operation_state_name(enum operation_state s) {
+    return STATES[s];
+}
+
+static enum operation_state state_parse(const char *name) {
+    enum operation_state s = OPERATION_PREPARED;
+    while (s + 1 < OPERATION_STATES && strcmp(STATES[s], name) != 0)
+        s++;
+    return s;
+}
+
+enum err operation_insert(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row) {
+    struct db_stmt *q = db_use(tx, "INSERT INTO operations (" COLUMNS ") VALUES"
+                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    db_bind_text(q, row->id);
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->kind);
+    db_bind_text(q, row->provider);
+    db_bind_text(q, row->object);
+    db_bind_text(q, row->actor);
+    db_bind_text(q, row->correlation_id);
+    db_bind_text(q, STATES[row->state]);
+    db_bind_i64(q, row->is_promised);
+    db_bind_i64(q, row->attempts);
+    db_bind_i64(q, row->attempts_max);
+    db_bind_i64(q, row->next_ms);
+    db_bind_i64(q, row->created_ms);
+    db_bind_i64(q, row->sent_ms);
+    db_bind_i64(q, row->updated_ms);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    return db_run(ctx, q);
+}
+
+enum err operation_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        const char *id, struct operation_row *found) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM operations WHERE id = ?1"
+                                  " AND (?2 IS NULL OR workspace_id = ?2)");
+    db_bind_text(q, id);
+    db_bind_text(q, workspace_id);
+    *found = (struct operation_row){ .id = NULL };
+    if (db_next(q)) {
+        found->id = db_text(q, ctx->arena);
+        found->workspace_id = db_text(q, ctx->arena);
+        found->kind = db_text(q, ctx->arena);
+        found->provider = db_text(q, ctx->arena);
+        found->object = db_text(q, ctx->arena);
+        found->actor = db_text(q, ctx->arena);
+        found->correlation_id = db_text(q, ctx->arena);
+        found->state = state_parse(db_text(q, ctx->arena));
+        found->is_promised = db_i64(q) != 0;
+        found->attempts = db_i64(q);
+        found->attempts_max = db_i64(q);
+        found->next_ms = db_i64(q);
+        found->created_ms = db_i64(q);
+        found->sent_ms = db_i64(q);
+        found->updated_ms = db_i64(q);
+        found->sealed = db_blob(q, ctx->arena);
+    }
+    return db_done(ctx, q);
+}
+
+enum err operation_update(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row) {
+    struct db_stmt *q = db_use(tx, "UPDATE operations SET state = ?, attempts = ?, next_at = ?,"
+                                   " sent_at = ?, updated_at = ?, sealed = ? WHERE id = ?");
+    db_bind_text(q, STATES[row->state]);
+    db_bind_i64(q, row->attempts);
+    db_bind_i64(q, row->next_ms);
+    db_bind_i64(q, row->sent_ms);
+    db_bind_i64(q, row->updated_ms);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    db_bind_text(q, row->id);
+    return db_run(ctx, q);
+}
+
+enum err operation_promise(struct ctx *ctx, struct db_conn *tx, const char *id) {
+    struct db_stmt *q = db_use(tx, "UPDATE operations SET is_promised = 1 WHERE id = ?");
+    db_bind_text(q, id);
+    return db_run(ctx, q);
+}
+
+enum err operation_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM operations WHERE id = ?");
+    db_bind_text(q, id);
+    return db_run(ctx, q);
+}
+
+enum err operations_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, int64_t *count) {
+    struct db_stmt *q = db_use(tx, "UPDATE operations SET state = 'unknown', next_at = 0,"
+                                   " updated_at = ? WHERE state = 'sent'");
+    db_bind_i64(q, now_ms);
+    TRY(db_run(ctx, q));
+    *count = db_changes(tx);
+    return OK;
+}
+
+enum err operations_count(struct ctx *ctx, struct db_conn *c, enum operation_state state,
+                          const char *provider, int64_t *out) {
+    /* The partial index serves only a literal list of states. */
+    struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM operations WHERE state = ? AND provider = ?"
+                                  " AND state IN ('prepared', 'sent', 'unknown')");
+    db_bind_text(q, STATES[state]);
+    db_bind_text(q, provider);
+    *out = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}

@@ -1,0 +1,44 @@
+/* operations: rows of intents. One is written before the first byte of an unsafe call leaves, and
+ * follows it to its end (RESILIENCE 4, 9). What was asked and what came of it is sealed. */
+#pragma once
+
+#include "store/db.h"
+
+/* prepared > sent > succeeded | failed | unknown > succeeded | unconfirmed. A call that the
+ * provider did not process goes back from sent to prepared while it waits for its next attempt. */
+enum operation_state {
+    OPERATION_PREPARED,
+    OPERATION_SENT,
+    OPERATION_SUCCEEDED,
+    OPERATION_FAILED,
+    OPERATION_UNKNOWN,
+    OPERATION_UNCONFIRMED,
+    OPERATION_STATES
+};
+
+const char *operation_state_name(enum operation_state s);
+
+struct operation_row {
+    const char *id, *workspace_id, *kind, *provider, *object, *actor, *correlation_id;
+    enum operation_state state;
+    bool is_promised; /* somebody counts on it: it was answered 202, or has an idempotency key */
+    int64_t attempts, attempts_max;
+    int64_t next_ms; /* wall clock, when the next attempt is made; 0: none is planned */
+    int64_t created_ms, sent_ms, updated_ms;
+    struct str sealed;
+};
+
+enum err operation_insert(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row);
+/* workspace_id NULL: whose it is does not matter (jobs). found->id NULL when there is none. */
+enum err operation_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        const char *id, struct operation_row *found);
+/* Writes state, attempts, next, sent, updated, promised and sealed of that id. */
+enum err operation_update(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row);
+enum err operation_promise(struct ctx *ctx, struct db_conn *tx, const char *id);
+enum err operation_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
+
+/* After a start: nobody knows what became of what was sent. Returns how many. */
+enum err operations_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, int64_t *count);
+/* Unsettled ones of a state, per provider, for metrics. */
+enum err operations_count(struct ctx *ctx, struct db_conn *c, enum operation_state state,
+                          const char *provider, int64_t *out);
