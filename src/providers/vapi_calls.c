@@ -136,10 +136,11 @@ enum err vapi_call_read(struct ctx *ctx, const struct upstream_credential *c,
     return OK;
 }
 
-/* One page of what came before `before` (NULL: the newest), newest first. */
+/* One page of what was made until `until` (NULL: the newest) or, strictly, before it; newest
+ * first. */
 static enum err page(struct ctx *ctx, const struct upstream_credential *c,
-                     const struct vapi_call_order *o, const char *since, const char *before,
-                     json_t **out) {
+                     const struct vapi_call_order *o, const char *since, const char *until,
+                     bool strictly, json_t **out) {
     struct buf *path = buf_in(ctx->arena);
     struct upstream_answer answer;
     const char *why;
@@ -147,9 +148,9 @@ static enum err page(struct ctx *ctx, const struct upstream_credential *c,
     percent_encode(path, str_of(o->assistant_id));
     buf_text(path, "&createdAtGe=");
     percent_encode(path, str_of(since));
-    if (before) {
-        buf_text(path, "&createdAtLt=");
-        percent_encode(path, str_of(before));
+    if (until) {
+        buf_text(path, strictly ? "&createdAtLt=" : "&createdAtLe=");
+        percent_encode(path, str_of(until));
     }
     buf_printf(path, "&limit=%d&phoneNumberId=", PAGE);
     percent_encode(path, str_of(o->number_id));
@@ -161,28 +162,42 @@ static enum err page(struct ctx *ctx, const struct upstream_credential *c,
     return OK;
 }
 
+/* The one made for the operation; NULL when it is not on this page. */
+static const json_t *pick(const json_t *list, const char *operation_id) {
+    const json_t *one;
+    size_t i;
+    json_array_foreach(list, i, one) {
+        const char *op = json_text(one, "op");
+        if (op && strcmp(op, operation_id) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+/* Pages overlap: several calls may be made in the millisecond in which one ends. */
 enum err vapi_call_find(struct ctx *ctx, const struct upstream_credential *c,
                         const struct vapi_call_order *order, int64_t since_ms, struct str *facts) {
     char since[32];
-    const char *before = NULL;
+    const char *until = NULL;
+    bool strictly = false;
     clock_rfc3339(since_ms - CLOCKS_APART_MS, since);
     for (int i = 0; i < PAGES_MAX; i++) {
-        json_t *list, *one;
-        size_t k;
-        TRY(page(ctx, c, order, since, before, &list));
-        json_array_foreach(list, k, one) {
-            const char *op = json_text(one, "op");
-            if (op && strcmp(op, order->operation_id) == 0) {
-                struct buf *out = buf_in(ctx->arena);
-                struct jsonw w = jsonw_to(out);
-                jsonw_tree(&w, one);
-                *facts = buf_view(out);
-                return OK;
-            }
-            before = json_text(one, "created");
-        }
-        if (json_array_size(list) < PAGE)
+        json_t *list;
+        TRY(page(ctx, c, order, since, until, strictly, &list));
+        const json_t *found = pick(list, order->operation_id);
+        if (found) {
+            struct buf *out = buf_in(ctx->arena);
+            struct jsonw w = jsonw_to(out);
+            jsonw_tree(&w, found);
+            *facts = buf_view(out);
             return OK;
+        }
+        size_t count = json_array_size(list);
+        if (count < PAGE)
+            return OK;
+        const char *last = json_text(json_array_get(list, count - 1), "created");
+        strictly = until && strcmp(last, until) == 0; /* a whole page of one millisecond */
+        until = last;
     }
     return OK;
 }

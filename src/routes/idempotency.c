@@ -75,8 +75,9 @@ enum err idempotent_run(struct ctx *ctx, const struct route *route, struct call 
         count("replayed");
         return say_again(call, &claim.answer);
     case IDEMPOTENCY_OPERATION:
-        count("operation");
-        return reply_operation_again(ctx, call, claim.operation_id);
+        e = reply_operation_again(ctx, call, claim.operation_id);
+        count(e == ERR_IDEMPOTENCY_IN_PROGRESS ? "in_progress" : "operation");
+        return e;
     default:
         count("first");
     }

@@ -51,8 +51,10 @@ enum err reply_operation(struct ctx *ctx, struct call *call, enum err placed,
 
 enum err reply_operation_again(struct ctx *ctx, struct call *call, const char *id) {
     struct operation_end end;
-    TRY(operation_replay(ctx, id, &end));
-    http_reply_header_text(call->reply, "Idempotent-Replayed", "true");
+    enum err e = operation_replay(ctx, id, &end);
+    if (e != ERR_IDEMPOTENCY_IN_PROGRESS)
+        http_reply_header_text(call->reply, "Idempotent-Replayed", "true");
+    TRY(e);
     return end.is_accepted ? accepted(ctx, call, id) : made(call, &end);
 }
 

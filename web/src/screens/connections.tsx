@@ -108,13 +108,13 @@ export function works(check: Schemas["Check"] | undefined): string {
 }
 
 const forms: Record<Service, { name: string; secret: boolean; optional?: boolean }[]> = {
-  vapi: [{ name: "api_key", secret: true }, { name: "assistant_id", secret: false }, { name: "webhook_secret", secret: true, optional: true }],
+  vapi: [{ name: "api_key", secret: true }, { name: "assistant_id", secret: false }, { name: "default_number_id", secret: false, optional: true }, { name: "webhook_secret", secret: true, optional: true }],
   twilio: [{ name: "account_sid", secret: false }, { name: "auth_token", secret: true }, { name: "next_auth_token", secret: true, optional: true }],
 };
 
 // Also a step of the wizard.
 export function CredentialForm({ service, known, onDone, onCancel }: { service: Service; known?: Schemas["Credential"]; onDone: (check: string) => void; onCancel?: () => void }) {
-  const [values, setValues] = useState<Record<string, string>>({ assistant_id: known?.assistant_id ?? "", account_sid: known?.account_sid ?? "" });
+  const [values, setValues] = useState<Record<string, string>>({ assistant_id: known?.assistant_id ?? "", default_number_id: known?.default_number_id ?? "", account_sid: known?.account_sid ?? "" });
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [problem, setProblem] = useState<(Problem & { until?: number }) | undefined>();
   const [busy, setBusy] = useState(false);
