@@ -58,31 +58,31 @@ static void count(const char *result) {
 
 enum err idempotent_run(struct ctx *ctx, const struct route *route, struct call *call) {
     struct str key;
-    struct idempotency_claim claim;
+    struct idempotency_claim *claim = arena_alloc(ctx->arena, sizeof *claim);
     if (route->at.method != METHOD_POST || route->limit == BY_WEBHOOK)
         return route->run(ctx, call);
     TRY(read_key(ctx, call, &key));
     if (!key.ptr || route->access == ANYONE) /* signing in: its answer is not for keeping */
         return route->run(ctx, call);
     enum err e = idempotency_claim(ctx, key, arena_printf(ctx->arena, "POST %s", route->at.path),
-                                   call->req->path, call->body, &claim);
+                                   call->req->path, call->body, claim);
     if (e != OK) {
         count(e == ERR_IDEMPOTENCY_REUSED ? "reused" : "in_progress");
         return e;
     }
-    switch (claim.found) {
+    switch (claim->found) {
     case IDEMPOTENCY_ANSWERED:
         count("replayed");
-        return say_again(call, &claim.answer);
+        return say_again(call, &claim->answer);
     case IDEMPOTENCY_OPERATION:
-        e = reply_operation_again(ctx, call, claim.operation_id);
+        e = reply_operation_again(ctx, call, claim->operation_id);
         count(e == ERR_IDEMPOTENCY_IN_PROGRESS ? "in_progress" : "operation");
         return e;
     default:
         count("first");
     }
     size_t head_from = call->reply->head.len;
-    call->claim = &claim.id;
+    call->claim = &claim->id;
     e = route->run(ctx, call);
     settle(ctx, call, e, head_from);
     return e;

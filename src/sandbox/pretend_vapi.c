@@ -1,5 +1,7 @@
 /* The assistants of Vapi, and the way to its calls (OpenAPI of 2026-08-20): the shapes, statuses and refusals that the real
  * one has, so that whoever works against this works against that. */
+#include "sandbox/pretend_vapi.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +9,6 @@
 #include "base/defs.h"
 #include "base/form.h"
 #include "base/json.h"
-#include "sandbox/pretend_vapi.h"
 #include "sandbox/sandbox.h"
 
 enum { ASSISTANTS_MAX = 1000, LIST_DEFAULT = 100 };

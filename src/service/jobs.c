@@ -204,22 +204,29 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     return r.count ? 0 : IDLE_MS;
 }
 
-static void sleep_until(struct jobs *j, int64_t until_ms) {
-    struct fiber_parking parking;
-    fiber_parking_init(&parking);
+static bool lie_down(struct jobs *j, struct fiber_parking *parking) {
     pthread_mutex_lock(&j->lock);
     bool is_due = j->is_due;
     j->is_due = false;
-    if (!is_due)
-        j->waiter = &parking;
+    j->waiter = is_due ? NULL : parking;
     pthread_mutex_unlock(&j->lock);
-    if (is_due)
-        return;
-    fiber_park(&parking, until_ms, NULL, NULL);
+    return !is_due;
+}
+
+static void get_up(struct jobs *j) {
     pthread_mutex_lock(&j->lock);
     j->waiter = NULL;
     j->is_due = false;
     pthread_mutex_unlock(&j->lock);
+}
+
+static void sleep_until(struct jobs *j, int64_t until_ms) {
+    struct fiber_parking parking;
+    fiber_parking_init(&parking);
+    if (!lie_down(j, &parking))
+        return;
+    fiber_park(&parking, until_ms, NULL, NULL);
+    get_up(j);
 }
 
 static void pump(void *arg) {
