@@ -45,6 +45,7 @@ struct watch {
     curl_socket_t fd;
     int wanted, active; /* UV_READABLE | UV_WRITABLE */
     bool is_ours;       /* opened through open_socket: closing comes through us too */
+    bool is_framed;     /* HTTP/2: what comes unasked is not taken for an answer */
 };
 
 struct client {
@@ -120,7 +121,11 @@ static int set_timer(CURLM *multi, long timeout_ms, void *arg) {
 static void on_socket(uv_poll_t *poll, int status, int events) {
     struct watch *w = poll->data;
     struct multi *m = w->multi;
-    if (w->wanted == 0) { /* an idle connection says something: curl finds out at its next use */
+    if (w->wanted == 0) {
+        /* An idle connection says something. curl 7.88 would take an answer nobody asked for as
+         * that of the next request (seen 2026-11-21); of a shut socket it knows better. */
+        if (!w->is_framed)
+            shutdown(w->fd, SHUT_RDWR);
         uv_poll_stop(poll);
         w->active = 0;
         return;
@@ -369,13 +374,18 @@ static void stop(void *arg) {
     struct client *c = s->client;
     struct transfer *t = s->t;
     curl_off_t sent_at = 0;
-    long status = 0, fresh_connects = 0;
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    long status = 0, fresh_connects = 0, version = 0;
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_at);
     curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &fresh_connects);
     t->call->status = (int)status;
     t->call->left_host = sent_at > 0 || t->sendings > 0;
     t->call->reused = sent_at > 0 && fresh_connects == 0;
+    curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+    curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
+    if (fd != CURL_SOCKET_BAD && (size_t)fd < ARRAY_LEN(c->by_fd) && c->by_fd[fd])
+        c->by_fd[fd]->is_framed = version >= CURL_HTTP_VERSION_2_0;
     curl_multi_remove_handle(t->multi->handle, t->easy);
     t->multi->running--;
     if (c->easy_count < EASY_POOL_MAX)

@@ -170,9 +170,14 @@ export class Rude {
     (this.behaviours.get(key) ?? polite)(wire, { method, path, text, body, key });
   }
 
-  // Every connection closed in good order: what is kept at the other end is dead from now on.
+  // Every connection closed in good order, by both ends: what was kept is dead from now on.
   dropAll() {
-    for (const wire of this.wires) wire.end();
+    return Promise.all(
+      [...this.wires].map((wire) => {
+        wire.end();
+        return new Promise((done) => wire.socket.once("close", done));
+      }),
+    );
   }
 
   async stop() {
