@@ -105,7 +105,7 @@ static void wipe_lines(struct upstream_headers *h) {
         explicit_bzero((char *)h->lines[i], strlen(h->lines[i]));
 }
 
-/* Sends once, fresh and may_resend as *call says. The credential is plain from here to the end of this function. */
+/* Sends once, on the connection *call asks for. The credential is plain from here to the end. */
 static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
                           struct client_call *call) {
     struct upstream_headers auth = { .count = 0 };
@@ -248,12 +248,12 @@ static struct retry_question question(struct ctx *ctx, const struct upstream_req
     };
 }
 
-/* A kept connection may be dead already. What must not repeat, and what comes after a broken one,
- * gets a new one; everything else may be sent once more by itself, as one of its attempts. */
+/* A kept connection may be dead already. What must not repeat, a probe, and what comes after a
+ * broken one gets a new one; everything else may be sent once more, as one of its attempts. */
 static void choose_connection(const struct upstream_request *req, const struct retry_call *retry,
                               bool is_probe, struct client_call *call) {
     bool is_safe = retry_method_is_idempotent(str_of(req->method)) || req->is_repeatable;
-    call->fresh = !is_safe || (retry->attempts > 1 && call->result != CLIENT_DONE);
+    call->fresh = !is_safe || is_probe || (retry->attempts > 1 && call->result != CLIENT_DONE);
     call->may_resend = is_safe && !is_probe && retry->attempts < ATTEMPTS_MAX;
 }
 

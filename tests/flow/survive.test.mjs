@@ -77,6 +77,27 @@ describe("survives", { skip: missing, concurrency: LONG ? 1 : 3 }, () => {
     });
   });
 
+  describe("a workspace that is throttled again and again", { concurrency: 1 }, () => {
+    let a, bob;
+    before(async () => {
+      a = await Ava.start({ env: { PROVIDER_MAX_IN_FLIGHT: "64", CACHE_TTL_SECONDS: "0", AVA_LOG_LEVEL: "off" } });
+      await a.signUp();
+      bob = await a.newPerson("bob@example.com");
+      for (const [key, api] of [[a.key, "throttled-key-0001"], [bob.key, "bobs-good-key-0002"]]) {
+        const r = await a.call("/api/v1/credentials/vapi?verify=false", { method: "PUT", key, body: { api_key: api, assistant_id: ASSISTANT } });
+        assert.equal(r.status, 200, r.text);
+      }
+    });
+    after(() => a.remove());
+
+    test("loses its own places, not those of the others", async () => {
+      await a.fault({ provider: "vapi", credential: "0001", fault: "status", status: 429, retry_after: "0" });
+      await a.fault({ provider: "vapi", credential: "0002", fault: "latency", latency_ms: 300 });
+      only(await paced(40, LONG ? 30 : 6, () => a.call(SETTINGS)), "429 provider_rate_limited", "503 provider_busy");
+      only(await Promise.all(Array.from({ length: 50 }, () => timed(() => a.call(SETTINGS, { key: bob.key })))), "200");
+    });
+  });
+
   describe("an outage at 100 calls a second", { concurrency: 1 }, () => {
     const OUTAGE_S = LONG ? 60 : 5, RECOVERY_S = LONG ? 30 : 2, RATE = 100;
     let a;
