@@ -182,6 +182,6 @@ export class Rude {
 
   async stop() {
     for (const wire of this.wires) wire.socket.destroy();
-    await new Promise((done) => this.server.close(done));
+    if (this.server.listening) await new Promise((done) => this.server.close(done));
   }
 }

@@ -16,12 +16,15 @@ const LATE = `Vapi did not answer in time. ${NOTHING}`;
 const TEXT = JSON.stringify(assistant());
 
 let named = 0;
+const worlds = []; // whatever a failed test left running ends with the file
+after(() => Promise.all(worlds.map((w) => Promise.all([w.a.remove(), w.rude.stop()]))));
 
 class World {
   static async start(env = {}) {
     const self = new World();
     self.rude = await Rude.start();
     self.a = await Ava.start({ env: { VAPI_BASE_URL: self.rude.url, CACHE_TTL_SECONDS: "0", CIRCUIT_BREAKER_ENABLED: "false", ...env } });
+    worlds.push(self);
     await self.a.signUp();
     self.people = [{ key: self.a.key }];
     for (let n = 1; n <= 3; n++) self.people.push(await self.a.newPerson(`person${n}@example.com`));
@@ -414,12 +417,12 @@ describe("a rude provider", { skip: missing, concurrency: 8 }, () => {
   });
 
   describe("a slow provider", { concurrency: 8 }, () => {
-    let worlds;
+    let both;
     before(async () => {
-      worlds = await Promise.all([World.start(), World.start()]);
-      for (const w of worlds) await w.rest();
+      both = await Promise.all([World.start(), World.start()]);
+      for (const w of both) await w.rest();
     });
-    after(() => Promise.all(worlds.map((w) => w.leaveNothing())));
+    after(() => Promise.all(both.map((w) => w.leaveNothing())));
 
     // Each caller has a workspace of its own; three may retry at the same time.
     for (const [n, name, behaviour, attempts, least, words, write] of [
@@ -431,7 +434,7 @@ describe("a rude provider", { skip: missing, concurrency: 8 }, () => {
       [1, "never answers a change", (wire, r) => r.method === "GET" && polite(wire, r), 4, 9500, `Vapi did not answer in time. ${MAYBE}`, true],
     ])
       test(name, async () => {
-        const w = worlds[n], who = (w.used = (w.used ?? 0) + 1) && w.people[w.used];
+        const w = both[n], who = (w.used = (w.used ?? 0) + 1) && w.people[w.used];
         await w.meet(behaviour, who);
         const r = await (write ? w.write({ who }) : w.read({ who }));
         problem(r, [504, "provider_timeout", words]);
