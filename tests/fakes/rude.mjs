@@ -170,12 +170,12 @@ export class Rude {
     (this.behaviours.get(key) ?? polite)(wire, { method, path, text, body, key });
   }
 
-  // Every connection closed in good order, by both ends: what was kept is dead from now on.
+  // Every connection closed in good order, by both ends where the other plays along: what was kept is dead now.
   dropAll() {
     return Promise.all(
       [...this.wires].map((wire) => {
         wire.end();
-        return new Promise((done) => wire.socket.once("close", done));
+        return new Promise((done) => (wire.socket.once("close", done), setTimeout(done, 2000).unref()));
       }),
     );
   }
