@@ -88,8 +88,9 @@ peers: packages build ## the providers' own SDKs and Prism with their contracts
 	@tools/test peers --build-dir $(BUILD)
 
 .PHONY: soak
-soak: build ## the long proofs: 100 times kill -9 under write load
+soak: build ## the long proofs: kill -9 under write load, outages, hangs and abuse for minutes
 	@TEST_KILLS=100 tools/test flow -k crash --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k survive --slower 3 --build-dir $(BUILD)
 
 .PHONY: bench
 bench: build ## measure against nginx and SQLite in the same run (ARGS= for rows and --seconds)

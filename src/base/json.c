@@ -3,10 +3,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* How deep brackets nest outside of strings: jansson itself would go 2048 levels down and take
- * a fiber's whole stack with it (measured: 80 KB at 256 levels). */
-static bool is_too_deep(struct str text) {
-    int depth = 0;
+/* What is too much of it, or NULL. Deep: jansson itself would go 2048 levels down and take a fiber's
+ * whole stack with it (measured: 80 KB at 256 levels). Many: a value of two bytes becomes a tree
+ * of a hundred, so that 1 MiB of text would take 60 MB. */
+static const char *too_much(struct str text) {
+    int depth = 0, values = 0; /* a bracket opens one, a comma brings the next */
     bool in_string = false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
@@ -17,14 +18,16 @@ static bool is_too_deep(struct str text) {
                 in_string = false;
         } else if (c == '"') {
             in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > JSON_DEPTH_MAX)
-                return true;
+        } else if (c == '{' || c == '[' || c == ',') {
+            if (++values > JSON_VALUES_MAX)
+                return "JSON holds more than 65,536 values";
+            if (c != ',' && ++depth > JSON_DEPTH_MAX)
+                return "JSON nests deeper than 32 levels";
         } else if (c == '}' || c == ']') {
             depth--;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* What json_parse makes lives in the caller's arena, and needs no tidying: a tree is a hundred
@@ -57,11 +60,12 @@ __attribute__((constructor)) static void use_blocks(void) {
 }
 
 json_t *json_parse(struct arena *a, struct str text, const char **why) {
-    if (is_too_deep(text)) {
-        *why = "JSON nests deeper than 32 levels";
+    json_error_t error;
+    const char *much = too_much(text);
+    if (much) {
+        *why = much;
         return NULL;
     }
-    json_error_t error;
     parsing = a;
     json_t *tree = json_loadb(text.ptr ? text.ptr : "", text.len,
                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);

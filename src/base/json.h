@@ -1,6 +1,6 @@
 /* json: reading, through jansson; jsonw.h writes.
  *
- * Refused are duplicate names, more than 32 levels, NUL, invalid UTF-8 and trailing bytes.
+ * Refused are duplicate names, more than 32 levels or 65,536 values, NUL, invalid UTF-8 and trailing bytes.
  * Parsed trees live in the arena: no json_decref by callers, and what is to outlive it is copied
  * (json_deep_copy), never only referenced. */
 #pragma once
@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-enum { JSON_DEPTH_MAX = 32 };
+enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 1 << 16 };
 
 /* NULL when text is not one JSON value; *why then says what is wrong and where, for people. */
 json_t *json_parse(struct arena *a, struct str text, const char **why);

@@ -24,6 +24,10 @@ enum {
     IDLE_SECONDS_MAX = 55,
     AGE_SECONDS_MAX = 600,
     CONNECT_MS_MAX = 3500, /* DNS 1 s, TCP 1 s, TLS 1.5 s: curl counts them as one */
+    HEAD_BYTES_MAX = 64 << 10,
+    BODY_BYTES_PER_S_MIN = 1024, /* measured from one second after the head on */
+    LOOK_MS = 500,               /* how often a body's rate is looked at */
+    NO_LENGTH = -1,
 };
 
 struct multi {
@@ -41,6 +45,7 @@ struct watch {
     curl_socket_t fd;
     int wanted, active; /* UV_READABLE | UV_WRITABLE */
     bool is_ours;       /* opened through open_socket: closing comes through us too */
+    bool is_framed;     /* HTTP/2: what comes unasked is not taken for an answer */
 };
 
 struct client {
@@ -58,11 +63,20 @@ struct transfer {
     struct curl_slist *headers;
     struct buf body;
     CURLcode code;
-    bool is_too_large, has_answer;
+    size_t head_bytes;
+    int64_t length;       /* as the answer states it */
+    int64_t head_done_ms; /* 0: the head of the final answer is not whole yet */
+    int sendings;
+    bool is_interim; /* the head being read is a 1xx */
+    bool is_too_large, is_garbled, is_done;
     struct fiber_parking parking;
 };
 
 static __thread struct client *mine;
+
+static int64_t min(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
 
 void client_global_init(void) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -83,6 +97,7 @@ static void collect(struct multi *m) {
         struct transfer *t;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
         t->code = message->data.result;
+        t->is_done = true;
         fiber_unpark(&t->parking); /* runs after curl has returned */
     }
 }
@@ -106,7 +121,11 @@ static int set_timer(CURLM *multi, long timeout_ms, void *arg) {
 static void on_socket(uv_poll_t *poll, int status, int events) {
     struct watch *w = poll->data;
     struct multi *m = w->multi;
-    if (w->wanted == 0) { /* an idle connection says something: curl finds out at its next use */
+    if (w->wanted == 0) {
+        /* An idle connection says something. curl 7.88 would take an answer nobody asked for as
+         * that of the next request (seen 2026-11-21); of a shut socket it knows better. */
+        if (!w->is_framed)
+            shutdown(w->fd, SHUT_RDWR);
         uv_poll_stop(poll);
         w->active = 0;
         return;
@@ -202,17 +221,58 @@ static const char *value_of(struct arena *a, const char *line, size_t len, size_
     return str_dup(a, str_trim(v));
 }
 
+/* A new head: what an interim one (100, 103) said does not count for the final one. */
+static void take_status(struct transfer *t, const char *line, size_t len) {
+    const char *code = memchr(line, ' ', len);
+    t->is_interim = code && code + 1 < line + len && code[1] == '1';
+    t->length = NO_LENGTH;
+    t->call->retry_after = t->call->date = t->call->content_type = NULL;
+}
+
+/* curl believes the last of two lengths and ignores one that is too big for it. */
+static void take_length(struct transfer *t, struct str value) {
+    int64_t length;
+    if (!str_to_i64(value, 0, INT64_MAX, &length) ||
+        (t->length != NO_LENGTH && t->length != length)) {
+        t->is_garbled = true;
+        return;
+    }
+    t->length = length;
+    t->is_too_large = (uint64_t)length > t->call->body_max_bytes;
+}
+
 static size_t take_header(char *line, size_t one, size_t len, void *arg) {
     struct transfer *t = arg;
     struct client_call *call = t->call;
-    t->has_answer = true;
-    if (len > 12 && strncasecmp(line, "retry-after:", 12) == 0)
+    t->head_bytes += len;
+    if (t->head_bytes > HEAD_BYTES_MAX)
+        t->is_too_large = true;
+    else if (t->head_done_ms)
+        return len; /* trailers say nothing we need */
+    else if (len > 5 && memcmp(line, "HTTP/", 5) == 0)
+        take_status(t, line, len);
+    else if (len <= 2 && !t->is_interim)
+        t->head_done_ms = ava_now_ms();
+    else if (len > 15 && strncasecmp(line, "content-length:", 15) == 0)
+        take_length(t, str_of(value_of(call->arena, line, len, 15)));
+    else if (len > 12 && strncasecmp(line, "retry-after:", 12) == 0)
         call->retry_after = value_of(call->arena, line, len, 12);
     else if (len > 5 && strncasecmp(line, "date:", 5) == 0)
         call->date = value_of(call->arena, line, len, 5);
     else if (len > 13 && strncasecmp(line, "content-type:", 13) == 0)
         call->content_type = value_of(call->arena, line, len, 13);
-    return len;
+    return t->is_too_large || t->is_garbled ? 0 : len;
+}
+
+/* Before each sending. On a kept connection that dies without an answer curl sends any request
+ * again by itself, POST too (seen with 7.88), and again if that was a kept one as well. */
+static int before_sending(void *arg, char *to, char *from, int to_port, int from_port) {
+    struct transfer *t = arg;
+    if (t->sendings > (t->call->may_resend ? 1 : 0))
+        return CURL_PREREQFUNC_ABORT;
+    t->call->resent = t->sendings > 0;
+    t->sendings++;
+    return CURL_PREREQFUNC_OK;
 }
 
 /* What is the same for every call: set once, when a handle is made. */
@@ -232,6 +292,7 @@ static CURL *easy_new(struct client *c) {
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, before_sending);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, c);
@@ -248,12 +309,11 @@ static void set_options(struct transfer *t) {
     curl_easy_setopt(e, CURLOPT_PRIVATE, t);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(call->timeout_ms < CONNECT_MS_MAX ? call->timeout_ms : CONNECT_MS_MAX));
-    /* On a kept connection that dies without an answer curl sends any request again by itself,
-     * POST too (seen with 7.88): what must not repeat gets a new one. */
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)call->fresh);
     if (has_body) {
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
@@ -314,13 +374,18 @@ static void stop(void *arg) {
     struct client *c = s->client;
     struct transfer *t = s->t;
     curl_off_t sent_at = 0;
-    long status = 0, fresh_connects = 0;
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    long status = 0, fresh_connects = 0, version = 0;
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_at);
     curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &fresh_connects);
     t->call->status = (int)status;
-    t->call->left_host = sent_at > 0;
+    t->call->left_host = sent_at > 0 || t->sendings > 0;
     t->call->reused = sent_at > 0 && fresh_connects == 0;
+    curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+    curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
+    if (fd != CURL_SOCKET_BAD && (size_t)fd < ARRAY_LEN(c->by_fd) && c->by_fd[fd])
+        c->by_fd[fd]->is_framed = version >= CURL_HTTP_VERSION_2_0;
     curl_multi_remove_handle(t->multi->handle, t->easy);
     t->multi->running--;
     if (c->easy_count < EASY_POOL_MAX)
@@ -335,6 +400,8 @@ static enum client_result result_of(const struct transfer *t, bool in_time) {
         return CLIENT_TIMEOUT;
     if (t->is_too_large)
         return CLIENT_TOO_LARGE;
+    if (t->is_garbled)
+        return CLIENT_GARBLED;
     switch (t->code) {
     case CURLE_OK:
         return CLIENT_DONE;
@@ -347,6 +414,9 @@ static enum client_result result_of(const struct transfer *t, bool in_time) {
         return CLIENT_TLS;
     case CURLE_OPERATION_TIMEDOUT:
         return CLIENT_TIMEOUT;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* no status line */
+    case CURLE_WEIRD_SERVER_REPLY:
+        return CLIENT_GARBLED;
     default:
         return CLIENT_BROKEN;
     }
@@ -356,23 +426,38 @@ static void release_body(void *arg) {
     buf_fini(arg);
 }
 
+/* Sleeps until the transfer is done; false when one of the limits came first. */
+static bool wait_until_done(struct transfer *t, int64_t began_ms) {
+    struct client_call *call = t->call;
+    int64_t whole_by = began_ms + call->timeout_ms;
+    int64_t first_byte_by = min(began_ms + call->first_byte_ms, whole_by);
+    int64_t now_ms = began_ms;
+    while (!t->is_done) {
+        int64_t limit = t->head_done_ms ? whole_by : first_byte_by;
+        if (now_ms >= limit)
+            return false;
+        int64_t reading_ms = t->head_done_ms ? now_ms - t->head_done_ms : 0;
+        call->too_slow =
+            reading_ms >= 1000 && (int64_t)t->body.len * 1000 < reading_ms * BODY_BYTES_PER_S_MIN;
+        if (call->too_slow)
+            return false;
+        fiber_park(&t->parking, min(limit, now_ms + LOOK_MS), NULL, NULL);
+        fiber_parking_init(&t->parking);
+        now_ms = ava_now_ms();
+    }
+    return true;
+}
+
 void client_fetch(struct client *c, struct client_call *call) {
-    struct transfer t = { .call = call };
+    struct transfer t = { .call = call, .length = NO_LENGTH };
     struct start s = { c, &t };
     int64_t began_us = ava_now_us();
-    int64_t whole_by = began_us / 1000 + call->timeout_ms;
-    int64_t first_byte_by = began_us / 1000 + call->first_byte_ms;
-    if (first_byte_by > whole_by)
-        first_byte_by = whole_by;
     call->content_type = call->retry_after = call->date = NULL;
+    call->resent = call->too_slow = false;
 
     fiber_parking_init(&t.parking);
     fiber_on_loop(start, &s);
-    bool in_time = fiber_park(&t.parking, first_byte_by, NULL, NULL);
-    if (!in_time && t.has_answer) { /* the head is here: the rest has until the whole limit */
-        fiber_parking_init(&t.parking);
-        in_time = fiber_park(&t.parking, whole_by, NULL, NULL);
-    }
+    bool in_time = wait_until_done(&t, began_us / 1000);
     fiber_on_loop(stop, &s);
 
     call->result = result_of(&t, in_time);

@@ -25,9 +25,10 @@ enum client_result {
     CLIENT_DONE,      /* status and body are good */
     CLIENT_UNREACHED, /* DNS or connect failed: nothing left this host */
     CLIENT_TLS,       /* the certificate or the handshake: nothing of the request left */
-    CLIENT_BROKEN,    /* reset, truncated, or not HTTP */
+    CLIENT_BROKEN,    /* reset or truncated */
+    CLIENT_GARBLED,   /* not HTTP, or lengths that cannot be true */
     CLIENT_TIMEOUT,
-    CLIENT_TOO_LARGE,
+    CLIENT_TOO_LARGE, /* body over its limit, or a head over 64 KiB */
 };
 
 struct client_call {
@@ -38,7 +39,8 @@ struct client_call {
     struct str body; /* empty: none */
     int64_t timeout_ms, first_byte_ms;
     size_t body_max_bytes;
-    bool fresh; /* only a new connection: for what must not repeat */
+    bool fresh;      /* only a new connection: for what must not repeat */
+    bool may_resend; /* once more on a new connection, when a kept one dies without a word */
     struct arena *arena;
 
     /* out; texts belong to the arena */
@@ -48,6 +50,8 @@ struct client_call {
     const char *content_type, *retry_after, *date; /* NULL when absent */
     bool left_host; /* a byte of the request may have reached the provider */
     bool reused;    /* a kept connection was used */
+    bool resent;    /* the provider may have seen it twice */
+    bool too_slow;  /* CLIENT_TIMEOUT because the body came at less than 1 KiB/s */
     int64_t took_us;
 };
 

@@ -91,15 +91,16 @@ enum err answer_error(struct ctx *ctx, const struct upstream_request *req,
     default:
         break;
     }
-    bool is_read = !req->method || strcmp(req->method, "GET") == 0;
+    const char *then =
+        !req->method || strcmp(req->method, "GET") == 0 ? NOTHING_CHANGED : MAY_HAVE_CHANGED;
     if (f->timed_out)
-        return ctx_fail(ctx, ERR_PROVIDER_TIMEOUT, "%s did not answer in time. %s", title,
-                        is_read ? NOTHING_CHANGED : MAY_HAVE_CHANGED);
+        return ctx_fail(ctx, ERR_PROVIDER_TIMEOUT, "%s did not answer in time. %s", title, then);
     if (f->bad_shape)
         return ctx_fail(ctx, ERR_PROVIDER_BAD_RESPONSE,
-                        "%s answered something that is not what it documents.", title);
-    return ctx_fail(ctx, ERR_PROVIDER_ERROR, "The connection to %s failed. %s", title,
-                    is_read ? NOTHING_CHANGED : MAY_HAVE_CHANGED);
+                        "%s answered something that is not what it documents. %s", title, then);
+    if (f->status)
+        return ctx_fail(ctx, ERR_PROVIDER_ERROR, "%s reports a fault of its own. %s", title, then);
+    return ctx_fail(ctx, ERR_PROVIDER_ERROR, "The connection to %s failed. %s", title, then);
 }
 
 enum err answer_unknown(struct ctx *ctx, const struct upstream_request *req, int status) {

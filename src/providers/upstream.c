@@ -104,7 +104,7 @@ static void wipe_lines(struct upstream_headers *h) {
         explicit_bzero((char *)h->lines[i], strlen(h->lines[i]));
 }
 
-/* Sends once. The credential is plain from here to the end of this function. */
+/* Sends once, on the connection *call asks for. The credential is plain from here to the end. */
 static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
                           struct client_call *call) {
     struct upstream_headers auth = { .count = 0 };
@@ -137,7 +137,8 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
         .timeout_ms = left < ATTEMPT_MS ? left : ATTEMPT_MS,
         .first_byte_ms = FIRST_BYTE_MS,
         .body_max_bytes = ANSWER_MAX_BYTES,
-        .fresh = strcmp(req->method, "POST") == 0 && !req->is_repeatable,
+        .fresh = call->fresh,
+        .may_resend = call->may_resend,
         .arena = ctx->arena,
     };
     enum err e = req->watch ? req->watch->sending(ctx, req->watch->arg) : OK;
@@ -161,10 +162,12 @@ static void classify(struct ctx *ctx, const struct upstream_request *req, struct
     case CLIENT_DONE:
         break;
     case CLIENT_TIMEOUT:
-        /* Cut before our own limit: the caller was impatient, not the provider slow. */
-        a->outcome = c->timeout_ms < ATTEMPT_MS && c->took_us / 1000 < FIRST_BYTE_MS ? OUTCOME_LOCAL
-                                                                                     : OUTCOME_FAIL;
+        /* Cut before our own limits: the caller was impatient, not the provider slow. */
+        a->outcome = c->timeout_ms < ATTEMPT_MS && c->took_us / 1000 < FIRST_BYTE_MS && !c->too_slow
+                         ? OUTCOME_LOCAL
+                         : OUTCOME_FAIL;
         return;
+    case CLIENT_GARBLED:
     case CLIENT_TOO_LARGE:
         a->bad_shape = true;
         a->outcome = OUTCOME_FAIL;
@@ -246,6 +249,15 @@ static struct retry_question question(struct ctx *ctx, const struct upstream_req
     };
 }
 
+/* A kept connection may be dead already. What must not repeat, a probe, and what comes after a
+ * broken one gets a new one; everything else may be sent once more, as one of its attempts. */
+static void choose_connection(const struct upstream_request *req, const struct retry_call *retry,
+                              bool is_probe, struct client_call *call) {
+    bool is_safe = retry_method_is_idempotent(str_of(req->method)) || req->is_repeatable;
+    call->fresh = !is_safe || is_probe || (retry->attempts > 1 && call->result != CLIENT_DONE);
+    call->may_resend = is_safe && !is_probe && retry->attempts < ATTEMPTS_MAX;
+}
+
 /* Attempts until one is good or no more may be made. Leaves the last one in *a. */
 static enum err attempt_until_done(struct ctx *ctx, const struct upstream_request *req,
                                    struct attempt *a, bool *timed_out) {
@@ -274,12 +286,19 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
             e = ctx->attempts ? OK : refused(ctx, req, &v);
             break;
         }
+        choose_connection(req, &retry, v.is_probe, &a->call);
         e = send_once(ctx, req, &a->call);
         if (e != OK) {
             guard_settle(u->guard, &call, OUTCOME_LOCAL, GUARD_NO_RETRY_AFTER, ava_now_ms());
             break;
         }
         ctx->attempts++;
+        if (a->call.resent) {
+            ctx->attempts++;
+            retry_resent(&retry);
+            metric_add(METRIC_PROVIDER_ATTEMPTS, 1, provider_name(req->provider),
+                       outcome_name(OUTCOME_FAIL));
+        }
         classify(ctx, req, a);
         record(ctx, req, a, v.is_probe);
         q = question(ctx, req, a, v.is_probe);

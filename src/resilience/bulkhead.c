@@ -41,6 +41,7 @@ struct side { /* one provider */
     struct breath breath;
     unsigned in_flight, waiting;
     uint64_t entered;
+    uint64_t troubled; /* hash of the workspace whose trouble was last; 0: none */
     struct table workspaces;
     struct bulkhead_workspace *turn; /* whose turn it is; NULL when nobody waits */
 };
@@ -65,16 +66,31 @@ static void breath_set(struct breath *b, double limit) {
     b->successes = 0;
 }
 
-static void breath_learn(struct breath *b, uint64_t entered, uint64_t newest, enum outcome o,
-                         bool timed_out) {
+static void breath_in(struct breath *b) {
+    if (++b->successes >= limit_of(b))
+        breath_set(b, b->limit + 1);
+}
+
+static void breath_out(struct breath *b, uint64_t entered, uint64_t newest) {
+    if (entered <= b->cut_at)
+        return;
+    breath_set(b, b->limit * 0.9);
+    b->cut_at = newest;
+}
+
+static void learn(struct side *s, struct bulkhead_workspace *w, uint64_t entered, enum outcome o,
+                  bool timed_out) {
+    uint64_t who = w->node.hash;
     if (o == OUTCOME_OK || o == OUTCOME_SLOW) {
-        if (++b->successes >= limit_of(b))
-            breath_set(b, b->limit + 1);
+        breath_in(&s->breath);
+        breath_in(&w->breath);
+        if (s->troubled != who)
+            s->troubled = 0;
     } else if (o == OUTCOME_THROTTLE || (o == OUTCOME_FAIL && timed_out)) {
-        if (entered <= b->cut_at)
-            return;
-        breath_set(b, b->limit * 0.9);
-        b->cut_at = newest;
+        breath_out(&w->breath, entered, s->entered);
+        if (s->troubled && s->troubled != who)
+            breath_out(&s->breath, entered, s->entered);
+        s->troubled = who;
     }
 }
 
@@ -282,8 +298,7 @@ void bulkhead_leave(struct bulkhead *b, struct bulkhead_place *place, enum outco
     pthread_mutex_lock(&s->lock);
     s->in_flight--;
     w->in_flight--;
-    breath_learn(&s->breath, place->entered, s->entered, o, timed_out);
-    breath_learn(&w->breath, place->entered, s->entered, o, timed_out);
+    learn(s, w, place->entered, o, timed_out);
     pump(s);
     pthread_mutex_unlock(&s->lock);
 }

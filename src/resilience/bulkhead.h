@@ -2,7 +2,9 @@
  *
  * One limit per provider, one per (workspace, provider). Both breathe: a tenth less when the
  * provider times out or throttles, one more after as many successes as the limit. (Calls that
- * began before the last cut do not cut again: one hiccup is one hiccup.) When full, a call waits
+ * began before the last cut do not cut again: one hiccup is one hiccup.) A workspace's trouble
+ * may be its own, its quota or its slow assistant: the provider's limit is cut when two different
+ * workspaces had some without a success of others in between. When full, a call waits
  * its turn for at most 250 ms; turns go round the workspaces. Thread safe; waits as fiber or
  * plain thread. */
 #pragma once

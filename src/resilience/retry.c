@@ -160,6 +160,11 @@ void retry_end(struct retry_budget *b, struct retry_call *c, enum outcome last) 
         metric_add(METRIC_RETRY_SUCCESS, 1, provider_name(c->provider));
 }
 
+void retry_resent(struct retry_call *c) {
+    c->attempts++;
+    metric_add(METRIC_RETRIES, 1, provider_name(c->provider), outcome_name(OUTCOME_FAIL));
+}
+
 static bool pay(struct retry_budget *b, struct retry_call *c) {
     struct purse *purse = &b->purses[c->provider];
     pthread_mutex_lock(&purse->lock);

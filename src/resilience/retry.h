@@ -74,6 +74,9 @@ struct retry_decision {
     int64_t wait_ms; /* before RETRY_AGAIN */
 };
 
+/* The connection sent it again by itself: that was one of the attempts, without its price. */
+void retry_resent(struct retry_call *c);
+
 /* To be asked after each attempt; RETRY_AGAIN has taken its price from the budget already. */
 struct retry_decision retry_decide(struct retry_budget *b, struct retry_call *c,
                                    const struct retry_question *q);

@@ -29,6 +29,23 @@ TEST(refuses_more_than_32_levels_but_not_brackets_in_strings) {
     arena_free(a);
 }
 
+TEST(refuses_more_values_than_a_tree_of_them_is_worth) {
+    struct arena *a = arena_new(32 << 20);
+    struct buf many = { 0 };
+    buf_text(&many, "[0");
+    for (int i = 1; i < JSON_VALUES_MAX; i++)
+        buf_text(&many, ",0");
+    buf_text(&many, "]");
+    const char *why = NULL;
+    CHECK(json_parse(a, buf_view(&many), &why));
+    CHECK(!arena_is_spent(a));
+    many.ptr[many.len - 1] = ',';
+    buf_text(&many, "0]");
+    CHECK(!json_parse(a, buf_view(&many), &why));
+    buf_fini(&many);
+    arena_free(a);
+}
+
 TEST(what_is_wrong_is_said_without_quoting_the_input) {
     struct arena *a = arena_new(100000);
     const char *why = NULL;

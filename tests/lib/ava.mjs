@@ -1,6 +1,6 @@
 // A real Ava for tests: started on a free port with a folder of its own, signed in, called over real sockets.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -148,6 +148,38 @@ export class Ava {
       if (m?.[1] === name && Object.entries(labels).every(([k, v]) => m[2]?.includes(`${k}="${v}"`))) return Number(m[3]);
     }
     return undefined;
+  }
+
+  // All of them at once: a Map from 'name{label="value"}' to its number.
+  async metrics() {
+    const { text } = await this.call("/metrics", { key: null });
+    return new Map(text.split("\n").filter((l) => l && l[0] !== "#").map((l) => [l.slice(0, l.lastIndexOf(" ")), Number(l.slice(l.lastIndexOf(" ") + 1))]));
+  }
+
+  // What the log says of a request, one object per line.
+  logged(correlationId, event = "request") {
+    return this.stderr.split("\n").filter((l) => l.includes(`"${correlationId}"`) && l.endsWith("}")).map((l) => JSON.parse(l)).filter((l) => l.event === event);
+  }
+
+  // Only root may look into a process that keeps secrets: 0 for everybody else.
+  openFiles() {
+    try {
+      return readdirSync(`/proc/${this.child.pid}/fd`).length;
+    } catch {
+      return 0;
+    }
+  }
+
+  // From now on VmHWM is the peak since now, where that is allowed.
+  forgetPeak() {
+    try {
+      writeFileSync(`/proc/${this.child.pid}/clear_refs`, "5");
+    } catch {}
+  }
+
+  // VmRSS, VmHWM, ... of the process, in KiB.
+  memory(what = "VmRSS") {
+    return Number(new RegExp(`^${what}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${this.child.pid}/status`, "utf8"))[1]);
   }
 
   async stop(signal = "SIGTERM") {

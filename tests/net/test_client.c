@@ -170,7 +170,18 @@ TEST(a_body_that_does_not_end_meets_the_time_limit_of_the_whole) {
     arena_free(a);
 }
 
-TEST(a_reset_or_a_cut_or_something_else_than_http_is_broken) {
+TEST(a_body_below_one_kibibyte_a_second_is_not_waited_for_to_the_end) {
+    struct arena *a = arena_new(1 << 20);
+    struct rude *r = rude_start(half, NULL);
+    struct client_call c = get(a, r->port, "/");
+    fetch_all(&c, 1, 1);
+    CHECK_INT(c.result, CLIENT_TIMEOUT);
+    CHECK(c.too_slow && c.took_us >= 1000000 && c.took_us < 4500000);
+    rude_stop(r);
+    arena_free(a);
+}
+
+TEST(a_reset_or_a_cut_is_broken) {
     struct arena *a = arena_new(1 << 20);
     struct client_call c = one(reset, NULL, a);
     CHECK_INT(c.result, CLIENT_BROKEN);
@@ -179,8 +190,6 @@ TEST(a_reset_or_a_cut_or_something_else_than_http_is_broken) {
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhal",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
-        "SSH-2.0-OpenSSH_9.2\r\n",
-        "<html>hello</html>",
         "",
     };
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
@@ -191,6 +200,44 @@ TEST(a_reset_or_a_cut_or_something_else_than_http_is_broken) {
         CHECK(c.left_host);
     }
     arena_free(a);
+}
+
+TEST(something_else_than_http_or_a_length_that_cannot_be_true_is_garbled) {
+    struct arena *a = arena_new(1 << 20);
+    static const char *const BAD[] = {
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "<html>hello</html>",
+        "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nhello",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
+        struct client_call c = one(say, (void *)BAD[i], a);
+        if (c.result != CLIENT_GARBLED)
+            print_error("not garbled but %d: %s\n", c.result, BAD[i]);
+        CHECK_INT(c.result, CLIENT_GARBLED);
+        CHECK(c.left_host);
+    }
+    arena_free(a);
+}
+
+TEST(what_an_interim_answer_says_does_not_count_for_the_final_one) {
+    struct arena *a = arena_new(1 << 20);
+    static const char SAID[] = "HTTP/1.1 100 Continue\r\n\r\n"
+                               "HTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\n\r\n" OK_HELLO;
+    struct client_call c = one(say, (void *)SAID, a);
+    CHECK(c.result == CLIENT_DONE && c.status == 200 && str_is(c.answer, "hello"));
+    CHECK(!c.retry_after);
+    arena_free(a);
+}
+
+static enum rude_then long_head(void *arg, const struct rude_request *r, struct buf *out) {
+    buf_text(out, "HTTP/1.1 200 OK\r\n");
+    for (int i = 0; i < 70; i++)
+        buf_printf(out, "X-%d: %01000d\r\n", i, 0);
+    buf_text(out, "Content-Length: 5\r\n\r\nhello");
+    return RUDE_KEEP;
 }
 
 static enum rude_then large(void *arg, const struct rude_request *r, struct buf *out) {
@@ -211,6 +258,7 @@ TEST(an_answer_over_its_limit_is_cut_off) {
     struct arena *a = arena_new(1 << 20);
     CHECK_INT(one(large, NULL, a).result, CLIENT_TOO_LARGE);
     CHECK_INT(one(endless, NULL, a).result, CLIENT_TOO_LARGE);
+    CHECK_INT(one(long_head, NULL, a).result, CLIENT_TOO_LARGE);
     arena_free(a);
 }
 
@@ -251,6 +299,32 @@ TEST(what_must_not_repeat_is_sent_once_even_when_a_kept_connection_dies_under_it
     CHECK_INT(c[1].result, CLIENT_BROKEN);
     CHECK(c[1].left_host);
     CHECK_INT(atomic_load(&r->requests), 2);
+    rude_stop(r);
+    arena_free(a);
+}
+
+/* Every connection answers one request and dies under the next. */
+static enum rude_then one_each(void *arg, const struct rude_request *r, struct buf *out) {
+    static int last;
+    bool is_new = r->connection != last;
+    last = r->connection;
+    if (is_new)
+        buf_text(out, OK_HELLO);
+    return is_new ? RUDE_KEEP : RUDE_CLOSE;
+}
+
+TEST(a_kept_connection_that_dies_is_replaced_only_where_the_call_allows_it_and_that_is_said) {
+    struct arena *a = arena_new(1 << 20);
+    struct rude *r = rude_start(one_each, NULL);
+    struct client_call c[3];
+    for (int i = 0; i < 3; i++)
+        c[i] = get(a, r->port, "/");
+    c[1].may_resend = true;
+    fetch_all(c, 3, 1);
+    CHECK(c[0].result == CLIENT_DONE && !c[0].resent);
+    CHECK(c[1].result == CLIENT_DONE && c[1].resent && !c[1].reused);
+    CHECK(c[2].result == CLIENT_BROKEN && !c[2].resent && c[2].left_host);
+    CHECK_INT(atomic_load(&r->requests), 4);
     rude_stop(r);
     arena_free(a);
 }

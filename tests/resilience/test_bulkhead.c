@@ -57,13 +57,21 @@ static struct bulkhead_state shared(void) {
     return bulkhead_state(b, PROVIDER_VAPI, NULL);
 }
 
-/* n calls, one after the other. */
-static void calls(int n, enum outcome o, bool timed_out) {
+/* n calls of one workspace, one after the other. */
+static void calls_of(const char *workspace, int n, enum outcome o, bool timed_out) {
     struct visitor v;
     while (n--) {
-        come(&v, "ws_a");
+        come(&v, workspace);
         leave(&v, o, timed_out);
     }
+}
+
+static void calls(int n, enum outcome o, bool timed_out) {
+    calls_of("ws_a", n, o, timed_out);
+}
+
+static unsigned limit(const char *workspace) {
+    return bulkhead_state(b, PROVIDER_VAPI, workspace).limit;
 }
 
 TEST(limits_start_at_their_maximum) {
@@ -197,11 +205,28 @@ TEST(nobody_overtakes_those_who_wait) {
 TEST(a_timeout_or_a_throttle_takes_a_tenth) {
     begin(100, 100);
     calls(1, OUTCOME_FAIL, true);
-    CHECK_INT(shared().limit, 90);
+    CHECK_INT(limit("ws_a"), 90);
     calls(1, OUTCOME_THROTTLE, false);
+    CHECK_INT(limit("ws_a"), 81);
+    CHECK_INT(bulkhead_state(b, PROVIDER_TWILIO, "ws_a").limit, 100);
+    end();
+}
+
+TEST(one_workspaces_trouble_is_its_own_that_of_two_is_the_providers) {
+    begin(100, 100);
+    calls_of("ws_a", 50, OUTCOME_THROTTLE, false);
+    CHECK(limit("ws_a") == BULKHEAD_LIMIT_MIN && limit("ws_b") == 100);
+    CHECK_INT(shared().limit, 100);
+    calls_of("ws_b", 1, OUTCOME_FAIL, true);
+    CHECK_INT(shared().limit, 90);
+    calls_of("ws_a", 1, OUTCOME_FAIL, true);
     CHECK_INT(shared().limit, 81);
-    CHECK_INT(bulkhead_state(b, PROVIDER_VAPI, "ws_a").limit, 81);
-    CHECK_INT(bulkhead_state(b, PROVIDER_TWILIO, NULL).limit, 100);
+    calls_of("ws_a", 1, OUTCOME_OK, false); /* its own success says nothing of others */
+    calls_of("ws_b", 1, OUTCOME_FAIL, true);
+    CHECK_INT(shared().limit, 72);
+    calls_of("ws_a", 1, OUTCOME_OK, false);
+    calls_of("ws_a", 50, OUTCOME_FAIL, true);
+    CHECK_INT(shared().limit, 72);
     end();
 }
 
@@ -210,7 +235,7 @@ TEST(other_failures_and_our_own_doing_take_nothing) {
     calls(5, OUTCOME_FAIL, false);
     calls(5, OUTCOME_LOCAL, true);
     calls(5, OUTCOME_AUTH, false);
-    CHECK_INT(shared().limit, 100);
+    CHECK_INT(limit("ws_a"), 100);
     end();
 }
 
@@ -221,26 +246,32 @@ TEST(calls_from_before_the_cut_do_not_cut_again) {
         come(&v[i], "ws_a");
     for (int i = 0; i < 10; i++)
         leave(&v[i], OUTCOME_FAIL, true);
-    CHECK_INT(shared().limit, 90);
+    CHECK_INT(limit("ws_a"), 90);
     end();
 }
 
 TEST(never_goes_below_four) {
     begin(100, 100);
-    calls(200, OUTCOME_THROTTLE, false);
+    for (int i = 0; i < 100; i++) {
+        calls_of("ws_a", 1, OUTCOME_THROTTLE, false);
+        calls_of("ws_b", 1, OUTCOME_THROTTLE, false);
+    }
     CHECK_INT(shared().limit, BULKHEAD_LIMIT_MIN);
+    CHECK_INT(limit("ws_a"), BULKHEAD_LIMIT_MIN);
     end();
 }
 
 TEST(as_many_successes_as_the_limit_give_one_more_up_to_the_maximum) {
     begin(100, 100);
+    calls_of("ws_b", 1, OUTCOME_THROTTLE, false);
     calls(1, OUTCOME_THROTTLE, false);
-    calls(89, OUTCOME_OK, false);
     CHECK_INT(shared().limit, 90);
+    calls(89, OUTCOME_OK, false);
+    CHECK(shared().limit == 90 && limit("ws_a") == 90);
     calls(1, OUTCOME_SLOW, false);
-    CHECK_INT(shared().limit, 91);
+    CHECK(shared().limit == 91 && limit("ws_a") == 91);
     calls(2000, OUTCOME_OK, false);
-    CHECK_INT(shared().limit, 100);
+    CHECK(shared().limit == 100 && limit("ws_a") == 100);
     end();
 }
 
