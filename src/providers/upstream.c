@@ -255,7 +255,7 @@ static void choose_connection(const struct upstream_request *req, const struct r
                               bool is_probe, struct client_call *call) {
     bool is_safe = retry_method_is_idempotent(str_of(req->method)) || req->is_repeatable;
     call->fresh = !is_safe || is_probe || (retry->attempts > 1 && call->result != CLIENT_DONE);
-    call->may_resend = is_safe && !is_probe && retry->attempts < ATTEMPTS_MAX;
+    call->may_resend = is_safe && !is_probe && retry->attempts < UPSTREAM_ATTEMPTS_MAX;
 }
 
 /* Attempts until one is good or no more may be made. Leaves the last one in *a. */
