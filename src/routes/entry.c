@@ -14,6 +14,7 @@
 #include "obs/metrics.h"
 #include "resilience/login_limit.h"
 #include "resilience/ratelimit.h"
+#include "resilience/shed.h"
 #include "routes/idempotency.h"
 #include "routes/limits.h"
 #include "routes/origin.h"
@@ -40,6 +41,7 @@ struct entry *entry_new(const struct parts *parts, const char *profile) {
     e->router = router_new(&routes[0].at, sizeof routes[0], routes_count);
     e->limits = ratelimit_new();
     e->login_limit = login_limit_new();
+    e->shed = shed_new();
     e->proxies = proxies_new(parts->config->trusted_proxies, &why);
     if (!e->proxies) /* cli/serve has said why before */
         e->proxies = proxies_new("", &why);
@@ -53,6 +55,7 @@ void entry_free(struct entry *e) {
     router_free(e->router);
     ratelimit_free(e->limits);
     login_limit_free(e->login_limit);
+    shed_free(e->shed);
     proxies_free(e->proxies);
     free(e);
 }
@@ -196,6 +199,28 @@ static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
     return pages_serve(ctx, call);
 }
 
+static enum shed_class shed_class_of(const struct route *route, const struct http_req *req) {
+    if (route && route->limit == UNLIMITED)
+        return SHED_NEVER;
+    if (route && route->limit == BY_WEBHOOK)
+        return SHED_WEBHOOK;
+    return is_write(req->method) ? SHED_WRITE : SHED_READ;
+}
+
+/* From here on the request is in hand, or refused at once. */
+static enum err admit(struct ctx *ctx, const struct route *route, struct call *call) {
+    struct entry *e = call->entry;
+    enum shed_class class = shed_class_of(route, call->req);
+    if (!shed_enter(e->shed, class, ctx->parts->config->max_requests)) {
+        ctx->problem.retry_after_s = 1;
+        return ctx_fail(ctx, ERR_OVERLOADED,
+                        "Ava has more to do than it can carry; try again in 1 s.");
+    }
+    enum err err = route ? walk(ctx, route, call) : walk_unrouted(ctx, call);
+    shed_leave(e->shed, class);
+    return err;
+}
+
 /* --- around every answer --------------------------------------------------------------------- */
 
 static void stamp_always(const struct ctx *ctx, struct http_reply *reply) {
@@ -246,7 +271,7 @@ void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
     ctx.peer_ip = proxies_client(e->proxies, req->arena, req);
 
     const struct route *route = route_of(e, req, &match);
-    enum err err = route ? walk(&ctx, route, &call) : walk_unrouted(&ctx, &call);
+    enum err err = admit(&ctx, route, &call);
     if (err == OK && arena_is_spent(req->arena))
         err = ctx_fail(&ctx, ERR_PAYLOAD_TOO_LARGE, "This request needs more memory than allowed.");
     if (err != OK) {

@@ -1,0 +1,85 @@
+#include "resilience/shed.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "obs/metrics.h"
+
+enum { LATE_MS = 100, STEP_MS = 1000, SHARE_PERCENT = 70 };
+
+struct shed {
+    _Atomic int64_t others, webhooks; /* in hand */
+    atomic_int level;
+    /* The observer's: since when it is late, or calm, without a break. */
+    int64_t late_since_ms, calm_since_ms;
+};
+
+const char *shed_class_name(enum shed_class c) {
+    static const char *const NAMES[] = { "read", "write", "webhook" };
+    return c < SHED_CLASSES ? NAMES[c] : "never";
+}
+
+struct shed *shed_new(void) {
+    struct shed *s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    for (enum shed_class c = 0; c < SHED_CLASSES; c++)
+        metric_add(METRIC_REQUESTS_SHED, 0, shed_class_name(c));
+    return s;
+}
+
+void shed_free(struct shed *s) {
+    free(s);
+}
+
+static bool refuse(enum shed_class c) {
+    metric_add(METRIC_REQUESTS_SHED, 1, shed_class_name(c));
+    return false;
+}
+
+bool shed_enter(struct shed *s, enum shed_class c, int64_t slots) {
+    if (c == SHED_NEVER)
+        return true;
+    if (atomic_load_explicit(&s->level, memory_order_relaxed) > (int)c)
+        return refuse(c);
+    if (c == SHED_WEBHOOK) {
+        int64_t mine = ++s->webhooks;
+        if (mine + s->others <= slots)
+            return true;
+        s->webhooks--;
+        return refuse(c);
+    }
+    int64_t mine = ++s->others, share = slots * SHARE_PERCENT / 100;
+    if (mine <= (share > 0 ? share : 1) && mine + s->webhooks <= slots)
+        return true;
+    s->others--;
+    return refuse(c);
+}
+
+void shed_leave(struct shed *s, enum shed_class c) {
+    if (c == SHED_WEBHOOK)
+        s->webhooks--;
+    else if (c != SHED_NEVER)
+        s->others--;
+}
+
+void shed_observe(struct shed *s, int64_t lag_ms, int64_t now_ms) {
+    int level = s->level;
+    if (lag_ms > LATE_MS) {
+        s->calm_since_ms = now_ms;
+        if (now_ms - s->late_since_ms < STEP_MS)
+            return;
+        s->late_since_ms = now_ms;
+        s->level = level < SHED_CLASSES ? level + 1 : level;
+    } else {
+        s->late_since_ms = now_ms;
+        if (now_ms - s->calm_since_ms < STEP_MS)
+            return;
+        s->calm_since_ms = now_ms;
+        s->level = level > 0 ? level - 1 : 0;
+    }
+}
+
+int shed_level(const struct shed *s) {
+    return s->level;
+}
