@@ -185,6 +185,7 @@ static void on_tick(uv_timer_t *t) {
                           memory_order_relaxed);
     atomic_store_explicit(&l->last_turn_ms, now, memory_order_relaxed);
     l->tick_due_ms = now + TICK_MS;
+    fiber_trim();
     if (atomic_load(&l->stopping) && fiber_alive() == 0)
         uv_stop(&l->uv);
 }
