@@ -92,7 +92,7 @@ soak: build ## the long proofs: 100 times kill -9 under write load
 	@TEST_KILLS=100 tools/test flow -k crash --build-dir $(BUILD)
 
 .PHONY: bench
-bench: build ## measure against nginx and SQLite in the same run (ARGS= for rows and --seconds)
+bench: build ## measure against nginx, HAProxy, FastAPI, Node and SQLite in the same run (ARGS=)
 	@tools/deps install bench
 	@tools/bench --build $(BUILD) $(ARGS)
 
