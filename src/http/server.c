@@ -77,6 +77,7 @@ struct http_server {
     const struct http_app *app;
     const struct http_limits *limits;
     struct conn *conns;
+    struct buf spare; /* the last connection's, still warm, for the next one that writes */
     atomic_size_t conn_count, busy; /* read by other threads for metrics */
     bool draining;
 };
@@ -143,6 +144,12 @@ static void conn_linger(struct conn *c) {
 
 /* --- writing --------------------------------------------------------------------------------- */
 
+static void swap_bufs(struct buf *a, struct buf *b) {
+    struct buf was = *a;
+    *a = *b;
+    *b = was;
+}
+
 static void after_write(struct conn *c) {
     if (c->closing)
         return;
@@ -187,14 +194,14 @@ static void flush(struct conn *c) {
     }
     if (n > 0 && (size_t)n == c->out.len) {
         buf_clear(&c->out);
+        if (!c->server->spare.room)
+            swap_bufs(&c->out, &c->server->spare);
         after_write(c);
         return;
     }
     if (n > 0)
         buf_drop(&c->out, (size_t)n);
-    struct buf swap = c->sending;
-    c->sending = c->out;
-    c->out = swap;
+    swap_bufs(&c->sending, &c->out);
     c->writing = true;
     if (c->phase != HANDLING)
         c->deadline_ms = ava_now_ms() + c->server->limits->write_ms;
@@ -261,6 +268,8 @@ static void finish(void *arg) {
         return;
     }
     bool keep = c->head.keep_alive && !c->reply.close && !c->server->draining;
+    if (!c->out.room)
+        swap_bufs(&c->out, &c->server->spare);
     if (c->reply.is_reset) {
         c->phase = IDLE;
         conn_reset(c);
@@ -364,14 +373,14 @@ static bool begin_body(struct conn *c) {
     c->phase = BODY;
     to_views(c);
     c->req.arena = NULL;
-    c->body_limit = app->body_limit_bytes(app->arg, &c->req);
+    bool awaited = c->head.is_chunked || c->head.content_length > 0;
+    c->body_limit = awaited ? app->body_limit_bytes(app->arg, &c->req) : 0;
     c->body_len = 0;
     c->chunks = (struct http_chunks){ 0 };
     if (c->head.content_length > (int64_t)c->body_limit) {
         conn_refuse(c, ERR_PAYLOAD_TOO_LARGE, "The body is larger than allowed here.");
         return false;
     }
-    bool awaited = c->head.is_chunked || c->head.content_length > 0;
     if (awaited && c->head.expects_continue && c->in_len == c->head.head_bytes) {
         buf_text(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
         flush(c);
@@ -584,5 +593,6 @@ void http_server_free(struct http_server *s) {
         uv_run(loop_uv(s->loop), UV_RUN_ONCE);
     for (int i = 0; i < 2; i++) /* the closing of listener and sweep */
         uv_run(loop_uv(s->loop), UV_RUN_NOWAIT);
+    buf_fini(&s->spare);
     free(s);
 }

@@ -152,7 +152,7 @@ static struct upstream_request request(struct ctx *ctx, const struct upstream_cr
         .authorize = authorize,
         .digest = to_settings,
         .reason = reason,
-        .resource = arena_printf(ctx->arena, "assistant/%s", assistant_id),
+        .resource = arena_join(ctx->arena, "assistant/", assistant_id, NULL),
     };
     buf_fini(&path);
     return req;
@@ -169,7 +169,7 @@ const char *vapi_settings_etag(struct ctx *ctx, struct str body) {
     char hex[17];
     hash_blake2b(hash, body);
     hex_encode(hex, hash, 8);
-    return arena_printf(ctx->arena, "\"%s\"", hex);
+    return arena_join(ctx->arena, "\"", hex, "\"", NULL);
 }
 
 /* --- changing it ----------------------------------------------------------------------------- */
