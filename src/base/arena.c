@@ -78,8 +78,8 @@ static struct chunk *chunk_new(size_t size, struct chunk *next) {
 
 static void chunk_free(struct chunk *c) {
     size_t list = spare_list(c->size);
-    size_t most = (list ? SPARE_BYTES / 4 : SPARE_BYTES) / c->size;
-    if (list == SPARE_SIZES || spare[list].count >= most) {
+    size_t most_bytes = list ? SPARE_BYTES / 4 : SPARE_BYTES;
+    if (list == SPARE_SIZES || spare[list].count * c->size >= most_bytes) {
         free(c);
         return;
     }
@@ -154,18 +154,13 @@ char *arena_strndup(struct arena *a, const char *text, size_t bytes) {
     return to;
 }
 
-char *arena_join(struct arena *a, const char *first, ...) {
+char *arena_join_(struct arena *a, const char *const *texts) {
     size_t bytes = 0;
-    va_list args, again;
-    va_start(args, first);
-    va_copy(again, args);
-    for (const char *text = first; text; text = va_arg(args, const char *))
-        bytes += strlen(text);
-    va_end(args);
+    for (const char *const *text = texts; *text; text++)
+        bytes += strlen(*text);
     char *joined = arena_alloc(a, bytes + 1), *at = joined;
-    for (const char *text = first; text; text = va_arg(again, const char *))
-        at = stpcpy(at, text);
-    va_end(again);
+    for (const char *const *text = texts; *text; text++)
+        at = stpcpy(at, *text);
     return joined;
 }
 

@@ -18,7 +18,7 @@
 #include "net/loop.h"
 
 enum {
-    IN_FIRST_BYTES = 4096,
+    IN_FIRST_BYTES = 2048,
     IN_KEPT_BYTES = 64 * 1024, /* a larger buffer shrinks again after its request */
     SWEEP_MS = 500,
     LINGER_MS = 1000,
@@ -62,7 +62,7 @@ struct conn {
     struct buf out, sending; /* being filled; being written by uv */
     uv_write_t write;
     struct http_req req;
-    struct http_field fields[HTTP_FIELDS_MAX];
+    struct http_field *fields; /* in the arena */
     struct http_reply reply;
     struct arena *arena;
     char peer[INET6_ADDRSTRLEN];
@@ -216,6 +216,8 @@ static void flush(struct conn *c) {
 static void to_views(struct conn *c) {
     const struct http_head *h = &c->head;
     struct http_req *r = &c->req;
+    if (!c->fields)
+        c->fields = arena_alloc(c->arena, h->field_count * sizeof *c->fields);
 #define VIEW(span) ((struct str){ c->in + (span).at, (span).len })
     *r = (struct http_req){ .method = h->method,
                             .target = VIEW(h->target),
@@ -282,6 +284,7 @@ static void finish(void *arg) {
         http_reply_write(&c->reply, c->head.method == METHOD_HEAD, keep, &c->out);
     }
     arena_reset(c->arena);
+    c->fields = NULL;
     c->in_len -= c->request_bytes;
     memmove(c->in, c->in + c->request_bytes, c->in_len);
     if (c->in_room > IN_KEPT_BYTES && c->in_len < IN_FIRST_BYTES)

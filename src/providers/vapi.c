@@ -152,7 +152,7 @@ static struct upstream_request request(struct ctx *ctx, const struct upstream_cr
         .authorize = authorize,
         .digest = to_settings,
         .reason = reason,
-        .resource = arena_join(ctx->arena, "assistant/", assistant_id, NULL),
+        .resource = arena_join(ctx->arena, "assistant/", assistant_id),
     };
     buf_fini(&path);
     return req;
@@ -169,7 +169,7 @@ const char *vapi_settings_etag(struct ctx *ctx, struct str body) {
     char hex[17];
     hash_blake2b(hash, body);
     hex_encode(hex, hash, 8);
-    return arena_join(ctx->arena, "\"", hex, "\"", NULL);
+    return arena_join(ctx->arena, "\"", hex, "\"");
 }
 
 /* --- changing it ----------------------------------------------------------------------------- */
