@@ -5,7 +5,7 @@ import re
 import subprocess
 
 BEGIN, END = "<!-- written by tools/bench --write: not by hand -->", "<!-- end of what is written -->"
-HEAD = "| Who | Requests/s | p99 ms | Resident MB | Ava's rate in theirs | Goal |\n|---|---|---|---|---|---|"
+HEAD = "| Who | Requests/s | p99 ms | Resident MB | Ava / theirs | Goal |\n|---|---|---|---|---|---|"
 PACKAGES = ("nginx-light", "haproxy", "python3", "python3-fastapi", "uvicorn", "python3-uvloop",
             "python3-httpx", "python3-pydantic", "python3-sqlalchemy", "libcurl4", "libsqlite3-0", "wrk")
 
