@@ -26,7 +26,7 @@ struct entry {
     struct router *router;
     struct ratelimit *limits;
     struct login_limit *login_limit;
-    struct shed *shed; /* told by cli/serve how late the loops are */
+    struct shed *shed;       /* told by cli/serve how late the loops are */
     struct proxies *proxies; /* whose X-Forwarded-For is believed */
     atomic_bool draining;
     _Atomic int64_t last_turn_ms; /* of the slowest loop: /health/live */
