@@ -5,7 +5,7 @@
 
 #include "obs/metrics.h"
 
-enum { LATE_MS = 100, STEP_MS = 1000, SHARE_PERCENT = 70, LOOK_MAX_MS = 250 };
+enum { STEP_MS = 1000, SHARE_PERCENT = 70, LOOK_MAX_MS = 250 };
 
 struct shed {
     _Atomic int64_t others, webhooks; /* in hand */
@@ -64,9 +64,8 @@ void shed_leave(struct shed *s, enum shed_class c) {
         s->others--;
 }
 
-void shed_observe(struct shed *s, int64_t lag_ms, int64_t now_ms) {
+void shed_observe(struct shed *s, bool is_late, int64_t now_ms) {
     int64_t since_ms = now_ms - s->observed_ms;
-    bool is_late = lag_ms > LATE_MS;
     s->observed_ms = now_ms;
     if (since_ms > LOOK_MAX_MS) /* nobody looked meanwhile: it counts as one look */
         since_ms = LOOK_MAX_MS;
