@@ -238,6 +238,7 @@ static struct retry_question question(struct ctx *ctx, const struct upstream_req
         .outcome = a->outcome,
         .attempts_max = UPSTREAM_ATTEMPTS_MAX,
         .left_ms = ctx_left_ms(ctx),
+        .median_ms = retry_median_ms(ctx->parts->upstream->budget, req->provider),
         .retry_after_s =
             a->call.retry_after
                 ? retry_after_parse(str_of(a->call.retry_after),
@@ -299,6 +300,8 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
                        outcome_name(OUTCOME_FAIL));
         }
         classify(ctx, req, a);
+        if (a->outcome == OUTCOME_OK || a->outcome == OUTCOME_SLOW)
+            retry_learn(u->budget, req->provider, a->call.took_us);
         record(ctx, req, a, v.is_probe);
         q = question(ctx, req, a, v.is_probe);
         unsigned closed = guard_settle(
