@@ -46,7 +46,7 @@ struct fiber {
     struct fiber *next; /* in the pool */
     void *mapping;
     size_t mapping_bytes, guard_bytes;
-    bool is_done;
+    bool is_done, is_settled;
 #if WITH_ASAN
     void *fake_stack;
 #endif
@@ -61,7 +61,7 @@ struct thread {
     struct fiber_host *host;
     struct fiber *current;
     struct fiber *pool;
-    size_t pooled, alive;
+    size_t pooled, alive, settled;
     void (*then)(void *);
     void *then_arg;
     bool goes_on; /* fiber_on_loop: the same fiber runs again at once */
@@ -216,6 +216,7 @@ static void resume(struct fiber *f) {
         to_fiber(f);
         if (f->is_done) {
             t->alive--;
+            t->settled -= f->is_settled;
             if (t->pooled == POOL_MAX) {
                 fiber_unmake(f);
             } else {
@@ -235,7 +236,7 @@ static void resume(struct fiber *f) {
 bool fiber_run(void (*fn)(void *arg), void *arg) {
     struct thread *t = this_thread();
     assert(t->host && !t->current);
-    if (t->host->fibers_max && t->alive >= t->host->fibers_max)
+    if (t->host->fibers_max && t->alive - t->settled >= t->host->fibers_max)
         return false;
     struct fiber *f = t->pool;
     if (f) {
@@ -249,7 +250,7 @@ bool fiber_run(void (*fn)(void *arg), void *arg) {
     f->host = t->host;
     f->fn = fn;
     f->arg = arg;
-    f->is_done = false;
+    f->is_done = f->is_settled = false;
     t->alive++;
     resume(f);
     return true;
@@ -261,6 +262,19 @@ struct fiber *fiber_self(void) {
 
 size_t fiber_alive(void) {
     return this_thread()->alive;
+}
+
+void fiber_settle(void) {
+    struct thread *t = this_thread();
+    struct fiber *f = t->current;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *low = (char *)f->mapping + f->guard_bytes;
+    /* One page below this frame stays: the call itself needs a place to return from. */
+    char *high = low + ((size_t)((char *)__builtin_frame_address(0) - low) / page - 1) * page;
+    t->settled += !f->is_settled;
+    f->is_settled = true;
+    if (high > low)
+        madvise(low, (size_t)(high - low), MADV_DONTNEED);
 }
 
 void fiber_yield(void (*then)(void *arg), void *arg) {
