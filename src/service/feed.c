@@ -57,7 +57,7 @@ static int64_t next_id(struct feed *f) {
 /* --- messages -------------------------------------------------------------------------------- */
 
 static struct message *message_new(const char *workspace_id, const char *event, struct str json) {
-    if (json.len > FEED_QUEUE_BYTES_MAX) {
+    if (json.len > FEED_EVENT_BYTES_MAX) {
         event = LOST;
         json = STR("{}");
     }
