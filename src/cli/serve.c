@@ -30,6 +30,7 @@
 #include "service/credentials.h"
 #include "service/feed.h"
 #include "service/idempotency.h"
+#include "service/integrations.h"
 #include "service/jobs.h"
 #include "service/operations.h"
 #include "store/db.h"
@@ -365,6 +366,7 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     metrics_before_scrape(collect, s);
     s->house.parts.upstream = upstream_new(c);
     s->house.parts.feed = feed_new((size_t)c->max_connections / STREAMS_PART);
+    upstream_on_moved(s->house.parts.upstream, integrations_moved, &s->house.parts);
     s->house.parts.jobs = jobs_new(&s->house.parts);
     metrics_before_scrape(jobs_collect, s->house.parts.jobs);
     metrics_before_scrape(operations_collect, &s->house.parts);

@@ -17,7 +17,7 @@ static const char LOST[] = "lost";
 struct message {
     struct feed_event event; /* first: what subscribers get to see */
     atomic_uint holders;
-    char workspace_id[ID_BYTES];
+    char workspace_id[ID_BYTES]; /* empty: for everybody */
     char text[];
 };
 
@@ -67,7 +67,7 @@ static struct message *message_new(const char *workspace_id, const char *event, 
     memcpy(m->text, json.ptr, json.len);
     m->event = (struct feed_event){ 0, event, { m->text, json.len } };
     atomic_init(&m->holders, 1);
-    str_copy(m->workspace_id, sizeof m->workspace_id, str_of(workspace_id));
+    str_copy(m->workspace_id, sizeof m->workspace_id, str_of(workspace_id ? workspace_id : ""));
     return m;
 }
 
@@ -121,6 +121,19 @@ static void push(struct feed_sub *s, struct message *m) {
     atomic_fetch_add(&m->holders, 1);
 }
 
+static bool concerns(const struct message *m, const struct feed_sub *s) {
+    return !m->workspace_id[0] || strcmp(m->workspace_id, s->workspace_id) == 0;
+}
+
+static void tell(struct feed_sub *first, struct message *m) {
+    for (struct feed_sub *s = first; s; s = s->next_of_workspace) {
+        if (!concerns(m, s))
+            continue;
+        push(s, m);
+        s->wake(s->arg);
+    }
+}
+
 /* --- the ring of the installation ------------------------------------------------------------ */
 
 static void forget_oldest(struct feed *f) {
@@ -149,7 +162,7 @@ static void replay(struct feed *f, struct feed_sub *s, struct str last_id) {
     }
     for (size_t i = 0; i < f->count; i++) {
         struct message *m = f->ring[(f->first + i) % FEED_RING_MAX];
-        if (m->event.id > last && strcmp(m->workspace_id, s->workspace_id) == 0)
+        if (m->event.id > last && concerns(m, s))
             push(s, m);
     }
 }
@@ -184,13 +197,10 @@ void feed_publish(struct feed *f, const char *workspace_id, const char *event, s
     pthread_mutex_lock(&f->lock);
     m->event.id = next_id(f);
     remember(f, m);
-    for (struct feed_sub *s = f->by_workspace[bucket_of(workspace_id)]; s;
-         s = s->next_of_workspace) {
-        if (strcmp(s->workspace_id, workspace_id) != 0)
-            continue;
-        push(s, m);
-        s->wake(s->arg);
-    }
+    for (size_t i = 0; !workspace_id && i < BUCKETS; i++)
+        tell(f->by_workspace[i], m);
+    if (workspace_id)
+        tell(f->by_workspace[bucket_of(workspace_id)], m);
     pthread_mutex_unlock(&f->lock);
     metric_add(METRIC_STREAM_EVENTS, 1, event);
 }

@@ -22,7 +22,7 @@ struct feed;
 struct feed_sub;
 
 enum {
-    FEED_QUEUE_MAX = 256, /* events that wait for one subscriber */
+    FEED_QUEUE_MAX = 256,              /* events that wait for one subscriber */
     FEED_QUEUE_BYTES_MAX = 192 * 1024, /* of JSON that queues and ring share */
     FEED_EVENT_BYTES_MAX = 64 * 1024,
     FEED_RING_MAX = 1024, /* events kept for those who come back */
@@ -33,7 +33,7 @@ enum {
 struct feed *feed_new(size_t subs_max);
 void feed_free(struct feed *f); /* with nobody subscribed; NULL is fine */
 
-/* event is a literal. An event too large becomes "lost". feed NULL is fine. */
+/* event is a literal. workspace_id NULL: it concerns everybody. An event too large becomes "lost". feed NULL is fine. */
 void feed_publish(struct feed *f, const char *workspace_id, const char *event, struct str json);
 
 struct feed_place {

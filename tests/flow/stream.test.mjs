@@ -270,6 +270,35 @@ describe("the stream", { skip: missing }, () => {
   });
 });
 
+describe("the stream and the breakers", { skip: missing }, () => {
+  test("an opened and a closed breaker is told to whom it concerns", async () => {
+    const a = await Ava.start({ env: { AVA_LOG_LEVEL: "error", CACHE_TTL_SECONDS: "0", CIRCUIT_BREAKER_RECOVERY_TIMEOUT: "30" } });
+    try {
+      await a.signUp();
+      const other = await a.newPerson("other@example.com");
+      const mine = await Stream.open(a).ready();
+      const theirs = await Stream.open(a, { key: other.key }).ready();
+      const read = () => a.call("/api/v1/vapi/settings");
+      await a.fault({ provider: "vapi", fault: "status", status: 503 });
+      for (let i = 0; i < 3; i++) assert.equal((await read()).status, 502);
+      await mine.seen((e) => e.name === "connection");
+      const card = (await a.call("/api/v1/integrations")).json.integrations.find((i) => i.provider === "vapi");
+      assert.equal(card.status, "resting");
+      await a.fault({ provider: "vapi", fault: "none" });
+      await a.advance(31);
+      for (let i = 0; i < 2; i++) assert.equal((await read()).status, 200);
+      await until(() => mine.named("connection").length === 2, { what: "the breaker closed" });
+      assert.deepEqual(mine.named("connection").map((e) => e.data), [{ provider: "vapi" }, { provider: "vapi" }]);
+      await a.fault({ provider: "twilio", fault: "status", status: 503 });
+      for (let i = 0; i < 3; i++) await a.call("/api/v1/twilio/numbers", { key: other.key });
+      await mine.seen((e) => e.data.provider === "twilio", "the operator's credential concerns everybody");
+      assert.deepEqual(theirs.named("connection").map((e) => e.data), [{ provider: "twilio" }]);
+    } finally {
+      await a.remove();
+    }
+  });
+});
+
 describe("many streams", { skip: missing }, () => {
   test("1,000 are open, each gets its event, and the counters return to zero", { timeout: 180_000 }, async () => {
     const a = await Ava.start({ env: { AVA_LOG_LEVEL: "error" } });

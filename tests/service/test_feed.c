@@ -96,6 +96,22 @@ TEST(workspaces_never_see_each_other_live_or_in_replay) {
     feed_free(f);
 }
 
+TEST(what_concerns_everybody_reaches_every_workspace_live_and_in_replay) {
+    struct feed *f = feed_new(10);
+    int64_t since;
+    struct feed_sub *a = come(f, "ws_a", "usr_1", NULL, &since);
+    struct feed_sub *b = come(f, "ws_b", "usr_1", NULL, NULL);
+    publish(f, NULL, 1);
+    CHECK_TEXT(take_all(a, NULL), "thing {\"n\":1}\n");
+    CHECK_TEXT(take_all(b, NULL), "thing {\"n\":1}\n");
+    struct feed_sub *again = come(f, "ws_c", "usr_2", text_of(since), NULL);
+    CHECK_TEXT(take_all(again, NULL), "thing {\"n\":1}\n");
+    feed_unsubscribe(again);
+    feed_unsubscribe(b);
+    feed_unsubscribe(a);
+    feed_free(f);
+}
+
 TEST(what_is_not_taken_in_time_is_dropped_and_said_to_be_lost) {
     struct feed *f = feed_new(10);
     struct feed_sub *slow = come(f, "ws_a", "usr_1", NULL, NULL);
