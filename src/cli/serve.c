@@ -24,6 +24,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "providers/upstream.h"
+#include "resilience/shed.h"
 #include "routes/entry.h"
 #include "routes/limits.h"
 #include "sandbox/sandbox.h"
@@ -39,6 +40,7 @@ enum {
     THREADS_MAX = 64,
     ADDRESSES_MAX = 8,
     WATCH_MS = 200,
+    FIBERS_MAX = 32000, /* the kernel allows about 65,530 mappings, and a fiber is two */
     FINISH_MS = 20000,
     SWEEP_EVERY_MS = 10 * 60 * 1000,
     STREAMS_PART = 4, /* one connection in so many may be a stream of live events */
@@ -117,13 +119,18 @@ static size_t sum(struct serve *s, size_t (*of)(const struct http_server *)) {
     return total;
 }
 
-static void collect(void *arg) {
-    struct serve *s = arg;
+/* Of the latest loop. */
+static int64_t lag_ms(struct serve *s) {
     int64_t lag = 0;
     for (size_t i = 0; i < s->worker_count; i++)
         if (loop_lag_ms(s->workers[i].loop) > lag)
             lag = loop_lag_ms(s->workers[i].loop);
-    metric_set(METRIC_EVENT_LOOP_LAG, (double)lag / 1000, NULL);
+    return lag;
+}
+
+static void collect(void *arg) {
+    struct serve *s = arg;
+    metric_set(METRIC_EVENT_LOOP_LAG, (double)lag_ms(s) / 1000, NULL);
     metric_set(METRIC_HTTP_CONNECTIONS, (double)sum(s, http_server_connections), NULL);
     metric_set(METRIC_HTTP_IN_FLIGHT, (double)sum(s, http_server_busy), NULL);
     metric_set(METRIC_BUILD_INFO, 1, AVA_VERSION);
@@ -350,7 +357,9 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     s->worker_count = c->threads ? (size_t)c->threads : cores < 4 ? (size_t)cores : 4;
     s->limits = HTTP_LIMITS_DEFAULT;
     s->limits.connections_max = (size_t)c->max_connections / s->worker_count + 1;
-    s->fibers_per_loop = (size_t)c->max_requests / s->worker_count + 1;
+    /* A request that places an operation is two fibers; jobs and health come on top. */
+    size_t fibers = (size_t)c->max_requests * 2 + 256 * s->worker_count;
+    s->fibers_per_loop = (fibers < FIBERS_MAX ? fibers : FIBERS_MAX) / s->worker_count;
     client_global_init();
     if (is_sandbox && (status = start_sandbox(s, cli)) != EXIT_OK)
         return status;
@@ -402,6 +411,8 @@ static void watch_loops(struct serve *s) {
         if (loop_last_turn_ms(s->workers[i].loop) < oldest)
             oldest = loop_last_turn_ms(s->workers[i].loop);
     atomic_store(&s->entry->last_turn_ms, oldest);
+    int64_t may_ms = s->house.config.max_loop_lag_ms;
+    shed_observe(s->entry->shed, may_ms && lag_ms(s) > may_ms, ava_now_ms());
 }
 
 static void sweep(struct serve *s) {

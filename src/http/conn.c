@@ -111,14 +111,14 @@ void conn_flush(struct conn *c) {
     }
     if (n > 0 && (size_t)n == c->out.len) {
         buf_clear(&c->out);
+        if (!c->server->spare.room)
+            conn_swap_bufs(&c->out, &c->server->spare);
         after_write(c);
         return;
     }
     if (n > 0)
         buf_drop(&c->out, (size_t)n);
-    struct buf swap = c->sending;
-    c->sending = c->out;
-    c->out = swap;
+    conn_swap_bufs(&c->sending, &c->out);
     c->writing = true;
     if (c->phase != HANDLING)
         c->deadline_ms = ava_now_ms() + c->server->limits->write_ms;

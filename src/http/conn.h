@@ -43,7 +43,7 @@ struct conn {
     struct buf out, sending; /* being filled; being written by uv */
     uv_write_t write;
     struct http_req req;
-    struct http_field fields[HTTP_FIELDS_MAX];
+    struct http_field *fields; /* in the arena */
     struct http_reply reply;
     struct http_stream stream;
     struct arena *arena;
@@ -59,6 +59,7 @@ struct http_server {
     const struct http_app *app;
     const struct http_limits *limits;
     struct conn *conns;
+    struct buf spare; /* the last connection's, still warm, for the next one that writes */
     void (*go_on)(struct conn *c);  /* a write is through: there may be more to read */
     atomic_size_t conn_count, busy; /* read by other threads for metrics */
     bool draining;
@@ -67,6 +68,13 @@ struct http_server {
 /* A fiber has it in hand, and its request's bytes stay where they are. */
 static inline bool conn_is_answered(const struct conn *c) {
     return c->phase == HANDLING || c->phase == STREAMING;
+}
+
+/* Changes what the two hold. */
+static inline void conn_swap_bufs(struct buf *a, struct buf *b) {
+    struct buf was = *a;
+    *a = *b;
+    *b = was;
 }
 
 void conn_free(struct conn *c); /* once uv is done with it, and no fiber has it in hand */

@@ -18,7 +18,7 @@
 #include "net/loop.h"
 
 enum {
-    IN_FIRST_BYTES = 4096,
+    IN_FIRST_BYTES = 2048,
     IN_KEPT_BYTES = 64 * 1024, /* a larger buffer shrinks again after its request */
     SWEEP_MS = 500,
     SPARE_CONNECTIONS = 256, /* beyond the limit, for saying that it is reached */
@@ -41,6 +41,8 @@ static void read_on(struct conn *c);
 static void to_views(struct conn *c) {
     const struct http_head *h = &c->head;
     struct http_req *r = &c->req;
+    if (!c->fields)
+        c->fields = arena_alloc(c->arena, h->field_count * sizeof *c->fields);
 #define VIEW(span) ((struct str){ c->in + (span).at, (span).len })
     *r = (struct http_req){ .method = h->method,
                             .target = VIEW(h->target),
@@ -94,6 +96,8 @@ static void finish(void *arg) {
         return;
     }
     bool keep = c->head.keep_alive && !c->reply.close && !c->server->draining;
+    if (!c->out.room)
+        conn_swap_bufs(&c->out, &c->server->spare);
     if (c->reply.is_reset) {
         c->phase = IDLE;
         conn_reset(c);
@@ -109,6 +113,7 @@ static void finish(void *arg) {
         http_reply_write(&c->reply, c->head.method == METHOD_HEAD, keep, &c->out);
     }
     arena_reset(c->arena);
+    c->fields = NULL;
     c->in_len -= c->request_bytes;
     memmove(c->in, c->in + c->request_bytes, c->in_len);
     if (c->in_room > IN_KEPT_BYTES && c->in_len < IN_FIRST_BYTES)
@@ -166,6 +171,7 @@ static void finish_stream(void *arg) {
         return;
     }
     arena_reset(c->arena);
+    c->fields = NULL;
     c->in_len = 0;
     c->close_after_write = true;
     c->deadline_ms = ava_now_ms() + c->server->limits->write_ms;
@@ -260,14 +266,14 @@ static bool begin_body(struct conn *c) {
     c->phase = BODY;
     to_views(c);
     c->req.arena = NULL;
-    c->body_limit = app->body_limit_bytes(app->arg, &c->req);
+    bool awaited = c->head.is_chunked || c->head.content_length > 0;
+    c->body_limit = awaited ? app->body_limit_bytes(app->arg, &c->req) : 0;
     c->body_len = 0;
     c->chunks = (struct http_chunks){ 0 };
     if (c->head.content_length > (int64_t)c->body_limit) {
         conn_refuse(c, ERR_PAYLOAD_TOO_LARGE, "The body is larger than allowed here.");
         return false;
     }
-    bool awaited = c->head.is_chunked || c->head.content_length > 0;
     if (awaited && c->head.expects_continue && c->in_len == c->head.head_bytes) {
         buf_text(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
         conn_flush(c);
@@ -484,5 +490,6 @@ void http_server_free(struct http_server *s) {
         uv_run(loop_uv(s->loop), UV_RUN_ONCE);
     for (int i = 0; i < 2; i++) /* the closing of listener and sweep */
         uv_run(loop_uv(s->loop), UV_RUN_NOWAIT);
+    buf_fini(&s->spare);
     free(s);
 }

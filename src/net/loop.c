@@ -189,6 +189,7 @@ static void on_tick(uv_timer_t *t) {
         timers_fire(&l->timers, now); /* the clock was advanced, or this turn was a long one */
         rearm(l);
     }
+    fiber_trim();
     if (atomic_load(&l->stopping) && fiber_alive() == 0)
         uv_stop(&l->uv);
 }
@@ -257,8 +258,11 @@ struct loop *loop_self(void) {
     return mine;
 }
 
+/* Also while it hangs in one turn. */
 int64_t loop_lag_ms(const struct loop *l) {
-    return atomic_load_explicit(&l->lag_ms, memory_order_relaxed);
+    int64_t last = atomic_load_explicit(&l->lag_ms, memory_order_relaxed);
+    int64_t now = ava_now_ms() - loop_last_turn_ms(l) - TICK_MS;
+    return now > last ? now : last;
 }
 
 int64_t loop_last_turn_ms(const struct loop *l) {

@@ -1,6 +1,5 @@
 #include "routes/entry.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +13,7 @@
 #include "obs/metrics.h"
 #include "resilience/login_limit.h"
 #include "resilience/ratelimit.h"
+#include "resilience/shed.h"
 #include "routes/idempotency.h"
 #include "routes/limits.h"
 #include "routes/origin.h"
@@ -40,6 +40,7 @@ struct entry *entry_new(const struct parts *parts, const char *profile) {
     e->router = router_new(&routes[0].at, sizeof routes[0], routes_count);
     e->limits = ratelimit_new();
     e->login_limit = login_limit_new();
+    e->shed = shed_new();
     e->proxies = proxies_new(parts->config->trusted_proxies, &why);
     if (!e->proxies) /* cli/serve has said why before */
         e->proxies = proxies_new("", &why);
@@ -53,6 +54,7 @@ void entry_free(struct entry *e) {
     router_free(e->router);
     ratelimit_free(e->limits);
     login_limit_free(e->login_limit);
+    shed_free(e->shed);
     proxies_free(e->proxies);
     free(e);
 }
@@ -207,6 +209,28 @@ static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
     return pages_serve(ctx, call);
 }
 
+static enum shed_class shed_class_of(const struct route *route, const struct http_req *req) {
+    if (route && route->limit == UNLIMITED)
+        return SHED_NEVER;
+    if (route && route->limit == BY_WEBHOOK)
+        return SHED_WEBHOOK;
+    return is_write(req->method) ? SHED_WRITE : SHED_READ;
+}
+
+/* From here on the request is in hand, or refused at once. */
+static enum err admit(struct ctx *ctx, const struct route *route, struct call *call) {
+    struct entry *e = call->entry;
+    enum shed_class class = shed_class_of(route, call->req);
+    if (!shed_enter(e->shed, class, ctx->parts->config->max_requests)) {
+        ctx->problem.retry_after_s = 1;
+        return ctx_fail(ctx, ERR_OVERLOADED,
+                        "Ava has more to do than it can carry; try again in 1 s.");
+    }
+    enum err err = route ? walk(ctx, route, call) : walk_unrouted(ctx, call);
+    shed_leave(e->shed, class);
+    return err;
+}
+
 /* --- around every answer --------------------------------------------------------------------- */
 
 static void stamp_always(const struct ctx *ctx, struct http_reply *reply) {
@@ -228,8 +252,8 @@ static void account(struct ctx *ctx, const struct route *route, const struct htt
     const char *template = route ? route->at.path : reply->status == 404 ? "unmatched" : "pages";
     const char *method = http_method_name(req->method);
     int64_t took_us = ava_now_us() - req->began_us;
-    char status[8];
-    snprintf(status, sizeof status, "%d", reply->status);
+    char status[4] = { (char)('0' + reply->status / 100 % 10),
+                       (char)('0' + reply->status / 10 % 10), (char)('0' + reply->status % 10) };
     metric_observe_us(METRIC_HTTP_DURATION, took_us, method, template, status);
     if (route && route->limit == BY_WEBHOOK)
         metric_observe_us(METRIC_WEBHOOK_ACK, took_us, "twilio");
@@ -246,18 +270,27 @@ static void account(struct ctx *ctx, const struct route *route, const struct htt
                L("status", reply->status), L("duration_ms", duration_ms));
 }
 
+/* The caller's ids, where it sends some; ctx has fresh ones already. */
+static void take_ids(struct ctx *ctx, const struct http_req *req) {
+    struct str correlation = http_field(req, "x-correlation-id");
+    struct str parent = http_field(req, "traceparent");
+    if (correlation.ptr)
+        ctx_correlate(ctx, correlation);
+    if (parent.ptr)
+        trace_start(&ctx->trace, parent);
+}
+
 void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
     struct entry *e = arg;
     struct ctx ctx;
     struct router_match match;
     struct call call = { .entry = e, .req = req, .reply = reply, .match = &match };
     ctx_init(&ctx, &e->parts, req->arena, REQUEST_MS);
-    ctx_correlate(&ctx, http_field(req, "x-correlation-id"));
-    trace_start(&ctx.trace, http_field(req, "traceparent"));
+    take_ids(&ctx, req);
     ctx.peer_ip = proxies_client(e->proxies, req->arena, req);
 
     const struct route *route = route_of(e, req, &match);
-    enum err err = route ? walk(&ctx, route, &call) : walk_unrouted(&ctx, &call);
+    enum err err = admit(&ctx, route, &call);
     if (err == OK && arena_is_spent(req->arena))
         err = ctx_fail(&ctx, ERR_PAYLOAD_TOO_LARGE, "This request needs more memory than allowed.");
     if (err != OK) {
@@ -277,10 +310,8 @@ void entry_refuse(void *arg, const struct http_req *req, enum err err, const cha
     struct router_match match;
     struct ctx ctx;
     ctx_init(&ctx, &e->parts, a, REQUEST_MS);
-    if (req) {
-        ctx_correlate(&ctx, http_field(req, "x-correlation-id"));
-        trace_start(&ctx.trace, http_field(req, "traceparent"));
-    }
+    if (req)
+        take_ids(&ctx, req);
     ctx_fail(&ctx, err, "%s", detail);
     if (err == ERR_OVERLOADED)
         metric_add(METRIC_REQUESTS_SHED, 1, "all");

@@ -1,6 +1,6 @@
 /* entry: the way of a request, from its bytes to its answer, in one direction (RESILIENCE 1):
  *
- *     correlation id > who is it > (unknown: limit per address) > CSRF > limits per user and
+ *     correlation id > is there room > who is it > (unknown: limit per address) > CSRF > limits per user and
  *     workspace > idempotency key > the route: check the input, call a service, write the reply
  */
 #pragma once
@@ -16,6 +16,7 @@
 struct id;
 struct ratelimit;
 struct login_limit;
+struct shed;
 struct proxies;
 
 /* All that the routes need and that lives as long as the program; made by cli/serve. */
@@ -25,6 +26,7 @@ struct entry {
     struct router *router;
     struct ratelimit *limits;
     struct login_limit *login_limit;
+    struct shed *shed;       /* told by cli/serve how late the loops are */
     struct proxies *proxies; /* whose X-Forwarded-For is believed */
     atomic_bool draining;
     _Atomic int64_t last_turn_ms; /* of the slowest loop: /health/live */

@@ -1,7 +1,7 @@
 // kill -9 under write load: what was acknowledged is there afterwards, and Ava is ready again within a second.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Ava, freePort, missing, until } from "../lib/ava.mjs";
+import { Ava, missing, until } from "../lib/ava.mjs";
 import { sign } from "../lib/twilio.mjs";
 
 const KILLS = Number(process.env.TEST_KILLS ?? 15); // make soak: 100
@@ -14,9 +14,8 @@ describe(`kill -9 under write load, ${KILLS} times`, { skip: missing }, () => {
   let sent = 0;
 
   before(async () => {
-    port = await freePort();
-    a = await Ava.start({ port, env: { AVA_LOG_LEVEL: "off" } });
-    data = a.data;
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "off" } });
+    ({ data, port } = a);
     await a.signUp();
     key = a.key;
     await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: SID, auth_token: TOKEN } });

@@ -5,7 +5,7 @@
 // sends again by itself. Such a call ends unconfirmed, and whoever wanted it looks at the provider and asks anew.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Ava, freePort, missing, until } from "../lib/ava.mjs";
+import { Ava, missing, until } from "../lib/ava.mjs";
 
 const soak = Boolean(process.env.TEST_SOAK);
 const INTENTS = soak ? 1000 : 300;
@@ -20,7 +20,7 @@ describe(`${INTENTS} calls, 30 % of connections cut, ${KILLS} times kill -9`, { 
   before(async () => {
     provider = await Ava.start({ env: { AVA_LOG_LEVEL: "off" } });
     vapi = (await provider.call("/sandbox/api/credentials", { key: null })).json.vapi;
-    a = await Ava.start(await settings(await freePort()));
+    a = await Ava.start(await settings());
     data = a.data;
     await a.signUp();
     const body = { api_key: vapi.api_key, assistant_id: vapi.assistant_id, default_number_id: vapi.default_number_id };
@@ -83,7 +83,8 @@ describe(`${INTENTS} calls, 30 % of connections cut, ${KILLS} times kill -9`, { 
     const operations = async () => {
       const all = [];
       for (let cursor = ""; cursor !== null; ) {
-        const page = (await a.call(`/api/v1/calls?limit=100${cursor && `&cursor=${cursor}`}`)).json;
+        const { status, text, json: page } = await a.call(`/api/v1/calls?limit=100${cursor && `&cursor=${cursor}`}`);
+        assert.equal(status, 200, text);
         all.push(...page.calls);
         cursor = page.next_cursor;
       }

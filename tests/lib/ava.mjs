@@ -63,16 +63,26 @@ export async function until(check, { ms = 20_000, every = 10, what = "condition"
 }
 
 export class Ava {
-  static async start({ verb = "sandbox", env = {}, data, port, limits = false, link = true } = {}) {
+  // Without a port Ava takes one that is free; one that it must have again after a kill may take a moment.
+  static async start(options = {}) {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await Ava.#start(options);
+      } catch (e) {
+        if (!options.port || tries === 20 || !/Address already in use/.test(e.message)) throw e;
+        await new Promise((r) => setTimeout(r, 100));
+      }
+    }
+  }
+
+  static async #start({ verb = "sandbox", env = {}, data, port = 0, limits = false }) {
     const self = new Ava();
     self.data = data ?? (await mkdtemp(join(tmpdir(), "ava-flow-")));
-    self.port = port ?? (await freePort());
-    self.base = `http://127.0.0.1:${self.port}`;
     self.stdout = self.stderr = "";
     const began = Date.now();
     self.child = spawn(bin, [verb], {
       cwd: self.data,
-      env: environment({ AVA_LISTEN: `127.0.0.1:${self.port}`, AVA_DATA_DIR: self.data, ENABLE_RATE_LIMITING: String(limits), DRAIN_DELAY_SECONDS: "0", ...env }),
+      env: environment({ AVA_LISTEN: `127.0.0.1:${port}`, AVA_DATA_DIR: self.data, ENABLE_RATE_LIMITING: String(limits), DRAIN_DELAY_SECONDS: "0", MAX_LOOP_LAG_MS: "0", ...env }),
       stdio: ["ignore", "pipe", "pipe"],
     });
     self.exited = new Promise((r) => self.child.once("exit", (code, signal) => r((self.ended = { code, signal }))));
@@ -80,6 +90,8 @@ export class Ava {
     self.child.stderr.on("data", (b) => (self.stderr += b));
     await until(() => self.ended || /Open {3}(http\S+)/.test(self.stdout), { what: "the line with the link" });
     if (self.ended) throw new Error(`Ava ended with ${self.ended.code}:\n${self.stdout}${self.stderr}`);
+    self.base = /Listening on (\S+)/.exec(self.stdout)[1].replace(/^/, "http://");
+    self.port = Number(new URL(self.base).port);
     self.startMs = Date.now() - began;
     self.link = /Open {3}(http\S+)/.exec(self.stdout)[1];
     return self;

@@ -5,7 +5,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Ava, bin, environment, freePort, person, root, until } from "../lib/ava.mjs";
+import { Ava, environment, freePort, person, root, until } from "../lib/ava.mjs";
 
 const require = createRequire(import.meta.url);
 
@@ -73,26 +73,10 @@ export class Prism {
 
 // ava serve without anybody at the keyboard: the account is made from the environment.
 export async function serveHeadless(env) {
-  const self = new Ava();
-  self.data = await mkdtemp(join(tmpdir(), "ava-peers-"));
-  self.port = await freePort();
-  self.base = `http://127.0.0.1:${self.port}`;
-  self.stdout = self.stderr = "";
-  const file = join(self.data, "admin-password");
+  const data = await mkdtemp(join(tmpdir(), "ava-peers-"));
+  const file = join(data, "admin-password");
   await writeFile(file, person.password + "\n", { mode: 0o600 });
-  self.child = spawn(bin, ["serve"], {
-    cwd: self.data,
-    env: environment({
-      AVA_LISTEN: `127.0.0.1:${self.port}`, AVA_DATA_DIR: self.data, ENABLE_RATE_LIMITING: "false", DRAIN_DELAY_SECONDS: "0", CACHE_TTL_SECONDS: "0",
-      AVA_ADMIN_EMAIL: person.email, AVA_ADMIN_PASSWORD_FILE: file, ...env,
-    }),
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  self.exited = new Promise((r) => self.child.once("exit", (code, signal) => r((self.ended = { code, signal }))));
-  self.child.stdout.on("data", (b) => (self.stdout += b));
-  self.child.stderr.on("data", (b) => (self.stderr += b));
-  await until(() => self.ended || fetch(self.base + "/health/ready").then((r) => r.status === 200, () => false), { what: "readiness" });
-  if (self.ended) throw new Error(`Ava ended with ${self.ended.code}:\n${self.stdout}${self.stderr}`);
+  const self = await Ava.start({ verb: "serve", data, env: { CACHE_TTL_SECONDS: "0", AVA_ADMIN_EMAIL: person.email, AVA_ADMIN_PASSWORD_FILE: file, ...env } });
   self.key = self.newKey(person.email, "peers");
   return self;
 }
