@@ -74,6 +74,10 @@ extern const size_t routes_count;
 struct entry *entry_new(const struct parts *parts, const char *profile);
 void entry_free(struct entry *e);
 
+/* Is whoever sent this still who they were? For an answer that stays open. An error is the
+ * store's. */
+enum err entry_knows(struct ctx *ctx, const struct http_req *req, bool *found);
+
 /* For struct http_app. */
 size_t entry_body_limit(void *entry, const struct http_req *req);
 void entry_handle(void *entry, struct http_req *req, struct http_reply *reply);
