@@ -10,17 +10,6 @@
 
 enum { PAGE = 50, PAGES_MAX = 40, CLOCKS_APART_MS = 60 * 1000 };
 
-static void release_buf(void *b) {
-    buf_fini(b);
-}
-
-static struct buf *buf_in(struct arena *a) {
-    struct buf *b = arena_alloc(a, sizeof *b);
-    *b = (struct buf){ 0 };
-    arena_defer(a, release_buf, b);
-    return b;
-}
-
 /* --- reading --------------------------------------------------------------------------------- */
 
 static int64_t time_of(const json_t *call, const char *name) {

@@ -8,34 +8,13 @@
 #include "base/jsonw.h"
 #include "providers/vapi_calls.h"
 #include "service/feed.h"
+#include "service/fields.h"
 #include "service/lending.h"
 #include "vault/vault.h"
 
-enum { DIGITS_MIN = 7, DIGITS_MAX = 15, ID_MAX = 128, METADATA_BYTES_MAX = 8192 };
+enum { ID_MAX = 128, METADATA_BYTES_MAX = 8192 };
 
 /* --- what is asked --------------------------------------------------------------------------- */
-
-/* E.164: '+', a digit that is not 0, at most 15 digits in all. */
-static bool is_phone(const char *text) {
-    size_t n = 0;
-    if (text[0] != '+' || text[1] < '1' || text[1] > '9')
-        return false;
-    for (text++; text[n]; n++)
-        if (text[n] < '0' || text[n] > '9')
-            return false;
-    return n >= DIGITS_MIN && n <= DIGITS_MAX;
-}
-
-static void check_to(struct ctx *ctx, const json_t *to) {
-    const char *text = json_string_value(to);
-    if (!to || json_is_null(to))
-        ctx_field(ctx, "to", "required", "The field to is missing: the number to call.");
-    else if (!text)
-        ctx_field(ctx, "to", "wrong_type", "The number to call must be a text.");
-    else if (!is_phone(text))
-        ctx_field(ctx, "to", "wrong_format",
-                  "Write the number with + and the country, like +33612345678.");
-}
 
 static void check_id(struct ctx *ctx, const char *name, const json_t *value) {
     const char *text = json_string_value(value);
@@ -71,21 +50,11 @@ static void check_metadata(struct ctx *ctx, const json_t *value) {
 
 static enum err check_body(struct ctx *ctx, const json_t *body) {
     static const char *const KNOWN[] = { "to", "assistant_id", "from_number_id", "metadata" };
-    const char *name;
-    json_t *value;
-    check_to(ctx, json_object_get(body, "to"));
+    field_phone(ctx, body, "to", "the number to call");
     check_id(ctx, "assistant_id", json_object_get(body, "assistant_id"));
     check_id(ctx, "from_number_id", json_object_get(body, "from_number_id"));
     check_metadata(ctx, json_object_get(body, "metadata"));
-    json_object_foreach((json_t *)body, name, value) {
-        bool known = false;
-        for (size_t i = 0; i < ARRAY_LEN(KNOWN); i++)
-            known |= strcmp(name, KNOWN[i]) == 0;
-        if (!known)
-            ctx_field(ctx, arena_strdup(ctx->arena, name), "unknown_field",
-                      arena_printf(ctx->arena, "There is no field %.40s here.", name));
-    }
-    return ctx_fields_ok(ctx);
+    return fields_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
 }
 
 /* The asked one, or the credential's own. Under the operator's key only the operator's own may be
@@ -119,17 +88,6 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct vault_place place = place_of(&p->row);
     TRY(vault_seal(ctx, tx, &place, p->metadata, &p->row.sealed));
     return call_insert(ctx, tx, &p->row);
-}
-
-static void release_buf(void *b) {
-    buf_fini(b);
-}
-
-static struct buf *buf_in(struct arena *a) {
-    struct buf *b = arena_alloc(a, sizeof *b);
-    *b = (struct buf){ 0 };
-    arena_defer(a, release_buf, b);
-    return b;
 }
 
 static struct str text_of(struct ctx *ctx, const json_t *tree) {

@@ -1,0 +1,21 @@
+/* call_status: which status of a call or a text is further on.
+ *
+ * Providers' webhooks come in any order, and beside answers that were asked for: a status of a
+ * lower rank never overwrites one of a higher, and of those that end it the first stays. Words of
+ * contracts/README (Twilio API 2010-04-01, Vapi OpenAPI of 2026-08-20). */
+#pragma once
+
+#include <stdbool.h>
+
+#include "resilience/provider.h"
+
+/* Ava's own ("requested", "unknown", "unconfirmed") and words nobody documented have rank 0. */
+int call_status_rank(enum provider p, const char *status);
+int message_status_rank(const char *status);
+
+/* May the row go from one to the other? NULL stands for no status. */
+bool call_status_follows(enum provider p, const char *from, const char *to);
+bool message_status_follows(const char *from, const char *to);
+
+bool call_status_is_last(enum provider p, const char *status); /* the call is over */
+bool message_status_is_last(const char *status);
