@@ -5,12 +5,19 @@
 #include "routes/operations.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
+#include "service/twilio_calls.h"
 
 enum { PAGE_MAX = 101 };
 
 enum err calls_post(struct ctx *ctx, struct call *call) {
     struct operation_end end;
     enum err e = call_place(ctx, call->body, input_patience(call), call->claim, &end);
+    return reply_operation(ctx, call, e, &end);
+}
+
+enum err twilio_calls_post(struct ctx *ctx, struct call *call) {
+    struct operation_end end;
+    enum err e = twilio_call_place(ctx, call->body, input_patience(call), call->claim, &end);
     return reply_operation(ctx, call, e, &end);
 }
 

@@ -11,9 +11,10 @@
 #include "service/feed.h"
 #include "service/fields.h"
 #include "service/lending.h"
+#include "service/matching.h"
 #include "vault/vault.h"
 
-enum { BODY_CHARS_MAX = 1600, MEDIA_MAX = 10, RUN_MAX_MS = 60 * 1000, CLOCKS_APART_MS = 60 * 1000 };
+enum { BODY_CHARS_MAX = 1600, MEDIA_MAX = 10 };
 
 /* --- what is asked --------------------------------------------------------------------------- */
 
@@ -142,54 +143,26 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return twilio_text_create(ctx, &lent.ref, lent.account_sid, &text, watch, result);
 }
 
-/* Is this match nobody else's, and could it be nobody else's? Twilio keeps no data of ours, so
- * what two of our texts could be is neither of them: the callback of each may still tell. */
-static enum err is_certain(struct ctx *ctx, const struct operation *op,
-                           const struct twilio_search *search, const struct twilio_matches *m,
-                           const json_t **only) {
-    struct db_conn *c = db_reader(ctx->parts->db);
-    struct message_row like = { .id = op->object,
-                                .workspace_id = ctx->who.workspace_id,
-                                .to = search->to,
-                                .from = search->from };
-    int64_t others;
-    size_t count = 0;
-    *only = NULL;
-    for (size_t i = 0; i < m->count; i++) {
-        bool taken;
-        TRY(message_is_taken(ctx, c, provider_name(PROVIDER_TWILIO),
-                             json_text(m->list[i], "provider_id"), op->object, &taken));
-        if (!taken && ++count)
-            *only = m->list[i];
-    }
-    TRY(messages_unsettled(ctx, c, &like, search->since_ms - RUN_MAX_MS - CLOCKS_APART_MS,
-                           search->until_ms + CLOCKS_APART_MS, &others));
-    if (count != 1 || others || !m->is_whole)
-        *only = NULL;
-    return OK;
-}
-
 static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result) {
     struct lent lent;
     struct twilio_text text;
     struct twilio_matches matches;
-    const json_t *only;
+    int64_t others;
     TRY(text_of(ctx, op, &text));
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
     struct twilio_search search = { .to = text.to,
                                     .from = text.from,
                                     .body = text.body,
                                     .since_ms = op->sent_ms,
-                                    .until_ms = op->sent_ms + RUN_MAX_MS };
+                                    .until_ms = op->sent_ms + MATCHING_RUN_MS };
+    struct message_row like = {
+        .id = op->object, .workspace_id = ctx->who.workspace_id, .to = text.to, .from = text.from
+    };
     TRY(twilio_texts_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
-    TRY(is_certain(ctx, op, &search, &matches, &only));
-    if (!only)
-        return OK;
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    jsonw_tree(&w, only);
-    *result = buf_view(out);
-    return OK;
+    TRY(messages_unsettled(ctx, db_reader(ctx->parts->db), &like,
+                           search.since_ms - MATCHING_RUN_MS - MATCHING_APART_MS,
+                           search.until_ms + MATCHING_APART_MS, &others));
+    return matching_find(ctx, &matches, op->object, message_is_taken, others, result);
 }
 
 bool message_learn(struct ctx *ctx, struct str facts, struct message_row *row) {

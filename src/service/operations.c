@@ -14,6 +14,7 @@
 #include "service/feed.h"
 #include "service/jobs.h"
 #include "service/messages.h"
+#include "service/twilio_calls.h"
 #include "store/idempotency.h"
 #include "vault/vault.h"
 
@@ -32,7 +33,8 @@ const char OPERATION_JOB[] = "operation";
 /* After it was sent; RESILIENCE 4. */
 static const int64_t LOOKS_MS[] = { 5000, 30 * 1000, 2 * 60 * 1000, 10 * 60 * 1000, GIVE_UP_MS };
 
-static const struct operation_kind *const KINDS[] = { &CALL_CREATE, &MESSAGE_CREATE };
+static const struct operation_kind *const KINDS[] = { &CALL_CREATE, &TWILIO_CALL_CREATE,
+                                                      &MESSAGE_CREATE };
 
 static const struct operation_kind *kind_of(const char *name) {
     for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)

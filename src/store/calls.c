@@ -3,11 +3,11 @@
 #define COLUMNS                                                                              \
     "id, workspace_id, operation_id, provider, provider_id, direction, to_number, "          \
     "from_number_id, assistant_id, status, ended_reason, started_at, ended_at, created_at, " \
-    "updated_at, sealed"
+    "updated_at, sealed, from_number"
 
 enum err call_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO calls (" COLUMNS ") VALUES"
-                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
     db_bind_text(q, row->operation_id);
@@ -24,6 +24,7 @@ enum err call_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row 
     db_bind_i64(q, row->created_ms);
     db_bind_i64(q, row->updated_ms);
     db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    db_bind_text(q, row->from);
     return db_run(ctx, q);
 }
 
@@ -64,6 +65,7 @@ static void read_call(struct ctx *ctx, struct db_stmt *q, struct call_row *c) {
     c->created_ms = db_i64(q);
     c->updated_ms = db_i64(q);
     c->sealed = db_blob(q, ctx->arena);
+    c->from = db_text(q, ctx->arena);
 }
 
 enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
@@ -75,6 +77,33 @@ enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
     *found = (struct call_row){ .id = NULL };
     if (db_next(q))
         read_call(ctx, q, found);
+    return db_done(ctx, q);
+}
+
+enum err call_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
+                       const char *provider_id, const char *except_id, bool *taken) {
+    struct db_stmt *q = db_use(c, "SELECT 1 FROM calls WHERE provider = ? AND provider_id = ?"
+                                  " AND id <> ?");
+    db_bind_text(q, provider);
+    db_bind_text(q, provider_id);
+    db_bind_text(q, except_id);
+    *taken = db_next(q);
+    return db_done(ctx, q);
+}
+
+enum err calls_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_row *like,
+                         int64_t since_ms, int64_t until_ms, int64_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT COUNT(*) FROM calls WHERE workspace_id = ? AND to_number = ?"
+                  " AND from_number = ? AND id <> ? AND provider_id IS NULL AND created_at >= ?"
+                  " AND created_at < ? AND status IN ('requested', 'unknown', 'unconfirmed')");
+    db_bind_text(q, like->workspace_id);
+    db_bind_text(q, like->to);
+    db_bind_text(q, like->from);
+    db_bind_text(q, like->id);
+    db_bind_i64(q, since_ms);
+    db_bind_i64(q, until_ms);
+    *count = db_next(q) ? db_i64(q) : 0;
     return db_done(ctx, q);
 }
 

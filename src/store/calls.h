@@ -6,9 +6,10 @@
 
 struct call_row {
     const char *id, *workspace_id, *operation_id, *provider;
-    const char *provider_id; /* NULL: the provider has not told, or never will */
-    const char *direction;   /* "outbound", "inbound" */
-    const char *to, *from_number_id, *assistant_id;
+    const char *provider_id;                   /* NULL: the provider has not told, or never will */
+    const char *direction;                     /* "outbound", "inbound" */
+    const char *to, *from;                     /* E.164; from NULL: the provider alone knows it */
+    const char *from_number_id, *assistant_id; /* of Vapi; NULL elsewhere */
     const char *status; /* the provider's, or "requested", "failed", "unknown", "unconfirmed" */
     const char *ended_reason; /* NULL until it has ended */
     int64_t started_ms, ended_ms, created_ms, updated_ms;
@@ -21,6 +22,14 @@ enum err call_update(struct ctx *ctx, struct db_conn *tx, const struct call_row 
 enum err call_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
 enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
                    struct call_row *found);
+
+/* Whose is a provider's id, in any workspace? *taken: another row than except_id has it. */
+enum err call_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
+                       const char *provider_id, const char *except_id, bool *taken);
+/* Others of the workspace between the same numbers, made in this time, of which nobody knows what
+ * became of them. */
+enum err calls_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_row *like,
+                         int64_t since_ms, int64_t until_ms, int64_t *count);
 
 struct call_filter {
     const char *status, *to, *assistant_id; /* NULL: any */
