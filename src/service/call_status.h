@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "resilience/provider.h"
+#include "providers/upstream.h"
 
 /* Ava's own ("requested", "unknown", "unconfirmed") and words nobody documented have rank 0. */
 int call_status_rank(enum provider p, const char *status);
