@@ -142,3 +142,97 @@ describe("messages", { skip: missing }, () => {
     assert.deepEqual((await a.call("/api/v1/messages", { key: other.key })).json.messages, []);
   });
 });
+
+// No callback arrives here: what became of a text can only be asked.
+describe("texts of which nobody knows", { skip: missing }, () => {
+  let a, twilio, from, count = 0;
+  before(async () => {
+    a = await Ava.start({ env: { CIRCUIT_BREAKER_ENABLED: "false", AVA_LOG_LEVEL: "error", AVA_PUBLIC_URL: "http://127.0.0.1:9" } });
+    await a.signUp();
+    twilio = (await a.call("/sandbox/api/credentials", { key: null })).json.twilio;
+    from = (await a.call("/api/v1/twilio/numbers")).json.numbers[0].phone_number;
+  });
+  after(() => a.remove());
+
+  const number = () => `+3371000${String(++count).padStart(4, "0")}`;
+  const send = (body = {}, headers = {}) => a.call("/api/v1/twilio/messages", { body: { from, body: "Hello", ...body }, headers });
+  const operation = async (id) => (await a.call(`/api/v1/operations/${id}`)).json;
+  const settled = (id, ...states) => until(async () => ((o) => states.includes(o.status) && o)(await operation(id)), { what: `${id} ${states}` });
+  const direct = (path, form) =>
+    fetch(`${twilio.base_url}/2010-04-01/Accounts/${twilio.account_sid}${path}`, {
+      method: form ? "POST" : "GET",
+      headers: { Authorization: "Basic " + Buffer.from(`${twilio.account_sid}:${twilio.auth_token}`).toString("base64") },
+      body: form && new URLSearchParams(form),
+    }).then((r) => r.json());
+  const theirs = async (to) => (await direct(`/Messages.json?PageSize=1000&To=${encodeURIComponent(to)}`)).messages;
+  const posts = async () => (await a.ledger()).hits.filter((h) => h.method === "POST" && /Messages\.json$/.test(h.path)).length;
+  const broken = async (fault, ...bodies) => {
+    await a.fault({ provider: "twilio", operation: "POST /2010", ...fault });
+    const answers = [];
+    for (const body of bodies) answers.push(await send(body));
+    await a.fault({ provider: "twilio", fault: "none" });
+    for (const r of answers) assert.deepEqual([r.status, r.json.status], [202, "unknown"], r.text);
+    return answers.map((r) => r.json);
+  };
+  const untilUnconfirmed = async (op) => {
+    for (const seconds of [5, 25, 90, 480]) {
+      await a.advance(seconds);
+      await until(async () => (await operation(op.id)).next_retry_in_seconds > 0, { what: "the next look" });
+      assert.equal((await operation(op.id)).status, "unknown");
+    }
+    await a.advance(300);
+    await settled(op.id, "unconfirmed");
+    assert.equal((await a.call(`/api/v1/messages/${op.object_id}`)).json.status, "unconfirmed");
+  };
+
+  test("one that was sent is found by what it says", async () => {
+    const to = number();
+    await direct("/Messages.json", { To: to, From: from, Body: "Something else" });
+    const [op] = await broken({ fault: "cut" }, { to });
+    const sent = await posts();
+    assert.equal(await a.metric("operations_unknown", { service: "twilio" }), 1);
+    await a.advance(6);
+    const done = await settled(op.id, "succeeded");
+    const [one] = (await theirs(to)).filter((m) => m.body === "Hello");
+    assert.equal(done.result.provider_id, one.sid);
+    assert.equal(await posts(), sent, "not one further POST");
+  });
+
+  for (const [what, fault] of [["the answer cannot be read", { fault: "malformed" }], ["Twilio answers 500", { fault: "status", status: 500 }]])
+    test(`one that was not sent ends unconfirmed, never sent again: ${what}`, async () => {
+      const to = number();
+      const [op] = await broken(fault, { to });
+      const sent = await posts();
+      await untilUnconfirmed(op);
+      assert.equal((await theirs(to)).length, 0);
+      assert.equal(await posts(), sent, "not one further POST");
+      assert.equal(await a.metric("operations_unknown", { service: "twilio" }), 0);
+    });
+
+  test("where two of Twilio's could be it, neither is taken", async () => {
+    const to = number();
+    const [op] = await broken({ fault: "cut" }, { to });
+    await direct("/Messages.json", { To: to, From: from, Body: "Hello" });
+    const sent = await posts();
+    await untilUnconfirmed(op);
+    assert.equal(await posts(), sent);
+    assert.equal((await theirs(to)).length, 2);
+  });
+
+  test("what one of ours has is no match for another", async () => {
+    const to = number();
+    const mine = (await send({ to })).json;
+    const [op] = await broken({ fault: "status", status: 500 }, { to });
+    await untilUnconfirmed(op);
+    assert.notEqual((await a.call(`/api/v1/messages/${op.object_id}`)).json.provider_id, mine.provider_id);
+  });
+
+  test("what two of ours could have made is taken by neither", async () => {
+    const to = number();
+    const [first] = await broken({ fault: "cut" }, { to });
+    const [second] = await broken({ fault: "status", status: 500 }, { to });
+    await untilUnconfirmed(first);
+    await settled(second.id, "unconfirmed");
+    assert.equal((await theirs(to)).length, 1);
+  });
+});

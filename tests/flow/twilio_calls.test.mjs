@@ -44,7 +44,7 @@ describe("calls through Twilio", { skip: missing }, () => {
     const live = await read(r.json.id);
     assert.equal(live.status, "in-progress");
     assert.ok(live.started_at);
-    await a.advance(60);
+    await a.advance(30);
     const ended = await read(r.json.id);
     assert.deepEqual([ended.status, ended.ended_reason], ["completed", "completed"]);
     assert.ok(ended.ended_at);
@@ -116,5 +116,57 @@ describe("calls through Twilio", { skip: missing }, () => {
     const mine = (await place()).json;
     const other = await a.newPerson("other@example.com");
     assert.equal((await a.call(`/api/v1/calls/${mine.id}`, { key: other.key })).status, 404);
+  });
+});
+
+// No callback arrives here: what became of a call can only be asked.
+describe("calls through Twilio of which nobody knows", { skip: missing }, () => {
+  let a, twilio, from;
+  before(async () => {
+    a = await Ava.start({ env: { CIRCUIT_BREAKER_ENABLED: "false", AVA_LOG_LEVEL: "error", AVA_PUBLIC_URL: "http://127.0.0.1:9" } });
+    await a.signUp();
+    twilio = (await a.call("/sandbox/api/credentials", { key: null })).json.twilio;
+    from = (await a.call("/api/v1/twilio/numbers")).json.numbers[0].phone_number;
+  });
+  after(() => a.remove());
+
+  const operation = async (id) => (await a.call(`/api/v1/operations/${id}`)).json;
+  const settled = (id, ...states) => until(async () => ((o) => states.includes(o.status) && o)(await operation(id)), { what: `${id} ${states}` });
+  const direct = (path, form) =>
+    fetch(`${twilio.base_url}/2010-04-01/Accounts/${twilio.account_sid}${path}`, {
+      method: form ? "POST" : "GET",
+      headers: { Authorization: "Basic " + Buffer.from(`${twilio.account_sid}:${twilio.auth_token}`).toString("base64") },
+      body: form && new URLSearchParams(form),
+    }).then((r) => r.json());
+  const posts = async () => (await a.ledger()).hits.filter((h) => h.method === "POST" && /Calls\.json$/.test(h.path)).length;
+  const cut = async (to) => {
+    await a.fault({ provider: "twilio", operation: "POST /2010", fault: "cut" });
+    const r = await a.call("/api/v1/twilio/calls", { body: { to, from, twiml: TWIML } });
+    await a.fault({ provider: "twilio", fault: "none" });
+    assert.deepEqual([r.status, r.json.status], [202, "unknown"], r.text);
+    return r.json;
+  };
+
+  test("one that goes out is found by its numbers and its time", async () => {
+    const op = await cut("+33720000001");
+    const sent = await posts();
+    await a.advance(6);
+    const done = await settled(op.id, "succeeded");
+    const [one] = (await direct("/Calls.json?To=%2B33720000001")).calls;
+    assert.equal(done.result.provider_id, one.sid);
+    assert.equal(await posts(), sent, "not one further POST");
+  });
+
+  test("where two could be it, neither is taken, and nothing is called again", async () => {
+    const op = await cut("+33720000002");
+    await direct("/Calls.json", { To: "+33720000002", From: from, Twiml: TWIML });
+    const sent = await posts();
+    await a.advance(6);
+    await until(async () => (await operation(op.id)).next_retry_in_seconds > 6, { what: "the second look planned" });
+    assert.equal((await operation(op.id)).status, "unknown");
+    await a.advance(900);
+    await settled(op.id, "unconfirmed");
+    assert.equal((await a.call(`/api/v1/calls/${op.object_id}`)).json.status, "unconfirmed");
+    assert.equal(await posts(), sent);
   });
 });
