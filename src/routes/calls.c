@@ -56,3 +56,11 @@ enum err call_get(struct ctx *ctx, struct call *call) {
     call_write(&w, &v);
     return OK;
 }
+
+enum err call_post_end(struct ctx *ctx, struct call *call) {
+    struct call_view v;
+    TRY(call_end(ctx, input_param(ctx, call, 0), &v));
+    struct jsonw w = reply_json(call, 200);
+    call_write(&w, &v);
+    return OK;
+}

@@ -296,7 +296,7 @@ static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 /* Into the row, the view and the feed. What cannot be written is shown all the same, and asked for
  * again next time. */
-static void take_facts(struct ctx *ctx, struct str facts, struct call_view *v) {
+void call_take(struct ctx *ctx, struct str facts, struct call_view *v) {
     struct learning l = { .facts = facts, .row = v->row };
     struct problem none = { .err = OK };
     if (!call_learn(ctx, facts, &v->row))
@@ -309,7 +309,7 @@ static void take_facts(struct ctx *ctx, struct str facts, struct call_view *v) {
     }
 }
 
-static enum err ask(struct ctx *ctx, const struct call_row *row, struct str *facts) {
+enum err call_ask(struct ctx *ctx, const struct call_row *row, struct str *facts) {
     struct lent lent;
     enum provider p = provider_parse(str_of(row->provider));
     TRY(lending_find(ctx, p, &lent));
@@ -322,11 +322,11 @@ static enum err ask(struct ctx *ctx, const struct call_row *row, struct str *fac
 static void refresh(struct ctx *ctx, struct call_view *v) {
     struct str facts;
     struct problem none = { .err = OK };
-    v->is_stale = ask(ctx, &v->row, &facts) != OK;
+    v->is_stale = call_ask(ctx, &v->row, &facts) != OK;
     if (v->is_stale)
         ctx->problem = none;
     else
-        take_facts(ctx, facts, v);
+        call_take(ctx, facts, v);
 }
 
 enum err call_read(struct ctx *ctx, const char *id, struct call_view *out) {

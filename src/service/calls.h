@@ -39,6 +39,15 @@ struct call_view {
 };
 
 enum err call_read(struct ctx *ctx, const char *id, struct call_view *out);
+
+/* Asks the provider to end it, and gives it as it stands then; one that has ended already is
+ * fine. ERR_OUTCOME_UNKNOWN while nobody knows whether it goes out. */
+enum err call_end(struct ctx *ctx, const char *id, struct call_view *out);
+
+/* Between calls.c and call_end.c: asks the provider how the call stands; takes what it said into
+ * the row, the view and the feed. */
+enum err call_ask(struct ctx *ctx, const struct call_row *row, struct str *facts);
+void call_take(struct ctx *ctx, struct str facts, struct call_view *v);
 /* out: room for limit rows. */
 enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
                    struct call_view *out, size_t *count);

@@ -112,10 +112,45 @@ describe("calls through Twilio", { skip: missing }, () => {
     assert.equal((await theirs(to)).length, 1);
   });
 
+  for (const [provider, words] of [["twilio", ["completed", "completed"]], ["vapi", ["ended", "manually-canceled"]]])
+    test(`ends a call through ${provider}, once, whatever breaks`, async () => {
+      const mine = provider === "twilio" ? (await place()).json : (await a.call("/api/v1/calls", { body: { to: number() } })).json;
+      const end = () => a.call(`/api/v1/calls/${mine.id}/end`, { method: "POST" });
+      await a.advance(5);
+      assert.equal((await read(mine.id)).status, "in-progress");
+      await a.fault({ provider, fault: "cut", times: 1, operation: "POST /" });
+      const r = await end();
+      assert.equal(r.status, 200, r.text);
+      assert.deepEqual([r.json.id, r.json.status, r.json.ended_reason], [mine.id, ...words]);
+      assert.ok(r.json.ended_at);
+      const hits = (await a.ledger()).counts[provider];
+      const again = await end();
+      assert.deepEqual([again.status, again.json.status], [200, words[0]]);
+      assert.equal((await a.ledger()).counts[provider], hits, "what has ended is not asked about");
+      await a.advance(31);
+      assert.equal((await read(mine.id)).status, words[0]);
+      if (provider === "twilio") await until(async () => (await statuses(mine.provider_id)).includes("completed"), { what: "the last state" });
+    });
+
+  test("a call of which nobody knows cannot be ended, one that never was is over", async () => {
+    await a.fault({ provider: "vapi", fault: "cut", operation: "POST /call" });
+    const op = (await a.call("/api/v1/calls", { body: { to: number() } })).json;
+    await a.fault({ provider: "vapi", fault: "none" });
+    const r = await a.call(`/api/v1/calls/${op.object_id}/end`, { method: "POST" });
+    assert.equal(r.status, 504, r.text);
+    assert.deepEqual([r.json.code, r.json.operation_id], ["outcome_unknown", op.id]);
+    await place({ to: "+15005550002" });
+    const [failed] = (await a.call("/api/v1/calls?status=failed&to=%2B15005550002")).json.calls;
+    assert.equal((await a.call(`/api/v1/calls/${failed.id}/end`, { method: "POST" })).status, 200);
+  });
+
   test("somebody else's call looks like a missing one", async () => {
     const mine = (await place()).json;
     const other = await a.newPerson("other@example.com");
     assert.equal((await a.call(`/api/v1/calls/${mine.id}`, { key: other.key })).status, 404);
+    assert.equal((await a.call(`/api/v1/calls/${mine.id}/end`, { method: "POST", key: other.key })).status, 404);
+    await a.advance(5);
+    assert.equal((await read(mine.id)).status, "in-progress");
   });
 });
 
