@@ -41,9 +41,9 @@ TEST(a_list_that_goes_on_proves_nothing) {
 
 /* --- what could be it -------------------------------------------------------------------------- */
 
-#define TEXT(id, to, from, body, at)                                                  \
-    "{\"provider_id\":\"" id "\",\"to\":\"" to "\",\"from\":\"" from "\",\"body\":\"" \
-    body "\",\"made_at\":" at "}"
+#define TEXT(id, to, from, body, at)                                                       \
+    "{\"provider_id\":\"" id "\",\"to\":\"" to "\",\"from\":\"" from "\",\"body\":\"" body \
+    "\",\"made_at\":" at "}"
 
 /* Sent at 1,000,000; two clocks may differ by 60,000. */
 static size_t picked(const char *things, const char *body) {
@@ -65,9 +65,8 @@ TEST(a_match_has_the_same_numbers_and_the_same_words) {
     CHECK_INT(picked(TEXT("a", "+1", "+3", "Hi", "1000000"), "Hi"), 0);
     CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi ", "1000000"), "Hi"), 0);
     CHECK_INT(picked(TEXT("a", "+1", "+2", "", "1000000"), NULL), 1);
-    CHECK_INT(picked("{\"provider_id\":\"a\",\"to\":\"+1\",\"from\":null,\"made_at\":1000000}",
-                     NULL),
-              0);
+    CHECK_INT(
+        picked("{\"provider_id\":\"a\",\"to\":\"+1\",\"from\":null,\"made_at\":1000000}", NULL), 0);
 }
 
 TEST(a_match_was_made_when_ours_was_sent) {
