@@ -70,7 +70,8 @@ static const char *judge_vapi(struct arena *a, const json_t *line) {
         .header = header_of,
         .arg = headers,
     };
-    return vapi_auth_is_valid(a, plan, &r) ? "valid" : "invalid";
+    struct vapi_auth_plan how = vapi_auth_plan_of(plan);
+    return vapi_auth_is_valid(a, &how, &r) ? "valid" : "invalid";
 }
 
 static const struct {

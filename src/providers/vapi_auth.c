@@ -11,22 +11,61 @@ enum { SECRET_CHARS_MAX = 512, NAME_CHARS_MAX = 64, FORMAT_CHARS_MAX = 256 };
 
 static const char FIELD[] = "webhook_auth";
 
-static struct str text_or(const json_t *plan, const char *name, const char *fallback) {
-    const char *text = json_text(plan, name);
-    return str_of(text ? text : fallback);
+const char *const VAPI_AUTH_PARTS[] = {
+    "type",
+    "token",
+    "headerName",
+    "bearerPrefixEnabled",
+    "secretKey",
+    "algorithm",
+    "signatureHeader",
+    "timestampHeader",
+    "messageIdHeader",
+    "signaturePrefix",
+    "includeTimestamp",
+    "payloadFormat",
+    "signatureEncoding",
+    "secretIsBase64",
+    NULL,
+};
+
+static struct str json_part(const void *arg, const char *name) {
+    const json_t *part = json_object_get(arg, name);
+    if (json_is_boolean(part))
+        return json_is_true(part) ? STR("true") : STR("false");
+    return json_is_string(part) ? (struct str){ json_string_value(part), json_string_length(part) }
+                                : (struct str){ NULL, 0 };
 }
 
-static bool flag_or(const json_t *plan, const char *name, bool fallback) {
-    const json_t *flag = json_object_get(plan, name);
-    return json_is_boolean(flag) ? json_is_true(flag) : fallback;
+struct vapi_auth_plan vapi_auth_plan_of(const json_t *plan) {
+    return (struct vapi_auth_plan){ json_part, plan };
+}
+
+static struct str text_or(const struct vapi_auth_plan *plan, const char *name,
+                          const char *fallback) {
+    struct str text = plan->part(plan->arg, name);
+    return text.ptr ? text : str_of(fallback);
+}
+
+static bool flag_or(const struct vapi_auth_plan *plan, const char *name, bool fallback) {
+    struct str text = plan->part(plan->arg, name);
+    return text.ptr ? str_is(text, "true") : fallback;
+}
+
+/* The header that this part of the plan names. */
+static struct str header_of(const struct vapi_auth_plan *plan, const struct vapi_auth_request *r,
+                            const char *part, const char *fallback) {
+    char name[NAME_CHARS_MAX + 1];
+    if (!str_copy(name, sizeof name, text_or(plan, part, fallback)))
+        return (struct str){ NULL, 0 };
+    return r->header(r->arg, name);
 }
 
 /* --- bearer ---------------------------------------------------------------------------------- */
 
-static bool bearer_is_valid(const json_t *plan, const struct vapi_auth_request *r) {
+static bool bearer_is_valid(const struct vapi_auth_plan *plan, const struct vapi_auth_request *r) {
     struct str token = text_or(plan, "token", "");
-    struct str name = text_or(plan, "headerName", "Authorization");
-    struct str sent = r->header(r->arg, name.ptr);
+    struct str sent = header_of(plan, r, "headerName", "Authorization");
     if (flag_or(plan, "bearerPrefixEnabled", true) && sent.len > 7 &&
         str_eq_nocase((struct str){ sent.ptr, 7 }, STR("bearer ")))
         sent = str_trim((struct str){ sent.ptr + 7, sent.len - 7 });
@@ -39,7 +78,7 @@ static bool holds(struct str text, const char *part) {
     return memmem(text.ptr, text.len, part, strlen(part)) != NULL;
 }
 
-static struct str format_of(const json_t *plan) {
+static struct str format_of(const struct vapi_auth_plan *plan) {
     bool dated = flag_or(plan, "includeTimestamp", true);
     return text_or(plan, "payloadFormat", dated ? "{timestamp}.{body}" : "{body}");
 }
@@ -97,7 +136,7 @@ static size_t digest(struct str algorithm, unsigned char out[HMAC_SHA512_BYTES],
     return 0;
 }
 
-static bool decode(struct arena *a, const json_t *plan, struct str text, size_t len,
+static bool decode(struct arena *a, const struct vapi_auth_plan *plan, struct str text, size_t len,
                    struct str *out) {
     if (str_is(text_or(plan, "signatureEncoding", "hex"), "base64"))
         return base64_decode(a, text, out) && out->len == len;
@@ -106,31 +145,56 @@ static bool decode(struct arena *a, const json_t *plan, struct str text, size_t 
     return hex_decode(text, bytes, len);
 }
 
-static bool hmac_is_valid(struct arena *a, const json_t *plan, const struct vapi_auth_request *r) {
+/* The key as the hash takes it; *copy: where it was decoded to, to be wiped. */
+static bool key_of(struct arena *a, const struct vapi_auth_plan *plan, struct str *key,
+                   struct str *copy) {
+    *copy = (struct str){ NULL, 0 };
+    *key = text_or(plan, "secretKey", "");
+    if (key->len && flag_or(plan, "secretIsBase64", false)) {
+        if (!base64_decode(a, *key, copy))
+            return false;
+        *key = *copy;
+    }
+    return key->len > 0;
+}
+
+static bool hash_is_right(struct arena *a, const struct vapi_auth_plan *plan, struct str text,
+                          struct str header) {
     unsigned char mac[HMAC_SHA512_BYTES];
-    struct str key = text_or(plan, "secretKey", ""), format = format_of(plan), sent;
-    struct str prefix = text_or(plan, "signaturePrefix", "");
-    struct str header = r->header(r->arg, text_or(plan, "signatureHeader", "x-signature").ptr);
-    struct str stamp = r->header(r->arg, text_or(plan, "timestampHeader", "x-timestamp").ptr);
-    struct str id = r->header(r->arg, text_or(plan, "messageIdHeader", "svix-id").ptr);
-    if (!key.len || (flag_or(plan, "secretIsBase64", false) && !base64_decode(a, key, &key)))
+    struct str key, copy, sent;
+    bool right = false;
+    if (key_of(a, plan, &key, &copy)) {
+        size_t len = digest(text_or(plan, "algorithm", "sha256"), mac, key, text);
+        right = len && decode(a, plan, header, len, &sent) &&
+                hmac_equal(sent, (struct str){ (char *)mac, len });
+    }
+    if (copy.len)
+        explicit_bzero((char *)copy.ptr, copy.len);
+    return right;
+}
+
+static bool hmac_is_valid(struct arena *a, const struct vapi_auth_plan *plan,
+                          const struct vapi_auth_request *r) {
+    struct str format = format_of(plan), prefix = text_or(plan, "signaturePrefix", "");
+    struct str header = header_of(plan, r, "signatureHeader", "x-signature");
+    struct str stamp = header_of(plan, r, "timestampHeader", "x-timestamp");
+    struct str id = header_of(plan, r, "messageIdHeader", "svix-id");
+    if (!holds(format, "{body}") || (holds(format, "{svix-id}") && !id.len))
         return false;
     if (holds(format, "{timestamp}") && !is_fresh(stamp, r->now_s))
         return false;
-    if (!holds(format, "{body}") || (holds(format, "{svix-id}") && !id.len))
-        return false;
     if (!header.len || !str_starts(header, prefix))
         return false;
-    header = (struct str){ header.ptr + prefix.len, header.len - prefix.len };
     struct buf text = { 0 };
     fill(&text, format, r, stamp, id);
-    size_t len = digest(text_or(plan, "algorithm", "sha256"), mac, key, buf_view(&text));
+    bool right = hash_is_right(a, plan, buf_view(&text),
+                               (struct str){ header.ptr + prefix.len, header.len - prefix.len });
     buf_fini(&text);
-    return len && decode(a, plan, header, len, &sent) &&
-           hmac_equal(sent, (struct str){ (char *)mac, len });
+    return right;
 }
 
-bool vapi_auth_is_valid(struct arena *a, const json_t *plan, const struct vapi_auth_request *r) {
+bool vapi_auth_is_valid(struct arena *a, const struct vapi_auth_plan *plan,
+                        const struct vapi_auth_request *r) {
     struct str type = text_or(plan, "type", "");
     if (str_is(type, "bearer"))
         return bearer_is_valid(plan, r);
@@ -253,7 +317,7 @@ void vapi_auth_check_plan(struct ctx *ctx, const json_t *plan) {
     if (format && !strstr(format, "{body}"))
         complain(ctx, "payloadFormat", "wrong_format",
                  "The payloadFormat must hold {body}: a signature without it proves nothing.");
-    if (key && flag_or(plan, "secretIsBase64", false) &&
+    if (key && json_is_true(json_object_get(plan, "secretIsBase64")) &&
         (!base64_decode(ctx->arena, str_of(key), &raw) || !raw.len))
         complain(ctx, "secretKey", "wrong_format", "The secretKey is not base64.");
     if (json_dumpb(plan, NULL, 0, JSON_COMPACT) > VAPI_AUTH_PLAN_BYTES_MAX)

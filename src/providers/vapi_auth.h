@@ -24,8 +24,20 @@ struct vapi_auth_request {
     const void *arg;
 };
 
+/* A plan by its parts: the text of that name, a NULL ptr when absent, flags as "true" or "false".
+ * So it can be read where it is kept, and its secret needs no copy. */
+struct vapi_auth_plan {
+    struct str (*part)(const void *arg, const char *name);
+    const void *arg;
+};
+struct vapi_auth_plan vapi_auth_plan_of(const json_t *plan); /* lent */
+
 /* In time that depends on lengths only. False too for a plan that cannot be read. */
-bool vapi_auth_is_valid(struct arena *a, const json_t *plan, const struct vapi_auth_request *r);
+bool vapi_auth_is_valid(struct arena *a, const struct vapi_auth_plan *plan,
+                        const struct vapi_auth_request *r);
+
+/* The names of parts, ended by NULL: what of a plan is to be kept. */
+extern const char *const VAPI_AUTH_PARTS[];
 
 /* Is it a plan that can be kept? What is wrong is collected as fields "webhook_auth.NAME" of ctx. A
  * signature that does not cover the body proves nothing, so such a payloadFormat is refused. */

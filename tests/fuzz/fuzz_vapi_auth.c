@@ -16,11 +16,16 @@ static struct str header(const void *arg, const char *name) {
     return strcmp(name, "x-timestamp") == 0 ? s->timestamp : s->signature;
 }
 
+static bool is_valid(struct arena *a, const json_t *plan, const struct vapi_auth_request *r) {
+    struct vapi_auth_plan how = vapi_auth_plan_of(plan);
+    return vapi_auth_is_valid(a, &how, r);
+}
+
 static void ask(struct arena *a, const json_t *plan, const struct vapi_auth_request *r) {
     static const struct parts NOTHING = { .db = NULL };
     struct ctx ctx;
     ctx_init(&ctx, &NOTHING, a, 1000);
-    vapi_auth_is_valid(a, plan, r);
+    is_valid(a, plan, r);
     vapi_auth_check_plan(&ctx, plan);
 }
 
@@ -38,8 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                    .now_s = 1795000000,
                                    .header = header,
                                    .arg = &sent };
-    CLAIM(!vapi_auth_is_valid(a, json_parse(a, STR(HMAC), &why), &r));
-    CLAIM(!vapi_auth_is_valid(a, json_parse(a, STR(BEARER), &why), &r));
+    CLAIM(!is_valid(a, json_parse(a, STR(HMAC), &why), &r));
+    CLAIM(!is_valid(a, json_parse(a, STR(BEARER), &why), &r));
     json_t *plan = json_parse(a, r.body, &why);
     if (plan)
         ask(a, plan, &r);

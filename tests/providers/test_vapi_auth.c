@@ -36,7 +36,8 @@ static bool judge(struct arena *a, const json_t *v) {
                                    .now_s = json_i64_or(v, "now", 0),
                                    .header = member,
                                    .arg = json_object_get(v, "headers") };
-    return vapi_auth_is_valid(a, json_object_get(v, "plan"), &r);
+    struct vapi_auth_plan plan = vapi_auth_plan_of(json_object_get(v, "plan"));
+    return vapi_auth_is_valid(a, &plan, &r);
 }
 
 TEST(all_vectors_are_judged_right) {
@@ -82,7 +83,8 @@ static bool is_valid(struct arena *a, const char *plan, const char *headers, con
                                    .now_s = NOW,
                                    .header = member,
                                    .arg = plan_of(a, headers) };
-    return vapi_auth_is_valid(a, plan_of(a, plan), &r);
+    struct vapi_auth_plan how = vapi_auth_plan_of(plan_of(a, plan));
+    return vapi_auth_is_valid(a, &how, &r);
 }
 
 static const char *signed_at(struct arena *a, int64_t at) {
@@ -137,7 +139,8 @@ TEST(a_plan_without_a_secret_admits_nobody) {
 TEST(a_million_changes_of_a_genuine_message_are_all_refused) {
     const int rounds = getenv("TEST_SOAK") ? 1000000 : 50000;
     struct arena *a = arena_new(1 << 20);
-    const json_t *headers = plan_of(a, signed_at(a, NOW)), *plan = plan_of(a, HMAC_PLAN);
+    const json_t *headers = plan_of(a, signed_at(a, NOW));
+    struct vapi_auth_plan plan = vapi_auth_plan_of(plan_of(a, HMAC_PLAN));
     int accepted = 0;
     for (int i = 0; i < rounds; i++) {
         struct arena *b = arena_new(65536);
@@ -158,7 +161,7 @@ TEST(a_million_changes_of_a_genuine_message_are_all_refused) {
                                        .now_s = NOW,
                                        .header = member,
                                        .arg = mutated };
-        accepted += vapi_auth_is_valid(b, plan, &r);
+        accepted += vapi_auth_is_valid(b, &plan, &r);
         json_decref(mutated);
         arena_free(b);
     }
