@@ -100,6 +100,7 @@ void house_close(struct house *h) {
     lending_free(h->parts.lending);
     secret_wipe(&h->config.admin_password);
     secret_wipe(&h->config.platform_vapi_api_key);
+    secret_wipe(&h->config.platform_vapi_webhook_secret);
     secret_wipe(&h->config.platform_twilio_auth_token);
     h->parts = (struct parts){ 0 };
 }

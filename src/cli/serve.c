@@ -29,6 +29,7 @@
 #include "routes/limits.h"
 #include "sandbox/sandbox.h"
 #include "service/credentials.h"
+#include "service/events.h"
 #include "service/feed.h"
 #include "service/idempotency.h"
 #include "service/integrations.h"
@@ -379,6 +380,7 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     s->house.parts.jobs = jobs_new(&s->house.parts);
     metrics_before_scrape(jobs_collect, s->house.parts.jobs);
     metrics_before_scrape(operations_collect, &s->house.parts);
+    metrics_before_scrape(events_collect, &s->house.parts);
     if ((status = recover(s, cli)) != EXIT_OK)
         return status;
     s->entry = entry_new(&s->house.parts, is_sandbox ? "sandbox" : c->profile);
@@ -421,6 +423,7 @@ static void sweep(struct serve *s) {
     house_ctx(&s->house, &ctx, a);
     auth_sweep(&ctx);
     idempotency_forget_old(&ctx);
+    events_forget_old(&ctx);
     arena_free(a);
 }
 

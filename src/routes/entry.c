@@ -256,7 +256,8 @@ static void account(struct ctx *ctx, const struct route *route, const struct htt
                        (char)('0' + reply->status / 10 % 10), (char)('0' + reply->status % 10) };
     metric_observe_us(METRIC_HTTP_DURATION, took_us, method, template, status);
     if (route && route->limit == BY_WEBHOOK)
-        metric_observe_us(METRIC_WEBHOOK_ACK, took_us, "twilio");
+        metric_observe_us(METRIC_WEBHOOK_ACK, took_us,
+                          strncmp(template, "/webhooks/vapi", 14) == 0 ? "vapi" : "twilio");
     enum log_level level = reply->status >= 500     ? LOG_ERROR
                            : route && !route->limit ? LOG_DEBUG /* health and metrics */
                                                     : LOG_INFO;

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "providers/vapi_calls.h"
+#include "service/call_status.h"
 #include "service/feed.h"
 #include "service/lending.h"
 #include "vault/vault.h"
@@ -230,11 +231,14 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, struct str 
 static void learn(struct ctx *ctx, struct str facts, struct call_row *row) {
     const char *why;
     json_t *f = json_parse(ctx->arena, facts, &why);
+    const char *status = json_text(f, "status"), *reason = json_text(f, "ended_reason");
+    int64_t started_ms = json_i64_or(f, "started_at", 0), ended_ms = json_i64_or(f, "ended_at", 0);
     row->provider_id = json_text(f, "provider_id");
-    row->status = json_text(f, "status");
-    row->ended_reason = json_text(f, "ended_reason");
-    row->started_ms = json_i64_or(f, "started_at", 0);
-    row->ended_ms = json_i64_or(f, "ended_at", 0);
+    if (call_status_rank(status) >= call_status_rank(row->status))
+        row->status = status;
+    row->ended_reason = reason ? reason : row->ended_reason;
+    row->started_ms = started_ms ? started_ms : row->started_ms;
+    row->ended_ms = ended_ms ? ended_ms : row->ended_ms;
     row->updated_ms = ava_wall_ms();
 }
 
@@ -247,23 +251,30 @@ static enum err open_metadata(struct ctx *ctx, struct db_conn *c, struct call_vi
     return OK;
 }
 
-static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                       enum operation_state state, struct str result, struct str *shown) {
-    struct call_view v = { .metadata = NULL };
-    TRY(call_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
-    if (!v.row.id)
-        return OK;
-    v.row.status = operation_state_name(state);
-    v.row.updated_ms = ava_wall_ms();
-    if (state == OPERATION_SUCCEEDED)
-        learn(ctx, result, &v.row);
-    TRY(call_update(ctx, tx, &v.row));
+enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,
+                   struct str *shown) {
+    struct call_view v = { .row = *row };
     TRY(open_metadata(ctx, tx, &v));
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     call_write(&w, &v);
     *shown = buf_view(out);
     return OK;
+}
+
+static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                       enum operation_state state, struct str result, struct str *shown) {
+    struct call_view v = { .metadata = NULL };
+    TRY(call_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
+    if (!v.row.id)
+        return OK;
+    v.row.updated_ms = ava_wall_ms();
+    if (call_status_rank(v.row.status) == 0) /* else a webhook was quicker, and knows better */
+        v.row.status = operation_state_name(state);
+    if (state == OPERATION_SUCCEEDED)
+        learn(ctx, result, &v.row);
+    TRY(call_update(ctx, tx, &v.row));
+    return call_show(ctx, tx, &v.row, shown);
 }
 
 static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
@@ -275,21 +286,36 @@ const struct operation_kind CALL_CREATE = { "call.create", "call", PROVIDER_VAPI
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+static void write_cost(struct jsonw *w, const struct call_row *c) {
+    jsonw_key(w, "cost");
+    if (!c->has_cost) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_object(w);
+    jsonw_i64_at(w, "amount_micros", c->cost_micros);
+    jsonw_text_at(w, "currency", "USD");
+    jsonw_object_end(w);
+}
+
 void call_write(struct jsonw *w, const struct call_view *v) {
     const struct call_row *c = &v->row;
     jsonw_object(w);
     jsonw_text_at(w, "id", c->id);
     jsonw_text_at(w, "provider", c->provider);
     jsonw_text_at(w, "provider_id", c->provider_id);
+    jsonw_text_at(w, "carrier_id", c->carrier_id);
     jsonw_text_at(w, "operation_id", c->operation_id);
     jsonw_text_at(w, "direction", c->direction);
     jsonw_text_at(w, "to", c->to);
+    jsonw_text_at(w, "from", c->from_number);
     jsonw_text_at(w, "from_number_id", c->from_number_id);
     jsonw_text_at(w, "assistant_id", c->assistant_id);
     jsonw_text_at(w, "status", c->status);
     jsonw_text_at(w, "ended_reason", c->ended_reason);
     jsonw_time_at(w, "started_at", c->started_ms);
     jsonw_time_at(w, "ended_at", c->ended_ms);
+    write_cost(w, c);
     jsonw_key(w, "metadata");
     if (json_is_object(v->metadata))
         jsonw_tree(w, v->metadata);

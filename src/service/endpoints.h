@@ -19,5 +19,5 @@ enum err endpoint_rotate(struct ctx *ctx, enum provider p, struct endpoint *out)
 /* Whose webhook is this? found->id is NULL for an unknown or expired token. */
 enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_row *found);
 
-/* "https://.../webhooks/twilio/TOKEN/voice" */
+/* "https://.../webhooks/twilio/TOKEN/voice"; kind NULL: it ends with the token. */
 const char *endpoint_url(struct ctx *ctx, const struct endpoint *e, const char *kind);

@@ -9,6 +9,7 @@
 #include "base/fiber.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "service/inbox.h"
 #include "service/operations.h"
 #include "store/jobs.h"
 
@@ -28,7 +29,8 @@ enum {
 static const struct {
     const char *kind;
     enum err (*work)(struct ctx *ctx, const struct job_row *job);
-} KINDS[] = { { OPERATION_JOB, operation_work } };
+    bool lasts; /* never buried: what it works on knows its own end */
+} KINDS[] = { { OPERATION_JOB, operation_work, false }, { INBOX_JOB, inbox_work, true } };
 
 struct jobs {
     const struct parts *parts;
@@ -89,12 +91,19 @@ struct task {
     struct job_row row;
 };
 
+static bool lasts(const char *kind) {
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
+        if (strcmp(KINDS[i].kind, kind) == 0)
+            return KINDS[i].lasts;
+    return false;
+}
+
 static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct job_row *row = arg;
-    if (row->attempts >= ATTEMPTS_MAX)
+    if (row->attempts >= ATTEMPTS_MAX && !lasts(row->kind))
         return job_bury(ctx, tx, row->id);
     int64_t bound = AGAIN_MS;
-    for (int64_t k = 1; k < row->attempts && bound < AGAIN_MAX_MS; k++)
+    for (int64_t k = 1; !lasts(row->kind) && k < row->attempts && bound < AGAIN_MAX_MS; k++)
         bound *= 2;
     struct job_row next = *row;
     next.run_at_ms = ava_wall_ms() + 1 + (int64_t)ava_rand_below((uint64_t)bound);

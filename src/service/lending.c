@@ -24,6 +24,9 @@ static enum err reveal_platform(struct ctx *ctx, const struct upstream_credentia
     const struct config *config = ctx->parts->config;
     if (str_is(c->source, provider_name(PROVIDER_VAPI))) {
         secret_field_add(out, STR("api_key"), secret_reveal(&config->platform_vapi_api_key));
+        if (secret_is_set(&config->platform_vapi_webhook_secret))
+            secret_field_add(out, STR("webhook_secret"),
+                             secret_reveal(&config->platform_vapi_webhook_secret));
     } else {
         secret_field_add(out, STR("account_sid"), str_of(config->platform_twilio_account_sid));
         secret_field_add(out, STR("auth_token"),
@@ -200,13 +203,9 @@ enum err lending_find(struct ctx *ctx, enum provider p, struct lent *out) {
     return lend_for(ctx, ctx->who.workspace_id, p, out);
 }
 
-enum err lending_twilio_tokens(struct ctx *ctx, const char *workspace_id, struct secret *current,
-                               struct secret *next) {
-    SCOPED(secret_wipe) struct secret fields = { 0 };
+enum err lending_reveal(struct ctx *ctx, const char *workspace_id, enum provider p,
+                        struct secret *fields) {
     struct lent lent;
-    TRY(lend_for(ctx, workspace_id, PROVIDER_TWILIO, &lent));
-    TRY(lent.ref.reveal(ctx, &lent.ref, &fields));
-    secret_set(current, secret_field(&fields, "auth_token"));
-    secret_set(next, secret_field(&fields, "next_auth_token"));
-    return OK;
+    TRY(lend_for(ctx, workspace_id, p, &lent));
+    return lent.ref.reveal(ctx, &lent.ref, fields);
 }

@@ -18,10 +18,11 @@ struct lent {
 };
 enum err lending_find(struct ctx *ctx, enum provider p, struct lent *out);
 
-/* The tokens Twilio may sign with: current and next (empty when none). For webhooks; wiped by the
- * caller. workspace_id: whose webhook it is. */
-enum err lending_twilio_tokens(struct ctx *ctx, const char *workspace_id, struct secret *current,
-                               struct secret *next);
+/* The secret fields of the credential themselves, for judging what claims to come from the
+ * provider; wiped by the caller. workspace_id: whose webhook it is. ERR_NOT_CONNECTED when there is
+ * no credential. */
+enum err lending_reveal(struct ctx *ctx, const char *workspace_id, enum provider p,
+                        struct secret *fields);
 
 /* After a credential of the asker's workspace changed. */
 void lending_forget(struct ctx *ctx, enum provider p);

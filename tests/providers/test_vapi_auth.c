@@ -146,9 +146,9 @@ TEST(a_million_changes_of_a_genuine_message_are_all_refused) {
         struct arena *b = arena_new(65536);
         char body[sizeof BODY], signature[80], stamp[16];
         char *const texts[] = { body, signature, stamp };
-        strcpy(body, BODY);
-        strcpy(signature, json_text(headers, "X-Signature"));
-        strcpy(stamp, json_text(headers, "X-Timestamp"));
+        str_copy(body, sizeof body, STR(BODY));
+        str_copy(signature, sizeof signature, str_of(json_text(headers, "X-Signature")));
+        str_copy(stamp, sizeof stamp, str_of(json_text(headers, "X-Timestamp")));
         char *text = texts[ava_rand_below(3)];
         size_t at = ava_rand_below(strlen(text));
         char was = text[at];
