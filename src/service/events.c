@@ -16,7 +16,7 @@ enum { SWEEP_MAX = 1000 };
 
 struct taking {
     const struct incoming *in;
-    bool is_new;
+    bool is_new, is_work;
 };
 
 static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -36,7 +36,7 @@ static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     TRY(vault_seal(ctx, tx, &place, in->content, &row.sealed));
     TRY(event_insert(ctx, tx, &row, &t->is_new));
     if (t->is_new)
-        TRY(inbox_want(ctx, tx, in->workspace_id));
+        TRY(inbox_want(ctx, tx, in->workspace_id, &t->is_work));
     if (in->touch_endpoint)
         TRY(endpoint_touch(ctx, tx, in->endpoint_id, row.received_ms));
     return OK;
@@ -46,7 +46,7 @@ enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
     struct taking t = { .in = in };
     TRY(db_write(ctx, take_write, &t));
     *is_new = t.is_new;
-    if (t.is_new)
+    if (t.is_work)
         jobs_wake(ctx->parts->jobs);
     return OK;
 }
@@ -119,7 +119,8 @@ static enum err replay_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         TRY(events_reset(ctx, tx, workspace_id, r->filter, EVENT_REPLAYS_MAX, &r->count));
     if (r->count == 0)
         return OK;
-    TRY(inbox_want(ctx, tx, workspace_id));
+    bool is_work;
+    TRY(inbox_want(ctx, tx, workspace_id, &is_work));
     return audit_write(ctx, tx,
                        (struct audit_entry){ .action = "event.replay",
                                              .object = r->id ? r->id : "events",
@@ -148,7 +149,8 @@ enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64
 
 static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const int64_t kept_ms = INT64_C(24) * 3600 * 1000 * EVENT_KEPT_DAYS;
-    return events_sweep(ctx, tx, ava_wall_ms() - kept_ms, SWEEP_MAX);
+    struct id oldest = id_floor("evt", ava_wall_ms() - kept_ms);
+    return events_sweep(ctx, tx, oldest.text, SWEEP_MAX);
 }
 
 enum err events_forget_old(struct ctx *ctx) {

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/fiber.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "obs/log.h"
@@ -13,7 +14,14 @@
 #include "service/feed.h"
 #include "vault/vault.h"
 
-enum { BATCH_MAX = 64, BATCH_ARENA_BYTES = 64 << 20, WRITE_MS = 30 * 1000 };
+enum {
+    BATCH_MAX = 32,
+    BATCH_ARENA_BYTES = 64 << 20,
+    WRITE_MS = 30 * 1000,
+    QUEUED_MS = 2,  /* a writer that lets us wait for longer is busy taking in */
+    REST_TIMES = 4, /* then we rest so many times as long as a batch took */
+    REST_MAX_MS = 1000,
+};
 
 const char INBOX_JOB[] = "inbox";
 
@@ -22,7 +30,10 @@ static const int64_t TRIES_MS[] = {
     30 * 60 * 1000, 2 * 3600 * 1000, 6 * 3600 * 1000, 12 * 3600 * 1000
 };
 
-enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
+/* Taking in goes first: nothing is lost by working on it later. */
+static _Atomic int64_t rest_until_ms;
+
+enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id, bool *is_news) {
     struct id id = id_make("job");
     int64_t now_ms = ava_wall_ms();
     struct job_row job = { .id = id.text,
@@ -31,7 +42,7 @@ enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_i
                            .object = workspace_id,
                            .run_at_ms = now_ms,
                            .created_ms = now_ms };
-    return job_want(ctx, tx, &job);
+    return job_want(ctx, tx, &job, is_news);
 }
 
 /* --- a batch --------------------------------------------------------------------------------- */
@@ -49,6 +60,7 @@ struct batch {
     size_t count;
     const char *workspace_id;
     int64_t now_ms;
+    int64_t asked_us, began_us; /* monotonic: when the writer was asked, when it came to us */
 };
 
 static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
@@ -141,6 +153,7 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 static enum err all_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct batch *b = arg;
+    b->began_us = ava_now_us();
     for (size_t i = 0; i < b->count; i++)
         TRY(apply(ctx, tx, &b->items[i], b->now_ms));
     return go_on_write(ctx, tx, b);
@@ -194,17 +207,35 @@ static void publish(struct ctx *ctx, const struct batch *b) {
     }
 }
 
+/* --- in turn with taking in ------------------------------------------------------------------ */
+
+static void wait_for_turn(void) {
+    int64_t left_ms = rest_until_ms - ava_now_ms();
+    if (left_ms > 0)
+        fiber_sleep(left_ms < REST_MAX_MS ? left_ms : REST_MAX_MS);
+}
+
+static void note_turn(const struct batch *b) {
+    int64_t waited_ms = (b->began_us - b->asked_us) / 1000;
+    int64_t took_ms = (ava_now_us() - b->asked_us) / 1000;
+    if (waited_ms >= QUEUED_MS)
+        rest_until_ms = ava_now_ms() + took_ms * REST_TIMES;
+}
+
 enum err inbox_work(struct ctx *ctx, const struct job_row *job) {
     struct arena *a = arena_new(BATCH_ARENA_BYTES);
     struct batch *b = arena_alloc(a, sizeof *b);
     struct ctx own = *ctx;
     own.arena = a;
-    own.deadline_ms = ava_now_ms() + WRITE_MS;
     str_copy(own.who.workspace_id, sizeof own.who.workspace_id, str_of(job->workspace_id));
+    wait_for_turn();
     *b = (struct batch){ .workspace_id = job->workspace_id, .now_ms = ava_wall_ms() };
+    own.deadline_ms = ava_now_ms() + WRITE_MS;
     enum err e = load(&own, b);
+    b->asked_us = b->began_us = ava_now_us();
     if (e == OK)
         e = db_write(&own, all_write, b);
+    note_turn(b);
     if (e != OK && e != ERR_STORAGE_UNAVAILABLE)
         e = one_by_one(&own, b);
     if (e == OK)

@@ -12,8 +12,9 @@
 
 extern const char INBOX_JOB[];
 
-/* Within the transaction that writes an event: there is work. Wake the jobs after the commit. */
-enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id);
+/* Within the transaction that writes an event: there is work. *is_news: wake the jobs after the
+ * commit; else somebody is at it already. */
+enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id, bool *is_news);
 
 /* For service/jobs: the handler of kind "inbox". */
 enum err inbox_work(struct ctx *ctx, const struct job_row *job);

@@ -7,9 +7,9 @@ ALTER TABLE events ADD COLUMN settled_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE events ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE events ADD COLUMN cause TEXT;
 ALTER TABLE events ADD COLUMN detail TEXT;
-CREATE INDEX events_unsettled ON events (workspace_id, id) WHERE status IN ('received', 'retrying');
+CREATE INDEX events_received ON events (workspace_id, id) WHERE status = 'received';
+CREATE INDEX events_retrying ON events (workspace_id, next_at) WHERE status = 'retrying';
 CREATE INDEX events_dead ON events (workspace_id, id) WHERE status = 'dead';
-CREATE INDEX events_by_age ON events (received_at);
 
 -- What webhooks tell of a call. carrier_id: of the same call at the carrier (Twilio's CallSid of a
 -- call that Vapi handles); cost_micros: millionths of a US dollar.

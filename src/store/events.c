@@ -90,16 +90,20 @@ enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_i
 
 /* --- working on them ------------------------------------------------------------------------- */
 
+/* Received, and none of the same resource before it is being tried again. */
+#define NOT_HELD                                                                            \
+    " workspace_id = ?1 AND status = 'received' AND (resource = '' OR NOT EXISTS (SELECT 1" \
+    " FROM events AS b INDEXED BY events_of_resource WHERE b.workspace_id = ?1"             \
+    " AND b.resource = e.resource AND b.id < e.id AND b.provider = e.provider"              \
+    " AND b.status = 'retrying'))"
+
 enum err events_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t now_ms,
                     int limit, struct event_row *out, size_t *count) {
-    struct db_stmt *q =
-        db_use(c, "SELECT " COLUMNS ", sealed FROM events AS e"
-                  " WHERE workspace_id = ?1 AND status IN ('received', 'retrying')"
-                  " AND next_at <= ?2 AND (resource = '' OR NOT EXISTS"
-                  " (SELECT 1 FROM events AS b INDEXED BY events_of_resource"
-                  " WHERE b.workspace_id = ?1 AND b.resource = e.resource AND b.id < e.id"
-                  " AND b.provider = e.provider AND b.status = 'retrying' AND b.next_at > ?2))"
-                  " ORDER BY id LIMIT ?3");
+    struct db_stmt *q = db_use(
+        c, "SELECT * FROM (SELECT " COLUMNS ", sealed FROM events WHERE workspace_id = ?1"
+           " AND status = 'retrying' AND next_at <= ?2 ORDER BY next_at LIMIT ?3)"
+           " UNION ALL SELECT * FROM (SELECT " COLUMNS ", sealed FROM events AS e WHERE" NOT_HELD
+           " ORDER BY id LIMIT ?3) ORDER BY 1 LIMIT ?3");
     db_bind_text(q, workspace_id);
     db_bind_i64(q, now_ms);
     db_bind_i64(q, limit);
@@ -112,9 +116,14 @@ enum err events_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id
 
 enum err events_next_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                          int64_t *at_ms) {
-    struct db_stmt *q = db_use(c, "SELECT next_at FROM events WHERE workspace_id = ?"
-                                  " AND status IN ('received', 'retrying')"
-                                  " ORDER BY next_at LIMIT 1");
+    struct db_stmt *q = db_use(c, "SELECT 0 FROM events AS e WHERE" NOT_HELD " LIMIT 1");
+    db_bind_text(q, workspace_id);
+    *at_ms = db_next(q) ? 0 : INT64_MAX;
+    TRY(db_done(ctx, q));
+    if (*at_ms == 0)
+        return OK;
+    q = db_use(c, "SELECT next_at FROM events WHERE workspace_id = ? AND status = 'retrying'"
+                  " ORDER BY next_at LIMIT 1");
     db_bind_text(q, workspace_id);
     *at_ms = db_next(q) ? db_i64(q) : INT64_MAX;
     return db_done(ctx, q);
@@ -163,11 +172,10 @@ enum err events_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-enum err events_sweep(struct ctx *ctx, struct db_conn *tx, int64_t before_ms, int limit) {
+enum err events_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id, int limit) {
     struct db_stmt *q = db_use(tx, "DELETE FROM events WHERE id IN (SELECT id FROM events"
-                                   " WHERE received_at < ? AND status IN ('done', 'dead')"
-                                   " LIMIT ?)");
-    db_bind_i64(q, before_ms);
+                                   " WHERE id < ? AND status IN ('done', 'dead') LIMIT ?)");
+    db_bind_text(q, before_id);
     db_bind_i64(q, limit);
     return db_run(ctx, q);
 }

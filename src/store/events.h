@@ -33,7 +33,7 @@ enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_i
  * back those of its resource behind it, and nobody else. */
 enum err events_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t now_ms,
                     int limit, struct event_row *out, size_t *count);
-/* When the first unsettled one may be worked on; INT64_MAX when there is none. */
+/* When the first unsettled one may be worked on, 0: now; INT64_MAX when there is none. */
 enum err events_next_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                          int64_t *at_ms);
 /* Writes status, attempts, next, settled, cause and detail of that id. */
@@ -46,6 +46,6 @@ enum err event_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_
 enum err events_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                       const struct event_filter *filter, int limit, int64_t *count);
 
-/* Deletes settled ones received before that, up to limit. */
-enum err events_sweep(struct ctx *ctx, struct db_conn *tx, int64_t before_ms, int limit);
+/* Deletes settled ones whose ids sort before that one, up to limit. */
+enum err events_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id, int limit);
 enum err events_count_dead(struct ctx *ctx, struct db_conn *c, const char *provider, int64_t *out);
