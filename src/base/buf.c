@@ -10,6 +10,16 @@ void buf_fini(struct buf *b) {
     *b = (struct buf){ 0 };
 }
 
+static void release(void *b) {
+    buf_fini(b);
+}
+
+struct buf *buf_in(struct arena *a) {
+    struct buf *b = arena_alloc(a, sizeof *b);
+    arena_defer(a, release, b);
+    return b;
+}
+
 void buf_wipe(struct buf *b) {
     if (b->ptr)
         explicit_bzero(b->ptr, b->room);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/json.h"
 #include "base/jsonw.h"
@@ -11,10 +12,6 @@ bool twilio_is_account_sid(struct str text) {
     unsigned char raw[16];
     return str_starts(text, STR("AC")) &&
            hex_decode((struct str){ text.ptr + 2, text.len - 2 }, raw, sizeof raw);
-}
-
-static void release_buf(void *b) {
-    buf_fini(b);
 }
 
 static void authorize(struct ctx *ctx, const struct secret *fields, struct upstream_headers *out) {
@@ -27,27 +24,62 @@ static void authorize(struct ctx *ctx, const struct secret *fields, struct upstr
     explicit_bzero(encoded, strlen(encoded));
 }
 
-/* Twilio numbers its refusals: the common ones in our words, the others by their code. */
+/* Twilio numbers what goes wrong: the common ones in our words (twilio.com/docs/api/errors). */
+static const struct {
+    int64_t code;
+    const char *words;
+} CODES[] = {
+    { 13225, "Twilio does not call this number" },
+    { 21201, "there is no number to call" },
+    { 21205, "the URL is not one that Twilio can ask" },
+    { 21210, "the number to call from is not one of this account" },
+    { 21211, "the number to reach is not a valid phone number" },
+    { 21212, "the number to call or write from is not a valid phone number" },
+    { 21214, "the number to call cannot be reached" },
+    { 21215, "the account may not call this country" },
+    { 21217, "the number to call is not a valid phone number" },
+    { 21408, "the account may not write to this country" },
+    { 21606, "the number to write from is not one of this account that can send texts" },
+    { 21609, "Twilio cannot reach the address for status callbacks; look at AVA_PUBLIC_URL" },
+    { 21610, "this person asked for no more texts" },
+    { 21611, "too many texts of this number still wait to be sent" },
+    { 21612, "there is no way from this number to that one" },
+    { 21614, "the number to reach is not a mobile number" },
+    { 21617, "the text is too long" },
+    { 30003, "the phone could not be reached" },
+    { 30004, "the phone or its carrier blocks texts" },
+    { 30005, "the phone number is not known" },
+    { 30006, "the number is a landline, or its carrier takes no texts" },
+    { 30007, "the carrier took it for spam" },
+    { 30008, "the carrier did not say why" },
+};
+
+static const char *words_of(int64_t code) {
+    for (size_t i = 0; i < ARRAY_LEN(CODES); i++)
+        if (CODES[i].code == code)
+            return CODES[i].words;
+    return NULL;
+}
+
 static const char *reason(struct ctx *ctx, struct str body) {
     const char *why;
     json_t *error = json_parse(ctx->arena, body, &why);
     int64_t code = json_i64_or(error, "code", 0);
-    switch (code) {
-    case 0:
+    const char *words = words_of(code);
+    if (code == 0)
         return NULL;
-    case 21201:
-        return "there is no number to call (code 21201).";
-    case 21211:
-        return "the number to call is not a valid phone number (code 21211).";
-    case 21212:
-        return "the number to call from is not a valid phone number (code 21212).";
-    default:
-        return arena_printf(ctx->arena, "its code is %lld.", (long long)code);
-    }
+    return words ? arena_printf(ctx->arena, "%s (code %lld).", words, (long long)code)
+                 : arena_printf(ctx->arena, "its code is %lld.", (long long)code);
+}
+
+const char *twilio_error_words(struct ctx *ctx, int64_t code) {
+    const char *words = words_of(code);
+    return arena_printf(ctx->arena, "Twilio reports an error: %s (code %lld).",
+                        words ? words : "one that it numbers", (long long)code);
 }
 
 static const char *account_path(struct ctx *ctx, const char *account_sid) {
-    return arena_printf(ctx->arena, "/2010-04-01/Accounts/%s", account_sid);
+    return twilio_path(ctx, account_sid, "");
 }
 
 static struct upstream_request get(const struct upstream_credential *c, const char *operation,
@@ -113,9 +145,8 @@ static bool to_numbers(struct ctx *ctx, struct str body, struct str *kept) {
         (json_is_string(next) && json_string_length(next) &&
          !is_next_page(json_string_value(next), &cursor, ctx)))
         return false;
-    struct buf *out = arena_alloc(ctx->arena, sizeof *out);
+    struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
-    arena_defer(ctx->arena, release_buf, out);
     jsonw_object(&w);
     jsonw_key(&w, "numbers");
     jsonw_list(&w);
@@ -205,4 +236,92 @@ enum err twilio_check(struct ctx *ctx, const struct upstream_credential *c, cons
     *numbers =
         (int)json_array_size(json_object_get(json_parse(ctx->arena, answer.body, &why), "numbers"));
     return OK;
+}
+
+/* --- what calls and texts share ---------------------------------------------------------------- */
+
+struct upstream_request twilio_request(const struct upstream_credential *c, const char *method,
+                                       const char *operation, const char *path) {
+    struct upstream_request req = get(c, operation, path);
+    req.method = method;
+    if (strcmp(method, "POST") == 0)
+        req.content_type = "application/x-www-form-urlencoded";
+    return req;
+}
+
+void twilio_pair(struct buf *form, const char *name, const char *value) {
+    if (!value)
+        return;
+    if (form->len)
+        buf_char(form, '&');
+    percent_encode(form, str_of(name));
+    buf_char(form, '=');
+    percent_encode(form, str_of(value));
+}
+
+const char *twilio_path(struct ctx *ctx, const char *account_sid, const char *tail) {
+    return arena_join(ctx->arena, "/2010-04-01/Accounts/", account_sid, tail);
+}
+
+const char *twilio_thing_path(struct ctx *ctx, const char *account_sid, const char *kind,
+                              const char *sid) {
+    struct buf *path = buf_in(ctx->arena);
+    buf_text(path, twilio_path(ctx, account_sid, kind));
+    percent_encode(path, str_of(sid));
+    buf_text(path, ".json");
+    return str_dup(ctx->arena, buf_view(path));
+}
+
+/* "Tue, 31 Aug 2010 20:36:28 +0000": an HTTP date but for the zone, which is always this one. */
+int64_t twilio_time(const char *text) {
+    char http[32];
+    int64_t unix_ms;
+    size_t len = text ? strlen(text) : 0;
+    if (len != 31 || strcmp(text + len - 5, "+0000") != 0)
+        return 0;
+    memcpy(http, text, len - 5);
+    memcpy(http + len - 5, "GMT", 4);
+    return clock_parse_http_date(http, strlen(http), &unix_ms) ? unix_ms : 0;
+}
+
+enum { CLOCKS_APART_MS = 60 * 1000 };
+
+const char *twilio_search_path(struct ctx *ctx, const char *account_sid, const char *list,
+                               const char *filter, const struct twilio_search *search) {
+    struct buf *query = buf_in(ctx->arena);
+    char since[32];
+    clock_rfc3339(search->since_ms - CLOCKS_APART_MS, since);
+    memcpy(strchr(since, '.'), "Z", 2); /* whole seconds, as in its samples */
+    twilio_pair(query, filter, since);
+    twilio_pair(query, "From", search->from);
+    twilio_pair(query, "PageSize", arena_printf(ctx->arena, "%d", TWILIO_PAGE));
+    twilio_pair(query, "To", search->to);
+    return arena_printf(ctx->arena, "%s?%.*s", twilio_path(ctx, account_sid, list),
+                        STR_FMT(buf_view(query)));
+}
+
+static bool is_text(const json_t *facts, const char *name, const char *wanted) {
+    const char *is = json_text(facts, name);
+    return is && strcmp(is, wanted) == 0;
+}
+
+void twilio_pick(struct ctx *ctx, struct str page, const struct twilio_search *search,
+                 struct twilio_matches *out) {
+    const char *why;
+    json_t *tree = json_parse(ctx->arena, page, &why), *one;
+    size_t i;
+    *out = (struct twilio_matches){ .is_whole = json_is_true(json_object_get(tree, "is_whole")) };
+    json_array_foreach(json_object_get(tree, "found"), i, one) {
+        int64_t made_ms = json_i64_or(one, "made_at", 0);
+        bool is_like = is_text(one, "to", search->to) && is_text(one, "from", search->from) &&
+                       (!search->body || is_text(one, "body", search->body)) &&
+                       made_ms >= search->since_ms - CLOCKS_APART_MS &&
+                       made_ms <= search->until_ms + CLOCKS_APART_MS;
+        if (!is_like)
+            continue;
+        if (out->count < TWILIO_PAGE)
+            out->list[out->count++] = one;
+        else
+            out->is_whole = false;
+    }
 }

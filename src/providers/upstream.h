@@ -61,6 +61,9 @@ struct upstream_request {
     const char *operation; /* for metrics: "assistant.get" */
     const char *method;
     const char *path; /* below the base URL, query sorted */
+    /* Instead of the base URL and path: an address that the provider itself named, to which no
+     * credential goes. Whether it may be asked is for the dialect to check before. */
+    const char *url;
     struct str body;
     const char *content_type; /* of body */
     const struct upstream_credential *credential;

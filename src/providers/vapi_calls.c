@@ -7,19 +7,9 @@
 #include "base/encode.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "config/config.h"
 
 enum { PAGE = 50, PAGES_MAX = 40, CLOCKS_APART_MS = 60 * 1000 };
-
-static void release_buf(void *b) {
-    buf_fini(b);
-}
-
-static struct buf *buf_in(struct arena *a) {
-    struct buf *b = arena_alloc(a, sizeof *b);
-    *b = (struct buf){ 0 };
-    arena_defer(a, release_buf, b);
-    return b;
-}
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -122,19 +112,110 @@ enum err vapi_call_create(struct ctx *ctx, const struct upstream_credential *c,
     return OK;
 }
 
-enum err vapi_call_read(struct ctx *ctx, const struct upstream_credential *c,
-                        const char *provider_id, struct str *facts) {
+static const char *call_path(struct ctx *ctx, const char *provider_id) {
     struct buf *path = buf_in(ctx->arena);
-    struct upstream_answer answer;
     buf_text(path, "/call/");
     percent_encode(path, str_of(provider_id));
-    struct upstream_request req =
-        vapi_request(c, "GET", "call.get", str_dup(ctx->arena, buf_view(path)));
+    return str_dup(ctx->arena, buf_view(path));
+}
+
+enum err vapi_call_read(struct ctx *ctx, const struct upstream_credential *c,
+                        const char *provider_id, struct str *facts) {
+    struct upstream_answer answer;
+    struct upstream_request req = vapi_request(c, "GET", "call.get", call_path(ctx, provider_id));
     req.digest = to_facts;
     TRY(upstream_call(ctx, &req, &answer));
     *facts = answer.body;
     return OK;
 }
+
+/* --- ending ---------------------------------------------------------------------------------- */
+
+/* Letters, digits, '-', '.' and a port: no user, no escapes, nothing that two readers could take
+ * for different hosts. */
+static bool host_of(const char *url, size_t scheme_len, struct str *host) {
+    struct str rest, all = str_of(url + scheme_len);
+    *host = str_cut(all, '/', &rest);
+    for (size_t i = 0; i < host->len; i++) {
+        char c = host->ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == ':'))
+            return false;
+    }
+    for (size_t i = 0; i < rest.len; i++)
+        if (rest.ptr[i] <= ' ' || rest.ptr[i] == 0x7f)
+            return false;
+    return host->len > 0 && rest.ptr;
+}
+
+bool vapi_is_control_url(const char *base_url, const char *url) {
+    bool is_https = strncmp(url, "https://", 8) == 0, base_is_https;
+    struct str host, base_host, port;
+    base_is_https = strncmp(base_url, "https://", 8) == 0;
+    if (!is_https && strncmp(url, "http://", 7) != 0)
+        return false;
+    if (!host_of(url, is_https ? 8 : 7, &host))
+        return false;
+    struct str base = str_of(base_url + (base_is_https ? 8 : 7));
+    base_host = str_cut(base, '/', &port);
+    if (is_https == base_is_https && str_eq(host, base_host))
+        return true;
+    str_cut(host, ':', &port);
+    return is_https && !port.ptr && str_ends(host, STR(".vapi.ai"));
+}
+
+static bool to_control(struct ctx *ctx, struct str body, struct str *kept) {
+    const char *why;
+    json_t *call = json_parse(ctx->arena, body, &why);
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    if (!json_text(call, "id"))
+        return false;
+    jsonw_object(&w);
+    jsonw_text_at(&w, "status", json_text(call, "status"));
+    jsonw_text_at(&w, "control", json_text(json_object_get(call, "monitor"), "controlUrl"));
+    jsonw_object_end(&w);
+    *kept = buf_view(out);
+    return true;
+}
+
+static void no_key(struct ctx *ctx, const struct secret *fields, struct upstream_headers *out) {}
+
+static enum err find_control(struct ctx *ctx, const struct upstream_credential *c,
+                             const char *provider_id, bool *ended, const char **url) {
+    struct upstream_answer answer;
+    const char *why;
+    struct upstream_request req = vapi_request(c, "GET", "call.get", call_path(ctx, provider_id));
+    req.digest = to_control;
+    TRY(upstream_call(ctx, &req, &answer));
+    json_t *call = json_parse(ctx->arena, answer.body, &why);
+    const char *status = json_text(call, "status");
+    *url = json_text(call, "control");
+    *ended = status && strcmp(status, "ended") == 0;
+    if (*ended || (*url && vapi_is_control_url(ctx->parts->config->vapi_base_url, *url)))
+        return OK;
+    ctx->problem.service = provider_name(PROVIDER_VAPI);
+    return ctx_fail(ctx, ERR_PROVIDER_REJECTED,
+                    *url ? "Vapi names a strange place to end this call."
+                         : "Vapi gives no way to end this call.");
+}
+
+enum err vapi_call_end(struct ctx *ctx, const struct upstream_credential *c,
+                       const char *provider_id, bool *ended) {
+    const char *url;
+    struct upstream_answer answer;
+    TRY(find_control(ctx, c, provider_id, ended, &url));
+    if (*ended)
+        return OK;
+    struct upstream_request req = vapi_request(c, "POST", "call.end", "/control");
+    req.url = url;
+    req.body = STR("{\"type\":\"end-call\"}");
+    req.content_type = "application/json";
+    req.authorize = no_key;
+    req.is_repeatable = true;
+    return upstream_call(ctx, &req, &answer);
+}
+
+/* --- looking for one --------------------------------------------------------------------------- */
 
 /* One page of what was made until `until` (NULL: the newest) or, strictly, before it; newest
  * first. */

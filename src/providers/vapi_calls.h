@@ -23,6 +23,15 @@ enum err vapi_call_create(struct ctx *ctx, const struct upstream_credential *c,
 enum err vapi_call_read(struct ctx *ctx, const struct upstream_credential *c,
                         const char *provider_id, struct str *facts);
 
+/* Ends it. Vapi has no request for that (DELETE erases its data): each call names a control URL of
+ * its own, which is the secret itself, so no key goes there. It is read anew, and asked only where
+ * it belongs to Vapi: https below .vapi.ai, or the configured host. Ending what has ended changes
+ * nothing, so that it is repeated where that helps. *ended: it had ended before. */
+enum err vapi_call_end(struct ctx *ctx, const struct upstream_credential *c,
+                       const char *provider_id, bool *ended);
+/* For the above and its test: may Ava send to this control URL? */
+bool vapi_is_control_url(const char *base_url, const char *url);
+
 /* The call made for order->operation_id, looked for among those since since_ms (wall clock; our
  * clock and theirs may differ by a minute). *facts stays NULL when it is not there. */
 enum err vapi_call_find(struct ctx *ctx, const struct upstream_credential *c,

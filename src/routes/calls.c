@@ -5,12 +5,19 @@
 #include "routes/operations.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
+#include "service/twilio_calls.h"
 
 enum { PAGE_MAX = 101 };
 
 enum err calls_post(struct ctx *ctx, struct call *call) {
     struct operation_end end;
     enum err e = call_place(ctx, call->body, input_patience(call), call->claim, &end);
+    return reply_operation(ctx, call, e, &end);
+}
+
+enum err twilio_calls_post(struct ctx *ctx, struct call *call) {
+    struct operation_end end;
+    enum err e = twilio_call_place(ctx, call->body, input_patience(call), call->claim, &end);
     return reply_operation(ctx, call, e, &end);
 }
 
@@ -45,6 +52,14 @@ enum err calls_get(struct ctx *ctx, struct call *call) {
 enum err call_get(struct ctx *ctx, struct call *call) {
     struct call_view v;
     TRY(call_read(ctx, input_param(ctx, call, 0), &v));
+    struct jsonw w = reply_json(call, 200);
+    call_write(&w, &v);
+    return OK;
+}
+
+enum err call_post_end(struct ctx *ctx, struct call *call) {
+    struct call_view v;
+    TRY(call_end(ctx, input_param(ctx, call, 0), &v));
     struct jsonw w = reply_json(call, 200);
     call_write(&w, &v);
     return OK;

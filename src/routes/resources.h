@@ -47,6 +47,11 @@ enum err setting_put(struct ctx *ctx, struct call *call);
 enum err calls_get(struct ctx *ctx, struct call *call);
 enum err calls_post(struct ctx *ctx, struct call *call);
 enum err call_get(struct ctx *ctx, struct call *call);
+enum err call_post_end(struct ctx *ctx, struct call *call);
+enum err twilio_calls_post(struct ctx *ctx, struct call *call);
+enum err messages_post(struct ctx *ctx, struct call *call);
+enum err messages_get(struct ctx *ctx, struct call *call);
+enum err message_get(struct ctx *ctx, struct call *call);
 enum err operation_get(struct ctx *ctx, struct call *call);
 
 enum err stream_get(struct ctx *ctx, struct call *call);

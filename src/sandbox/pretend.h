@@ -7,8 +7,11 @@
 
 #include "http/message.h"
 
+struct courier;
+
 struct pretend_world {
-    json_t *accounts; /* by a hash of what they are known by */
+    json_t *accounts;        /* by a hash of what they are known by */
+    struct courier *courier; /* for callbacks; NULL: there are none (tests of the words alone) */
 };
 
 /* How one provider speaks. */

@@ -1,28 +1,28 @@
-/* The account and the numbers of Twilio's API 2010-04-01, as its published samples show them. */
+/* The account and the numbers of Twilio's API 2010-04-01, as its published samples show them; and
+ * what its calls (pretend_twilio_calls.c) and texts (pretend_twilio_messages.c) have in common. */
+#include "sandbox/pretend_twilio.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/defs.h"
 #include "base/encode.h"
-#include "base/form.h"
 #include "base/json.h"
-#include "sandbox/pretend.h"
+#include "sandbox/courier.h"
 
 enum { NUMBERS = 3, PAGE_DEFAULT = 50, PAGE_MAX = 1000 };
 
-#define ACCOUNTS "/2010-04-01/Accounts/"
-
 /* --- refusing -------------------------------------------------------------------------------- */
 
-static void refuse(struct http_reply *reply, int status, int code, json_t *message) {
+void twilio_refuse(struct http_reply *reply, int status, int code, json_t *message) {
     pretend_reply_new(
         reply, status,
         json_pack("{s:i, s:o, s:o, s:i}", "code", code, "message", message, "more_info",
                   json_sprintf("https://www.twilio.com/docs/errors/%d", code), "status", status));
 }
 
-static void fail(int status, struct http_reply *reply) {
+void twilio_fail(int status, struct http_reply *reply) {
     static const struct {
         int status, code;
         const char *message;
@@ -42,15 +42,15 @@ static void fail(int status, struct http_reply *reply) {
         http_reply_header_text(reply, "WWW-Authenticate", "Basic realm=\"Twilio API\"");
     for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
         if (WORDS[i].status == status) {
-            refuse(reply, status, WORDS[i].code, json_string(WORDS[i].message));
+            twilio_refuse(reply, status, WORDS[i].code, json_string(WORDS[i].message));
             return;
         }
-    refuse(reply, status, 20000 + status, json_string("Error"));
+    twilio_refuse(reply, status, 20000 + status, json_string("Error"));
 }
 
-static void not_found(const struct http_req *req, struct http_reply *reply) {
-    refuse(reply, 404, 20404,
-           json_sprintf("The requested resource %.*s was not found", STR_FMT(req->path)));
+void twilio_not_found(const struct http_req *req, struct http_reply *reply) {
+    twilio_refuse(reply, 404, 20404,
+                  json_sprintf("The requested resource %.*s was not found", STR_FMT(req->path)));
 }
 
 /* --- who asks -------------------------------------------------------------------------------- */
@@ -82,13 +82,15 @@ static bool is_sid(struct str text, const char *kind) {
 
 /* --- demo data ------------------------------------------------------------------------------- */
 
-static json_t *date_text(int64_t unix_ms) {
+json_t *twilio_date(int64_t unix_ms) {
     char text[32];
+    if (unix_ms == 0)
+        return json_null();
     clock_http_date(unix_ms, text);
     return json_sprintf("%.*s +0000", (int)(strlen(text) - 4), text); /* RFC 2822 */
 }
 
-static json_t *sid_text(const char *kind, const unsigned char raw[16]) {
+json_t *twilio_sid(const char *kind, const unsigned char raw[16]) {
     char hex[33];
     hex_encode(hex, raw, 16);
     return json_sprintf("%s%s", kind, hex);
@@ -114,13 +116,14 @@ static json_t *make_number(const char *account_sid, const unsigned char hash[32]
     for (int b = 0; b < 16; b++)
         raw[b] = (unsigned char)(hash[(b + 5 * i) % 32] + 37 * i);
     phone_digits(raw, digits);
-    json_t *sid = sid_text("PN", raw);
-    json_t *n = json_pack(
-        "{s:s, s:s, s:n, s:s, s:b, s:{s:b, s:b, s:b, s:b}, s:o, s:o, s:s, s:n, s:s}", "account_sid",
-        account_sid, "address_requirements", "none", "address_sid", "api_version", "2010-04-01",
-        "beta", 0, "capabilities", "voice", 1, "sms", i != 2, "mms", i == 0, "fax", 0,
-        "date_created", date_text(BORN_MS), "date_updated", date_text(BORN_MS), "emergency_status",
-        "Inactive", "emergency_address_sid", "emergency_address_status", "unregistered");
+    json_t *sid = twilio_sid("PN", raw);
+    json_t *n =
+        json_pack("{s:s, s:s, s:n, s:s, s:b, s:{s:b, s:b, s:b, s:b}, s:o, s:o, s:s, s:n, s:s}",
+                  "account_sid", account_sid, "address_requirements", "none", "address_sid",
+                  "api_version", "2010-04-01", "beta", 0, "capabilities", "voice", 1, "sms", i != 2,
+                  "mms", i == 0, "fax", 0, "date_created", twilio_date(BORN_MS), "date_updated",
+                  twilio_date(BORN_MS), "emergency_status", "Inactive", "emergency_address_sid",
+                  "emergency_address_status", "unregistered");
     json_object_set_new(n, "friendly_name",
                         NAMES[i] ? json_string(NAMES[i])
                                  : json_sprintf("(%.3s) %.3s-%s", digits, digits + 3, digits + 6));
@@ -132,7 +135,7 @@ static json_t *make_number(const char *account_sid, const unsigned char hash[32]
                                         "status_callback_method", "POST", "trunk_sid"));
     json_object_update_new(
         n, json_pack("{s:o, s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:s}", "uri",
-                     json_sprintf(ACCOUNTS "%s/IncomingPhoneNumbers/%s.json", account_sid,
+                     json_sprintf(TWILIO_ACCOUNTS "%s/IncomingPhoneNumbers/%s.json", account_sid,
                                   json_string_value(sid)),
                      "voice_application_sid", "", "voice_caller_id_lookup", 0,
                      "voice_fallback_method", "POST", "voice_fallback_url", "", "voice_method",
@@ -170,7 +173,7 @@ static json_t *subresources(const char *sid) {
     json_t *uris = json_object();
     for (size_t i = 0; i < ARRAY_LEN(PARTS); i++)
         json_object_set_new(uris, PARTS[i].name,
-                            json_sprintf(ACCOUNTS "%s/%s.json", sid, PARTS[i].path));
+                            json_sprintf(TWILIO_ACCOUNTS "%s/%s.json", sid, PARTS[i].path));
     return uris;
 }
 
@@ -181,12 +184,13 @@ static json_t *make_account(struct str key, const unsigned char hash[32]) {
     for (int i = 0; i < NUMBERS; i++)
         json_array_append_new(numbers, make_number(sid, hash, i));
     json_t *about = json_pack("{s:s, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o}", "sid", sid,
-                              "owner_account_sid", sid, "date_created", date_text(1768469400000),
-                              "date_updated", date_text(1768469400000), "friendly_name",
+                              "owner_account_sid", sid, "date_created", twilio_date(1768469400000),
+                              "date_updated", twilio_date(1768469400000), "friendly_name",
                               "Sandbox account", "status", "active", "type", "Full", "auth_token",
                               "not shown by the sandbox", "subresource_uris", subresources(sid),
-                              "uri", json_sprintf(ACCOUNTS "%s.json", sid));
-    return json_pack("{s:o, s:o}", "about", about, "numbers", numbers);
+                              "uri", json_sprintf(TWILIO_ACCOUNTS "%s.json", sid));
+    return json_pack("{s:o, s:o, s:[], s:{}, s:[], s:{}}", "about", about, "numbers", numbers,
+                     "calls", "callsBySid", "messages", "messagesBySid");
 }
 
 /* --- numbers --------------------------------------------------------------------------------- */
@@ -223,7 +227,7 @@ static void update(json_t *number, const struct http_req *req, struct http_reply
     };
     struct form form;
     if (!form_parse(req->arena, req->body, &form)) {
-        fail(400, reply);
+        twilio_fail(400, reply);
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(CHANGES); i++) {
@@ -232,7 +236,7 @@ static void update(json_t *number, const struct http_req *req, struct http_reply
         if (text)
             json_object_set_new(number, CHANGES[i].field, text);
     }
-    json_object_set_new(number, "date_updated", date_text(ava_wall_ms()));
+    json_object_set_new(number, "date_updated", twilio_date(ava_wall_ms()));
     pretend_reply(reply, 200, number);
 }
 
@@ -242,90 +246,19 @@ static bool is_wanted(const json_t *number, const struct form *query) {
            (!name.ptr || str_is(name, json_text(number, "friendly_name")));
 }
 
-/* The relative address of a page of this list, with its filters. token NULL: none. */
-static json_t *page_uri(const struct http_req *req, const struct form *query, int64_t size,
-                        int64_t page, const char *token) {
+static void numbers_list(const json_t *numbers, const struct http_req *req,
+                         struct http_reply *reply) {
     static const char *const KEPT[] = { "FriendlyName", "Beta", "PhoneNumber", "Origin" };
-    struct buf uri = { 0 };
-    buf_str(&uri, req->path);
-    buf_char(&uri, '?');
-    for (size_t i = 0; i < ARRAY_LEN(KEPT); i++) {
-        struct str value = form_find(query, KEPT[i]);
-        if (!value.ptr)
-            continue;
-        buf_printf(&uri, "%s=", KEPT[i]);
-        percent_encode(&uri, value);
-        buf_char(&uri, '&');
-    }
-    buf_printf(&uri, "PageSize=%lld&Page=%lld", (long long)size, (long long)page);
-    if (token)
-        buf_printf(&uri, "&PageToken=PA%s", token);
-    json_t *text = json_stringn(uri.ptr, uri.len);
-    buf_fini(&uri);
-    return text;
-}
-
-/* Where the page begins: behind the number that the token names, else by counting. */
-static bool page_start(const json_t *wanted, struct str token, int64_t page, int64_t size,
-                       int64_t *start) {
-    json_t *n;
-    size_t i;
-    *start = page * size;
-    if (!token.ptr)
-        return true;
-    json_array_foreach(wanted, i, n) {
-        if (token.len == 36 && str_is((struct str){ token.ptr + 2, 34 }, json_text(n, "sid"))) {
-            *start = (int64_t)i + 1;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void page_write(const struct http_req *req, struct http_reply *reply,
-                       const struct form *query, const json_t *wanted, int64_t size, int64_t page,
-                       int64_t start) {
-    json_t *items = json_array();
-    int64_t total = (int64_t)json_array_size(wanted), end = start;
-    for (; end < total && end < start + size; end++)
-        json_array_append(items, json_array_get(wanted, (size_t)end));
-    const char *last = json_text(json_array_get(wanted, (size_t)end - 1), "sid");
-    const char *before = json_text(json_array_get(wanted, (size_t)start), "sid");
-    json_t *body = json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "page", (json_int_t)page,
-                             "page_size", (json_int_t)size, "start", (json_int_t)start, "end",
-                             (json_int_t)(end > start ? end - 1 : start), "uri",
-                             page_uri(req, query, size, page, NULL), "first_page_uri",
-                             page_uri(req, query, size, 0, NULL), "incoming_phone_numbers", items);
-    json_object_set_new(body, "next_page_uri",
-                        end < total ? page_uri(req, query, size, page + 1, last) : json_null());
-    json_object_set_new(body, "previous_page_uri",
-                        page && before ? page_uri(req, query, size, page - 1, NULL) : json_null());
-    pretend_reply_new(reply, 200, body);
-}
-
-static void list(const json_t *numbers, const struct http_req *req, struct http_reply *reply) {
     struct form query = { 0 };
-    int64_t size = PAGE_DEFAULT, page = 0, start;
-    form_parse(req->arena, req->query, &query);
-    struct str asked = form_find(&query, "PageSize"), at = form_find(&query, "Page");
-    if (asked.ptr && !str_to_i64(asked, 1, PAGE_MAX, &size)) {
-        refuse(reply, 400, 20007, json_string("Page size too large"));
-        return;
-    }
-    if (at.ptr && !str_to_i64(at, 0, 1000000, &page)) {
-        refuse(reply, 400, 20001, json_string("Page is not a number"));
-        return;
-    }
     json_t *wanted = json_array(), *n;
     size_t i;
+    form_parse(req->arena, req->query, &query);
     json_array_foreach(numbers, i, n) {
         if (is_wanted(n, &query))
             json_array_append(wanted, n);
     }
-    if (page_start(wanted, form_find(&query, "PageToken"), page, size, &start))
-        page_write(req, reply, &query, wanted, size, page, start);
-    else
-        refuse(reply, 400, 20001, json_string("PageToken is not one of this list"));
+    twilio_list(req, reply,
+                &(struct twilio_list){ "incoming_phone_numbers", wanted, KEPT, ARRAY_LEN(KEPT) });
     json_decref(wanted);
 }
 
@@ -333,58 +266,68 @@ static void list(const json_t *numbers, const struct http_req *req, struct http_
 
 static void one(json_t *number, const struct http_req *req, struct http_reply *reply) {
     if (!number)
-        not_found(req, reply);
+        twilio_not_found(req, reply);
     else if (req->method == METHOD_POST)
         update(number, req, reply);
     else if (req->method == METHOD_GET || req->method == METHOD_HEAD)
         pretend_reply(reply, 200, number);
     else
-        fail(405, reply);
+        twilio_fail(405, reply);
 }
 
-static void route(json_t *account, struct str part, const struct http_req *req,
-                  struct http_reply *reply) {
+static void route(const struct twilio_visit *v, struct str part) {
+    const struct http_req *req = v->req;
+    struct http_reply *reply = v->reply;
     const struct str one_number = STR("/IncomingPhoneNumbers/"), json = STR(".json");
-    json_t *numbers = json_object_get(account, "numbers");
+    json_t *numbers = json_object_get(v->account, "numbers");
     bool is_read = req->method == METHOD_GET || req->method == METHOD_HEAD;
     if (str_starts(part, one_number) && str_ends(part, json)) {
         struct str sid = { part.ptr + one_number.len, part.len - one_number.len - json.len };
         one(number_find(numbers, sid), req, reply);
     } else if (str_is(part, "/IncomingPhoneNumbers.json") && is_read) {
-        list(numbers, req, reply);
+        numbers_list(numbers, req, reply);
     } else if (str_is(part, ".json") && is_read) {
-        pretend_reply(reply, 200, json_object_get(account, "about"));
+        pretend_reply(reply, 200, json_object_get(v->account, "about"));
     } else if (str_is(part, "/IncomingPhoneNumbers.json") || str_is(part, ".json")) {
-        fail(405, reply);
-    } else {
-        not_found(req, reply);
+        twilio_fail(405, reply);
+    } else if (!twilio_calls_answer(v, part) && !twilio_messages_answer(v, part)) {
+        twilio_not_found(req, reply);
     }
+}
+
+/* An API key signs nothing: callbacks need the account's own token, as it was last shown. */
+static struct str signing_token(json_t *account, const struct login *login) {
+    if (login->sid.ptr[0] == 'A')
+        json_object_set_new(account, "token", json_stringn(login->token.ptr, login->token.len));
+    return str_of(json_text(account, "token"));
 }
 
 static void answer(struct pretend_world *world, const struct http_req *req,
                    struct http_reply *reply) {
-    const struct str prefix = STR(ACCOUNTS);
+    const struct str prefix = STR(TWILIO_ACCOUNTS);
     struct login login;
     if (!login_of(req, &login) || pretend_refuses(login.token) ||
         !(is_sid(login.sid, "AC") || is_sid(login.sid, "SK"))) {
-        fail(401, reply);
+        twilio_fail(401, reply);
         return;
     }
     if (!str_starts(req->path, prefix) || req->path.len < prefix.len + 34) {
-        not_found(req, reply);
+        twilio_not_found(req, reply);
         return;
     }
     struct str sid = { req->path.ptr + prefix.len, 34 };
     struct str part = { sid.ptr + 34, req->path.len - prefix.len - 34 };
     if (!is_sid(sid, "AC") || (login.sid.ptr[0] == 'A' && !str_eq(sid, login.sid))) {
-        not_found(req, reply);
+        twilio_not_found(req, reply);
         return;
     }
     json_t *account = pretend_account(world, sid, make_account);
-    if (account)
-        route(account, part, req, reply);
-    else
-        fail(503, reply);
+    if (!account) {
+        twilio_fail(503, reply);
+        return;
+    }
+    struct twilio_visit v = { world, account, sid, signing_token(account, &login), req, reply };
+    route(&v, part);
 }
 
-const struct pretend PRETEND_TWILIO = { "twilio", credential, answer, fail };
+const struct pretend PRETEND_TWILIO = { "twilio", credential, answer, twilio_fail };

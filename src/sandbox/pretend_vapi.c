@@ -398,6 +398,8 @@ static void answer(struct pretend_world *world, const struct http_req *req,
                    struct http_reply *reply) {
     struct str key = credential(req);
     struct str id = { NULL, 0 };
+    if (vapi_control_answer(world, req, reply))
+        return;
     if (!key.ptr || pretend_refuses(key)) {
         vapi_fail(401, reply);
         return;

@@ -10,6 +10,8 @@
 
 enum { CALLS_MAX = 20000, RINGS_AFTER_MS = 1000, TALKS_AFTER_MS = 4000, ENDS_AFTER_MS = 30000 };
 
+static const char ENDED_BY_ITSELF[] = "customer-ended-call";
+
 /* Of CreateCallDTO; anything else "should not exist". */
 static const char *const FIELDS[] = {
     "name",          "schedulePlan",       "transport",  "assistantId",
@@ -66,6 +68,8 @@ static int64_t made_ms(const json_t *call) {
 /* Brings a call to where it would be by now. */
 static void age(json_t *call) {
     int64_t began = made_ms(call), now = ava_wall_ms(), old = now - began;
+    if (json_object_get(call, "endedAt"))
+        return;
     const char *status = old >= ENDS_AFTER_MS    ? "ended"
                          : old >= TALKS_AFTER_MS ? "in-progress"
                          : old >= RINGS_AFTER_MS ? "ringing"
@@ -78,7 +82,7 @@ static void age(json_t *call) {
         json_object_set_new(call, "startedAt", vapi_time(began + TALKS_AFTER_MS));
     if (old >= ENDS_AFTER_MS) {
         json_object_set_new(call, "endedAt", vapi_time(began + ENDS_AFTER_MS));
-        json_object_set_new(call, "endedReason", json_string("customer-ended-call"));
+        json_object_set_new(call, "endedReason", json_string(ENDED_BY_ITSELF));
     }
 }
 
@@ -115,9 +119,57 @@ static void create(json_t *account, const struct http_req *req, struct http_repl
     json_object_set_new(call, "status", json_string("queued"));
     json_object_set_new(call, "createdAt", vapi_time(now));
     json_object_set_new(call, "updatedAt", vapi_time(now));
+    json_object_set_new(call, "monitor",
+                        json_pack("{s:o}", "controlUrl",
+                                  json_sprintf("http://%.*s/%s/control", STR_FMT(req->authority),
+                                               json_text(call, "id"))));
     json_array_append(calls, call);
     json_object_set(json_object_get(account, "callsById"), json_text(call, "id"), call);
     pretend_reply_new(reply, 201, call);
+}
+
+/* --- ending ---------------------------------------------------------------------------------- */
+
+static json_t *call_of(const struct pretend_world *world, struct str id) {
+    const char *name;
+    char text[64];
+    json_t *account, *call = NULL;
+    if (!str_copy(text, sizeof text, id))
+        return NULL;
+    json_object_foreach(world->accounts, name, account) {
+        if (!call)
+            call = json_object_get(json_object_get(account, "callsById"), text);
+    }
+    return call;
+}
+
+static void end_now(json_t *call) {
+    int64_t now = ava_wall_ms();
+    json_object_set_new(call, "status", json_string("ended"));
+    json_object_set_new(call, "endedAt", vapi_time(now));
+    json_object_set_new(call, "updatedAt", vapi_time(now));
+    json_object_set_new(call, "endedReason", json_string("manually-canceled"));
+}
+
+bool vapi_control_answer(const struct pretend_world *world, const struct http_req *req,
+                         struct http_reply *reply) {
+    const struct str tail = STR("/control");
+    const char *why;
+    if (req->method != METHOD_POST || !str_ends(req->path, tail))
+        return false;
+    json_t *call = call_of(world, (struct str){ req->path.ptr + 1, req->path.len - 1 - tail.len });
+    const char *type = json_text(json_parse(req->arena, req->body, &why), "type");
+    if (call)
+        age(call);
+    if (!call || json_object_get(call, "endedAt")) {
+        vapi_refuse(reply, 404, json_string("Call not found"), "Not Found");
+    } else if (!type || strcmp(type, "end-call") != 0) {
+        vapi_refuse(reply, 400, json_string("The sandbox knows end-call only"), "Bad Request");
+    } else {
+        end_now(call);
+        pretend_reply_new(reply, 200, json_object());
+    }
+    return true;
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
@@ -144,8 +196,9 @@ void vapi_calls_answer(json_t *account, const struct http_req *req, struct http_
     } else if (is_list && is_read) {
         for (size_t i = json_array_size(calls); i-- > 0;) {
             json_t *call = json_array_get(calls, i);
-            if (strcmp(json_text(call, "status"), "ended") == 0)
-                break; /* and so are those before */
+            const char *reason = json_text(call, "endedReason");
+            if (reason && strcmp(reason, ENDED_BY_ITSELF) == 0)
+                break; /* and so have those before */
             age(call);
         }
         vapi_list(calls, req, reply);

@@ -15,6 +15,7 @@
 #include "net/client.h"
 #include "net/loop.h"
 #include "sandbox/control.h"
+#include "sandbox/courier.h"
 #include "sandbox/pretend.h"
 
 enum {
@@ -44,6 +45,7 @@ struct sandbox {
     struct control control;
     struct loop *loop;
     struct client *client;
+    struct courier *courier;
     struct loop_call drain;
     atomic_bool stopping;
 
@@ -160,6 +162,17 @@ static int send_once(struct client *client, struct arena *a, const char *url,
     return call.result == CLIENT_DONE ? call.status : 0;
 }
 
+static int send_callback(void *arg, struct arena *a, const char *url,
+                         const struct caller_letter *letter) {
+    const struct sandbox *s = arg;
+    return send_once(s->client, a, url, letter);
+}
+
+static bool is_stopping(void *arg) {
+    struct sandbox *s = arg;
+    return atomic_load(&s->stopping);
+}
+
 static void run_errand(void *arg) {
     struct errand *e = arg;
     struct control_sending *sending = e->sending;
@@ -207,8 +220,10 @@ static void *run(void *arg) {
     struct sandbox *s = arg;
     s->loop = loop_new(0);
     s->client = client_new(s->loop);
+    s->courier = courier_new(&(struct courier_host){ send_callback, is_stopping, s });
     for (size_t i = 0; i < BOOTHS; i++) {
         struct booth *b = &s->booths[i];
+        b->world.courier = s->courier;
         b->server = http_server_open(s->loop, b->fd, &b->app, &HTTP_LIMITS_DEFAULT);
     }
     pthread_mutex_lock(&s->lock);
@@ -220,6 +235,7 @@ static void *run(void *arg) {
         http_server_free(s->booths[i].server);
         pretend_world_fini(&s->booths[i].world);
     }
+    courier_free(s->courier);
     client_free(s->client);
     loop_free(s->loop);
     return NULL;

@@ -53,7 +53,7 @@ static void read_twilio(const struct event_row *event, const json_t *content,
         .status = status,
         .at_ms = event->received_ms,
     };
-    if (!call_status_is_end(status)) {
+    if (!call_status_is_last(PROVIDER_TWILIO, status)) {
         if (strcmp(status, "in-progress") == 0)
             out->started_ms = event->received_ms;
         return;
@@ -120,7 +120,7 @@ static void read_vapi(const struct event_row *event, const json_t *content,
         .status = status,
         .at_ms = json_i64_or(message, "timestamp", event->received_ms),
     };
-    if (is_end || call_status_is_end(status))
+    if (is_end || call_status_is_last(PROVIDER_VAPI, status))
         read_end(message, out);
     else if (strcmp(status, "in-progress") == 0)
         out->started_ms = out->at_ms;
@@ -177,15 +177,16 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, const char *workspac
 /* True when it changes the row. What was said once stays, unless something later says otherwise. */
 static bool merge(struct call_row *row, const struct call_report *r) {
     struct call_row was = *row;
-    int rank = call_status_rank(r->status), had = call_status_rank(row->status);
-    if (rank > had)
+    enum provider p = provider_parse(str_of(r->provider));
+    int rank = call_status_rank(p, r->status), had = call_status_rank(p, row->status);
+    if (call_status_follows(p, row->status, r->status))
         row->status = r->status;
     if (!row->provider_id)
         row->provider_id = r->provider_id;
     if (!row->carrier_id)
         row->carrier_id = r->carrier_id;
-    if (!row->from_number)
-        row->from_number = r->from;
+    if (!row->from)
+        row->from = r->from;
     if (!row->started_ms || (r->started_ms && rank >= had && r->ended_ms))
         row->started_ms = r->started_ms;
     if (!row->ended_ms || (r->ended_ms && r->ended_reason && !row->ended_reason))
@@ -197,7 +198,7 @@ static bool merge(struct call_row *row, const struct call_report *r) {
         row->cost_micros = r->cost_micros;
     }
     return row->status != was.status || row->provider_id != was.provider_id ||
-           row->carrier_id != was.carrier_id || row->from_number != was.from_number ||
+           row->carrier_id != was.carrier_id || row->from != was.from ||
            row->started_ms != was.started_ms || row->ended_ms != was.ended_ms ||
            row->ended_reason != was.ended_reason || row->has_cost != was.has_cost;
 }

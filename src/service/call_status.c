@@ -1,28 +1,75 @@
 #include "service/call_status.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/defs.h"
 
-enum { RANK_END = 9 };
+enum { LAST = 10 };
 
-static const struct {
-    const char *word;
+struct rank {
+    const char *status;
     int rank;
-} STATES[] = {
-    { "scheduled", 1 },        { "queued", 2 },           { "initiated", 3 },
-    { "ringing", 4 },          { "in-progress", 5 },      { "forwarding", 6 },
-    { "ended", RANK_END },     { "completed", RANK_END }, { "busy", RANK_END },
-    { "no-answer", RANK_END }, { "canceled", RANK_END },  { "failed", RANK_END },
 };
 
-int call_status_rank(const char *status) {
-    for (size_t i = 0; i < ARRAY_LEN(STATES); i++)
-        if (strcmp(STATES[i].word, status) == 0)
-            return STATES[i].rank;
+static const struct rank TWILIO_CALL[] = {
+    { "queued", 1 },      { "initiated", 2 },    { "ringing", 3 },
+    { "in-progress", 4 }, { "completed", LAST }, { "busy", LAST },
+    { "failed", LAST },   { "no-answer", LAST }, { "canceled", LAST },
+};
+
+static const struct rank VAPI_CALL[] = {
+    { "scheduled", 1 },   { "queued", 2 },     { "ringing", 3 },
+    { "in-progress", 4 }, { "forwarding", 5 }, { "ended", LAST },
+};
+
+/* A text that was delivered may still be read. */
+static const struct rank MESSAGE[] = {
+    { "accepted", 1 },
+    { "scheduled", 2 },
+    { "queued", 3 },
+    { "sending", 4 },
+    { "sent", 5 },
+    { "receiving", 5 },
+    { "partially_delivered", 6 },
+    { "delivered", LAST },
+    { "undelivered", LAST },
+    { "failed", LAST },
+    { "canceled", LAST },
+    { "received", LAST },
+    { "read", LAST + 1 },
+};
+
+static int rank_in(const struct rank *table, size_t count, const char *status) {
+    for (size_t i = 0; status && i < count; i++)
+        if (strcmp(table[i].status, status) == 0)
+            return table[i].rank;
     return 0;
 }
 
-bool call_status_is_end(const char *status) {
-    return call_status_rank(status) == RANK_END;
+int call_status_rank(enum provider p, const char *status) {
+    return p == PROVIDER_VAPI ? rank_in(VAPI_CALL, ARRAY_LEN(VAPI_CALL), status)
+                              : rank_in(TWILIO_CALL, ARRAY_LEN(TWILIO_CALL), status);
+}
+
+int message_status_rank(const char *status) {
+    return rank_in(MESSAGE, ARRAY_LEN(MESSAGE), status);
+}
+
+bool call_status_follows(enum provider p, const char *from, const char *to) {
+    int was = call_status_rank(p, from), is = call_status_rank(p, to);
+    return to && (is > was || was == 0);
+}
+
+bool message_status_follows(const char *from, const char *to) {
+    int was = message_status_rank(from), is = message_status_rank(to);
+    return to && (is > was || was == 0);
+}
+
+bool call_status_is_last(enum provider p, const char *status) {
+    return call_status_rank(p, status) >= LAST;
+}
+
+bool message_status_is_last(const char *status) {
+    return message_status_rank(status) >= LAST;
 }

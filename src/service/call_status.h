@@ -1,13 +1,21 @@
-/* call_status: which state of a call or message is later than another.
+/* call_status: which status of a call or a text is further on.
  *
- * Webhooks come late, twice and out of order, so states have ranks: a lower one never overwrites a
- * higher one. Words of Twilio (API 2010-04-01, callbacks say "initiated" too) and of Vapi (OpenAPI of
- * 2026-08-20, CallStatus). */
+ * Providers' webhooks come in any order, and beside answers that were asked for: a status of a
+ * lower rank never overwrites one of a higher, and of those that end it the first stays. Words of
+ * contracts/README (Twilio API 2010-04-01, Vapi OpenAPI of 2026-08-20). */
 #pragma once
 
 #include <stdbool.h>
 
-/* Rising; 0 for our own words before the provider has told anything ("requested", "unknown", ...)
- * and for words we do not know. */
-int call_status_rank(const char *status);
-bool call_status_is_end(const char *status); /* nothing comes after it */
+#include "providers/upstream.h"
+
+/* Ava's own ("requested", "unknown", "unconfirmed") and words nobody documented have rank 0. */
+int call_status_rank(enum provider p, const char *status);
+int message_status_rank(const char *status);
+
+/* May the row go from one to the other? NULL stands for no status. */
+bool call_status_follows(enum provider p, const char *from, const char *to);
+bool message_status_follows(const char *from, const char *to);
+
+bool call_status_is_last(enum provider p, const char *status); /* the call is over */
+bool message_status_is_last(const char *status);

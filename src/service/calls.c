@@ -6,37 +6,17 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "providers/twilio_calls.h"
 #include "providers/vapi_calls.h"
 #include "service/call_status.h"
 #include "service/feed.h"
+#include "service/fields.h"
 #include "service/lending.h"
 #include "vault/vault.h"
 
-enum { DIGITS_MIN = 7, DIGITS_MAX = 15, ID_MAX = 128, METADATA_BYTES_MAX = 8192 };
+enum { ID_MAX = 128, METADATA_BYTES_MAX = 8192 };
 
 /* --- what is asked --------------------------------------------------------------------------- */
-
-/* E.164: '+', a digit that is not 0, at most 15 digits in all. */
-static bool is_phone(const char *text) {
-    size_t n = 0;
-    if (text[0] != '+' || text[1] < '1' || text[1] > '9')
-        return false;
-    for (text++; text[n]; n++)
-        if (text[n] < '0' || text[n] > '9')
-            return false;
-    return n >= DIGITS_MIN && n <= DIGITS_MAX;
-}
-
-static void check_to(struct ctx *ctx, const json_t *to) {
-    const char *text = json_string_value(to);
-    if (!to || json_is_null(to))
-        ctx_field(ctx, "to", "required", "The field to is missing: the number to call.");
-    else if (!text)
-        ctx_field(ctx, "to", "wrong_type", "The number to call must be a text.");
-    else if (!is_phone(text))
-        ctx_field(ctx, "to", "wrong_format",
-                  "Write the number with + and the country, like +33612345678.");
-}
 
 static void check_id(struct ctx *ctx, const char *name, const json_t *value) {
     const char *text = json_string_value(value);
@@ -72,21 +52,11 @@ static void check_metadata(struct ctx *ctx, const json_t *value) {
 
 static enum err check_body(struct ctx *ctx, const json_t *body) {
     static const char *const KNOWN[] = { "to", "assistant_id", "from_number_id", "metadata" };
-    const char *name;
-    json_t *value;
-    check_to(ctx, json_object_get(body, "to"));
+    field_phone(ctx, body, "to", "the number to call");
     check_id(ctx, "assistant_id", json_object_get(body, "assistant_id"));
     check_id(ctx, "from_number_id", json_object_get(body, "from_number_id"));
     check_metadata(ctx, json_object_get(body, "metadata"));
-    json_object_foreach((json_t *)body, name, value) {
-        bool known = false;
-        for (size_t i = 0; i < ARRAY_LEN(KNOWN); i++)
-            known |= strcmp(name, KNOWN[i]) == 0;
-        if (!known)
-            ctx_field(ctx, arena_strdup(ctx->arena, name), "unknown_field",
-                      arena_printf(ctx->arena, "There is no field %.40s here.", name));
-    }
-    return ctx_fields_ok(ctx);
+    return fields_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
 }
 
 /* The asked one, or the credential's own. Under the operator's key only the operator's own may be
@@ -106,31 +76,27 @@ static enum err choose(struct ctx *ctx, const struct lent *lent, const char *fie
 
 /* --- placing one ----------------------------------------------------------------------------- */
 
-struct placing {
-    struct call_row row;
-    struct str metadata;
-};
-
 static struct vault_place place_of(const struct call_row *row) {
     return (struct vault_place){ "calls", "sealed", row->workspace_id, row->id };
 }
 
-static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct placing *p = arg;
+void call_placing_init(struct ctx *ctx, struct call_placing *p, enum provider provider) {
+    struct id id = id_make("call"), op = id_make("op");
+    p->row = (struct call_row){ .id = arena_strdup(ctx->arena, id.text),
+                                .workspace_id = ctx->who.workspace_id,
+                                .operation_id = arena_strdup(ctx->arena, op.text),
+                                .provider = provider_name(provider),
+                                .direction = "outbound",
+                                .status = "requested",
+                                .created_ms = ava_wall_ms() };
+    p->row.updated_ms = p->row.created_ms;
+}
+
+enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct call_placing *p = arg;
     struct vault_place place = place_of(&p->row);
     TRY(vault_seal(ctx, tx, &place, p->metadata, &p->row.sealed));
     return call_insert(ctx, tx, &p->row);
-}
-
-static void release_buf(void *b) {
-    buf_fini(b);
-}
-
-static struct buf *buf_in(struct arena *a) {
-    struct buf *b = arena_alloc(a, sizeof *b);
-    *b = (struct buf){ 0 };
-    arena_defer(a, release_buf, b);
-    return b;
 }
 
 static struct str text_of(struct ctx *ctx, const json_t *tree) {
@@ -143,7 +109,7 @@ static struct str text_of(struct ctx *ctx, const json_t *tree) {
     return buf_view(out);
 }
 
-static struct str request_of(struct ctx *ctx, const struct placing *p) {
+static struct str request_of(struct ctx *ctx, const struct call_placing *p) {
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     jsonw_object(&w);
@@ -159,17 +125,9 @@ static struct str request_of(struct ctx *ctx, const struct placing *p) {
 enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
                     const struct id *claim, struct operation_end *out) {
     struct lent lent;
-    struct id id = id_make("call"), op = id_make("op");
-    int64_t now_ms = ava_wall_ms();
     const json_t *metadata = json_object_get(body, "metadata");
-    struct placing p = { .row = { .id = arena_strdup(ctx->arena, id.text),
-                                  .workspace_id = ctx->who.workspace_id,
-                                  .operation_id = arena_strdup(ctx->arena, op.text),
-                                  .provider = provider_name(PROVIDER_VAPI),
-                                  .direction = "outbound",
-                                  .status = "requested",
-                                  .created_ms = now_ms,
-                                  .updated_ms = now_ms } };
+    struct call_placing p;
+    call_placing_init(ctx, &p, PROVIDER_VAPI);
     *out = (struct operation_end){ .was_abandoned = true };
     TRY(check_body(ctx, body));
     TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
@@ -186,7 +144,7 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
                                      .id = p.row.operation_id,
                                      .object = p.row.id,
                                      .request = request_of(ctx, &p),
-                                     .insert = insert,
+                                     .insert = call_placing_insert,
                                      .arg = &p,
                                      .claim = claim,
                                      .patience = patience };
@@ -227,19 +185,25 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, struct str 
     return vapi_call_find(ctx, &lent.ref, &order, op->sent_ms, result);
 }
 
-/* What the provider said, into the row. */
-static void learn(struct ctx *ctx, struct str facts, struct call_row *row) {
+bool call_learn(struct ctx *ctx, struct str facts, struct call_row *row) {
     const char *why;
     json_t *f = json_parse(ctx->arena, facts, &why);
-    const char *status = json_text(f, "status"), *reason = json_text(f, "ended_reason");
-    int64_t started_ms = json_i64_or(f, "started_at", 0), ended_ms = json_i64_or(f, "ended_at", 0);
-    row->provider_id = json_text(f, "provider_id");
-    if (call_status_rank(status) >= call_status_rank(row->status))
+    struct call_row was = *row;
+    const char *id = json_text(f, "provider_id"), *status = json_text(f, "status");
+    const char *reason = json_text(f, "ended_reason");
+    if (id)
+        row->provider_id = id;
+    if (call_status_follows(provider_parse(str_of(row->provider)), row->status, status))
         row->status = status;
-    row->ended_reason = reason ? reason : row->ended_reason;
-    row->started_ms = started_ms ? started_ms : row->started_ms;
-    row->ended_ms = ended_ms ? ended_ms : row->ended_ms;
+    row->ended_reason = row->ended_reason ? row->ended_reason : reason;
+    row->started_ms =
+        json_i64_or(f, "started_at", 0) ? json_i64_or(f, "started_at", 0) : was.started_ms;
+    row->ended_ms = json_i64_or(f, "ended_at", 0) ? json_i64_or(f, "ended_at", 0) : was.ended_ms;
+    if (was.provider_id && strcmp(row->status, was.status) == 0 &&
+        row->started_ms == was.started_ms && row->ended_ms == was.ended_ms)
+        return false;
     row->updated_ms = ava_wall_ms();
+    return true;
 }
 
 static enum err open_metadata(struct ctx *ctx, struct db_conn *c, struct call_view *v) {
@@ -262,27 +226,28 @@ enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *r
     return OK;
 }
 
-static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                       enum operation_state state, struct str result, struct str *shown) {
+enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                     enum operation_state state, struct str result, struct str *shown) {
     struct call_view v = { .metadata = NULL };
     TRY(call_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
     if (!v.row.id)
         return OK;
-    v.row.updated_ms = ava_wall_ms();
-    if (call_status_rank(v.row.status) == 0) /* else a webhook was quicker, and knows better */
-        v.row.status = operation_state_name(state);
+    enum provider p = provider_parse(str_of(v.row.provider));
     if (state == OPERATION_SUCCEEDED)
-        learn(ctx, result, &v.row);
+        call_learn(ctx, result, &v.row);
+    else if (call_status_rank(p, v.row.status) == 0) /* else a webhook was quicker */
+        v.row.status = operation_state_name(state);
+    v.row.updated_ms = ava_wall_ms();
     TRY(call_update(ctx, tx, &v.row));
     return call_show(ctx, tx, &v.row, shown);
 }
 
-static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
+enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
     return call_delete(ctx, tx, op->object);
 }
 
-const struct operation_kind CALL_CREATE = { "call.create", "call", PROVIDER_VAPI, perform,
-                                            look_up,       settle, forget };
+const struct operation_kind CALL_CREATE = { "call.create", "call",      PROVIDER_VAPI, perform,
+                                            look_up,       call_settle, call_forget };
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -308,7 +273,7 @@ void call_write(struct jsonw *w, const struct call_view *v) {
     jsonw_text_at(w, "operation_id", c->operation_id);
     jsonw_text_at(w, "direction", c->direction);
     jsonw_text_at(w, "to", c->to);
-    jsonw_text_at(w, "from", c->from_number);
+    jsonw_text_at(w, "from", c->from);
     jsonw_text_at(w, "from_number_id", c->from_number_id);
     jsonw_text_at(w, "assistant_id", c->assistant_id);
     jsonw_text_at(w, "status", c->status);
@@ -328,10 +293,6 @@ void call_write(struct jsonw *w, const struct call_view *v) {
     jsonw_object_end(w);
 }
 
-static enum err update_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return call_update(ctx, tx, arg);
-}
-
 static void publish(struct ctx *ctx, const struct call_view *v) {
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
@@ -340,29 +301,53 @@ static void publish(struct ctx *ctx, const struct call_view *v) {
     buf_fini(&b);
 }
 
+struct learning {
+    struct str facts;
+    struct call_row row;
+    bool changed;
+};
+
+/* The row as it is now: a webhook may have been quicker. */
+static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct learning *l = arg;
+    TRY(call_find(ctx, tx, l->row.workspace_id, l->row.id, &l->row));
+    l->changed = l->row.id && call_learn(ctx, l->facts, &l->row);
+    return l->changed ? call_update(ctx, tx, &l->row) : OK;
+}
+
+/* Into the row, the view and the feed. What cannot be written is shown all the same, and asked for
+ * again next time. */
+void call_take(struct ctx *ctx, struct str facts, struct call_view *v) {
+    struct learning l = { .facts = facts, .row = v->row };
+    struct problem none = { .err = OK };
+    if (!call_learn(ctx, facts, &v->row))
+        return;
+    if (db_write(ctx, learn_write, &l) != OK) {
+        ctx->problem = none;
+    } else if (l.changed) {
+        v->row = l.row;
+        publish(ctx, v);
+    }
+}
+
+enum err call_ask(struct ctx *ctx, const struct call_row *row, struct str *facts) {
+    struct lent lent;
+    enum provider p = provider_parse(str_of(row->provider));
+    TRY(lending_find(ctx, p, &lent));
+    if (p == PROVIDER_TWILIO)
+        return twilio_call_read(ctx, &lent.ref, lent.account_sid, row->provider_id, facts);
+    return vapi_call_read(ctx, &lent.ref, row->provider_id, facts);
+}
+
 /* How it stands by now, as far as the provider can be asked. */
 static void refresh(struct ctx *ctx, struct call_view *v) {
-    struct lent lent;
     struct str facts;
-    struct call_row next = v->row;
     struct problem none = { .err = OK };
-    if (lending_find(ctx, PROVIDER_VAPI, &lent) != OK ||
-        vapi_call_read(ctx, &lent.ref, v->row.provider_id, &facts) != OK) {
+    v->is_stale = call_ask(ctx, &v->row, &facts) != OK;
+    if (v->is_stale)
         ctx->problem = none;
-        v->is_stale = true;
-        return;
-    }
-    learn(ctx, facts, &next);
-    bool changed = strcmp(next.status, v->row.status) != 0 ||
-                   next.started_ms != v->row.started_ms || next.ended_ms != v->row.ended_ms;
-    if (!changed)
-        return;
-    enum err e = db_write(ctx, update_write, &next);
-    v->row = next;
-    if (e == OK)
-        publish(ctx, v);
     else
-        ctx->problem = none; /* shown all the same; it is asked for again next time */
+        call_take(ctx, facts, v);
 }
 
 enum err call_read(struct ctx *ctx, const char *id, struct call_view *out) {

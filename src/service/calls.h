@@ -1,4 +1,4 @@
-/* calls: phone calls through Vapi. Ava keeps a row of each; what the provider knows better is asked
+/* calls: phone calls, placed through Vapi here and through Twilio in twilio_calls.h. Ava keeps a row of each; what the provider knows better is asked
  * for when somebody looks. A row that changed goes into the feed as "call". */
 #pragma once
 
@@ -15,6 +15,23 @@ extern const struct operation_kind CALL_CREATE;
 enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
                     const struct id *claim, struct operation_end *out);
 
+/* --- for both providers ------------------------------------------------------------------------ */
+
+/* A row that is about to be inserted, by call_placing_insert, as the object of an operation. */
+struct call_placing {
+    struct call_row row;
+    struct str metadata; /* JSON, sealed with it */
+};
+void call_placing_init(struct ctx *ctx, struct call_placing *p, enum provider provider);
+enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *placing);
+enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                     enum operation_state state, struct str result, struct str *shown);
+enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
+
+/* What the provider said (vapi_calls.h, twilio_calls.h), into the row; a status that is behind the
+ * row's changes nothing. False when nothing changed. */
+bool call_learn(struct ctx *ctx, struct str facts, struct call_row *row);
+
 struct call_view {
     struct call_row row;
     const json_t *metadata; /* an object, or NULL */
@@ -22,6 +39,15 @@ struct call_view {
 };
 
 enum err call_read(struct ctx *ctx, const char *id, struct call_view *out);
+
+/* Asks the provider to end it, and gives it as it stands then; one that has ended already is
+ * fine. ERR_OUTCOME_UNKNOWN while nobody knows whether it goes out. */
+enum err call_end(struct ctx *ctx, const char *id, struct call_view *out);
+
+/* Between calls.c and call_end.c: asks the provider how the call stands; takes what it said into
+ * the row, the view and the feed. */
+enum err call_ask(struct ctx *ctx, const struct call_row *row, struct str *facts);
+void call_take(struct ctx *ctx, struct str facts, struct call_view *v);
 /* out: room for limit rows. */
 enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
                    struct call_view *out, size_t *count);

@@ -107,6 +107,26 @@ enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_ro
     return OK;
 }
 
+/* Base URLs that are not https are of this machine: config refuses others. */
+static bool is_out_of_reach(const struct config *config, enum provider p) {
+    const char *base = p == PROVIDER_TWILIO ? config->twilio_base_url : config->vapi_base_url;
+    return strncmp(config->public_url, "https://", 8) != 0 && strncmp(base, "https://", 8) == 0;
+}
+
+/* The fragment asks Twilio for five retries when we cannot be reached (its default is one); it is
+ * never sent to us, nor signed. */
+enum err endpoint_callback(struct ctx *ctx, enum provider p, const char *kind,
+                           const char *operation_id, const char **url) {
+    struct endpoint e;
+    *url = NULL;
+    if (is_out_of_reach(ctx->parts->config, p))
+        return OK;
+    TRY(endpoint_current(ctx, p, &e));
+    *url = arena_printf(ctx->arena, "%s?op=%s%s", endpoint_url(ctx, &e, kind), operation_id,
+                        p == PROVIDER_TWILIO ? "#rc=5" : "");
+    return OK;
+}
+
 const char *endpoint_url(struct ctx *ctx, const struct endpoint *e, const char *kind) {
     return arena_printf(ctx->arena, "%s/webhooks/%s/%s%s%s", ctx->parts->config->public_url,
                         e->provider, e->token, kind ? "/" : "", kind ? kind : "");

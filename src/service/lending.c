@@ -54,10 +54,11 @@ struct lending {
 
 /* The operator's key serves workspaces it was allowed for, or the only one there is. */
 static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum provider p,
-                                 bool *may) {
+                                 bool *may, bool *is_shared) {
     const struct config *config = ctx->parts->config;
     struct workspace w;
     int64_t count = 0;
+    *is_shared = false;
     *may = p == PROVIDER_VAPI ? secret_is_set(&config->platform_vapi_api_key)
                               : config->platform_twilio_account_sid[0] != 0;
     if (!*may)
@@ -72,6 +73,7 @@ static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum
     }
     TRY(workspace_find(ctx, db_reader(ctx->parts->db), workspace_id, NULL, &w));
     TRY(workspaces_count(ctx, db_reader(ctx->parts->db), &count));
+    *is_shared = count != 1;
     *may = count == 1 || (w.id && strstr(w.platform_providers, provider_name(p)));
     return OK;
 }
@@ -79,7 +81,7 @@ static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum
 static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum provider p,
                               struct lent *out) {
     struct credential_row row;
-    bool platform;
+    bool platform, is_shared;
     TRY(credential_find(ctx, db_reader(ctx->parts->db), workspace_id, provider_name(p), &row));
     if (row.id) {
         const char *why;
@@ -94,7 +96,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                               .account_sid = json_text(public, "account_sid") };
         return OK;
     }
-    TRY(may_use_platform(ctx, workspace_id, p, &platform));
+    TRY(may_use_platform(ctx, workspace_id, p, &platform, &is_shared));
     if (!platform) {
         ctx->problem.service = provider_name(p);
         return ctx_fail(ctx, ERR_NOT_CONNECTED,
@@ -107,6 +109,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                                    .is_platform = true,
                                    .reveal = reveal_platform,
                                    .source = str_of(provider_name(p)) },
+                          .is_shared = is_shared,
                           .assistant_id = ctx->parts->config->platform_vapi_assistant_id,
                           .number_id = ctx->parts->config->platform_vapi_number_id,
                           .account_sid = ctx->parts->config->platform_twilio_account_sid };
@@ -201,6 +204,13 @@ static enum err lend_for(struct ctx *ctx, const char *workspace_id, enum provide
 
 enum err lending_find(struct ctx *ctx, enum provider p, struct lent *out) {
     return lend_for(ctx, ctx->who.workspace_id, p, out);
+}
+
+enum err lent_owns_numbers(struct ctx *ctx, const struct lent *lent) {
+    if (!lent->is_shared)
+        return OK;
+    return ctx_fail(ctx, ERR_NOT_FOUND,
+                    "This number is not this workspace's; connect a Twilio account of its own.");
 }
 
 enum err lending_reveal(struct ctx *ctx, const char *workspace_id, enum provider p,

@@ -14,9 +14,14 @@ void lending_free(struct lending *l);               /* NULL is fine */
  * ERR_NOT_CONNECTED when there is none. Lives in the arena. */
 struct lent {
     struct upstream_credential ref;
+    bool is_shared; /* the operator's, and other workspaces use it too */
     const char *assistant_id, *number_id, *account_sid; /* NULL or "": none */
 };
 enum err lending_find(struct ctx *ctx, enum provider p, struct lent *out);
+
+/* May any number of this account be used? Under a shared one ERR_NOT_FOUND: whose its numbers are
+ * nobody said yet. */
+enum err lent_owns_numbers(struct ctx *ctx, const struct lent *lent);
 
 /* The secret fields of the credential themselves, for judging what claims to come from the
  * provider; wiped by the caller. workspace_id: whose webhook it is. ERR_NOT_CONNECTED when there is

@@ -13,6 +13,8 @@
 #include "service/calls.h"
 #include "service/feed.h"
 #include "service/jobs.h"
+#include "service/messages.h"
+#include "service/twilio_calls.h"
 #include "store/idempotency.h"
 #include "vault/vault.h"
 
@@ -31,7 +33,8 @@ const char OPERATION_JOB[] = "operation";
 /* After it was sent; RESILIENCE 4. */
 static const int64_t LOOKS_MS[] = { 5000, 30 * 1000, 2 * 60 * 1000, 10 * 60 * 1000, GIVE_UP_MS };
 
-static const struct operation_kind *const KINDS[] = { &CALL_CREATE };
+static const struct operation_kind *const KINDS[] = { &CALL_CREATE, &TWILIO_CALL_CREATE,
+                                                      &MESSAGE_CREATE };
 
 static const struct operation_kind *kind_of(const char *name) {
     for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
@@ -53,6 +56,7 @@ struct run {
     struct str shown;
     enum err result;
     bool is_over, was_abandoned, is_slow; /* slow: it waits for a retry beyond our patience */
+    bool is_settled;                      /* how it stands is on disk */
     int64_t began_ms;
     struct fiber_parking *waiter; /* NULL: nobody waits */
     unsigned holders;
@@ -108,6 +112,29 @@ static enum err seal_content(struct ctx *ctx, struct db_conn *tx, const struct r
     enum err e = vault_seal(ctx, tx, &place, buf_view(&b), &row->sealed);
     buf_fini(&b);
     return e;
+}
+
+static enum err open_content(struct ctx *ctx, struct db_conn *c, const struct operation_row *row,
+                             json_t **out) {
+    struct vault_place place = place_of(row);
+    struct str plain;
+    const char *why;
+    TRY(vault_unseal(ctx, c, &place, row->sealed, &plain));
+    *out = json_parse(ctx->arena, plain, &why);
+    return *out ? OK : ctx_fail(ctx, ERR_INTERNAL, "The stored operation cannot be read.");
+}
+
+/* A member of what was sealed, as JSON of the arena; NULL ptr where there is none. */
+static struct str member_text(struct ctx *ctx, const json_t *content, const char *name) {
+    const json_t *member = json_object_get(content, name);
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    if (!member)
+        return (struct str){ NULL, 0 };
+    jsonw_tree(&w, member);
+    struct str text = str_of(str_dup(ctx->arena, buf_view(&b)));
+    buf_fini(&b);
+    return text;
 }
 
 /* --- as people see it ------------------------------------------------------------------------ */
@@ -213,6 +240,7 @@ struct settling {
     struct operation_row row; /* as it shall be */
     struct str result, shown;
     bool was_abandoned;
+    bool was_confirmed; /* somebody else knew first that it succeeded: that stays */
 };
 
 static enum err schedule(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row,
@@ -235,6 +263,17 @@ static int64_t next_look(const struct operation_row *row, int64_t now_ms) {
     return 0;
 }
 
+/* A callback was quicker than the answer, or than whoever asked: what it said stays. */
+static enum err take_confirmed(struct ctx *ctx, struct db_conn *tx, struct settling *s,
+                               const struct operation_row *now) {
+    json_t *content;
+    TRY(open_content(ctx, tx, now, &content));
+    s->row = *now;
+    s->shown = member_text(ctx, content, "result");
+    s->was_confirmed = true;
+    return OK;
+}
+
 static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct settling *s = arg;
     struct run *r = s->run;
@@ -242,6 +281,8 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     TRY(operation_find(ctx, tx, NULL, s->row.id, &now));
     if (!now.id)
         return OK; /* its workspace was deleted meanwhile */
+    if (now.state == OPERATION_SUCCEEDED)
+        return take_confirmed(ctx, tx, s, &now);
     bool never_sent = s->row.state == OPERATION_FAILED && s->row.attempts == 0;
     if (never_sent && !now.is_promised) {
         s->was_abandoned = true;
@@ -286,14 +327,18 @@ static void settle(struct run *r, enum operation_state state, struct str result,
         fiber_sleep(SETTLE_AGAIN_MS);
     }
     r->row = s.row;
+    r->is_settled = is_written;
     r->was_abandoned = s.was_abandoned;
-    if (is_written) {
+    if (s.was_confirmed) {
+        r->result = OK;
+        r->shown = s.shown;
+    } else if (is_written) {
         publish(r);
         if (s.shown.ptr)
             feed_publish(r->ctx.parts->feed, r->row.workspace_id, r->kind->event, s.shown);
     }
     log_info(&r->ctx, "operation", L("operation", r->row.id), L("kind", r->row.kind),
-             L("state", s.was_abandoned ? "abandoned" : operation_state_name(state)),
+             L("state", s.was_abandoned ? "abandoned" : operation_state_name(r->row.state)),
              L("attempts", (long)r->row.attempts));
 }
 
@@ -509,34 +554,12 @@ enum err operation_place(struct ctx *ctx, const struct operation_order *order,
 
 /* --- reading it ------------------------------------------------------------------------------ */
 
-static enum err open_content(struct ctx *ctx, const struct operation_row *row, json_t **out) {
-    struct vault_place place = place_of(row);
-    struct str plain;
-    const char *why;
-    TRY(vault_unseal(ctx, db_reader(ctx->parts->db), &place, row->sealed, &plain));
-    *out = json_parse(ctx->arena, plain, &why);
-    return *out ? OK : ctx_fail(ctx, ERR_INTERNAL, "The stored operation cannot be read.");
-}
-
 static enum err find_own(struct ctx *ctx, const char *id, struct operation_row *row,
                          json_t **content) {
     TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
     if (!row->id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such operation.");
-    return open_content(ctx, row, content);
-}
-
-/* A member of what was sealed, as JSON of the arena; NULL ptr where there is none. */
-static struct str member_text(struct ctx *ctx, const json_t *content, const char *name) {
-    const json_t *member = json_object_get(content, name);
-    struct buf b = { 0 };
-    struct jsonw w = jsonw_to(&b);
-    if (!member)
-        return (struct str){ NULL, 0 };
-    jsonw_tree(&w, member);
-    struct str text = str_of(str_dup(ctx->arena, buf_view(&b)));
-    buf_fini(&b);
-    return text;
+    return open_content(ctx, db_reader(ctx->parts->db), row, content);
 }
 
 enum err operation_read(struct ctx *ctx, const char *id, struct buf *out) {
@@ -608,19 +631,23 @@ static void look(struct run *r) {
     }
 }
 
+/* A run of what is stored, to be released. */
+static enum err run_of(struct ctx *ctx, const struct operation_kind *kind,
+                       const struct operation_row *row, struct run **out) {
+    json_t *content;
+    TRY(open_content(ctx, db_reader(ctx->parts->db), row, &content));
+    *out = run_new(ctx, kind, row, member_text(ctx, content, "request"));
+    return OK;
+}
+
 enum err operation_work(struct ctx *ctx, const struct job_row *job) {
     struct operation_row row;
-    json_t *content;
+    struct run *r;
     TRY(operation_find(ctx, db_reader(ctx->parts->db), NULL, job->object, &row));
     const struct operation_kind *kind = row.id ? kind_of(row.kind) : NULL;
     if (!kind)
         return ctx_fail(ctx, ERR_INTERNAL, "There is no operation to work on.");
-    TRY(open_content(ctx, &row, &content));
-    struct buf request = { 0 };
-    struct jsonw w = jsonw_to(&request);
-    jsonw_tree(&w, json_object_get(content, "request"));
-    struct run *r = run_new(ctx, kind, &row, buf_view(&request));
-    buf_fini(&request);
+    TRY(run_of(ctx, kind, &row, &r));
     bool wanted = true;
     enum err e = OK;
     if (row.state == OPERATION_UNKNOWN)
@@ -630,6 +657,30 @@ enum err operation_work(struct ctx *ctx, const struct job_row *job) {
     run_release(r);
     return e;
 }
+
+/* --- told by the provider -------------------------------------------------------------------- */
+
+enum err operation_confirm(struct ctx *ctx, const char *id, struct str facts, bool *confirmed) {
+    struct operation_row row;
+    struct run *r;
+    *confirmed = false;
+    TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
+    const struct operation_kind *kind = row.id ? kind_of(row.kind) : NULL;
+    bool is_open = row.state == OPERATION_SENT || row.state == OPERATION_UNKNOWN ||
+                   row.state == OPERATION_UNCONFIRMED;
+    if (!kind || !is_open)
+        return OK;
+    TRY(run_of(ctx, kind, &row, &r));
+    if (row.state == OPERATION_SENT) /* the attempt under way was the one */
+        r->ctx.attempts = (int)row.attempts + 1;
+    settle(r, OPERATION_SUCCEEDED, facts, 0);
+    enum err e = r->is_settled ? OK : ERR_STORAGE_UNAVAILABLE;
+    *confirmed = r->is_settled;
+    run_release(r);
+    return e == OK ? OK : ctx_fail(ctx, e, "The operation could not be settled.");
+}
+
+/* --- starting and watching ------------------------------------------------------------------- */
 
 static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     int64_t now_ms = ava_wall_ms();

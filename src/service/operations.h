@@ -74,6 +74,15 @@ enum err operation_place(struct ctx *ctx, const struct operation_order *order,
 enum err operation_read(struct ctx *ctx, const char *id, struct buf *out);
 enum err operation_replay(struct ctx *ctx, const char *id, struct operation_end *end);
 
+/* A webhook of the provider names the operation (?op=ID): so it happened. Settles one that is sent,
+ * unknown or unconfirmed as succeeded, with its object, and tells whoever watches; *confirmed says
+ * whether that was done. A run that still waits for its answer finds it settled, and so does a look
+ * that found nothing. facts: what perform would have given as its result, {"provider_id","status",
+ * ...}. ctx->who.workspace_id is whose webhook it was: another workspace's operation, one that is
+ * not there, and one that is settled already are passed over with OK. ERR_STORAGE_UNAVAILABLE: not
+ * settled, to be tried again. Not inside a transaction; on a fiber or not. */
+enum err operation_confirm(struct ctx *ctx, const char *id, struct str facts, bool *confirmed);
+
 /* For service/jobs: the handler of kind "operation". */
 extern const char OPERATION_JOB[];
 enum err operation_work(struct ctx *ctx, const struct job_row *job);

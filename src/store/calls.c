@@ -30,7 +30,7 @@ enum err call_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row 
     db_bind_i64(q, row->ended_ms);
     db_bind_i64(q, row->created_ms);
     db_bind_i64(q, row->updated_ms);
-    db_bind_text(q, row->from_number);
+    db_bind_text(q, row->from);
     db_bind_text(q, row->carrier_id);
     bind_cost(q, row);
     db_bind_blob(q, row->sealed.ptr, row->sealed.len);
@@ -49,7 +49,7 @@ enum err call_update(struct ctx *ctx, struct db_conn *tx, const struct call_row 
     db_bind_i64(q, row->started_ms);
     db_bind_i64(q, row->ended_ms);
     db_bind_i64(q, row->updated_ms);
-    db_bind_text(q, row->from_number);
+    db_bind_text(q, row->from);
     db_bind_text(q, row->carrier_id);
     bind_cost(q, row);
     db_bind_text(q, row->id);
@@ -78,7 +78,7 @@ static void read_call(struct ctx *ctx, struct db_stmt *q, struct call_row *c) {
     c->ended_ms = db_i64(q);
     c->created_ms = db_i64(q);
     c->updated_ms = db_i64(q);
-    c->from_number = db_text(q, ctx->arena);
+    c->from = db_text(q, ctx->arena);
     c->carrier_id = db_text(q, ctx->arena);
     const char *cost = db_text(q, ctx->arena);
     c->has_cost = cost && str_to_i64(str_of(cost), 0, INT64_MAX, &c->cost_micros);
@@ -127,6 +127,33 @@ enum err call_find_carried(struct ctx *ctx, struct db_conn *c, const char *works
     db_bind_text(q, workspace_id);
     db_bind_text(q, carrier_id);
     return read_one(ctx, q, found);
+}
+
+enum err call_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
+                       const char *provider_id, const char *except_id, bool *taken) {
+    struct db_stmt *q = db_use(c, "SELECT 1 FROM calls WHERE provider = ? AND provider_id = ?"
+                                  " AND id <> ?");
+    db_bind_text(q, provider);
+    db_bind_text(q, provider_id);
+    db_bind_text(q, except_id);
+    *taken = db_next(q);
+    return db_done(ctx, q);
+}
+
+enum err calls_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_row *like,
+                         int64_t since_ms, int64_t until_ms, int64_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT COUNT(*) FROM calls WHERE workspace_id = ? AND to_number = ?"
+                  " AND from_number = ? AND id <> ? AND provider_id IS NULL AND created_at >= ?"
+                  " AND created_at < ? AND status IN ('requested', 'unknown', 'unconfirmed')");
+    db_bind_text(q, like->workspace_id);
+    db_bind_text(q, like->to);
+    db_bind_text(q, like->from);
+    db_bind_text(q, like->id);
+    db_bind_i64(q, since_ms);
+    db_bind_i64(q, until_ms);
+    *count = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
 }
 
 enum err calls_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,

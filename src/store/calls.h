@@ -8,9 +8,9 @@ struct call_row {
     const char *id, *workspace_id, *operation_id, *provider;
     const char *provider_id; /* NULL: the provider has not told, or never will */
     const char *direction;   /* "outbound", "inbound" */
-    const char *to, *from_number_id, *assistant_id;
-    const char *from_number; /* NULL: not known, only its id */
+    const char *to, *from;   /* E.164; from NULL: the provider alone knows it */
     const char *carrier_id;  /* the same call at the carrier: Twilio's CallSid of one at Vapi */
+    const char *from_number_id, *assistant_id; /* of Vapi; NULL elsewhere */
     const char *status; /* the provider's, or "requested", "failed", "unknown", "unconfirmed" */
     const char *ended_reason; /* NULL until it has ended */
     int64_t started_ms, ended_ms, created_ms, updated_ms;
@@ -20,7 +20,7 @@ struct call_row {
 };
 
 enum err call_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
-/* Writes status, ended_reason and times of that id, and where they are set provider_id, from_number,
+/* Writes status, ended_reason and times of that id, and where they are set provider_id, from,
  * carrier_id and cost. */
 enum err call_update(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
 enum err call_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
@@ -33,6 +33,14 @@ enum err call_find_placed(struct ctx *ctx, struct db_conn *c, const char *worksp
                           const char *operation_id, struct call_row *found);
 enum err call_find_carried(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                            const char *carrier_id, struct call_row *found);
+
+/* Whose is a provider's id, in any workspace? *taken: another row than except_id has it. */
+enum err call_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
+                       const char *provider_id, const char *except_id, bool *taken);
+/* Others of the workspace between the same numbers, made in this time, of which nobody knows what
+ * became of them. */
+enum err calls_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_row *like,
+                         int64_t since_ms, int64_t until_ms, int64_t *count);
 
 struct call_filter {
     const char *status, *to, *assistant_id; /* NULL: any */

@@ -238,13 +238,12 @@ enum err endpoint_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int
 
 enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t dek_id,
                       int limit, struct sealed_field *out, size_t *count) {
-    struct db_stmt *q = db_use(
-        c,
-        UNDER("credentials") " UNION ALL " UNDER("webhook_endpoints") " UNION ALL " UNDER("events") " UNION ALL " UNDER(
-            "operations") " UNION ALL " UNDER("idempotency_keys") " UNION ALL " UNDER("calls") " LI"
-                                                                                               "MIT"
-                                                                                               " ?"
-                                                                                               "3");
+    /* clang-format off */
+    struct db_stmt *q = db_use(c, UNDER("credentials") " UNION ALL " UNDER("webhook_endpoints")
+                                  " UNION ALL " UNDER("events") " UNION ALL " UNDER("operations")
+                                  " UNION ALL " UNDER("idempotency_keys") " UNION ALL " UNDER("calls")
+                                  " UNION ALL " UNDER("messages") " LIMIT ?3");
+    /* clang-format on */
     unsigned char id[4] = { (unsigned char)(dek_id >> 24), (unsigned char)(dek_id >> 16),
                             (unsigned char)(dek_id >> 8), (unsigned char)dek_id };
     db_bind_text(q, workspace_id);
@@ -273,6 +272,7 @@ enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed
         { "operations", REPLACE("operations") },
         { "idempotency_keys", REPLACE("idempotency_keys") },
         { "calls", REPLACE("calls") },
+        { "messages", REPLACE("messages") },
     };
     for (size_t i = 0; i < ARRAY_LEN(TABLES); i++) {
         if (strcmp(f->table, TABLES[i].table) != 0)

@@ -1,11 +1,17 @@
 // Prism judges every request that Ava makes against the provider's own description, and what the sandbox answers too.
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Ava, missing, shared } from "../lib/ava.mjs";
+import { Ava, missing, shared, until } from "../lib/ava.mjs";
 import { Prism, lacks, serveHeadless } from "./peers.mjs";
 
 const vapiSpec = shared("contracts/vapi/vapi_openapi.mock.json");
 const twilioSpec = shared("contracts/twilio/twilio_api_v2010.mock.json");
+const folder = mkdtempSync(join(tmpdir(), "ava-prism-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+if (!twilioSpec.missing) twilioSpec.path = spelledOut(twilioSpec, folder);
 const skip = (spec) => missing || lacks("@stoplight/prism-cli") || spec.missing;
 const assistant = "5b0a4a08-133c-4146-9315-0984f8c6be80";
 const sid = "AC" + "0a1b".repeat(8);
@@ -42,6 +48,28 @@ async function assertAwake(prism, path, init) {
   const r = await fetch(prism.base + path, init);
   assert.ok(r.status >= 400, `a wrong request was let through: ${r.status}`);
   assert.ok(count()[0] > violations || (prism.verb === "proxy" && count()[1] === forwarded), prism.log);
+}
+
+// Repeated names of a form are an array by default (OpenAPI 3.0.3, Encoding Object); Prism 5.14 needs that written down.
+function spelledOut(spec, folder) {
+  const tree = JSON.parse(readFileSync(spec.path, "utf8"));
+  for (const operation of Object.values(tree.paths).flatMap(Object.values))
+    for (const form of Object.values(operation?.requestBody?.content ?? {}))
+      for (const [name, { type }] of Object.entries(form.schema?.properties ?? {}))
+        if (type === "array") (form.encoding ??= {})[name] = { style: "form", explode: true };
+  const path = join(folder, "spec.json");
+  writeFileSync(path, JSON.stringify(tree));
+  return path;
+}
+
+const to = "+33612345678";
+const twiml = '<Response><Say>Grüße & "welcome"</Say></Response>';
+
+// Placing what Ava makes at Twilio: the answer, 201 or 202.
+async function post(a, path, body) {
+  const r = await a.call("/api/v1/" + path, { method: "POST", body });
+  assert.ok([200, 201, 202].includes(r.status), `${path}: ${r.text}`);
+  return r;
 }
 
 const wrongVapi = ["/assistant/" + assistant, { method: "PATCH", headers: { Authorization: "Bearer abcdefgh", "Content-Type": "application/json" }, body: '{"maxDurationSeconds":5,"bogus":1}' }];
@@ -82,6 +110,10 @@ describe("Prism plays Twilio", { skip: skip(twilioSpec) }, () => {
   test("and accepts every request of Ava's", async () => {
     await put(a, "credentials/twilio", twilioKey);
     assert.ok(Array.isArray((await get(a, "twilio/numbers?limit=1")).numbers));
+    await post(a, "twilio/messages", { to, from: "+14155552345", body: "Grüße & 100%", media_urls: ["https://example.com/a.png", "https://example.com/b.png?c=d"] });
+    await post(a, "twilio/calls", { to, from: "+14155552345", twiml });
+    await post(a, "twilio/calls", { to, from: "+14155552345", url: "https://example.com/twiml?a=b" });
+    assert.equal(prism.requests(/post/i), 3, prism.log);
     assert.deepEqual(prism.violations.filter((v) => /request/.test(v)), []);
     assert.ok(prism.requests(/get/i) >= 3, prism.log);
   });
@@ -131,5 +163,25 @@ describe("Prism between Ava and the sandbox", { skip: skip(vapiSpec) || skip(twi
         cursor = page.next_cursor;
       }
       assert.equal(new Set(seen).size, 3);
+    }));
+
+  test("lets calls and texts through: placed, read, looked for, ended", () =>
+    between(twilioSpec, demo.twilio.base_url, (base) => ({ TWILIO_BASE_URL: base, VAPI_BASE_URL: elsewhere, CIRCUIT_BREAKER_ENABLED: "false" }), async (a) => {
+      await put(a, "credentials/twilio", twilioKey);
+      const [{ phone_number: from }] = (await get(a, "twilio/numbers?limit=1")).numbers;
+      const call = (await post(a, "twilio/calls", { to, from, twiml })).json;
+      const text = (await post(a, "twilio/messages", { to, from, body: "Grüße", media_urls: ["https://example.com/a.png"] })).json;
+      assert.match(call.provider_id, /^CA/);
+      assert.equal((await get(a, "calls/" + call.id)).stale, undefined);
+      assert.equal((await get(a, "messages/" + text.id)).stale, undefined);
+      assert.equal((await post(a, `calls/${call.id}/end`)).json.status, "completed");
+      // Carried out, but the answer is lost: found again by what it says, five seconds later.
+      await sandbox.fault({ provider: "twilio", fault: "cut", operation: "POST /2010" });
+      const lost = [(await post(a, "twilio/calls", { to: "+33612345679", from, twiml })).json, (await post(a, "twilio/messages", { to: "+33612345679", from, body: "Lost" })).json];
+      await sandbox.fault({ provider: "twilio", fault: "none" });
+      for (const op of lost) {
+        assert.ok(["unknown", "succeeded"].includes(op.status), op.status);
+        await until(async () => (await get(a, "operations/" + op.id)).status === "succeeded", { what: op.kind });
+      }
     }));
 });

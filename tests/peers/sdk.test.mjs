@@ -111,6 +111,43 @@ describe("twilio", { skip: missing || lacks("twilio") }, () => {
     assert.equal((await twilio.incomingPhoneNumbers(first.sid).fetch()).friendlyName, "Grüße & co");
   });
 
+  test("calls somebody, looks it up and hangs up", async () => {
+    const [{ phoneNumber: from }] = await twilio.incomingPhoneNumbers.list({ limit: 1 });
+    const call = await twilio.calls.create({ to: "+33612345678", from, twiml: "<Response/>", timeLimit: 60 });
+    assert.deepEqual([call.status, call.direction, call.to, call.from], ["queued", "outbound-api", "+33612345678", from]);
+    await a.advance(5);
+    const live = await twilio.calls(call.sid).fetch();
+    assert.equal(live.status, "in-progress");
+    assert.ok(live.startTime instanceof Date);
+    const since = new Date(live.startTime - 60_000), later = new Date(+live.startTime + 60_000);
+    assert.deepEqual((await twilio.calls.list({ to: "+33612345678", startTimeAfter: since })).map((c) => c.sid), [call.sid]);
+    assert.deepEqual(await twilio.calls.list({ startTimeAfter: later }), []);
+    assert.deepEqual((await twilio.calls.list({ status: "in-progress" })).map((c) => c.sid), [call.sid]);
+    const ended = await twilio.calls(call.sid).update({ status: "completed" });
+    assert.equal(ended.status, "completed");
+    assert.ok(Number(ended.duration) >= 0 && ended.endTime instanceof Date);
+    assert.equal((await twilio.calls(call.sid).update({ status: "completed" })).endTime.getTime(), ended.endTime.getTime());
+    await assert.rejects(twilio.calls.create({ to: "+1500", from, twiml: "<Response/>" }), (e) => e.status === 400 && e.code === 21211);
+    await assert.rejects(twilio.calls.create({ to: "+33612345678", from: "+14155550199", twiml: "<Response/>" }), (e) => e.code === 21210);
+    await assert.rejects(twilio.calls("CA" + "0".repeat(32)).fetch(), (e) => e.status === 404 && e.code === 20404);
+  });
+
+  test("writes to somebody and sees it delivered", async () => {
+    const [{ phoneNumber: from }] = await twilio.incomingPhoneNumbers.list({ limit: 1 });
+    const text = await twilio.messages.create({ to: "+33612345678", from, body: "Grüße, 你好", mediaUrl: ["https://example.com/a.png"] });
+    assert.deepEqual([text.status, text.body, text.numMedia, text.dateSent], ["queued", "Grüße, 你好", "1", null]);
+    await a.advance(3);
+    const there = await twilio.messages(text.sid).fetch();
+    assert.equal(there.status, "delivered");
+    assert.deepEqual((await twilio.messages.list({ to: "+33612345678", dateSentAfter: new Date(there.dateSent - 60_000) })).map((m) => m.sid), [text.sid]);
+    assert.deepEqual(await twilio.messages.list({ dateSentAfter: new Date(+there.dateSent + 60_000) }), []);
+    for (let i = 0; i < 3; i++) await twilio.messages.create({ to: `+3361234567${i}`, from, body: `Text ${i}` });
+    const all = await twilio.messages.list({ pageSize: 2 });
+    assert.deepEqual(all.map((m) => m.body), ["Text 2", "Text 1", "Text 0", "Grüße, 你好"]);
+    await assert.rejects(twilio.messages.create({ to: "+15005550004", from, body: "x" }), (e) => e.status === 400 && e.code === 21610);
+    await assert.rejects(twilio.messages.create({ to: "+33612345678", from }), (e) => e.code === 21602);
+  });
+
   test("is refused as Twilio refuses", async () => {
     await assert.rejects(twilio.incomingPhoneNumbers("PN" + "0".repeat(32)).fetch(), (e) => e.status === 404 && e.code === 20404 && e.moreInfo.endsWith("/20404"));
     const wrong = twilioAt(demo.twilio.base_url, demo.twilio.account_sid, "revoked-token-1");

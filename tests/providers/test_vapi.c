@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "providers/stage.h"
 #include "providers/vapi.h"
+#include "providers/vapi_calls.h"
 
 #define ASSISTANT(rest) "{\"id\":\"asst\",\"updatedAt\":\"2026-11-20T08:00:00.000Z\"" rest "}"
 #define VOICE(v)        ASSISTANT(",\"firstMessage\":\"Hi\",\"maxDurationSeconds\":600,\"voice\":" v)
@@ -147,4 +148,35 @@ TEST(setting_names_are_read_and_written) {
         CHECK(vapi_setting_parse(str_of(vapi_setting_name(v))) == v);
     CHECK(vapi_setting_parse(STR("greeting")) == VAPI_SETTING_COUNT);
     CHECK(vapi_setting_parse(STR("")) == VAPI_SETTING_COUNT);
+}
+
+TEST(a_control_url_is_followed_to_vapi_alone) {
+    static const char REAL[] = "https://api.vapi.ai", NEAR[] = "http://127.0.0.1:4010";
+    static const char *const GOOD[] = { "https://api.vapi.ai/1/control",
+                                        "https://phone-call-websocket.aws.vapi.ai/1-2/control" };
+    static const char *const BAD[] = { "http://phone.vapi.ai/1/control",
+                                       "https://vapi.ai.example.com/1/control",
+                                       "https://evilvapi.ai/1/control",
+                                       "https://evil.example/.vapi.ai/control",
+                                       "https://evil.example#.vapi.ai/control",
+                                       "https://evil.example?.vapi.ai/control",
+                                       "https://user@phone.vapi.ai/1/control",
+                                       "https://evil.example:1.vapi.ai/control",
+                                       "https://phone.vapi.ai:8443/1/control",
+                                       "https://evil.example\\.vapi.ai/1/control",
+                                       "https://phone.vapi.ai/1/con trol",
+                                       "https://phone.vapi.ai",
+                                       "wss://phone.vapi.ai/1/control",
+                                       "/1/control",
+                                       "" };
+    for (size_t i = 0; i < ARRAY_LEN(GOOD); i++)
+        CHECK(vapi_is_control_url(REAL, GOOD[i]));
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
+        if (vapi_is_control_url(REAL, BAD[i]))
+            print_error("%s\n", BAD[i]);
+        CHECK(!vapi_is_control_url(REAL, BAD[i]));
+    }
+    CHECK(vapi_is_control_url(NEAR, "http://127.0.0.1:4010/1/control"));
+    CHECK(!vapi_is_control_url(NEAR, "http://127.0.0.1:4011/1/control"));
+    CHECK(!vapi_is_control_url(NEAR, "http://127.0.0.2:4010/1/control"));
 }

@@ -1,0 +1,35 @@
+/* twilio_calls: phone calls in the dialect of Twilio's API 2010-04-01: POST, GET Calls.json, GET and
+ * POST Calls/{Sid}.json.
+ *
+ * As with texts, what must come back travels in the StatusCallback. Facts are JSON in the arena:
+ *     {"provider_id","status","ended_reason","started_at","ended_at"}
+ * The times are Unix ms, 0 when unknown; Twilio gives no reason for an end but the last status. */
+#pragma once
+
+#include "providers/twilio.h"
+
+struct twilio_call_order {
+    const char *to, *from;   /* E.164 */
+    const char *url, *twiml; /* one of them: where Twilio asks what to do, or what to do */
+    const char *callback;    /* where its states are told; NULL: nowhere */
+    int time_limit_s;
+};
+
+/* Never repeated after its first byte: see watch. */
+enum err twilio_call_create(struct ctx *ctx, const struct upstream_credential *c,
+                            const char *account_sid, const struct twilio_call_order *order,
+                            const struct upstream_watch *watch, struct str *facts);
+
+/* Past the cache: the state of a call changes by the second. */
+enum err twilio_call_read(struct ctx *ctx, const struct upstream_credential *c,
+                          const char *account_sid, const char *provider_id, struct str *facts);
+
+/* Status=completed, which Twilio documents to end a call in any state and to change nothing of one
+ * that has ended: it is repeated where that helps. */
+enum err twilio_call_end(struct ctx *ctx, const struct upstream_credential *c,
+                         const char *account_sid, const char *provider_id, struct str *facts);
+
+/* Those Twilio has that could be this one; search->body is NULL. */
+enum err twilio_calls_like(struct ctx *ctx, const struct upstream_credential *c,
+                           const char *account_sid, const struct twilio_search *search,
+                           struct twilio_matches *out);

@@ -1,0 +1,29 @@
+/* twilio_messages: texts in the dialect of Twilio's API 2010-04-01: POST, GET Messages.json.
+ *
+ * Twilio takes no idempotency key and keeps no data of ours: what must come back travels in the
+ * StatusCallback, and without one a text is found again only by what it says. */
+#pragma once
+
+#include "providers/twilio.h"
+
+struct twilio_text {
+    const char *to, *from; /* E.164 */
+    const char *body;
+    const json_t *media_urls; /* an array of texts, or NULL */
+    const char *callback;     /* where its states are told; NULL: nowhere */
+};
+
+/* facts as JSON in the arena: {"provider_id","status","error"}. Never repeated after its first
+ * byte: see watch. */
+enum err twilio_text_create(struct ctx *ctx, const struct upstream_credential *c,
+                            const char *account_sid, const struct twilio_text *text,
+                            const struct upstream_watch *watch, struct str *facts);
+
+/* Past the cache: a text is delivered within seconds. */
+enum err twilio_text_read(struct ctx *ctx, const struct upstream_credential *c,
+                          const char *account_sid, const char *provider_id, struct str *facts);
+
+/* Those Twilio has that could be this one. */
+enum err twilio_texts_like(struct ctx *ctx, const struct upstream_credential *c,
+                           const char *account_sid, const struct twilio_search *search,
+                           struct twilio_matches *out);

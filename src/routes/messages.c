@@ -1,0 +1,64 @@
+/* Texts and e-mails: sending a text, and reading what was sent and what came. */
+#include "service/messages.h"
+
+#include <string.h>
+
+#include "routes/operations.h"
+#include "routes/reply.h"
+#include "routes/resources.h"
+
+enum { PAGE_MAX = 101 };
+
+enum err messages_post(struct ctx *ctx, struct call *call) {
+    struct operation_end end;
+    enum err e = message_place(ctx, call->body, input_patience(call), call->claim, &end);
+    return reply_operation(ctx, call, e, &end);
+}
+
+/* One of two words, or absent. */
+static const char *input_choice(struct ctx *ctx, const struct call *call, const char *name,
+                                const char *one, const char *other) {
+    const char *value = input_query(ctx, call, name);
+    if (value && strcmp(value, one) != 0 && strcmp(value, other) != 0)
+        ctx_field(ctx, name, "wrong_format",
+                  arena_printf(ctx->arena, "The %s must be %s or %s.", name, one, other));
+    return value;
+}
+
+enum err messages_get(struct ctx *ctx, struct call *call) {
+    static const char *const KNOWN[] = { "channel", "direction", "status", "to",     "from",
+                                         "since",   "until",     "limit",  "cursor", NULL };
+    struct message_view *views = arena_alloc(ctx->arena, PAGE_MAX * sizeof *views);
+    struct message_filter f = { 0 };
+    size_t count;
+    int limit;
+    TRY(input_known_query(ctx, call, KNOWN));
+    f.channel = input_choice(ctx, call, "channel", "sms", "email");
+    f.direction = input_choice(ctx, call, "direction", "inbound", "outbound");
+    f.status = input_query(ctx, call, "status");
+    f.to = input_query(ctx, call, "to");
+    f.from = input_query(ctx, call, "from");
+    f.since_ms = input_time(ctx, call, "since");
+    f.until_ms = input_time(ctx, call, "until");
+    TRY(input_page(ctx, call, &limit, &f.before_id));
+    TRY(message_list(ctx, &f, limit + 1, views, &count));
+    bool more = count > (size_t)limit;
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, "messages");
+    jsonw_list(&w);
+    for (size_t i = 0; i < count - more; i++)
+        message_write(&w, &views[i]);
+    jsonw_list_end(&w);
+    jsonw_text_at(&w, "next_cursor", more ? views[limit - 1].row.id : NULL);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err message_get(struct ctx *ctx, struct call *call) {
+    struct message_view v;
+    TRY(message_read(ctx, input_param(ctx, call, 0), &v));
+    struct jsonw w = reply_json(call, 200);
+    message_write(&w, &v);
+    return OK;
+}

@@ -1,0 +1,162 @@
+#include "sandbox/courier.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fiber.h"
+#include "base/json.h"
+
+enum { ROUND_MS = 20, TRIES_DEFAULT = 2, TRIES_MAX = 6, AGAIN_MS = 200, ARENA_BYTES = 1 << 20 };
+
+struct courier {
+    struct courier_host host;
+    json_t **records;
+    size_t count, room;
+    bool is_running;
+};
+
+struct courier *courier_new(const struct courier_host *host) {
+    struct courier *c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    c->host = *host;
+    return c;
+}
+
+void courier_free(struct courier *c) {
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->count; i++)
+        json_decref(c->records[i]);
+    free(c->records);
+    free(c);
+}
+
+/* --- one letter ------------------------------------------------------------------------------ */
+
+struct errand {
+    struct courier *courier;
+    json_t *record, *step;
+};
+
+/* "#rc=5": retries on top of the first try, when nobody answers. */
+static int tries_of(struct str fragment) {
+    int64_t retries;
+    struct str rest = fragment;
+    while (rest.ptr && rest.len) {
+        struct str one = str_cut(rest, '&', &rest);
+        if (str_starts(one, STR("rc=")) &&
+            str_to_i64((struct str){ one.ptr + 3, one.len - 3 }, 0, TRIES_MAX - 1, &retries))
+            return 1 + (int)retries;
+    }
+    return TRIES_DEFAULT;
+}
+
+static void deliver(const struct errand *e, struct arena *a) {
+    const struct courier_host *host = &e->courier->host;
+    struct str fragment, url = str_cut(str_of(json_text(e->record, "callback")), '#', &fragment);
+    struct caller_letter letter;
+    struct caller_webhook what = { .kind = caller_kind_parse(str_of(json_text(e->record, "kind"))),
+                                   .url = str_dup(a, url),
+                                   .auth_token = json_text(e->record, "token"),
+                                   .account_sid = json_text(e->record, "account_sid"),
+                                   .params = json_object_get(e->step, "params") };
+    what.signed_url = what.url;
+    caller_compose(a, &what, &letter);
+    for (int i = 0; i < tries_of(fragment) && !host->is_stopping(host->arg); i++) {
+        if (i)
+            fiber_sleep((int64_t)AGAIN_MS << i);
+        if (host->send(host->arg, a, what.url, &letter))
+            break;
+    }
+}
+
+static void run_errand(void *arg) {
+    struct errand *e = arg;
+    struct arena *a = arena_new(ARENA_BYTES);
+    deliver(e, a);
+    arena_free(a);
+    json_object_del(e->record, "is_away");
+    json_object_set_new(e->record, "told", json_integer(json_i64_or(e->record, "told", 0) + 1));
+    json_decref(e->step);
+    json_decref(e->record);
+    free(e);
+}
+
+static void begin_errand(void *arg) {
+    struct errand *e = arg;
+    if (fiber_run(run_errand, e))
+        return;
+    json_object_del(e->record, "is_away"); /* no room for a fiber: the next round tries again */
+    json_decref(e->step);
+    json_decref(e->record);
+    free(e);
+}
+
+static void send_out(struct courier *c, json_t *record, json_t *step) {
+    struct errand *e = malloc(sizeof *e);
+    if (!e)
+        abort();
+    *e = (struct errand){ c, json_incref(record), json_incref(step) };
+    json_object_set_new(record, "is_away", json_true());
+    fiber_on_loop(begin_errand, e);
+}
+
+/* --- the rounds ------------------------------------------------------------------------------ */
+
+/* True when nothing of it is left to be told. */
+static bool visit(struct courier *c, json_t *record, int64_t now_ms) {
+    json_t *steps = json_object_get(record, "steps");
+    size_t told = (size_t)json_i64_or(record, "told", 0);
+    if (json_object_get(record, "is_away"))
+        return false;
+    for (; told < json_array_size(steps); told++) {
+        json_t *step = json_array_get(steps, told);
+        if (json_i64_or(step, "at", 0) > now_ms)
+            break;
+        if (json_object_get(step, "params")) {
+            json_object_set_new(record, "told", json_integer((json_int_t)told));
+            send_out(c, record, step);
+            return false;
+        }
+    }
+    json_object_set_new(record, "told", json_integer((json_int_t)told));
+    return told == json_array_size(steps);
+}
+
+static void run_rounds(void *arg) {
+    struct courier *c = arg;
+    while (c->count && !c->host.is_stopping(c->host.arg)) {
+        int64_t now_ms = ava_wall_ms();
+        for (size_t i = 0; i < c->count;) {
+            if (!visit(c, c->records[i], now_ms)) {
+                i++;
+                continue;
+            }
+            json_decref(c->records[i]);
+            c->records[i] = c->records[--c->count];
+        }
+        fiber_sleep(ROUND_MS);
+    }
+    c->is_running = false;
+}
+
+static void begin_rounds(void *arg) {
+    struct courier *c = arg;
+    c->is_running = true; /* before it runs: it says itself when it ends */
+    if (!fiber_run(run_rounds, c))
+        c->is_running = false;
+}
+
+void courier_follow(struct courier *c, json_t *record) {
+    if (c->count == c->room) {
+        c->room = c->room ? 2 * c->room : 64;
+        c->records = realloc(c->records, c->room * sizeof(json_t *));
+        if (!c->records)
+            abort();
+    }
+    c->records[c->count++] = json_incref(record);
+    if (!c->is_running)
+        fiber_on_loop(begin_rounds, c);
+}

@@ -1,0 +1,17 @@
+/* fields: checks that bodies of calls and texts have in common. Each names its own field in ctx,
+ * so that all that is wrong is told at once; a field that is missing or null is not looked at
+ * where it is not required. */
+#pragma once
+
+#include <jansson.h>
+
+#include "obs/ctx.h"
+
+/* E.164. what: "the number to call". */
+void field_phone(struct ctx *ctx, const json_t *body, const char *name, const char *what);
+/* chars are code points. */
+void field_text(struct ctx *ctx, const json_t *body, const char *name, bool required,
+                size_t min_chars, size_t max_chars);
+void field_https(struct ctx *ctx, const char *name, const json_t *url);
+/* Every other name is refused; ends the checks. */
+enum err fields_known(struct ctx *ctx, const json_t *body, const char *const *names, size_t count);

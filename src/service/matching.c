@@ -1,0 +1,35 @@
+#include "service/matching.h"
+
+#include "base/json.h"
+#include "base/jsonw.h"
+
+const json_t *matching_only(const struct twilio_matches *m, const bool *taken, int64_t others) {
+    const json_t *only = NULL;
+    if (others || !m->is_whole)
+        return NULL;
+    for (size_t i = 0; i < m->count; i++) {
+        if (taken[i])
+            continue;
+        if (only)
+            return NULL;
+        only = m->list[i];
+    }
+    return only;
+}
+
+enum err matching_find(struct ctx *ctx, const struct twilio_matches *m, const char *row_id,
+                       matching_taken_fn *is_taken, int64_t others, struct str *facts) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    bool taken[TWILIO_PAGE] = { false };
+    for (size_t i = 0; i < m->count; i++)
+        TRY(is_taken(ctx, c, provider_name(PROVIDER_TWILIO), json_text(m->list[i], "provider_id"),
+                     row_id, &taken[i]));
+    const json_t *only = matching_only(m, taken, others);
+    if (!only)
+        return OK;
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    jsonw_tree(&w, only);
+    *facts = buf_view(out);
+    return OK;
+}

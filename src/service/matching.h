@@ -1,0 +1,26 @@
+/* matching: is what a provider has, and what one of our requests may have made, certainly that?
+ *
+ * Twilio keeps no data of ours with a call or a text, so that a list of what could be it is all
+ * there is to ask. Only one that nobody else of ours has, and that nobody else of ours could have
+ * made, is taken. Everything else stays unknown: its callback may still tell. */
+#pragma once
+
+#include "providers/twilio.h"
+#include "store/db.h"
+
+enum {
+    MATCHING_RUN_MS = 60 * 1000,   /* an operation runs no longer than that after it was sent */
+    MATCHING_APART_MS = 60 * 1000, /* two clocks */
+};
+
+/* Does another row than except_id have this id, in any workspace? */
+typedef enum err matching_taken_fn(struct ctx *ctx, struct db_conn *c, const char *provider,
+                                   const char *provider_id, const char *except_id, bool *taken);
+
+/* Pure: the match, or NULL. taken: one for each of m; others: of our rows of which nobody knows
+ * what became, and which could have made the same. */
+const json_t *matching_only(const struct twilio_matches *m, const bool *taken, int64_t others);
+
+/* *facts stays NULL when it is not certain. */
+enum err matching_find(struct ctx *ctx, const struct twilio_matches *m, const char *row_id,
+                       matching_taken_fn *is_taken, int64_t others, struct str *facts);

@@ -1,0 +1,136 @@
+#include "store/messages.h"
+
+#define COLUMNS                                                                   \
+    "id, workspace_id, operation_id, channel, direction, provider, provider_id, " \
+    "to_address, from_address, status, error, created_at, updated_at, sealed"
+
+enum err message_insert(struct ctx *ctx, struct db_conn *tx, const struct message_row *row) {
+    struct db_stmt *q = db_use(tx, "INSERT INTO messages (" COLUMNS ") VALUES"
+                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    db_bind_text(q, row->id);
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->operation_id);
+    db_bind_text(q, row->channel);
+    db_bind_text(q, row->direction);
+    db_bind_text(q, row->provider);
+    db_bind_text(q, row->provider_id);
+    db_bind_text(q, row->to);
+    db_bind_text(q, row->from);
+    db_bind_text(q, row->status);
+    db_bind_text(q, row->error);
+    db_bind_i64(q, row->created_ms);
+    db_bind_i64(q, row->updated_ms);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    return db_run(ctx, q);
+}
+
+enum err message_update(struct ctx *ctx, struct db_conn *tx, const struct message_row *row) {
+    struct db_stmt *q = db_use(tx, "UPDATE messages SET provider_id = COALESCE(?, provider_id),"
+                                   " status = ?, error = ?, updated_at = ? WHERE id = ?");
+    db_bind_text(q, row->provider_id);
+    db_bind_text(q, row->status);
+    db_bind_text(q, row->error);
+    db_bind_i64(q, row->updated_ms);
+    db_bind_text(q, row->id);
+    return db_run(ctx, q);
+}
+
+enum err message_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM messages WHERE id = ?");
+    db_bind_text(q, id);
+    return db_run(ctx, q);
+}
+
+static void read_message(struct ctx *ctx, struct db_stmt *q, struct message_row *m) {
+    m->id = db_text(q, ctx->arena);
+    m->workspace_id = db_text(q, ctx->arena);
+    m->operation_id = db_text(q, ctx->arena);
+    m->channel = db_text(q, ctx->arena);
+    m->direction = db_text(q, ctx->arena);
+    m->provider = db_text(q, ctx->arena);
+    m->provider_id = db_text(q, ctx->arena);
+    m->to = db_text(q, ctx->arena);
+    m->from = db_text(q, ctx->arena);
+    m->status = db_text(q, ctx->arena);
+    m->error = db_text(q, ctx->arena);
+    m->created_ms = db_i64(q);
+    m->updated_ms = db_i64(q);
+    m->sealed = db_blob(q, ctx->arena);
+}
+
+enum err message_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
+                      struct message_row *found) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM messages WHERE workspace_id = ?"
+                                  " AND id = ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, id);
+    *found = (struct message_row){ .id = NULL };
+    if (db_next(q))
+        read_message(ctx, q, found);
+    return db_done(ctx, q);
+}
+
+enum err message_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                  const char *provider, const char *provider_id,
+                                  struct message_row *found) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM messages WHERE workspace_id = ?"
+                                  " AND provider = ? AND provider_id = ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, provider);
+    db_bind_text(q, provider_id);
+    *found = (struct message_row){ .id = NULL };
+    if (db_next(q))
+        read_message(ctx, q, found);
+    return db_done(ctx, q);
+}
+
+enum err message_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
+                          const char *provider_id, const char *except_id, bool *taken) {
+    struct db_stmt *q = db_use(c, "SELECT 1 FROM messages WHERE provider = ? AND provider_id = ?"
+                                  " AND id <> ?");
+    db_bind_text(q, provider);
+    db_bind_text(q, provider_id);
+    db_bind_text(q, except_id);
+    *taken = db_next(q);
+    return db_done(ctx, q);
+}
+
+enum err messages_unsettled(struct ctx *ctx, struct db_conn *c, const struct message_row *like,
+                            int64_t since_ms, int64_t until_ms, int64_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT COUNT(*) FROM messages WHERE workspace_id = ? AND to_address = ?"
+                  " AND from_address = ? AND id <> ? AND provider_id IS NULL AND created_at >= ?"
+                  " AND created_at < ? AND status IN ('requested', 'unknown', 'unconfirmed')");
+    db_bind_text(q, like->workspace_id);
+    db_bind_text(q, like->to);
+    db_bind_text(q, like->from);
+    db_bind_text(q, like->id);
+    db_bind_i64(q, since_ms);
+    db_bind_i64(q, until_ms);
+    *count = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}
+
+enum err messages_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                       const struct message_filter *f, int limit, struct message_row *out,
+                       size_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT " COLUMNS " FROM messages WHERE workspace_id = ?1 AND id < ?2"
+                  " AND (?3 IS NULL OR channel = ?3) AND (?4 IS NULL OR direction = ?4)"
+                  " AND (?5 IS NULL OR status = ?5) AND (?6 IS NULL OR to_address = ?6)"
+                  " AND (?7 IS NULL OR from_address = ?7) AND created_at >= ?8"
+                  " AND created_at < ?9 ORDER BY id DESC LIMIT ?10");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, f->before_id ? f->before_id : "~");
+    db_bind_text(q, f->channel);
+    db_bind_text(q, f->direction);
+    db_bind_text(q, f->status);
+    db_bind_text(q, f->to);
+    db_bind_text(q, f->from);
+    db_bind_i64(q, f->since_ms);
+    db_bind_i64(q, f->until_ms ? f->until_ms : INT64_MAX);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count)
+        read_message(ctx, q, &out[*count]);
+    return db_done(ctx, q);
+}
