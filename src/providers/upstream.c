@@ -44,20 +44,28 @@ static void collect(void *arg) {
         metric_set(METRIC_RETRY_BUDGET, retry_budget_tokens(u->budget, p), provider_name(p));
 }
 
+static struct guard_conf guard_rules(const struct config *config) {
+    return (struct guard_conf){ .is_enabled = config->breaker_enabled,
+                                .failures_to_open = (unsigned)config->breaker_threshold,
+                                .recovery_ms = config->breaker_recovery_s * 1000,
+                                .attempt_timeout_ms = ATTEMPT_MS };
+}
+
+static struct bulkhead_conf bulkhead_rules(const struct config *config) {
+    return (struct bulkhead_conf){ .provider_max = (unsigned)config->provider_max_in_flight,
+                                   .workspace_max = (unsigned)config->workspace_max_in_flight,
+                                   .wait_ms = QUEUE_MS };
+}
+
 struct upstream *upstream_new(const struct config *config) {
     struct upstream *u = calloc(1, sizeof *u);
     if (!u)
         abort();
     u->config = config;
-    u->guard =
-        guard_new(&(struct guard_conf){ .is_enabled = config->breaker_enabled,
-                                        .failures_to_open = (unsigned)config->breaker_threshold,
-                                        .recovery_ms = config->breaker_recovery_s * 1000,
-                                        .attempt_timeout_ms = ATTEMPT_MS });
-    u->bulkhead = bulkhead_new(
-        &(struct bulkhead_conf){ .provider_max = (unsigned)config->provider_max_in_flight,
-                                 .workspace_max = (unsigned)config->workspace_max_in_flight,
-                                 .wait_ms = QUEUE_MS });
+    struct guard_conf guard = guard_rules(config);
+    struct bulkhead_conf bulkhead = bulkhead_rules(config);
+    u->guard = guard_new(&guard);
+    u->bulkhead = bulkhead_new(&bulkhead);
     u->budget = retry_budget_new();
     u->cache = cache_new(&(struct cache_conf){ .bytes_max = 64 << 20,
                                                .entry_bytes_max = 256 << 10,
@@ -76,6 +84,14 @@ void upstream_free(struct upstream *u) {
     retry_budget_free(u->budget);
     cache_free(u->cache);
     free(u);
+}
+
+void upstream_retune(struct upstream *u, const struct config *config) {
+    struct guard_conf guard = guard_rules(config);
+    struct bulkhead_conf bulkhead = bulkhead_rules(config);
+    guard_retune(u->guard, &guard);
+    bulkhead_retune(u->bulkhead, &bulkhead);
+    cache_retune(u->cache, config->cache_ttl_s * 1000);
 }
 
 void upstream_drain(struct upstream *u) {

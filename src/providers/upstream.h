@@ -22,6 +22,7 @@ struct config;
 
 struct upstream *upstream_new(const struct config *config);
 void upstream_free(struct upstream *u);
+void upstream_retune(struct upstream *u, const struct config *config); /* live ones */
 void upstream_drain(struct upstream *u); /* from now on nothing is retried */
 
 /* Which credential to use, without holding it: its plaintext exists only during an attempt. */
