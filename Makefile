@@ -93,7 +93,7 @@ soak: build ## the long proofs: kill -9 under write load, outages, hangs and abu
 	@TEST_SOAK=1 tools/test flow -k survive --slower 3 --build-dir $(BUILD)
 
 .PHONY: bench
-bench: build ## measure against nginx and SQLite in the same run (ARGS= for rows and --seconds)
+bench: build ## measure against nginx, HAProxy, FastAPI, Node and SQLite in the same run (ARGS=)
 	@tools/deps install bench
 	@tools/bench --build $(BUILD) $(ARGS)
 

@@ -31,14 +31,6 @@ void buf_reserve(struct buf *b, size_t more) {
     b->room = room;
 }
 
-void buf_put(struct buf *b, const void *bytes, size_t len) {
-    buf_reserve(b, len);
-    if (len)
-        memcpy(b->ptr + b->len, bytes, len);
-    b->len += len;
-    b->ptr[b->len] = 0;
-}
-
 void buf_str(struct buf *b, struct str s) {
     buf_put(b, s.ptr, s.len);
 }

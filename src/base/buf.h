@@ -15,7 +15,14 @@ struct buf {
 
 void buf_fini(struct buf *b); /* frees and empties */
 void buf_reserve(struct buf *b, size_t more);
-void buf_put(struct buf *b, const void *bytes, size_t len);
+static inline void buf_put(struct buf *b, const void *bytes, size_t len) {
+    if (b->room - b->len <= len)
+        buf_reserve(b, len);
+    if (len)
+        memcpy(b->ptr + b->len, bytes, len);
+    b->len += len;
+    b->ptr[b->len] = 0;
+}
 void buf_str(struct buf *b, struct str s);
 void buf_text(struct buf *b, const char *text);
 void buf_char(struct buf *b, char c);

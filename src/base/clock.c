@@ -110,14 +110,26 @@ static void split(int64_t unix_s, struct tm *out) {
     gmtime_r(&t, out);
 }
 
+/* Writes count digits and the mark behind them. Not snprintf: an answer holds many times. */
+static char *put_digits(char *at, int count, int value, char mark) {
+    for (int i = count - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    at[count] = mark;
+    return at + count + 1;
+}
+
 void clock_rfc3339(int64_t unix_ms, char out[32]) {
     int64_t s = unix_ms / 1000 - (unix_ms % 1000 < 0);
     struct tm tm;
     split(s, &tm);
-    snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)(tm.tm_year + 1900) % 10000,
-             (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100,
-             (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100,
-             (unsigned)(unix_ms - s * 1000) % 1000);
+    out = put_digits(out, 4, tm.tm_year + 1900, '-');
+    out = put_digits(out, 2, tm.tm_mon + 1, '-');
+    out = put_digits(out, 2, tm.tm_mday, 'T');
+    out = put_digits(out, 2, tm.tm_hour, ':');
+    out = put_digits(out, 2, tm.tm_min, ':');
+    out = put_digits(out, 2, tm.tm_sec, '.');
+    out = put_digits(out, 3, (int)(unix_ms - s * 1000), 'Z');
+    *out = 0;
 }
 
 static const char DAYS[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };

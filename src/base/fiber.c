@@ -35,7 +35,8 @@
 
 enum {
     STACK_BYTES = WITH_ASAN || WITH_TSAN ? 256 * 1024 : 64 * 1024,
-    POOL_MAX = 256, /* idle stacks kept per thread; the rest go back to the kernel */
+    POOL_KEEP = 256, /* idle stacks that are always kept */
+    TRIM_SHARE = 16, /* of the others, the part that each fiber_trim gives back */
 };
 
 struct fiber {
@@ -55,6 +56,9 @@ struct fiber {
 #endif
 };
 
+/* What is left of the stack below the struct that stands on its top. */
+#define FIBER_STACK_BYTES ((STACK_BYTES - sizeof(struct fiber)) & ~(size_t)63)
+
 /* One per thread. */
 struct thread {
     sigjmp_buf at; /* the loop's stack, where it switched to a fiber */
@@ -62,6 +66,7 @@ struct thread {
     struct fiber *current;
     struct fiber *pool;
     size_t pooled, alive;
+    size_t pooled_min; /* since the last fiber_trim: so many were not needed meanwhile */
     void (*then)(void *);
     void *then_arg;
     bool goes_on; /* fiber_on_loop: the same fiber runs again at once */
@@ -107,7 +112,7 @@ static void to_fiber(struct fiber *f) {
     if (sigsetjmp(t->at, 0) == 0) {
 #if WITH_ASAN
         __sanitizer_start_switch_fiber(&t->fake_stack, (char *)f->mapping + f->guard_bytes,
-                                       STACK_BYTES);
+                                       FIBER_STACK_BYTES);
 #endif
 #if WITH_TSAN
         __tsan_switch_to_fiber(f->tsan, 0);
@@ -140,13 +145,13 @@ static void enter_first(struct fiber *f) {
     ucontext_t there, here;
     getcontext(&there);
     there.uc_stack.ss_sp = (char *)f->mapping + f->guard_bytes;
-    there.uc_stack.ss_size = STACK_BYTES;
+    there.uc_stack.ss_size = FIBER_STACK_BYTES;
     there.uc_link = NULL;
     uintptr_t p = (uintptr_t)f;
     makecontext(&there, (void (*)(void))body, 2, (unsigned)(p >> 32), (unsigned)p);
     if (sigsetjmp(t->at, 0) == 0) {
 #if WITH_ASAN
-        __sanitizer_start_switch_fiber(&t->fake_stack, there.uc_stack.ss_sp, STACK_BYTES);
+        __sanitizer_start_switch_fiber(&t->fake_stack, there.uc_stack.ss_sp, FIBER_STACK_BYTES);
 #endif
 #if WITH_TSAN
         __tsan_switch_to_fiber(f->tsan, 0);
@@ -158,10 +163,11 @@ static void enter_first(struct fiber *f) {
 #endif
 }
 
+/* One mapping: the guard page, the stack, and on its top the struct, in the page that every fiber
+ * touches anyway. */
 static struct fiber *fiber_make(void) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t head = (sizeof(struct fiber) + page - 1) / page * page;
-    size_t bytes = page + STACK_BYTES + head;
+    size_t bytes = page + STACK_BYTES;
     char *mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapping == MAP_FAILED)
@@ -170,7 +176,7 @@ static struct fiber *fiber_make(void) {
         munmap(mapping, bytes);
         return NULL;
     }
-    struct fiber *f = (struct fiber *)(void *)(mapping + page + STACK_BYTES);
+    struct fiber *f = (struct fiber *)(void *)(mapping + page + FIBER_STACK_BYTES);
     f->mapping = mapping;
     f->mapping_bytes = bytes;
     f->guard_bytes = page;
@@ -188,17 +194,30 @@ static void fiber_unmake(struct fiber *f) {
     munmap(f->mapping, f->mapping_bytes);
 }
 
+static struct fiber *take_pooled(struct thread *t) {
+    struct fiber *f = t->pool;
+    t->pool = f->next;
+    t->pooled--;
+    if (t->pooled_min > t->pooled)
+        t->pooled_min = t->pooled;
+    return f;
+}
+
+void fiber_trim(void) {
+    struct thread *t = this_thread();
+    size_t idle = t->pooled_min > POOL_KEEP ? t->pooled_min - POOL_KEEP : 0;
+    for (size_t n = (idle + TRIM_SHARE - 1) / TRIM_SHARE; n > 0; n--)
+        fiber_unmake(take_pooled(t));
+    t->pooled_min = t->pooled;
+}
+
 void fiber_host_bind(struct fiber_host *host) {
     struct thread *t = this_thread();
     assert(!t->current);
     if (!host) {
         assert(t->alive == 0);
-        while (t->pool) {
-            struct fiber *f = t->pool;
-            t->pool = f->next;
-            fiber_unmake(f);
-        }
-        t->pooled = 0;
+        while (t->pool)
+            fiber_unmake(take_pooled(t));
     }
     t->host = host;
 #if WITH_TSAN
@@ -216,13 +235,9 @@ static void resume(struct fiber *f) {
         to_fiber(f);
         if (f->is_done) {
             t->alive--;
-            if (t->pooled == POOL_MAX) {
-                fiber_unmake(f);
-            } else {
-                f->next = t->pool;
-                t->pool = f;
-                t->pooled++;
-            }
+            f->next = t->pool;
+            t->pool = f;
+            t->pooled++;
             return;
         }
         bool goes_on = t->goes_on; /* then may run other fibers, which set these anew */
@@ -237,15 +252,9 @@ bool fiber_run(void (*fn)(void *arg), void *arg) {
     assert(t->host && !t->current);
     if (t->host->fibers_max && t->alive >= t->host->fibers_max)
         return false;
-    struct fiber *f = t->pool;
-    if (f) {
-        t->pool = f->next;
-        t->pooled--;
-    } else {
-        f = fiber_make();
-        if (!f)
-            return false;
-    }
+    struct fiber *f = t->pool ? take_pooled(t) : fiber_make();
+    if (!f)
+        return false;
     f->host = t->host;
     f->fn = fn;
     f->arg = arg;

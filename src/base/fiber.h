@@ -37,6 +37,11 @@ struct fiber_host {
 /* Binds this thread to its host; NULL ends that and frees the thread's pooled stacks. */
 void fiber_host_bind(struct fiber_host *host);
 
+/* Gives the kernel back some of the stacks that nobody needed since the last call. The loop calls
+ * it ten times a second: giving back at once what the next burst wants again cost a tenth of the
+ * gateway's work at 4,000 callers. */
+void fiber_trim(void);
+
 /* From the loop's stack: runs fn(arg) on a fresh fiber until it ends or first waits.
  * False when the host has fibers_max fibers alive already, or no memory for a stack. */
 bool fiber_run(void (*fn)(void *arg), void *arg);

@@ -488,7 +488,8 @@ static void watch_loops(struct serve *s) {
         if (loop_last_turn_ms(s->workers[i].loop) < oldest)
             oldest = loop_last_turn_ms(s->workers[i].loop);
     atomic_store(&s->entry->last_turn_ms, oldest);
-    shed_observe(s->entry->shed, lag_ms(s), ava_now_ms());
+    int64_t may_ms = s->house.config.max_loop_lag_ms;
+    shed_observe(s->entry->shed, may_ms && lag_ms(s) > may_ms, ava_now_ms());
 }
 
 static void sweep(struct serve *s) {

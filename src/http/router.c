@@ -45,20 +45,24 @@ void router_free(struct router *r) {
     free(r);
 }
 
+static bool is_param(struct str segment) {
+    return segment.len && segment.ptr[0] == '{';
+}
+
 static bool matches(const struct template *t, const struct str *segments, size_t count,
                     struct str params[ROUTER_PARAMS_MAX]) {
     size_t n = 0;
     if (t->count != count)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        if (t->segments[i].len && t->segments[i].ptr[0] == '{') {
-            if (segments[i].len == 0)
-                return false;
-            params[n++] = segments[i];
-        } else if (!str_eq(t->segments[i], segments[i])) {
+    for (size_t i = count; i > 0; i--) { /* from the end: nearly all begin alike */
+        bool good = is_param(t->segments[i - 1]) ? segments[i - 1].len > 0
+                                                 : str_eq(t->segments[i - 1], segments[i - 1]);
+        if (!good)
             return false;
-        }
     }
+    for (size_t i = 0; i < count; i++)
+        if (is_param(t->segments[i]))
+            params[n++] = segments[i];
     return true;
 }
 

@@ -18,7 +18,7 @@
 #include "net/loop.h"
 
 enum {
-    IN_FIRST_BYTES = 4096,
+    IN_FIRST_BYTES = 2048,
     IN_KEPT_BYTES = 64 * 1024, /* a larger buffer shrinks again after its request */
     SWEEP_MS = 500,
     LINGER_MS = 1000,
@@ -62,7 +62,7 @@ struct conn {
     struct buf out, sending; /* being filled; being written by uv */
     uv_write_t write;
     struct http_req req;
-    struct http_field fields[HTTP_FIELDS_MAX];
+    struct http_field *fields; /* in the arena */
     struct http_reply reply;
     struct arena *arena;
     char peer[INET6_ADDRSTRLEN];
@@ -77,6 +77,7 @@ struct http_server {
     const struct http_app *app;
     const struct http_limits *limits;
     struct conn *conns;
+    struct buf spare; /* the last connection's, still warm, for the next one that writes */
     atomic_size_t conn_count, busy; /* read by other threads for metrics */
     bool draining;
 };
@@ -143,6 +144,12 @@ static void conn_linger(struct conn *c) {
 
 /* --- writing --------------------------------------------------------------------------------- */
 
+static void swap_bufs(struct buf *a, struct buf *b) {
+    struct buf was = *a;
+    *a = *b;
+    *b = was;
+}
+
 static void after_write(struct conn *c) {
     if (c->closing)
         return;
@@ -187,14 +194,14 @@ static void flush(struct conn *c) {
     }
     if (n > 0 && (size_t)n == c->out.len) {
         buf_clear(&c->out);
+        if (!c->server->spare.room)
+            swap_bufs(&c->out, &c->server->spare);
         after_write(c);
         return;
     }
     if (n > 0)
         buf_drop(&c->out, (size_t)n);
-    struct buf swap = c->sending;
-    c->sending = c->out;
-    c->out = swap;
+    swap_bufs(&c->sending, &c->out);
     c->writing = true;
     if (c->phase != HANDLING)
         c->deadline_ms = ava_now_ms() + c->server->limits->write_ms;
@@ -209,6 +216,8 @@ static void flush(struct conn *c) {
 static void to_views(struct conn *c) {
     const struct http_head *h = &c->head;
     struct http_req *r = &c->req;
+    if (!c->fields)
+        c->fields = arena_alloc(c->arena, h->field_count * sizeof *c->fields);
 #define VIEW(span) ((struct str){ c->in + (span).at, (span).len })
     *r = (struct http_req){ .method = h->method,
                             .target = VIEW(h->target),
@@ -261,6 +270,8 @@ static void finish(void *arg) {
         return;
     }
     bool keep = c->head.keep_alive && !c->reply.close && !c->server->draining;
+    if (!c->out.room)
+        swap_bufs(&c->out, &c->server->spare);
     if (c->reply.is_reset) {
         c->phase = IDLE;
         conn_reset(c);
@@ -273,6 +284,7 @@ static void finish(void *arg) {
         http_reply_write(&c->reply, c->head.method == METHOD_HEAD, keep, &c->out);
     }
     arena_reset(c->arena);
+    c->fields = NULL;
     c->in_len -= c->request_bytes;
     memmove(c->in, c->in + c->request_bytes, c->in_len);
     if (c->in_room > IN_KEPT_BYTES && c->in_len < IN_FIRST_BYTES)
@@ -364,14 +376,14 @@ static bool begin_body(struct conn *c) {
     c->phase = BODY;
     to_views(c);
     c->req.arena = NULL;
-    c->body_limit = app->body_limit_bytes(app->arg, &c->req);
+    bool awaited = c->head.is_chunked || c->head.content_length > 0;
+    c->body_limit = awaited ? app->body_limit_bytes(app->arg, &c->req) : 0;
     c->body_len = 0;
     c->chunks = (struct http_chunks){ 0 };
     if (c->head.content_length > (int64_t)c->body_limit) {
         conn_refuse(c, ERR_PAYLOAD_TOO_LARGE, "The body is larger than allowed here.");
         return false;
     }
-    bool awaited = c->head.is_chunked || c->head.content_length > 0;
     if (awaited && c->head.expects_continue && c->in_len == c->head.head_bytes) {
         buf_text(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
         flush(c);
@@ -584,5 +596,6 @@ void http_server_free(struct http_server *s) {
         uv_run(loop_uv(s->loop), UV_RUN_ONCE);
     for (int i = 0; i < 2; i++) /* the closing of listener and sweep */
         uv_run(loop_uv(s->loop), UV_RUN_NOWAIT);
+    buf_fini(&s->spare);
     free(s);
 }

@@ -189,6 +189,7 @@ static void on_tick(uv_timer_t *t) {
         timers_fire(&l->timers, now); /* the clock was advanced, or this turn was a long one */
         rearm(l);
     }
+    fiber_trim();
     if (atomic_load(&l->stopping) && fiber_alive() == 0)
         uv_stop(&l->uv);
 }

@@ -135,8 +135,8 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
     for (size_t i = 0; i < auth.count; i++)
         lines[n++] = auth.lines[i];
     trace_header(&child, traceparent);
-    lines[n++] = arena_printf(ctx->arena, "X-Correlation-ID: %s", ctx->correlation_id);
-    lines[n++] = arena_printf(ctx->arena, "traceparent: %s", traceparent);
+    lines[n++] = arena_join(ctx->arena, "X-Correlation-ID: ", ctx->correlation_id);
+    lines[n++] = arena_join(ctx->arena, "traceparent: ", traceparent);
     lines[n++] = "User-Agent: Ava/" AVA_VERSION;
     lines[n++] = "Accept: application/json";
     if (req->content_type)
@@ -145,8 +145,7 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
     int64_t left = ctx_left_ms(ctx);
     *call = (struct client_call){
         .method = req->method,
-        .url = arena_printf(ctx->arena, "%s%s", base_url(ctx->parts->config, req->provider),
-                            req->path),
+        .url = arena_join(ctx->arena, base_url(ctx->parts->config, req->provider), req->path),
         .headers = lines,
         .header_count = n,
         .body = req->body,
@@ -255,6 +254,7 @@ static struct retry_question question(struct ctx *ctx, const struct upstream_req
         .outcome = a->outcome,
         .attempts_max = UPSTREAM_ATTEMPTS_MAX,
         .left_ms = ctx_left_ms(ctx),
+        .median_ms = retry_median_ms(ctx->parts->upstream->budget, req->provider),
         .retry_after_s =
             a->call.retry_after
                 ? retry_after_parse(str_of(a->call.retry_after),
@@ -316,6 +316,8 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
                        outcome_name(OUTCOME_FAIL));
         }
         classify(ctx, req, a);
+        if (a->outcome == OUTCOME_OK || a->outcome == OUTCOME_SLOW)
+            retry_learn(u->budget, req->provider, a->call.took_us);
         record(ctx, req, a, v.is_probe);
         q = question(ctx, req, a, v.is_probe);
         unsigned closed = guard_settle(
@@ -395,8 +397,8 @@ static struct str cache_key(struct ctx *ctx, const struct upstream_request *req)
 }
 
 static struct str cache_resource(struct ctx *ctx, const struct upstream_request *req) {
-    return str_of(arena_printf(ctx->arena, "%s|%s|%s", req->credential->workspace_id,
-                               provider_name(req->provider), req->resource));
+    return str_of(arena_join(ctx->arena, req->credential->workspace_id, "|",
+                             provider_name(req->provider), "|", req->resource));
 }
 
 static void release_value(void *value) {

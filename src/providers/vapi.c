@@ -157,7 +157,7 @@ static struct upstream_request request(struct ctx *ctx, const struct upstream_cr
     struct upstream_request req =
         vapi_request(c, method, operation, str_dup(ctx->arena, buf_view(&path)));
     req.digest = to_settings;
-    req.resource = arena_printf(ctx->arena, "assistant/%s", assistant_id);
+    req.resource = arena_join(ctx->arena, "assistant/", assistant_id);
     buf_fini(&path);
     return req;
 }
@@ -173,7 +173,7 @@ const char *vapi_settings_etag(struct ctx *ctx, struct str body) {
     char hex[17];
     hash_blake2b(hash, body);
     hex_encode(hex, hash, 8);
-    return arena_printf(ctx->arena, "\"%s\"", hex);
+    return arena_join(ctx->arena, "\"", hex, "\"");
 }
 
 /* --- changing it ----------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@ enum {
     AFTER_MAX_S = 86400,
     TOKENS_MAX = 100,
     RETRY_COST = 10,
+    MEDIAN_STEP = 16,
     RUNNING_MIN = 3,
     RUNNING_PERCENT = 10,
 };
@@ -98,6 +99,7 @@ struct purse { /* one provider's */
     pthread_mutex_t lock;
     int tokens;
     unsigned in_flight, running; /* logical calls, and those of them that retry */
+    int64_t median_us;
 };
 
 struct retry_budget {
@@ -136,6 +138,24 @@ double retry_budget_tokens(struct retry_budget *b, enum provider p) {
     int tokens = b->purses[p].tokens;
     pthread_mutex_unlock(&b->purses[p].lock);
     return tokens;
+}
+
+void retry_learn(struct retry_budget *b, enum provider p, int64_t took_us) {
+    struct purse *purse = &b->purses[p];
+    pthread_mutex_lock(&purse->lock);
+    int64_t step = purse->median_us / MEDIAN_STEP + 1;
+    if (purse->median_us == 0)
+        purse->median_us = took_us;
+    else if (took_us != purse->median_us)
+        purse->median_us += took_us > purse->median_us ? step : -step;
+    pthread_mutex_unlock(&purse->lock);
+}
+
+int64_t retry_median_ms(struct retry_budget *b, enum provider p) {
+    pthread_mutex_lock(&b->purses[p].lock);
+    int64_t us = b->purses[p].median_us;
+    pthread_mutex_unlock(&b->purses[p].lock);
+    return us / 1000;
 }
 
 struct retry_call retry_begin(struct retry_budget *b, enum provider p) {

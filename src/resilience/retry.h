@@ -33,6 +33,11 @@ bool retry_is_safe(const struct retry_request *r, enum outcome o);
 
 struct retry_budget;
 
+/* How long attempts at a provider take: an estimate of their median that follows what happens, a
+ * sixteenth up or down with each. A retry that has less time than that left would be for nothing. */
+void retry_learn(struct retry_budget *b, enum provider p, int64_t took_us);
+int64_t retry_median_ms(struct retry_budget *b, enum provider p); /* 0: not known yet */
+
 struct retry_budget *retry_budget_new(void);
 void retry_budget_free(struct retry_budget *b); /* NULL is fine */
 double retry_budget_tokens(struct retry_budget *b, enum provider p);

@@ -5,13 +5,14 @@
 
 #include "obs/metrics.h"
 
-enum { LATE_MS = 100, STEP_MS = 1000, SHARE_PERCENT = 70 };
+enum { STEP_MS = 1000, SHARE_PERCENT = 70, LOOK_MAX_MS = 250 };
 
 struct shed {
     _Atomic int64_t others, webhooks; /* in hand */
     atomic_int level;
-    /* The observer's: since when it is late, or calm, without a break. */
-    int64_t late_since_ms, calm_since_ms;
+    /* The observer's: late or calm, and for how long without a break. */
+    bool was_late;
+    int64_t lasted_ms, observed_ms;
 };
 
 const char *shed_class_name(enum shed_class c) {
@@ -63,21 +64,21 @@ void shed_leave(struct shed *s, enum shed_class c) {
         s->others--;
 }
 
-void shed_observe(struct shed *s, int64_t lag_ms, int64_t now_ms) {
+void shed_observe(struct shed *s, bool is_late, int64_t now_ms) {
+    int64_t since_ms = now_ms - s->observed_ms;
+    s->observed_ms = now_ms;
+    if (since_ms > LOOK_MAX_MS) /* nobody looked meanwhile: it counts as one look */
+        since_ms = LOOK_MAX_MS;
+    s->lasted_ms = is_late == s->was_late ? s->lasted_ms + since_ms : 0;
+    s->was_late = is_late;
+    if (s->lasted_ms < STEP_MS)
+        return;
+    s->lasted_ms = 0;
     int level = s->level;
-    if (lag_ms > LATE_MS) {
-        s->calm_since_ms = now_ms;
-        if (now_ms - s->late_since_ms < STEP_MS)
-            return;
-        s->late_since_ms = now_ms;
+    if (is_late)
         s->level = level < SHED_CLASSES ? level + 1 : level;
-    } else {
-        s->late_since_ms = now_ms;
-        if (now_ms - s->calm_since_ms < STEP_MS)
-            return;
-        s->calm_since_ms = now_ms;
+    else
         s->level = level > 0 ? level - 1 : 0;
-    }
 }
 
 int shed_level(const struct shed *s) {

@@ -2,7 +2,7 @@
  *
  * Two reasons. All slots are taken: of MAX_REQUESTS, 30 % are kept for webhooks, because what a
  * provider sends is lost when it is refused too often, and a person can press the button again.
- * Or the loops come late: more than 100 ms behind for a second, reads are refused; a second later
+ * Or the loops come late: behind by more than they may for a second, reads are refused; a second later
  * writes too, and another one later webhooks. Each second of calm takes one step back. Health and
  * metrics are never refused. Knows no clock; thread safe, without a lock. */
 #pragma once
@@ -24,7 +24,7 @@ void shed_free(struct shed *s); /* NULL is fine */
 bool shed_enter(struct shed *s, enum shed_class c, int64_t slots);
 void shed_leave(struct shed *s, enum shed_class c);
 
-/* Several times a second, by one thread: how late the latest loop is. */
-void shed_observe(struct shed *s, int64_t lag_ms, int64_t now_ms);
+/* Several times a second, by one thread: is the latest loop later than it may be? */
+void shed_observe(struct shed *s, bool is_late, int64_t now_ms);
 
 int shed_level(const struct shed *s); /* how many classes are refused for being late: 0..3 */

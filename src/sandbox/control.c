@@ -113,7 +113,8 @@ static enum err fault_read(struct ctx *ctx, json_t *body, struct fault *out) {
     str_copy(out->retry_after, sizeof out->retry_after,
              str_of(text_of(ctx, body, "retry_after", TEXT_MAX)));
     out->status = (int)number_of(ctx, body, "status", 400, 599, 500);
-    out->latency_ms = number_of(ctx, body, "latency_ms", 0, 120000, 1000);
+    out->latency_ms =
+        number_of(ctx, body, "latency_ms", 0, 120000, out->kind == FAULT_LATENCY ? 1000 : 0);
     out->percent = (int)number_of(ctx, body, "percent", 1, 100, 100);
     out->times = number_of(ctx, body, "times", 1, 1000000, 0);
     return ctx_fields_ok(ctx);

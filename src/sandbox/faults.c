@@ -132,7 +132,7 @@ void faults_write(struct faults *f, struct jsonw *w) {
         jsonw_text_at(w, "fault", KINDS[c->kind]);
         i64_or_null(w, "status", c->status, c->kind == FAULT_STATUS);
         text_or_null(w, "retry_after", c->retry_after);
-        i64_or_null(w, "latency_ms", c->latency_ms, c->kind == FAULT_LATENCY);
+        i64_or_null(w, "latency_ms", c->latency_ms, c->kind == FAULT_LATENCY || c->latency_ms > 0);
         i64_or_null(w, "percent", c->percent, c->percent > 0 && c->percent < 100);
         i64_or_null(w, "times", c->times, c->times > 0);
         jsonw_object_end(w);

@@ -90,6 +90,7 @@ static int misbehave(struct booth *b, const struct fault *f, const struct http_r
         buf_text(&reply->body, "{\"id\":\"5b0a4a08\",,<html>");
         return 200;
     case FAULT_CUT:
+        wait(b, req, f->latency_ms);
         b->kind->answer(&b->world, req, reply);
         reply->is_reset = true;
         return LEDGER_NO_STATUS;

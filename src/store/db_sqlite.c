@@ -13,6 +13,7 @@
 #include "base/fiber.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "store/checkpoint.h"
 #include "store/migrate.h"
 #include "store/sqlite.h"
 
@@ -59,6 +60,7 @@ struct db {
     bool ends;
     pthread_t thread;
     struct db_conn *writer;
+    struct checkpoint *checkpoint;
     int schema;
     _Atomic int64_t last_commit_ms;
     atomic_bool is_broken; /* the integrity check found something */
@@ -93,7 +95,7 @@ static struct db_conn *conn_open(struct db *db, bool writes, struct arena *a, co
     if (writes)
         e = sqlite_exec(c, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                            "PRAGMA foreign_keys = ON; PRAGMA cache_size = -4096;"
-                           "PRAGMA wal_autocheckpoint = 4000; PRAGMA secure_delete = ON;"
+                           "PRAGMA secure_delete = ON;"
                            "PRAGMA trusted_schema = OFF");
     else
         e = sqlite_exec(c, "PRAGMA query_only = ON; PRAGMA cache_size = -1024;"
@@ -331,6 +333,7 @@ static void *write_on(void *arg) {
             next = w->next; /* gone as soon as its fiber runs */
             fiber_unpark(&w->parking);
         }
+        checkpoint_turn(db->checkpoint);
         pthread_mutex_lock(&db->lock);
     }
     pthread_mutex_unlock(&db->lock);
@@ -410,7 +413,8 @@ struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why
     pthread_cond_init(&db->more, NULL);
     pthread_key_create(&db->reader_key, NULL);
     db->writer = conn_open(db, true, a, why);
-    if (!db->writer || !check(db, a, why) || !sqlite_migrate(db->writer, a, &db->schema, why)) {
+    if (!db->writer || !check(db, a, why) || !sqlite_migrate(db->writer, a, &db->schema, why) ||
+        !(db->checkpoint = checkpoint_start(db->writer->handle, db->path, why))) {
         conn_close(db->writer);
         free(db->path);
         free(db);
@@ -429,6 +433,7 @@ void db_close(struct db *db) {
     pthread_cond_signal(&db->more);
     pthread_mutex_unlock(&db->lock);
     pthread_join(db->thread, NULL);
+    checkpoint_stop(db->checkpoint);
     for (struct db_conn *c = db->readers, *next; c; c = next) {
         next = c->next;
         conn_close(c);

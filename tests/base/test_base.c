@@ -25,6 +25,8 @@ TEST(arena_gives_zeroed_memory_and_says_when_the_ceiling_is_met) {
     arena_reset(a);
     CHECK(!arena_is_spent(a));
     CHECK_TEXT(arena_printf(a, "%d-%s", 7, "x"), "7-x");
+    CHECK_TEXT(arena_join(a, "ws", "|", "", "vapi"), "ws|vapi");
+    CHECK_TEXT(arena_join(a, ""), "");
     arena_free(a);
 }
 

@@ -8,10 +8,13 @@ TEST(rfc3339_round_trips) {
     char text[32];
     int64_t ms;
     clock_rfc3339(1795168800123, text);
+    CHECK_TEXT(text, "2026-11-20T10:00:00.123Z");
     CHECK(clock_parse_rfc3339(text, strlen(text), &ms));
     CHECK(ms == 1795168800123);
     CHECK(clock_parse_rfc3339("1970-01-01T01:00:00+01:00", 25, &ms) && ms == 0);
     CHECK(clock_parse_rfc3339("2024-02-29T00:00:00Z", 20, &ms));
+    clock_rfc3339(-1, text);
+    CHECK_TEXT(text, "1969-12-31T23:59:59.999Z");
 }
 
 TEST(rfc3339_refuses_what_is_no_time) {

@@ -83,7 +83,8 @@ describe(`${INTENTS} calls, 30 % of connections cut, ${KILLS} times kill -9`, { 
     const operations = async () => {
       const all = [];
       for (let cursor = ""; cursor !== null; ) {
-        const page = (await a.call(`/api/v1/calls?limit=100${cursor && `&cursor=${cursor}`}`)).json;
+        const { status, text, json: page } = await a.call(`/api/v1/calls?limit=100${cursor && `&cursor=${cursor}`}`);
+        assert.equal(status, 200, text);
         all.push(...page.calls);
         cursor = page.next_cursor;
       }

@@ -46,3 +46,34 @@ describe("all slots taken", { skip: missing }, () => {
     assert.equal(await a.metric("bulkhead_in_flight", { service: "vapi" }), 0);
   });
 });
+
+describe("loops that come late", { skip: missing }, () => {
+  let a;
+  before(async () => {
+    a = await Ava.start({ env: { MAX_LOOP_LAG_MS: "50", AVA_LOG_LEVEL: "off" } });
+    await a.signUp();
+  });
+  after(() => a.remove());
+
+  test("refuse reads after a second, never health, and recover by themselves", async () => {
+    // a machine that gives Ava a fifth of a core: it stands still for 200 ms, runs for 50, and so on
+    const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+    let stop = false;
+    const stalls = (async () => {
+      while (!stop) {
+        a.child.kill("SIGSTOP");
+        await pause(200);
+        a.child.kill("SIGCONT");
+        await pause(50);
+      }
+    })();
+    const refused = await until(async () => ((r) => r.status === 503 && r)(await a.call("/api/v1/vapi/settings")), { what: "a read refused" });
+    assert.equal(refused.json.code, "overloaded");
+    assert.equal(refused.headers.get("retry-after"), "1");
+    assert.equal((await a.call("/health/live")).status, 200);
+    stop = true;
+    await stalls;
+    assert.ok((await a.metric("requests_shed_total", { class: "read" })) > 0);
+    await until(async () => (await a.call("/api/v1/auth/me")).status === 200, { every: 200, what: "reads are answered again" });
+  });
+});

@@ -82,7 +82,7 @@ export class Ava {
     const began = Date.now();
     self.child = spawn(bin, [verb], {
       cwd: self.data,
-      env: environment({ AVA_LISTEN: `127.0.0.1:${port}`, AVA_DATA_DIR: self.data, ENABLE_RATE_LIMITING: String(limits), DRAIN_DELAY_SECONDS: "0", ...env }),
+      env: environment({ AVA_LISTEN: `127.0.0.1:${port}`, AVA_DATA_DIR: self.data, ENABLE_RATE_LIMITING: String(limits), DRAIN_DELAY_SECONDS: "0", MAX_LOOP_LAG_MS: "0", ...env }),
       stdio: ["ignore", "pipe", "pipe"],
     });
     self.exited = new Promise((r) => self.child.once("exit", (code, signal) => r((self.ended = { code, signal }))));

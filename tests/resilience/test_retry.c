@@ -330,3 +330,19 @@ TEST(counts_retries_by_reason_and_successes_that_needed_one) {
     CHECK_INT(metric_value(METRIC_RETRY_BUDGET, vapi), 90);
     retry_budget_free(b);
 }
+
+TEST(learns_the_median_of_how_long_attempts_take) {
+    struct retry_budget *b = retry_budget_new();
+    CHECK_INT(retry_median_ms(b, PROVIDER_VAPI), 0);
+    retry_learn(b, PROVIDER_VAPI, 50000);
+    CHECK_INT(retry_median_ms(b, PROVIDER_VAPI), 50);
+    /* nine quick ones for each slow one, in an order that is not random: 20 ms is the median */
+    for (int i = 0; i < 2000; i++)
+        retry_learn(b, PROVIDER_VAPI, i % 10 == 0 ? 4000000 : i % 2 ? 18000 : 22000);
+    CHECK(retry_median_ms(b, PROVIDER_VAPI) >= 15 && retry_median_ms(b, PROVIDER_VAPI) <= 26);
+    for (int i = 0; i < 200; i++)
+        retry_learn(b, PROVIDER_VAPI, 900000);
+    CHECK(retry_median_ms(b, PROVIDER_VAPI) > 800);
+    CHECK_INT(retry_median_ms(b, PROVIDER_TWILIO), 0);
+    retry_budget_free(b);
+}

@@ -37,22 +37,23 @@ TEST(health_is_never_refused_and_takes_no_slot) {
 TEST(being_late_for_a_second_refuses_reads_then_writes_then_webhooks) {
     struct shed *s = shed_new();
     int64_t now = 1000;
-    shed_observe(s, 0, now);
+    shed_observe(s, false, now);
     for (int i = 0; i < 4; i++)
-        shed_observe(s, 101, now += 200);
+        shed_observe(s, true, now += 200);
     CHECK_INT(shed_level(s), 0);
     CHECK(shed_enter(s, SHED_READ, 100));
-    shed_observe(s, 101, now += 200);
+    shed_observe(s, true, now += 200);
+    shed_observe(s, true, now += 200);
     CHECK_INT(shed_level(s), 1);
     CHECK(!shed_enter(s, SHED_READ, 100));
     CHECK(shed_enter(s, SHED_WRITE, 100));
     for (int i = 0; i < 5; i++)
-        shed_observe(s, 5000, now += 200);
+        shed_observe(s, true, now += 200);
     CHECK_INT(shed_level(s), 2);
     CHECK(!shed_enter(s, SHED_WRITE, 100));
     CHECK(shed_enter(s, SHED_WEBHOOK, 100));
     for (int i = 0; i < 50; i++)
-        shed_observe(s, 200, now += 200);
+        shed_observe(s, true, now += 200);
     CHECK_INT(shed_level(s), 3);
     CHECK(!shed_enter(s, SHED_WEBHOOK, 100));
     CHECK(shed_enter(s, SHED_NEVER, 100));
@@ -63,28 +64,37 @@ TEST(each_second_of_calm_takes_one_step_back) {
     struct shed *s = shed_new();
     int64_t now = 1000;
     for (int i = 0; i < 40; i++)
-        shed_observe(s, 300, now += 100);
+        shed_observe(s, true, now += 100);
     CHECK_INT(shed_level(s), 3);
-    for (int i = 0; i < 10; i++)
-        shed_observe(s, 100, now += 100);
+    for (int i = 0; i < 11; i++)
+        shed_observe(s, false, now += 100);
     CHECK_INT(shed_level(s), 2);
-    shed_observe(s, 300, now += 100); /* one late turn begins the second anew */
-    for (int i = 0; i < 9; i++)
-        shed_observe(s, 0, now += 100);
+    shed_observe(s, true, now += 100); /* one late turn begins the second anew */
+    for (int i = 0; i < 10; i++)
+        shed_observe(s, false, now += 100);
     CHECK_INT(shed_level(s), 2);
     for (int i = 0; i < 30; i++)
-        shed_observe(s, 0, now += 100);
+        shed_observe(s, false, now += 100);
     CHECK_INT(shed_level(s), 0);
     CHECK(shed_enter(s, SHED_READ, 100));
+    shed_free(s);
+}
+
+TEST(a_clock_that_jumps_is_no_second_of_being_late) {
+    struct shed *s = shed_new();
+    shed_observe(s, false, 1000);
+    shed_observe(s, true, 901000);
+    shed_observe(s, false, 901100);
+    CHECK_INT(shed_level(s), 0);
     shed_free(s);
 }
 
 TEST(one_late_turn_refuses_nobody) {
     struct shed *s = shed_new();
     int64_t now = 1000;
-    shed_observe(s, 0, now);
+    shed_observe(s, false, now);
     for (int i = 0; i < 100; i++)
-        shed_observe(s, i % 5 == 0 ? 900 : 0, now += 100);
+        shed_observe(s, i % 5 == 0, now += 100);
     CHECK_INT(shed_level(s), 0);
     shed_free(s);
 }

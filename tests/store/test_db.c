@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/defs.h"
@@ -16,6 +17,10 @@ static enum err put(struct ctx *ctx, struct db_conn *tx, void *arg) {
 static enum err put_and_fail(struct ctx *ctx, struct db_conn *tx, void *arg) {
     TRY(meta_put(ctx, tx, arg, str_of(arg)));
     return ctx_fail(ctx, ERR_INVALID, "on purpose");
+}
+
+static enum err put_large(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return meta_put(ctx, tx, "large", str_of(arg));
 }
 
 static bool is_there(struct temp *t, const char *name) {
@@ -45,6 +50,28 @@ TEST(a_write_that_fails_leaves_no_trace_and_says_why) {
     CHECK(!is_there(&t, "a"));
     CHECK_INT(db_write(&t.ctx, put, (void *)"b"), OK);
     CHECK(is_there(&t, "b"));
+    temp_close(&t);
+}
+
+/* 180 MB through a log that is carried over as it grows: it begins again from its start. */
+TEST(the_log_does_not_grow_without_end_while_writes_go_on) {
+    enum { VALUE_BYTES = 100000, VALUES = 1800, LOG_BYTES_MAX = 140 << 20 };
+    struct temp t;
+    struct stat st;
+    char path[128], *value;
+    struct str kept;
+    temp_open(&t);
+    value = arena_alloc(t.arena, VALUE_BYTES);
+    for (int i = 0; i < VALUES; i++) {
+        memset(value, 'a' + i % 26, VALUE_BYTES - 1);
+        CHECK_INT(db_write(&t.ctx, put_large, value), OK);
+    }
+    snprintf(path, sizeof path, "%s-wal", t.path);
+    CHECK(stat(path, &st) == 0 && st.st_size < LOG_BYTES_MAX);
+    db_close(t.parts.db);
+    CHECK(temp_reopen(&t));
+    CHECK_INT(meta_get(&t.ctx, db_reader(t.parts.db), "large", &kept), OK);
+    CHECK(str_is(kept, value));
     temp_close(&t);
 }
 

@@ -1,0 +1,169 @@
+#include "test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "store/jobs.h"
+#include "store/people.h"
+#include "store/temp.h"
+
+/* Jobs in a real database, with the time passed in. */
+
+static enum err add_workspace(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct workspace w = { .id = arg, .name = "w", .platform_providers = "" };
+    return workspace_insert(ctx, tx, &w);
+}
+
+struct put {
+    const char *id, *workspace_id, *owner;
+    int64_t run_at_ms, lease_until_ms;
+};
+
+static enum err put_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct put *p = arg;
+    struct job_row job = { .id = p->id,
+                           .workspace_id = p->workspace_id,
+                           .kind = "k",
+                           .object = p->id,
+                           .run_at_ms = p->run_at_ms,
+                           .created_ms = 1 };
+    return job_put(ctx, tx, &job, p->owner, p->lease_until_ms);
+}
+
+static void put(struct temp *t, const char *id, const char *workspace_id, int64_t run_at_ms) {
+    struct put p = { .id = id, .workspace_id = workspace_id, .run_at_ms = run_at_ms };
+    CHECK_INT(db_write(&t->ctx, put_write, &p), OK);
+}
+
+struct lease {
+    const char *after, *owner;
+    int64_t now_ms, until_ms;
+    struct job_row found;
+};
+
+static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct lease *l = arg;
+    return job_lease(ctx, tx, l->after, l->now_ms, l->owner, l->until_ms, &l->found);
+}
+
+static struct job_row lease(struct temp *t, const char *after, int64_t now_ms) {
+    struct lease l = { after, "run_a", now_ms, now_ms + 60000, { .id = NULL } };
+    CHECK_INT(db_write(&t->ctx, lease_write, &l), OK);
+    return l.found;
+}
+
+struct reclaim {
+    int64_t now_ms;
+    const char *not_owner;
+};
+
+static enum err reclaim_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct reclaim *r = arg;
+    return jobs_reclaim(ctx, tx, r->now_ms, r->not_owner);
+}
+
+static enum err beat_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return jobs_heartbeat(ctx, tx, "run_a", *(const int64_t *)arg);
+}
+
+static void open_with_workspaces(struct temp *t) {
+    temp_open(t);
+    static const char *const IDS[] = { "ws_a", "ws_b", "ws_c" };
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(db_write(&t->ctx, add_workspace, (void *)IDS[i]), OK);
+}
+
+TEST(a_job_is_leased_when_it_is_due_and_by_one_only) {
+    struct temp t;
+    open_with_workspaces(&t);
+    put(&t, "job_1", "ws_a", 1000);
+    CHECK(!lease(&t, "", 999).id);
+    struct job_row got = lease(&t, "", 1000);
+    CHECK(got.id && strcmp(got.id, "job_1") == 0);
+    CHECK_INT(got.attempts, 1);
+    CHECK(!lease(&t, "", 2000).id);
+    temp_close(&t);
+}
+
+TEST(workspaces_take_turns_however_much_one_of_them_has_to_do) {
+    struct temp t;
+    open_with_workspaces(&t);
+    char order[16] = "", cursor[40] = "";
+    for (int i = 0; i < 8; i++)
+        put(&t, arena_printf(t.ctx.arena, "job_a%d", i), "ws_a", 1000 + i);
+    put(&t, "job_b0", "ws_b", 5000);
+    put(&t, "job_b1", "ws_b", 5001);
+    put(&t, "job_c0", "ws_c", 9000);
+    for (int i = 0; i < 11; i++) {
+        struct job_row got = lease(&t, cursor, 10000);
+        if (!got.id)
+            got = lease(&t, "", 10000);
+        CHECK(got.id);
+        order[i] = got.workspace_id[3];
+        snprintf(cursor, sizeof cursor, "%s", got.workspace_id);
+    }
+    CHECK(strcmp(order, "abcabaaaaaa") == 0);
+    temp_close(&t);
+}
+
+TEST(a_lease_that_ends_and_one_of_a_process_that_is_gone_come_back) {
+    struct temp t;
+    open_with_workspaces(&t);
+    put(&t, "job_1", "ws_a", 1000);
+    CHECK(lease(&t, "", 1000).id);
+    struct reclaim early = { 61000, NULL }, late = { 61001, NULL }, start = { 62000, "run_b" };
+    CHECK_INT(db_write(&t.ctx, reclaim_write, &early), OK);
+    CHECK(!lease(&t, "", 61000).id);
+    CHECK_INT(db_write(&t.ctx, reclaim_write, &late), OK);
+    struct job_row again = lease(&t, "", 61001);
+    CHECK(again.id);
+    CHECK_INT(again.attempts, 2);
+    CHECK_INT(db_write(&t.ctx, reclaim_write, &start), OK); /* run_b starts: run_a is gone */
+    CHECK(lease(&t, "", 62000).id);
+    temp_close(&t);
+}
+
+TEST(a_heartbeat_keeps_a_lease) {
+    struct temp t;
+    open_with_workspaces(&t);
+    int64_t until = 100000;
+    put(&t, "job_1", "ws_a", 1000);
+    CHECK(lease(&t, "", 1000).id);
+    CHECK_INT(db_write(&t.ctx, beat_write, &until), OK);
+    struct reclaim r = { 90000, NULL };
+    CHECK_INT(db_write(&t.ctx, reclaim_write, &r), OK);
+    CHECK(!lease(&t, "", 90000).id);
+    temp_close(&t);
+}
+
+TEST(the_same_object_has_one_job_which_is_moved) {
+    struct temp t;
+    open_with_workspaces(&t);
+    struct job_counts counts;
+    int64_t due;
+    put(&t, "job_1", "ws_a", 1000);
+    put(&t, "job_1", "ws_a", 7000);
+    CHECK_INT(jobs_next_due(&t.ctx, db_reader(t.parts.db), &due), OK);
+    CHECK_INT(due, 7000);
+    CHECK_INT(jobs_count(&t.ctx, db_reader(t.parts.db), "k", 8000, &counts), OK);
+    CHECK_INT(counts.ready, 1);
+    CHECK_INT(counts.oldest_due_ms, 7000);
+    temp_close(&t);
+}
+
+static enum err bury_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return job_bury(ctx, tx, arg);
+}
+
+TEST(what_was_given_up_is_kept_as_dead_and_never_leased) {
+    struct temp t;
+    open_with_workspaces(&t);
+    struct job_counts counts;
+    put(&t, "job_1", "ws_a", 1000);
+    CHECK_INT(db_write(&t.ctx, bury_write, (void *)"job_1"), OK);
+    CHECK(!lease(&t, "", 2000).id);
+    CHECK_INT(jobs_count(&t.ctx, db_reader(t.parts.db), "k", 2000, &counts), OK);
+    CHECK_INT(counts.dead, 1);
+    CHECK_INT(counts.ready, 0);
+    temp_close(&t);
+}
