@@ -174,6 +174,19 @@ enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found) {
     return OK;
 }
 
+/* Ending a session removes all its ids; one that was replaced stays until it would have idled. */
+enum err auth_session_lasts(struct ctx *ctx, struct str cookie, bool *lasts) {
+    unsigned char hash[32];
+    struct session s;
+    int64_t now = ava_wall_ms();
+    *lasts = false;
+    auth_token_hash(cookie, hash);
+    TRY(session_find(ctx, db_reader(ctx->parts->db), hash, &s));
+    if (!s.family || now >= s.idle_until_ms || now >= s.ends_ms)
+        return OK;
+    return fill(ctx, s.user_id, s.workspace_id, &ctx->who, lasts);
+}
+
 static enum err touch_key(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return api_key_touch(ctx, tx, arg, ava_wall_ms());
 }

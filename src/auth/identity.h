@@ -16,6 +16,11 @@ void accounts_changed(struct accounts *a); /* any user, session, key or role cha
 enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found);
 enum err auth_by_key(struct ctx *ctx, struct str key, bool *found);
 
+/* Has nothing ended the session this cookie was found by? For what stays open while the id is
+ * rotated: unlike auth_by_session this takes an old id for no theft, and one that only waits for a
+ * refresh for good. Fills ctx->who too. */
+enum err auth_session_lasts(struct ctx *ctx, struct str cookie, bool *lasts);
+
 /* The CSRF token that belongs to a session cookie. out has 48 bytes. */
 void auth_csrf_token(struct str cookie, char out[48]);
 

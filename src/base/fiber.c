@@ -47,7 +47,7 @@ struct fiber {
     struct fiber *next; /* in the pool */
     void *mapping;
     size_t mapping_bytes, guard_bytes;
-    bool is_done;
+    bool is_done, is_settled;
 #if WITH_ASAN
     void *fake_stack;
 #endif
@@ -65,7 +65,7 @@ struct thread {
     struct fiber_host *host;
     struct fiber *current;
     struct fiber *pool;
-    size_t pooled, alive;
+    size_t pooled, alive, settled;
     size_t pooled_min; /* since the last fiber_trim: so many were not needed meanwhile */
     void (*then)(void *);
     void *then_arg;
@@ -235,6 +235,7 @@ static void resume(struct fiber *f) {
         to_fiber(f);
         if (f->is_done) {
             t->alive--;
+            t->settled -= f->is_settled;
             f->next = t->pool;
             t->pool = f;
             t->pooled++;
@@ -250,7 +251,7 @@ static void resume(struct fiber *f) {
 bool fiber_run(void (*fn)(void *arg), void *arg) {
     struct thread *t = this_thread();
     assert(t->host && !t->current);
-    if (t->host->fibers_max && t->alive >= t->host->fibers_max)
+    if (t->host->fibers_max && t->alive - t->settled >= t->host->fibers_max)
         return false;
     struct fiber *f = t->pool ? take_pooled(t) : fiber_make();
     if (!f)
@@ -258,7 +259,7 @@ bool fiber_run(void (*fn)(void *arg), void *arg) {
     f->host = t->host;
     f->fn = fn;
     f->arg = arg;
-    f->is_done = false;
+    f->is_done = f->is_settled = false;
     t->alive++;
     resume(f);
     return true;
@@ -270,6 +271,19 @@ struct fiber *fiber_self(void) {
 
 size_t fiber_alive(void) {
     return this_thread()->alive;
+}
+
+void fiber_settle(void) {
+    struct thread *t = this_thread();
+    struct fiber *f = t->current;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *low = (char *)f->mapping + f->guard_bytes;
+    /* One page below this frame stays: the call itself needs a place to return from. */
+    char *high = low + ((size_t)((char *)__builtin_frame_address(0) - low) / page - 1) * page;
+    t->settled += !f->is_settled;
+    f->is_settled = true;
+    if (high > low)
+        madvise(low, (size_t)(high - low), MADV_DONTNEED);
 }
 
 void fiber_yield(void (*then)(void *arg), void *arg) {

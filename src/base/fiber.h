@@ -49,6 +49,11 @@ bool fiber_run(void (*fn)(void *arg), void *arg);
 struct fiber *fiber_self(void); /* NULL when not on a fiber */
 size_t fiber_alive(void);       /* fibers of this thread that have not ended */
 
+/* This fiber will sleep for minutes, many times: from here on it is not counted against
+ * fibers_max, and what it used of its stack below here goes back to the kernel, so that it costs
+ * about three pages while it sleeps. Only on a fiber. */
+void fiber_settle(void);
+
 /* Goes to sleep; then(arg) runs on the loop's stack once this fiber can be woken, so that a
  * wake can not be lost. then may be NULL. Only on a fiber. */
 void fiber_yield(void (*then)(void *arg), void *arg);

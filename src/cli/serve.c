@@ -30,7 +30,9 @@
 #include "routes/limits.h"
 #include "sandbox/sandbox.h"
 #include "service/credentials.h"
+#include "service/feed.h"
 #include "service/idempotency.h"
+#include "service/integrations.h"
 #include "service/jobs.h"
 #include "service/lending.h"
 #include "service/operations.h"
@@ -45,6 +47,7 @@ enum {
     TURN_MS = 2000,
     RELOAD_MS = 5000,
     SWEEP_EVERY_MS = 10 * 60 * 1000,
+    STREAMS_PART = 4, /* one connection in so many may be a stream of live events */
 };
 
 struct worker {
@@ -452,6 +455,8 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     metrics_declare_services(provider_names(), PROVIDER_COUNT);
     metrics_before_scrape(collect, s);
     s->house.parts.upstream = upstream_new(c);
+    s->house.parts.feed = feed_new((size_t)c->max_connections / STREAMS_PART);
+    upstream_on_moved(s->house.parts.upstream, integrations_moved, &s->house.parts);
     s->house.parts.jobs = jobs_new(&s->house.parts);
     metrics_before_scrape(jobs_collect, s->house.parts.jobs);
     metrics_before_scrape(operations_collect, &s->house.parts);
@@ -586,6 +591,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     entry_free(s->entry);
     upstream_free(s->house.parts.upstream);
     jobs_free(s->house.parts.jobs);
+    feed_free(s->house.parts.feed);
     house_close(&s->house);
     log_stop();
     close(s->signals);

@@ -140,22 +140,27 @@ static struct str date_line(void) {
     return (struct str){ line, len };
 }
 
-void http_reply_write(const struct http_reply *reply, bool is_head, bool keep_alive,
-                      struct buf *out) {
-    struct str body = reply->lent_body.ptr ? reply->lent_body : buf_view(&reply->body);
-    bool bodyless = reply->status == 204 || reply->status == 304;
-    buf_reserve(out, 256 + reply->head.len + body.len);
+/* Status line, Date and Content-Type. */
+static void write_start(const struct http_reply *reply, bool has_body, struct buf *out) {
     buf_put(out, "HTTP/1.1 ", 9);
     buf_i64(out, reply->status);
     buf_char(out, ' ');
     buf_text(out, reason(reply->status));
     buf_put(out, "\r\n", 2);
     buf_str(out, date_line());
-    if (reply->content_type && !bodyless) {
+    if (reply->content_type && has_body) {
         buf_text(out, "Content-Type: ");
         buf_text(out, reply->content_type);
         buf_put(out, "\r\n", 2);
     }
+}
+
+void http_reply_write(const struct http_reply *reply, bool is_head, bool keep_alive,
+                      struct buf *out) {
+    struct str body = reply->lent_body.ptr ? reply->lent_body : buf_view(&reply->body);
+    bool bodyless = reply->status == 204 || reply->status == 304;
+    buf_reserve(out, 256 + reply->head.len + body.len);
+    write_start(reply, !bodyless, out);
     if (!bodyless) {
         buf_text(out, "Content-Length: ");
         buf_i64(out, (int64_t)body.len);
@@ -167,4 +172,13 @@ void http_reply_write(const struct http_reply *reply, bool is_head, bool keep_al
     buf_put(out, "\r\n", 2);
     if (!is_head && !bodyless)
         buf_str(out, body);
+}
+
+void http_reply_write_open(const struct http_reply *reply, bool is_chunked, struct buf *out) {
+    write_start(reply, true, out);
+    if (is_chunked)
+        buf_text(out, "Transfer-Encoding: chunked\r\n");
+    buf_text(out, "Connection: close\r\n");
+    buf_str(out, buf_view(&reply->head));
+    buf_put(out, "\r\n", 2);
 }

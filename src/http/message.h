@@ -23,6 +23,8 @@ enum http_method {
 
 const char *http_method_name(enum http_method m);
 
+struct http_stream;
+
 struct http_field {
     struct str name, value;
 };
@@ -39,8 +41,9 @@ struct http_req {
     struct str body;
     const char *peer; /* numeric address of the other end of the socket */
     struct arena *arena;
-    int64_t began_us;    /* monotonic, when its first byte was seen */
-    const bool *is_gone; /* true once the other end has left: nobody waits for the answer */
+    int64_t began_us;           /* monotonic, when its first byte was seen */
+    const bool *is_gone;        /* true once the other end has left: nobody waits for the answer */
+    struct http_stream *stream; /* what reply->stream will write to; may be rung before */
 };
 
 /* The one field of that name; a NULL ptr when absent. When it stands several times the first one
@@ -55,6 +58,10 @@ struct http_reply {
     struct buf body;
     struct str lent_body; /* instead of body: bytes that outlive the answer */
     bool close;           /* the connection ends after this answer */
+    /* Instead of a body: called once the head is out, on the same fiber, and writes pieces until it
+     * returns (http/stream.h). req and its arena live until then. Not called for HEAD. */
+    void (*stream)(void *arg, struct http_stream *s);
+    void *stream_arg;
     /* For a server that plays a broken one: */
     bool is_raw;   /* the body is every byte of the answer, then the connection ends */
     bool is_reset; /* no answer; the connection is reset */
@@ -72,3 +79,5 @@ void http_reply_fini(struct http_reply *reply);
 /* Appends the whole answer to out: status line, headers, body unless the method was HEAD. */
 void http_reply_write(const struct http_reply *reply, bool is_head, bool keep_alive,
                       struct buf *out);
+/* Appends the head alone of an answer that comes in pieces and ends with its connection. */
+void http_reply_write_open(const struct http_reply *reply, bool is_chunked, struct buf *out);

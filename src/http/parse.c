@@ -131,7 +131,7 @@ static enum http_progress check_request_line(const char *p, size_t len, struct h
             h->method = (enum http_method)i;
     if (h->method == METHOD_OTHER)
         return refuse(why, ERR_METHOD_NOT_ALLOWED, "Ava does not answer this method.");
-    h->keep_alive = version.ptr[7] == '1';
+    h->is_11 = h->keep_alive = version.ptr[7] == '1';
     return HTTP_DONE;
 }
 
@@ -179,7 +179,7 @@ static bool is_authority(struct str host) {
 /* The fields that decide where the next request begins. */
 static enum http_progress check_framing(const char *p, struct http_head *h,
                                         struct http_refusal *why) {
-    bool is_11 = h->keep_alive;
+    bool is_11 = h->is_11;
     size_t hosts = 0, lengths = 0, codings = 0;
     for (size_t i = 0; i < h->field_count; i++) {
         struct str name = view(p, h->names[i]), value = str_trim(view(p, h->values[i]));

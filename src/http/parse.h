@@ -33,6 +33,7 @@ struct http_head {
     size_t field_count;
     size_t head_bytes;      /* with the empty line */
     int64_t content_length; /* 0 when there is no body */
+    bool is_11;             /* HTTP/1.1, else 1.0 */
     bool is_chunked, keep_alive, expects_continue;
 };
 

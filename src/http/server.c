@@ -14,16 +14,16 @@
 
 #include "base/clock.h"
 #include "base/fiber.h"
-#include "http/parse.h"
+#include "http/conn.h"
 #include "net/loop.h"
 
 enum {
     IN_FIRST_BYTES = 2048,
     IN_KEPT_BYTES = 64 * 1024, /* a larger buffer shrinks again after its request */
     SWEEP_MS = 500,
-    LINGER_MS = 1000,
     SPARE_CONNECTIONS = 256, /* beyond the limit, for saying that it is reached */
     PIPELINE_FLUSH_BYTES = 64 * 1024,
+    KERNEL_BYTES = 64 * 1024, /* what the kernel may hold of a stream, beside our own */
 };
 
 const struct http_limits HTTP_LIMITS_DEFAULT = {
@@ -35,183 +35,8 @@ const struct http_limits HTTP_LIMITS_DEFAULT = {
     .arena_bytes = 48 << 20,
 };
 
-enum phase {
-    IDLE,     /* between requests: not one byte of the next */
-    HEAD,     /* part of a head is here */
-    BODY,     /* the head is whole, the body is not */
-    HANDLING, /* a fiber answers */
-    LINGER,   /* refused: the answer is out, what still comes is thrown away */
-};
-
-struct conn {
-    uv_tcp_t tcp;
-    struct http_server *server;
-    struct conn *prev, *next;
-    enum phase phase;
-    int64_t deadline_ms; /* when this phase has lasted too long */
-    int64_t began_us;
-
-    char *in;
-    size_t in_len, in_room, scanned;
-
-    struct http_head head;
-    struct http_chunks chunks;
-    size_t body_limit, body_len; /* body bytes present, behind the head */
-    size_t request_bytes;        /* raw bytes of the request, to be dropped after it */
-
-    struct buf out, sending; /* being filled; being written by uv */
-    uv_write_t write;
-    struct http_req req;
-    struct http_field *fields; /* in the arena */
-    struct http_reply reply;
-    struct arena *arena;
-    char peer[INET6_ADDRSTRLEN];
-
-    bool reading, writing, closing, closed, close_after_write, in_turn;
-};
-
-struct http_server {
-    struct loop *loop;
-    uv_tcp_t listener;
-    uv_timer_t sweep;
-    const struct http_app *app;
-    const struct http_limits *limits;
-    struct conn *conns;
-    struct buf spare; /* the last connection's, still warm, for the next one that writes */
-    atomic_size_t conn_count, busy; /* read by other threads for metrics */
-    bool draining;
-};
-
 static void advance(struct conn *c);
 static void read_on(struct conn *c);
-
-/* --- life and death of a connection ---------------------------------------------------------- */
-
-static void conn_free(struct conn *c) {
-    if (c->prev)
-        c->prev->next = c->next;
-    else
-        c->server->conns = c->next;
-    if (c->next)
-        c->next->prev = c->prev;
-    c->server->conn_count--;
-    buf_fini(&c->out);
-    buf_fini(&c->sending);
-    http_reply_fini(&c->reply);
-    arena_free(c->arena);
-    free(c->in);
-    free(c);
-}
-
-static void on_closed(uv_handle_t *h) {
-    struct conn *c = h->data;
-    c->closed = true;
-    if (c->phase != HANDLING)
-        conn_free(c); /* else the fiber's end does */
-}
-
-static void conn_close(struct conn *c) {
-    if (c->closing)
-        return;
-    c->closing = true;
-    uv_close((uv_handle_t *)&c->tcp, on_closed);
-}
-
-static void conn_reset(struct conn *c) {
-    if (c->closing)
-        return;
-    c->closing = true;
-    if (uv_tcp_close_reset(&c->tcp, on_closed) != 0)
-        uv_close((uv_handle_t *)&c->tcp, on_closed);
-}
-
-/* Half-closes and waits a moment: closing with unread bytes would reset the connection and with
- * it the refusal that the other end has not read yet. */
-static void on_shut(uv_shutdown_t *req, int status) {
-    free(req);
-}
-
-static void conn_linger(struct conn *c) {
-    c->phase = LINGER;
-    c->deadline_ms = ava_now_ms() + LINGER_MS;
-    c->in_len = 0;
-    uv_shutdown_t *req = malloc(sizeof *req);
-    if (!req || uv_shutdown(req, (uv_stream_t *)&c->tcp, on_shut) != 0) {
-        free(req);
-        conn_close(c);
-    }
-}
-
-/* --- writing --------------------------------------------------------------------------------- */
-
-static void swap_bufs(struct buf *a, struct buf *b) {
-    struct buf was = *a;
-    *a = *b;
-    *b = was;
-}
-
-static void after_write(struct conn *c) {
-    if (c->closing)
-        return;
-    if (c->close_after_write)
-        conn_linger(c);
-}
-
-static void flush(struct conn *c);
-
-static void on_written(uv_write_t *w, int status) {
-    struct conn *c = w->data;
-    c->writing = false;
-    buf_clear(&c->sending);
-    if (c->closing)
-        return;
-    if (status < 0) {
-        conn_close(c);
-        return;
-    }
-    if (c->out.len) {
-        flush(c);
-        return;
-    }
-    if (c->phase == IDLE)
-        c->deadline_ms = ava_now_ms() + c->server->limits->idle_ms;
-    if (c->phase == IDLE && c->server->draining && c->in_len == 0)
-        c->close_after_write = true; /* draining began while this answer was on its way */
-    after_write(c);
-    if (c->phase != HANDLING && c->phase != LINGER)
-        advance(c);
-}
-
-/* Writes what the socket takes at once; the rest goes through uv. */
-static void flush(struct conn *c) {
-    if (c->closing || c->writing || c->out.len == 0)
-        return;
-    uv_buf_t b = uv_buf_init(c->out.ptr, (unsigned)c->out.len);
-    int n = uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
-    if (n < 0 && n != UV_EAGAIN) {
-        conn_close(c);
-        return;
-    }
-    if (n > 0 && (size_t)n == c->out.len) {
-        buf_clear(&c->out);
-        if (!c->server->spare.room)
-            swap_bufs(&c->out, &c->server->spare);
-        after_write(c);
-        return;
-    }
-    if (n > 0)
-        buf_drop(&c->out, (size_t)n);
-    swap_bufs(&c->sending, &c->out);
-    c->writing = true;
-    if (c->phase != HANDLING)
-        c->deadline_ms = ava_now_ms() + c->server->limits->write_ms;
-    c->write.data = c;
-    b = uv_buf_init(c->sending.ptr, (unsigned)c->sending.len);
-    if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &b, 1, on_written) != 0) {
-        c->writing = false;
-        conn_close(c);
-    }
-}
 
 static void to_views(struct conn *c) {
     const struct http_head *h = &c->head;
@@ -229,7 +54,8 @@ static void to_views(struct conn *c) {
                             .peer = c->peer,
                             .arena = c->arena,
                             .began_us = c->began_us,
-                            .is_gone = &c->closing };
+                            .is_gone = &c->closing,
+                            .stream = &c->stream };
     for (size_t i = 0; i < h->field_count; i++)
         c->fields[i] = (struct http_field){ VIEW(h->names[i]), VIEW(h->values[i]) };
 #undef VIEW
@@ -246,7 +72,7 @@ static void conn_refuse(struct conn *c, enum err err, const char *detail) {
     http_reply_write(&c->reply, false, false, &c->out);
     c->close_after_write = true;
     c->in_len = 0;
-    flush(c);
+    conn_flush(c);
 }
 
 /* --- answering ------------------------------------------------------------------------------- */
@@ -271,13 +97,16 @@ static void finish(void *arg) {
     }
     bool keep = c->head.keep_alive && !c->reply.close && !c->server->draining;
     if (!c->out.room)
-        swap_bufs(&c->out, &c->server->spare);
+        conn_swap_bufs(&c->out, &c->server->spare);
     if (c->reply.is_reset) {
         c->phase = IDLE;
         conn_reset(c);
         return;
     }
-    if (c->reply.is_raw) {
+    if (c->reply.stream) { /* asked with HEAD */
+        http_reply_write_open(&c->reply, c->head.is_11, &c->out);
+        keep = false;
+    } else if (c->reply.is_raw) {
         buf_str(&c->out, buf_view(&c->reply.body));
         keep = false;
     } else {
@@ -300,13 +129,73 @@ static void finish(void *arg) {
         advance(c);
 }
 
+/* --- answering in pieces --------------------------------------------------------------------- */
+
+/* Whoever does not read what is written is cut: it can come back and say what it saw last. */
+static bool send_piece(void *arg, const struct str *parts, size_t count) {
+    struct conn *c = arg;
+    size_t bytes = c->out.len + uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+    for (size_t i = 0; i < count; i++)
+        bytes += parts[i].len;
+    if (bytes > HTTP_STREAM_BACKLOG_MAX)
+        conn_reset(c);
+    if (c->closing)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        buf_str(&c->out, parts[i]);
+    conn_flush(c);
+    return !c->closing;
+}
+
+/* From here on it is no request in hand, and whatever the client sends is thrown away. */
+static void begin_stream(void *arg) {
+    struct conn *c = arg;
+    int kernel_bytes = KERNEL_BYTES;
+    uv_send_buffer_size((uv_handle_t *)&c->tcp, &kernel_bytes);
+    c->phase = STREAMING;
+    c->server->busy--;
+    http_reply_write_open(&c->reply, c->head.is_11, &c->out);
+    http_stream_open(&c->stream, c->head.is_11, send_piece, c);
+    if (c->server->draining)
+        http_stream_end(&c->stream);
+    read_on(c); /* may have stopped for want of room; only a read notices that the client left */
+    conn_flush(c);
+}
+
+static void finish_stream(void *arg) {
+    struct conn *c = arg;
+    c->phase = IDLE;
+    if (c->closing) {
+        if (c->closed)
+            conn_free(c);
+        return;
+    }
+    arena_reset(c->arena);
+    c->fields = NULL;
+    c->in_len = 0;
+    c->close_after_write = true;
+    c->deadline_ms = ava_now_ms() + c->server->limits->write_ms;
+    http_stream_close(&c->stream);
+    if (c->phase == IDLE && !c->writing && !c->closing)
+        conn_linger(c); /* nothing was left to write */
+}
+
+/* --- the fiber of a request ------------------------------------------------------------------ */
+
 static void on_fiber(void *arg) {
     struct conn *c = arg;
+    void (*end)(void *) = finish;
     c->server->app->handle(c->server->app->arg, &c->req, &c->reply);
+    if (c->reply.stream && !c->closing && c->head.method != METHOD_HEAD) {
+        begin_stream(c);
+        fiber_settle();
+        c->reply.stream(c->reply.stream_arg, &c->stream);
+        end = finish_stream;
+    }
     if (c->in_turn)
-        finish(c);
+        end(c);
     else
-        fiber_on_loop(finish, c); /* goes on with the connection, which may start fibers */
+        fiber_on_loop(end, c); /* goes on with the connection, which may start fibers */
 }
 
 static void dispatch(struct conn *c) {
@@ -314,6 +203,7 @@ static void dispatch(struct conn *c) {
     c->req.body = (struct str){ c->in + c->head.head_bytes, c->body_len };
     http_reply_reset(&c->reply);
     c->phase = HANDLING;
+    c->stream.is_over = c->stream.is_rung = false;
     c->deadline_ms = INT64_MAX;
     c->server->busy++;
     if (!fiber_run(on_fiber, c)) {
@@ -386,7 +276,7 @@ static bool begin_body(struct conn *c) {
     }
     if (awaited && c->head.expects_continue && c->in_len == c->head.head_bytes) {
         buf_text(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
-        flush(c);
+        conn_flush(c);
     }
     c->deadline_ms = ava_now_ms() + c->server->limits->body_ms;
     return true;
@@ -429,11 +319,11 @@ static bool step(struct conn *c) {
 static void advance(struct conn *c) {
     read_on(c);
     c->in_turn = true;
-    while (!c->closing && !c->close_after_write && !c->writing && c->phase != HANDLING &&
+    while (!c->closing && !c->close_after_write && !c->writing && !conn_is_answered(c) &&
            c->phase != LINGER && c->out.len < PIPELINE_FLUSH_BYTES && step(c)) {
     }
     c->in_turn = false;
-    flush(c);
+    conn_flush(c);
     if (!c->closing && !c->writing && c->out.len == 0 && c->phase == IDLE && c->in_len > 0 &&
         !c->close_after_write)
         advance(c);
@@ -441,7 +331,7 @@ static void advance(struct conn *c) {
 
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b) {
     struct conn *c = h->data;
-    if (c->phase == LINGER) {
+    if (c->phase == LINGER || c->phase == STREAMING) {
         static __thread char nowhere[4096];
         *b = uv_buf_init(nowhere, sizeof nowhere);
         return;
@@ -468,10 +358,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
         conn_close(c);
         return;
     }
-    if (c->phase == LINGER || c->close_after_write)
+    if (c->phase == LINGER || c->phase == STREAMING || c->close_after_write)
         return;
     c->in_len += (size_t)n;
-    if (c->phase != HANDLING)
+    if (!conn_is_answered(c))
         advance(c);
 }
 
@@ -508,6 +398,7 @@ static void on_connection(uv_stream_t *listener, int status) {
     if (!c)
         return;
     c->server = s;
+    http_stream_init(&c->stream);
     uv_tcp_init(loop_uv(s->loop), &c->tcp);
     c->tcp.data = c;
     c->next = s->conns;
@@ -554,6 +445,7 @@ struct http_server *http_server_open(struct loop *loop, int fd, const struct htt
         abort();
     s->loop = loop;
     s->app = app;
+    s->go_on = advance;
     s->limits = limits;
     uv_tcp_init(loop_uv(loop), &s->listener);
     uv_timer_init(loop_uv(loop), &s->sweep);
@@ -574,6 +466,8 @@ void http_server_drain(struct http_server *s) {
         next = c->next;
         if (c->phase == IDLE && !c->writing)
             conn_close(c);
+        else if (c->phase == STREAMING)
+            http_stream_end(&c->stream);
     }
 }
 

@@ -46,7 +46,8 @@ char *http_listen_address(int fd, struct arena *a);
 struct http_server *http_server_open(struct loop *loop, int fd, const struct http_app *app,
                                      const struct http_limits *limits);
 
-/* Stops accepting, closes idle connections, ends each other one after its answer. */
+/* Stops accepting, closes idle connections, ends streams at once and each other connection after
+ * its answer. */
 void http_server_drain(struct http_server *s);
 size_t http_server_connections(const struct http_server *s);
 size_t http_server_busy(const struct http_server *s); /* requests being answered */

@@ -67,6 +67,7 @@ void status_problem(const struct problem *p, const char *correlation_id, struct 
     struct jsonw w = jsonw_to(&reply->body);
     buf_clear(&reply->body);
     reply->lent_body = (struct str){ NULL, 0 };
+    reply->stream = NULL;
     reply->status = info->status;
     reply->content_type = "application/problem+json";
     status_title(&title, info->title, p->service);

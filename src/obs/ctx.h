@@ -18,6 +18,7 @@ struct upstream;
 struct accounts;
 struct lending;
 struct jobs;
+struct feed;
 
 struct parts {
     const struct config *config;
@@ -27,6 +28,7 @@ struct parts {
     struct accounts *accounts;
     struct lending *lending;
     struct jobs *jobs;
+    struct feed *feed;  /* NULL in commands: nobody watches */
     const char *run_id; /* of this run of the process: who holds leases and claims */
 };
 

@@ -33,6 +33,8 @@ struct upstream {
     struct retry_budget *budget;
     struct cache *cache;
     atomic_bool draining;
+    void (*moved)(void *arg, enum provider p, const char *workspace_id);
+    void *moved_arg;
 };
 
 static void collect(void *arg) {
@@ -96,6 +98,27 @@ void upstream_retune(struct upstream *u, const struct config *config) {
 
 void upstream_drain(struct upstream *u) {
     atomic_store(&u->draining, true);
+}
+
+void upstream_on_moved(struct upstream *u,
+                       void (*moved)(void *arg, enum provider p, const char *workspace_id),
+                       void *arg) {
+    u->moved = moved;
+    u->moved_arg = arg;
+}
+
+/* What an outcome did to the breakers, for those who wait and those who watch. */
+static void spread(struct upstream *u, const struct upstream_request *req, unsigned bits) {
+    const struct upstream_credential *c = req->credential;
+    unsigned shared = GUARD_CLOSED_PROVIDER | GUARD_OPENED_PROVIDER;
+    unsigned own = GUARD_CLOSED_CREDENTIAL | GUARD_OPENED_CREDENTIAL;
+    if (bits & GUARD_CLOSED_PROVIDER)
+        bulkhead_restart(u->bulkhead, req->provider, NULL);
+    if (bits & GUARD_CLOSED_CREDENTIAL)
+        bulkhead_restart(u->bulkhead, req->provider, c->workspace_id);
+    if (u->moved && bits & (shared | own))
+        u->moved(u->moved_arg, req->provider,
+                 bits & shared || c->is_platform ? NULL : c->workspace_id);
 }
 
 struct guard_state upstream_state(struct upstream *u, enum provider p, const char *credential_id) {
@@ -320,14 +343,11 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
             retry_learn(u->budget, req->provider, a->call.took_us);
         record(ctx, req, a, v.is_probe);
         q = question(ctx, req, a, v.is_probe);
-        unsigned closed = guard_settle(
+        unsigned bits = guard_settle(
             u->guard, &call, a->outcome,
             q.retry_after_s < 0 ? GUARD_NO_RETRY_AFTER : q.retry_after_s * 1000, ava_now_ms());
-        if (closed & GUARD_CLOSED_PROVIDER)
-            bulkhead_restart(u->bulkhead, req->provider, NULL);
-        if (closed & GUARD_CLOSED_CREDENTIAL)
-            bulkhead_restart(u->bulkhead, req->provider, req->credential->workspace_id);
-        if (closed & GUARD_NOT_CLOSED)
+        spread(u, req, bits);
+        if (bits & GUARD_NOT_CLOSED)
             break; /* this failure opened a breaker, or it was a probe: no bytes after it */
         next = retry_decide(u->budget, &retry, &q);
     }

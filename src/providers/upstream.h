@@ -25,6 +25,13 @@ void upstream_free(struct upstream *u);
 void upstream_retune(struct upstream *u, const struct config *config); /* live ones */
 void upstream_drain(struct upstream *u); /* from now on nothing is retried */
 
+/* Called whenever a breaker opened or closed, by the call that moved it, with no lock held.
+ * workspace_id: whom it concerns; NULL when it is the provider's or the operator's credential's,
+ * and so concerns everybody. Must be quick. Before the first call. */
+void upstream_on_moved(struct upstream *u,
+                       void (*moved)(void *arg, enum provider p, const char *workspace_id),
+                       void *arg);
+
 /* Which credential to use, without holding it: its plaintext exists only during an attempt. */
 struct upstream_credential {
     const char *id;

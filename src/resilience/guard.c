@@ -221,6 +221,10 @@ static unsigned news(struct guard_credential *c, struct guard_scope *s, int64_t 
         bits |= GUARD_CLOSED_CREDENTIAL;
     if (s && s->breaker.breaker.happened & BREAKER_SHUT)
         bits |= GUARD_CLOSED_PROVIDER;
+    if (c && c->breaker.happened & BREAKER_OPENED)
+        bits |= GUARD_OPENED_CREDENTIAL;
+    if (s && s->breaker.breaker.happened & BREAKER_OPENED)
+        bits |= GUARD_OPENED_PROVIDER;
     if ((c && breaker_state(&c->breaker, now_ms) != BREAKER_CLOSED) ||
         (s && breaker_state(&s->breaker.breaker, now_ms) != BREAKER_CLOSED))
         bits |= GUARD_NOT_CLOSED;

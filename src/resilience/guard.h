@@ -67,9 +67,15 @@ struct guard_verdict {
 
 struct guard_verdict guard_admit(struct guard *g, struct guard_call *call, int64_t now_ms);
 
-/* Bits: which breakers this outcome closed after probes (bulkhead_restart wants to know), and
- * whether one is not closed now: then a retry would only be refused. */
-enum { GUARD_CLOSED_CREDENTIAL = 1, GUARD_CLOSED_PROVIDER = 2, GUARD_NOT_CLOSED = 4 };
+/* Bits: which breakers this outcome closed after probes (bulkhead_restart wants to know), whether
+ * one is not closed now (then a retry would only be refused), and which opened. */
+enum {
+    GUARD_CLOSED_CREDENTIAL = 1,
+    GUARD_CLOSED_PROVIDER = 2,
+    GUARD_NOT_CLOSED = 4,
+    GUARD_OPENED_CREDENTIAL = 8,
+    GUARD_OPENED_PROVIDER = 16,
+};
 
 /* retry_after_ms counts for OUTCOME_THROTTLE only: GUARD_NO_RETRY_AFTER means 1 s; at most 300 s
  * are believed. */

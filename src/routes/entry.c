@@ -117,19 +117,30 @@ static enum err set_deadline(struct ctx *ctx, const struct route *route,
     return OK;
 }
 
-static enum err identify(struct ctx *ctx, struct entry *e, const struct http_req *req) {
+/* An Authorization header counts alone, whatever it holds; by_session is asked without one. */
+static enum err ask_who(struct ctx *ctx, const struct http_req *req, bool *found,
+                        enum err (*by_session)(struct ctx *, struct str, bool *)) {
     struct str header = http_field(req, "authorization");
-    bool found = false;
+    *found = false;
     if (header.ptr) {
         struct str scheme = { header.ptr, header.len < 7 ? header.len : 7 };
         if (str_eq_nocase(scheme, STR("bearer ")))
-            TRY(auth_by_key(ctx, str_trim((struct str){ header.ptr + 7, header.len - 7 }), &found));
-    } else {
-        struct str cookie = cookie_find(req, reply_cookie_name(ctx));
-        if (cookie.ptr)
-            TRY(auth_by_session(ctx, cookie, &found));
+            return auth_by_key(ctx, str_trim((struct str){ header.ptr + 7, header.len - 7 }),
+                               found);
+        return OK;
     }
+    struct str cookie = cookie_find(req, reply_cookie_name(ctx));
+    return cookie.ptr ? by_session(ctx, cookie, found) : OK;
+}
+
+static enum err identify(struct ctx *ctx, struct entry *e, const struct http_req *req) {
+    bool found;
+    TRY(ask_who(ctx, req, &found, auth_by_session));
     return found ? OK : limit_unknown(ctx, e);
+}
+
+enum err entry_knows(struct ctx *ctx, const struct http_req *req, bool *found) {
+    return ask_who(ctx, req, found, auth_session_lasts);
 }
 
 static enum err check_access(struct ctx *ctx, const struct route *route) {

@@ -86,6 +86,10 @@ void entry_free(struct entry *e);
 struct entry_rules *entry_swap_rules(struct entry *e, const struct config *c);
 void entry_rules_free(struct entry_rules *r); /* NULL is fine */
 
+/* Is whoever sent this still who they were? For an answer that stays open. An error is the
+ * store's. */
+enum err entry_knows(struct ctx *ctx, const struct http_req *req, bool *found);
+
 /* For struct http_app. */
 size_t entry_body_limit(void *entry, const struct http_req *req);
 void entry_handle(void *entry, struct http_req *req, struct http_reply *reply);

@@ -49,6 +49,8 @@ enum err calls_post(struct ctx *ctx, struct call *call);
 enum err call_get(struct ctx *ctx, struct call *call);
 enum err operation_get(struct ctx *ctx, struct call *call);
 
+enum err stream_get(struct ctx *ctx, struct call *call);
+
 enum err numbers_get(struct ctx *ctx, struct call *call);
 enum err integrations_get(struct ctx *ctx, struct call *call);
 enum err endpoints_get(struct ctx *ctx, struct call *call);

@@ -49,6 +49,7 @@ const struct route routes[] = {
     { { METHOD_POST, "/api/v1/calls" },           SIGNED_IN, BY_DEFAULT, JSON_BODY, false, calls_post },
     { { METHOD_GET,  "/api/v1/calls/{id}" },      SIGNED_IN, BY_DEFAULT, NO_BODY,   false, call_get },
     { { METHOD_GET,  "/api/v1/operations/{id}" }, SIGNED_IN, BY_DEFAULT, NO_BODY,   false, operation_get },
+    { { METHOD_GET,  "/api/v1/stream" },          SIGNED_IN, BY_IP,      NO_BODY,   false, stream_get },
 
     { { METHOD_GET,  "/api/v1/twilio/numbers" },                         SIGNED_IN, BY_SETTINGS, NO_BODY, false, numbers_get },
     { { METHOD_GET,  "/api/v1/integrations" },                           SIGNED_IN, BY_SETTINGS, NO_BODY, false, integrations_get },

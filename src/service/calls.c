@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "providers/vapi_calls.h"
+#include "service/feed.h"
 #include "service/lending.h"
 #include "vault/vault.h"
 
@@ -257,8 +258,6 @@ static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operati
     if (state == OPERATION_SUCCEEDED)
         learn(ctx, result, &v.row);
     TRY(call_update(ctx, tx, &v.row));
-    if (state != OPERATION_SUCCEEDED)
-        return OK;
     TRY(open_metadata(ctx, tx, &v));
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
@@ -271,8 +270,8 @@ static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operati
     return call_delete(ctx, tx, op->object);
 }
 
-const struct operation_kind CALL_CREATE = { "call.create", PROVIDER_VAPI, perform,
-                                            look_up,       settle,        forget };
+const struct operation_kind CALL_CREATE = { "call.create", "call", PROVIDER_VAPI, perform,
+                                            look_up,       settle, forget };
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -307,6 +306,14 @@ static enum err update_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return call_update(ctx, tx, arg);
 }
 
+static void publish(struct ctx *ctx, const struct call_view *v) {
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    call_write(&w, v);
+    feed_publish(ctx->parts->feed, v->row.workspace_id, CALL_CREATE.event, buf_view(&b));
+    buf_fini(&b);
+}
+
 /* How it stands by now, as far as the provider can be asked. */
 static void refresh(struct ctx *ctx, struct call_view *v) {
     struct lent lent;
@@ -324,9 +331,12 @@ static void refresh(struct ctx *ctx, struct call_view *v) {
                    next.started_ms != v->row.started_ms || next.ended_ms != v->row.ended_ms;
     if (!changed)
         return;
-    if (db_write(ctx, update_write, &next) != OK)
-        ctx->problem = none; /* shown all the same; it is asked for again next time */
+    enum err e = db_write(ctx, update_write, &next);
     v->row = next;
+    if (e == OK)
+        publish(ctx, v);
+    else
+        ctx->problem = none; /* shown all the same; it is asked for again next time */
 }
 
 enum err call_read(struct ctx *ctx, const char *id, struct call_view *out) {

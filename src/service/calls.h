@@ -1,5 +1,5 @@
 /* calls: phone calls through Vapi. Ava keeps a row of each; what the provider knows better is asked
- * for when somebody looks. */
+ * for when somebody looks. A row that changed goes into the feed as "call". */
 #pragma once
 
 #include <jansson.h>

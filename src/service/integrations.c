@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/jsonw.h"
+#include "service/feed.h"
 #include "store/sealed.h"
 
 static enum err last_webhook(struct ctx *ctx, enum provider p, int64_t *out) {
@@ -51,4 +53,15 @@ enum err integrations_list(struct ctx *ctx, struct integration out[INTEGRATIONS_
         if (credentials_supports(p))
             TRY(look_at(ctx, p, &out[(*count)++]));
     return OK;
+}
+
+void integrations_moved(void *arg, enum provider p, const char *workspace_id) {
+    const struct parts *parts = arg;
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "provider", provider_name(p));
+    jsonw_object_end(&w);
+    feed_publish(parts->feed, workspace_id, "connection", buf_view(&b));
+    buf_fini(&b);
 }

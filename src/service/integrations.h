@@ -14,5 +14,9 @@ struct integration {
 
 enum { INTEGRATIONS_MAX = 2 };
 
+/* For upstream_on_moved, with ctx->parts as arg: tells those who watch, as event "connection", that
+ * this is worth reading anew. What each of them would read differs, so it is not in the event. */
+void integrations_moved(void *parts, enum provider p, const char *workspace_id);
+
 enum err integrations_list(struct ctx *ctx, struct integration out[INTEGRATIONS_MAX],
                            size_t *count);

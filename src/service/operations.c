@@ -11,6 +11,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "service/calls.h"
+#include "service/feed.h"
 #include "service/jobs.h"
 #include "store/idempotency.h"
 #include "vault/vault.h"
@@ -109,6 +110,62 @@ static enum err seal_content(struct ctx *ctx, struct db_conn *tx, const struct r
     return e;
 }
 
+/* --- as people see it ------------------------------------------------------------------------ */
+
+static void write_next(struct jsonw *w, const struct operation_row *row, bool is_waiting) {
+    int64_t left_ms = row->next_ms - ava_wall_ms();
+    jsonw_key(w, "next_retry_in_seconds");
+    if (is_waiting)
+        jsonw_i64(w, left_ms > 0 ? (left_ms + 999) / 1000 : 0);
+    else
+        jsonw_null(w);
+}
+
+/* The operation as people see it. result and problem are JSON, NULL ptr where there is none. */
+static void show(struct jsonw *w, const struct operation_row *row, struct str result,
+                 struct str problem) {
+    bool retries = row->state == OPERATION_PREPARED && row->attempts > 0;
+    bool is_waiting = (retries || row->state == OPERATION_UNKNOWN) && row->next_ms;
+    int64_t attempt = row->attempts + (row->state == OPERATION_SENT || retries);
+    jsonw_object(w);
+    jsonw_text_at(w, "id", row->id);
+    jsonw_text_at(w, "kind", row->kind);
+    jsonw_text_at(w, "status", retries ? "retrying" : operation_state_name(row->state));
+    jsonw_i64_at(w, "attempt", attempt);
+    jsonw_i64_at(w, "max_attempts", row->attempts_max);
+    write_next(w, row, is_waiting);
+    jsonw_text_at(w, "service", row->provider);
+    jsonw_text_at(w, "object_id", row->object);
+    jsonw_text_at(w, "correlation_id", row->correlation_id);
+    jsonw_time_at(w, "created_at", row->created_ms);
+    jsonw_time_at(w, "updated_at", row->updated_ms);
+    if (result.ptr) {
+        jsonw_key(w, "result");
+        jsonw_raw(w, result);
+    }
+    if (problem.ptr) {
+        jsonw_key(w, "problem");
+        jsonw_raw(w, problem);
+    }
+    jsonw_object_end(w);
+}
+
+/* --- telling those who watch ----------------------------------------------------------------- */
+
+/* After the commit only: what is told can be read. */
+static void publish(struct run *r) {
+    struct buf b = { 0 }, problem = { 0 };
+    struct jsonw w = jsonw_to(&b), pw = jsonw_to(&problem);
+    struct str none = { NULL, 0 };
+    if (r->row.state == OPERATION_FAILED)
+        problem_write(&pw, &r->ctx, r->result);
+    show(&w, &r->row, r->row.state == OPERATION_SUCCEEDED ? r->shown : none,
+         problem.len ? buf_view(&problem) : none);
+    feed_publish(r->ctx.parts->feed, r->row.workspace_id, "operation", buf_view(&b));
+    buf_fini(&problem);
+    buf_fini(&b);
+}
+
 /* --- what the provider call tells ------------------------------------------------------------ */
 
 static enum err move_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -126,6 +183,7 @@ static enum err on_sending(struct ctx *ctx, void *arg) {
     TRY(db_write(ctx, move_write, &next));
     r->row = next;
     r->op.sent_ms = next.sent_ms;
+    publish(r);
     return OK;
 }
 
@@ -138,8 +196,10 @@ static void on_waiting(struct ctx *ctx, int attempts, int64_t wait_ms, void *arg
     next.attempts = attempts;
     next.updated_ms = ava_wall_ms();
     next.next_ms = next.updated_ms + wait_ms;
-    if (db_write(ctx, move_write, &next) == OK)
+    if (db_write(ctx, move_write, &next) == OK) {
         r->row = next;
+        publish(r);
+    }
     if (ava_now_ms() + wait_ms > r->began_ms + PATIENT_MS) {
         r->is_slow = true;
         tell(r);
@@ -204,6 +264,7 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
  * and a process that dies here leaves it unknown. */
 static void settle(struct run *r, enum operation_state state, struct str result, int64_t next_ms) {
     struct settling s = { .run = r, .row = r->row, .result = result };
+    bool is_written = false;
     s.row.state = state;
     s.row.attempts = r->ctx.attempts > r->row.attempts ? r->ctx.attempts : r->row.attempts;
     s.row.next_ms = next_ms;
@@ -212,7 +273,8 @@ static void settle(struct run *r, enum operation_state state, struct str result,
         late.deadline_ms = ava_now_ms() + SETTLE_MS;
         s.row.updated_ms = ava_wall_ms();
         enum err e = db_write(&late, settle_write, &s);
-        if (e == OK)
+        is_written = e == OK;
+        if (is_written)
             break;
         if (e != ERR_STORAGE_UNAVAILABLE) {
             log_error(&r->ctx, "operation not settled", L("operation", r->row.id),
@@ -225,6 +287,11 @@ static void settle(struct run *r, enum operation_state state, struct str result,
     }
     r->row = s.row;
     r->was_abandoned = s.was_abandoned;
+    if (is_written) {
+        publish(r);
+        if (s.shown.ptr)
+            feed_publish(r->ctx.parts->feed, r->row.workspace_id, r->kind->event, s.shown);
+    }
     log_info(&r->ctx, "operation", L("operation", r->row.id), L("kind", r->row.kind),
              L("state", s.was_abandoned ? "abandoned" : operation_state_name(state)),
              L("attempts", (long)r->row.attempts));
@@ -416,6 +483,7 @@ enum err operation_place(struct ctx *ctx, const struct operation_order *order,
     *out = (struct operation_end){ .id = p.row.id };
     TRY(db_write(ctx, place_write, &p));
     struct run *r = run_new(ctx, order->kind, &p.row, order->request);
+    publish(r);
     if (fiber_self()) {
         fiber_on_loop(run_begin, r);
         if (r->result == ERR_OVERLOADED) { /* no room for a fiber: nothing was tried */
@@ -458,13 +526,17 @@ static enum err find_own(struct ctx *ctx, const char *id, struct operation_row *
     return open_content(ctx, row, content);
 }
 
-static void write_next(struct jsonw *w, const struct operation_row *row, bool is_waiting) {
-    int64_t left_ms = row->next_ms - ava_wall_ms();
-    jsonw_key(w, "next_retry_in_seconds");
-    if (is_waiting)
-        jsonw_i64(w, left_ms > 0 ? (left_ms + 999) / 1000 : 0);
-    else
-        jsonw_null(w);
+/* A member of what was sealed, as JSON of the arena; NULL ptr where there is none. */
+static struct str member_text(struct ctx *ctx, const json_t *content, const char *name) {
+    const json_t *member = json_object_get(content, name);
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    if (!member)
+        return (struct str){ NULL, 0 };
+    jsonw_tree(&w, member);
+    struct str text = str_of(str_dup(ctx->arena, buf_view(&b)));
+    buf_fini(&b);
+    return text;
 }
 
 enum err operation_read(struct ctx *ctx, const char *id, struct buf *out) {
@@ -472,30 +544,7 @@ enum err operation_read(struct ctx *ctx, const char *id, struct buf *out) {
     struct jsonw w = jsonw_to(out);
     json_t *content;
     TRY(find_own(ctx, id, &row, &content));
-    bool retries = row.state == OPERATION_PREPARED && row.attempts > 0;
-    bool is_waiting = (retries || row.state == OPERATION_UNKNOWN) && row.next_ms;
-    int64_t attempt = row.attempts + (row.state == OPERATION_SENT || retries);
-    jsonw_object(&w);
-    jsonw_text_at(&w, "id", row.id);
-    jsonw_text_at(&w, "kind", row.kind);
-    jsonw_text_at(&w, "status", retries ? "retrying" : operation_state_name(row.state));
-    jsonw_i64_at(&w, "attempt", attempt);
-    jsonw_i64_at(&w, "max_attempts", row.attempts_max);
-    write_next(&w, &row, is_waiting);
-    jsonw_text_at(&w, "service", row.provider);
-    jsonw_text_at(&w, "object_id", row.object);
-    jsonw_text_at(&w, "correlation_id", row.correlation_id);
-    jsonw_time_at(&w, "created_at", row.created_ms);
-    jsonw_time_at(&w, "updated_at", row.updated_ms);
-    if (json_object_get(content, "result")) {
-        jsonw_key(&w, "result");
-        jsonw_tree(&w, json_object_get(content, "result"));
-    }
-    if (json_object_get(content, "problem")) {
-        jsonw_key(&w, "problem");
-        jsonw_tree(&w, json_object_get(content, "problem"));
-    }
-    jsonw_object_end(&w);
+    show(&w, &row, member_text(ctx, content, "result"), member_text(ctx, content, "problem"));
     return OK;
 }
 
@@ -505,11 +554,7 @@ enum err operation_replay(struct ctx *ctx, const char *id, struct operation_end 
     TRY(find_own(ctx, id, &row, &content));
     *end = (struct operation_end){ .id = row.id, .attempts = (int)row.attempts };
     if (row.state == OPERATION_SUCCEEDED) {
-        struct buf b = { 0 };
-        struct jsonw w = jsonw_to(&b);
-        jsonw_tree(&w, json_object_get(content, "result"));
-        end->shown = str_of(str_dup(ctx->arena, buf_view(&b)));
-        buf_fini(&b);
+        end->shown = member_text(ctx, content, "result");
         return OK;
     }
     if (row.state == OPERATION_FAILED) {

@@ -5,6 +5,8 @@
  * the provider, at 5 s, 30 s, 2 min and 10 min after it was sent, and when that finds nothing for
  * 15 minutes, leaves it unconfirmed for people to look at.
  *
+ * Every change of state, once it is on disk, goes into the feed as "operation".
+ *
  * An operation runs on a fiber of its own. Who placed it waits for a while and may leave; a
  * process that dies leaves a row and a job, and the next one goes on from there. */
 #pragma once
@@ -23,7 +25,8 @@ struct operation {
 
 /* One kind of unsafe call; every kind is a constant of the service that owns the object. */
 struct operation_kind {
-    const char *name; /* "call.create" */
+    const char *name;  /* "call.create" */
+    const char *event; /* of its object in the feed: "call" */
     enum provider provider;
     /* Sends it, with watch in the upstream_request. *result: JSON of what the provider made.
      * ERR_OUTCOME_UNKNOWN when it may have happened. */
@@ -31,8 +34,8 @@ struct operation_kind {
                         const struct upstream_watch *watch, struct str *result);
     /* Asks the provider whether it happened; *result stays NULL when nothing is found. */
     enum err (*look_up)(struct ctx *ctx, const struct operation *op, struct str *result);
-    /* Within the transaction that settles it: brings the object up to date. With SUCCEEDED,
-     * *shown is the JSON that whoever placed it gets. */
+    /* Within the transaction that settles it: brings the object up to date. *shown: its JSON, which
+     * whoever watches gets, and with SUCCEEDED whoever placed it; NULL ptr when it is gone. */
     enum err (*settle)(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                        enum operation_state state, struct str result, struct str *shown);
     /* It was refused before anything was sent: there never was an object. */

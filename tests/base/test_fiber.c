@@ -89,6 +89,38 @@ TEST(the_cap_refuses_more_fibers) {
     CHECK_INT(done, 3);
 }
 
+/* Its frames above stay as they were; what lies below is fresh. */
+static void settle_once(void *arg) {
+    int here = *(int *)arg;
+    fiber_settle();
+    fiber_settle();
+    fiber_yield(remember, fiber_self());
+    *(int *)arg = here + 1;
+}
+
+TEST(settled_fibers_take_no_place_and_are_alive_all_the_same) {
+    fiber_host_bind(&host);
+    struct fiber *settled[5];
+    int done = 0, before = (int)fiber_alive();
+    for (int i = 0; i < 5; i++) {
+        CHECK(fiber_run(settle_once, &done));
+        settled[i] = sleeper;
+    }
+    CHECK_INT(fiber_alive(), before + 5);
+    CHECK(fiber_run(sleep_once, &done));
+    fiber_wake(sleeper);
+    for (int i = 0; i < 5; i++)
+        fiber_wake(settled[i]);
+    CHECK_INT(fiber_alive(), before);
+    /* their stacks, used again, count again: two fit beside the one asleep from before */
+    CHECK(fiber_run(sleep_once, &done));
+    struct fiber *first = sleeper;
+    CHECK(fiber_run(sleep_once, &done));
+    CHECK(!fiber_run(sleep_once, &done));
+    fiber_wake(sleeper);
+    fiber_wake(first);
+}
+
 static struct fiber_parking *parked;
 static int outcome;
 

@@ -110,6 +110,23 @@ describe("states, with a short memory", { skip: missing("chromium") }, () => {
     await page.waitForSelector("[data-panel=settings][data-state=error] >> text=We stopped waiting.", { timeout: 2000 });
   });
 
+  test("Connections follow what happens elsewhere: nobody has to reload", async () => {
+    await healthy();
+    await page.goto(ava.base + "/connections");
+    await page.waitForSelector("[data-card=vapi]:not([data-status=resting])");
+    const elsewhere = async (selector) => {
+      for (let i = 0; i < 15 && !(await page.$(selector)); i++) {
+        await page.evaluate(() => fetch("/api/v1/vapi/settings").then((r) => r.text()));
+        await pause(1100); // beyond the short memory
+      }
+      await page.waitForSelector(selector);
+    };
+    await ava.fault({ provider: "vapi", fault: "status", status: 503 });
+    await elsewhere("[data-card=vapi][data-status=resting]");
+    await ava.calm();
+    await elsewhere("[data-card=vapi]:not([data-status=resting])");
+  });
+
   test("a key the provider refuses asks to reconnect and signs nobody out", async () => {
     await healthy();
     await pause(1500);

@@ -49,6 +49,7 @@ describe("two workspaces", { skip: missing }, () => {
     for (const [path, operations] of Object.entries(paths)) {
       if (path.startsWith("/sandbox") || path === "/metrics") continue;
       for (const method of Object.keys(operations)) {
+        if (path === "/api/v1/stream") continue; // never ends; stream.test.mjs holds two workspaces against each other
         const write = ["post", "put", "patch"].includes(method);
         const r = await a.call(fill(path), { method: method.toUpperCase(), key: eve.key, body: write ? bodyFor(path) : undefined });
         for (const secret of secrets) assert.ok(!r.text.includes(secret), `${method} ${path} shows ${secret}`);

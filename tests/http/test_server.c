@@ -2,8 +2,10 @@
 
 #include <signal.h>
 
+#include "base/clock.h"
 #include "base/fiber.h"
 #include "http/server.h"
+#include "http/stream.h"
 #include "net/loop.h"
 #include "net/rude.h"
 
@@ -22,6 +24,9 @@ struct site {
     bool is_up;
     struct fiber_parking *held; /* of the fiber that waits in /hold */
     atomic_int handled, connections;
+    struct http_stream *stream; /* of the last /stream */
+    atomic_bool streaming;
+    atomic_int piece_bytes, written, streamed, left;
     char *large;
 };
 
@@ -36,6 +41,26 @@ static void holding(void *arg) {
     s->held = ((void **)arg)[1];
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
+}
+
+static void stream_left(void *arg) {
+    struct site *s = arg;
+    atomic_fetch_add(&s->left, 1);
+}
+
+/* Says hello, then as many bytes as asked at each ring, until it is over or asked for none. */
+static void stream(void *arg, struct http_stream *stream) {
+    struct site *s = arg;
+    bool open = http_stream_write(stream, STR("hello")) && http_stream_write(stream, STR(""));
+    atomic_store(&s->streaming, true);
+    while (open && http_stream_wait(stream, ava_now_ms() + 60000)) {
+        size_t bytes = (size_t)atomic_load(&s->piece_bytes);
+        if (bytes == 0)
+            break;
+        open = http_stream_write(stream, (struct str){ s->large, bytes });
+        atomic_fetch_add(&s->written, 1);
+    }
+    atomic_fetch_add(&s->streamed, 1);
 }
 
 static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
@@ -54,6 +79,12 @@ static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
         return;
     } else if (str_is(req->path, "/close")) {
         reply->close = true;
+    } else if (str_is(req->path, "/stream")) {
+        reply->stream = stream;
+        reply->stream_arg = s;
+        s->stream = req->stream;
+        arena_defer(req->arena, stream_left, s);
+        return;
     }
     buf_printf(&reply->body, "[%s %.*s %.*s]", http_method_name(req->method), STR_FMT(req->target),
                STR_FMT(req->body));
@@ -139,16 +170,23 @@ struct asked {
     pthread_mutex_t lock;
     pthread_cond_t done;
     bool is_done;
-    size_t connections;
+    size_t count;
 };
 
-static void look(void *arg) {
-    struct asked *a = arg;
-    a->connections = http_server_connections(a->site->server);
+static void answer(struct asked *a, size_t count) {
+    a->count = count;
     pthread_mutex_lock(&a->lock);
     a->is_done = true;
     pthread_cond_signal(&a->done);
     pthread_mutex_unlock(&a->lock);
+}
+
+static void look(void *arg) {
+    answer(arg, http_server_connections(((struct asked *)arg)->site->server));
+}
+
+static void look_busy(void *arg) {
+    answer(arg, http_server_busy(((struct asked *)arg)->site->server));
 }
 
 static void drain(void *arg) {
@@ -167,7 +205,7 @@ static size_t on_loop(struct site *s, void (*fn)(void *)) {
     while (!a.is_done)
         pthread_cond_wait(&a.done, &a.lock);
     pthread_mutex_unlock(&a.lock);
-    return a.connections;
+    return a.count;
 }
 
 struct sending {
@@ -581,6 +619,174 @@ TEST(a_request_that_finds_no_fiber_is_told_to_come_back) {
     buf_clear(&out);
     CHECK(raw_read_until(fd, &out, "[GET /hold ]", 1));
     close(fd);
+    buf_fini(&out);
+    site_down(s);
+}
+
+/* --- answers in pieces ----------------------------------------------------------------------- */
+
+static void spin_until(struct site *s, atomic_int *counter, int wanted) {
+    while (atomic_load(counter) < wanted)
+        on_loop(s, look);
+}
+
+/* A connection whose stream has said hello. */
+static int stream_opened(struct site *s, const char *request, struct buf *out) {
+    int fd = raw_connect(s->port);
+    atomic_store(&s->streaming, false);
+    raw_send(fd, str_of(request));
+    CHECK(raw_read_until(fd, out, "hello", 1));
+    while (!atomic_load(&s->streaming))
+        on_loop(s, look);
+    return fd;
+}
+
+static void ring_for(struct site *s, int bytes) {
+    int before = atomic_load(&s->written), ended = atomic_load(&s->streamed);
+    atomic_store(&s->piece_bytes, bytes);
+    http_stream_ring(s->stream);
+    while (atomic_load(&s->written) == before && atomic_load(&s->streamed) == ended)
+        on_loop(s, look);
+}
+
+TEST(a_stream_sends_its_pieces_as_chunks_and_is_no_request_in_hand) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    int fd = stream_opened(s, GET("/stream"), &out);
+    CHECK(strstr(out.ptr, "Transfer-Encoding: chunked\r\n") && !strstr(out.ptr, "Content-Length"));
+    CHECK_INT(on_loop(s, look_busy), 0);
+    ring_for(s, 17);
+    CHECK(raw_read_until(fd, &out, "LLL\r\n", 1));
+    ring_for(s, 0);
+    CHECK(raw_read_all(fd, &out));
+    CHECK_TEXT(strstr(out.ptr, "\r\n\r\n") + 4,
+               "5\r\nhello\r\n11\r\nLLLLLLLLLLLLLLLLL\r\n0\r\n\r\n");
+    close(fd);
+    spin_until(s, &s->left, 1);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(in_http_1_0_a_stream_is_plain_and_ends_with_its_connection) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    int fd = stream_opened(s, "GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", &out);
+    ring_for(s, 3);
+    CHECK(raw_read_until(fd, &out, "helloLLL", 1));
+    ring_for(s, 0);
+    CHECK(raw_read_all(fd, &out));
+    CHECK_TEXT(strstr(out.ptr, "\r\n\r\n") + 4, "helloLLL");
+    CHECK(!strstr(out.ptr, "Transfer-Encoding"));
+    close(fd);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(head_of_a_stream_opens_none) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    talk(s, STR("HEAD /stream HTTP/1.1\r\nHost: a\r\n\r\n"), &out);
+    CHECK_TEXT(strstr(out.ptr, "\r\n\r\n") + 4, "");
+    CHECK_INT(atomic_load(&s->streamed), 0);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(a_stream_notices_that_its_client_left_also_one_that_sent_too_much) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 }, more = { 0 };
+    buf_text(&more, GET("/stream"));
+    for (int i = 0; i < 20000; i++)
+        buf_text(&more, GET("/never"));
+    for (int i = 0; i < 2; i++) {
+        buf_clear(&out);
+        int fd = stream_opened(s, i ? more.ptr : GET("/stream"), &out);
+        close(fd);
+        spin_until(s, &s->streamed, i + 1);
+        spin_until(s, &s->left, i + 1);
+    }
+    CHECK_INT(atomic_load(&s->handled), 2);
+    buf_fini(&more);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(who_does_not_read_a_stream_is_cut) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    int fd = stream_opened(s, GET("/stream"), &out), pieces = 0;
+    for (; atomic_load(&s->streamed) == 0 && pieces < 5000; pieces++)
+        ring_for(s, 16 << 10);
+    CHECK(pieces >= HTTP_STREAM_BACKLOG_MAX / (16 << 10) && pieces < 5000);
+    CHECK(!raw_read_all(fd, &out)); /* reset */
+    close(fd);
+    spin_until(s, &s->left, 1);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(who_reads_nothing_of_a_stream_for_the_write_limit_is_cut) {
+    struct site *s = site_up(&(struct http_limits){ 100, 5000, 5000, 5000, 300, 1 << 20 });
+    struct buf out = { 0 };
+    int fd = stream_opened(s, GET("/stream"), &out);
+    for (int i = 0; i < 5000 && atomic_load(&s->streamed) == 0; i++) {
+        ring_for(s, 1000); /* it gathers slowly: the time is over before the room is */
+        if (i > 200)
+            usleep(1000);
+    }
+    CHECK_INT(atomic_load(&s->streamed), 1);
+    close(fd);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(draining_ends_streams_cleanly_and_at_once) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    int fd = stream_opened(s, GET("/stream"), &out);
+    on_loop(s, drain);
+    CHECK(raw_read_all(fd, &out));
+    CHECK_TEXT(out.ptr + out.len - 7, "\r\n0\r\n\r\n");
+    close(fd);
+    spin_until(s, &s->left, 1);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(a_ring_before_the_stream_waits_is_kept) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    for (int i = 0; i < 50; i++) {
+        atomic_store(&s->piece_bytes, 1);
+        buf_clear(&out);
+        int fd = stream_opened(s, GET("/stream"), &out);
+        for (int k = 0; k < 3; k++)
+            http_stream_ring(s->stream);
+        spin_until(s, &s->written, i + 1);
+        close(fd);
+        spin_until(s, &s->streamed, i + 1);
+        atomic_store(&s->written, i + 1);
+    }
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(streams_take_no_place_among_the_fibers) {
+    fibers_max_of_next = 2;
+    struct site *s = site_up(NULL);
+    fibers_max_of_next = 0;
+    struct buf out = { 0 };
+    int fds[8];
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        buf_clear(&out);
+        fds[i] = stream_opened(s, GET("/stream"), &out);
+    }
+    buf_clear(&out);
+    talk(s, STR(GET_LAST("/x")), &out);
+    CHECK(strstr(out.ptr, "[GET /x ]") != NULL);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        close(fds[i]);
+    spin_until(s, &s->left, ARRAY_LEN(fds));
     buf_fini(&out);
     site_down(s);
 }

@@ -136,7 +136,7 @@ TEST(two_good_probes_close_and_say_which_breaker) {
     guard_free(g);
 }
 
-TEST(says_when_a_retry_would_only_be_refused) {
+TEST(says_when_a_breaker_opened_and_a_retry_would_only_be_refused) {
     struct guard *g = guard_new(&CONF);
     struct guard_call call = call_of("cred_a");
     fails(g, "cred_a", 1, 0);
@@ -144,7 +144,8 @@ TEST(says_when_a_retry_would_only_be_refused) {
     CHECK_INT(guard_settle(g, &call, OUTCOME_FAIL, -1, 0), 0);
     call = call_of("cred_a");
     guard_admit(g, &call, 0);
-    CHECK_INT(guard_settle(g, &call, OUTCOME_FAIL, -1, 0), GUARD_NOT_CLOSED);
+    CHECK_INT(guard_settle(g, &call, OUTCOME_FAIL, -1, 0),
+              GUARD_NOT_CLOSED | GUARD_OPENED_CREDENTIAL);
     guard_free(g);
 }
 

@@ -113,3 +113,19 @@ test("an answer to a cancelled question changes nothing", async () => {
   await settled();
   assert.equal(resource.snapshot.data, undefined);
 });
+
+test("what Ava says has changed is read at once where it is shown, else at the next view", async () => {
+  const { resource, calls } = made(good(1));
+  resource.view();
+  await settled();
+  resource.changed();
+  await settled();
+  assert.equal(calls.length, 1);
+  resource.subscribe(() => {});
+  resource.view();
+  await settled();
+  assert.equal(calls.length, 2);
+  resource.changed();
+  await settled();
+  assert.equal(calls.length, 3);
+});

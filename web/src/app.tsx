@@ -10,7 +10,7 @@ import { serviceName } from "./problem";
 import { follow, go, rooms, usePath } from "./router";
 import { SessionOver } from "./screens/signin";
 import SignIn from "./screens/signin";
-import { api, enter, forgetAll, integrations, profile, readiness, session, useCell } from "./state";
+import { api, enter, forgetAll, integrations, live, profile, readiness, session, useCell } from "./state";
 import { toast, Toasts } from "./toasts";
 
 type Screen = ComponentType<Record<string, never>>;
@@ -52,6 +52,12 @@ export function App() {
       void readiness().then(() => setAsked(true));
     } else void begin();
   }, []);
+  useEffect(() => {
+    const look = () => (here && document.visibilityState === "visible" ? live.start() : live.stop());
+    look();
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, [here]);
   useEffect(() => {
     if (moved.current) document.getElementById("top")?.focus();
     moved.current = true;

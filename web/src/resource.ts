@@ -73,6 +73,12 @@ export class Resource<T> {
     return this.read(true);
   }
 
+  // Ava says that it changed: read now where it is shown, else at the next view.
+  changed(): void {
+    this.expire();
+    if (this.listeners.size) this.view(0);
+  }
+
   // After a write of our own: forget how fresh it was.
   expire(): void {
     this.loadedAt = -Infinity;

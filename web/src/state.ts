@@ -2,7 +2,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { createClient, type Schemas, type Session } from "./api";
 import type {} from "./early";
-import { Resource, type Snapshot } from "./resource";
+import { Live, type Source } from "./live";
+import { realSeams, Resource, type Snapshot } from "./resource";
 
 class Cell<T> {
   private listeners = new Set<() => void>();
@@ -75,6 +76,16 @@ export const credentials = {
 export function forgetAll(): void {
   for (const r of [settings, integrations, endpoints, numbers, credentials.vapi, credentials.twilio]) r.reset();
 }
+
+export const live = new Live({
+  ...realSeams,
+  open: (url) => new EventSource(url) as Source,
+  renew: async () => {
+    const reply = await api.resume();
+    return reply.ok ? "in" : reply.problem.code === "session_required" ? "out" : "unknown";
+  },
+});
+live.on("connection", () => integrations.changed());
 
 // A connection changed: everything read through it is out of date.
 export function connectionChanged(provider: Schemas["Service"]): void {

@@ -1,0 +1,131 @@
+#include "http/conn.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+enum { LINGER_MS = 1000 };
+
+/* --- life and death of a connection ---------------------------------------------------------- */
+
+void conn_free(struct conn *c) {
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        c->server->conns = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    c->server->conn_count--;
+    buf_fini(&c->out);
+    buf_fini(&c->sending);
+    http_reply_fini(&c->reply);
+    arena_free(c->arena); /* ends what could still ring the stream */
+    http_stream_fini(&c->stream);
+    free(c->in);
+    free(c);
+}
+
+static void on_closed(uv_handle_t *h) {
+    struct conn *c = h->data;
+    c->closed = true;
+    if (!conn_is_answered(c))
+        conn_free(c); /* else the fiber's end does */
+}
+
+void conn_close(struct conn *c) {
+    if (c->closing)
+        return;
+    c->closing = true;
+    http_stream_end(&c->stream);
+    uv_close((uv_handle_t *)&c->tcp, on_closed);
+}
+
+void conn_reset(struct conn *c) {
+    if (c->closing)
+        return;
+    c->closing = true;
+    http_stream_end(&c->stream);
+    if (uv_tcp_close_reset(&c->tcp, on_closed) != 0)
+        uv_close((uv_handle_t *)&c->tcp, on_closed);
+}
+
+static void on_shut(uv_shutdown_t *req, int status) {
+    free(req);
+}
+
+void conn_linger(struct conn *c) {
+    c->phase = LINGER;
+    c->deadline_ms = ava_now_ms() + LINGER_MS;
+    c->in_len = 0;
+    uv_shutdown_t *req = malloc(sizeof *req);
+    if (!req || uv_shutdown(req, (uv_stream_t *)&c->tcp, on_shut) != 0) {
+        free(req);
+        conn_close(c);
+    }
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static void after_write(struct conn *c) {
+    if (c->closing)
+        return;
+    if (c->close_after_write)
+        conn_linger(c);
+}
+
+static void on_written(uv_write_t *w, int status) {
+    struct conn *c = w->data;
+    c->writing = false;
+    buf_clear(&c->sending);
+    if (c->closing)
+        return;
+    if (status < 0) {
+        conn_close(c);
+        return;
+    }
+    if (c->out.len) {
+        conn_flush(c);
+        return;
+    }
+    if (c->phase == STREAMING) {
+        c->deadline_ms = INT64_MAX;
+        buf_fini(&c->sending); /* it sleeps now, for minutes perhaps */
+    }
+    if (c->phase == IDLE)
+        c->deadline_ms = ava_now_ms() + c->server->limits->idle_ms;
+    if (c->phase == IDLE && c->server->draining && c->in_len == 0)
+        c->close_after_write = true; /* draining began while this answer was on its way */
+    after_write(c);
+    if (!conn_is_answered(c) && c->phase != LINGER)
+        c->server->go_on(c);
+}
+
+void conn_flush(struct conn *c) {
+    if (c->closing || c->writing || c->out.len == 0)
+        return;
+    uv_buf_t b = uv_buf_init(c->out.ptr, (unsigned)c->out.len);
+    int n = uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
+    if (n < 0 && n != UV_EAGAIN) {
+        conn_close(c);
+        return;
+    }
+    if (n > 0 && (size_t)n == c->out.len) {
+        buf_clear(&c->out);
+        if (!c->server->spare.room)
+            conn_swap_bufs(&c->out, &c->server->spare);
+        after_write(c);
+        return;
+    }
+    if (n > 0)
+        buf_drop(&c->out, (size_t)n);
+    conn_swap_bufs(&c->sending, &c->out);
+    c->writing = true;
+    if (c->phase != HANDLING)
+        c->deadline_ms = ava_now_ms() + c->server->limits->write_ms;
+    c->write.data = c;
+    b = uv_buf_init(c->sending.ptr, (unsigned)c->sending.len);
+    if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &b, 1, on_written) != 0) {
+        c->writing = false;
+        conn_close(c);
+    }
+}

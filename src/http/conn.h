@@ -1,0 +1,88 @@
+/* conn: one connection of http/server, and its way out: writing, closing, lingering.
+ *
+ * Private to http/server.c, which reads and answers; everything here runs on the loop's thread. */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "http/parse.h"
+#include "http/server.h"
+#include "http/stream.h"
+
+enum phase {
+    IDLE,      /* between requests: not one byte of the next */
+    HEAD,      /* part of a head is here */
+    BODY,      /* the head is whole, the body is not */
+    HANDLING,  /* a fiber answers */
+    STREAMING, /* a fiber answers in pieces; what still comes is thrown away */
+    LINGER,    /* refused: the answer is out, what still comes is thrown away */
+};
+
+struct conn {
+    uv_tcp_t tcp;
+    struct http_server *server;
+    struct conn *prev, *next;
+    enum phase phase;
+    int64_t deadline_ms; /* when this phase has lasted too long */
+    int64_t began_us;
+
+    char *in;
+    size_t in_len, in_room, scanned;
+
+    struct http_head head;
+    struct http_chunks chunks;
+    size_t body_limit, body_len; /* body bytes present, behind the head */
+    size_t request_bytes;        /* raw bytes of the request, to be dropped after it */
+
+    struct buf out, sending; /* being filled; being written by uv */
+    uv_write_t write;
+    struct http_req req;
+    struct http_field *fields; /* in the arena */
+    struct http_reply reply;
+    struct http_stream stream;
+    struct arena *arena;
+    char peer[INET6_ADDRSTRLEN];
+
+    bool reading, writing, closing, closed, close_after_write, in_turn;
+};
+
+struct http_server {
+    struct loop *loop;
+    uv_tcp_t listener;
+    uv_timer_t sweep;
+    const struct http_app *app;
+    const struct http_limits *limits;
+    struct conn *conns;
+    struct buf spare; /* the last connection's, still warm, for the next one that writes */
+    void (*go_on)(struct conn *c);  /* a write is through: there may be more to read */
+    atomic_size_t conn_count, busy; /* read by other threads for metrics */
+    bool draining;
+};
+
+/* A fiber has it in hand, and its request's bytes stay where they are. */
+static inline bool conn_is_answered(const struct conn *c) {
+    return c->phase == HANDLING || c->phase == STREAMING;
+}
+
+/* Changes what the two hold. */
+static inline void conn_swap_bufs(struct buf *a, struct buf *b) {
+    struct buf was = *a;
+    *a = *b;
+    *b = was;
+}
+
+void conn_free(struct conn *c); /* once uv is done with it, and no fiber has it in hand */
+void conn_close(struct conn *c);
+void conn_reset(struct conn *c);
+/* Half-closes and waits a moment: closing with unread bytes would reset the connection and with
+ * it the refusal that the other end has not read yet. */
+void conn_linger(struct conn *c);
+
+/* Writes what the socket takes of c->out at once; the rest goes through uv. */
+void conn_flush(struct conn *c);

@@ -1,0 +1,108 @@
+/* One stream of server-sent events per page: everything live in the caller's workspace. What goes
+ * out is what service/feed has; here is only its form, the heartbeat, and whether whoever listens
+ * still may. */
+#include "http/stream.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "routes/reply.h"
+#include "routes/resources.h"
+#include "service/feed.h"
+
+enum {
+    BEAT_MS = 15 * 1000, /* proxies cut what is silent for longer; so it is also when we look */
+    RETRY_MS = 2000,     /* after which a browser comes back */
+    LOOK_MS = 5000,      /* that looking may take */
+    ARENA_BYTES = 1 << 20,
+};
+
+/* In the request's arena, which ends when the stream has. */
+struct live {
+    const struct parts *parts;
+    const struct http_req *req;
+    struct feed_sub *sub;
+    int64_t since;
+};
+
+static void ring(void *stream) {
+    http_stream_ring(stream);
+}
+
+static void leave(void *sub) {
+    feed_unsubscribe(sub);
+}
+
+static void write_event(struct buf *out, const struct feed_event *e) {
+    buf_printf(out, "id: %" PRId64 "\nevent: %s\ndata: %.*s\n\n", e->id, e->name, STR_FMT(e->json));
+}
+
+/* Everything that waits, in one piece. */
+static bool send_waiting(struct live *l, struct http_stream *s) {
+    struct buf out = { 0 };
+    for (const struct feed_event *e; (e = feed_take(l->sub)); feed_release(e))
+        write_event(&out, e);
+    bool is_open = http_stream_write(s, buf_view(&out));
+    buf_fini(&out);
+    return is_open;
+}
+
+/* A store that cannot be asked ends nothing: the next beat asks again. */
+static bool is_welcome(struct live *l) {
+    struct arena *a = arena_new(ARENA_BYTES);
+    struct ctx ctx;
+    bool is_known = false;
+    ctx_init(&ctx, l->parts, a, LOOK_MS);
+    bool welcome = entry_knows(&ctx, l->req, &is_known) != OK || is_known;
+    arena_free(a);
+    return welcome;
+}
+
+static void run(void *arg, struct http_stream *s) {
+    struct live *l = arg;
+    char hello[64];
+    int64_t beat_ms = ava_now_ms() + BEAT_MS;
+    int len = snprintf(hello, sizeof hello, "retry: %d\nid: %" PRId64 "\n\n", RETRY_MS, l->since);
+    bool is_open = http_stream_write(s, (struct str){ hello, (size_t)len });
+    while (is_open && send_waiting(l, s) && http_stream_wait(s, beat_ms)) {
+        if (ava_now_ms() < beat_ms)
+            continue;
+        beat_ms = ava_now_ms() + BEAT_MS;
+        is_open = is_welcome(l) && http_stream_write(s, STR(":\n\n"));
+    }
+}
+
+static enum err enter(struct ctx *ctx, struct call *call, struct live *l) {
+    struct feed_place place = { .workspace_id = ctx->who.workspace_id,
+                                .user_id = ctx->who.user_id,
+                                .last_id = http_field(call->req, "last-event-id"),
+                                .wake = ring,
+                                .arg = call->req->stream };
+    enum err e = feed_subscribe(ctx->parts->feed, &place, &l->sub, &l->since);
+    if (e == ERR_RATE_LIMITED) {
+        ctx->problem.retry_after_s = BEAT_MS / 1000;
+        return ctx_fail(ctx, e, "You have %d streams open already; close one.", FEED_PER_USER_MAX);
+    }
+    if (e == ERR_OVERLOADED) {
+        ctx->problem.retry_after_s = BEAT_MS / 1000;
+        return ctx_fail(ctx, e, "Ava has as many streams open as it can carry.");
+    }
+    arena_defer(ctx->arena, leave, l->sub);
+    return OK;
+}
+
+enum err stream_get(struct ctx *ctx, struct call *call) {
+    static const char *const NONE[] = { NULL };
+    struct live *l = arena_alloc(ctx->arena, sizeof *l);
+    TRY(input_known_query(ctx, call, NONE));
+    *l = (struct live){ .parts = ctx->parts, .req = call->req };
+    if (call->req->method != METHOD_HEAD)
+        TRY(enter(ctx, call, l));
+    call->reply->content_type = "text/event-stream";
+    http_reply_header_text(call->reply, "Cache-Control", "no-store");
+    http_reply_header_text(call->reply, "X-Accel-Buffering", "no"); /* nginx would gather it */
+    call->reply->stream = run;
+    call->reply->stream_arg = l;
+    return OK;
+}
