@@ -44,6 +44,8 @@ enum {
     WATCH_MS = 200,
     FIBERS_MAX = 32000, /* the kernel allows about 65,530 mappings, and a fiber is two */
     FINISH_MS = 20000,
+    END_MS = 500, /* for the loops, when nothing is left or nobody wants to wait */
+    STEP_MS = 10,
     TURN_MS = 2000,
     RELOAD_MS = 5000,
     SWEEP_EVERY_MS = 10 * 60 * 1000,
@@ -57,8 +59,8 @@ struct worker {
     int fds[ADDRESSES_MAX + 1]; /* the last one may be the metrics' */
     struct http_server *servers[ADDRESSES_MAX + 1];
     size_t server_count;
-    struct loop_call drain, turn;
-    sem_t ready;
+    struct loop_call dismiss, drain, turn;
+    sem_t ready, leave;
 };
 
 struct serve {
@@ -73,6 +75,7 @@ struct serve {
     int control, signals;
     atomic_size_t turned;        /* loops that have, since the last reload */
     struct entry_rules *retired; /* read until every loop has turned */
+    atomic_size_t ended;         /* loops that have */
     bool goes_down;
     int64_t began_ms, began_wall_ms;
     const char *addresses;
@@ -82,6 +85,12 @@ struct serve {
 static struct serve *the_serve; /* for the sandbox's door, which is a plain function pointer */
 
 /* --- the loops ------------------------------------------------------------------------------- */
+
+static void dismiss_worker(void *arg) {
+    struct worker *w = arg;
+    for (size_t i = 0; i < w->server_count; i++)
+        http_server_dismiss(w->servers[i]);
+}
 
 static void drain_worker(void *arg) {
     struct worker *w = arg;
@@ -104,12 +113,15 @@ static void *work(void *arg) {
     for (size_t i = 0; i < w->server_count; i++)
         w->servers[i] = http_server_open(
             w->loop, w->fds[i], i < s->address_count ? &s->app : &s->metrics_app, &s->limits);
+    w->dismiss = (struct loop_call){ .fn = dismiss_worker, .arg = w };
     w->drain = (struct loop_call){ .fn = drain_worker, .arg = w };
     w->turn = (struct loop_call){ .fn = turn_worker, .arg = w };
     if (w == s->workers)
         jobs_start(s->house.parts.jobs);
     sem_post(&w->ready);
     loop_run(w->loop);
+    atomic_fetch_add(&s->ended, 1);
+    sem_wait(&w->leave); /* the others, and who counts for them, may still look at this one */
     for (size_t i = 0; i < w->server_count; i++)
         http_server_free(w->servers[i]);
     client_free(client);
@@ -479,6 +491,7 @@ static void start_workers(struct serve *s) {
         struct worker *w = &s->workers[i];
         w->serve = s;
         sem_init(&w->ready, 0, 0);
+        sem_init(&w->leave, 0, 0);
         if (pthread_create(&w->thread, NULL, work, w) != 0)
             abort();
         sem_wait(&w->ready);
@@ -530,26 +543,59 @@ static bool wait_for_end(struct serve *s, int64_t ms) {
     return false;
 }
 
+/* Not busy is not enough: a body may be on its way in, an answer on its way out. */
+static bool is_quiet(struct serve *s) {
+    for (size_t i = 0; i < s->worker_count; i++)
+        for (size_t k = 0; k < s->workers[i].server_count; k++)
+            if (!http_server_is_over(s->workers[i].servers[k]))
+                return false;
+    return true;
+}
+
+static bool has_ended(struct serve *s) {
+    return atomic_load(&s->ended) == s->worker_count;
+}
+
+/* Until it is so, or that time; once it shall hurry, END_MS from then at most. */
+static void wait_until(struct serve *s, bool (*is_so)(struct serve *), int64_t until_ms,
+                       bool *hurry) {
+    if (*hurry && until_ms > ava_now_ms() + END_MS)
+        until_ms = ava_now_ms() + END_MS;
+    while (!is_so(s) && ava_now_ms() < until_ms) {
+        if (!wait_for_end(s, STEP_MS) || *hurry)
+            continue;
+        *hurry = true;
+        until_ms = ava_now_ms() + END_MS;
+    }
+}
+
 /* RESILIENCE 15, steps 1 to 5; a second signal skips the waiting. */
 static void go_down(struct serve *s) {
     log_info(NULL, "draining", L("delay_s", (long)s->house.config.drain_delay_s));
     s->goes_down = true;
     atomic_store(&s->entry->draining, true);
+    for (size_t i = 0; i < s->worker_count; i++)
+        loop_post(s->workers[i].loop, &s->workers[i].dismiss);
     bool hurry = wait_for_end(s, s->house.config.drain_delay_s * 1000);
+    int64_t until_ms = ava_now_ms() + FINISH_MS;
     upstream_drain(s->house.parts.upstream);
     jobs_stop(s->house.parts.jobs);
     for (size_t i = 0; i < s->worker_count; i++)
         loop_post(s->workers[i].loop, &s->workers[i].drain);
-    int64_t until = ava_now_ms() + FINISH_MS;
-    while (!hurry && sum(s, http_server_busy) > 0 && ava_now_ms() < until)
-        hurry = wait_for_end(s, 50);
-    if (sum(s, http_server_busy) > 0) {
-        log_warn(NULL, "cut", L("requests", (long)sum(s, http_server_busy)));
+    if (!hurry)
+        wait_until(s, is_quiet, until_ms, &hurry);
+    size_t left = sum(s, http_server_busy);
+    for (size_t i = 0; i < s->worker_count; i++)
+        loop_stop(s->workers[i].loop);
+    wait_until(s, has_ended, until_ms + END_MS, &hurry);
+    jobs_release(s->house.parts.jobs);
+    if (!has_ended(s)) {
+        log_warn(NULL, "cut", L("requests", (long)left));
         log_stop();
         _exit(EXIT_OK); /* what is acknowledged is on disk; what is not was not promised */
     }
     for (size_t i = 0; i < s->worker_count; i++)
-        loop_stop(s->workers[i].loop);
+        sem_post(&s->workers[i].leave);
     for (size_t i = 0; i < s->worker_count; i++)
         pthread_join(s->workers[i].thread, NULL);
 }

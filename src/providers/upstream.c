@@ -22,6 +22,7 @@ enum {
     SLOW_MS = 5000,
     ANSWER_MAX_BYTES = 1 << 20,
     QUEUE_MS = 250,
+    LOOK_UP_MS = 250,
     REFRESH_MS = 10000,
     REFRESH_ARENA_BYTES = 16 << 20,
 };
@@ -297,6 +298,14 @@ static void choose_connection(const struct upstream_request *req, const struct r
     call->may_resend = is_safe && !is_probe && retry->attempts < UPSTREAM_ATTEMPTS_MAX;
 }
 
+/* Not to its end once Ava goes down: then there is no next attempt. */
+static void wait_for_turn(struct upstream *u, int64_t wait_ms) {
+    int64_t until_ms = ava_now_ms() + wait_ms;
+    for (int64_t left = wait_ms; left > 0 && !atomic_load(&u->draining);
+         left = until_ms - ava_now_ms())
+        fiber_sleep(left < LOOK_UP_MS ? left : LOOK_UP_MS);
+}
+
 /* Attempts until one is good or no more may be made. Leaves the last one in *a. */
 static enum err attempt_until_done(struct ctx *ctx, const struct upstream_request *req,
                                    struct attempt *a, bool *timed_out) {
@@ -313,8 +322,7 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
     while (next.answer == RETRY_AGAIN) {
         if (ctx->attempts && req->watch)
             req->watch->waiting(ctx, ctx->attempts, next.wait_ms, req->watch->arg);
-        if (next.wait_ms)
-            fiber_sleep(next.wait_ms);
+        wait_for_turn(u, next.wait_ms);
         if (ctx->attempts && atomic_load(&u->draining)) {
             e = ctx_fail(ctx, ERR_DRAINING, "Ava is restarting; try again in a few seconds.");
             break;
