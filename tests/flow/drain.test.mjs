@@ -232,7 +232,8 @@ describe("a stopping Ava", { skip: missing, concurrency: 3 }, () => {
   });
 
   test("a second SIGTERM ends it at once, with all that was acknowledged on disk", async () => {
-    const a = await Ava.start({ env: { CIRCUIT_BREAKER_ENABLED: "false", DRAIN_DELAY_SECONDS: "30" } });
+    const env = { CIRCUIT_BREAKER_ENABLED: "false", DRAIN_DELAY_SECONDS: "30" };
+    let a = await Ava.start({ env });
     try {
       await a.signUp();
       await a.fault({ provider: "vapi", fault: "hang" });
@@ -248,6 +249,10 @@ describe("a stopping Ava", { skip: missing, concurrency: 3 }, () => {
       await cut;
       assert.equal(sql(a, "SELECT COUNT(*) FROM jobs WHERE state = 'leased'"), "0");
       assert.equal(sql(a, `SELECT COUNT(*) FROM jobs WHERE object = '${accepted.id}'`), "1");
+      const { key, data } = a;
+      a = await Ava.start({ data });
+      a.key = key;
+      assert.equal((await a.call(`/api/v1/operations/${accepted.id}`)).json.status, "unknown", "it hung at the provider");
     } finally {
       await a.remove();
     }
