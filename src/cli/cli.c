@@ -31,7 +31,7 @@ const struct command commands[] = {
       "", cmd_workspace_member },
     { "workspace allow-platform", "ID PROVIDER",
       "let a workspace use the platform's own credential", "", cmd_workspace_allow },
-    { "webhook verify", "twilio --jsonl < FILE", "judge recorded webhooks, one JSON line each",
+    { "webhook verify", "PROVIDER --jsonl < FILE", "judge recorded webhooks, one JSON line each",
       "jsonl", cmd_webhook_verify },
     { "migrate", "", "bring the database up to date, start nothing", "", cmd_migrate },
     { "rotate-keys", "[--data]", "wrap all keys by the first master key; --data: new data keys too",
