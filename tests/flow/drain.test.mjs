@@ -42,6 +42,16 @@ const events = async (a) => {
   }
   return all;
 };
+// All that Vapi has; pages overlap where calls were made in one millisecond.
+const placed = async (vapi) => {
+  const all = new Map();
+  for (let before = ""; ; ) {
+    const page = await fetch(`${vapi.base_url}/call?limit=1000${before}`, { headers: { Authorization: `Bearer ${vapi.api_key}` } }).then((r) => r.json());
+    for (const c of page) all.set(c.id, c);
+    if (page.length < 1000) return [...all.values()];
+    before = `&createdAtLe=${page.at(-1).createdAt}`;
+  }
+};
 const sql = (a, query) => {
   const r = spawnSync("sqlite3", [join(a.data, "ava.db"), query], { encoding: "utf8" });
   assert.equal(r.status, 0, r.stderr);
@@ -120,9 +130,7 @@ describe(`${RESTARTS} restarts behind HAProxy at ${RATE} requests a second`, { s
     await until(async () => (await calls(a)).every((c) => c.status !== "requested"), { ms: 60_000, every: 200, what: "every accepted call placed" });
     const once = (got, wanted, what) => assert.deepEqual(got.sort(), wanted.sort(), what);
     once((await calls(a)).map((c) => c.to), [...called], "one call for each that was accepted");
-    const placed = await fetch(`${vapi.base_url}/call?limit=1000`, { headers: { Authorization: `Bearer ${vapi.api_key}` } }).then((r) => r.json());
-    if (called.length < 1000) once(placed.map((c) => c.customer.number), [...called], "and one at the provider");
-    else assert.equal(new Set(placed.map((c) => c.customer.number)).size, placed.length, "none twice at the provider");
+    once((await placed(vapi)).map((c) => c.customer.number), [...called], "and one at the provider");
     once((await events(a)).map((e) => e.resource), [...hooked], "one event for each webhook");
   });
 });
