@@ -59,6 +59,7 @@ const sql = (a, query) => {
 };
 
 describe(`${RESTARTS} restarts behind HAProxy at ${RATE} requests a second`, { skip: missing || noHaproxy }, () => {
+  const stop = {};
   let provider, vapi, proxy, a, key, port, front, data;
   const start = () => Ava.start({ port, data, env: { VAPI_BASE_URL: vapi.base_url, AVA_PUBLIC_URL: `http://127.0.0.1:${front}`, TRUSTED_PROXIES: "127.0.0.1", DRAIN_DELAY_SECONDS: "1", AVA_LOG_LEVEL: "warn" } });
 
@@ -77,6 +78,7 @@ describe(`${RESTARTS} restarts behind HAProxy at ${RATE} requests a second`, { s
     await provider.fault({ provider: "vapi", fault: "latency", latency_ms: 200, operation: "PATCH" }); // always some in hand
   });
   after(async () => {
+    stop.now = true;
     await a?.remove();
     await proxy?.remove();
     await provider?.remove();
@@ -106,7 +108,7 @@ describe(`${RESTARTS} restarts behind HAProxy at ${RATE} requests a second`, { s
         return through(new URL(hook).pathname, { form: new URLSearchParams(params).toString(), headers: { "X-Twilio-Signature": sign(hook, params, TOKEN) } });
       },
     ];
-    const stop = {}, load = paced(RATE, 3600, (n) => kinds[n % kinds.length](n), stop);
+    const load = paced(RATE, 3600, (n) => kinds[n % kinds.length](n), stop);
     const stopMs = [], awayMs = [];
     for (let n = 0; n < RESTARTS; n++) {
       await pause(300 + Math.random() * 300);
