@@ -19,6 +19,7 @@ enum {
     HEARTBEAT_MS = 20 * 1000,
     IDLE_MS = 5000,
     WRITE_MS = 10 * 1000,
+    RELEASE_MS = 2000,
     JOB_MS = 60 * 1000,
     ATTEMPTS_MAX = 8,
     AGAIN_MS = 5000,
@@ -76,6 +77,19 @@ void jobs_stop(struct jobs *j) {
         return;
     atomic_store(&j->stopping, true);
     jobs_wake(j);
+}
+
+static enum err release_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return jobs_give_back(ctx, tx, ctx->parts->run_id);
+}
+
+void jobs_release(struct jobs *j) {
+    struct arena *a = arena_new(4096);
+    struct ctx ctx;
+    ctx_init(&ctx, j->parts, a, RELEASE_MS);
+    if (db_write(&ctx, release_write, NULL) != OK) /* the next start takes them back */
+        log_warn(&ctx, "leases not released", L("run", j->parts->run_id));
+    arena_free(a);
 }
 
 bool jobs_is_stopping(const struct jobs *j) {

@@ -10,6 +10,11 @@ struct lending;
 struct lending *lending_new(bool platform_for_all); /* sandbox: every workspace may use it */
 void lending_free(struct lending *l);               /* NULL is fine */
 
+/* Takes a copy of the platform's credentials; at any time. They have a new
+ * version then, so what was remembered of the old ones is asked for anew. */
+struct config;
+void lending_set_platform(struct lending *l, const struct config *c);
+
 /* A credential to call with: the workspace's own, or the platform's where the operator allows.
  * ERR_NOT_CONNECTED when there is none. Lives in the arena. */
 struct lent {

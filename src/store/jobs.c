@@ -80,6 +80,13 @@ enum err jobs_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, const
     return db_run(ctx, q);
 }
 
+enum err jobs_give_back(struct ctx *ctx, struct db_conn *tx, const char *owner) {
+    struct db_stmt *q = db_use(tx, "UPDATE jobs SET state = 'ready', owner = '', lease_until = 0"
+                                   " WHERE state = 'leased' AND owner = ?");
+    db_bind_text(q, owner);
+    return db_run(ctx, q);
+}
+
 enum err job_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object) {
     struct db_stmt *q = db_use(tx, "DELETE FROM jobs WHERE kind = ? AND object = ?");
     db_bind_text(q, kind);

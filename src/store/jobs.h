@@ -27,6 +27,8 @@ enum err jobs_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
                         int64_t lease_until_ms);
 /* Ready again: leases past their end, and at a start all that are not this owner's. */
 enum err jobs_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, const char *not_owner);
+/* Ready again: all leases of this owner. */
+enum err jobs_give_back(struct ctx *ctx, struct db_conn *tx, const char *owner);
 enum err job_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object);
 enum err job_bury(struct ctx *ctx, struct db_conn *tx, const char *id);
 
