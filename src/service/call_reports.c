@@ -139,13 +139,26 @@ const char *call_report_read(struct ctx *ctx, const struct event_row *event, con
     return NULL;
 }
 
+struct str call_report_facts(struct ctx *ctx, const struct call_report *r) {
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "provider_id", r->provider_id);
+    jsonw_text_at(&w, "status", r->status);
+    jsonw_text_at(&w, "ended_reason", r->ended_reason);
+    jsonw_i64_at(&w, "started_at", r->started_ms);
+    jsonw_i64_at(&w, "ended_at", r->ended_ms);
+    jsonw_object_end(&w);
+    return buf_view(out);
+}
+
 /* --- into our row ---------------------------------------------------------------------------- */
 
 /* By its id, by the operation that asked for it, or, of a call that Vapi handles, by the id it has
  * on Twilio's line. */
 static enum err find(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                      const struct call_report *r, struct call_row *row) {
-    TRY(call_find_known(ctx, tx, workspace_id, r->provider, r->provider_id, row));
+    TRY(call_find_by_provider(ctx, tx, workspace_id, r->provider, r->provider_id, row));
     if (!row->id && r->operation_id)
         TRY(call_find_placed(ctx, tx, workspace_id, r->operation_id, row));
     if (row->id && strcmp(row->provider, r->provider) != 0)
@@ -208,7 +221,7 @@ static enum err join_carried(struct ctx *ctx, struct db_conn *tx, const char *wo
                              const struct call_report *r) {
     struct call_row twin = { .id = NULL };
     if (r->carrier_id)
-        TRY(call_find_known(ctx, tx, workspace_id, "twilio", r->carrier_id, &twin));
+        TRY(call_find_by_provider(ctx, tx, workspace_id, "twilio", r->carrier_id, &twin));
     return twin.id && !twin.operation_id ? call_delete(ctx, tx, twin.id) : OK;
 }
 

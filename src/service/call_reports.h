@@ -32,3 +32,6 @@ const char *call_report_read(struct ctx *ctx, const struct event_row *event, con
  * time. *shown: the call as people see it, when it changed; else a NULL ptr. */
 enum err call_report_apply(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                            const struct call_report *r, struct str *shown);
+
+/* The report as operation_confirm takes it; in the arena. */
+struct str call_report_facts(struct ctx *ctx, const struct call_report *r);

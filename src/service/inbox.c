@@ -12,6 +12,8 @@
 #include "service/call_reports.h"
 #include "service/events.h"
 #include "service/feed.h"
+#include "service/message_reports.h"
+#include "service/operations.h"
 #include "vault/vault.h"
 
 enum {
@@ -50,9 +52,10 @@ enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_i
 /* What an event says, worked out before the writer's turn, and what came of it. */
 struct item {
     struct event_row row, was; /* was: as it was read */
-    struct call_report report;
-    const char *unreadable; /* why; NULL: it could be read */
-    struct str shown;       /* the call it changed, as people see it; NULL ptr: none */
+    struct call_report call;
+    struct message_report message;
+    const char *unreadable;            /* why; NULL: it could be read */
+    struct str call_shown, text_shown; /* what it changed, as people see it; NULL ptr: nothing */
 };
 
 struct batch {
@@ -69,10 +72,12 @@ static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
     const char *why;
     TRY(vault_unseal(ctx, c, &place, it->row.sealed, &plain));
     const json_t *content = json_parse(ctx->arena, plain, &why);
-    if (content)
-        it->unreadable = call_report_read(ctx, &it->row, content, &it->report);
-    else
+    if (!content) {
         it->unreadable = "Ava cannot read what it stored.";
+        return OK;
+    }
+    message_report_read(ctx, &it->row, content, &it->message);
+    it->unreadable = call_report_read(ctx, &it->row, content, &it->call);
     return OK;
 }
 
@@ -88,6 +93,28 @@ static enum err load(struct ctx *ctx, struct batch *b) {
         if (e != OK)
             b->items[i].unreadable = "Ava cannot open what it stored.";
     }
+    return OK;
+}
+
+/* --- operations ------------------------------------------------------------------------------ */
+
+/* A provider that speaks of an operation has done it. Before the event is settled: if Ava ends here,
+ * it is said again. */
+static enum err confirm_one(struct ctx *ctx, const struct item *it) {
+    bool confirmed;
+    if (it->unreadable)
+        return OK;
+    if (it->call.operation_id)
+        return operation_confirm(ctx, it->call.operation_id, call_report_facts(ctx, &it->call),
+                                 &confirmed);
+    if (it->message.operation_id)
+        return operation_confirm(ctx, it->message.operation_id, it->message.facts, &confirmed);
+    return OK;
+}
+
+static enum err confirm(struct ctx *ctx, const struct batch *b) {
+    for (size_t i = 0; i < b->count; i++)
+        TRY(confirm_one(ctx, &b->items[i]));
     return OK;
 }
 
@@ -122,12 +149,18 @@ static void has_failed(struct ctx *ctx, struct item *it, int64_t now_ms, enum er
     it->row.detail = detail;
 }
 
+static void forget_shown(struct item *it) {
+    it->call_shown = it->text_shown = (struct str){ NULL, 0 };
+}
+
 static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int64_t now_ms) {
-    it->shown = (struct str){ NULL, 0 };
+    const char *workspace_id = it->row.workspace_id;
+    forget_shown(it);
     if (it->unreadable) {
         is_dead(it, now_ms, it->unreadable);
     } else {
-        TRY(call_report_apply(ctx, tx, it->row.workspace_id, &it->report, &it->shown));
+        TRY(call_report_apply(ctx, tx, workspace_id, &it->call, &it->call_shown));
+        TRY(message_report_apply(ctx, tx, workspace_id, &it->message, &it->text_shown));
         is_done(it, now_ms);
     }
     return event_settle(ctx, tx, &it->row);
@@ -181,7 +214,7 @@ static enum err one_by_one(struct ctx *ctx, struct batch *b) {
         if (e == OK)
             continue;
         it->row = it->was;
-        it->shown = (struct str){ NULL, 0 };
+        forget_shown(it);
         has_failed(ctx, it, b->now_ms, e);
         log_warn(ctx, "event failed", L("event", it->row.id), L("type", it->row.type),
                  L("attempts", (long)it->row.attempts), L("code", err_info(e)->code));
@@ -202,8 +235,10 @@ static void publish(struct ctx *ctx, const struct batch *b) {
         jsonw_object_end(&w);
         feed_publish(ctx->parts->feed, b->workspace_id, "event", buf_view(&out));
         buf_fini(&out);
-        if (it->shown.ptr)
-            feed_publish(ctx->parts->feed, b->workspace_id, "call", it->shown);
+        if (it->call_shown.ptr)
+            feed_publish(ctx->parts->feed, b->workspace_id, "call", it->call_shown);
+        if (it->text_shown.ptr)
+            feed_publish(ctx->parts->feed, b->workspace_id, "message", it->text_shown);
     }
 }
 
@@ -232,6 +267,8 @@ enum err inbox_work(struct ctx *ctx, const struct job_row *job) {
     *b = (struct batch){ .workspace_id = job->workspace_id, .now_ms = ava_wall_ms() };
     own.deadline_ms = ava_now_ms() + WRITE_MS;
     enum err e = load(&own, b);
+    if (e == OK)
+        e = confirm(&own, b);
     b->asked_us = b->began_us = ava_now_us();
     if (e == OK)
         e = db_write(&own, all_write, b);

@@ -101,7 +101,7 @@ enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
     return read_one(ctx, q, found);
 }
 
-enum err call_find_known(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+enum err call_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                          const char *provider, const char *provider_id, struct call_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?"
                                   " AND provider = ? AND provider_id = ?");

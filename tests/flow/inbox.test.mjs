@@ -200,6 +200,7 @@ describe("the inbox", { skip: missing, concurrency: 1 }, () => {
       const call = (await calls()).find((c) => c.operation_id === placed.json.id);
       assert.equal(call.status, "ringing");
       assert.equal(call.provider_id, id);
+      assert.equal((await a.call(`/api/v1/operations/${placed.json.id}`)).json.status, "succeeded");
     });
 
     test("Twilio's line of a call that Vapi handles is the same call", async () => {
@@ -225,6 +226,54 @@ describe("the inbox", { skip: missing, concurrency: 1 }, () => {
       const call = (await calls()).find((c) => c.provider_id === sid);
       assert.deepEqual([call.status, call.ended_reason], ["completed", "completed"]);
       assert.equal(Date.parse(call.ended_at) - Date.parse(call.started_at), 37000);
+    });
+  });
+
+  describe("texts", () => {
+    const sid = () => "SM" + randomUUID().replaceAll("-", "");
+    let own;
+    before(async () => {
+      own = (await a.call("/api/v1/twilio/numbers")).json.numbers.find((n) => n.capabilities.sms).phone_number;
+    });
+    const messages = async (query = "") => (await a.call("/api/v1/messages?limit=100" + query)).json.messages;
+
+    test("one that comes in becomes a row, once, with what it says sealed", async () => {
+      const id = sid(), text = { MessageSid: id, SmsSid: id, From: "+14155550142", To: "+12125550118", Body: "Grüße 👋, sind Sie offen?", NumMedia: "1", MediaUrl0: "https://api.twilio.com/media/1" };
+      for (let n = 0; n < 3; n++) await fromTwilio("message", text);
+      await settled();
+      const found = (await messages("&direction=inbound")).filter((m) => m.provider_id === id);
+      assert.deepEqual(found.map((m) => [m.from, m.to, m.body, m.status]), [["+14155550142", "+12125550118", text.Body, "received"]]);
+      const [event] = await events("&resource=" + id);
+      assert.equal((await a.call(`/api/v1/events/${event.id}/replay`, { method: "POST" })).status, 202);
+      await until(async () => (await events("&resource=" + id))[0].status === "done");
+      assert.equal((await messages()).filter((m) => m.provider_id === id).length, 1);
+    });
+
+    test("states move one that we sent forward only, and say why it failed", async () => {
+      const sent = await a.call("/api/v1/twilio/messages", { body: { to: "+33612345678", from: own, body: "Hello" } });
+      assert.equal(sent.status, 201, sent.text);
+      const state = (MessageStatus, more) => fromTwilio("message_status", { MessageSid: sent.json.provider_id, MessageStatus, To: "+33612345678", From: "+12125550118", ...more });
+      await state("undelivered", { ErrorCode: "30003" });
+      await state("sent");
+      await settled();
+      const now = (await messages()).find((m) => m.id === sent.json.id);
+      assert.equal(now.status, "undelivered");
+      assert.match(now.error, /30003/);
+      const before = (await messages()).length;
+      await fromTwilio("message_status", { MessageSid: sid(), MessageStatus: "delivered" });
+      await settled();
+      assert.equal((await messages()).length, before, "one sent elsewhere is not ours");
+    });
+
+    test("one nobody confirmed is known as soon as its callback names the operation", async () => {
+      await a.fault({ provider: "twilio", operation: "POST", fault: "cut", times: 1 });
+      const placed = await a.call("/api/v1/twilio/messages", { body: { to: "+33612345670", from: own, body: "Cut" } });
+      assert.equal(placed.status, 202, placed.text);
+      const id = sid();
+      await fromTwilio("message_status", { MessageSid: id, MessageStatus: "delivered", To: "+33612345670", From: "+12125550118" }, `?op=${placed.json.id}`);
+      await settled();
+      assert.equal((await a.call(`/api/v1/operations/${placed.json.id}`)).json.status, "succeeded");
+      assert.equal((await messages()).filter((m) => m.to === "+33612345670" && m.status === "delivered").length, 1);
     });
   });
 
