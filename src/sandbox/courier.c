@@ -40,17 +40,25 @@ struct errand {
     json_t *record, *step;
 };
 
-/* "#rc=5": retries on top of the first try, when nobody answers. */
-static int tries_of(struct str fragment) {
-    int64_t retries;
+/* "#rc=5&rp=ct,5xx" */
+struct policy {
+    int tries; /* the first among them */
+    bool also_5xx;
+};
+
+static struct policy policy_of(struct str fragment) {
+    struct policy p = { .tries = TRIES_DEFAULT };
     struct str rest = fragment;
     while (rest.ptr && rest.len) {
-        struct str one = str_cut(rest, '&', &rest);
-        if (str_starts(one, STR("rc=")) &&
-            str_to_i64((struct str){ one.ptr + 3, one.len - 3 }, 0, TRIES_MAX - 1, &retries))
-            return 1 + (int)retries;
+        struct str one = str_cut(rest, '&', &rest), value;
+        struct str name = str_cut(one, '=', &value);
+        int64_t retries;
+        if (str_is(name, "rc") && str_to_i64(value, 0, TRIES_MAX - 1, &retries))
+            p.tries = 1 + (int)retries;
+        if (str_is(name, "rp"))
+            p.also_5xx = str_find(value, STR("5xx")) >= 0 || str_is(value, "all");
     }
-    return TRIES_DEFAULT;
+    return p;
 }
 
 static void deliver(const struct errand *e, struct arena *a) {
@@ -64,10 +72,12 @@ static void deliver(const struct errand *e, struct arena *a) {
                                    .params = json_object_get(e->step, "params") };
     what.signed_url = what.url;
     caller_compose(a, &what, &letter);
-    for (int i = 0; i < tries_of(fragment) && !host->is_stopping(host->arg); i++) {
+    struct policy policy = policy_of(fragment);
+    for (int i = 0; i < policy.tries && !host->is_stopping(host->arg); i++) {
         if (i)
             fiber_sleep((int64_t)AGAIN_MS << i);
-        if (host->send(host->arg, a, what.url, &letter))
+        int status = host->send(host->arg, a, what.url, &letter);
+        if (status && (status < 500 || !policy.also_5xx))
             break;
     }
 }

@@ -2,7 +2,8 @@
  *
  * It reads records (a JSON object of the provider's world, which keeps the rest in it):
  *     "kind"      "status", "message-status": of caller.h
- *     "callback"  where to; a fragment like #rc=5 says how often to try when nobody answers
+ *     "callback"  where to; a fragment like #rc=5&rp=ct,5xx says how many retries, and of what: when
+ *                 nobody answers (ct, rt), or with an answer of 5xx. One of ct without it
  *     "account_sid", "token"  who signs
  *     "steps"     [{"at": Unix ms, "params": {...}?}], in order; without params nothing is told
  *     "told"      how many steps are behind it

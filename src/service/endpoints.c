@@ -113,8 +113,9 @@ static bool is_out_of_reach(const struct config *config, enum provider p) {
     return strncmp(config->public_url, "https://", 8) != 0 && strncmp(base, "https://", 8) == 0;
 }
 
-/* The fragment asks Twilio for five retries when we cannot be reached (its default is one); it is
- * never sent to us, nor signed. */
+/* The fragment asks Twilio to try five times more, also when we could not store what it told (5xx);
+ * its default is once, and only when it could not connect (its page on connection overrides, read
+ * 2026-11-21). It is never sent to us, nor signed. */
 enum err endpoint_callback(struct ctx *ctx, enum provider p, const char *kind,
                            const char *operation_id, const char **url) {
     struct endpoint e;
@@ -123,7 +124,7 @@ enum err endpoint_callback(struct ctx *ctx, enum provider p, const char *kind,
         return OK;
     TRY(endpoint_current(ctx, p, &e));
     *url = arena_printf(ctx->arena, "%s?op=%s%s", endpoint_url(ctx, &e, kind), operation_id,
-                        p == PROVIDER_TWILIO ? "#rc=5" : "");
+                        p == PROVIDER_TWILIO ? "#rc=5&rp=ct,rt,5xx" : "");
     return OK;
 }
 

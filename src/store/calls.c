@@ -102,7 +102,8 @@ enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
 }
 
 enum err call_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                         const char *provider, const char *provider_id, struct call_row *found) {
+                               const char *provider, const char *provider_id,
+                               struct call_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?"
                                   " AND provider = ? AND provider_id = ?");
     db_bind_text(q, workspace_id);

@@ -28,7 +28,8 @@ enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                    struct call_row *found);
 /* By the provider's id, by the operation that placed it, by its id at the carrier. */
 enum err call_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                         const char *provider, const char *provider_id, struct call_row *found);
+                               const char *provider, const char *provider_id,
+                               struct call_row *found);
 enum err call_find_placed(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                           const char *operation_id, struct call_row *found);
 enum err call_find_carried(struct ctx *ctx, struct db_conn *c, const char *workspace_id,

@@ -77,6 +77,7 @@ export class Ava {
 
   static async #start({ verb = "sandbox", env = {}, data, port = 0, limits = false }) {
     const self = new Ava();
+    self.jumpedMs = 0;
     self.data = data ?? (await mkdtemp(join(tmpdir(), "ava-flow-")));
     self.stdout = self.stderr = "";
     const began = Date.now();
@@ -103,7 +104,12 @@ export class Ava {
     if (key) h.Authorization ??= `Bearer ${key}`;
     let payload = raw;
     if (body !== undefined) (payload = JSON.stringify(body)), (h["Content-Type"] ??= "application/json");
-    const response = await fetch(this.base + path, { method: method ?? (payload === undefined ? "GET" : "POST"), headers: h, body: payload, redirect: "manual" });
+    const ask = () => fetch(this.base + path, { method: method ?? (payload === undefined ? "GET" : "POST"), headers: h, body: payload, redirect: "manual" });
+    // Right after a jump of the clock a kept connection may be closed for idling just when it is used again.
+    const response = await ask().catch((e) => {
+      if (payload !== undefined || method || Date.now() - this.jumpedMs > 1000 || e.cause?.code !== "UND_ERR_SOCKET") throw e;
+      return ask();
+    });
     const text = await response.text();
     let json;
     try {
@@ -146,6 +152,7 @@ export class Ava {
   async advance(seconds) {
     const r = await this.call("/sandbox/api/clock", { body: { advance_seconds: seconds }, key: null });
     if (r.status !== 200) throw new Error(`clock: ${r.status} ${r.text}`);
+    this.jumpedMs = Date.now();
   }
 
   async ledger() {

@@ -180,3 +180,37 @@ TEST(a_control_url_is_followed_to_vapi_alone) {
     CHECK(!vapi_is_control_url(NEAR, "http://127.0.0.1:4011/1/control"));
     CHECK(!vapi_is_control_url(NEAR, "http://127.0.0.2:4010/1/control"));
 }
+
+/* Plays this call, whose control URL is at the stage itself, and what that URL answers. */
+static enum err end_call(struct stage *s, const char *status, int control_status) {
+    struct scene scenes[] = { { "GET /call/c1 ", 200, NULL, NULL },
+                              { "POST /c1/control ", control_status, "{}", NULL },
+                              { 0 } };
+    bool ended;
+    scenes[0].body =
+        arena_printf(s->arena,
+                     "{\"id\":\"c1\",\"createdAt\":\"2026-11-20T08:00:00.000Z\",\"status\":\"%s\","
+                     "\"monitor\":{\"controlUrl\":\"%s/c1/control\"}}",
+                     status, s->config.vapi_base_url);
+    pthread_mutex_lock(&s->lock);
+    s->scenes = scenes;
+    pthread_mutex_unlock(&s->lock);
+    return vapi_call_end(stage_ctx(s), &s->credential, "c1", &ended);
+}
+
+static void end_calls(struct stage *s) {
+    static const char CONTROL[] = "POST /c1/control ", KEY[] = "Authorization: ";
+    CHECK_INT(end_call(s, "ended", 500), OK);
+    CHECK_INT(stage_seen(s, CONTROL), 0);
+    CHECK_INT(end_call(s, "in-progress", 200), OK);
+    CHECK_INT(stage_seen(s, CONTROL), 1);
+    CHECK_INT(stage_seen(s, "{\"type\":\"end-call\"}"), 1);
+    CHECK_INT(stage_seen(s, KEY), 2); /* of the two reads alone */
+    CHECK_INT(end_call(s, "in-progress", 401), ERR_PROVIDER_REJECTED);
+    CHECK_INT(end_call(s, "in-progress", 200), OK); /* the key is as good as before */
+}
+
+TEST(a_call_is_ended_at_its_control_url_without_our_key) {
+    static const struct scene NOTHING[] = { { 0 } };
+    stage_play(NOTHING, end_calls);
+}
