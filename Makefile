@@ -88,8 +88,10 @@ peers: packages build ## the providers' own SDKs and Prism with their contracts
 	@tools/test peers --build-dir $(BUILD)
 
 .PHONY: soak
-soak: build ## the long proofs: kill -9 under write load, outages, hangs and abuse for minutes
+soak: build ## the long proofs: kill -9 and restarts under load, outages, hangs and abuse for minutes
+	@tools/deps install test
 	@TEST_KILLS=100 tools/test flow -k crash --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k drain --slower 3 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k survive --slower 3 --build-dir $(BUILD)
 
 .PHONY: bench

@@ -27,6 +27,12 @@ struct id id_make(const char *prefix) {
     return id;
 }
 
+struct id id_floor(const char *prefix, int64_t wall_ms) {
+    struct id id;
+    snprintf(id.text, sizeof id.text, "%.6s_%012llx", prefix, (unsigned long long)wall_ms);
+    return id;
+}
+
 bool id_is(struct str text, const char *prefix) {
     size_t at = strlen(prefix);
     if (text.len != at + 33 || !str_starts(text, str_of(prefix)) || text.ptr[at] != '_')

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/str.h"
 
@@ -12,6 +13,7 @@ struct id {
     char text[ID_BYTES];
 };
 
-struct id id_make(const char *prefix);           /* prefix without '_', at most 6 letters */
-bool id_is(struct str text, const char *prefix); /* has the form id_make gives */
-void id_uuid7(unsigned char out[16]);            /* the same without a type */
+struct id id_make(const char *prefix);                   /* prefix without '_', at most 6 letters */
+struct id id_floor(const char *prefix, int64_t wall_ms); /* sorts before all made then or later */
+bool id_is(struct str text, const char *prefix);         /* has the form id_make gives */
+void id_uuid7(unsigned char out[16]);                    /* the same without a type */

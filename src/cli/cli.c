@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/str.h"
 
 extern char **environ;
@@ -17,6 +16,8 @@ const struct command commands[] = {
     { "check-config", "", "say what is wrong with the settings, start nothing", "",
       cmd_check_config },
     { "config show", "[--origin]", "every setting and its value", "origin", cmd_config_show },
+    { "config reload", "", "let the running Ava read its settings again, all or nothing", "",
+      cmd_config_reload },
     { "status", "", "how the running Ava fares", "", cmd_status },
     { "user create", "--email E --password-file F [--role admin] [--name N]", "add a person",
       "email= password-file= role= name=", cmd_user_create },
@@ -30,7 +31,7 @@ const struct command commands[] = {
       "", cmd_workspace_member },
     { "workspace allow-platform", "ID PROVIDER",
       "let a workspace use the platform's own credential", "", cmd_workspace_allow },
-    { "webhook verify", "twilio --jsonl < FILE", "judge recorded webhooks, one JSON line each",
+    { "webhook verify", "PROVIDER --jsonl < FILE", "judge recorded webhooks, one JSON line each",
       "jsonl", cmd_webhook_verify },
     { "migrate", "", "bring the database up to date, start nothing", "", cmd_migrate },
     { "rotate-keys", "[--data]", "wrap all keys by the first master key; --data: new data keys too",
@@ -141,10 +142,10 @@ static int parse(struct cli *cli, int argc, char **argv) {
     return EXIT_OK;
 }
 
-int cli_config(struct cli *cli, struct config *out) {
+size_t cli_config_read(struct cli *cli, const struct config *before, struct config *out,
+                       struct arena *a, char **problems) {
     struct config_flag settings[CLI_ARGS_MAX];
     size_t count = 0;
-    char *problems;
     const struct command *c = find(cli);
     for (size_t i = 0; i < cli->flag_count; i++) {
         struct str name = str_of(cli->flags[i].name);
@@ -160,8 +161,14 @@ int cli_config(struct cli *cli, struct config *out) {
     struct config_sources from = { .file = cli_flag(cli, "config"),
                                    .flags = settings,
                                    .flag_count = count,
-                                   .environment = environ };
-    size_t bad = config_load(out, &from, cli->arena, &problems);
+                                   .environment = environ,
+                                   .before = before };
+    return config_load(out, &from, a, problems);
+}
+
+int cli_config(struct cli *cli, struct config *out) {
+    char *problems;
+    size_t bad = cli_config_read(cli, NULL, out, cli->arena, &problems);
     if (bad == 0)
         return EXIT_OK;
     fputs(problems, stderr);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "config/config.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };
@@ -40,6 +41,12 @@ const char *cli_arg(const struct cli *cli,
 /* Reads the configuration from flags, environment and file. 0, or EXIT_CONFIG after printing every
  * problem. */
 int cli_config(struct cli *cli, struct config *out);
+/* The same without a word: texts live in a, the number of problems is returned. before: see
+ * config.h. */
+size_t cli_config_read(struct cli *cli, const struct config *before, struct config *out,
+                       struct arena *a, char **problems);
+/* What config_load can not judge: lists of proxies, keys. Adds to problems; returns how many. */
+size_t cli_config_judge(const struct config *c, struct arena *a, struct buf *problems);
 /* Says on stderr what is wrong and returns the status. */
 int cli_fail(int status, const char *format, ...) PRINTF_LIKE(2, 3);
 
@@ -47,6 +54,7 @@ int cmd_serve(struct cli *cli);
 int cmd_sandbox(struct cli *cli);
 int cmd_check_config(struct cli *cli);
 int cmd_config_show(struct cli *cli);
+int cmd_config_reload(struct cli *cli);
 int cmd_status(struct cli *cli);
 int cmd_user_create(struct cli *cli);
 int cmd_user_link(struct cli *cli);

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 1000, LINE_MAX_BYTES = 256 };
+enum { PATIENCE_MS = 1000, ANSWER_MS = 10 * 1000, LINE_MAX_BYTES = 256 };
 
 static bool address_of(const char *data_dir, struct sockaddr_un *out) {
     *out = (struct sockaddr_un){ .sun_family = AF_UNIX };
@@ -63,8 +63,8 @@ void control_close(int fd, const char *data_dir) {
         unlink(address.sun_path);
 }
 
-static void set_patience(int fd) {
-    struct timeval patience = { PATIENCE_MS / 1000, 0 };
+static void set_patience(int fd, int ms) {
+    struct timeval patience = { ms / 1000, 0 };
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }
@@ -74,7 +74,7 @@ void control_answer(int fd, void (*answer)(void *arg, const char *line, struct b
     int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
     if (peer < 0)
         return;
-    set_patience(peer);
+    set_patience(peer, PATIENCE_MS);
     char line[LINE_MAX_BYTES];
     ssize_t n = read(peer, line, sizeof line - 1);
     if (n > 0) {
@@ -98,7 +98,7 @@ bool control_ask(const char *data_dir, const char *line, struct buf *out) {
     int fd = address_of(data_dir, &address) ? connect_to(&address) : -1;
     if (fd < 0)
         return false;
-    set_patience(fd);
+    set_patience(fd, ANSWER_MS); /* a reload is written to disk */
     char chunk[4096];
     ssize_t n = send(fd, line, strlen(line), MSG_NOSIGNAL);
     if (n > 0)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "auth/identity.h"
+#include "cli/reload.h"
 #include "crypto/crypto.h"
 #include "crypto/hash.h"
 #include "obs/log.h"
@@ -72,10 +73,8 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
         return status;
     if (is_sandbox && h->config.origins[SETTING_AVA_DATA_DIR] == ORIGIN_DEFAULT)
         h->config.data_dir = "./ava-sandbox";
-    const char *const LEVELS[] = { "debug", "info", "warn", "error", "off" };
-    for (int i = 0; i <= LOG_OFF; i++)
-        if (strcmp(h->config.log_level, LEVELS[i]) == 0)
-            log_setup((enum log_level)i, strcmp(h->config.log_format, "json") == 0, 2);
+    h->reload = reload_new(cli, &h->config);
+    log_setup(log_level_parse(h->config.log_level), strcmp(h->config.log_format, "json") == 0, 2);
     status = make_data_dir(h);
     if (status != EXIT_OK)
         return status;
@@ -84,6 +83,7 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
     h->parts.config = &h->config;
     h->parts.accounts = accounts_new(is_sandbox);
     h->parts.lending = lending_new(is_sandbox);
+    lending_set_platform(h->parts.lending, &h->config);
     h->parts.db = db_open(
         &(struct db_conf){ .path = arena_printf(cli->arena, "%s/ava.db", h->config.data_dir),
                            .hash = hash_blake2b },
@@ -98,8 +98,11 @@ void house_close(struct house *h) {
     vault_close(h->parts.vault);
     accounts_free(h->parts.accounts);
     lending_free(h->parts.lending);
+    reload_free(h->reload);
+    h->reload = NULL;
     secret_wipe(&h->config.admin_password);
     secret_wipe(&h->config.platform_vapi_api_key);
+    secret_wipe(&h->config.platform_vapi_webhook_secret);
     secret_wipe(&h->config.platform_twilio_auth_token);
     h->parts = (struct parts){ 0 };
 }

@@ -10,6 +10,7 @@ struct house {
     struct config config;
     struct parts parts;
     struct id run; /* names this run of the process */
+    struct reload *reload;
     bool made_key_file;
     const char *key_path;
 };

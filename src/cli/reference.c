@@ -12,12 +12,16 @@ static void settings(void) {
     printf(
         "# Settings\n\nEnvironment variables; also flags (`AVA_LISTEN` is `--listen`, "
         "`CACHE_TTL_SECONDS` is `--cache-ttl-seconds`) and\nlines of `ava.conf`. Strongest first: "
-        "flag, environment, file, default. `NAME_FILE` reads a secret from a file.\n");
+        "flag, environment, file, default. `NAME_FILE` reads a secret from a file.\n\n"
+        "Live: `ava config reload` (or SIGHUP) reads all of them again, all or nothing; what is "
+        "live "
+        "is in force at\nonce, and what is not is named and needs a restart.\n");
     for (enum setting s = 0; s < SETTING_COUNT; s++) {
         const struct setting_info *i = setting_info(s);
         if (strcmp(group, i->group) != 0)
-            printf("\n## %s\n\n| Name | Default | Allowed | Meaning |\n|---|---|---|---|\n",
-                   i->group);
+            printf(
+                "\n## %s\n\n| Name | Default | Allowed | Live | Meaning |\n|---|---|---|---|---|\n",
+                i->group);
         group = i->group;
         printf("| `%s` | %s%s%s | ", i->name, i->fallback[0] ? "`" : "", i->fallback,
                i->fallback[0] ? "`" : "");
@@ -28,7 +32,7 @@ static void settings(void) {
                 printf(*c == '|' ? ", " : "%c", *c);
         else if (i->is_secret)
             printf("secret");
-        printf(" | %s |\n", i->help);
+        printf(" | %s | %s |\n", i->is_live ? "yes" : "", i->help);
     }
 }
 

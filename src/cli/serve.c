@@ -18,6 +18,7 @@
 #include "base/jsonw.h"
 #include "cli/control.h"
 #include "cli/house.h"
+#include "cli/reload.h"
 #include "http/server.h"
 #include "net/client.h"
 #include "net/loop.h"
@@ -29,10 +30,12 @@
 #include "routes/limits.h"
 #include "sandbox/sandbox.h"
 #include "service/credentials.h"
+#include "service/events.h"
 #include "service/feed.h"
 #include "service/idempotency.h"
 #include "service/integrations.h"
 #include "service/jobs.h"
+#include "service/lending.h"
 #include "service/operations.h"
 #include "store/db.h"
 
@@ -42,6 +45,10 @@ enum {
     WATCH_MS = 200,
     FIBERS_MAX = 32000, /* the kernel allows about 65,530 mappings, and a fiber is two */
     FINISH_MS = 20000,
+    END_MS = 500, /* for the loops, when nothing is left or nobody wants to wait */
+    STEP_MS = 10,
+    TURN_MS = 2000,
+    RELOAD_MS = 5000,
     SWEEP_EVERY_MS = 10 * 60 * 1000,
     STREAMS_PART = 4, /* one connection in so many may be a stream of live events */
 };
@@ -53,8 +60,8 @@ struct worker {
     int fds[ADDRESSES_MAX + 1]; /* the last one may be the metrics' */
     struct http_server *servers[ADDRESSES_MAX + 1];
     size_t server_count;
-    struct loop_call drain;
-    sem_t ready;
+    struct loop_call dismiss, drain, turn;
+    sem_t ready, leave;
 };
 
 struct serve {
@@ -67,6 +74,10 @@ struct serve {
     size_t worker_count, address_count;
     size_t fibers_per_loop;
     int control, signals;
+    atomic_size_t turned;        /* loops that have, since the last reload */
+    struct entry_rules *retired; /* read until every loop has turned */
+    atomic_size_t ended;         /* loops that have */
+    bool goes_down;
     int64_t began_ms, began_wall_ms;
     const char *addresses;
     bool guessed_url;
@@ -76,10 +87,23 @@ static struct serve *the_serve; /* for the sandbox's door, which is a plain func
 
 /* --- the loops ------------------------------------------------------------------------------- */
 
+static void dismiss_worker(void *arg) {
+    struct worker *w = arg;
+    for (size_t i = 0; i < w->server_count; i++)
+        http_server_dismiss(w->servers[i]);
+}
+
 static void drain_worker(void *arg) {
     struct worker *w = arg;
     for (size_t i = 0; i < w->server_count; i++)
         http_server_drain(w->servers[i]);
+}
+
+/* Between two fibers: what was replaced before is read by none of them any more. */
+static void turn_worker(void *arg) {
+    struct worker *w = arg;
+    loop_limit_fibers(w->loop, w->serve->fibers_per_loop);
+    atomic_fetch_add(&w->serve->turned, 1);
 }
 
 static void *work(void *arg) {
@@ -90,11 +114,15 @@ static void *work(void *arg) {
     for (size_t i = 0; i < w->server_count; i++)
         w->servers[i] = http_server_open(
             w->loop, w->fds[i], i < s->address_count ? &s->app : &s->metrics_app, &s->limits);
+    w->dismiss = (struct loop_call){ .fn = dismiss_worker, .arg = w };
     w->drain = (struct loop_call){ .fn = drain_worker, .arg = w };
+    w->turn = (struct loop_call){ .fn = turn_worker, .arg = w };
     if (w == s->workers)
         jobs_start(s->house.parts.jobs);
     sem_post(&w->ready);
     loop_run(w->loop);
+    atomic_fetch_add(&s->ended, 1);
+    sem_wait(&w->leave); /* the others, and who counts for them, may still look at this one */
     for (size_t i = 0; i < w->server_count; i++)
         http_server_free(w->servers[i]);
     client_free(client);
@@ -136,6 +164,79 @@ static void collect(void *arg) {
     metric_set(METRIC_BUILD_INFO, 1, AVA_VERSION);
 }
 
+/* --- reload ---------------------------------------------------------------------------------- */
+
+/* A request that places an operation is two fibers; jobs and health come on top. */
+static void share_fibers(struct serve *s) {
+    size_t fibers = (size_t)s->house.config.max_requests * 2 + 256 * s->worker_count;
+    s->fibers_per_loop = (fibers < FIBERS_MAX ? fibers : FIBERS_MAX) / s->worker_count;
+}
+
+/* In the sandbox workspaces that were made beside the server (ava user create) use the demo
+ * accounts too, where the settings name no others. */
+static void lend_platform(struct serve *s, const struct config *c) {
+    struct config *own = malloc(sizeof *own);
+    if (!own)
+        abort();
+    memcpy(own, c, sizeof *own);
+    if (s->sandbox && !secret_is_set(&own->platform_vapi_api_key)) {
+        secret_set(&own->platform_vapi_api_key, str_of(SANDBOX_VAPI_API_KEY));
+        own->platform_vapi_assistant_id = SANDBOX_VAPI_ASSISTANT_ID;
+        own->platform_vapi_number_id = SANDBOX_VAPI_NUMBER_ID;
+    }
+    if (s->sandbox && !own->platform_twilio_account_sid[0]) {
+        own->platform_twilio_account_sid = SANDBOX_TWILIO_ACCOUNT_SID;
+        secret_set(&own->platform_twilio_auth_token, str_of(SANDBOX_TWILIO_AUTH_TOKEN));
+    }
+    lending_set_platform(s->house.parts.lending, own);
+    explicit_bzero(own, sizeof *own);
+    free(own);
+}
+
+static bool have_turned(struct serve *s) {
+    const struct timespec moment = { .tv_nsec = 1000 * 1000 };
+    int64_t until = ava_now_ms() + TURN_MS;
+    while (atomic_load(&s->turned) < s->worker_count && ava_now_ms() < until)
+        nanosleep(&moment, NULL);
+    if (atomic_load(&s->turned) < s->worker_count)
+        return false;
+    entry_rules_free(s->retired);
+    s->retired = NULL;
+    return true;
+}
+
+static void apply(void *arg, const struct config *next, const bool *changed) {
+    struct serve *s = arg;
+    config_take_live(&s->house.config, next);
+    log_set_level(log_level_parse(next->log_level));
+    upstream_retune(s->house.parts.upstream, &s->house.config);
+    if (changed[SETTING_VAPI_API_KEY] || changed[SETTING_VAPI_ASSISTANT_ID] ||
+        changed[SETTING_VAPI_NUMBER_ID] || changed[SETTING_TWILIO_ACCOUNT_SID] ||
+        changed[SETTING_TWILIO_AUTH_TOKEN])
+        lend_platform(s, next);
+    if (changed[SETTING_TRUSTED_PROXIES] || changed[SETTING_CORS_ALLOWED_ORIGINS])
+        s->retired = entry_swap_rules(s->entry, next);
+    share_fibers(s);
+    atomic_store(&s->turned, 0);
+    for (size_t i = 0; i < s->worker_count; i++)
+        loop_post(s->workers[i].loop, &s->workers[i].turn);
+    have_turned(s);
+}
+
+static void reload(struct serve *s, struct buf *answer) {
+    struct arena *a = arena_new(1 << 20);
+    struct ctx ctx;
+    house_ctx(&s->house, &ctx, a);
+    ctx.deadline_ms = ava_now_ms() + RELOAD_MS;
+    if (s->goes_down)
+        reload_refuse("Ava is going down; nothing was changed.", answer);
+    else if (!have_turned(s))
+        reload_refuse("A loop has not taken up the last reload yet; nothing was changed.", answer);
+    else
+        reload_run(s->house.reload, &ctx, &(struct reload_way){ apply, s }, answer);
+    arena_free(a);
+}
+
 /* --- status ---------------------------------------------------------------------------------- */
 
 static int64_t resident_mb(void) {
@@ -152,6 +253,10 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
     static const char *const STATES[] = { "closed", "half_open", "open" };
     struct serve *s = arg;
     struct jsonw w = jsonw_to(out);
+    if (strcmp(line, "reload") == 0) {
+        reload(s, out);
+        return;
+    }
     jsonw_object(&w);
     if (strcmp(line, "status") != 0) {
         jsonw_text_at(&w, "error", "unknown command");
@@ -262,16 +367,7 @@ static int start_sandbox(struct serve *s, struct cli *cli) {
         c->vapi_base_url = sandbox_vapi_url(s->sandbox);
     if (c->origins[SETTING_TWILIO_BASE_URL] == ORIGIN_DEFAULT)
         c->twilio_base_url = sandbox_twilio_url(s->sandbox);
-    /* Workspaces that were made beside the server (ava user create) use the demo accounts too. */
-    if (!secret_is_set(&c->platform_vapi_api_key)) {
-        secret_set(&c->platform_vapi_api_key, str_of(SANDBOX_VAPI_API_KEY));
-        c->platform_vapi_assistant_id = SANDBOX_VAPI_ASSISTANT_ID;
-        c->platform_vapi_number_id = SANDBOX_VAPI_NUMBER_ID;
-    }
-    if (!c->platform_twilio_account_sid[0]) {
-        c->platform_twilio_account_sid = SANDBOX_TWILIO_ACCOUNT_SID;
-        secret_set(&c->platform_twilio_auth_token, str_of(SANDBOX_TWILIO_AUTH_TOKEN));
-    }
+    lend_platform(s, c);
     return EXIT_OK;
 }
 
@@ -357,9 +453,7 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     s->worker_count = c->threads ? (size_t)c->threads : cores < 4 ? (size_t)cores : 4;
     s->limits = HTTP_LIMITS_DEFAULT;
     s->limits.connections_max = (size_t)c->max_connections / s->worker_count + 1;
-    /* A request that places an operation is two fibers; jobs and health come on top. */
-    size_t fibers = (size_t)c->max_requests * 2 + 256 * s->worker_count;
-    s->fibers_per_loop = (fibers < FIBERS_MAX ? fibers : FIBERS_MAX) / s->worker_count;
+    share_fibers(s);
     client_global_init();
     if (is_sandbox && (status = start_sandbox(s, cli)) != EXIT_OK)
         return status;
@@ -379,6 +473,7 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     s->house.parts.jobs = jobs_new(&s->house.parts);
     metrics_before_scrape(jobs_collect, s->house.parts.jobs);
     metrics_before_scrape(operations_collect, &s->house.parts);
+    metrics_before_scrape(events_collect, &s->house.parts);
     if ((status = recover(s, cli)) != EXIT_OK)
         return status;
     s->entry = entry_new(&s->house.parts, is_sandbox ? "sandbox" : c->profile);
@@ -393,10 +488,12 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
 }
 
 static void start_workers(struct serve *s) {
+    atomic_store(&s->turned, s->worker_count);
     for (size_t i = 0; i < s->worker_count; i++) {
         struct worker *w = &s->workers[i];
         w->serve = s;
         sem_init(&w->ready, 0, 0);
+        sem_init(&w->leave, 0, 0);
         if (pthread_create(&w->thread, NULL, work, w) != 0)
             abort();
         sem_wait(&w->ready);
@@ -421,6 +518,7 @@ static void sweep(struct serve *s) {
     house_ctx(&s->house, &ctx, a);
     auth_sweep(&ctx);
     idempotency_forget_old(&ctx);
+    events_forget_old(&ctx);
     arena_free(a);
 }
 
@@ -437,32 +535,70 @@ static bool wait_for_end(struct serve *s, int64_t ms) {
         if (fds[1].revents)
             control_answer(s->control, answer_control, s);
         struct signalfd_siginfo info;
-        if (fds[0].revents && read(s->signals, &info, sizeof info) == sizeof info &&
-            info.ssi_signo != SIGHUP)
+        if (!fds[0].revents || read(s->signals, &info, sizeof info) != sizeof info)
+            continue;
+        if (info.ssi_signo != SIGHUP)
             return true;
+        struct buf said = { 0 };
+        reload(s, &said); /* the log has it too */
+        buf_fini(&said);
     }
     return false;
+}
+
+/* Not busy is not enough: a body may be on its way in, an answer on its way out. */
+static bool is_quiet(struct serve *s) {
+    for (size_t i = 0; i < s->worker_count; i++)
+        for (size_t k = 0; k < s->workers[i].server_count; k++)
+            if (!http_server_is_over(s->workers[i].servers[k]))
+                return false;
+    return true;
+}
+
+static bool has_ended(struct serve *s) {
+    return atomic_load(&s->ended) == s->worker_count;
+}
+
+/* Until it is so, or that time; once it shall hurry, END_MS from then at most. */
+static void wait_until(struct serve *s, bool (*is_so)(struct serve *), int64_t until_ms,
+                       bool *hurry) {
+    if (*hurry && until_ms > ava_now_ms() + END_MS)
+        until_ms = ava_now_ms() + END_MS;
+    while (!is_so(s) && ava_now_ms() < until_ms) {
+        if (!wait_for_end(s, STEP_MS) || *hurry)
+            continue;
+        *hurry = true;
+        until_ms = ava_now_ms() + END_MS;
+    }
 }
 
 /* RESILIENCE 15, steps 1 to 5; a second signal skips the waiting. */
 static void go_down(struct serve *s) {
     log_info(NULL, "draining", L("delay_s", (long)s->house.config.drain_delay_s));
+    s->goes_down = true;
     atomic_store(&s->entry->draining, true);
+    for (size_t i = 0; i < s->worker_count; i++)
+        loop_post(s->workers[i].loop, &s->workers[i].dismiss);
     bool hurry = wait_for_end(s, s->house.config.drain_delay_s * 1000);
+    int64_t until_ms = ava_now_ms() + FINISH_MS;
     upstream_drain(s->house.parts.upstream);
     jobs_stop(s->house.parts.jobs);
     for (size_t i = 0; i < s->worker_count; i++)
         loop_post(s->workers[i].loop, &s->workers[i].drain);
-    int64_t until = ava_now_ms() + FINISH_MS;
-    while (!hurry && sum(s, http_server_busy) > 0 && ava_now_ms() < until)
-        hurry = wait_for_end(s, 50);
-    if (sum(s, http_server_busy) > 0) {
-        log_warn(NULL, "cut", L("requests", (long)sum(s, http_server_busy)));
+    if (!hurry)
+        wait_until(s, is_quiet, until_ms, &hurry);
+    size_t left = sum(s, http_server_busy);
+    for (size_t i = 0; i < s->worker_count; i++)
+        loop_stop(s->workers[i].loop);
+    wait_until(s, has_ended, until_ms + END_MS, &hurry);
+    jobs_release(s->house.parts.jobs);
+    if (!has_ended(s)) {
+        log_warn(NULL, "cut", L("requests", (long)left));
         log_stop();
         _exit(EXIT_OK); /* what is acknowledged is on disk; what is not was not promised */
     }
     for (size_t i = 0; i < s->worker_count; i++)
-        loop_stop(s->workers[i].loop);
+        sem_post(&s->workers[i].leave);
     for (size_t i = 0; i < s->worker_count; i++)
         pthread_join(s->workers[i].thread, NULL);
 }
@@ -500,6 +636,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     }
     control_close(s->control, s->house.config.data_dir);
     sandbox_stop(s->sandbox);
+    entry_rules_free(s->retired);
     entry_free(s->entry);
     upstream_free(s->house.parts.upstream);
     jobs_free(s->house.parts.jobs);

@@ -9,31 +9,42 @@
 #include "routes/limits.h"
 #include "vault/keyring.h"
 
-static int check_keys(struct config *c, struct arena *a) {
+size_t cli_config_judge(const struct config *c, struct arena *a, struct buf *problems) {
+    const char *why = "";
     struct keyring keys;
-    const char *why;
+    size_t bad = 0;
+    struct proxies *proxies = proxies_new(c->trusted_proxies, &why);
+    if (!proxies) {
+        buf_printf(problems, "%s\n  from the %s\n", why,
+                   origin_name(c->origins[SETTING_TRUSTED_PROXIES]));
+        bad++;
+    }
+    proxies_free(proxies);
     if (!secret_is_set(&c->master_keys))
-        return EXIT_OK;
-    if (!crypto_init() || !keyring_parse(&keys, secret_reveal(&c->master_keys), a, &why))
-        return cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
+        return bad;
+    if (!crypto_init() || !keyring_parse(&keys, secret_reveal(&c->master_keys), a, &why)) {
+        buf_printf(problems, "AVA_MASTER_KEYS: %s\n  from the %s\n", why,
+                   origin_name(c->origins[SETTING_AVA_MASTER_KEYS]));
+        return bad + 1;
+    }
     keyring_fini(&keys);
-    return EXIT_OK;
+    return bad;
 }
 
 int cmd_check_config(struct cli *cli) {
     struct config c;
-    int status = cli_config(cli, &c);
-    size_t set = 0;
-    const char *why = "";
-    if (status != EXIT_OK)
-        return status;
-    struct proxies *proxies = proxies_new(c.trusted_proxies, &why);
-    if (!proxies)
-        return cli_fail(EXIT_CONFIG, "%s", why);
-    proxies_free(proxies);
-    status = check_keys(&c, cli->arena);
-    if (status != EXIT_OK)
-        return status;
+    struct buf problems = { 0 };
+    char *text;
+    size_t set = 0, bad = cli_config_read(cli, NULL, &c, cli->arena, &text);
+    buf_text(&problems, text);
+    bad += cli_config_judge(&c, cli->arena, &problems);
+    if (bad) {
+        fprintf(stderr, "%s%zu problem%s. Nothing was started.\n", problems.ptr, bad,
+                bad == 1 ? "" : "s");
+        buf_fini(&problems);
+        return EXIT_CONFIG;
+    }
+    buf_fini(&problems);
     for (enum setting s = 0; s < SETTING_COUNT; s++)
         set += c.origins[s] != ORIGIN_DEFAULT;
     printf("ok    %d settings, %zu of them not at their default\n", SETTING_COUNT, set);
@@ -56,6 +67,7 @@ int cmd_config_show(struct cli *cli) {
             jsonw_text_at(&w, "name", name);
             jsonw_text_at(&w, "value", value);
             jsonw_text_at(&w, "origin", origin_name(c.origins[s]));
+            jsonw_bool_at(&w, "live", setting_info(s)->is_live);
             jsonw_object_end(&w);
         } else if (origin) {
             printf("%s %s %s\n", name, value[0] ? value : "-", origin_name(c.origins[s]));
@@ -75,13 +87,13 @@ int cmd_env_example(struct cli *cli) {
     const char *group = "";
     printf("# Ava's settings, made by `ava config example`. Values shown are the defaults; a line\n"
            "# without '#' differs from them for development. NAME_FILE=path reads a secret from a\n"
-           "# file.\n");
+           "# file. Live: `ava config reload` or SIGHUP changes it; all others need a restart.\n");
     for (enum setting s = 0; s < SETTING_COUNT; s++) {
         const struct setting_info *i = setting_info(s);
         if (strcmp(group, i->group) != 0)
             printf("\n# --- %s ---\n", i->group);
         group = i->group;
-        printf("# %s", i->help);
+        printf("# %s%s", i->help, i->is_live ? " Live." : "");
         if (i->kind[0] == 'I')
             printf(" (%lld..%lld)", (long long)i->min, (long long)i->max);
         else if (i->choices[0])

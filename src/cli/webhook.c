@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "crypto/crypto.h"
+#include "providers/vapi_auth.h"
 #include "webhooks/twilio_signature.h"
 
 static struct str text_of(const json_t *line, const char *name) {
@@ -14,17 +16,19 @@ static struct str text_of(const json_t *line, const char *name) {
                              : (struct str){ NULL, 0 };
 }
 
-/* "valid", "invalid", or what is wrong with the line. */
-static const char *judge(struct arena *a, struct str text) {
-    const char *why;
-    const json_t *line = json_parse(a, text, &why);
+/* The first of names that the line has no text for; NULL when it has all. */
+static const char *missing(const json_t *line, const char *const *names) {
+    while (*names && text_of(line, *names).ptr)
+        names++;
+    return *names;
+}
+
+/* A verdict is "valid", "invalid", or what is wrong with the line. */
+static const char *judge_twilio(struct arena *a, const json_t *line) {
+    static const char *const NEEDED[] = { "url", "auth_token", "signature", NULL };
     struct form form;
-    if (!json_is_object(line))
-        return arena_printf(a, "error: %s", line ? "the line is not a JSON object" : why);
-    static const char *const NEEDED[] = { "url", "auth_token", "signature" };
-    for (size_t i = 0; i < ARRAY_LEN(NEEDED); i++)
-        if (!text_of(line, NEEDED[i]).ptr)
-            return arena_printf(a, "error: the line has no text '%s'", NEEDED[i]);
+    if (missing(line, NEEDED))
+        return arena_printf(a, "error: the line has no text '%s'", missing(line, NEEDED));
     struct str params, type = str_cut(text_of(line, "content_type"), ';', &params);
     struct twilio_request r = {
         .method = text_of(line, "method").ptr ? text_of(line, "method") : STR("POST"),
@@ -41,14 +45,62 @@ static const char *judge(struct arena *a, struct str text) {
     return twilio_signature_is_valid(a, &r, text_of(line, "auth_token")) ? "valid" : "invalid";
 }
 
+static struct str header_of(const void *headers, const char *name) {
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)headers, key, value) {
+        if (strcasecmp(key, name) == 0 && json_is_string(value))
+            return (struct str){ json_string_value(value), json_string_length(value) };
+    }
+    return (struct str){ NULL, 0 };
+}
+
+static const char *judge_vapi(struct arena *a, const json_t *line) {
+    static const char *const NEEDED[] = { "url", "body", NULL };
+    const json_t *plan = json_object_get(line, "plan"), *headers = json_object_get(line, "headers");
+    if (missing(line, NEEDED))
+        return arena_printf(a, "error: the line has no text '%s'", missing(line, NEEDED));
+    if (!json_is_object(plan) || !json_is_object(headers))
+        return "error: the line has no objects 'plan' and 'headers'";
+    struct vapi_auth_request r = {
+        .method = text_of(line, "method").ptr ? text_of(line, "method") : STR("POST"),
+        .url = text_of(line, "url"),
+        .body = text_of(line, "body"),
+        .now_s = json_i64_or(line, "now", ava_wall_ms() / 1000),
+        .header = header_of,
+        .arg = headers,
+    };
+    struct vapi_auth_plan how = vapi_auth_plan_of(plan);
+    return vapi_auth_is_valid(a, &how, &r) ? "valid" : "invalid";
+}
+
+static const struct {
+    const char *provider;
+    const char *(*judge)(struct arena *a, const json_t *line);
+} JUDGES[] = { { "twilio", judge_twilio }, { "vapi", judge_vapi } };
+
+/* Bodies may hold NUL, which no JSON of ours may: so not json_parse. */
+static const char *judge(struct arena *a, size_t which, struct str text) {
+    json_error_t error;
+    json_t *line = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    const char *verdict = json_is_object(line) ? JUDGES[which].judge(a, line)
+                          : line               ? "error: the line is not a JSON object"
+                                               : arena_printf(a, "error: %s", error.text);
+    json_decref(line);
+    return verdict;
+}
+
 int cmd_webhook_verify(struct cli *cli) {
     const char *provider = cli_arg(cli, 0);
     char *line = NULL;
     size_t room = 0;
     ssize_t len;
     int status = EXIT_OK;
-    if (!provider || strcmp(provider, "twilio") != 0 || !cli_has(cli, "jsonl"))
-        return cli_fail(EXIT_USAGE, "usage: ava webhook verify twilio --jsonl < lines");
+    size_t which = 0;
+    while (provider && which < ARRAY_LEN(JUDGES) && strcmp(JUDGES[which].provider, provider) != 0)
+        which++;
+    if (!provider || which == ARRAY_LEN(JUDGES) || !cli_has(cli, "jsonl"))
+        return cli_fail(EXIT_USAGE, "usage: ava webhook verify {twilio|vapi} --jsonl < lines");
     if (!crypto_init())
         return cli_fail(EXIT_FAILED, "the cryptography library does not work on this machine");
     while ((len = getline(&line, &room, stdin)) >= 0) {
@@ -56,7 +108,7 @@ int cmd_webhook_verify(struct cli *cli) {
         struct str text = { line, (size_t)len };
         while (text.len && (text.ptr[text.len - 1] == '\n' || text.ptr[text.len - 1] == '\r'))
             text.len--;
-        const char *verdict = judge(a, text);
+        const char *verdict = judge(a, which, text);
         puts(verdict);
         if (strncmp(verdict, "error", 5) == 0)
             status = EXIT_FAILED;

@@ -12,8 +12,9 @@
 #include "base/buf.h"
 
 static const struct setting_info TABLE[SETTING_COUNT] = {
-#define SETTING(kind, name, field, fallback, min, max, choices, group, help) \
-    [SETTING_##name] = { #name, #kind, fallback, choices, group, help, min, max, #kind[0] == 'S' },
+#define SETTING(kind, name, when, field, fallback, min, max, choices, group, help) \
+    [SETTING_##name] = { #name, #kind, fallback, choices,         group,           \
+                         help,  min,   max,      #kind[0] == 'S', #when[0] == 'L' },
 #include "config/config.def"
 #undef SETTING
 };
@@ -132,8 +133,8 @@ static bool is_choice(struct str value, const char *choices) {
 
 static void *field_of(struct config *c, enum setting s) {
     switch (s) {
-#define SETTING(kind, name, field, fallback, min, max, choices, group, help) \
-    case SETTING_##name:                                                     \
+#define SETTING(kind, name, when, field, fallback, min, max, choices, group, help) \
+    case SETTING_##name:                                                           \
         return &c->field;
 #include "config/config.def"
 #undef SETTING
@@ -142,12 +143,36 @@ static void *field_of(struct config *c, enum setting s) {
     }
 }
 
+/* Nobody else knows of a config that is being read; once it is in use, live ones are stored as
+ * atomics, which have the layout of what they hold. */
+static int64_t int_of(const struct config *c, enum setting s) {
+    const void *field = field_of((struct config *)c, s);
+    return TABLE[s].is_live ? atomic_load((const _Atomic int64_t *)field) : *(const int64_t *)field;
+}
+
+static void int_set(struct config *c, enum setting s, int64_t value) {
+    void *field = field_of(c, s);
+    if (TABLE[s].is_live)
+        atomic_store((_Atomic int64_t *)field, value);
+    else
+        *(int64_t *)field = value;
+}
+
+static bool bool_of(const struct config *c, enum setting s) {
+    return atomic_load((const atomic_bool *)field_of((struct config *)c, s));
+}
+
+static void bool_set(struct config *c, enum setting s, bool value) {
+    atomic_store((atomic_bool *)field_of(c, s), value);
+}
+
 /* Parses value into the field; says what is wrong with `origin` behind it. */
 static void assign(struct load *l, enum setting s, struct str value, enum origin origin,
                    const char *where) {
     const struct setting_info *info = &TABLE[s];
     void *field = field_of(l->config, s);
     int64_t number;
+    bool truth;
     switch (info->kind[0]) {
     case 'I':
         if (!str_to_i64(value, INT64_MIN / 2, INT64_MAX / 2, &number)) {
@@ -161,14 +186,15 @@ static void assign(struct load *l, enum setting s, struct str value, enum origin
                     where);
             return;
         }
-        *(int64_t *)field = number;
+        int_set(l->config, s, number);
         break;
     case 'B':
-        if (!parse_bool(value, field)) {
+        if (!parse_bool(value, &truth)) {
             problem(l, "%s: '%.*s' is neither true nor false\n  %s", info->name, STR_FMT(value),
                     where);
             return;
         }
+        bool_set(l->config, s, truth);
         break;
     case 'C':
         if (!is_choice(value, info->choices)) {
@@ -234,6 +260,7 @@ static struct str chomp(struct str s) {
 
 static void load_secret_file(struct load *l, enum setting s, const char *path, enum origin origin) {
     struct buf bytes = { 0 };
+    l->config->is_kept[s] = false;
     const char *why = read_file(path, &bytes);
     if (why)
         problem(l, "%s: the file %s cannot be read: %s\n  from %s_FILE", TABLE[s].name, path, why,
@@ -326,6 +353,19 @@ static void load_environment(struct load *l, char **environment) {
     }
 }
 
+/* What the environment held before its bytes were overwritten. */
+static void recall_environment(struct load *l, const struct config *before) {
+    for (enum setting s = 0; before && s < SETTING_COUNT; s++) {
+        if (!TABLE[s].is_secret || before->origins[s] != ORIGIN_ENVIRONMENT || before->from_file[s])
+            continue;
+        const struct secret *was = field_of((struct config *)before, s);
+        secret_set(field_of(l->config, s), secret_reveal(was));
+        l->config->origins[s] = ORIGIN_ENVIRONMENT;
+        l->config->from_file[s] = false;
+        l->config->is_kept[s] = true;
+    }
+}
+
 /* $CREDENTIALS_DIRECTORY/NAME, as systemd's LoadCredential= provides it. */
 static void load_credentials(struct load *l, char **environment) {
     for (char **e = environment; e && *e; e++) {
@@ -382,6 +422,10 @@ static void check_addresses(struct load *l, enum setting s, const char *list) {
     }
 }
 
+static bool has_secret(const struct config *c, enum setting s) {
+    return secret_is_set(field_of((struct config *)c, s)) || c->is_kept[s];
+}
+
 static void check_together(struct load *l) {
     const struct config *c = l->config;
     check_addresses(l, SETTING_AVA_LISTEN, c->listen);
@@ -401,9 +445,9 @@ static void check_together(struct load *l) {
     if (c->public_url[0] && !str_starts(str_of(c->public_url), STR("http://")) &&
         !str_starts(str_of(c->public_url), STR("https://")))
         problem(l, "AVA_PUBLIC_URL: '%s' is not an http or https URL", c->public_url);
-    if ((c->admin_email[0] != 0) != secret_is_set(&c->admin_password))
+    if ((c->admin_email[0] != 0) != has_secret(c, SETTING_AVA_ADMIN_PASSWORD))
         problem(l, "AVA_ADMIN_EMAIL and AVA_ADMIN_PASSWORD go together: set both or neither");
-    if ((c->platform_twilio_account_sid[0] != 0) != secret_is_set(&c->platform_twilio_auth_token))
+    if ((c->platform_twilio_account_sid[0] != 0) != has_secret(c, SETTING_TWILIO_AUTH_TOKEN))
         problem(l, "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN go together: set both or neither");
     if (!production)
         return;
@@ -412,7 +456,7 @@ static void check_together(struct load *l) {
                 "INTEGRATIONS_STUB_MODE: pretend answers are not allowed with "
                 "AVA_PROFILE=production; set it to false\n  from the %s",
                 origin_name(c->origins[SETTING_INTEGRATIONS_STUB_MODE]));
-    if (!secret_is_set(&c->master_keys))
+    if (!has_secret(c, SETTING_AVA_MASTER_KEYS))
         problem(l,
                 "AVA_MASTER_KEYS: missing; production wants the keys outside of the data folder. "
                 "Put lines id:base64(32 bytes) into a file and set AVA_MASTER_KEYS_FILE");
@@ -434,6 +478,7 @@ size_t config_load(struct config *c, const struct config_sources *from, struct a
     load_file(&l, from->file ? from->file : "ava.conf", from->file != NULL);
     load_credentials(&l, from->environment);
     load_environment(&l, from->environment);
+    recall_environment(&l, from->before);
     for (size_t i = 0; i < from->flag_count; i++)
         take(&l, str_of(from->flags[i].name), str_of(from->flags[i].value), ORIGIN_FLAG,
              "from the command line");
@@ -448,15 +493,42 @@ size_t config_load(struct config *c, const struct config_sources *from, struct a
     return l.count;
 }
 
+bool config_differs(const struct config *a, const struct config *b, enum setting s) {
+    const void *one = field_of((struct config *)a, s), *other = field_of((struct config *)b, s);
+    switch (TABLE[s].kind[0]) {
+    case 'I':
+        return int_of(a, s) != int_of(b, s);
+    case 'B':
+        return bool_of(a, s) != bool_of(b, s);
+    case 'S':
+        return false;
+    default:
+        return strcmp(*(const char *const *)one, *(const char *const *)other) != 0;
+    }
+}
+
+struct secret *config_secret(struct config *c, enum setting s) {
+    return TABLE[s].is_secret ? field_of(c, s) : NULL;
+}
+
+void config_take_live(struct config *to, const struct config *from) {
+    for (enum setting s = 0; s < SETTING_COUNT; s++) {
+        if (TABLE[s].is_live && TABLE[s].kind[0] == 'I')
+            int_set(to, s, int_of(from, s));
+        else if (TABLE[s].is_live && TABLE[s].kind[0] == 'B')
+            bool_set(to, s, bool_of(from, s));
+    }
+}
+
 const char *config_value(const struct config *c, enum setting s, struct arena *a) {
     const void *field = field_of((struct config *)c, s);
     switch (TABLE[s].kind[0]) {
     case 'I':
-        return arena_printf(a, "%lld", (long long)*(const int64_t *)field);
+        return arena_printf(a, "%lld", (long long)int_of(c, s));
     case 'B':
-        return *(const bool *)field ? "true" : "false";
+        return bool_of(c, s) ? "true" : "false";
     case 'S':
-        return !secret_is_set(field) ? "not set" : c->from_file[s] ? "set (file)" : "set";
+        return !has_secret(c, s) ? "not set" : c->from_file[s] ? "set (file)" : "set";
     default:
         return *(const char *const *)field;
     }

@@ -5,6 +5,7 @@
  * starts (exit 78). */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,15 +13,22 @@
 #include "base/arena.h"
 #include "base/secret.h"
 
-#define CONFIG_TYPE_TEXT   const char *
-#define CONFIG_TYPE_URL    const char *
-#define CONFIG_TYPE_CHOICE const char *
-#define CONFIG_TYPE_INT    int64_t
-#define CONFIG_TYPE_BOOL   bool
-#define CONFIG_TYPE_SECRET struct secret
+/* What is LIVE may change while Ava serves: numbers and switches in place, so every thread may read
+ * them at any time. A live text or secret is only what was read at start: those who use it
+ * (routes/entry, service/lending) have a copy of their own and are told. */
+#define CONFIG_TYPE_TEXT_RESTART   const char *
+#define CONFIG_TYPE_TEXT_LIVE      const char *
+#define CONFIG_TYPE_URL_RESTART    const char *
+#define CONFIG_TYPE_CHOICE_RESTART const char *
+#define CONFIG_TYPE_CHOICE_LIVE    const char *
+#define CONFIG_TYPE_INT_RESTART    int64_t
+#define CONFIG_TYPE_INT_LIVE       _Atomic int64_t
+#define CONFIG_TYPE_BOOL_LIVE      atomic_bool
+#define CONFIG_TYPE_SECRET_RESTART struct secret
+#define CONFIG_TYPE_SECRET_LIVE    struct secret
 
 enum setting {
-#define SETTING(kind, name, field, fallback, min, max, choices, group, help) SETTING_##name,
+#define SETTING(kind, name, when, field, fallback, min, max, choices, group, help) SETTING_##name,
 #include "config/config.def"
 #undef SETTING
     SETTING_COUNT
@@ -29,12 +37,13 @@ enum setting {
 enum origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_FLAG };
 
 struct config {
-#define SETTING(kind, name, field, fallback, min, max, choices, group, help) \
-    CONFIG_TYPE_##kind field;
+#define SETTING(kind, name, when, field, fallback, min, max, choices, group, help) \
+    CONFIG_TYPE_##kind##_##when field;
 #include "config/config.def"
 #undef SETTING
     enum origin origins[SETTING_COUNT];
     bool from_file[SETTING_COUNT]; /* secrets: read from a file of their own */
+    bool is_kept[SETTING_COUNT];   /* secrets: of the environment, as they were when it was read */
 };
 
 struct config_flag {
@@ -46,6 +55,9 @@ struct config_sources {
     const struct config_flag *flags;
     size_t flag_count;
     char **environment; /* as environ; secrets in it are overwritten after reading */
+    /* Reading again: what was read first, for those secrets. One that was wiped since counts as
+     * set. NULL: nothing was read before. */
+    const struct config *before;
 };
 
 /* Reads everything. Returns the number of problems; *problems has one line each, as people read
@@ -58,10 +70,19 @@ size_t config_load(struct config *c, const struct config_sources *from, struct a
 struct setting_info {
     const char *name, *kind, *fallback, *choices, *group, *help;
     int64_t min, max;
-    bool is_secret;
+    bool is_secret, is_live;
 };
 const struct setting_info *setting_info(enum setting s);
 const char *origin_name(enum origin o);
+
+/* Has s another value in b? Not for secrets: false. */
+bool config_differs(const struct config *a, const struct config *b, enum setting s);
+
+/* The bytes of a secret setting; NULL for all others. */
+struct secret *config_secret(struct config *c, enum setting s);
+
+/* The live numbers and switches of from, in force for every thread that reads to. */
+void config_take_live(struct config *to, const struct config *from);
 
 /* The value as text for `config show`; a secret is "set" or "not set". */
 const char *config_value(const struct config *c, enum setting s, struct arena *a);

@@ -93,8 +93,8 @@ static void on_written(uv_write_t *w, int status) {
     }
     if (c->phase == IDLE)
         c->deadline_ms = ava_now_ms() + c->server->limits->idle_ms;
-    if (c->phase == IDLE && c->server->draining && c->in_len == 0)
-        c->close_after_write = true; /* draining began while this answer was on its way */
+    if (c->phase == IDLE && c->server->is_shut && c->in_len == 0)
+        c->close_after_write = true; /* the idle were closed while this answer was on its way */
     after_write(c);
     if (!conn_is_answered(c) && c->phase != LINGER)
         c->server->go_on(c);

@@ -50,19 +50,21 @@ struct conn {
     char peer[INET6_ADDRSTRLEN];
 
     bool reading, writing, closing, closed, close_after_write, in_turn;
+    bool is_fresh; /* nothing of a first request yet: it is on its way */
 };
 
 struct http_server {
     struct loop *loop;
     uv_tcp_t listener;
-    uv_timer_t sweep;
+    uv_timer_t sweep, leave;
     const struct http_app *app;
     const struct http_limits *limits;
     struct conn *conns;
     struct buf spare; /* the last connection's, still warm, for the next one that writes */
     void (*go_on)(struct conn *c);  /* a write is through: there may be more to read */
     atomic_size_t conn_count, busy; /* read by other threads for metrics */
-    bool draining;
+    bool dismissing, draining;
+    atomic_bool is_shut; /* read by other threads too */
 };
 
 /* A fiber has it in hand, and its request's bytes stay where they are. */

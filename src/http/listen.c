@@ -24,15 +24,15 @@ static bool split(const char *address, struct arena *a, char **host, char **port
     return true;
 }
 
-static int socket_on(const struct addrinfo *ai, bool shared) {
+static int socket_on(const struct addrinfo *ai, bool is_probe) {
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (shared)
+    if (!is_probe)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 || listen(fd, 1024) != 0) {
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 || (!is_probe && listen(fd, 1024) != 0)) {
         int saved = errno;
         close(fd);
         errno = saved;
@@ -56,13 +56,14 @@ int http_listen(const char *address, bool is_first, struct arena *a, const char 
         return -1;
     }
     /* SO_REUSEPORT would share the port with another process of ours without a word, so the first
-     * socket is tried without it. */
-    int probe = is_first ? socket_on(found, false) : -1;
+     * socket is tried without it. It must not listen: whoever it let in would be reset when it is
+     * closed, and behind a proxy that knocks until Ava is back there is always somebody. */
+    int probe = is_first ? socket_on(found, true) : -1;
     int fd = -1;
     if (!is_first || probe >= 0) {
         if (probe >= 0)
             close(probe);
-        fd = socket_on(found, true);
+        fd = socket_on(found, false);
     }
     if (fd < 0)
         *why = arena_printf(a, "cannot listen on %s: %s", address, strerror(errno));

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
@@ -13,6 +14,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
+#include "base/defs.h"
 #include "base/fiber.h"
 #include "http/conn.h"
 #include "net/loop.h"
@@ -21,6 +23,10 @@ enum {
     IN_FIRST_BYTES = 2048,
     IN_KEPT_BYTES = 64 * 1024, /* a larger buffer shrinks again after its request */
     SWEEP_MS = 500,
+    /* For connections that are half made: a kernel may keep back the last packet of their making for
+     * 200 ms, to send it together with the request. */
+    LEAVE_MS = 300,
+    FRESH_MS = 1000,         /* for the first request on one that was just made */
     SPARE_CONNECTIONS = 256, /* beyond the limit, for saying that it is reached */
     PIPELINE_FLUSH_BYTES = 64 * 1024,
     KERNEL_BYTES = 64 * 1024, /* what the kernel may hold of a stream, beside our own */
@@ -95,7 +101,7 @@ static void finish(void *arg) {
             conn_free(c);
         return;
     }
-    bool keep = c->head.keep_alive && !c->reply.close && !c->server->draining;
+    bool keep = c->head.keep_alive && !c->reply.close && !c->server->dismissing;
     if (!c->out.room)
         conn_swap_bufs(&c->out, &c->server->spare);
     if (c->reply.is_reset) {
@@ -290,6 +296,7 @@ static bool step(struct conn *c) {
         if (c->in_len == 0)
             return false;
         c->phase = HEAD;
+        c->is_fresh = false;
         c->scanned = 0;
         c->began_us = ava_now_us();
         c->deadline_ms = c->began_us / 1000 + c->server->limits->head_ms;
@@ -406,6 +413,7 @@ static void on_connection(uv_stream_t *listener, int status) {
         c->next->prev = c;
     s->conns = c;
     s->conn_count++;
+    c->is_fresh = true;
     if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0) {
         conn_close(c);
         return;
@@ -449,7 +457,8 @@ struct http_server *http_server_open(struct loop *loop, int fd, const struct htt
     s->limits = limits;
     uv_tcp_init(loop_uv(loop), &s->listener);
     uv_timer_init(loop_uv(loop), &s->sweep);
-    s->listener.data = s->sweep.data = s;
+    uv_timer_init(loop_uv(loop), &s->leave);
+    s->listener.data = s->sweep.data = s->leave.data = s;
     if (uv_tcp_open(&s->listener, fd) != 0 ||
         uv_listen((uv_stream_t *)&s->listener, 1024, on_connection) != 0)
         abort(); /* the socket was made by http_listen and listens already */
@@ -457,18 +466,81 @@ struct http_server *http_server_open(struct loop *loop, int fd, const struct htt
     return s;
 }
 
+/* --- going down ------------------------------------------------------------------------------ */
+
+void http_server_dismiss(struct http_server *s) {
+    s->dismissing = true;
+}
+
+/* Drops the packets that would open a connection; those that finish opening one pass. A socket that
+ * is closed resets whatever it has let in and nobody has accepted yet, and the caller may have
+ * sent a write on it by then. Dropped ones are sent again after a second, to whoever listens then.
+ * Where the kernel refuses the filter, there is only the short wait. */
+static void let_nobody_in(struct http_server *s) {
+    enum { TCP_FLAGS_AT = 13, SYN = 2 };
+    struct sock_filter code[] = { BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS_AT),
+                                  BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SYN, 0, 1),
+                                  BPF_STMT(BPF_RET | BPF_K, 0),
+                                  BPF_STMT(BPF_RET | BPF_K, UINT32_MAX) };
+    struct sock_fprog program = { ARRAY_LEN(code), code };
+    int fd;
+    if (uv_fileno((uv_handle_t *)&s->listener, &fd) == 0)
+        setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+static bool has_bytes(struct conn *c) {
+    char one;
+    int fd;
+    return uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0 &&
+           recv(fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+static void close_idle(struct http_server *s) {
+    int64_t latest_ms = ava_now_ms() + FRESH_MS;
+    for (struct conn *c = s->conns, *next; c; c = next) {
+        next = c->next;
+        if (c->phase != IDLE || c->writing || c->closing)
+            continue;
+        if (!c->is_fresh && !has_bytes(c))
+            conn_close(c);
+        else if (c->deadline_ms > latest_ms)
+            c->deadline_ms = latest_ms;
+    }
+}
+
+static void shut(struct http_server *s) {
+    if (s->is_shut)
+        return;
+    s->is_shut = true;
+    uv_close((uv_handle_t *)&s->listener, NULL);
+    uv_close((uv_handle_t *)&s->leave, NULL);
+}
+
+static void on_left(uv_timer_t *t) {
+    struct http_server *s = t->data;
+    close_idle(s);
+    shut(s);
+}
+
+/* Timers come before the sockets in a turn: one that was late has taken nobody in yet. */
+static void on_leave(uv_timer_t *t) {
+    uv_timer_start(t, on_left, 1, 0);
+}
+
 void http_server_drain(struct http_server *s) {
     if (s->draining)
         return;
-    s->draining = true;
-    uv_close((uv_handle_t *)&s->listener, NULL);
-    for (struct conn *c = s->conns, *next; c; c = next) {
-        next = c->next;
-        if (c->phase == IDLE && !c->writing)
-            conn_close(c);
-        else if (c->phase == STREAMING)
+    s->dismissing = s->draining = true;
+    let_nobody_in(s);
+    for (struct conn *c = s->conns; c; c = c->next)
+        if (c->phase == STREAMING)
             http_stream_end(&c->stream);
-    }
+    uv_update_time(loop_uv(s->loop));
+    uv_timer_start(&s->leave, on_leave, LEAVE_MS, 0);
+}
+
+bool http_server_is_over(const struct http_server *s) {
+    return s->is_shut && s->conn_count == 0;
 }
 
 size_t http_server_connections(const struct http_server *s) {
@@ -482,13 +554,13 @@ size_t http_server_busy(const struct http_server *s) {
 void http_server_free(struct http_server *s) {
     if (!s)
         return;
-    http_server_drain(s);
+    shut(s);
     for (struct conn *c = s->conns; c; c = c->next)
         conn_close(c);
     uv_close((uv_handle_t *)&s->sweep, NULL);
     while (s->conns)
         uv_run(loop_uv(s->loop), UV_RUN_ONCE);
-    for (int i = 0; i < 2; i++) /* the closing of listener and sweep */
+    for (int i = 0; i < 2; i++) /* the closing of listener and timers */
         uv_run(loop_uv(s->loop), UV_RUN_NOWAIT);
     buf_fini(&s->spare);
     free(s);

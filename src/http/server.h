@@ -46,9 +46,13 @@ char *http_listen_address(int fd, struct arena *a);
 struct http_server *http_server_open(struct loop *loop, int fd, const struct http_app *app,
                                      const struct http_limits *limits);
 
-/* Stops accepting, closes idle connections, ends streams at once and each other connection after
- * its answer. */
+/* Every answer from now on ends its connection; new ones are taken as before. */
+void http_server_dismiss(struct http_server *s);
+/* Lets nobody in any more without resetting anybody, ends streams at once; a moment later closes idle
+ * connections. Each other one ends after its answer, one that was just made may still ask. */
 void http_server_drain(struct http_server *s);
+/* Any thread: drained to the end. Without connections alone it is not: the kernel may have some. */
+bool http_server_is_over(const struct http_server *s);
 size_t http_server_connections(const struct http_server *s);
 size_t http_server_busy(const struct http_server *s); /* requests being answered */
 /* Cuts what is left; call before loop_free, with no request busy. */

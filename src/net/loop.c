@@ -250,6 +250,11 @@ void loop_stop(struct loop *l) {
     atomic_store(&l->stopping, true); /* the tick looks at it, within 100 ms */
 }
 
+void loop_limit_fibers(struct loop *l, size_t fibers_max) {
+    assert(mine == l);
+    l->host.fibers_max = fibers_max;
+}
+
 uv_loop_t *loop_uv(struct loop *l) {
     return &l->uv;
 }

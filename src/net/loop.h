@@ -17,6 +17,8 @@ void loop_free(struct loop *l);           /* after loop_run; closes what is stil
 void loop_run(struct loop *l);  /* until loop_stop and no fiber is alive */
 void loop_stop(struct loop *l); /* from any thread */
 
+void loop_limit_fibers(struct loop *l, size_t fibers_max); /* on its own thread */
+
 /* Runs fn(arg) on the loop's stack soon; from any thread. The struct is the caller's until then. */
 struct loop_call {
     struct loop_call *next;

@@ -36,8 +36,19 @@ enum log_level log_level(void) {
     return (enum log_level)atomic_load_explicit(&log_state.level, memory_order_relaxed);
 }
 
-void log_setup(enum log_level level, bool as_json, int fd) {
+enum log_level log_level_parse(const char *name) {
+    for (size_t i = 0; i < ARRAY_LEN(LEVELS); i++)
+        if (strcmp(name, LEVELS[i]) == 0)
+            return (enum log_level)i;
+    return strcmp(name, "off") == 0 ? LOG_OFF : LOG_INFO;
+}
+
+void log_set_level(enum log_level level) {
     atomic_store(&log_state.level, (int)level);
+}
+
+void log_setup(enum log_level level, bool as_json, int fd) {
+    log_set_level(level);
     log_state.as_json = as_json;
     log_state.fd = fd;
 }

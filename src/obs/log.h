@@ -59,8 +59,10 @@ void log_write(enum log_level level, const struct ctx *ctx, const char *event,
 #define log_error(ctx, event, ...) LOG_AT(LOG_ERROR, ctx, event, __VA_ARGS__)
 
 enum log_level log_level(void);
+enum log_level log_level_parse(const char *name); /* "debug" .. "off"; LOG_INFO when unknown */
 
 /* Before log_start lines are written directly (command line, tests); fd is not closed. */
 void log_setup(enum log_level level, bool as_json, int fd);
-void log_start(void); /* the thread */
-void log_stop(void);  /* writes what is left */
+void log_set_level(enum log_level level); /* at any time */
+void log_start(void);                     /* the thread */
+void log_stop(void);                      /* writes what is left */

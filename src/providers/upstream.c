@@ -22,6 +22,7 @@ enum {
     SLOW_MS = 5000,
     ANSWER_MAX_BYTES = 1 << 20,
     QUEUE_MS = 250,
+    LOOK_UP_MS = 250,
     REFRESH_MS = 10000,
     REFRESH_ARENA_BYTES = 16 << 20,
 };
@@ -46,20 +47,28 @@ static void collect(void *arg) {
         metric_set(METRIC_RETRY_BUDGET, retry_budget_tokens(u->budget, p), provider_name(p));
 }
 
+static struct guard_conf guard_rules(const struct config *config) {
+    return (struct guard_conf){ .is_enabled = config->breaker_enabled,
+                                .failures_to_open = (unsigned)config->breaker_threshold,
+                                .recovery_ms = config->breaker_recovery_s * 1000,
+                                .attempt_timeout_ms = ATTEMPT_MS };
+}
+
+static struct bulkhead_conf bulkhead_rules(const struct config *config) {
+    return (struct bulkhead_conf){ .provider_max = (unsigned)config->provider_max_in_flight,
+                                   .workspace_max = (unsigned)config->workspace_max_in_flight,
+                                   .wait_ms = QUEUE_MS };
+}
+
 struct upstream *upstream_new(const struct config *config) {
     struct upstream *u = calloc(1, sizeof *u);
     if (!u)
         abort();
     u->config = config;
-    u->guard =
-        guard_new(&(struct guard_conf){ .is_enabled = config->breaker_enabled,
-                                        .failures_to_open = (unsigned)config->breaker_threshold,
-                                        .recovery_ms = config->breaker_recovery_s * 1000,
-                                        .attempt_timeout_ms = ATTEMPT_MS });
-    u->bulkhead = bulkhead_new(
-        &(struct bulkhead_conf){ .provider_max = (unsigned)config->provider_max_in_flight,
-                                 .workspace_max = (unsigned)config->workspace_max_in_flight,
-                                 .wait_ms = QUEUE_MS });
+    struct guard_conf guard = guard_rules(config);
+    struct bulkhead_conf bulkhead = bulkhead_rules(config);
+    u->guard = guard_new(&guard);
+    u->bulkhead = bulkhead_new(&bulkhead);
     u->budget = retry_budget_new();
     u->cache = cache_new(&(struct cache_conf){ .bytes_max = 64 << 20,
                                                .entry_bytes_max = 256 << 10,
@@ -78,6 +87,14 @@ void upstream_free(struct upstream *u) {
     retry_budget_free(u->budget);
     cache_free(u->cache);
     free(u);
+}
+
+void upstream_retune(struct upstream *u, const struct config *config) {
+    struct guard_conf guard = guard_rules(config);
+    struct bulkhead_conf bulkhead = bulkhead_rules(config);
+    guard_retune(u->guard, &guard);
+    bulkhead_retune(u->bulkhead, &bulkhead);
+    cache_retune(u->cache, config->cache_ttl_s * 1000);
 }
 
 void upstream_drain(struct upstream *u) {
@@ -285,6 +302,14 @@ static void choose_connection(const struct upstream_request *req, const struct r
     call->may_resend = is_safe && !is_probe && retry->attempts < UPSTREAM_ATTEMPTS_MAX;
 }
 
+/* Not to its end once Ava goes down: then there is no next attempt. */
+static void wait_for_turn(struct upstream *u, int64_t wait_ms) {
+    int64_t until_ms = ava_now_ms() + wait_ms;
+    for (int64_t left = wait_ms; left > 0 && !atomic_load(&u->draining);
+         left = until_ms - ava_now_ms())
+        fiber_sleep(left < LOOK_UP_MS ? left : LOOK_UP_MS);
+}
+
 /* Attempts until one is good or no more may be made. Leaves the last one in *a. */
 static enum err attempt_until_done(struct ctx *ctx, const struct upstream_request *req,
                                    struct attempt *a, bool *timed_out) {
@@ -301,8 +326,7 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
     while (next.answer == RETRY_AGAIN) {
         if (ctx->attempts && req->watch)
             req->watch->waiting(ctx, ctx->attempts, next.wait_ms, req->watch->arg);
-        if (next.wait_ms)
-            fiber_sleep(next.wait_ms);
+        wait_for_turn(u, next.wait_ms);
         if (ctx->attempts && atomic_load(&u->draining)) {
             e = ctx_fail(ctx, ERR_DRAINING, "Ava is restarting; try again in a few seconds.");
             break;

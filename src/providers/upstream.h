@@ -22,6 +22,7 @@ struct config;
 
 struct upstream *upstream_new(const struct config *config);
 void upstream_free(struct upstream *u);
+void upstream_retune(struct upstream *u, const struct config *config); /* live ones */
 void upstream_drain(struct upstream *u); /* from now on nothing is retried */
 
 /* Called whenever a breaker opened or closed, by the call that moved it, with no lock held.

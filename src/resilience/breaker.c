@@ -83,6 +83,25 @@ void breaker_fini(struct breaker *b) {
     forget_failures(b);
 }
 
+void breaker_retune(struct breaker *b, const struct breaker_conf *next) {
+    unsigned size = b->conf->failures_to_open, most = next->failures_to_open;
+    if (next->is_disabled && b->state != BREAKER_CLOSED)
+        move_to(b, BREAKER_CLOSED);
+    if (!b->failed_at || size == most)
+        return;
+    int64_t *ring = calloc(most, sizeof *ring);
+    if (!ring)
+        abort();
+    /* One less than would open it: that takes another failure. */
+    unsigned kept = b->failures < most ? b->failures : most - 1;
+    for (unsigned i = 0; i < kept; i++)
+        ring[i] = b->failed_at[(b->next + size - kept + i) % size];
+    free(b->failed_at);
+    b->failed_at = ring;
+    b->failures = kept;
+    b->next = kept % most;
+}
+
 uint64_t breaker_admit(struct breaker *b, int64_t now_ms) {
     advance(b, now_ms);
     if (b->state == BREAKER_CLOSED)

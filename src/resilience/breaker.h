@@ -38,6 +38,9 @@ struct breaker {
 
 void breaker_init(struct breaker *b, const struct breaker_conf *conf);
 void breaker_fini(struct breaker *b);
+/* Before the rules it was lent change: its state stays, and the newest failures as far as the new
+ * rule asks about them. Opens at the next failure when there are that many already. */
+void breaker_retune(struct breaker *b, const struct breaker_conf *next);
 
 /* Returns a ticket, or 0: do not call. Every ticket comes back with an outcome. */
 uint64_t breaker_admit(struct breaker *b, int64_t now_ms);

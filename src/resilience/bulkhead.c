@@ -39,6 +39,7 @@ struct bulkhead_workspace {
 struct side { /* one provider */
     pthread_mutex_t lock;
     struct breath breath;
+    unsigned workspace_max;
     unsigned in_flight, waiting;
     uint64_t entered;
     uint64_t troubled; /* hash of the workspace whose trouble was last; 0: none */
@@ -47,7 +48,7 @@ struct side { /* one provider */
 };
 
 struct bulkhead {
-    struct bulkhead_conf conf;
+    int64_t wait_ms;
     struct side sides[PROVIDER_COUNT];
 };
 
@@ -123,8 +124,7 @@ static void workspaces_trim(struct side *s) {
     }
 }
 
-static struct bulkhead_workspace *workspace_get(struct bulkhead *b, struct side *s,
-                                                const char *id) {
+static struct bulkhead_workspace *workspace_get(struct side *s, const char *id) {
     struct bulkhead_workspace *w = workspace_find(s, id);
     if (w) {
         table_touch(&s->workspaces, &w->node);
@@ -134,7 +134,7 @@ static struct bulkhead_workspace *workspace_get(struct bulkhead *b, struct side 
     w = calloc(1, sizeof *w);
     if (!w || !(w->id = strdup(id)))
         abort();
-    w->breath = (struct breath){ .limit = b->conf.workspace_max, .max = b->conf.workspace_max };
+    w->breath = (struct breath){ .limit = s->workspace_max, .max = s->workspace_max };
     table_add(&s->workspaces, &w->node, keyhash_of(str_of(id)));
     return w;
 }
@@ -221,6 +221,27 @@ static void pump(struct side *s) {
     }
 }
 
+static void breath_retune(struct breath *b, unsigned max) {
+    double limit = b->limit * max / b->max;
+    b->max = max;
+    breath_set(b, limit);
+}
+
+void bulkhead_retune(struct bulkhead *b, const struct bulkhead_conf *conf) {
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
+        struct side *s = &b->sides[p];
+        pthread_mutex_lock(&s->lock);
+        if (s->breath.max != conf->provider_max)
+            breath_retune(&s->breath, conf->provider_max);
+        for (struct table_node *n = s->workspaces.newest; n; n = n->older)
+            if (workspace_of(n)->breath.max != conf->workspace_max)
+                breath_retune(&workspace_of(n)->breath, conf->workspace_max);
+        s->workspace_max = conf->workspace_max;
+        pump(s); /* there may be room for those who wait */
+        pthread_mutex_unlock(&s->lock);
+    }
+}
+
 static void count_rejection(enum provider p, const char *reason) {
     metric_add(METRIC_BULKHEAD_REJECTIONS, 1, provider_name(p), reason);
 }
@@ -229,11 +250,12 @@ struct bulkhead *bulkhead_new(const struct bulkhead_conf *conf) {
     struct bulkhead *b = calloc(1, sizeof *b);
     if (!b)
         abort();
-    b->conf = *conf;
+    b->wait_ms = conf->wait_ms;
     for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
         pthread_mutex_init(&b->sides[p].lock, NULL);
         b->sides[p].breath =
             (struct breath){ .limit = conf->provider_max, .max = conf->provider_max };
+        b->sides[p].workspace_max = conf->workspace_max;
         metric_add(METRIC_BULKHEAD_REJECTIONS, 0, provider_name(p), "queue_full");
         metric_add(METRIC_BULKHEAD_REJECTIONS, 0, provider_name(p), "waited");
     }
@@ -271,9 +293,9 @@ bool bulkhead_enter(struct bulkhead *b, enum provider p, const char *workspace_i
     struct side *s = &b->sides[p];
     const char *refusal = NULL;
     uint64_t entered = 0;
-    int64_t patience_ms = ava_now_ms() + b->conf.wait_ms;
+    int64_t patience_ms = ava_now_ms() + b->wait_ms;
     pthread_mutex_lock(&s->lock);
-    struct bulkhead_workspace *w = workspace_get(b, s, workspace_id);
+    struct bulkhead_workspace *w = workspace_get(s, workspace_id);
     if (has_room(s, w)) /* then nobody of w waits: pump left none behind */
         entered = take(s, w);
     else if (s->waiting >= limit_of(&s->breath) || w->waiting >= limit_of(&w->breath))
@@ -308,7 +330,7 @@ void bulkhead_restart(struct bulkhead *b, enum provider p, const char *workspace
     pthread_mutex_lock(&s->lock);
     struct breath *breath = &s->breath;
     if (workspace_id)
-        breath = &workspace_get(b, s, workspace_id)->breath;
+        breath = &workspace_get(s, workspace_id)->breath;
     breath_set(breath, breath->max / 4);
     pthread_mutex_unlock(&s->lock);
 }
@@ -316,8 +338,8 @@ void bulkhead_restart(struct bulkhead *b, enum provider p, const char *workspace
 struct bulkhead_state bulkhead_state(struct bulkhead *b, enum provider p,
                                      const char *workspace_id) {
     struct side *s = &b->sides[p];
-    struct bulkhead_state state = { .limit = b->conf.workspace_max };
     pthread_mutex_lock(&s->lock);
+    struct bulkhead_state state = { .limit = s->workspace_max };
     const struct bulkhead_workspace *w = workspace_id ? workspace_find(s, workspace_id) : NULL;
     if (w)
         state = (struct bulkhead_state){ w->in_flight, limit_of(&w->breath), w->waiting };

@@ -27,6 +27,9 @@ enum { BULKHEAD_LIMIT_MIN = 4 };
 struct bulkhead *bulkhead_new(const struct bulkhead_conf *conf);
 void bulkhead_free(struct bulkhead *b); /* when nobody is inside; NULL is fine */
 
+/* Other maxima from now on; wait_ms stays. Limits move in proportion, whoever is inside stays. */
+void bulkhead_retune(struct bulkhead *b, const struct bulkhead_conf *conf);
+
 /* A place taken; the caller keeps it (zeroed at first) and gives it back by bulkhead_leave. */
 struct bulkhead_place {
     enum provider provider;

@@ -1,6 +1,7 @@
 #include "resilience/cache.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -32,6 +33,7 @@ struct cache_flight {
 
 struct cache {
     struct cache_conf conf;
+    _Atomic int64_t ttl_ms; /* conf's may be old */
     pthread_mutex_t lock;
     struct cache_shelf shelf;
     struct table flights;
@@ -142,6 +144,7 @@ struct cache *cache_new(const struct cache_conf *conf) {
     if (!c)
         abort();
     c->conf = *conf;
+    atomic_init(&c->ttl_ms, conf->ttl_ms);
     cache_shelf_init(&c->shelf, conf->bytes_max);
     pthread_mutex_init(&c->lock, NULL);
     static const char *const RESULTS[] = { "hit", "miss", "stale", "coalesced", "bypass" };
@@ -157,6 +160,10 @@ void cache_free(struct cache *c) {
     table_fini(&c->flights);
     pthread_mutex_destroy(&c->lock);
     free(c);
+}
+
+void cache_retune(struct cache *c, int64_t ttl_ms) {
+    atomic_store(&c->ttl_ms, ttl_ms);
 }
 
 /* Waits for the leader; the lock is held before, and not after. */
@@ -189,17 +196,17 @@ static struct cache_reply wait_for_leader(struct cache *c, struct cache_flight *
 
 static bool is_fresh(const struct cache *c, const struct cache_entry *e, int64_t now_ms) {
     int64_t age_ms = now_ms - e->item->value.stored_at_ms;
-    return age_ms < (e->item->value.is_absent ? c->conf.negative_ms : c->conf.ttl_ms);
+    return age_ms < (e->item->value.is_absent ? c->conf.negative_ms : c->ttl_ms);
 }
 
 static bool wants_refresh(const struct cache *c, const struct cache_entry *e, int64_t now_ms) {
     return !e->item->value.is_absent &&
-           (now_ms - e->item->value.stored_at_ms) * 100 >= c->conf.ttl_ms * REFRESH_PERCENT;
+           (now_ms - e->item->value.stored_at_ms) * 100 >= c->ttl_ms * REFRESH_PERCENT;
 }
 
 struct cache_reply cache_lookup(struct cache *c, struct str key, struct str resource,
                                 int64_t until_ms) {
-    if (c->conf.ttl_ms <= 0) {
+    if (c->ttl_ms <= 0) {
         count("bypass", 1);
         return (struct cache_reply){ .answer = CACHE_OFF };
     }
@@ -290,7 +297,7 @@ void cache_give_up(struct cache *c, struct cache_flight *lead) {
 const struct cache_value *cache_stale(struct cache *c, struct str key, struct str resource) {
     struct table_node *gone = NULL;
     const struct cache_value *v = NULL;
-    int64_t oldest_ms = ava_now_ms() - c->conf.ttl_ms - c->conf.stale_ms;
+    int64_t oldest_ms = ava_now_ms() - c->ttl_ms - c->conf.stale_ms;
     pthread_mutex_lock(&c->lock);
     struct cache_entry *e = cache_shelf_find(&c->shelf, key, keyhash_of(key), &gone);
     if (e && e->resource == cache_shelf_resource(resource) && !e->item->value.is_absent &&
@@ -321,7 +328,7 @@ void cache_put(struct cache *c, struct str key, struct str resource, uint64_t bu
 
     pthread_mutex_lock(&c->lock);
     bool is_alone = c->shelf.generations[at]++ == bumped;
-    if (is_alone && c->conf.ttl_ms > 0 && body.len <= c->conf.entry_bytes_max) {
+    if (is_alone && c->ttl_ms > 0 && body.len <= c->conf.entry_bytes_max) {
         cache_shelf_keep(&c->shelf, e, keyhash_of(key), &gone);
         is_kept = true;
     }

@@ -38,6 +38,9 @@ struct cache_conf {
 struct cache *cache_new(const struct cache_conf *conf);
 void cache_free(struct cache *c); /* when no flight is under way; NULL is fine */
 
+/* Another ttl from now on, also for what is kept already. */
+void cache_retune(struct cache *c, int64_t ttl_ms);
+
 /* Immutable and counted: whoever got one gives it back with cache_release. */
 struct cache_value {
     struct str body;

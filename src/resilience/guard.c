@@ -22,12 +22,11 @@ enum {
 struct side { /* one provider */
     pthread_mutex_t lock;
     enum provider provider;
+    struct breaker_conf conf;
     struct guard_book book;
 };
 
 struct guard {
-    struct breaker_conf conf;
-    size_t credentials_max;
     struct side sides[PROVIDER_COUNT];
 };
 
@@ -68,17 +67,17 @@ struct guard *guard_new(const struct guard_conf *conf) {
     struct guard *g = calloc(1, sizeof *g);
     if (!g)
         abort();
-    g->conf = (struct breaker_conf){
-        .failures_to_open = conf->failures_to_open,
-        .successes_to_close = SUCCESSES_TO_CLOSE,
-        .rest_ms = conf->recovery_ms,
-        .memory_ms = MEMORY_MS,
-        .lease_ms = conf->attempt_timeout_ms + LEASE_SPARE_MS,
-        .is_disabled = !conf->is_enabled,
-    };
     for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
         g->sides[p].provider = p;
-        guard_book_init(&g->sides[p].book, &g->conf, conf->credentials_max);
+        g->sides[p].conf = (struct breaker_conf){
+            .failures_to_open = conf->failures_to_open,
+            .successes_to_close = SUCCESSES_TO_CLOSE,
+            .rest_ms = conf->recovery_ms,
+            .memory_ms = MEMORY_MS,
+            .lease_ms = conf->attempt_timeout_ms + LEASE_SPARE_MS,
+            .is_disabled = !conf->is_enabled,
+        };
+        guard_book_init(&g->sides[p].book, &g->sides[p].conf, conf->credentials_max);
         pthread_mutex_init(&g->sides[p].lock, NULL);
     }
     declare_metrics();
@@ -94,6 +93,27 @@ void guard_free(struct guard *g) {
         pthread_mutex_destroy(&s->lock);
     }
     free(g);
+}
+
+static void retune_side(struct side *s, const struct breaker_conf *next) {
+    for (struct table_node *n = s->book.credentials.newest; n; n = n->older)
+        breaker_retune(&CONTAINER_OF(n, struct guard_credential, thing.node)->breaker, next);
+    for (struct table_node *n = s->book.scopes.newest; n; n = n->older)
+        provider_breaker_retune(&CONTAINER_OF(n, struct guard_scope, thing.node)->breaker, next);
+    s->conf = *next;
+}
+
+void guard_retune(struct guard *g, const struct guard_conf *conf) {
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
+        struct side *s = &g->sides[p];
+        pthread_mutex_lock(&s->lock);
+        struct breaker_conf next = s->conf;
+        next.failures_to_open = conf->failures_to_open;
+        next.rest_ms = conf->recovery_ms;
+        next.is_disabled = !conf->is_enabled;
+        retune_side(s, &next);
+        pthread_mutex_unlock(&s->lock);
+    }
 }
 
 /* A caller that still holds an older version is told nothing by gates set for a newer one. */

@@ -34,6 +34,10 @@ struct guard_conf {
 struct guard *guard_new(const struct guard_conf *conf);
 void guard_free(struct guard *g); /* NULL is fine */
 
+/* Other rules from now on, for all that is remembered; attempt_timeout_ms and credentials_max stay.
+ * Breakers keep their state; one that is switched off closes. */
+void guard_retune(struct guard *g, const struct guard_conf *conf);
+
 enum guard_answer {
     GUARD_ADMITTED,
     GUARD_BREAKER_OPEN, /* 503 provider_unavailable */

@@ -80,6 +80,13 @@ void provider_breaker_fini(struct provider_breaker *p) {
     breaker_fini(&p->breaker);
 }
 
+void provider_breaker_retune(struct provider_breaker *p, const struct breaker_conf *conf) {
+    struct breaker_conf next = *conf;
+    next.opens_by_hand = true;
+    breaker_retune(&p->breaker, &next);
+    p->conf = next;
+}
+
 uint64_t provider_breaker_admit(struct provider_breaker *p, int64_t now_ms) {
     return breaker_admit(&p->breaker, now_ms);
 }

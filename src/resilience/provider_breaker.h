@@ -30,6 +30,7 @@ struct provider_breaker {
 
 void provider_breaker_init(struct provider_breaker *p, const struct breaker_conf *conf);
 void provider_breaker_fini(struct provider_breaker *p);
+void provider_breaker_retune(struct provider_breaker *p, const struct breaker_conf *conf);
 
 /* As breaker_admit and breaker_settle; credential is any number that tells credentials apart. */
 uint64_t provider_breaker_admit(struct provider_breaker *p, int64_t now_ms);

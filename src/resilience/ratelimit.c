@@ -86,8 +86,11 @@ static struct ratelimit_result take_sliding(struct log *l, const struct ratelimi
             *grown_bytes = log_grow(l, rule->count);
         l->ring[(l->head + l->count++) % l->size] = now;
     }
-    int64_t left_ms = rule->period_ms + 1 - (int32_t)(now - l->ring[l->head]);
-    r.remaining = rule->count - l->count;
+    /* After a reload lowered the limit there may be more stamps than it allows. */
+    uint32_t over = l->count > rule->count ? l->count - (uint32_t)rule->count : 0;
+    uint32_t leaving = l->ring[(l->head + over) % l->size];
+    int64_t left_ms = rule->period_ms + 1 - (int32_t)(now - leaving);
+    r.remaining = over ? 0 : rule->count - l->count;
     r.reset_s = seconds_up(left_ms * NS_PER_MS);
     r.retry_after_s = r.is_allowed ? 0 : r.reset_s;
     return r;

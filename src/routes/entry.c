@@ -30,8 +30,30 @@ enum {
     WEBHOOK_MAX_BYTES = 256 << 10,
 };
 
-struct entry *entry_new(const struct parts *parts, const char *profile) {
+static struct entry_rules *rules_new(const struct config *c) {
     const char *why;
+    struct entry_rules *r = calloc(1, sizeof *r);
+    if (!r || !(r->cors_origins = strdup(c->cors_origins)))
+        abort();
+    r->proxies = proxies_new(c->trusted_proxies, &why);
+    if (!r->proxies) /* cli/ has said why before */
+        r->proxies = proxies_new("", &why);
+    return r;
+}
+
+void entry_rules_free(struct entry_rules *r) {
+    if (!r)
+        return;
+    proxies_free(r->proxies);
+    free(r->cors_origins);
+    free(r);
+}
+
+struct entry_rules *entry_swap_rules(struct entry *e, const struct config *c) {
+    return atomic_exchange(&e->rules, rules_new(c));
+}
+
+struct entry *entry_new(const struct parts *parts, const char *profile) {
     struct entry *e = calloc(1, sizeof *e);
     if (!e)
         abort();
@@ -41,9 +63,7 @@ struct entry *entry_new(const struct parts *parts, const char *profile) {
     e->limits = ratelimit_new();
     e->login_limit = login_limit_new();
     e->shed = shed_new();
-    e->proxies = proxies_new(parts->config->trusted_proxies, &why);
-    if (!e->proxies) /* cli/serve has said why before */
-        e->proxies = proxies_new("", &why);
+    atomic_init(&e->rules, rules_new(parts->config));
     atomic_init(&e->last_turn_ms, ava_now_ms());
     return e;
 }
@@ -55,7 +75,7 @@ void entry_free(struct entry *e) {
     ratelimit_free(e->limits);
     login_limit_free(e->login_limit);
     shed_free(e->shed);
-    proxies_free(e->proxies);
+    entry_rules_free(atomic_load(&e->rules));
     free(e);
 }
 
@@ -141,11 +161,11 @@ static bool is_write(enum http_method m) {
     return m != METHOD_GET && m != METHOD_HEAD && m != METHOD_OPTIONS;
 }
 
-static enum err check_origin(struct ctx *ctx, const struct route *route,
+static enum err check_origin(struct ctx *ctx, struct entry *e, const struct route *route,
                              const struct http_req *req) {
     if (!is_write(req->method) || route->limit == BY_WEBHOOK || ctx->who.key_id[0])
         return OK;
-    TRY(origin_check(ctx, req));
+    TRY(origin_check(ctx, e, req));
     return ctx->who.csrf[0] && !route->no_csrf ? origin_check_token(ctx, req) : OK;
 }
 
@@ -175,7 +195,7 @@ static enum err walk(struct ctx *ctx, const struct route *route, struct call *ca
     if (route->limit != UNLIMITED && route->limit != BY_WEBHOOK)
         TRY(identify(ctx, e, call->req));
     TRY(check_access(ctx, route));
-    TRY(check_origin(ctx, route, call->req));
+    TRY(check_origin(ctx, e, route, call->req));
     TRY(limit_user(ctx, e, route, call->reply));
     TRY(read_body(ctx, route, call));
     return idempotent_run(ctx, route, call);
@@ -193,7 +213,7 @@ static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
     TRY(identify(ctx, call->entry, req));
     if (call->match->path_exists) {
         const char *allow = router_allow(ctx->arena, call->match->allowed);
-        if (req->method == METHOD_OPTIONS && origin_allow(ctx, req, call->reply)) {
+        if (req->method == METHOD_OPTIONS && origin_allow(call->entry, req, call->reply)) {
             http_reply_header_text(call->reply, "Access-Control-Allow-Methods", allow);
             http_reply_header_text(
                 call->reply, "Access-Control-Allow-Headers",
@@ -241,10 +261,11 @@ static void stamp_always(const struct ctx *ctx, struct http_reply *reply) {
     http_reply_header_text(reply, "X-Content-Type-Options", "nosniff");
 }
 
-static void stamp(struct ctx *ctx, const struct http_req *req, struct http_reply *reply) {
+static void stamp(struct ctx *ctx, struct entry *e, const struct http_req *req,
+                  struct http_reply *reply) {
     stamp_always(ctx, reply);
     if (req->method != METHOD_OPTIONS)
-        origin_allow(ctx, req, reply);
+        origin_allow(e, req, reply);
 }
 
 static void account(struct ctx *ctx, const struct route *route, const struct http_req *req,
@@ -256,7 +277,8 @@ static void account(struct ctx *ctx, const struct route *route, const struct htt
                        (char)('0' + reply->status / 10 % 10), (char)('0' + reply->status % 10) };
     metric_observe_us(METRIC_HTTP_DURATION, took_us, method, template, status);
     if (route && route->limit == BY_WEBHOOK)
-        metric_observe_us(METRIC_WEBHOOK_ACK, took_us, "twilio");
+        metric_observe_us(METRIC_WEBHOOK_ACK, took_us,
+                          strncmp(template, "/webhooks/vapi", 14) == 0 ? "vapi" : "twilio");
     enum log_level level = reply->status >= 500     ? LOG_ERROR
                            : route && !route->limit ? LOG_DEBUG /* health and metrics */
                                                     : LOG_INFO;
@@ -287,7 +309,7 @@ void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
     struct call call = { .entry = e, .req = req, .reply = reply, .match = &match };
     ctx_init(&ctx, &e->parts, req->arena, REQUEST_MS);
     take_ids(&ctx, req);
-    ctx.peer_ip = proxies_client(e->proxies, req->arena, req);
+    ctx.peer_ip = proxies_client(atomic_load(&e->rules)->proxies, req->arena, req);
 
     const struct route *route = route_of(e, req, &match);
     enum err err = admit(&ctx, route, &call);
@@ -299,7 +321,7 @@ void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
     } else {
         ctx.problem.err = OK;
     }
-    stamp(&ctx, req, reply);
+    stamp(&ctx, e, req, reply);
     account(&ctx, route, req, reply);
 }
 

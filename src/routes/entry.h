@@ -19,6 +19,13 @@ struct login_limit;
 struct shed;
 struct proxies;
 
+/* What a reload changes as a whole. Never held across a wait: once every loop has turned, nobody
+ * reads the rules that were replaced before. */
+struct entry_rules {
+    struct proxies *proxies; /* whose X-Forwarded-For is believed */
+    char *cors_origins;
+};
+
 /* All that the routes need and that lives as long as the program; made by cli/serve. */
 struct entry {
     struct parts parts;
@@ -26,8 +33,8 @@ struct entry {
     struct router *router;
     struct ratelimit *limits;
     struct login_limit *login_limit;
-    struct shed *shed;       /* told by cli/serve how late the loops are */
-    struct proxies *proxies; /* whose X-Forwarded-For is believed */
+    struct shed *shed; /* told by cli/serve how late the loops are */
+    _Atomic(struct entry_rules *) rules;
     atomic_bool draining;
     _Atomic int64_t last_turn_ms; /* of the slowest loop: /health/live */
     bool metrics_moved;           /* /metrics is on an address of its own */
@@ -73,6 +80,11 @@ extern const size_t routes_count;
 
 struct entry *entry_new(const struct parts *parts, const char *profile);
 void entry_free(struct entry *e);
+
+/* TRUSTED_PROXIES and CORS_ALLOWED_ORIGINS (both checked before) are in force from here on. Returns
+ * those that were, to be freed after a turn of every loop. */
+struct entry_rules *entry_swap_rules(struct entry *e, const struct config *c);
+void entry_rules_free(struct entry_rules *r); /* NULL is fine */
 
 /* Is whoever sent this still who they were? For an answer that stays open. An error is the
  * store's. */

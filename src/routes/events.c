@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
@@ -9,14 +10,14 @@
 
 enum { PAGE_MAX = 101 };
 
-static void write_event(struct jsonw *w, const struct event_row *e) {
-    jsonw_text_at(w, "id", e->id);
-    jsonw_text_at(w, "provider", e->provider);
-    jsonw_text_at(w, "type", e->type);
-    jsonw_text_at(w, "resource", e->resource[0] ? e->resource : NULL);
-    jsonw_time_at(w, "received_at", e->received_ms);
-    jsonw_text_at(w, "status", e->status);
-    jsonw_i64_at(w, "attempts", e->attempts);
+static void check_status(struct ctx *ctx, const char *status) {
+    static const char *const STATES[] = { "received", "done", "retrying", "dead" };
+    bool known = !status;
+    for (size_t i = 0; i < ARRAY_LEN(STATES) && !known; i++)
+        known = strcmp(status, STATES[i]) == 0;
+    if (!known)
+        ctx_field(ctx, "status", "wrong_format",
+                  "The status must be received, done, retrying or dead.");
 }
 
 enum err events_get(struct ctx *ctx, struct call *call) {
@@ -31,13 +32,7 @@ enum err events_get(struct ctx *ctx, struct call *call) {
     f.type = input_query(ctx, call, "type");
     f.resource = input_query(ctx, call, "resource");
     f.status = input_query(ctx, call, "status");
-    static const char *const STATES[] = { "received", "done", "retrying", "dead" };
-    bool known = !f.status;
-    for (size_t i = 0; i < ARRAY_LEN(STATES) && !known; i++)
-        known = strcmp(f.status, STATES[i]) == 0;
-    if (!known)
-        ctx_field(ctx, "status", "wrong_format",
-                  "The status must be received, done, retrying or dead.");
+    check_status(ctx, f.status);
     f.since_ms = input_time(ctx, call, "since");
     f.until_ms = input_time(ctx, call, "until");
     TRY(input_page(ctx, call, &limit, &f.before_id));
@@ -49,7 +44,7 @@ enum err events_get(struct ctx *ctx, struct call *call) {
     jsonw_list(&w);
     for (size_t i = 0; i < count - more; i++) {
         jsonw_object(&w);
-        write_event(&w, &rows[i]);
+        event_write(&w, &rows[i]);
         jsonw_object_end(&w);
     }
     jsonw_list_end(&w);
@@ -90,11 +85,54 @@ enum err event_get(struct ctx *ctx, struct call *call) {
     const json_t *tree = json_parse(ctx->arena, content, &why);
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);
-    write_event(&w, &row);
+    event_write(&w, &row);
     jsonw_key(&w, "headers");
     write_redacted(&w, json_object_get(tree, "headers"));
     jsonw_key(&w, "body");
     write_redacted(&w, json_object_get(tree, "body"));
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err event_replay_it(struct ctx *ctx, struct call *call) {
+    struct event_row row;
+    TRY(event_replay(ctx, input_param(ctx, call, 0), &row));
+    struct jsonw w = reply_json(call, 202);
+    jsonw_object(&w);
+    event_write(&w, &row);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+static int64_t time_field(struct input *in, const char *name) {
+    const char *text = input_text(in, name, false, 1, 40);
+    int64_t ms = 0;
+    if (text && !clock_parse_rfc3339(text, strlen(text), &ms))
+        ctx_field(in->ctx, name, "wrong_format",
+                  "Write the time as in RFC 3339, like 2026-11-20T10:00:00Z.");
+    return ms;
+}
+
+enum err events_replay_them(struct ctx *ctx, struct call *call) {
+    struct input in = input_of(ctx, call);
+    int64_t count;
+    struct event_filter f = { .provider = input_text(&in, "provider", false, 1, 32),
+                              .type = input_text(&in, "type", false, 1, 64),
+                              .resource = input_text(&in, "resource", false, 1, 64),
+                              .status = input_text(&in, "status", false, 1, 16),
+                              .since_ms = time_field(&in, "since"),
+                              .until_ms = time_field(&in, "until") };
+    check_status(ctx, f.status);
+    TRY(input_done(&in));
+    if (!f.provider && !f.type && !f.resource && !f.status && !f.since_ms && !f.until_ms) {
+        ctx_field(ctx, "since", "required",
+                  "Say which ones: since, until, provider, type, resource or status.");
+        return ctx_fields_ok(ctx);
+    }
+    TRY(events_replay(ctx, &f, &count));
+    struct jsonw w = reply_json(call, 202);
+    jsonw_object(&w);
+    jsonw_i64_at(&w, "count", count);
     jsonw_object_end(&w);
     return OK;
 }

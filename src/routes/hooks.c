@@ -3,11 +3,14 @@
 #include "routes/reply.h"
 #include "routes/resources.h"
 #include "webhooks/twilio.h"
+#include "webhooks/vapi.h"
 
 /* The fields of a webhook that are worth keeping. */
 static struct str kept_headers(struct ctx *ctx, const struct http_req *req) {
-    static const char *const NAMES[] = { "User-Agent", "Content-Type", "I-Twilio-Idempotency-Token",
-                                         "X-Twilio-Signature" };
+    static const char *const NAMES[] = {
+        "User-Agent",         "Content-Type", "I-Twilio-Idempotency-Token",
+        "X-Twilio-Signature", "X-Signature",  "X-Timestamp"
+    };
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
     jsonw_object(&w);
@@ -22,10 +25,39 @@ static struct str kept_headers(struct ctx *ctx, const struct http_req *req) {
     return json;
 }
 
+/* Who guesses addresses meets the limit of strangers. */
+static enum err taken(struct ctx *ctx, struct call *call, enum err e) {
+    if (e == ERR_NOT_FOUND)
+        TRY(limit_unknown(ctx, call->entry));
+    return e;
+}
+
+static struct str header_of(const void *req, const char *name) {
+    return http_field_count(req, name) == 1 ? http_field(req, name) : (struct str){ NULL, 0 };
+}
+
+enum err hook_vapi(struct ctx *ctx, struct call *call) {
+    const struct http_req *req = call->req;
+    struct str params, type = str_trim(str_cut(http_field(req, "content-type"), ';', &params));
+    TRY(limit_webhook(ctx, call->entry, call->match->params[0]));
+    if (!str_eq_nocase(type, STR("application/json")))
+        return ctx_fail(ctx, ERR_UNSUPPORTED_MEDIA_TYPE,
+                        "Vapi sends JSON; this is something else.");
+    struct vapi_webhook hook = { .token = call->match->params[0],
+                                 .target = req->target,
+                                 .body = req->body,
+                                 .headers = kept_headers(ctx, req),
+                                 .header = header_of,
+                                 .arg = req };
+    TRY(taken(ctx, call, vapi_webhook_take(ctx, &hook, &call->reply->body)));
+    call->reply->content_type = "application/json; charset=utf-8";
+    return OK;
+}
+
 static enum err take(struct ctx *ctx, struct call *call, const char *kind) {
     const struct http_req *req = call->req;
     const char *answer;
-    struct form form;
+    struct form form, query;
     struct str params;
     struct str type = str_trim(str_cut(http_field(req, "content-type"), ';', &params));
     bool is_form = str_eq_nocase(type, STR("application/x-www-form-urlencoded"));
@@ -35,6 +67,8 @@ static enum err take(struct ctx *ctx, struct call *call, const char *kind) {
                         "Twilio sends forms or JSON; this is neither.");
     if (is_form && !form_parse(ctx->arena, req->body, &form))
         return ctx_fail(ctx, ERR_MALFORMED, "The form has a broken escape.");
+    if (!form_parse(ctx->arena, req->query, &query))
+        return ctx_fail(ctx, ERR_MALFORMED, "The query has a broken escape.");
     struct twilio_webhook hook = {
         .kind = kind,
         .token = call->match->params[0],
@@ -46,11 +80,9 @@ static enum err take(struct ctx *ctx, struct call *call, const char *kind) {
                      .signature = http_field(req, "x-twilio-signature") },
         .idempotency = http_field(req, "i-twilio-idempotency-token"),
         .headers = kept_headers(ctx, req),
+        .query = &query,
     };
-    enum err e = twilio_webhook_take(ctx, &hook, &answer);
-    if (e == ERR_NOT_FOUND) /* who guesses addresses meets the limit of strangers */
-        TRY(limit_unknown(ctx, call->entry));
-    TRY(e);
+    TRY(taken(ctx, call, twilio_webhook_take(ctx, &hook, &answer)));
     call->reply->content_type = "text/xml; charset=utf-8";
     call->reply->lent_body = str_of(answer);
     return OK;

@@ -5,8 +5,9 @@
 #include "auth/identity.h"
 #include "config/config.h"
 
-static bool is_listed(const char *list, struct str origin) {
-    for (struct str rest = str_of(list); rest.ptr && rest.len;)
+static bool is_listed(struct entry *e, struct str origin) {
+    const struct entry_rules *rules = atomic_load(&e->rules);
+    for (struct str rest = str_of(rules->cors_origins); rest.ptr && rest.len;)
         if (str_eq(str_trim(str_cut(rest, ',', &rest)), origin))
             return true;
     return false;
@@ -22,10 +23,10 @@ static bool is_own(const struct ctx *ctx, const struct http_req *req, struct str
            (rest.len > 1 && str_eq((struct str){ rest.ptr + 1, rest.len - 1 }, req->authority));
 }
 
-enum err origin_check(struct ctx *ctx, const struct http_req *req) {
+enum err origin_check(struct ctx *ctx, struct entry *e, const struct http_req *req) {
     struct str origin = http_field(req, "origin");
     struct str site = http_field(req, "sec-fetch-site");
-    bool listed = origin.ptr && is_listed(ctx->parts->config->cors_origins, origin);
+    bool listed = origin.ptr && is_listed(e, origin);
     if (origin.ptr && !listed && !is_own(ctx, req, origin))
         return ctx_fail(ctx, ERR_CSRF_FAILED, "This request came from another site's page.");
     if (site.ptr && !listed && !str_is(site, "same-origin") && !str_is(site, "none"))
@@ -40,9 +41,9 @@ enum err origin_check_token(struct ctx *ctx, const struct http_req *req) {
     return OK;
 }
 
-bool origin_allow(const struct ctx *ctx, const struct http_req *req, struct http_reply *reply) {
+bool origin_allow(struct entry *e, const struct http_req *req, struct http_reply *reply) {
     struct str origin = http_field(req, "origin");
-    if (!origin.ptr || !is_listed(ctx->parts->config->cors_origins, origin))
+    if (!origin.ptr || !is_listed(e, origin))
         return false;
     http_reply_header(reply, "Access-Control-Allow-Origin", origin);
     http_reply_header_text(reply, "Access-Control-Allow-Credentials", "true");

@@ -4,10 +4,10 @@
 #include "routes/entry.h"
 
 /* Origin and Sec-Fetch-Site say another site: ERR_CSRF_FAILED. Both may be missing: programs. */
-enum err origin_check(struct ctx *ctx, const struct http_req *req);
+enum err origin_check(struct ctx *ctx, struct entry *e, const struct http_req *req);
 
 /* The X-CSRF-Token of this session. */
 enum err origin_check_token(struct ctx *ctx, const struct http_req *req);
 
 /* Adds CORS headers when the Origin is one of CORS_ALLOWED_ORIGINS; true when it is. */
-bool origin_allow(const struct ctx *ctx, const struct http_req *req, struct http_reply *reply);
+bool origin_allow(struct entry *e, const struct http_req *req, struct http_reply *reply);

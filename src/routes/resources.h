@@ -62,9 +62,12 @@ enum err endpoints_get(struct ctx *ctx, struct call *call);
 enum err endpoint_rotate_it(struct ctx *ctx, struct call *call);
 enum err events_get(struct ctx *ctx, struct call *call);
 enum err event_get(struct ctx *ctx, struct call *call);
+enum err event_replay_it(struct ctx *ctx, struct call *call);
+enum err events_replay_them(struct ctx *ctx, struct call *call);
 enum err audit_get(struct ctx *ctx, struct call *call);
 
 enum err hook_twilio_voice(struct ctx *ctx, struct call *call);
 enum err hook_twilio_status(struct ctx *ctx, struct call *call);
 enum err hook_twilio_message(struct ctx *ctx, struct call *call);
 enum err hook_twilio_message_status(struct ctx *ctx, struct call *call);
+enum err hook_vapi(struct ctx *ctx, struct call *call);

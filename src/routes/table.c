@@ -62,12 +62,15 @@ const struct route routes[] = {
     { { METHOD_POST, "/api/v1/webhooks/endpoints/{provider}/rotate" },   MANAGER,   BY_DEFAULT,  NO_BODY, false, endpoint_rotate_it },
     { { METHOD_GET,  "/api/v1/events" },                                 SIGNED_IN, BY_DEFAULT,  NO_BODY, false, events_get },
     { { METHOD_GET,  "/api/v1/events/{id}" },                            SIGNED_IN, BY_DEFAULT,  NO_BODY, false, event_get },
+    { { METHOD_POST, "/api/v1/events/{id}/replay" },                     MANAGER,   BY_DEFAULT,  NO_BODY, false, event_replay_it },
+    { { METHOD_POST, "/api/v1/events/replay" },                          MANAGER,   BY_DEFAULT,  JSON_BODY, false, events_replay_them },
     { { METHOD_GET,  "/api/v1/audit" },                                  MANAGER,   BY_DEFAULT,  NO_BODY, false, audit_get },
 
     { { METHOD_POST, "/webhooks/twilio/{token}/voice" },          ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, hook_twilio_voice },
     { { METHOD_POST, "/webhooks/twilio/{token}/status" },         ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, hook_twilio_status },
     { { METHOD_POST, "/webhooks/twilio/{token}/message" },        ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, hook_twilio_message },
     { { METHOD_POST, "/webhooks/twilio/{token}/message-status" }, ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, hook_twilio_message_status },
+    { { METHOD_POST, "/webhooks/vapi/{token}" },                  ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, hook_vapi },
 };
 /* clang-format on */
 

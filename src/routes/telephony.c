@@ -51,18 +51,28 @@ enum err integrations_get(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
+/* Where each provider sends what, by the names people paste them under. */
+static const struct {
+    enum provider provider;
+    const char *name, *kind; /* kind: behind the token; NULL: nothing */
+} ADDRESSES[] = {
+    { PROVIDER_TWILIO, "voice", "voice" },
+    { PROVIDER_TWILIO, "status", "status" },
+    { PROVIDER_TWILIO, "message", "message" },
+    { PROVIDER_TWILIO, "message_status", "message-status" },
+    { PROVIDER_VAPI, "server", NULL },
+};
+
 static void write_endpoint(struct ctx *ctx, struct jsonw *w, const struct endpoint *e) {
-    static const char *const KINDS[][2] = { { "voice", "voice" },
-                                            { "status", "status" },
-                                            { "message", "message" },
-                                            { "message_status", "message-status" } };
+    enum provider p = provider_parse(str_of(e->provider));
     jsonw_object(w);
     jsonw_text_at(w, "id", e->id);
     jsonw_text_at(w, "provider", e->provider);
     jsonw_key(w, "urls");
     jsonw_object(w);
-    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
-        jsonw_text_at(w, KINDS[i][0], endpoint_url(ctx, e, KINDS[i][1]));
+    for (size_t i = 0; i < ARRAY_LEN(ADDRESSES); i++)
+        if (ADDRESSES[i].provider == p)
+            jsonw_text_at(w, ADDRESSES[i].name, endpoint_url(ctx, e, ADDRESSES[i].kind));
     jsonw_object_end(w);
     jsonw_time_at(w, "last_received_at", e->last_received_ms);
     if (e->previous_valid_until_ms)
@@ -73,13 +83,16 @@ static void write_endpoint(struct ctx *ctx, struct jsonw *w, const struct endpoi
 }
 
 enum err endpoints_get(struct ctx *ctx, struct call *call) {
-    struct endpoint e;
-    TRY(endpoint_current(ctx, PROVIDER_TWILIO, &e));
+    static const enum provider PROVIDERS[] = { PROVIDER_TWILIO, PROVIDER_VAPI };
+    struct endpoint endpoints[ARRAY_LEN(PROVIDERS)];
+    for (size_t i = 0; i < ARRAY_LEN(PROVIDERS); i++)
+        TRY(endpoint_current(ctx, PROVIDERS[i], &endpoints[i]));
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);
     jsonw_key(&w, "endpoints");
     jsonw_list(&w);
-    write_endpoint(ctx, &w, &e);
+    for (size_t i = 0; i < ARRAY_LEN(PROVIDERS); i++)
+        write_endpoint(ctx, &w, &endpoints[i]);
     jsonw_list_end(&w);
     jsonw_object_end(&w);
     return OK;
@@ -87,9 +100,10 @@ enum err endpoints_get(struct ctx *ctx, struct call *call) {
 
 enum err endpoint_rotate_it(struct ctx *ctx, struct call *call) {
     struct endpoint e;
-    if (!str_is(call->match->params[0], "twilio"))
+    enum provider p = provider_parse(call->match->params[0]);
+    if (p != PROVIDER_TWILIO && p != PROVIDER_VAPI)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such provider here.");
-    TRY(endpoint_rotate(ctx, PROVIDER_TWILIO, &e));
+    TRY(endpoint_rotate(ctx, p, &e));
     struct jsonw w = reply_json(call, 200);
     write_endpoint(ctx, &w, &e);
     return OK;

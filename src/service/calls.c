@@ -215,24 +215,31 @@ static enum err open_metadata(struct ctx *ctx, struct db_conn *c, struct call_vi
     return OK;
 }
 
-enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                     enum operation_state state, struct str result, struct str *shown) {
-    struct call_view v = { .metadata = NULL };
-    TRY(call_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
-    if (!v.row.id)
-        return OK;
-    if (state == OPERATION_SUCCEEDED)
-        call_learn(ctx, result, &v.row);
-    else
-        v.row.status = operation_state_name(state);
-    v.row.updated_ms = ava_wall_ms();
-    TRY(call_update(ctx, tx, &v.row));
+enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,
+                   struct str *shown) {
+    struct call_view v = { .row = *row };
     TRY(open_metadata(ctx, tx, &v));
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     call_write(&w, &v);
     *shown = buf_view(out);
     return OK;
+}
+
+enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                     enum operation_state state, struct str result, struct str *shown) {
+    struct call_view v = { .metadata = NULL };
+    TRY(call_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
+    if (!v.row.id)
+        return OK;
+    enum provider p = provider_parse(str_of(v.row.provider));
+    if (state == OPERATION_SUCCEEDED)
+        call_learn(ctx, result, &v.row);
+    else if (call_status_rank(p, v.row.status) == 0) /* else a webhook was quicker */
+        v.row.status = operation_state_name(state);
+    v.row.updated_ms = ava_wall_ms();
+    TRY(call_update(ctx, tx, &v.row));
+    return call_show(ctx, tx, &v.row, shown);
 }
 
 enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
@@ -244,12 +251,25 @@ const struct operation_kind CALL_CREATE = { "call.create", "call",      PROVIDER
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+static void write_cost(struct jsonw *w, const struct call_row *c) {
+    jsonw_key(w, "cost");
+    if (!c->has_cost) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_object(w);
+    jsonw_i64_at(w, "amount_micros", c->cost_micros);
+    jsonw_text_at(w, "currency", "USD");
+    jsonw_object_end(w);
+}
+
 void call_write(struct jsonw *w, const struct call_view *v) {
     const struct call_row *c = &v->row;
     jsonw_object(w);
     jsonw_text_at(w, "id", c->id);
     jsonw_text_at(w, "provider", c->provider);
     jsonw_text_at(w, "provider_id", c->provider_id);
+    jsonw_text_at(w, "carrier_id", c->carrier_id);
     jsonw_text_at(w, "operation_id", c->operation_id);
     jsonw_text_at(w, "direction", c->direction);
     jsonw_text_at(w, "to", c->to);
@@ -260,6 +280,7 @@ void call_write(struct jsonw *w, const struct call_view *v) {
     jsonw_text_at(w, "ended_reason", c->ended_reason);
     jsonw_time_at(w, "started_at", c->started_ms);
     jsonw_time_at(w, "ended_at", c->ended_ms);
+    write_cost(w, c);
     jsonw_key(w, "metadata");
     if (json_is_object(v->metadata))
         jsonw_tree(w, v->metadata);

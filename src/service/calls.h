@@ -53,3 +53,6 @@ enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
                    struct call_view *out, size_t *count);
 
 void call_write(struct jsonw *w, const struct call_view *v); /* the object people get */
+/* The same of a row just written in this transaction; the arena's. */
+enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,
+                   struct str *shown);

@@ -1,5 +1,6 @@
 #include "service/credentials.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -9,6 +10,7 @@
 #include "base/jsonw.h"
 #include "providers/twilio.h"
 #include "providers/vapi.h"
+#include "providers/vapi_auth.h"
 #include "store/audit.h"
 #include "store/sealed.h"
 #include "vault/vault.h"
@@ -21,10 +23,14 @@ struct field_spec {
     size_t chars_max;
 };
 
+/* The one field that is an object: a plan of vapi_auth.h. */
+static const char WEBHOOK_AUTH[] = "webhook_auth";
+
 static const struct field_spec VAPI_FIELDS[] = { { "api_key", true, true, 512 },
                                                  { "assistant_id", false, true, 128 },
                                                  { "default_number_id", false, false, 128 },
-                                                 { "webhook_secret", true, false, 512 } };
+                                                 { "webhook_secret", true, false, 512 },
+                                                 { WEBHOOK_AUTH, true, false, 0 } };
 static const struct field_spec TWILIO_FIELDS[] = { { "account_sid", false, true, 34 },
                                                    { "auth_token", true, true, 512 },
                                                    { "next_auth_token", true, false, 512 } };
@@ -60,6 +66,8 @@ static void check_field(struct ctx *ctx, const struct field_spec *spec, const js
         if (spec->is_required)
             ctx_field(ctx, spec->name, "required",
                       arena_printf(ctx->arena, "The field %s is missing.", spec->name));
+    } else if (strcmp(spec->name, WEBHOOK_AUTH) == 0) {
+        vapi_auth_check_plan(ctx, value);
     } else if (!text) {
         ctx_field(ctx, spec->name, "wrong_type",
                   arena_printf(ctx->arena, "The field %s must be a text.", spec->name));
@@ -92,7 +100,23 @@ static enum err check_body(struct ctx *ctx, enum provider p, const json_t *body)
             ctx_field(ctx, arena_strdup(ctx->arena, name), "unknown_field",
                       arena_printf(ctx->arena, "There is no field %.40s here.", name));
     }
+    if (json_is_object(json_object_get(body, WEBHOOK_AUTH)) && json_text(body, "webhook_secret"))
+        ctx_field(ctx, WEBHOOK_AUTH, "conflict",
+                  "Send webhook_auth or webhook_secret, not both: either says how Vapi proves "
+                  "itself.");
     return ctx_fields_ok(ctx);
+}
+
+/* Part by part, so that judging a webhook reads them where they are. */
+static void collect_plan(const json_t *plan, struct secret *out) {
+    struct vapi_auth_plan parts = vapi_auth_plan_of(plan);
+    for (const char *const *name = VAPI_AUTH_PARTS; *name; name++) {
+        char field[64];
+        struct str value = parts.part(parts.arg, *name);
+        snprintf(field, sizeof field, "%s.%s", WEBHOOK_AUTH, *name);
+        if (value.ptr)
+            secret_field_add(out, str_of(field), value);
+    }
 }
 
 static void collect_secret(enum provider p, const json_t *body, struct secret *out) {
@@ -102,6 +126,8 @@ static void collect_secret(enum provider p, const json_t *body, struct secret *o
         const json_t *value = json_object_get(body, specs[i].name);
         if (json_is_string(value))
             secret_field_add(out, str_of(specs[i].name), str_of(json_string_value(value)));
+        else if (json_is_object(value))
+            collect_plan(value, out);
     }
 }
 
@@ -125,9 +151,11 @@ static const char *public_json(struct ctx *ctx, enum provider p, const json_t *b
             jsonw_text_at(&w, specs[i].name, json_text(body, specs[i].name));
     jsonw_key(&w, "last4");
     jsonw_object(&w);
-    for (size_t i = 0; i < count; i++)
-        if (specs[i].is_secret && json_text(body, specs[i].name))
-            jsonw_text_at(&w, specs[i].name, last4(ctx, json_text(body, specs[i].name)));
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_text(body, specs[i].name);
+        if (specs[i].is_secret && (text || json_is_object(json_object_get(body, specs[i].name))))
+            jsonw_text_at(&w, specs[i].name, text ? last4(ctx, text) : "");
+    }
     jsonw_object_end(&w);
     jsonw_object_end(&w);
     const char *text = str_dup(ctx->arena, buf_view(&b));

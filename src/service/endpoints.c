@@ -129,6 +129,6 @@ enum err endpoint_callback(struct ctx *ctx, enum provider p, const char *kind,
 }
 
 const char *endpoint_url(struct ctx *ctx, const struct endpoint *e, const char *kind) {
-    return arena_printf(ctx->arena, "%s/webhooks/%s/%s/%s", ctx->parts->config->public_url,
-                        e->provider, e->token, kind);
+    return arena_printf(ctx->arena, "%s/webhooks/%s/%s%s%s", ctx->parts->config->public_url,
+                        e->provider, e->token, kind ? "/" : "", kind ? kind : "");
 }

@@ -25,5 +25,5 @@ enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_ro
 enum err endpoint_callback(struct ctx *ctx, enum provider p, const char *kind,
                            const char *operation_id, const char **url);
 
-/* "https://.../webhooks/twilio/TOKEN/voice" */
+/* "https://.../webhooks/twilio/TOKEN/voice"; kind NULL: it ends with the token. */
 const char *endpoint_url(struct ctx *ctx, const struct endpoint *e, const char *kind);

@@ -1,20 +1,38 @@
 /* events: the inbox of what providers sent. Taken in durably before anybody is answered; bodies
- * are sealed. */
+ * are sealed. What they mean is worked out afterwards, by inbox.h. */
 #pragma once
 
-#include "store/sealed.h"
+#include "base/jsonw.h"
+#include "store/events.h"
 
 struct incoming {
     const char *workspace_id, *endpoint_id, *provider, *type, *resource;
     struct str dedupe;  /* what makes it the same event when it comes again */
-    struct str content; /* JSON {"headers":{...},"body":{...}} */
+    struct str content; /* JSON {"headers":{...},"query":{...}?,"body":{...}} */
     bool touch_endpoint;
 };
 
-/* Durable when OK. *is_new false for a repeat, which changes nothing. */
+/* Durable when OK, with the work that follows from it. *is_new false for a repeat, which changes
+ * nothing. */
 enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new);
 
 enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limit,
                     struct event_row *out, size_t *count);
 /* content as taken in. ERR_NOT_FOUND for a foreign or missing id alike. */
 enum err event_read(struct ctx *ctx, const char *id, struct event_row *out, struct str *content);
+
+/* Worked on once more, under the same identity; audited. ERR_NOT_FOUND as above; *out: as it is
+ * now. */
+enum err event_replay(struct ctx *ctx, const char *id, struct event_row *out);
+
+enum { EVENT_REPLAYS_MAX = 10000 };
+/* All settled ones that the filter names, oldest first, at most EVENT_REPLAYS_MAX. */
+enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64_t *count);
+
+/* The members of the object people get, without its braces. */
+void event_write(struct jsonw *w, const struct event_row *e);
+
+enum { EVENT_KEPT_DAYS = 30 };
+enum err events_forget_old(struct ctx *ctx);
+
+void events_collect(void *parts); /* for metrics_before_scrape */

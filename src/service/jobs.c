@@ -9,6 +9,7 @@
 #include "base/fiber.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "service/inbox.h"
 #include "service/operations.h"
 #include "store/jobs.h"
 
@@ -18,6 +19,7 @@ enum {
     HEARTBEAT_MS = 20 * 1000,
     IDLE_MS = 5000,
     WRITE_MS = 10 * 1000,
+    RELEASE_MS = 2000,
     JOB_MS = 60 * 1000,
     ATTEMPTS_MAX = 8,
     AGAIN_MS = 5000,
@@ -28,7 +30,8 @@ enum {
 static const struct {
     const char *kind;
     enum err (*work)(struct ctx *ctx, const struct job_row *job);
-} KINDS[] = { { OPERATION_JOB, operation_work } };
+    bool lasts; /* never buried: what it works on knows its own end */
+} KINDS[] = { { OPERATION_JOB, operation_work, false }, { INBOX_JOB, inbox_work, true } };
 
 struct jobs {
     const struct parts *parts;
@@ -76,6 +79,19 @@ void jobs_stop(struct jobs *j) {
     jobs_wake(j);
 }
 
+static enum err release_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return jobs_give_back(ctx, tx, ctx->parts->run_id);
+}
+
+void jobs_release(struct jobs *j) {
+    struct arena *a = arena_new(4096);
+    struct ctx ctx;
+    ctx_init(&ctx, j->parts, a, RELEASE_MS);
+    if (db_write(&ctx, release_write, NULL) != OK) /* the next start takes them back */
+        log_warn(&ctx, "leases not released", L("run", j->parts->run_id));
+    arena_free(a);
+}
+
 bool jobs_is_stopping(const struct jobs *j) {
     return j && atomic_load(&j->stopping);
 }
@@ -89,12 +105,19 @@ struct task {
     struct job_row row;
 };
 
+static bool lasts(const char *kind) {
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
+        if (strcmp(KINDS[i].kind, kind) == 0)
+            return KINDS[i].lasts;
+    return false;
+}
+
 static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct job_row *row = arg;
-    if (row->attempts >= ATTEMPTS_MAX)
+    if (row->attempts >= ATTEMPTS_MAX && !lasts(row->kind))
         return job_bury(ctx, tx, row->id);
     int64_t bound = AGAIN_MS;
-    for (int64_t k = 1; k < row->attempts && bound < AGAIN_MAX_MS; k++)
+    for (int64_t k = 1; !lasts(row->kind) && k < row->attempts && bound < AGAIN_MAX_MS; k++)
         bound *= 2;
     struct job_row next = *row;
     next.run_at_ms = ava_wall_ms() + 1 + (int64_t)ava_rand_below((uint64_t)bound);

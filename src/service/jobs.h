@@ -18,6 +18,7 @@ void jobs_free(struct jobs *j);                   /* after its loop has ended; N
 void jobs_start(struct jobs *j);             /* on the stack of the loop it shall run on */
 void jobs_wake(struct jobs *j);              /* any thread: something is due; NULL is fine */
 void jobs_stop(struct jobs *j);              /* any thread: nothing new is begun */
+void jobs_release(struct jobs *j);           /* when nothing runs any more: leases are given back */
 bool jobs_is_stopping(const struct jobs *j); /* NULL: no */
 
 /* How many are due or waiting, and for how long the oldest due one, for `ava status`. */

@@ -19,19 +19,6 @@ static enum err reveal_own(struct ctx *ctx, const struct upstream_credential *c,
     return vault_reveal(ctx, db_reader(ctx->parts->db), &place, c->source, out);
 }
 
-static enum err reveal_platform(struct ctx *ctx, const struct upstream_credential *c,
-                                struct secret *out) {
-    const struct config *config = ctx->parts->config;
-    if (str_is(c->source, provider_name(PROVIDER_VAPI))) {
-        secret_field_add(out, STR("api_key"), secret_reveal(&config->platform_vapi_api_key));
-    } else {
-        secret_field_add(out, STR("account_sid"), str_of(config->platform_twilio_account_sid));
-        secret_field_add(out, STR("auth_token"),
-                         secret_reveal(&config->platform_twilio_auth_token));
-    }
-    return OK;
-}
-
 enum { LENDING_SLOTS = 1024, LENT_FOR_MS = 1000 };
 
 struct lent_slot {
@@ -42,25 +29,56 @@ struct lent_slot {
     struct lent lent; /* its texts are the ones above */
 };
 
+/* The operator's own credential at one provider. */
+struct platform {
+    int64_t version;
+    struct secret secret, webhook_secret;
+    char *assistant_id, *number_id, *account_sid;
+};
+
 struct lending {
     bool platform_for_all;
     pthread_mutex_t lock;
     uint64_t generation; /* raised by every change */
+    struct platform platforms[PROVIDER_COUNT];
     struct lent_slot slots[LENDING_SLOTS];
 };
+
+static bool is_set(const struct platform *p, enum provider which) {
+    return which == PROVIDER_VAPI ? secret_is_set(&p->secret) : p->account_sid && p->account_sid[0];
+}
+
+static enum err reveal_platform(struct ctx *ctx, const struct upstream_credential *c,
+                                struct secret *out) {
+    struct lending *l = ctx->parts->lending;
+    bool is_vapi = str_is(c->source, provider_name(PROVIDER_VAPI));
+    pthread_mutex_lock(&l->lock);
+    const struct platform *p = &l->platforms[is_vapi ? PROVIDER_VAPI : PROVIDER_TWILIO];
+    if (is_vapi) {
+        secret_field_add(out, STR("api_key"), secret_reveal(&p->secret));
+        if (secret_is_set(&p->webhook_secret))
+            secret_field_add(out, STR("webhook_secret"), secret_reveal(&p->webhook_secret));
+    } else {
+        secret_field_add(out, STR("account_sid"), str_of(p->account_sid ? p->account_sid : ""));
+        secret_field_add(out, STR("auth_token"), secret_reveal(&p->secret));
+    }
+    pthread_mutex_unlock(&l->lock);
+    return OK;
+}
 
 /* The operator's key serves workspaces it was allowed for, or the only one there is. */
 static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum provider p,
                                  bool *may, bool *is_shared) {
-    const struct config *config = ctx->parts->config;
+    struct lending *l = ctx->parts->lending;
     struct workspace w;
     int64_t count = 0;
     *is_shared = false;
-    *may = p == PROVIDER_VAPI ? secret_is_set(&config->platform_vapi_api_key)
-                              : config->platform_twilio_account_sid[0] != 0;
+    pthread_mutex_lock(&l->lock);
+    *may = is_set(&l->platforms[p], p);
+    pthread_mutex_unlock(&l->lock);
     if (!*may)
         return OK;
-    if (ctx->parts->lending->platform_for_all) {
+    if (l->platform_for_all) {
         /* Whoever connected something and took it away again wants it away. */
         bool had;
         TRY(audit_has(ctx, db_reader(ctx->parts->db), workspace_id, "credential.add",
@@ -73,6 +91,16 @@ static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum
     *is_shared = count != 1;
     *may = count == 1 || (w.id && strstr(w.platform_providers, provider_name(p)));
     return OK;
+}
+
+static void lend_platform(struct ctx *ctx, const struct platform *p, struct lent *out) {
+    struct lending *l = ctx->parts->lending;
+    pthread_mutex_lock(&l->lock);
+    out->ref.version = p->version;
+    out->assistant_id = arena_strdup(ctx->arena, p->assistant_id);
+    out->number_id = arena_strdup(ctx->arena, p->number_id);
+    out->account_sid = arena_strdup(ctx->arena, p->account_sid);
+    pthread_mutex_unlock(&l->lock);
 }
 
 static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum provider p,
@@ -101,15 +129,12 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                         provider_title(p));
     }
     *out = (struct lent){ .ref = { .id = p == PROVIDER_VAPI ? "platform-vapi" : "platform-twilio",
-                                   .version = 1,
                                    .workspace_id = arena_strdup(ctx->arena, workspace_id),
                                    .is_platform = true,
                                    .reveal = reveal_platform,
                                    .source = str_of(provider_name(p)) },
-                          .is_shared = is_shared,
-                          .assistant_id = ctx->parts->config->platform_vapi_assistant_id,
-                          .number_id = ctx->parts->config->platform_vapi_number_id,
-                          .account_sid = ctx->parts->config->platform_twilio_account_sid };
+                          .is_shared = is_shared };
+    lend_platform(ctx, &ctx->parts->lending->platforms[p], out);
     return OK;
 }
 
@@ -122,9 +147,48 @@ struct lending *lending_new(bool platform_for_all) {
     return l;
 }
 
+static void platform_drop(struct platform *p) {
+    secret_wipe(&p->secret);
+    secret_wipe(&p->webhook_secret);
+    free(p->assistant_id);
+    free(p->number_id);
+    free(p->account_sid);
+}
+
+/* Always a new version: what is remembered under an older one is asked for anew. */
+static void platform_set(struct platform *p, const struct secret *secret, const char *assistant_id,
+                         const char *number_id, const char *account_sid) {
+    struct platform next = { .version = p->version + 1,
+                             .assistant_id = strdup(assistant_id),
+                             .number_id = strdup(number_id),
+                             .account_sid = strdup(account_sid) };
+    if (!next.assistant_id || !next.number_id || !next.account_sid)
+        abort();
+    secret_set(&next.secret, secret_reveal(secret));
+    platform_drop(p);
+    *p = next;
+    secret_wipe(&next.secret);
+}
+
+void lending_set_platform(struct lending *l, const struct config *c) {
+    pthread_mutex_lock(&l->lock);
+    platform_set(&l->platforms[PROVIDER_VAPI], &c->platform_vapi_api_key,
+                 c->platform_vapi_assistant_id, c->platform_vapi_number_id, "");
+    secret_set(&l->platforms[PROVIDER_VAPI].webhook_secret,
+               secret_reveal(&c->platform_vapi_webhook_secret));
+    platform_set(&l->platforms[PROVIDER_TWILIO], &c->platform_twilio_auth_token, "", "",
+                 c->platform_twilio_account_sid);
+    l->generation++;
+    for (size_t i = 0; i < LENDING_SLOTS; i++)
+        l->slots[i].until_ms = 0;
+    pthread_mutex_unlock(&l->lock);
+}
+
 void lending_free(struct lending *l) {
     if (!l)
         return;
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++)
+        platform_drop(&l->platforms[p]);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -210,13 +274,9 @@ enum err lent_owns_numbers(struct ctx *ctx, const struct lent *lent) {
                     "This number is not this workspace's; connect a Twilio account of its own.");
 }
 
-enum err lending_twilio_tokens(struct ctx *ctx, const char *workspace_id, struct secret *current,
-                               struct secret *next) {
-    SCOPED(secret_wipe) struct secret fields = { 0 };
+enum err lending_reveal(struct ctx *ctx, const char *workspace_id, enum provider p,
+                        struct secret *fields) {
     struct lent lent;
-    TRY(lend_for(ctx, workspace_id, PROVIDER_TWILIO, &lent));
-    TRY(lent.ref.reveal(ctx, &lent.ref, &fields));
-    secret_set(current, secret_field(&fields, "auth_token"));
-    secret_set(next, secret_field(&fields, "next_auth_token"));
-    return OK;
+    TRY(lend_for(ctx, workspace_id, p, &lent));
+    return lent.ref.reveal(ctx, &lent.ref, fields);
 }

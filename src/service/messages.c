@@ -191,6 +191,17 @@ static enum err open_content(struct ctx *ctx, struct db_conn *c, struct message_
     return OK;
 }
 
+enum err message_show(struct ctx *ctx, struct db_conn *tx, const struct message_row *row,
+                      struct str *shown) {
+    struct message_view v = { .row = *row };
+    TRY(open_content(ctx, tx, &v));
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    message_write(&w, &v);
+    *shown = buf_view(out);
+    return OK;
+}
+
 static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                        enum operation_state state, struct str result, struct str *shown) {
     struct message_view v = { .content = NULL };
@@ -205,12 +216,7 @@ static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operati
     }
     v.row.updated_ms = ava_wall_ms();
     TRY(message_update(ctx, tx, &v.row));
-    TRY(open_content(ctx, tx, &v));
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    message_write(&w, &v);
-    *shown = buf_view(out);
-    return OK;
+    return message_show(ctx, tx, &v.row, shown);
 }
 
 static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {

@@ -29,6 +29,10 @@ enum err message_list(struct ctx *ctx, const struct message_filter *filter, int 
 
 void message_write(struct jsonw *w, const struct message_view *v); /* the object people get */
 
+/* The same of a row just written in this transaction; the arena's. */
+enum err message_show(struct ctx *ctx, struct db_conn *tx, const struct message_row *row,
+                      struct str *shown);
+
 /* What the provider said ({"provider_id","status","error"}), into the row; a status that is behind
  * the row's changes nothing. False when nothing changed. */
 bool message_learn(struct ctx *ctx, struct str facts, struct message_row *row);

@@ -3,11 +3,18 @@
 #define COLUMNS                                                                              \
     "id, workspace_id, operation_id, provider, provider_id, direction, to_number, "          \
     "from_number_id, assistant_id, status, ended_reason, started_at, ended_at, created_at, " \
-    "updated_at, sealed, from_number"
+    "updated_at, from_number, carrier_id, cost_micros, sealed"
+
+static void bind_cost(struct db_stmt *q, const struct call_row *row) {
+    if (row->has_cost)
+        db_bind_i64(q, row->cost_micros);
+    else
+        db_bind_null(q);
+}
 
 enum err call_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO calls (" COLUMNS ") VALUES"
-                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
     db_bind_text(q, row->operation_id);
@@ -23,21 +30,28 @@ enum err call_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row 
     db_bind_i64(q, row->ended_ms);
     db_bind_i64(q, row->created_ms);
     db_bind_i64(q, row->updated_ms);
-    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
     db_bind_text(q, row->from);
+    db_bind_text(q, row->carrier_id);
+    bind_cost(q, row);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
     return db_run(ctx, q);
 }
 
 enum err call_update(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
     struct db_stmt *q = db_use(tx, "UPDATE calls SET provider_id = COALESCE(?, provider_id),"
                                    " status = ?, ended_reason = ?, started_at = ?, ended_at = ?,"
-                                   " updated_at = ? WHERE id = ?");
+                                   " updated_at = ?, from_number = COALESCE(?, from_number),"
+                                   " carrier_id = COALESCE(?, carrier_id),"
+                                   " cost_micros = COALESCE(?, cost_micros) WHERE id = ?");
     db_bind_text(q, row->provider_id);
     db_bind_text(q, row->status);
     db_bind_text(q, row->ended_reason);
     db_bind_i64(q, row->started_ms);
     db_bind_i64(q, row->ended_ms);
     db_bind_i64(q, row->updated_ms);
+    db_bind_text(q, row->from);
+    db_bind_text(q, row->carrier_id);
+    bind_cost(q, row);
     db_bind_text(q, row->id);
     return db_run(ctx, q);
 }
@@ -64,8 +78,18 @@ static void read_call(struct ctx *ctx, struct db_stmt *q, struct call_row *c) {
     c->ended_ms = db_i64(q);
     c->created_ms = db_i64(q);
     c->updated_ms = db_i64(q);
-    c->sealed = db_blob(q, ctx->arena);
     c->from = db_text(q, ctx->arena);
+    c->carrier_id = db_text(q, ctx->arena);
+    const char *cost = db_text(q, ctx->arena);
+    c->has_cost = cost && str_to_i64(str_of(cost), 0, INT64_MAX, &c->cost_micros);
+    c->sealed = db_blob(q, ctx->arena);
+}
+
+static enum err read_one(struct ctx *ctx, struct db_stmt *q, struct call_row *found) {
+    *found = (struct call_row){ .id = NULL };
+    if (db_next(q))
+        read_call(ctx, q, found);
+    return db_done(ctx, q);
 }
 
 enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
@@ -74,10 +98,36 @@ enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                   " AND id = ?");
     db_bind_text(q, workspace_id);
     db_bind_text(q, id);
-    *found = (struct call_row){ .id = NULL };
-    if (db_next(q))
-        read_call(ctx, q, found);
-    return db_done(ctx, q);
+    return read_one(ctx, q, found);
+}
+
+enum err call_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                               const char *provider, const char *provider_id,
+                               struct call_row *found) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?"
+                                  " AND provider = ? AND provider_id = ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, provider);
+    db_bind_text(q, provider_id);
+    return read_one(ctx, q, found);
+}
+
+enum err call_find_placed(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                          const char *operation_id, struct call_row *found) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?"
+                                  " AND operation_id = ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, operation_id);
+    return read_one(ctx, q, found);
+}
+
+enum err call_find_carried(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                           const char *carrier_id, struct call_row *found) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?"
+                                  " AND carrier_id = ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, carrier_id);
+    return read_one(ctx, q, found);
 }
 
 enum err call_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,

@@ -6,22 +6,34 @@
 
 struct call_row {
     const char *id, *workspace_id, *operation_id, *provider;
-    const char *provider_id;                   /* NULL: the provider has not told, or never will */
-    const char *direction;                     /* "outbound", "inbound" */
-    const char *to, *from;                     /* E.164; from NULL: the provider alone knows it */
+    const char *provider_id; /* NULL: the provider has not told, or never will */
+    const char *direction;   /* "outbound", "inbound" */
+    const char *to, *from;   /* E.164; from NULL: the provider alone knows it */
+    const char *carrier_id;  /* the same call at the carrier: Twilio's CallSid of one at Vapi */
     const char *from_number_id, *assistant_id; /* of Vapi; NULL elsewhere */
     const char *status; /* the provider's, or "requested", "failed", "unknown", "unconfirmed" */
     const char *ended_reason; /* NULL until it has ended */
     int64_t started_ms, ended_ms, created_ms, updated_ms;
+    bool has_cost;
+    int64_t cost_micros; /* millionths of a US dollar */
     struct str sealed;
 };
 
 enum err call_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
-/* Writes provider_id (where it is not NULL), status, ended_reason, times of that id. */
+/* Writes status, ended_reason and times of that id, and where they are set provider_id, from,
+ * carrier_id and cost. */
 enum err call_update(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
 enum err call_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
 enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
                    struct call_row *found);
+/* By the provider's id, by the operation that placed it, by its id at the carrier. */
+enum err call_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                               const char *provider, const char *provider_id,
+                               struct call_row *found);
+enum err call_find_placed(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                          const char *operation_id, struct call_row *found);
+enum err call_find_carried(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                           const char *carrier_id, struct call_row *found);
 
 /* Whose is a provider's id, in any workspace? *taken: another row than except_id has it. */
 enum err call_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,

@@ -20,6 +20,23 @@ enum err job_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
     return db_run(ctx, q);
 }
 
+enum err job_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job, bool *is_news) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, created_at)"
+                   " VALUES (?1, ?2, ?3, ?4, 'ready', ?5, ?6)"
+                   " ON CONFLICT (kind, object) DO UPDATE SET run_at = excluded.run_at"
+                   " WHERE state = 'ready' AND run_at > excluded.run_at");
+    db_bind_text(q, job->id);
+    db_bind_text(q, job->workspace_id);
+    db_bind_text(q, job->kind);
+    db_bind_text(q, job->object);
+    db_bind_i64(q, job->run_at_ms);
+    db_bind_i64(q, job->created_ms);
+    TRY(db_run(ctx, q));
+    *is_news = db_changes(tx) > 0;
+    return OK;
+}
+
 enum err job_lease(struct ctx *ctx, struct db_conn *tx, const char *after, int64_t now_ms,
                    const char *owner, int64_t lease_until_ms, struct job_row *found) {
     struct db_stmt *q =
@@ -60,6 +77,13 @@ enum err jobs_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, const
                                    " AND (lease_until < ?1 OR (?2 IS NOT NULL AND owner <> ?2))");
     db_bind_i64(q, now_ms);
     db_bind_text(q, not_owner);
+    return db_run(ctx, q);
+}
+
+enum err jobs_give_back(struct ctx *ctx, struct db_conn *tx, const char *owner) {
+    struct db_stmt *q = db_use(tx, "UPDATE jobs SET state = 'ready', owner = '', lease_until = 0"
+                                   " WHERE state = 'leased' AND owner = ?");
+    db_bind_text(q, owner);
     return db_run(ctx, q);
 }
 

@@ -14,6 +14,10 @@ struct job_row {
  * kind and object is moved instead. */
 enum err job_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job, const char *owner,
                  int64_t lease_until_ms);
+/* There is something to do: as job_put without an owner, but one that is there already is only
+ * hurried, and one that is being done is left alone: it looks again before it ends. *is_news:
+ * whether anything changed, and the pump is worth waking. */
+enum err job_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job, bool *is_news);
 /* Leases one that is due, of the first workspace after `after` (round robin: pass the last one's;
  * NULL or "" begins anew). found->id NULL when none is due behind it. */
 enum err job_lease(struct ctx *ctx, struct db_conn *tx, const char *after, int64_t now_ms,
@@ -23,6 +27,8 @@ enum err jobs_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
                         int64_t lease_until_ms);
 /* Ready again: leases past their end, and at a start all that are not this owner's. */
 enum err jobs_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, const char *not_owner);
+/* Ready again: all leases of this owner. */
+enum err jobs_give_back(struct ctx *ctx, struct db_conn *tx, const char *owner);
 enum err job_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object);
 enum err job_bury(struct ctx *ctx, struct db_conn *tx, const char *id);
 

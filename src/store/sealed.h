@@ -1,5 +1,5 @@
-/* sealed: rows whose content is ciphertext: workspace keys, credentials, webhook addresses,
- * events. Sealing and opening is vault's; here they are bytes. */
+/* sealed: rows whose content is ciphertext: workspace keys, credentials, webhook
+ * addresses. Sealing and opening is vault's; here they are bytes. */
 #pragma once
 
 #include "store/db.h"
@@ -58,27 +58,6 @@ enum err endpoint_insert(struct ctx *ctx, struct db_conn *tx, const struct endpo
 enum err endpoint_retire(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                          const char *provider, int64_t valid_until_ms);
 enum err endpoint_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms);
-
-struct event_row {
-    const char *id, *workspace_id, *provider, *type, *resource, *status, *correlation_id;
-    int64_t attempts, received_ms;
-    struct str sealed, dedupe;
-};
-
-struct event_filter {
-    const char *provider, *type, *resource, *status; /* NULL: any */
-    int64_t since_ms, until_ms;                      /* 0: any */
-    const char *before_id;                           /* NULL: from the newest */
-};
-
-/* *is_new false when that dedupe identity is there already. */
-enum err event_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
-                      bool *is_new);
-enum err event_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
-                    struct event_row *found);
-enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                     const struct event_filter *filter, int limit, struct event_row *out,
-                     size_t *count);
 
 /* Sealed fields under an old DEK, table by table, for rotation. */
 struct sealed_field {

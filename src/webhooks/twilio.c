@@ -3,42 +3,31 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/jsonw.h"
-#include "config/config.h"
 #include "crypto/hash.h"
-#include "obs/metrics.h"
-#include "service/credentials.h"
-#include "service/endpoints.h"
-#include "service/events.h"
+#include "service/lending.h"
+#include "webhooks/intake.h"
 
-enum { TOUCH_EVERY_MS = 1000 };
+enum { RESOURCE_MAX = 64 };
 
+static const char PROVIDER[] = "twilio";
 static const char NOTHING_TO_DO[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
-
-static enum err count(enum err e, const char *result) {
-    metric_add(METRIC_WEBHOOKS, 1, "twilio", result);
-    return e;
-}
 
 /* Either the token that signs today or the one that will. */
 static enum err check_signature(struct ctx *ctx, const struct twilio_webhook *hook,
                                 const char *workspace_id) {
-    SCOPED(secret_wipe) struct secret current = { 0 };
-    SCOPED(secret_wipe) struct secret next = { 0 };
-    enum err e = lending_twilio_tokens(ctx, workspace_id, &current, &next);
+    SCOPED(secret_wipe) struct secret fields = { 0 };
+    enum err e = lending_reveal(ctx, workspace_id, PROVIDER_TWILIO, &fields);
     if (e != OK && e != ERR_NOT_CONNECTED)
         return e;
-    bool good = e == OK &&
-                (twilio_signature_is_valid(ctx->arena, &hook->request, secret_reveal(&current)) ||
-                 (secret_is_set(&next) &&
-                  twilio_signature_is_valid(ctx->arena, &hook->request, secret_reveal(&next))));
-    if (good)
+    struct str current = secret_field(&fields, "auth_token");
+    struct str next = secret_field(&fields, "next_auth_token");
+    if ((current.len && twilio_signature_is_valid(ctx->arena, &hook->request, current)) ||
+        (next.len && twilio_signature_is_valid(ctx->arena, &hook->request, next)))
         return OK;
-    return count(ctx_fail(ctx, ERR_FORBIDDEN,
-                          "The signature of this webhook is missing or wrong; check the address "
-                          "at Twilio, AVA_PUBLIC_URL and the auth token."),
-                 "bad_signature");
+    return intake_refuse(ctx, PROVIDER,
+                         "The signature of this webhook is missing or wrong; check the address "
+                         "at Twilio, AVA_PUBLIC_URL and the auth token.");
 }
 
 /* What is the same when the same event comes again: Twilio's own token, else what names the
@@ -84,6 +73,8 @@ static struct str content_of(struct ctx *ctx, const struct twilio_webhook *hook)
     jsonw_object(&w);
     jsonw_key(&w, "headers");
     jsonw_raw(&w, hook->headers);
+    jsonw_key(&w, "query");
+    put_pairs(&w, hook->query);
     jsonw_key(&w, "body");
     if (hook->request.form) {
         put_pairs(&w, hook->request.form);
@@ -104,36 +95,22 @@ static const char *resource_of(struct ctx *ctx, const struct form *form) {
         sid = form_find(form, "CallSid");
     if (form && !sid.len)
         sid = form_find(form, "MessageSid");
-    return sid.len && sid.len <= 64 && str_is_utf8(sid) && !str_has_nul(sid)
-               ? str_dup(ctx->arena, sid)
-               : "";
+    return intake_word(ctx, sid, RESOURCE_MAX);
 }
 
 enum err twilio_webhook_take(struct ctx *ctx, struct twilio_webhook *hook, const char **answer) {
     struct endpoint_row endpoint;
-    bool is_new = false;
-    TRY(endpoint_by_token(ctx, hook->token, &endpoint));
-    if (!endpoint.id || strcmp(endpoint.provider, "twilio") != 0)
-        return count(ctx_fail(ctx, ERR_NOT_FOUND, "There is no such webhook address."),
-                     "unknown_token");
-    str_copy(ctx->who.workspace_id, sizeof ctx->who.workspace_id, str_of(endpoint.workspace_id));
-    hook->request.url = str_of(
-        arena_printf(ctx->arena, "%s%.*s", ctx->parts->config->public_url, STR_FMT(hook->target)));
+    TRY(intake_find(ctx, PROVIDER, hook->token, &endpoint));
+    hook->request.url = intake_url(ctx, hook->target);
     TRY(check_signature(ctx, hook, endpoint.workspace_id));
-
     struct incoming in = {
-        .workspace_id = endpoint.workspace_id,
-        .endpoint_id = endpoint.id,
-        .provider = "twilio",
+        .provider = PROVIDER,
         .type = hook->kind,
         .resource = resource_of(ctx, hook->request.form),
         .dedupe = dedupe_of(ctx, hook, hook->request.form),
         .content = content_of(ctx, hook),
-        .touch_endpoint = ava_wall_ms() - endpoint.last_received_ms > TOUCH_EVERY_MS,
     };
-    enum err e = event_take(ctx, &in, &is_new);
-    if (e != OK)
-        return count(e, "not_stored");
+    TRY(intake_keep(ctx, &endpoint, &in));
     *answer = NOTHING_TO_DO;
-    return count(OK, is_new ? "accepted" : "duplicate");
+    return OK;
 }

@@ -12,6 +12,7 @@ struct twilio_webhook {
     struct twilio_request request; /* url is filled here from AVA_PUBLIC_URL */
     struct str idempotency;        /* I-Twilio-Idempotency-Token, may be empty */
     struct str headers;            /* JSON object of the fields to keep */
+    const struct form *query;      /* of the URL; what we put into it comes back (op) */
 };
 
 /* OK: it is on disk (or was already). ERR_NOT_FOUND for an unknown token, ERR_FORBIDDEN for a bad

@@ -88,6 +88,42 @@ TEST(secrets_are_overwritten_in_the_environment_block) {
     CHECK_TEXT(sid, "AVA_LISTEN=a:1");
 }
 
+TEST(read_again_the_secrets_of_the_environment_are_as_they_were) {
+    char key[] = "VAPI_API_KEY=s3cret", keys[] = "AVA_MASTER_KEYS=k1:abc",
+         ttl[] = "CACHE_TTL_SECONDS=7";
+    char *environment[] = { key, keys, ttl, NULL };
+    CHECK_INT(load(environment, "", NULL, 0), 0);
+    static struct config before, again;
+    memcpy(&before, &c, sizeof before);
+    secret_wipe(&before.master_keys); /* as a server does once they are in the vault */
+    struct config_sources from = { .file = "/dev/null", .environment = environment };
+    from.before = &before;
+    CHECK_INT(config_load(&again, &from, a, &problems), 0);
+    CHECK(str_is(secret_reveal(&again.platform_vapi_api_key), "s3cret"));
+    CHECK_TEXT(config_value(&again, SETTING_AVA_MASTER_KEYS, a), "set");
+    CHECK(again.is_kept[SETTING_VAPI_API_KEY] && again.is_kept[SETTING_AVA_MASTER_KEYS]);
+    CHECK_INT(again.cache_ttl_s, 7);
+}
+
+TEST(live_numbers_and_switches_are_taken_over_and_nothing_else) {
+    char ttl[] = "CACHE_TTL_SECONDS=7", most[] = "MAX_CONNECTIONS=99",
+         off[] = "ENABLE_RATE_LIMITING=false", *environment[] = { ttl, most, off, NULL };
+    static struct config running;
+    CHECK_INT(load(NULL, "", NULL, 0), 0);
+    memcpy(&running, &c, sizeof running);
+    struct arena *first = a;
+    a = NULL;
+    CHECK_INT(load(environment, "", NULL, 0), 0);
+    CHECK(config_differs(&running, &c, SETTING_CACHE_TTL_SECONDS));
+    CHECK(config_differs(&running, &c, SETTING_MAX_CONNECTIONS));
+    CHECK(!config_differs(&running, &c, SETTING_AVA_LISTEN));
+    config_take_live(&running, &c);
+    CHECK_INT(running.cache_ttl_s, 7);
+    CHECK(!running.rate_limiting);
+    CHECK_INT(running.max_connections, 16384);
+    arena_free(first);
+}
+
 TEST(an_unknown_name_of_ours_is_refused_with_the_nearest_one_and_others_are_not_ours) {
     char bad[] = "AVA_LISTN=x", foreign[] = "HTTP_PORT=1", lower[] = "ava_listen=x";
     fails(bad, NULL, "AVA_LISTN is not a setting. Did you mean AVA_LISTEN?");

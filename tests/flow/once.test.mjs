@@ -124,6 +124,6 @@ describe(`${INTENTS} calls, 30 % of connections cut, ${KILLS} times kill -9`, { 
     assert.equal(placed.size, INTENTS);
     assert.equal(calls.length, INTENTS, "none twice");
     assert.equal(await a.metric("operations_unknown", { service: "vapi" }), 0);
-    assert.equal(await a.metric("jobs_ready"), 0);
+    assert.equal(await a.metric("jobs_ready", { kind: "operation" }), 0);
   });
 });

@@ -116,6 +116,6 @@ describe(`${TEXTS} texts, 30 % of connections cut, one kill -9`, { skip: missing
     const mine = (await messages()).filter((m) => m.provider_id);
     assert.equal(new Set(mine.map((m) => m.provider_id)).size, TEXTS, "each is known by its own row");
     assert.equal(await a.metric("operations_unknown", { service: "twilio" }), 0);
-    assert.equal(await a.metric("jobs_ready"), 0);
+    assert.equal(await a.metric("jobs_ready", { kind: "operation" }), 0);
   });
 });

@@ -24,6 +24,12 @@ describe("secrets", { skip: missing }, () => {
     const cookie = setup.headers.get("set-cookie").split(";")[0];
     const key = a.newKey("ada@example.com", "canary");
     a.key = key;
+    const server = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints[1].urls.server.slice(a.base.length);
+    const say = (headers) => call(server, { key: null, raw: '{"message":{"type":"hang"}}', headers: { "Content-Type": "application/json", ...headers } });
+    await call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: canary("vapi"), assistant_id: "asst", webhook_auth: { type: "bearer", token: canary("plan") } } });
+    assert.equal((await say({ Authorization: `Bearer ${canary("plan")}` })).status, 200);
+    await call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: canary("vapi"), assistant_id: "asst", webhook_auth: { type: "hmac", algorithm: "sha256", secretKey: Buffer.from(canary("hmac plan")).toString("base64"), secretIsBase64: true } } });
+    assert.equal((await say({ "x-signature": "00", "x-timestamp": "1" })).status, 403);
     await call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: canary("vapi"), assistant_id: "asst", webhook_secret: canary("webhook") } });
     await call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: "AC" + "ab".repeat(16), auth_token: canary("twilio"), next_auth_token: canary("next") } });
     await call("/api/v1/vapi/settings"); // a real attempt with the key
@@ -38,7 +44,8 @@ describe("secrets", { skip: missing }, () => {
     await call("/api/v1/integrations");
     await call("/api/v1/audit");
     const url = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints[0].urls.voice; // shown to its owner on purpose
-    planted = ["platform", "vapi", "webhook", "twilio", "next", "refused", "unknown field", "more", "wrong", "token", "broken", "bearer", "password"].map((n) => canary(n).slice(7));
+    planted = ["platform", "vapi", "webhook", "twilio", "next", "refused", "unknown field", "more", "wrong", "token", "broken", "bearer", "password", "plan", "hmac plan"].map((n) => canary(n).slice(7));
+    planted.push(Buffer.from(canary("hmac plan")).toString("base64"), server.split("/").pop());
     planted.push(cookie.split("=")[1], key, token, /twilio\/([\w-]+)/.exec(url)[1]);
     answers.push((await a.call("/metrics", { key: null })).text);
   });
@@ -77,7 +84,7 @@ describe("secrets", { skip: missing }, () => {
 
   test("are shown masked, the last four at most", async () => {
     const c = (await a.call("/api/v1/credentials/vapi")).json;
-    assert.deepEqual(c.fields.map((f) => [f.name, f.set, f.last4]), [["api_key", true, "3Lm5"], ["webhook_secret", true, "3Lm5"]]);
+    assert.deepEqual(c.fields.map((f) => [f.name, f.set, f.last4]), [["api_key", true, "3Lm5"], ["webhook_secret", true, "3Lm5"], ["webhook_auth", false, null]]);
   });
 
   test("the built pages hold none", () => {

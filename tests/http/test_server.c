@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include <poll.h>
 #include <signal.h>
 
 #include "base/clock.h"
@@ -576,7 +577,85 @@ TEST(one_connection_too_many_is_told_so) {
     site_down(s);
 }
 
-TEST(draining_closes_the_idle_at_once_and_the_busy_after_their_answer) {
+static int fd_of_last, fd_of_late; /* of the next test */
+
+static void connect_and_drain(void *arg) {
+    struct site *s = ((struct asked *)arg)->site;
+    fd_of_last = raw_connect(s->port); /* in the kernel's queue: this loop has not seen it */
+    raw_send(fd_of_last, STR(GET("/last")));
+    http_server_drain(s->server);
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)s->port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    fd_of_late = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    CHECK(connect(fd_of_late, (struct sockaddr *)&to, sizeof to) != 0 && errno == EINPROGRESS);
+    struct pollfd late = { .fd = fd_of_late, .events = POLLOUT };
+    CHECK_INT(poll(&late, 1, 20), 0); /* neither in nor refused: it knocks again after a second */
+    CHECK(http_server_connections(s->server) == 0 && !http_server_is_over(s->server));
+    look(arg);
+}
+
+TEST(draining_answers_whom_the_kernel_let_in_and_lets_nobody_in_after_them) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    on_loop(s, connect_and_drain);
+    CHECK(raw_read_all(fd_of_last, &out));
+    CHECK(strstr(out.ptr, "[GET /last ]") && strstr(out.ptr, "Connection: close\r\n"));
+    while (!http_server_is_over(s->server))
+        sched_yield();
+    close(fd_of_last);
+    close(fd_of_late);
+    buf_fini(&out);
+    site_down(s);
+}
+
+static void dismiss(void *arg) {
+    http_server_dismiss(((struct asked *)arg)->site->server);
+    look(arg);
+}
+
+TEST(dismissed_connections_end_after_their_next_answer_and_new_ones_are_taken) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 }, more = { 0 };
+    int kept = raw_connect(s->port);
+    raw_send(kept, STR(GET("/1")));
+    CHECK(raw_read_until(kept, &out, "[GET /1 ]", 1));
+    CHECK(!strstr(out.ptr, "Connection: close"));
+    on_loop(s, dismiss);
+    raw_send(kept, STR(GET("/2")));
+    CHECK(raw_read_all(kept, &out));
+    CHECK(strstr(out.ptr, "[GET /2 ]") && strstr(out.ptr, "Connection: close\r\n"));
+    talk(s, STR(GET("/3")), &more);
+    CHECK(strstr(more.ptr, "[GET /3 ]") && strstr(more.ptr, "Connection: close\r\n"));
+    close(kept);
+    buf_fini(&out);
+    buf_fini(&more);
+    site_down(s);
+}
+
+TEST(draining_waits_a_moment_for_the_first_request_of_a_new_connection) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 }, nothing = { 0 };
+    int fresh = raw_connect(s->port), silent = raw_connect(s->port), idle = raw_connect(s->port);
+    raw_send(idle, STR(GET("/1")));
+    CHECK(raw_read_until(idle, &out, "[GET /1 ]", 1));
+    on_loop(s, drain);
+    CHECK(raw_read_all(idle, &out)); /* closed: nobody is let in any more */
+    buf_clear(&out);
+    raw_send(fresh, STR(GET("/first")));
+    CHECK(raw_read_all(fresh, &out));
+    CHECK(strstr(out.ptr, "[GET /first ]"));
+    CHECK(raw_read_all(silent, &nothing)); /* not for ever */
+    CHECK_INT(nothing.len, 0);
+    close(idle);
+    close(fresh);
+    close(silent);
+    buf_fini(&out);
+    buf_fini(&nothing);
+    site_down(s);
+}
+
+TEST(draining_closes_the_idle_soon_and_the_busy_after_their_answer) {
     struct site *s = site_up(NULL);
     int idle = raw_connect(s->port), busy = raw_connect(s->port), slow = raw_connect(s->port);
     int small = SMALL_BYTES;

@@ -286,6 +286,28 @@ TEST(restarts_at_a_quarter_after_a_breaker_closed) {
     end();
 }
 
+TEST(other_maxima_hold_at_once_and_let_in_those_who_wait) {
+    struct visitor v[4];
+    begin(8, 2);
+    for (int i = 0; i < 4; i++)
+        come(&v[i], "ws_a");
+    CHECK_INT(v[1].now, INSIDE);
+    CHECK_INT(v[2].now, WAITING);
+    bulkhead_retune(b, &(struct bulkhead_conf){ 16, 4, 250 });
+    fake_drain();
+    CHECK_INT(v[3].now, INSIDE);
+    CHECK_INT(shared().limit, 16);
+    bulkhead_retune(b, &(struct bulkhead_conf){ 3, 1, 250 });
+    CHECK_INT(shared().limit, 3);
+    CHECK_INT(shared().in_flight, 4); /* nobody is thrown out */
+    CHECK_INT(bulkhead_state(b, PROVIDER_VAPI, "ws_a").limit, 1);
+    CHECK_INT(bulkhead_state(b, PROVIDER_VAPI, "ws_new").limit, 1);
+    for (int i = 0; i < 4; i++)
+        leave(&v[i], OUTCOME_OK, false);
+    CHECK_INT(shared().in_flight, 0);
+    end();
+}
+
 TEST(remembers_a_bounded_number_of_idle_workspaces) {
     begin(512, 64);
     struct visitor v;

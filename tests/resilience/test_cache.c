@@ -385,6 +385,20 @@ TEST(what_was_lent_outlives_the_cache) {
     cache_release(r.value);
 }
 
+TEST(another_ttl_holds_for_what_is_kept_already) {
+    begin();
+    store("old");
+    fake_now += 100000;
+    check_hit("old");
+    cache_retune(c, 60000);
+    CHECK(look_only() == CACHE_LEAD);
+    cache_retune(c, 300000);
+    check_hit("old");
+    cache_retune(c, 0);
+    CHECK(look_only() == CACHE_OFF);
+    end();
+}
+
 TEST(a_ttl_of_zero_switches_it_off) {
     struct cache_conf conf = CONF;
     conf.ttl_ms = 0;

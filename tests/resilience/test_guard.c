@@ -228,6 +228,61 @@ TEST(disabled_it_refuses_nobody_and_still_counts) {
     guard_free(g);
 }
 
+TEST(other_rules_hold_at_once_and_what_was_learned_stays) {
+    struct guard *g = guard_new(&CONF);
+    struct guard_conf next = CONF;
+    fails(g, "cred_a", 2, 0);
+    one(g, "cred_c", OUTCOME_OK, 0); /* keeps the provider's own breaker out of it */
+    fails(g, "cred_b", 3, 0);
+    one(g, "cred_c", OUTCOME_OK, 0);
+    next.failures_to_open = 4;
+    next.recovery_ms = 10000;
+    guard_retune(g, &next);
+    CHECK_INT(guard_state(g, PROVIDER_VAPI, NULL, "cred_a", 0).failures, 2);
+    CHECK_INT(one(g, "cred_b", OUTCOME_OK, 1000).remaining_ms, 9000); /* open as before */
+    fails(g, "cred_a", 1, 1000);
+    CHECK(ask(g, "cred_a", 1000) == GUARD_ADMITTED);
+    fails(g, "cred_a", 1, 1000);
+    CHECK(ask(g, "cred_a", 1000) == GUARD_BREAKER_OPEN);
+    guard_free(g);
+}
+
+TEST(a_lower_threshold_opens_at_the_next_failure) {
+    struct guard *g = guard_new(&(struct guard_conf){ true, 9, 30000, 5000, 0 });
+    fails(g, "cred_a", 7, 0);
+    guard_retune(g, &CONF);
+    CHECK(ask(g, "cred_a", 0) == GUARD_ADMITTED);
+    CHECK_INT(guard_state(g, PROVIDER_VAPI, NULL, "cred_a", 0).failures, 2);
+    fails(g, "cred_a", 1, 0);
+    CHECK(ask(g, "cred_a", 0) == GUARD_BREAKER_OPEN);
+    guard_free(g);
+}
+
+TEST(the_providers_own_breaker_follows_other_rules_too) {
+    struct guard *g = guard_new(&CONF);
+    struct guard_conf next = CONF;
+    next.failures_to_open = 2;
+    guard_retune(g, &next);
+    fails(g, "cred_a", 1, 0);
+    fails(g, "cred_b", 1, 0);
+    CHECK(ask(g, "cred_c", 0) == GUARD_BREAKER_OPEN);
+    guard_free(g);
+}
+
+TEST(switched_off_it_lets_through_whom_it_held_back_and_switched_on_it_begins_anew) {
+    struct guard *g = guard_new(&CONF);
+    struct guard_conf next = CONF;
+    fails(g, "cred_a", 3, 0);
+    next.is_enabled = false;
+    guard_retune(g, &next);
+    CHECK(ask(g, "cred_a", 0) == GUARD_ADMITTED);
+    guard_retune(g, &CONF);
+    CHECK(ask(g, "cred_a", 0) == GUARD_ADMITTED);
+    fails(g, "cred_a", 3, 0);
+    CHECK(ask(g, "cred_a", 0) == GUARD_BREAKER_OPEN);
+    guard_free(g);
+}
+
 TEST(every_series_exists_at_zero_from_the_start) {
     struct guard *g = guard_new(&CONF);
     struct buf out = { 0 };

@@ -84,6 +84,23 @@ TEST(obeying_retry_after_leads_to_success) {
     ratelimit_free(r);
 }
 
+TEST(a_limit_that_changes_counts_what_was_admitted_before) {
+    struct ratelimit *r = ratelimit_new();
+    struct ratelimit_rule less = USER, more = USER;
+    less.count = 3;
+    more.count = 30;
+    for (int i = 0; i < 10; i++)
+        CHECK_INT(admitted(r, &USER, 1, 1000 * i), 1);
+    CHECK_INT(admitted(r, &more, 50, 10000), 20);
+    struct ratelimit_result res = ratelimit_take(r, &less, STR("k"), 10000);
+    CHECK(!res.is_allowed);
+    CHECK_INT(res.remaining, 0);
+    CHECK_INT(res.retry_after_s, 61); /* until all but two of the last twenty are old */
+    CHECK_INT(admitted(r, &less, 50, 10000 + 60001), 3);
+    CHECK_INT(admitted(r, &USER, 50, 10000 + 60001), 7);
+    ratelimit_free(r);
+}
+
 TEST(gcra_admits_a_burst_then_the_rate) {
     struct ratelimit *r = ratelimit_new();
     CHECK_INT(admitted(r, &IP, 100, 5000), 40);

@@ -246,7 +246,7 @@ TEST(sealed_columns_take_no_plain_text) {
         { "INSERT INTO credentials VALUES ('c','w','vapi',1,", ",'{}',0,0,0)" },
         { "INSERT INTO webhook_endpoints VALUES ('e','w','twilio',zeroblob(32),", ",0,NULL,0)" },
         { "INSERT INTO events VALUES ('e','w','twilio','voice','CA1',X'01','received',0,'c',0,",
-          ")" },
+          ",0,0,0,NULL,NULL)" },
         { "INSERT INTO workspace_keys VALUES ('w',1,'k1',zeroblob(16),", ",0)" },
         { "INSERT INTO users VALUES ('u','a@b.c','a@b.c',NULL,", ",0,0,'w',0,0)" },
     };

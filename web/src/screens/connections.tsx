@@ -97,7 +97,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
         </div>
       )}
       {mode === "leave" && <Leave service={service} onClose={() => setMode("shown")} />}
-      {service === "twilio" && connected && mayManage() && <Addresses />}
+      {connected && mayManage() && <Addresses service={service} />}
     </article>
   );
 }
@@ -205,21 +205,22 @@ function Leave({ service, onClose }: { service: Service; onClose: () => void }) 
   );
 }
 
-// The addresses to paste at Twilio, and when Twilio was last heard.
-function Addresses() {
+// What to paste at the provider, and when it was last heard.
+function Addresses({ service }: { service: Service }) {
+  const name = serviceName(service);
   const snapshot = useResource(endpoints);
   const demo = useCell(profile) === "sandbox";
   return (
-    <Panel resource={endpoints} snapshot={snapshot} title={t("connections.addresses")} service="ava" name="addresses" level={4}>
+    <Panel resource={endpoints} snapshot={snapshot} title={t("connections.addresses", { service: name })} service="ava" name={`${service}-addresses`} level={4}>
       {(data) => (
         <>
-          {data.endpoints.filter((e) => e.provider === "twilio").map((e) => (
+          {data.endpoints.filter((e) => e.provider === service).map((e) => (
             <div key={e.id}>
-              <p class="heard"><span class={e.last_received_at ? "light on" : "light"} aria-hidden="true" />{e.last_received_at ? <>{t("connections.heard")} <When at={e.last_received_at} /></> : t("connections.not_heard")}</p>
-              <p class="muted">{t(demo ? "connections.paste_demo" : "connections.paste")}</p>
+              <p class="heard"><span class={e.last_received_at ? "light on" : "light"} aria-hidden="true" />{e.last_received_at ? <>{t("connections.heard", { service: name })} <When at={e.last_received_at} /></> : t("connections.not_heard", { service: name })}</p>
+              <p class="muted">{demo ? t("connections.paste_demo", { service: name }) : t("connections.paste." + service)}</p>
               <ul class="addresses">
-                {(["voice", "status", "message", "message_status"] as const).map((kind) => (
-                  <li key={kind}><span>{t("connections.address." + kind)}</span><code>{e.urls[kind]}</code><Copy text={e.urls[kind]} label={t("connections.address." + kind)} /></li>
+                {Object.entries(e.urls).map(([kind, url]) => (
+                  <li key={kind}><span>{t("connections.address." + kind)}</span><code>{url}</code><Copy text={url} label={t("connections.address." + kind)} /></li>
                 ))}
               </ul>
             </div>

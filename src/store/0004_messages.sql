@@ -1,5 +1,4 @@
--- Texts and e-mails, both directions; and what calls through Twilio need: the number they come from,
--- and whose row a provider's id belongs to.
+-- Texts and e-mails, both directions; and whose row a provider's id of a call belongs to.
 
 CREATE TABLE messages (
     id           TEXT PRIMARY KEY,
@@ -23,7 +22,6 @@ CREATE INDEX messages_of_provider ON messages (provider, provider_id) WHERE prov
 CREATE INDEX messages_unsettled ON messages (workspace_id, to_address)
     WHERE status IN ('requested', 'unknown', 'unconfirmed');
 
-ALTER TABLE calls ADD COLUMN from_number TEXT;
 CREATE INDEX calls_of_provider ON calls (provider, provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX calls_unsettled ON calls (workspace_id, to_number)
     WHERE status IN ('requested', 'unknown', 'unconfirmed');

@@ -1,0 +1,284 @@
+#include "cli/reload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/jsonw.h"
+#include "cli/control.h"
+#include "crypto/hash.h"
+#include "obs/log.h"
+#include "store/audit.h"
+
+enum { TEXTS_BYTES = 4 << 20, FINGERPRINT_BYTES = 16, KEY_BYTES = 32 };
+
+/* Settings as they were read, with the arena of their texts. Secrets that need a restart are wiped:
+ * whether one changed is told by its fingerprint. */
+struct reading {
+    struct arena *arena;
+    struct config config;
+    unsigned char fingerprints[SETTING_COUNT][FINGERPRINT_BYTES];
+};
+
+struct reload {
+    struct cli *cli;
+    unsigned char key[KEY_BYTES];
+    struct reading *first; /* what the process was started with */
+    struct reading *last;  /* what is in force; may be the same */
+};
+
+/* What a reload would do. */
+struct plan {
+    struct reading *next;
+    size_t bad;
+    const char *problems; /* one a line, their origin indented below */
+    bool changed[SETTING_COUNT], needs_restart[SETTING_COUNT];
+};
+
+static void take_fingerprints(const struct reload *r, struct reading *n,
+                              const struct reading *before) {
+    struct str key = { (const char *)r->key, sizeof r->key };
+    for (enum setting s = 0; s < SETTING_COUNT; s++) {
+        const struct secret *secret = config_secret(&n->config, s);
+        if (secret && before && n->config.is_kept[s])
+            memcpy(n->fingerprints[s], before->fingerprints[s], FINGERPRINT_BYTES);
+        else if (secret)
+            hash_blake2b_keyed(n->fingerprints[s], FINGERPRINT_BYTES, key, secret_reveal(secret));
+    }
+}
+
+static void wipe_secrets(struct config *c, bool live_too) {
+    for (enum setting s = 0; s < SETTING_COUNT; s++)
+        if (config_secret(c, s) && (live_too || !setting_info(s)->is_live))
+            secret_wipe(config_secret(c, s));
+}
+
+static void reading_free(struct reading *n) {
+    if (!n)
+        return;
+    wipe_secrets(&n->config, true);
+    arena_free(n->arena);
+    free(n);
+}
+
+static struct reading *reading_new(void) {
+    struct reading *n = calloc(1, sizeof *n);
+    if (!n)
+        abort();
+    return n;
+}
+
+struct reload *reload_new(struct cli *cli, const struct config *as_read) {
+    struct reload *r = calloc(1, sizeof *r);
+    if (!r)
+        abort();
+    r->cli = cli;
+    ava_rand(r->key, sizeof r->key);
+    r->first = r->last = reading_new();
+    memcpy(&r->first->config, as_read, sizeof *as_read);
+    take_fingerprints(r, r->first, NULL);
+    wipe_secrets(&r->first->config, false);
+    return r;
+}
+
+void reload_free(struct reload *r) {
+    if (!r)
+        return;
+    if (r->last != r->first)
+        reading_free(r->last);
+    reading_free(r->first);
+    free(r);
+}
+
+static bool differs(const struct reading *a, const struct reading *b, enum setting s) {
+    if (setting_info(s)->is_secret) /* not secret: keyed hashes */
+        return memcmp(a->fingerprints[s], b->fingerprints[s], FINGERPRINT_BYTES) != 0;
+    return config_differs(&a->config, &b->config, s);
+}
+
+static struct plan read_again(struct reload *r) {
+    struct plan p = { .next = reading_new() };
+    struct buf problems = { 0 };
+    char *text;
+    p.next->arena = arena_new(TEXTS_BYTES);
+    p.bad = cli_config_read(r->cli, &r->first->config, &p.next->config, p.next->arena, &text);
+    buf_text(&problems, text);
+    p.bad += cli_config_judge(&p.next->config, p.next->arena, &problems);
+    p.problems = arena_strndup(p.next->arena, problems.ptr ? problems.ptr : "", problems.len);
+    buf_fini(&problems);
+    take_fingerprints(r, p.next, r->first);
+    wipe_secrets(&p.next->config, false);
+    for (enum setting s = 0; s < SETTING_COUNT; s++) {
+        p.changed[s] = setting_info(s)->is_live && differs(r->last, p.next, s);
+        p.needs_restart[s] = !setting_info(s)->is_live && differs(r->first, p.next, s);
+    }
+    return p;
+}
+
+/* "A, B" of those that are set. */
+static char *names(const bool *which, struct arena *a) {
+    struct buf b = { 0 };
+    for (enum setting s = 0; s < SETTING_COUNT; s++)
+        if (which[s])
+            buf_printf(&b, "%s%s", b.len ? ", " : "", setting_info(s)->name);
+    char *text = arena_strndup(a, b.ptr ? b.ptr : "", b.len);
+    buf_fini(&b);
+    return text;
+}
+
+static void write_names(struct jsonw *w, const char *key, const bool *which) {
+    jsonw_key(w, key);
+    jsonw_list(w);
+    for (enum setting s = 0; s < SETTING_COUNT; s++)
+        if (which[s])
+            jsonw_text(w, setting_info(s)->name);
+    jsonw_list_end(w);
+}
+
+static void write_changes(struct jsonw *w, const struct reload *r, const struct plan *p) {
+    jsonw_key(w, "changed");
+    jsonw_list(w);
+    for (enum setting s = 0; s < SETTING_COUNT; s++) {
+        if (!p->changed[s])
+            continue;
+        jsonw_object(w);
+        jsonw_text_at(w, "name", setting_info(s)->name);
+        if (!setting_info(s)->is_secret) {
+            jsonw_text_at(w, "from", config_value(&r->last->config, s, p->next->arena));
+            jsonw_text_at(w, "to", config_value(&p->next->config, s, p->next->arena));
+        }
+        jsonw_object_end(w);
+    }
+    jsonw_list_end(w);
+}
+
+/* A problem is a line and the indented ones below it. */
+static void write_problems(struct jsonw *w, const char *problems) {
+    struct str rest = str_of(problems);
+    jsonw_object(w);
+    jsonw_bool_at(w, "reloaded", false);
+    jsonw_key(w, "problems");
+    jsonw_list(w);
+    while (rest.ptr && rest.len) {
+        size_t end = 0;
+        while (end < rest.len &&
+               (rest.ptr[end] != '\n' || (end + 1 < rest.len && rest.ptr[end + 1] == ' ')))
+            end++;
+        jsonw_str(w, (struct str){ rest.ptr, end });
+        end += end < rest.len;
+        rest = (struct str){ rest.ptr + end, rest.len - end };
+    }
+    jsonw_list_end(w);
+    jsonw_object_end(w);
+}
+
+void reload_refuse(const char *why, struct buf *answer) {
+    struct jsonw w = jsonw_to(answer);
+    log_error(NULL, "reload", L("outcome", "refused"), L("problems", why),
+              L("remedy", "put this right and reload again; until then all is as it was"));
+    write_problems(&w, why);
+}
+
+static enum err audit_it(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct plan *p = arg;
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    jsonw_object(&w);
+    write_names(&w, "changed", p->changed);
+    write_names(&w, "needs_restart", p->needs_restart);
+    jsonw_object_end(&w);
+    enum err e = audit_write(ctx, tx,
+                             (struct audit_entry){ .workspace_id = "",
+                                                   .actor = "operator",
+                                                   .action = "config.reload",
+                                                   .object = "",
+                                                   .outcome = "ok",
+                                                   .detail = b.ptr });
+    buf_fini(&b);
+    return e;
+}
+
+bool reload_run(struct reload *r, struct ctx *ctx, const struct reload_way *way,
+                struct buf *answer) {
+    struct plan p = read_again(r);
+    struct jsonw w = jsonw_to(answer);
+    bool good = p.bad == 0;
+    if (good && db_write(ctx, audit_it, &p) != OK) {
+        p.problems = "The reload cannot be written into the audit log; nothing was changed.";
+        good = false;
+    }
+    if (!good) {
+        reload_refuse(p.problems, answer);
+        reading_free(p.next);
+        return false;
+    }
+    way->apply(way->arg, &p.next->config, p.changed);
+    log_info(NULL, "reload", L("outcome", "ok"), L("changed", names(p.changed, ctx->arena)),
+             L("needs_restart", names(p.needs_restart, ctx->arena)));
+    jsonw_object(&w);
+    jsonw_bool_at(&w, "reloaded", true);
+    write_changes(&w, r, &p);
+    write_names(&w, "needs_restart", p.needs_restart);
+    jsonw_object_end(&w);
+    if (r->last != r->first)
+        reading_free(r->last);
+    r->last = p.next;
+    return true;
+}
+
+/* --- the command ----------------------------------------------------------------------------- */
+
+static void print(const json_t *answer) {
+    const json_t *item;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "changed"), i, item) {
+        const char *to = json_text(item, "to"), *from = json_text(item, "from");
+        if (to)
+            printf("%s %s -> %s\n", json_text(item, "name"), from[0] ? from : "-",
+                   to[0] ? to : "-");
+        else
+            printf("%s changed\n", json_text(item, "name"));
+    }
+    if (json_array_size(json_object_get(answer, "changed")) == 0)
+        printf("nothing changed\n");
+    json_array_foreach(json_object_get(answer, "needs_restart"), i, item)
+        printf("%s%s", i ? ", " : "needs a restart: ", json_string_value(item));
+    if (i)
+        putchar('\n');
+}
+
+static int complain(const json_t *answer) {
+    const json_t *item;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "problems"), i, item)
+        fprintf(stderr, "%s\n", json_string_value(item));
+    return cli_fail(EXIT_FAILED, "%zu problem%s. Nothing was changed.", i, i == 1 ? "" : "s");
+}
+
+int cmd_config_reload(struct cli *cli) {
+    struct config c;
+    struct buf out = { 0 };
+    char *problems;
+    const char *why;
+    /* Only to know where it serves: what is wrong with the rest, the server says. */
+    cli_config_read(cli, NULL, &c, cli->arena, &problems);
+    bool there = control_ask(c.data_dir, "reload", &out) ||
+                 (c.origins[SETTING_AVA_DATA_DIR] == ORIGIN_DEFAULT &&
+                  control_ask("./ava-sandbox", "reload", &out));
+    if (!there)
+        return cli_fail(EXIT_FAILED, "no Ava is serving from %s (set AVA_DATA_DIR or --data-dir)",
+                        c.data_dir);
+    const json_t *answer = json_parse(cli->arena, buf_view(&out), &why);
+    bool good = answer && json_is_true(json_object_get(answer, "reloaded"));
+    int status = good ? EXIT_OK : EXIT_FAILED;
+    if (cli_has(cli, "json") || !answer)
+        printf("%s\n", out.ptr);
+    else if (good)
+        print(answer);
+    else
+        status = complain(answer);
+    buf_fini(&out);
+    return status;
+}

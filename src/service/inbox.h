@@ -1,0 +1,20 @@
+/* inbox: working on what providers sent, once it is on disk (RESILIENCE 11).
+ *
+ * One job per workspace goes through its unsettled events, oldest first, a batch per turn: what an
+ * event says is applied to our rows in the transaction that settles it, so that it counts once. An
+ * event that fails is tried again after 5 s, 30 s, 2 min, 10 min, 30 min, 2 h, 6 h and 12 h, and
+ * holds back only those of its own call or message; then it is dead, and waits for a replay. What
+ * cannot be read is dead at once. */
+#pragma once
+
+#include "obs/ctx.h"
+#include "store/jobs.h"
+
+extern const char INBOX_JOB[];
+
+/* Within the transaction that writes an event: there is work. *is_news: wake the jobs after the
+ * commit; else somebody is at it already. */
+enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id, bool *is_news);
+
+/* For service/jobs: the handler of kind "inbox". */
+enum err inbox_work(struct ctx *ctx, const struct job_row *job);

@@ -1,0 +1,189 @@
+#include "store/events.h"
+
+#define COLUMNS                                                                      \
+    "id, workspace_id, provider, type, resource, status, correlation_id, attempts, " \
+    "replays, received_at, next_at, settled_at, cause, detail"
+
+/* ?1 workspace, ?2..?5 provider, type, status, resource, ?6..?7 since and until */
+#define FILTER                                                                           \
+    " workspace_id = ?1 AND (?2 IS NULL OR provider = ?2) AND (?3 IS NULL OR type = ?3)" \
+    " AND (?4 IS NULL OR status = ?4) AND received_at >= ?6 AND received_at < ?7"
+
+enum err event_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
+                      bool *is_new) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status,"
+                   " correlation_id, received_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " ON CONFLICT (workspace_id, provider, dedupe) DO NOTHING");
+    db_bind_text(q, row->id);
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->provider);
+    db_bind_text(q, row->type);
+    db_bind_text(q, row->resource);
+    db_bind_blob(q, row->dedupe.ptr, row->dedupe.len);
+    db_bind_text(q, row->status);
+    db_bind_text(q, row->correlation_id);
+    db_bind_i64(q, row->received_ms);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    TRY(db_run(ctx, q));
+    *is_new = db_changes(tx) > 0;
+    return OK;
+}
+
+static void read_event(struct ctx *ctx, struct db_stmt *q, struct event_row *e) {
+    e->id = db_text(q, ctx->arena);
+    e->workspace_id = db_text(q, ctx->arena);
+    e->provider = db_text(q, ctx->arena);
+    e->type = db_text(q, ctx->arena);
+    e->resource = db_text(q, ctx->arena);
+    e->status = db_text(q, ctx->arena);
+    e->correlation_id = db_text(q, ctx->arena);
+    e->attempts = db_i64(q);
+    e->replays = db_i64(q);
+    e->received_ms = db_i64(q);
+    e->next_ms = db_i64(q);
+    e->settled_ms = db_i64(q);
+    e->cause = db_text(q, ctx->arena);
+    e->detail = db_text(q, ctx->arena);
+}
+
+enum err event_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
+                    struct event_row *found) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS ", sealed FROM events"
+                                  " WHERE workspace_id = ? AND id = ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, id);
+    *found = (struct event_row){ 0 };
+    if (db_next(q)) {
+        read_event(ctx, q, found);
+        found->sealed = db_blob(q, ctx->arena);
+    }
+    return db_done(ctx, q);
+}
+
+static void bind_filter(struct db_stmt *q, const char *workspace_id, const struct event_filter *f) {
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, f->provider);
+    db_bind_text(q, f->type);
+    db_bind_text(q, f->status);
+    db_bind_text(q, f->resource);
+    db_bind_i64(q, f->since_ms);
+    db_bind_i64(q, f->until_ms ? f->until_ms : INT64_MAX);
+}
+
+enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                     const struct event_filter *f, int limit, struct event_row *out,
+                     size_t *count) {
+    /* Two statements, so that a search for one call uses its own index. */
+    struct db_stmt *q =
+        f->resource ? db_use(c, "SELECT " COLUMNS " FROM events WHERE" FILTER " AND resource = ?5"
+                                " AND id < ?8 ORDER BY id DESC LIMIT ?9")
+                    : db_use(c, "SELECT " COLUMNS " FROM events WHERE" FILTER " AND ?5 IS NULL"
+                                " AND id < ?8 ORDER BY id DESC LIMIT ?9");
+    bind_filter(q, workspace_id, f);
+    db_bind_text(q, f->before_id ? f->before_id : "~");
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count)
+        read_event(ctx, q, &out[*count]);
+    return db_done(ctx, q);
+}
+
+/* --- working on them ------------------------------------------------------------------------- */
+
+/* Received, and none of the same resource before it is being tried again. */
+#define NOT_HELD                                                                            \
+    " workspace_id = ?1 AND status = 'received' AND (resource = '' OR NOT EXISTS (SELECT 1" \
+    " FROM events AS b INDEXED BY events_of_resource WHERE b.workspace_id = ?1"             \
+    " AND b.resource = e.resource AND b.id < e.id AND b.provider = e.provider"              \
+    " AND b.status = 'retrying'))"
+
+enum err events_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t now_ms,
+                    int limit, struct event_row *out, size_t *count) {
+    struct db_stmt *q = db_use(
+        c, "SELECT * FROM (SELECT " COLUMNS ", sealed FROM events WHERE workspace_id = ?1"
+           " AND status = 'retrying' AND next_at <= ?2 ORDER BY next_at LIMIT ?3)"
+           " UNION ALL SELECT * FROM (SELECT " COLUMNS ", sealed FROM events AS e WHERE" NOT_HELD
+           " ORDER BY id LIMIT ?3) ORDER BY 1 LIMIT ?3");
+    db_bind_text(q, workspace_id);
+    db_bind_i64(q, now_ms);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count) {
+        read_event(ctx, q, &out[*count]);
+        out[*count].sealed = db_blob(q, ctx->arena);
+    }
+    return db_done(ctx, q);
+}
+
+enum err events_next_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                         int64_t *at_ms) {
+    struct db_stmt *q = db_use(c, "SELECT 0 FROM events AS e WHERE" NOT_HELD " LIMIT 1");
+    db_bind_text(q, workspace_id);
+    *at_ms = db_next(q) ? 0 : INT64_MAX;
+    TRY(db_done(ctx, q));
+    if (*at_ms == 0)
+        return OK;
+    q = db_use(c, "SELECT next_at FROM events WHERE workspace_id = ? AND status = 'retrying'"
+                  " ORDER BY next_at LIMIT 1");
+    db_bind_text(q, workspace_id);
+    *at_ms = db_next(q) ? db_i64(q) : INT64_MAX;
+    return db_done(ctx, q);
+}
+
+enum err event_settle(struct ctx *ctx, struct db_conn *tx, const struct event_row *row) {
+    struct db_stmt *q = db_use(tx, "UPDATE events SET status = ?, attempts = ?, next_at = ?,"
+                                   " settled_at = ?, cause = ?, detail = ? WHERE id = ?");
+    db_bind_text(q, row->status);
+    db_bind_i64(q, row->attempts);
+    db_bind_i64(q, row->next_ms);
+    db_bind_i64(q, row->settled_ms);
+    db_bind_text(q, row->cause);
+    db_bind_text(q, row->detail);
+    db_bind_text(q, row->id);
+    return db_run(ctx, q);
+}
+
+/* --- again ----------------------------------------------------------------------------------- */
+
+#define RESET                                                                           \
+    "UPDATE events SET status = 'received', attempts = 0, next_at = 0, settled_at = 0," \
+    " cause = NULL, detail = NULL, replays = replays + 1 WHERE "
+
+enum err event_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id, const char *id,
+                     int64_t *count) {
+    struct db_stmt *q = db_use(tx, RESET "workspace_id = ? AND id = ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, id);
+    TRY(db_run(ctx, q));
+    *count = db_changes(tx);
+    return OK;
+}
+
+enum err events_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                      const struct event_filter *f, int limit, int64_t *count) {
+    struct db_stmt *q = db_use(tx, RESET "id IN (SELECT id FROM events WHERE" FILTER
+                                         " AND (?5 IS NULL OR resource = ?5)"
+                                         " AND status IN ('done', 'dead') ORDER BY id LIMIT ?8)");
+    bind_filter(q, workspace_id, f);
+    db_bind_i64(q, limit);
+    TRY(db_run(ctx, q));
+    *count = db_changes(tx);
+    return OK;
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+enum err events_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id, int limit) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM events WHERE id IN (SELECT id FROM events"
+                                   " WHERE id < ? AND status IN ('done', 'dead') LIMIT ?)");
+    db_bind_text(q, before_id);
+    db_bind_i64(q, limit);
+    return db_run(ctx, q);
+}
+
+enum err events_count_dead(struct ctx *ctx, struct db_conn *c, const char *provider, int64_t *out) {
+    struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM events WHERE status = 'dead'"
+                                  " AND provider = ?");
+    db_bind_text(q, provider);
+    *out = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}

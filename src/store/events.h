@@ -1,0 +1,51 @@
+/* events: rows of what providers sent (RESILIENCE 11). Inserted before anybody is answered, and
+ * once per dedupe identity; worked on afterwards, by service/inbox. Their content is sealed. */
+#pragma once
+
+#include "store/db.h"
+
+/* received > done | retrying > done | dead; a replay makes it received again. */
+struct event_row {
+    const char *id, *workspace_id, *provider, *type, *resource, *status, *correlation_id;
+    const char *cause, *detail; /* of a dead or retrying one; NULL: none */
+    int64_t attempts, replays, received_ms;
+    int64_t next_ms;    /* retrying: not before */
+    int64_t settled_ms; /* done or dead since; 0: not yet */
+    struct str sealed, dedupe;
+};
+
+struct event_filter {
+    const char *provider, *type, *resource, *status; /* NULL: any */
+    int64_t since_ms, until_ms;                      /* 0: any */
+    const char *before_id;                           /* NULL: from the newest */
+};
+
+/* *is_new false when that dedupe identity is there already. */
+enum err event_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
+                      bool *is_new);
+enum err event_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
+                    struct event_row *found);
+enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                     const struct event_filter *filter, int limit, struct event_row *out,
+                     size_t *count);
+
+/* The oldest that can be worked on now, with what is sealed. One that waits for its next try holds
+ * back those of its resource behind it, and nobody else. */
+enum err events_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t now_ms,
+                    int limit, struct event_row *out, size_t *count);
+/* When the first unsettled one may be worked on, 0: now; INT64_MAX when there is none. */
+enum err events_next_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                         int64_t *at_ms);
+/* Writes status, attempts, next, settled, cause and detail of that id. */
+enum err event_settle(struct ctx *ctx, struct db_conn *tx, const struct event_row *row);
+
+/* Received again: the one of that id, or up to limit settled ones that the filter names, oldest
+ * first. *count: how many. */
+enum err event_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id, const char *id,
+                     int64_t *count);
+enum err events_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                      const struct event_filter *filter, int limit, int64_t *count);
+
+/* Deletes settled ones whose ids sort before that one, up to limit. */
+enum err events_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id, int limit);
+enum err events_count_dead(struct ctx *ctx, struct db_conn *c, const char *provider, int64_t *out);

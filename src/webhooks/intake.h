@@ -1,0 +1,24 @@
+/* intake: what taking in a webhook of any provider has in common (RESILIENCE 11): token, proof, on
+ * disk, and only then the answer. The steps are counted in webhook_received_total. */
+#pragma once
+
+#include "service/endpoints.h"
+#include "service/events.h"
+
+/* Whose webhook is it? Sets ctx->who.workspace_id. ERR_NOT_FOUND for a token that no address of
+ * this provider has. */
+enum err intake_find(struct ctx *ctx, const char *provider, struct str token,
+                     struct endpoint_row *out);
+
+/* The public address of this target: what was signed. In the arena. */
+struct str intake_url(struct ctx *ctx, struct str target);
+
+/* Counts it as refused; ERR_FORBIDDEN with that sentence. */
+enum err intake_refuse(struct ctx *ctx, const char *provider, const char *why);
+
+/* On disk, or there already, when OK. in->workspace_id, endpoint_id and touch_endpoint are filled
+ * from the endpoint. */
+enum err intake_keep(struct ctx *ctx, const struct endpoint_row *endpoint, struct incoming *in);
+
+/* A text of theirs as it may stand in a column: at most max bytes, one line of UTF-8; else "". */
+const char *intake_word(struct ctx *ctx, struct str text, size_t max);

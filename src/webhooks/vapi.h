@@ -1,0 +1,24 @@
+/* vapi: taking in what Vapi sends, its server messages (OpenAPI of 2026-08-20).
+ *
+ * Token, then proof by the workspace's plan (providers/vapi_auth.h), then on disk, then the answer.
+ * Most messages only tell; assistant-request, tool-calls, transfer-destination-request and
+ * knowledge-base-request ask, and get their answer from what Ava has at hand. */
+#pragma once
+
+#include "base/buf.h"
+#include "obs/ctx.h"
+
+struct vapi_webhook {
+    struct str token;  /* of the URL */
+    struct str target; /* path and query as received: the end of the URL that may be signed */
+    struct str body;
+    struct str headers; /* JSON object of the fields to keep */
+    /* The one header of that name; a NULL ptr when absent or there twice. */
+    struct str (*header)(const void *arg, const char *name);
+    const void *arg;
+};
+
+/* OK: it is on disk (or was already), and the JSON answer is appended to out. ERR_NOT_FOUND for an
+ * unknown token, ERR_FORBIDDEN without proof, ERR_MALFORMED for what is no server message,
+ * ERR_STORAGE_UNAVAILABLE so that Vapi tries again. */
+enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, struct buf *out);
