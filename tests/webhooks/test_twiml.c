@@ -4,8 +4,7 @@
 
 #include "webhooks/twiml.h"
 
-#define DOCUMENT(inner)                                                        \
-    "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>" inner "</Response>"
+#define DOCUMENT(inner) "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>" inner "</Response>"
 
 static void written(const struct fallback *f, const char *expected) {
     struct buf b = { 0 };
@@ -46,8 +45,8 @@ TEST(after_a_conversation_nothing_is_said) {
         struct buf b = { 0 };
         twiml_after_forward(&b, &f, str_of(CASES[i].status));
         buf_char(&b, '\0');
-        CHECK_TEXT(b.ptr, CASES[i].says ? DOCUMENT("<Say>Bye.</Say><Hangup/>")
-                                        : DOCUMENT("<Hangup/>"));
+        CHECK_TEXT(b.ptr,
+                   CASES[i].says ? DOCUMENT("<Say>Bye.</Say><Hangup/>") : DOCUMENT("<Hangup/>"));
         buf_fini(&b);
     }
 }
