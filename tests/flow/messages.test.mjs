@@ -134,6 +134,19 @@ describe("messages", { skip: missing }, () => {
     assert.equal((await send({ to, body: "Something else" }, key)).status, 422);
   });
 
+  test("whoever watches is told of each change", async (t) => {
+    const end = new AbortController();
+    t.after(() => end.abort());
+    const stream = (await fetch(`${a.base}/api/v1/stream`, { headers: { Authorization: `Bearer ${a.key}` }, signal: end.signal })).body.getReader();
+    const mine = (await send({ to: number() })).json;
+    await a.advance(3);
+    await a.call(`/api/v1/messages/${mine.id}`);
+    let seen = "";
+    while (!/event: message\ndata: .*"status":"delivered"/.test(seen)) seen += new TextDecoder().decode((await stream.read()).value);
+    assert.match(seen, /event: operation\n/);
+    assert.match(seen, /event: message\ndata: .*"status":"queued"/);
+  });
+
   test("somebody else's message looks like a missing one", async () => {
     const mine = (await send({ to: number() })).json;
     const other = await a.newPerson("other@example.com");

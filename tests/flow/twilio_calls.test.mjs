@@ -1,7 +1,7 @@
 // Calls through Twilio: placed once, whatever breaks, read live, and ended.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Ava, missing, until } from "../lib/ava.mjs";
+import { Ava, ava, missing, until } from "../lib/ava.mjs";
 
 const TWIML = "<Response><Say>Grüße & welcome</Say></Response>";
 
@@ -206,5 +206,33 @@ describe("calls through Twilio of which nobody knows", { skip: missing }, () => 
     await settled(op.id, "unconfirmed");
     assert.equal((await a.call(`/api/v1/calls/${op.object_id}`)).json.status, "unconfirmed");
     assert.equal(await posts(), sent);
+  });
+});
+
+describe("under the operator's own Twilio account", { skip: missing }, () => {
+  let provider, a;
+  before(async () => {
+    provider = await Ava.start({ env: { AVA_LOG_LEVEL: "off" } });
+    const { twilio } = (await provider.call("/sandbox/api/credentials", { key: null })).json;
+    a = await Ava.start({ verb: "serve", env: { TWILIO_BASE_URL: twilio.base_url, TWILIO_ACCOUNT_SID: twilio.account_sid, TWILIO_AUTH_TOKEN: twilio.auth_token, AVA_LOG_LEVEL: "error" } });
+    await a.signUp();
+  });
+  after(async () => {
+    await a.remove();
+    await provider.remove();
+  });
+
+  test("its numbers may be used by the only workspace, and by none once there are more", async () => {
+    const from = (await a.call("/api/v1/twilio/numbers")).json.numbers[0].phone_number;
+    const place = () => a.call("/api/v1/twilio/calls", { body: { to: "+33730000001", from, twiml: TWIML } });
+    const send = () => a.call("/api/v1/twilio/messages", { body: { to: "+33730000001", from, body: "Hello" } });
+    assert.equal((await place()).status, 201);
+    assert.equal((await send()).status, 201);
+    const workspace = (await a.call("/api/v1/auth/me")).json.workspace.id;
+    await a.newPerson("second@example.com");
+    assert.equal(ava(["workspace", "allow-platform", workspace, "twilio", "--data-dir", a.data]).status, 0);
+    const refused = await until(async () => ((r) => r.status !== 201 && r)(await place()), { every: 100, what: "the second workspace noticed" });
+    assert.deepEqual([refused.status, refused.json.code], [404, "not_found"], refused.text);
+    assert.equal((await send()).status, 404);
   });
 });
