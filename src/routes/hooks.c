@@ -56,7 +56,6 @@ enum err hook_vapi(struct ctx *ctx, struct call *call) {
 
 static enum err take(struct ctx *ctx, struct call *call, const char *kind) {
     const struct http_req *req = call->req;
-    const char *answer;
     struct form form, query;
     struct str params;
     struct str type = str_trim(str_cut(http_field(req, "content-type"), ';', &params));
@@ -82,9 +81,8 @@ static enum err take(struct ctx *ctx, struct call *call, const char *kind) {
         .headers = kept_headers(ctx, req),
         .query = &query,
     };
-    TRY(taken(ctx, call, twilio_webhook_take(ctx, &hook, &answer)));
+    TRY(taken(ctx, call, twilio_webhook_take(ctx, &hook, &call->reply->body)));
     call->reply->content_type = "text/xml; charset=utf-8";
-    call->reply->lent_body = str_of(answer);
     return OK;
 }
 

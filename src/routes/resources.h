@@ -66,6 +66,9 @@ enum err event_replay_it(struct ctx *ctx, struct call *call);
 enum err events_replay_them(struct ctx *ctx, struct call *call);
 enum err audit_get(struct ctx *ctx, struct call *call);
 
+enum err fallback_get(struct ctx *ctx, struct call *call);
+enum err fallback_put_it(struct ctx *ctx, struct call *call);
+
 enum err hook_twilio_voice(struct ctx *ctx, struct call *call);
 enum err hook_twilio_status(struct ctx *ctx, struct call *call);
 enum err hook_twilio_message(struct ctx *ctx, struct call *call);

@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fiber.h"
 #include "config/config.h"
+#include "obs/log.h"
 #include "obs/metrics.h"
 
-enum { TOUCH_EVERY_MS = 1000 };
+enum { TOUCH_EVERY_MS = 1000, KEEP_MS = 20 * 1000 };
 
 enum err intake_find(struct ctx *ctx, const char *provider, struct str token,
                      struct endpoint_row *out) {
@@ -40,6 +42,83 @@ enum err intake_keep(struct ctx *ctx, const struct endpoint_row *endpoint, struc
                : is_new ? "accepted"
                         : "duplicate");
     return e;
+}
+
+/* --- while somebody waits on the phone ------------------------------------------------------- */
+
+/* On a fiber of its own, so that whoever answers can leave it behind. */
+struct keeping {
+    struct arena *arena;
+    struct ctx ctx;
+    struct endpoint_row endpoint;
+    struct incoming in;
+    struct fiber_parking *waiter; /* NULL: nobody waits */
+    bool is_over;
+    unsigned holders;
+};
+
+static void keeping_release(struct keeping *k) {
+    if (--k->holders == 0)
+        arena_free(k->arena); /* k lives in it */
+}
+
+static struct keeping *keeping_new(const struct ctx *ctx, const struct endpoint_row *endpoint,
+                                   const struct incoming *in) {
+    struct arena *a = arena_new(4 << 20);
+    struct keeping *k = arena_alloc(a, sizeof *k);
+    *k = (struct keeping){ .arena = a, .endpoint = *endpoint, .in = *in, .holders = 1 };
+    ctx_init(&k->ctx, ctx->parts, a, KEEP_MS);
+    k->ctx.trace = ctx->trace;
+    k->ctx.who = ctx->who;
+    str_copy(k->ctx.correlation_id, sizeof k->ctx.correlation_id, str_of(ctx->correlation_id));
+    k->endpoint.id = arena_strdup(a, endpoint->id);
+    k->endpoint.workspace_id = arena_strdup(a, endpoint->workspace_id);
+    k->in.type = arena_strdup(a, in->type);
+    k->in.resource = arena_strdup(a, in->resource);
+    k->in.dedupe.ptr = arena_copy(a, in->dedupe.ptr, in->dedupe.len);
+    k->in.content.ptr = arena_copy(a, in->content.ptr, in->content.len);
+    return k;
+}
+
+static void keep_alone(void *arg) {
+    struct keeping *k = arg;
+    if (intake_keep(&k->ctx, &k->endpoint, &k->in) != OK)
+        log_error(&k->ctx, "event not kept", L("provider", k->in.provider), L("type", k->in.type),
+                  L("resource", k->in.resource));
+    k->is_over = true;
+    if (k->waiter)
+        fiber_unpark(k->waiter);
+    k->waiter = NULL;
+    keeping_release(k);
+}
+
+static void keep_begin(void *arg) {
+    struct keeping *k = arg;
+    k->holders++;
+    if (fiber_run(keep_alone, k))
+        return;
+    k->holders--;
+    k->is_over = true;
+    log_error(&k->ctx, "event not kept", L("provider", k->in.provider), L("type", k->in.type),
+              L("resource", k->in.resource));
+}
+
+void intake_keep_soon(struct ctx *ctx, const struct endpoint_row *endpoint,
+                      const struct incoming *in) {
+    struct keeping *k = keeping_new(ctx, endpoint, in);
+    int64_t until_ms = ava_now_ms() + INTAKE_PATIENT_MS;
+    fiber_on_loop(keep_begin, k);
+    while (!k->is_over && ava_now_ms() < until_ms) {
+        struct fiber_parking parking;
+        fiber_parking_init(&parking);
+        k->waiter = &parking;
+        fiber_park(&parking, until_ms, NULL, NULL);
+        k->waiter = NULL;
+    }
+    if (!k->is_over)
+        log_warn(ctx, "event late", L("provider", in->provider), L("type", in->type),
+                 L("resource", in->resource));
+    keeping_release(k);
 }
 
 const char *intake_word(struct ctx *ctx, struct str text, size_t max) {

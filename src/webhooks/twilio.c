@@ -7,6 +7,7 @@
 #include "crypto/hash.h"
 #include "service/lending.h"
 #include "webhooks/intake.h"
+#include "webhooks/twiml.h"
 
 enum { RESOURCE_MAX = 64 };
 
@@ -98,7 +99,20 @@ static const char *resource_of(struct ctx *ctx, const struct form *form) {
     return intake_word(ctx, sid, RESOURCE_MAX);
 }
 
-enum err twilio_webhook_take(struct ctx *ctx, struct twilio_webhook *hook, const char **answer) {
+static void answer_call(struct ctx *ctx, const struct twilio_webhook *hook,
+                        const char *workspace_id, struct buf *out) {
+    struct fallback f;
+    struct str dialled = { NULL, 0 };
+    if (hook->request.form)
+        dialled = form_find(hook->request.form, "DialCallStatus");
+    fallback_of(ctx, workspace_id, &f);
+    if (dialled.len)
+        twiml_after_forward(out, &f, dialled);
+    else
+        twiml_fallback(out, &f, hook->request.url);
+}
+
+enum err twilio_webhook_take(struct ctx *ctx, struct twilio_webhook *hook, struct buf *out) {
     struct endpoint_row endpoint;
     TRY(intake_find(ctx, PROVIDER, hook->token, &endpoint));
     hook->request.url = intake_url(ctx, hook->target);
@@ -110,7 +124,12 @@ enum err twilio_webhook_take(struct ctx *ctx, struct twilio_webhook *hook, const
         .dedupe = dedupe_of(ctx, hook, hook->request.form),
         .content = content_of(ctx, hook),
     };
+    if (strcmp(hook->kind, "voice") == 0) {
+        intake_keep_soon(ctx, &endpoint, &in);
+        answer_call(ctx, hook, endpoint.workspace_id, out);
+        return OK;
+    }
     TRY(intake_keep(ctx, &endpoint, &in));
-    *answer = NOTHING_TO_DO;
+    buf_text(out, NOTHING_TO_DO);
     return OK;
 }

@@ -2,6 +2,7 @@
  * (RESILIENCE 11); nothing slow before it. */
 #pragma once
 
+#include "base/buf.h"
 #include "obs/ctx.h"
 #include "webhooks/twilio_signature.h"
 
@@ -16,5 +17,6 @@ struct twilio_webhook {
 };
 
 /* OK: it is on disk (or was already). ERR_NOT_FOUND for an unknown token, ERR_FORBIDDEN for a bad
- * signature, ERR_STORAGE_UNAVAILABLE so that Twilio tries again. *answer is the TwiML. */
-enum err twilio_webhook_take(struct ctx *ctx, struct twilio_webhook *hook, const char **answer);
+ * signature, ERR_STORAGE_UNAVAILABLE so that Twilio tries again. TwiML is appended to out. A call
+ * that waits for an answer gets one even when nothing can be written. */
+enum err twilio_webhook_take(struct ctx *ctx, struct twilio_webhook *hook, struct buf *out);

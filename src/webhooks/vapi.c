@@ -8,6 +8,7 @@
 #include "base/jsonw.h"
 #include "crypto/hash.h"
 #include "providers/vapi_auth.h"
+#include "service/fallbacks.h"
 #include "service/lending.h"
 #include "webhooks/intake.h"
 
@@ -87,12 +88,47 @@ static struct str content_of(struct ctx *ctx, const struct vapi_webhook *hook) {
 
 /* --- answering ------------------------------------------------------------------------------- */
 
+/* Types whose sender waits with somebody on the phone. */
+static bool is_asking(const char *type) {
+    return strcmp(type, "assistant-request") == 0 || strcmp(type, "tool-calls") == 0 ||
+           strcmp(type, "transfer-destination-request") == 0 ||
+           strcmp(type, "knowledge-base-request") == 0;
+}
+
+static void answer_number(struct jsonw *w, const char *number) {
+    jsonw_key(w, "destination");
+    jsonw_object(w);
+    jsonw_text_at(w, "type", "number");
+    jsonw_text_at(w, "number", number);
+    jsonw_object_end(w);
+}
+
+/* The assistant of the credential; where there is none, what the workspace chose for that case. */
 static void answer_assistant(struct ctx *ctx, struct jsonw *w) {
     struct lent lent;
-    if (lending_find(ctx, PROVIDER_VAPI, &lent) == OK && lent.assistant_id && lent.assistant_id[0])
+    struct fallback f;
+    struct problem before = ctx->problem;
+    fallback_of(ctx, ctx->who.workspace_id, &f);
+    bool has_own =
+        lending_find(ctx, PROVIDER_VAPI, &lent) == OK && lent.assistant_id && lent.assistant_id[0];
+    ctx->problem = before;
+    if (has_own)
         jsonw_text_at(w, "assistantId", lent.assistant_id);
+    else if (f.kind == FALLBACK_ASSISTANT)
+        jsonw_text_at(w, "assistantId", f.assistant_id);
+    else if (f.kind == FALLBACK_FORWARD)
+        answer_number(w, f.to);
     else
-        jsonw_text_at(w, "error", "Nobody can take this call right now. Please call again later.");
+        jsonw_text_at(w, "error", f.text);
+}
+
+static void answer_transfer(struct ctx *ctx, struct jsonw *w) {
+    struct fallback f;
+    fallback_of(ctx, ctx->who.workspace_id, &f);
+    if (f.kind == FALLBACK_FORWARD)
+        answer_number(w, f.to);
+    else
+        jsonw_text_at(w, "error", f.text);
 }
 
 /* Every tool call gets an answer, or the assistant would wait for it. Its id is at the same place in
@@ -124,7 +160,7 @@ static void answer(struct ctx *ctx, const char *type, const json_t *message, str
     } else if (strcmp(type, "tool-calls") == 0) {
         answer_tools(message, &w);
     } else if (strcmp(type, "transfer-destination-request") == 0) {
-        jsonw_text_at(&w, "error", "There is nobody to transfer to right now.");
+        answer_transfer(ctx, &w);
     } else if (strcmp(type, "knowledge-base-request") == 0) {
         jsonw_key(&w, "documents");
         jsonw_list(&w);
@@ -152,7 +188,10 @@ enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, str
         .dedupe = dedupe_of(ctx, hook, type, call_id, json_i64_or(message, "timestamp", 0)),
         .content = content_of(ctx, hook),
     };
-    TRY(intake_keep(ctx, &endpoint, &in));
+    if (is_asking(type))
+        intake_keep_soon(ctx, &endpoint, &in);
+    else
+        TRY(intake_keep(ctx, &endpoint, &in));
     answer(ctx, type, message, out);
     return OK;
 }
