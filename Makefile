@@ -93,6 +93,9 @@ soak: build ## the long proofs: kill -9 and restarts under load, outages, hangs 
 	@TEST_KILLS=100 tools/test flow -k crash --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k drain --slower 3 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k survive --slower 3 --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k once --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k answered --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test unit -k vapi_auth --build-dir $(BUILD)
 
 .PHONY: bench
 bench: build ## measure against nginx, HAProxy, FastAPI, Node and SQLite in the same run (ARGS=)

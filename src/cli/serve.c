@@ -33,6 +33,7 @@
 #include "service/events.h"
 #include "service/feed.h"
 #include "service/idempotency.h"
+#include "service/inbox.h"
 #include "service/integrations.h"
 #include "service/jobs.h"
 #include "service/lending.h"
@@ -436,6 +437,8 @@ static int recover(struct serve *s, struct cli *cli) {
     struct ctx ctx;
     house_ctx(&s->house, &ctx, cli->arena);
     enum err e = operations_recover(&ctx);
+    if (e == OK)
+        e = inbox_recover(&ctx);
     return e == OK ? EXIT_OK : house_say(&ctx, e);
 }
 
@@ -519,6 +522,7 @@ static void sweep(struct serve *s) {
     auth_sweep(&ctx);
     idempotency_forget_old(&ctx);
     events_forget_old(&ctx);
+    inbox_recover(&ctx);
     arena_free(a);
 }
 

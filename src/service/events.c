@@ -16,7 +16,7 @@ enum { SWEEP_MAX = 1000 };
 
 struct taking {
     const struct incoming *in;
-    bool is_new, is_work;
+    bool is_new;
 };
 
 static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -35,8 +35,6 @@ static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct vault_place place = { "events", "sealed", in->workspace_id, id.text };
     TRY(vault_seal(ctx, tx, &place, in->content, &row.sealed));
     TRY(event_insert(ctx, tx, &row, &t->is_new));
-    if (t->is_new)
-        TRY(inbox_want(ctx, tx, in->workspace_id, &t->is_work));
     if (in->touch_endpoint)
         TRY(endpoint_touch(ctx, tx, in->endpoint_id, row.received_ms));
     return OK;
@@ -46,8 +44,10 @@ enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
     struct taking t = { .in = in };
     TRY(db_write(ctx, take_write, &t));
     *is_new = t.is_new;
-    if (t.is_work)
-        jobs_wake(ctx->parts->jobs);
+    if (t.is_new) {
+        inbox_note_taken();
+        jobs_want_inbox(ctx->parts->jobs, in->workspace_id);
+    }
     return OK;
 }
 
@@ -119,8 +119,6 @@ static enum err replay_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         TRY(events_reset(ctx, tx, workspace_id, r->filter, EVENT_REPLAYS_MAX, &r->count));
     if (r->count == 0)
         return OK;
-    bool is_work;
-    TRY(inbox_want(ctx, tx, workspace_id, &is_work));
     return audit_write(ctx, tx,
                        (struct audit_entry){ .action = "event.replay",
                                              .object = r->id ? r->id : "events",
@@ -132,7 +130,7 @@ enum err event_replay(struct ctx *ctx, const char *id, struct event_row *out) {
     TRY(db_write(ctx, replay_write, &r));
     if (r.count == 0)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such event.");
-    jobs_wake(ctx->parts->jobs);
+    jobs_want_inbox(ctx->parts->jobs, ctx->who.workspace_id);
     return event_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, out);
 }
 
@@ -141,7 +139,7 @@ enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64
     TRY(db_write(ctx, replay_write, &r));
     *count = r.count;
     if (r.count)
-        jobs_wake(ctx->parts->jobs);
+        jobs_want_inbox(ctx->parts->jobs, ctx->who.workspace_id);
     return OK;
 }
 

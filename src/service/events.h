@@ -12,8 +12,7 @@ struct incoming {
     bool touch_endpoint;
 };
 
-/* Durable when OK, with the work that follows from it. *is_new false for a repeat, which changes
- * nothing. */
+/* Durable when OK, and will be worked on. *is_new false for a repeat, which changes nothing. */
 enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new);
 
 enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limit,

@@ -12,6 +12,7 @@
 #include "service/call_reports.h"
 #include "service/events.h"
 #include "service/feed.h"
+#include "service/jobs.h"
 #include "service/message_reports.h"
 #include "service/operations.h"
 #include "vault/vault.h"
@@ -20,8 +21,8 @@ enum {
     BATCH_MAX = 32,
     BATCH_ARENA_BYTES = 64 << 20,
     WRITE_MS = 30 * 1000,
-    QUEUED_MS = 2,  /* a writer that lets us wait for longer is busy taking in */
-    REST_TIMES = 4, /* then we rest so many times as long as a batch took */
+    BURST_TIMES = 2, /* so many times as much came in as was worked on: a burst */
+    REST_TIMES = 40, /* in a burst we rest so many times as long as a batch took */
     REST_MAX_MS = 1000,
 };
 
@@ -32,10 +33,11 @@ static const int64_t TRIES_MS[] = {
     30 * 60 * 1000, 2 * 3600 * 1000, 6 * 3600 * 1000, 12 * 3600 * 1000
 };
 
-/* Taking in goes first: nothing is lost by working on it later. */
+/* Of this process. Taking in goes first: nothing is lost by working on it later. */
 static _Atomic int64_t rest_until_ms;
+static _Atomic uint64_t taken_count;
 
-enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id, bool *is_news) {
+enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
     struct id id = id_make("job");
     int64_t now_ms = ava_wall_ms();
     struct job_row job = { .id = id.text,
@@ -44,7 +46,21 @@ enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_i
                            .object = workspace_id,
                            .run_at_ms = now_ms,
                            .created_ms = now_ms };
-    return job_want(ctx, tx, &job, is_news);
+    return job_want(ctx, tx, &job);
+}
+
+static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return jobs_for_events(ctx, tx, INBOX_JOB);
+}
+
+enum err inbox_recover(struct ctx *ctx) {
+    TRY(db_write(ctx, recover_write, NULL));
+    jobs_wake(ctx->parts->jobs);
+    return OK;
+}
+
+void inbox_note_taken(void) {
+    taken_count++;
 }
 
 /* --- a batch --------------------------------------------------------------------------------- */
@@ -63,7 +79,8 @@ struct batch {
     size_t count;
     const char *workspace_id;
     int64_t now_ms;
-    int64_t asked_us, began_us; /* monotonic: when the writer was asked, when it came to us */
+    int64_t began_ms;    /* monotonic */
+    uint64_t taken_then; /* taken_count when it began */
 };
 
 static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
@@ -186,7 +203,6 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 static enum err all_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct batch *b = arg;
-    b->began_us = ava_now_us();
     for (size_t i = 0; i < b->count; i++)
         TRY(apply(ctx, tx, &b->items[i], b->now_ms));
     return go_on_write(ctx, tx, b);
@@ -250,11 +266,10 @@ static void wait_for_turn(void) {
         fiber_sleep(left_ms < REST_MAX_MS ? left_ms : REST_MAX_MS);
 }
 
+/* A burst: there is more to do than a batch, and more came in meanwhile than was worked on. */
 static void note_turn(const struct batch *b) {
-    int64_t waited_ms = (b->began_us - b->asked_us) / 1000;
-    int64_t took_ms = (ava_now_us() - b->asked_us) / 1000;
-    if (waited_ms >= QUEUED_MS)
-        rest_until_ms = ava_now_ms() + took_ms * REST_TIMES;
+    if (b->count == BATCH_MAX && taken_count - b->taken_then > BATCH_MAX)
+        rest_until_ms = ava_now_ms() + (ava_now_ms() - b->began_ms + 1) * REST_TIMES;
 }
 
 enum err inbox_work(struct ctx *ctx, const struct job_row *job) {
@@ -264,12 +279,15 @@ enum err inbox_work(struct ctx *ctx, const struct job_row *job) {
     own.arena = a;
     str_copy(own.who.workspace_id, sizeof own.who.workspace_id, str_of(job->workspace_id));
     wait_for_turn();
-    *b = (struct batch){ .workspace_id = job->workspace_id, .now_ms = ava_wall_ms() };
+    *b = (struct batch){ .workspace_id = job->workspace_id,
+                         .now_ms = ava_wall_ms(),
+                         .began_ms = ava_now_ms(),
+                         .taken_then = taken_count };
     own.deadline_ms = ava_now_ms() + WRITE_MS;
     enum err e = load(&own, b);
     if (e == OK)
         e = confirm(&own, b);
-    b->asked_us = b->began_us = ava_now_us();
+    jobs_unwant_inbox(ctx->parts->jobs, job->workspace_id);
     if (e == OK)
         e = db_write(&own, all_write, b);
     note_turn(b);

@@ -12,9 +12,11 @@
 
 extern const char INBOX_JOB[];
 
-/* Within the transaction that writes an event: there is work. *is_news: wake the jobs after the
- * commit; else somebody is at it already. */
-enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id, bool *is_news);
+/* For service/jobs: makes the job of a workspace, or hurries it. */
+enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id);
+/* At a start and now and then: jobs for all events that wait and have none. */
+enum err inbox_recover(struct ctx *ctx);
+void inbox_note_taken(void); /* an event was taken in: how busy is it? */
 
 /* For service/jobs: the handler of kind "inbox". */
 enum err inbox_work(struct ctx *ctx, const struct job_row *job);

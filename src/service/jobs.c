@@ -15,6 +15,7 @@
 
 enum {
     RUNNING_MAX = 64,
+    WISHES_MAX = 256,
     ROUND_MAX = 32, /* leased in one transaction */
     HEARTBEAT_MS = 20 * 1000,
     IDLE_MS = 5000,
@@ -33,11 +34,19 @@ static const struct {
     bool lasts; /* never buried: what it works on knows its own end */
 } KINDS[] = { { OPERATION_JOB, operation_work, false }, { INBOX_JOB, inbox_work, true } };
 
+/* Of a workspace's inbox. */
+struct wish {
+    char workspace_id[40];
+    bool is_made; /* the job is on disk */
+};
+
 struct jobs {
     const struct parts *parts;
     pthread_mutex_t lock;
     struct fiber_parking *waiter; /* of the pump, while it sleeps */
     bool is_due;                  /* woken while it did not sleep */
+    struct wish wishes[WISHES_MAX];
+    size_t wish_count, unmade;
     atomic_bool stopping;
     /* The pump's own: */
     size_t running;
@@ -69,6 +78,53 @@ void jobs_wake(struct jobs *j) {
     if (j->waiter)
         fiber_unpark(j->waiter);
     j->waiter = NULL;
+    pthread_mutex_unlock(&j->lock);
+}
+
+static struct wish *wish_of(struct jobs *j, const char *workspace_id) {
+    for (size_t i = 0; i < j->wish_count; i++)
+        if (strcmp(j->wishes[i].workspace_id, workspace_id) == 0)
+            return &j->wishes[i];
+    return NULL;
+}
+
+static void wish_drop(struct jobs *j, struct wish *w) {
+    j->unmade -= !w->is_made;
+    *w = j->wishes[--j->wish_count];
+}
+
+/* Forgetting a made one only means that it is wanted anew. When all wait to be made, the pump is far
+ * behind, and the sweep finds this one. */
+static struct wish *wish_place(struct jobs *j) {
+    for (size_t i = 0; j->wish_count == WISHES_MAX && i < WISHES_MAX; i++)
+        if (j->wishes[i].is_made)
+            wish_drop(j, &j->wishes[i]);
+    return j->wish_count < WISHES_MAX ? &j->wishes[j->wish_count++] : NULL;
+}
+
+void jobs_want_inbox(struct jobs *j, const char *workspace_id) {
+    if (!j)
+        return;
+    pthread_mutex_lock(&j->lock);
+    bool is_news = !wish_of(j, workspace_id);
+    struct wish *w = is_news ? wish_place(j) : NULL;
+    if (w) {
+        w->is_made = false;
+        str_copy(w->workspace_id, sizeof w->workspace_id, str_of(workspace_id));
+        j->unmade++;
+    }
+    pthread_mutex_unlock(&j->lock);
+    if (w)
+        jobs_wake(j);
+}
+
+void jobs_unwant_inbox(struct jobs *j, const char *workspace_id) {
+    if (!j)
+        return;
+    pthread_mutex_lock(&j->lock);
+    struct wish *w = wish_of(j, workspace_id);
+    if (w)
+        wish_drop(j, w);
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -175,7 +231,29 @@ struct round {
     struct jobs *jobs;
     struct job_row rows[ROUND_MAX];
     size_t count, room;
+    const char *wanted[WISHES_MAX]; /* inboxes without a job */
+    size_t wanted_count;
 };
+
+static void wishes_read(struct jobs *j, struct ctx *ctx, struct round *r) {
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; j->unmade && i < j->wish_count; i++)
+        if (!j->wishes[i].is_made)
+            r->wanted[r->wanted_count++] = arena_strdup(ctx->arena, j->wishes[i].workspace_id);
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void wishes_made(struct jobs *j, const struct round *r) {
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; i < r->wanted_count; i++) {
+        struct wish *w = wish_of(j, r->wanted[i]);
+        if (w && !w->is_made) {
+            w->is_made = true;
+            j->unmade--;
+        }
+    }
+    pthread_mutex_unlock(&j->lock);
+}
 
 /* The next workspace's turn each time; after the last one the first again. */
 static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -183,6 +261,8 @@ static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     char cursor[sizeof r->jobs->cursor];
     int64_t now_ms = ava_wall_ms();
     str_copy(cursor, sizeof cursor, str_of(r->jobs->cursor));
+    for (size_t i = 0; i < r->wanted_count; i++)
+        TRY(inbox_want(ctx, tx, r->wanted[i]));
     for (r->count = 0; r->count < r->room; r->count++) {
         struct job_row *row = &r->rows[r->count];
         TRY(job_lease(ctx, tx, cursor, now_ms, ctx->parts->run_id, now_ms + JOB_LEASE_MS, row));
@@ -203,28 +283,32 @@ static enum err beat_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 /* Begins what is due; returns how long there is nothing to do. */
 static int64_t go_round(struct jobs *j, struct ctx *ctx) {
-    struct round r = { .jobs = j, .room = RUNNING_MAX - j->running };
+    struct round *r = arena_alloc(ctx->arena, sizeof *r);
+    r->jobs = j;
+    r->room = RUNNING_MAX - j->running;
     int64_t due_ms = INT64_MAX;
-    if (r.room > ROUND_MAX)
-        r.room = ROUND_MAX;
+    if (r->room > ROUND_MAX)
+        r->room = ROUND_MAX;
     if (ava_now_ms() >= j->heartbeat_ms) {
         j->heartbeat_ms = ava_now_ms() + HEARTBEAT_MS;
         db_write(ctx, beat_write, NULL);
     }
-    if (r.room == 0)
+    if (r->room == 0)
         return IDLE_MS;
+    wishes_read(j, ctx, r);
     if (jobs_next_due(ctx, db_reader(j->parts->db), &due_ms) != OK)
         return IDLE_MS;
     int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_wall_ms();
-    if (in_ms > 0)
+    if (in_ms > 0 && !r->wanted_count)
         return in_ms < IDLE_MS ? in_ms : IDLE_MS;
-    if (db_write(ctx, lease_write, &r) != OK)
+    if (db_write(ctx, lease_write, r) != OK)
         return IDLE_MS;
-    for (size_t i = 0; i < r.count; i++)
-        start(j, &r.rows[i]);
-    if (r.count)
-        str_copy(j->cursor, sizeof j->cursor, str_of(r.rows[r.count - 1].workspace_id));
-    return r.count ? 0 : IDLE_MS;
+    wishes_made(j, r);
+    for (size_t i = 0; i < r->count; i++)
+        start(j, &r->rows[i]);
+    if (r->count)
+        str_copy(j->cursor, sizeof j->cursor, str_of(r->rows[r->count - 1].workspace_id));
+    return r->count ? 0 : IDLE_MS;
 }
 
 static bool lie_down(struct jobs *j, struct fiber_parking *parking) {

@@ -15,8 +15,23 @@ struct jobs;
 struct jobs *jobs_new(const struct parts *parts); /* parts must outlive it */
 void jobs_free(struct jobs *j);                   /* after its loop has ended; NULL is fine */
 
-void jobs_start(struct jobs *j);             /* on the stack of the loop it shall run on */
-void jobs_wake(struct jobs *j);              /* any thread: something is due; NULL is fine */
+void jobs_start(struct jobs *j); /* on the stack of the loop it shall run on */
+void jobs_wake(struct jobs *j);  /* any thread: something is due; NULL is fine */
+/* There are events of this workspace to work on, on disk: sees to it that there is a job for them.
+ * Cheap when somebody wanted it before. Any thread; NULL is fine. After a crash inbox_recover finds
+ * what nobody wanted any more. */
+void jobs_want_inbox(struct jobs *j, const char *workspace_id);
+/* Whoever works on them, before it looks for the last time: what comes from now on must be wanted
+ * anew. */
+void jobs_unwant_inbox(struct jobs *j, const char *workspace_id);
+/* There are events of this workspace to work on, on disk: sees to it that there is a job for them.
+ * Cheap when somebody wanted it before. Any thread; NULL is fine. After a crash inbox_recover finds
+ * what nobody wants any more. */
+void jobs_want_inbox(struct jobs *j, const char *workspace_id);
+/* For whoever works on them, before it looks for the last time: what comes from now on must be
+ * wanted anew. */
+void jobs_unwant_inbox(struct jobs *j, const char *workspace_id);
+
 void jobs_stop(struct jobs *j);              /* any thread: nothing new is begun */
 void jobs_release(struct jobs *j);           /* when nothing runs any more: leases are given back */
 bool jobs_is_stopping(const struct jobs *j); /* NULL: no */

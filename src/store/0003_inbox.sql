@@ -18,7 +18,3 @@ ALTER TABLE calls ADD COLUMN carrier_id TEXT;
 ALTER TABLE calls ADD COLUMN cost_micros INTEGER;
 CREATE INDEX calls_of_carrier ON calls (workspace_id, carrier_id) WHERE carrier_id IS NOT NULL;
 CREATE INDEX calls_of_operation ON calls (operation_id) WHERE operation_id IS NOT NULL;
-
-INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, created_at)
-    SELECT 'job_inbox_' || workspace_id, workspace_id, 'inbox', workspace_id, 'ready', 0, 0
-    FROM events WHERE status IN ('received', 'retrying') GROUP BY workspace_id;

@@ -20,7 +20,7 @@ enum err job_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
     return db_run(ctx, q);
 }
 
-enum err job_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job, bool *is_news) {
+enum err job_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, created_at)"
                    " VALUES (?1, ?2, ?3, ?4, 'ready', ?5, ?6)"
@@ -32,9 +32,18 @@ enum err job_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job
     db_bind_text(q, job->object);
     db_bind_i64(q, job->run_at_ms);
     db_bind_i64(q, job->created_ms);
-    TRY(db_run(ctx, q));
-    *is_news = db_changes(tx) > 0;
-    return OK;
+    return db_run(ctx, q);
+}
+
+enum err jobs_for_events(struct ctx *ctx, struct db_conn *tx, const char *kind) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, created_at)"
+                   " SELECT 'job_' || lower(hex(randomblob(16))), workspace_id, ?1, workspace_id,"
+                   " 'ready', 0, 0 FROM (SELECT workspace_id FROM events WHERE status = 'received'"
+                   " UNION SELECT workspace_id FROM events WHERE status = 'retrying')"
+                   " WHERE TRUE ON CONFLICT (kind, object) DO NOTHING");
+    db_bind_text(q, kind);
+    return db_run(ctx, q);
 }
 
 enum err job_lease(struct ctx *ctx, struct db_conn *tx, const char *after, int64_t now_ms,

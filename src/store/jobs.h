@@ -15,9 +15,10 @@ struct job_row {
 enum err job_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job, const char *owner,
                  int64_t lease_until_ms);
 /* There is something to do: as job_put without an owner, but one that is there already is only
- * hurried, and one that is being done is left alone: it looks again before it ends. *is_news:
- * whether anything changed, and the pump is worth waking. */
-enum err job_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job, bool *is_news);
+ * hurried, and one that is being done is left alone: it looks again before it ends. */
+enum err job_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job);
+/* One of this kind for each workspace that has unsettled events, where there is none. */
+enum err jobs_for_events(struct ctx *ctx, struct db_conn *tx, const char *kind);
 /* Leases one that is due, of the first workspace after `after` (round robin: pass the last one's;
  * NULL or "" begins anew). found->id NULL when none is due behind it. */
 enum err job_lease(struct ctx *ctx, struct db_conn *tx, const char *after, int64_t now_ms,
