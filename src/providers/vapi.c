@@ -119,7 +119,7 @@ static bool to_settings(struct ctx *ctx, struct str body, struct str *kept) {
     return true;
 }
 
-static bool to_assistant(struct ctx *ctx, struct str body, struct str *kept) {
+bool vapi_to_assistant(struct ctx *ctx, struct str body, struct str *kept) {
     return assistant_parse(ctx, body) != NULL && to_settings(ctx, body, &(struct str){ NULL, 0 });
 }
 
@@ -148,9 +148,9 @@ struct upstream_request vapi_request(const struct upstream_credential *c, const 
                                       .reason = reason };
 }
 
-static struct upstream_request request(struct ctx *ctx, const struct upstream_credential *c,
-                                       const char *method, const char *operation,
-                                       const char *assistant_id) {
+struct upstream_request vapi_assistant_request(struct ctx *ctx, const struct upstream_credential *c,
+                                               const char *method, const char *operation,
+                                               const char *assistant_id) {
     struct buf path = { 0 };
     buf_text(&path, "/assistant/");
     percent_encode(&path, str_of(assistant_id));
@@ -164,7 +164,8 @@ static struct upstream_request request(struct ctx *ctx, const struct upstream_cr
 
 enum err vapi_settings_read(struct ctx *ctx, const struct upstream_credential *c,
                             const char *assistant_id, struct upstream_answer *out) {
-    struct upstream_request read = request(ctx, c, "GET", "assistant.get", assistant_id);
+    struct upstream_request read =
+        vapi_assistant_request(ctx, c, "GET", "assistant.get", assistant_id);
     return upstream_call(ctx, &read, out);
 }
 
@@ -243,10 +244,11 @@ static enum err patch_of(struct ctx *ctx, const json_t *assistant, enum vapi_set
 enum err vapi_setting_write(struct ctx *ctx, const struct upstream_credential *c,
                             const char *assistant_id, enum vapi_setting s, const json_t *value,
                             const char *etag, struct upstream_answer *out) {
-    struct upstream_request read = request(ctx, c, "GET", "assistant.get", assistant_id);
+    struct upstream_request read =
+        vapi_assistant_request(ctx, c, "GET", "assistant.get", assistant_id);
     struct upstream_answer now;
     struct str seen;
-    read.digest = to_assistant;
+    read.digest = vapi_to_assistant;
     read.skip_cache = true;
     TRY(upstream_call(ctx, &read, &now));
     json_t *assistant = assistant_parse(ctx, now.body);
@@ -258,7 +260,8 @@ enum err vapi_setting_write(struct ctx *ctx, const struct upstream_credential *c
     struct buf *patch = arena_alloc(ctx->arena, sizeof *patch);
     arena_defer(ctx->arena, release_buf, patch);
     TRY(patch_of(ctx, assistant, s, value, patch));
-    struct upstream_request write = request(ctx, c, "PATCH", "assistant.update", assistant_id);
+    struct upstream_request write =
+        vapi_assistant_request(ctx, c, "PATCH", "assistant.update", assistant_id);
     write.body = buf_view(patch);
     write.content_type = "application/json";
     write.is_repeatable = true; /* it sets absolute values */
@@ -270,7 +273,8 @@ enum err vapi_setting_write(struct ctx *ctx, const struct upstream_credential *c
 
 enum err vapi_check(struct ctx *ctx, const struct upstream_credential *c,
                     const char *assistant_id) {
-    struct upstream_request read = request(ctx, c, "GET", "assistant.get", assistant_id);
+    struct upstream_request read =
+        vapi_assistant_request(ctx, c, "GET", "assistant.get", assistant_id);
     struct upstream_answer answer;
     read.skip_cache = true;
     return upstream_call(ctx, &read, &answer);

@@ -38,3 +38,10 @@ bool vapi_voice_speed_range(const json_t *voice, double *min, double *max);
 /* A request to Vapi with what all of them share, not cached; the caller adds the rest. */
 struct upstream_request vapi_request(const struct upstream_credential *c, const char *method,
                                      const char *operation, const char *path);
+
+/* The same for one assistant: the answer is its settings, and it is cached as them. */
+struct upstream_request vapi_assistant_request(struct ctx *ctx, const struct upstream_credential *c,
+                                               const char *method, const char *operation,
+                                               const char *assistant_id);
+/* A digest that keeps the whole assistant. */
+bool vapi_to_assistant(struct ctx *ctx, struct str body, struct str *kept);

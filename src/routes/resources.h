@@ -60,6 +60,7 @@ enum err numbers_get(struct ctx *ctx, struct call *call);
 enum err integrations_get(struct ctx *ctx, struct call *call);
 enum err endpoints_get(struct ctx *ctx, struct call *call);
 enum err endpoint_rotate_it(struct ctx *ctx, struct call *call);
+enum err endpoint_set_up(struct ctx *ctx, struct call *call);
 enum err events_get(struct ctx *ctx, struct call *call);
 enum err event_get(struct ctx *ctx, struct call *call);
 enum err event_replay_it(struct ctx *ctx, struct call *call);

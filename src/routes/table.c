@@ -60,6 +60,7 @@ const struct route routes[] = {
     { { METHOD_GET,  "/api/v1/integrations" },                           SIGNED_IN, BY_SETTINGS, NO_BODY, false, integrations_get },
     { { METHOD_GET,  "/api/v1/webhooks/endpoints" },                     MANAGER,   BY_DEFAULT,  NO_BODY, false, endpoints_get },
     { { METHOD_POST, "/api/v1/webhooks/endpoints/{provider}/rotate" },   MANAGER,   BY_DEFAULT,  NO_BODY, false, endpoint_rotate_it },
+    { { METHOD_POST, "/api/v1/webhooks/endpoints/{provider}/setup" },    MANAGER,   BY_SETTINGS, JSON_BODY, false, endpoint_set_up },
     { { METHOD_GET,  "/api/v1/events" },                                 SIGNED_IN, BY_DEFAULT,  NO_BODY, false, events_get },
     { { METHOD_GET,  "/api/v1/events/{id}" },                            SIGNED_IN, BY_DEFAULT,  NO_BODY, false, event_get },
     { { METHOD_POST, "/api/v1/events/{id}/replay" },                     MANAGER,   BY_DEFAULT,  NO_BODY, false, event_replay_it },

@@ -6,6 +6,7 @@
 #include "service/endpoints.h"
 #include "service/integrations.h"
 #include "service/numbers.h"
+#include "service/webhook_setup.h"
 
 enum err numbers_get(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "limit", "cursor", NULL };
@@ -106,5 +107,22 @@ enum err endpoint_rotate_it(struct ctx *ctx, struct call *call) {
     TRY(endpoint_rotate(ctx, p, &e));
     struct jsonw w = reply_json(call, 200);
     write_endpoint(ctx, &w, &e);
+    return OK;
+}
+
+enum err endpoint_set_up(struct ctx *ctx, struct call *call) {
+    struct webhook_setup setup;
+    struct input in = input_of(ctx, call);
+    bool given, overwrite = input_bool(&in, "overwrite", &given);
+    TRY(input_done(&in));
+    if (provider_parse(call->match->params[0]) != PROVIDER_VAPI)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such provider here.");
+    TRY(webhook_setup_vapi(ctx, given && overwrite, &setup));
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "url", setup.url);
+    jsonw_text_at(&w, "was_url", setup.was_url);
+    jsonw_text_at(&w, "assistant_id", setup.assistant_id);
+    jsonw_object_end(&w);
     return OK;
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fiber.h"
 #include "base/json.h"
+#include "base/jsonw.h"
 
 enum { ROUND_MS = 20, TRIES_DEFAULT = 2, TRIES_MAX = 6, AGAIN_MS = 200, ARENA_BYTES = 1 << 20 };
 
@@ -61,22 +62,51 @@ static struct policy policy_of(struct str fragment) {
     return p;
 }
 
-static void deliver(const struct errand *e, struct arena *a) {
-    const struct courier_host *host = &e->courier->host;
-    struct str fragment, url = str_cut(str_of(json_text(e->record, "callback")), '#', &fragment);
-    struct caller_letter letter;
+/* A form, signed. */
+static void compose_twilio(const struct errand *e, struct arena *a, const char *url,
+                           struct caller_letter *letter) {
     struct caller_webhook what = { .kind = caller_kind_parse(str_of(json_text(e->record, "kind"))),
-                                   .url = str_dup(a, url),
+                                   .url = url,
+                                   .signed_url = url,
                                    .auth_token = json_text(e->record, "token"),
                                    .account_sid = json_text(e->record, "account_sid"),
                                    .params = json_object_get(e->step, "params") };
-    what.signed_url = what.url;
-    caller_compose(a, &what, &letter);
+    caller_compose(a, &what, letter);
+}
+
+/* JSON, with the headers that were asked for. */
+static void compose_vapi(const struct errand *e, struct arena *a, struct caller_letter *letter) {
+    const char *name;
+    json_t *value;
+    struct buf *body = buf_in(a);
+    struct jsonw w = jsonw_to(body);
+    jsonw_tree(&w, json_object_get(e->step, "params"));
+    *letter = (struct caller_letter){ .body = buf_view(body) };
+    letter->headers[letter->header_count++] = "Content-Type: application/json";
+    json_object_foreach(json_object_get(e->record, "headers"), name, value) {
+        if (json_is_string(value) && letter->header_count < ARRAY_LEN(letter->headers))
+            letter->headers[letter->header_count++] =
+                arena_printf(a, "%s: %s", name, json_string_value(value));
+    }
+}
+
+static void deliver(const struct errand *e, struct arena *a) {
+    const struct courier_host *host = &e->courier->host;
+    bool is_vapi = strcmp(json_text(e->record, "kind"), "vapi") == 0;
+    struct str fragment, rest = str_cut(str_of(json_text(e->record, "callback")), '#', &fragment);
+    const char *url = str_dup(a, rest);
+    struct caller_letter letter;
     struct policy policy = policy_of(fragment);
+    if (is_vapi) {
+        policy = (struct policy){ (int)json_i64_or(e->record, "tries", 1), true };
+        compose_vapi(e, a, &letter);
+    } else {
+        compose_twilio(e, a, url, &letter);
+    }
     for (int i = 0; i < policy.tries && !host->is_stopping(host->arg); i++) {
         if (i)
             fiber_sleep((int64_t)AGAIN_MS << i);
-        int status = host->send(host->arg, a, what.url, &letter);
+        int status = host->send(host->arg, a, url, &letter);
         if (status && (status < 500 || !policy.also_5xx))
             break;
     }

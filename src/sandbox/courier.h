@@ -5,6 +5,7 @@
  *     "callback"  where to; a fragment like #rc=5&rp=ct,5xx says how many retries, and of what: when
  *                 nobody answers (ct, rt), or with an answer of 5xx. One of ct without it
  *     "account_sid", "token"  who signs
+ *     or, of kind "vapi", "headers" that go along and "tries" at most; params is the JSON body then
  *     "steps"     [{"at": Unix ms, "params": {...}?}], in order; without params nothing is told
  *     "told"      how many steps are behind it
  * One step of a record is under way at a time, so that they arrive in order. All of it happens on

@@ -260,8 +260,8 @@ static const char DEMO[] =
 static json_t *make_account(struct str key, const unsigned char hash[32]) {
     json_t *assistant = json_loads(DEMO, 0, NULL);
     json_object_set_new(assistant, "orgId", vapi_uuid(hash));
-    return json_pack("{s:o, s:[o], s:[], s:{}}", "orgId", vapi_uuid(hash), "assistants", assistant,
-                     "calls", "callsById");
+    return json_pack("{s:o, s:[o], s:[], s:{}, s:{}}", "orgId", vapi_uuid(hash), "assistants",
+                     assistant, "calls", "callsById", "records");
 }
 
 json_t *vapi_assistant_find(const json_t *account, struct str id, size_t *at) {
@@ -413,7 +413,7 @@ static void answer(struct pretend_world *world, const struct http_req *req,
     if (!account)
         vapi_fail(503, reply);
     else if (str_is(req->path, "/call") || str_starts(req->path, STR("/call/")))
-        vapi_calls_answer(account, req, reply);
+        vapi_calls_answer(world, account, req, reply);
     else if (is_list && is_read)
         vapi_list(json_object_get(account, "assistants"), req, reply);
     else if (is_list && req->method == METHOD_POST)

@@ -18,4 +18,15 @@ void vapi_list(const json_t *items, const struct http_req *req, struct http_repl
 bool vapi_control_answer(const struct pretend_world *world, const struct http_req *req,
                          struct http_reply *reply);
 /* Everything below /call. */
-void vapi_calls_answer(json_t *account, const struct http_req *req, struct http_reply *reply);
+void vapi_calls_answer(const struct pretend_world *world, json_t *account,
+                       const struct http_req *req, struct http_reply *reply);
+
+/* When a call does what, wall clock. */
+struct vapi_course {
+    int64_t rings_ms, talks_ms, ends_ms;
+    const char *reason;
+};
+/* Tells the server of its assistant how it goes, as it goes; nothing where there is none. */
+void vapi_tell(const struct pretend_world *world, json_t *account, const json_t *call,
+               const struct vapi_course *course);
+void vapi_tell_end(json_t *account, const json_t *call); /* it has ended before its time */

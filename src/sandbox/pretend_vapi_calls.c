@@ -86,7 +86,8 @@ static void age(json_t *call) {
     }
 }
 
-static void create(json_t *account, const struct http_req *req, struct http_reply *reply) {
+static void create(const struct pretend_world *world, json_t *account, const struct http_req *req,
+                   struct http_reply *reply) {
     const char *why = NULL;
     unsigned char raw[16];
     size_t at;
@@ -125,22 +126,29 @@ static void create(json_t *account, const struct http_req *req, struct http_repl
                                                json_text(call, "id"))));
     json_array_append(calls, call);
     json_object_set(json_object_get(account, "callsById"), json_text(call, "id"), call);
+    vapi_tell(world, account, call,
+              &(struct vapi_course){ .rings_ms = now + RINGS_AFTER_MS,
+                                     .talks_ms = now + TALKS_AFTER_MS,
+                                     .ends_ms = now + ENDS_AFTER_MS,
+                                     .reason = ENDED_BY_ITSELF });
     pretend_reply_new(reply, 201, call);
 }
 
 /* --- ending ---------------------------------------------------------------------------------- */
 
-static json_t *call_of(const struct pretend_world *world, struct str id) {
+static json_t *call_of(const struct pretend_world *world, struct str id, json_t **whose) {
     const char *name;
     char text[64];
-    json_t *account, *call = NULL;
+    json_t *account;
     if (!str_copy(text, sizeof text, id))
         return NULL;
     json_object_foreach(world->accounts, name, account) {
-        if (!call)
-            call = json_object_get(json_object_get(account, "callsById"), text);
+        json_t *call = json_object_get(json_object_get(account, "callsById"), text);
+        *whose = account;
+        if (call)
+            return call;
     }
-    return call;
+    return NULL;
 }
 
 static void end_now(json_t *call) {
@@ -157,7 +165,9 @@ bool vapi_control_answer(const struct pretend_world *world, const struct http_re
     const char *why;
     if (req->method != METHOD_POST || !str_ends(req->path, tail))
         return false;
-    json_t *call = call_of(world, (struct str){ req->path.ptr + 1, req->path.len - 1 - tail.len });
+    json_t *account;
+    json_t *call =
+        call_of(world, (struct str){ req->path.ptr + 1, req->path.len - 1 - tail.len }, &account);
     const char *type = json_text(json_parse(req->arena, req->body, &why), "type");
     if (call)
         age(call);
@@ -167,6 +177,7 @@ bool vapi_control_answer(const struct pretend_world *world, const struct http_re
         vapi_refuse(reply, 400, json_string("The sandbox knows end-call only"), "Bad Request");
     } else {
         end_now(call);
+        vapi_tell_end(account, call);
         pretend_reply_new(reply, 200, json_object());
     }
     return true;
@@ -187,12 +198,13 @@ static void read_one(json_t *account, struct str id, struct http_reply *reply) {
     pretend_reply(reply, 200, call);
 }
 
-void vapi_calls_answer(json_t *account, const struct http_req *req, struct http_reply *reply) {
+void vapi_calls_answer(const struct pretend_world *world, json_t *account,
+                       const struct http_req *req, struct http_reply *reply) {
     bool is_read = req->method == METHOD_GET || req->method == METHOD_HEAD;
     bool is_list = str_is(req->path, "/call");
     json_t *calls = json_object_get(account, "calls");
     if (is_list && req->method == METHOD_POST) {
-        create(account, req, reply);
+        create(world, account, req, reply);
     } else if (is_list && is_read) {
         for (size_t i = json_array_size(calls); i-- > 0;) {
             json_t *call = json_array_get(calls, i);

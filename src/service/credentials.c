@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "base/jsonw.h"
@@ -268,6 +269,49 @@ static enum err save_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         (struct audit_entry){ .action = s->was_there ? "credential.rotate" : "credential.add",
                               .object = s->row.provider,
                               .detail = s->row.public });
+}
+
+/* {"...","last4":{...}} with the tail of one more secret. */
+static const char *public_with(struct ctx *ctx, const char *public, const char *name,
+                               const char *tail) {
+    const char *why;
+    json_t *tree = json_deep_copy(json_parse(ctx->arena, str_of(public), &why));
+    json_object_set_new(json_object_get(tree, "last4"), name, json_string(tail));
+    struct buf *b = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(b);
+    jsonw_tree(&w, tree);
+    json_decref(tree);
+    return str_dup(ctx->arena, buf_view(b));
+}
+
+static enum err make_secret_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    SCOPED(secret_wipe) struct secret fields = { 0 };
+    const char *text = arg;
+    struct credential_row row;
+    TRY(credential_find(ctx, tx, ctx->who.workspace_id, provider_name(PROVIDER_VAPI), &row));
+    if (!row.id)
+        return ctx_fail(ctx, ERR_NOT_CONNECTED, "Vapi is not connected.");
+    struct vault_place place = { "credentials", "sealed", row.workspace_id, row.id };
+    TRY(vault_reveal(ctx, tx, &place, row.sealed, &fields));
+    if (!secret_field_add(&fields, STR("webhook_secret"), str_of(text)))
+        return ctx_fail(ctx, ERR_INTERNAL, "The credential has no room for a webhook_secret.");
+    struct saving s = { .provider = PROVIDER_VAPI, .fields = &fields, .row = row };
+    s.row.public = public_with(ctx, row.public, "webhook_secret", last4(ctx, text));
+    s.row.updated_ms = ava_wall_ms();
+    return save_write(ctx, tx, &s);
+}
+
+enum err credentials_make_webhook_secret(struct ctx *ctx, struct secret *out) {
+    unsigned char raw[32];
+    ava_rand(raw, sizeof raw);
+    char *text = base64url_encode(ctx->arena, raw, sizeof raw);
+    enum err e = db_write(ctx, make_secret_write, text);
+    if (e == OK)
+        secret_set(out, str_of(text));
+    lending_forget(ctx, PROVIDER_VAPI);
+    explicit_bzero(raw, sizeof raw);
+    explicit_bzero(text, strlen(text));
+    return e;
 }
 
 enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, bool verify,

@@ -40,3 +40,7 @@ enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, 
 enum err credentials_verify(struct ctx *ctx, enum provider p, struct connection *out,
                             struct connection_check *check);
 enum err credentials_remove(struct ctx *ctx, enum provider p);
+
+/* Adds a random webhook_secret to the workspace's own Vapi credential, which must have none; *out:
+ * that secret, wiped by the caller. ERR_NOT_CONNECTED when there is no credential. */
+enum err credentials_make_webhook_secret(struct ctx *ctx, struct secret *out);

@@ -102,6 +102,8 @@ describe("journeys in Chromium", { skip: missing("chromium") }, () => {
     const good = await page.waitForSelector("[data-card=twilio] [data-check=ok]");
     assert.match(await good.textContent(), /Works - \d+ numbers? found/);
     assert.match(await page.textContent("[data-panel=twilio-addresses]"), /\/webhooks\/twilio\/\S+\/voice/);
+    await page.click("[data-panel=vapi-addresses] >> text=Let Ava set it up");
+    await page.waitForSelector("[data-toast=ok] >> text=Vapi sends here now");
     await page.click("[aria-label='Edit Vapi']");
     assert.equal(await page.inputValue("[name=api_key]"), "", "a secret never comes back");
     await page.fill("[name=api_key]", "not-a-key-of-anybody-0000");

@@ -218,6 +218,7 @@ function Addresses({ service }: { service: Service }) {
             <div key={e.id}>
               <p class="heard"><span class={e.last_received_at ? "light on" : "light"} aria-hidden="true" />{e.last_received_at ? <>{t("connections.heard", { service: name })} <When at={e.last_received_at} /></> : t("connections.not_heard", { service: name })}</p>
               <p class="muted">{demo ? t("connections.paste_demo", { service: name }) : t("connections.paste." + service)}</p>
+              {service === "vapi" && <SetUp />}
               <ul class="addresses">
                 {Object.entries(e.urls).map(([kind, url]) => (
                   <li key={kind}><span>{t("connections.address." + kind)}</span><code>{url}</code><Copy text={url} label={t("connections.address." + kind)} /></li>
@@ -228,5 +229,35 @@ function Addresses({ service }: { service: Service }) {
         </>
       )}
     </Panel>
+  );
+}
+
+// One click instead of pasting; somebody else's address is only replaced when that is said.
+function SetUp() {
+  const [busy, setBusy] = useState(false);
+  const [elsewhere, setElsewhere] = useState(false);
+  const [problem, setProblem] = useState<Problem | undefined>();
+
+  async function ask(overwrite: boolean) {
+    setBusy(true);
+    setProblem(undefined);
+    const reply = await api.send<Schemas["WebhookSetupAnswer"]>("POST", "/webhooks/endpoints/vapi/setup", { body: { overwrite } });
+    setBusy(false);
+    if (reply.ok) {
+      setElsewhere(false);
+      credentials.vapi.expire();
+      return toast("ok", t("connections.set_up_done.title"), t("connections.set_up_done.text"));
+    }
+    if (reply.problem.errors?.some((e) => e.field === "overwrite")) return setElsewhere(true);
+    setProblem(reply.problem);
+  }
+
+  const said = problem && wordsFor(problem, "vapi");
+  return (
+    <div data-set-up>
+      {elsewhere && <p class="wrong" role="status"><Icon name="circle-alert" small /><span>{t("connections.set_up_elsewhere")}</span></p>}
+      {said && <p class="wrong" role="status"><Icon name="circle-alert" small /><span>{problem.errors?.some((e) => e.field === "webhook_auth") ? t("connections.set_up_plan") : said.title}</span></p>}
+      <Button busy={busy} icon="plug" onClick={() => void ask(elsewhere)}>{t(elsewhere ? "connections.set_up_replace" : "connections.set_up")}</Button>
+    </div>
   );
 }

@@ -1,0 +1,129 @@
+#include "providers/vapi_server.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/jsonw.h"
+
+enum { RETRIES = 5, BASE_DELAY_S = 1 };
+
+static const char *const NEEDED[] = { "status-update", "end-of-call-report" };
+
+/* Headers as they were, but for ours. */
+static void write_headers(struct jsonw *w, const json_t *server, const struct secret *secret) {
+    const char *name;
+    json_t *value;
+    jsonw_key(w, "headers");
+    jsonw_object(w);
+    json_object_foreach(json_object_get(server, "headers"), name, value) {
+        if (strcasecmp(name, "X-Vapi-Secret") == 0 || !json_is_string(value))
+            continue;
+        jsonw_key_str(w, str_of(name));
+        jsonw_tree(w, value);
+    }
+    jsonw_str_at(w, "X-Vapi-Secret", secret_reveal(secret));
+    jsonw_object_end(w);
+}
+
+static void write_server(struct jsonw *w, const json_t *server, const struct vapi_server *want) {
+    static const char *const OURS[] = { "url", "headers", "backoffPlan" };
+    const char *name;
+    json_t *value;
+    jsonw_key(w, "server");
+    jsonw_object(w);
+    json_object_foreach((json_t *)server, name, value) {
+        bool ours = false;
+        for (size_t i = 0; i < ARRAY_LEN(OURS); i++)
+            ours |= strcmp(OURS[i], name) == 0;
+        if (ours)
+            continue;
+        jsonw_key_str(w, str_of(name));
+        jsonw_tree(w, value);
+    }
+    jsonw_text_at(w, "url", want->url);
+    write_headers(w, server, want->secret);
+    jsonw_key(w, "backoffPlan");
+    jsonw_object(w);
+    jsonw_text_at(w, "type", "exponential");
+    jsonw_i64_at(w, "maxRetries", RETRIES);
+    jsonw_i64_at(w, "baseDelaySeconds", BASE_DELAY_S);
+    jsonw_object_end(w);
+    jsonw_object_end(w);
+}
+
+static bool holds(const json_t *list, const char *text) {
+    const json_t *one;
+    size_t i;
+    json_array_foreach(list, i, one) {
+        if (json_is_string(one) && strcmp(json_string_value(one), text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* An assistant that names the messages it wants must want those that we need. */
+static void write_wanted(struct jsonw *w, const json_t *assistant) {
+    const json_t *list = json_object_get(assistant, "serverMessages"), *one;
+    size_t i;
+    if (!json_is_array(list))
+        return;
+    jsonw_key(w, "serverMessages");
+    jsonw_list(w);
+    json_array_foreach(list, i, one) {
+        jsonw_tree(w, one);
+    }
+    for (i = 0; i < ARRAY_LEN(NEEDED); i++)
+        if (!holds(list, NEEDED[i]))
+            jsonw_text(w, NEEDED[i]);
+    jsonw_list_end(w);
+}
+
+static void wipe_buf(void *buf) {
+    struct buf *b = buf;
+    if (b->ptr)
+        explicit_bzero(b->ptr, b->room);
+    buf_fini(b);
+}
+
+static enum err check_owner(struct ctx *ctx, const char *was_url, const char *url, bool overwrite) {
+    if (!was_url || !was_url[0] || strcmp(was_url, url) == 0 || overwrite)
+        return OK;
+    ctx_field(
+        ctx, "overwrite", "required",
+        arena_printf(ctx->arena,
+                     "Vapi sends this assistant's messages to %.200s; say \"overwrite\": true "
+                     "to have them sent here instead.",
+                     was_url));
+    return ctx_fields_ok(ctx);
+}
+
+enum err vapi_server_set(struct ctx *ctx, const struct upstream_credential *c,
+                         const char *assistant_id, const struct vapi_server *want, bool overwrite,
+                         const char **was_url) {
+    struct upstream_request read =
+        vapi_assistant_request(ctx, c, "GET", "assistant.get", assistant_id);
+    struct upstream_answer answer;
+    const char *why;
+    read.digest = vapi_to_assistant;
+    read.skip_cache = true;
+    TRY(upstream_call(ctx, &read, &answer));
+    const json_t *assistant = json_parse(ctx->arena, answer.body, &why);
+    const json_t *server = json_object_get(assistant, "server");
+    *was_url = json_text(server, "url");
+    TRY(check_owner(ctx, *was_url, want->url, overwrite));
+
+    struct buf *patch = arena_alloc(ctx->arena, sizeof *patch);
+    struct jsonw w = jsonw_to(patch);
+    arena_defer(ctx->arena, wipe_buf, patch);
+    jsonw_object(&w);
+    write_server(&w, server, want);
+    write_wanted(&w, assistant);
+    jsonw_object_end(&w);
+    struct upstream_request write =
+        vapi_assistant_request(ctx, c, "PATCH", "assistant.update", assistant_id);
+    write.body = buf_view(patch);
+    write.content_type = "application/json";
+    write.is_repeatable = true; /* it sets absolute values */
+    return upstream_call(ctx, &write, &answer);
+}

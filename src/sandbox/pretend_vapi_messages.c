@@ -1,0 +1,130 @@
+/* The server messages of the pretend Vapi: as a call goes on, they are sent to the server of its
+ * assistant (url, headers and backoffPlan of the OpenAPI of 2026-08-20). */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "sandbox/caller.h"
+#include "sandbox/courier.h"
+#include "sandbox/pretend_vapi.h"
+
+enum { CENTS_PER_MINUTE = 5 };
+
+static const char LINE[] = "+12125550118";
+
+/* Types that the assistant wants to be told; all when it does not say. */
+static bool is_wanted(const json_t *assistant, const char *type) {
+    const json_t *wanted = json_object_get(assistant, "serverMessages"), *one;
+    size_t i;
+    if (!json_is_array(wanted))
+        return true;
+    json_array_foreach(wanted, i, one) {
+        if (json_is_string(one) && strcmp(json_string_value(one), type) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int64_t ms_of(const json_t *call, const char *name) {
+    const char *text = json_text(call, name);
+    int64_t ms = 0;
+    if (text)
+        clock_parse_rfc3339(text, strlen(text), &ms);
+    return ms;
+}
+
+static double cost_of(const json_t *call) {
+    int64_t talked_ms = ms_of(call, "endedAt") - ms_of(call, "startedAt");
+    bool has_talked = json_text(call, "startedAt") && talked_ms > 0;
+    return has_talked ? (double)((talked_ms + 999) / 1000) * CENTS_PER_MINUTE / 60 / 100 : 0;
+}
+
+/* call is as it will be then. */
+static void add_step(json_t *record, const json_t *assistant, const char *type, int64_t at_ms,
+                     const json_t *call) {
+    if (!is_wanted(assistant, type))
+        return;
+    json_t *message =
+        json_pack("{s:s, s:I, s:o, s:{s:s}}", "type", type, "timestamp", (json_int_t)at_ms, "call",
+                  json_deep_copy(call), "phoneNumber", "number", LINE);
+    if (strcmp(type, "status-update") == 0)
+        json_object_set(message, "status", json_object_get(call, "status"));
+    if (json_text(call, "endedReason"))
+        json_object_set(message, "endedReason", json_object_get(call, "endedReason"));
+    if (strcmp(type, "end-of-call-report") == 0) {
+        json_object_set(message, "startedAt", json_object_get(call, "startedAt"));
+        json_object_set(message, "endedAt", json_object_get(call, "endedAt"));
+        json_object_set_new(message, "cost", json_real(cost_of(call)));
+    }
+    json_array_append_new(
+        json_object_get(record, "steps"),
+        json_pack("{s:I, s:{s:o}}", "at", (json_int_t)at_ms, "params", "message", message));
+}
+
+static void add_end(json_t *record, const json_t *assistant, const json_t *call) {
+    int64_t at_ms = ms_of(call, "endedAt");
+    add_step(record, assistant, "status-update", at_ms, call);
+    add_step(record, assistant, "end-of-call-report", at_ms, call);
+}
+
+static json_t *record_new(const json_t *server) {
+    const json_t *plan = json_object_get(server, "backoffPlan");
+    const json_t *headers = json_object_get(server, "headers");
+    json_t *record = json_pack(
+        "{s:s, s:O, s:I, s:[], s:i}", "kind", "vapi", "callback", json_object_get(server, "url"),
+        "tries", (json_int_t)(1 + json_i64_or(plan, "maxRetries", 0)), "steps", "told", 0);
+    json_object_set_new(record, "headers", headers ? json_deep_copy(headers) : json_object());
+    return record;
+}
+
+static json_t *then(const json_t *call, const char *status, int64_t started_ms, int64_t ended_ms,
+                    const char *reason) {
+    json_t *future = json_deep_copy(call);
+    json_object_set_new(future, "status", json_string(status));
+    if (started_ms)
+        json_object_set_new(future, "startedAt", vapi_time(started_ms));
+    if (ended_ms) {
+        json_object_set_new(future, "endedAt", vapi_time(ended_ms));
+        json_object_set_new(future, "endedReason", json_string(reason));
+    }
+    return future;
+}
+
+void vapi_tell(const struct pretend_world *world, json_t *account, const json_t *call,
+               const struct vapi_course *course) {
+    size_t at;
+    const char *id = json_text(call, "assistantId");
+    const json_t *assistant = id ? vapi_assistant_find(account, str_of(id), &at) : NULL;
+    const json_t *server = json_object_get(assistant, "server");
+    const char *url = json_text(server, "url");
+    if (!url || !world->courier || !caller_is_loopback(str_of(url)))
+        return;
+    json_t *record = record_new(server);
+    json_t *rings = then(call, "ringing", 0, 0, NULL);
+    json_t *talks = then(call, "in-progress", course->talks_ms, 0, NULL);
+    json_t *ends = then(call, "ended", course->talks_ms, course->ends_ms, course->reason);
+    add_step(record, assistant, "status-update", course->rings_ms, rings);
+    add_step(record, assistant, "status-update", course->talks_ms, talks);
+    add_end(record, assistant, ends);
+    json_decref(rings);
+    json_decref(talks);
+    json_decref(ends);
+    json_object_set(json_object_get(account, "records"), json_text(call, "id"), record);
+    courier_follow(world->courier, record);
+    json_decref(record);
+}
+
+/* What has not been told yet is told no more; what is on its way has left. */
+void vapi_tell_end(json_t *account, const json_t *call) {
+    size_t at;
+    json_t *record = json_object_get(json_object_get(account, "records"), json_text(call, "id"));
+    json_t *steps = json_object_get(record, "steps");
+    const char *id = json_text(call, "assistantId");
+    const json_t *assistant = id ? vapi_assistant_find(account, str_of(id), &at) : NULL;
+    size_t told =
+        (size_t)json_i64_or(record, "told", 0) + (json_object_get(record, "is_away") != NULL);
+    while (json_array_size(steps) > told)
+        json_array_remove(steps, told);
+    if (record)
+        add_end(record, assistant, call);
+}
