@@ -217,7 +217,7 @@ function Addresses({ service }: { service: Service }) {
           {data.endpoints.filter((e) => e.provider === service).map((e) => (
             <div key={e.id}>
               <p class="heard"><span class={e.last_received_at ? "light on" : "light"} aria-hidden="true" />{e.last_received_at ? <>{t("connections.heard", { service: name })} <When at={e.last_received_at} /></> : t("connections.not_heard", { service: name })}</p>
-              <p class="muted">{demo ? t("connections.paste_demo", { service: name }) : t("connections.paste." + service)}</p>
+              <p class="muted">{t((demo ? "connections.paste_demo." : "connections.paste.") + service)}</p>
               {service === "vapi" && <SetUp />}
               <ul class="addresses">
                 {Object.entries(e.urls).map(([kind, url]) => (
@@ -257,7 +257,7 @@ function SetUp() {
     <div data-set-up>
       {elsewhere && <p class="wrong" role="status"><Icon name="circle-alert" small /><span>{t("connections.set_up_elsewhere")}</span></p>}
       {said && <p class="wrong" role="status"><Icon name="circle-alert" small /><span>{problem.errors?.some((e) => e.field === "webhook_auth") ? t("connections.set_up_plan") : said.title}</span></p>}
-      <Button busy={busy} icon="plug" onClick={() => void ask(elsewhere)}>{t(elsewhere ? "connections.set_up_replace" : "connections.set_up")}</Button>
+      <div class="row"><Button busy={busy} icon="plug" onClick={() => void ask(elsewhere)}>{t(elsewhere ? "connections.set_up_replace" : "connections.set_up")}</Button></div>
     </div>
   );
 }
