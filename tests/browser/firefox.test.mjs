@@ -42,6 +42,8 @@ describe("journey in Firefox", { skip: missing("firefox") }, () => {
     await fill("[name=password]", person.password);
     assert.deepEqual(await axe(page), []);
     await page.click("button[type=submit]");
+    await seen(".side-end .button:last-child"); // inside again, in whichever room
+    await page.goto(ava.base + "/");
     await seen("[data-panel=health][data-state=ready]");
   });
 
