@@ -28,7 +28,7 @@ static int64_t end_of(const json_t *call, const char *status) {
 }
 
 /* False when it is not a call. */
-static bool facts_write(struct jsonw *w, const json_t *call) {
+static bool facts_write(struct ctx *ctx, struct jsonw *w, const json_t *call) {
     const char *sid = json_text(call, "sid"), *status = json_text(call, "status");
     if (!sid || !sid[0] || !status)
         return false;
@@ -46,46 +46,14 @@ static bool facts_write(struct jsonw *w, const json_t *call) {
 }
 
 static bool to_facts(struct ctx *ctx, struct str body, struct str *kept) {
-    const char *why;
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    if (!facts_write(&w, json_parse(ctx->arena, body, &why)))
-        return false;
-    *kept = buf_view(out);
-    return true;
+    return twilio_facts(ctx, body, facts_write, kept);
 }
 
 static bool to_list(struct ctx *ctx, struct str body, struct str *kept) {
-    const char *why;
-    json_t *page = json_parse(ctx->arena, body, &why), *call;
-    const json_t *list = json_object_get(page, "calls");
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    size_t i;
-    if (!json_is_array(list))
-        return false;
-    jsonw_object(&w);
-    jsonw_bool_at(&w, "is_whole", !json_text(page, "next_page_uri"));
-    jsonw_key(&w, "found");
-    jsonw_list(&w);
-    json_array_foreach(list, i, call) {
-        if (!facts_write(&w, call))
-            return false;
-    }
-    jsonw_list_end(&w);
-    jsonw_object_end(&w);
-    *kept = buf_view(out);
-    return true;
+    return twilio_found(ctx, body, "calls", facts_write, kept);
 }
 
 /* --- asking ---------------------------------------------------------------------------------- */
-
-static enum err ask(struct ctx *ctx, const struct upstream_request *req, struct str *facts) {
-    struct upstream_answer answer;
-    TRY(upstream_call(ctx, req, &answer));
-    *facts = answer.body;
-    return OK;
-}
 
 enum err twilio_call_create(struct ctx *ctx, const struct upstream_credential *c,
                             const char *account_sid, const struct twilio_call_order *order,
@@ -105,7 +73,7 @@ enum err twilio_call_create(struct ctx *ctx, const struct upstream_credential *c
     req.body = buf_view(form);
     req.digest = to_facts;
     req.watch = watch;
-    return ask(ctx, &req, facts);
+    return twilio_ask(ctx, &req, facts);
 }
 
 enum err twilio_call_read(struct ctx *ctx, const struct upstream_credential *c,
@@ -113,7 +81,7 @@ enum err twilio_call_read(struct ctx *ctx, const struct upstream_credential *c,
     struct upstream_request req = twilio_request(
         c, "GET", "call.get", twilio_thing_path(ctx, account_sid, "/Calls/", provider_id));
     req.digest = to_facts;
-    return ask(ctx, &req, facts);
+    return twilio_ask(ctx, &req, facts);
 }
 
 enum err twilio_call_end(struct ctx *ctx, const struct upstream_credential *c,
@@ -123,18 +91,13 @@ enum err twilio_call_end(struct ctx *ctx, const struct upstream_credential *c,
     req.body = STR("Status=completed");
     req.digest = to_facts;
     req.is_repeatable = true;
-    return ask(ctx, &req, facts);
+    return twilio_ask(ctx, &req, facts);
 }
 
 enum err twilio_calls_like(struct ctx *ctx, const struct upstream_credential *c,
                            const char *account_sid, const struct twilio_search *search,
                            struct twilio_matches *out) {
-    struct str page;
-    struct upstream_request req =
-        twilio_request(c, "GET", "call.list",
-                       twilio_search_path(ctx, account_sid, "/Calls.json", "StartTime>", search));
+    struct upstream_request req = twilio_request(c, "GET", "call.list", NULL);
     req.digest = to_list;
-    TRY(ask(ctx, &req, &page));
-    twilio_pick(ctx, page, search, out);
-    return OK;
+    return twilio_find(ctx, &req, account_sid, "/Calls.json", "StartTime>", search, out);
 }

@@ -6,7 +6,7 @@
  * The times are Unix ms, 0 when unknown; Twilio gives no reason for an end but the last status. */
 #pragma once
 
-#include "providers/twilio.h"
+#include "providers/twilio_search.h"
 
 struct twilio_call_order {
     const char *to, *from;   /* E.164 */

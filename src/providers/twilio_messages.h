@@ -4,7 +4,7 @@
  * StatusCallback, and without one a text is found again only by what it says. */
 #pragma once
 
-#include "providers/twilio.h"
+#include "providers/twilio_search.h"
 
 struct twilio_text {
     const char *to, *from; /* E.164 */

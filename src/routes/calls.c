@@ -37,15 +37,10 @@ enum err calls_get(struct ctx *ctx, struct call *call) {
     TRY(input_page(ctx, call, &limit, &f.before_id));
     TRY(call_list(ctx, &f, limit + 1, views, &count));
     bool more = count > (size_t)limit;
-    struct jsonw w = reply_json(call, 200);
-    jsonw_object(&w);
-    jsonw_key(&w, "calls");
-    jsonw_list(&w);
+    struct jsonw w = reply_list(call, "calls");
     for (size_t i = 0; i < count - more; i++)
         call_write(&w, &views[i]);
-    jsonw_list_end(&w);
-    jsonw_text_at(&w, "next_cursor", more ? views[limit - 1].row.id : NULL);
-    jsonw_object_end(&w);
+    reply_list_end(&w, more ? views[limit - 1].row.id : NULL);
     return OK;
 }
 

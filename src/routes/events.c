@@ -38,18 +38,13 @@ enum err events_get(struct ctx *ctx, struct call *call) {
     TRY(input_page(ctx, call, &limit, &f.before_id));
     TRY(event_list(ctx, &f, limit + 1, rows, &count));
     bool more = count > (size_t)limit;
-    struct jsonw w = reply_json(call, 200);
-    jsonw_object(&w);
-    jsonw_key(&w, "events");
-    jsonw_list(&w);
+    struct jsonw w = reply_list(call, "events");
     for (size_t i = 0; i < count - more; i++) {
         jsonw_object(&w);
         event_write(&w, &rows[i]);
         jsonw_object_end(&w);
     }
-    jsonw_list_end(&w);
-    jsonw_text_at(&w, "next_cursor", more ? rows[limit - 1].id : NULL);
-    jsonw_object_end(&w);
+    reply_list_end(&w, more ? rows[limit - 1].id : NULL);
     return OK;
 }
 
@@ -148,10 +143,7 @@ enum err audit_get(struct ctx *ctx, struct call *call) {
         return ctx_fields_ok(ctx);
     }
     TRY(trail_list(ctx, before, limit, &page));
-    struct jsonw w = reply_json(call, 200);
-    jsonw_object(&w);
-    jsonw_key(&w, "entries");
-    jsonw_list(&w);
+    struct jsonw w = reply_list(call, "entries");
     for (size_t i = 0; i < page.count; i++) {
         const struct audit_entry *e = &page.entries[i];
         jsonw_object(&w);
@@ -169,13 +161,7 @@ enum err audit_get(struct ctx *ctx, struct call *call) {
             jsonw_null(&w);
         jsonw_object_end(&w);
     }
-    jsonw_list_end(&w);
-    jsonw_key(&w, "next_cursor");
-    if (page.has_more)
-        jsonw_text(&w,
-                   arena_printf(ctx->arena, "%lld", (long long)page.entries[page.count - 1].seq));
-    else
-        jsonw_null(&w);
-    jsonw_object_end(&w);
+    long long last = page.has_more ? (long long)page.entries[page.count - 1].seq : 0;
+    reply_list_end(&w, last ? arena_printf(ctx->arena, "%lld", last) : NULL);
     return OK;
 }

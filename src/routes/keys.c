@@ -14,10 +14,7 @@ enum err keys_get(struct ctx *ctx, struct call *call) {
     TRY(input_page(ctx, call, &limit, &cursor));
     TRY(key_list(ctx, cursor, limit + 1, rows, &count));
     bool more = count > (size_t)limit;
-    struct jsonw w = reply_json(call, 200);
-    jsonw_object(&w);
-    jsonw_key(&w, "keys");
-    jsonw_list(&w);
+    struct jsonw w = reply_list(call, "keys");
     for (size_t i = 0; i < count - more; i++) {
         const struct api_key *k = &rows[i];
         if (ctx->who.key_id[0] && strcmp(k->workspace_id, ctx->who.workspace_id) != 0)
@@ -32,9 +29,7 @@ enum err keys_get(struct ctx *ctx, struct call *call) {
         jsonw_time_at(&w, "last_used_at", k->last_used_ms);
         jsonw_object_end(&w);
     }
-    jsonw_list_end(&w);
-    jsonw_text_at(&w, "next_cursor", more ? rows[limit - 1].id : NULL);
-    jsonw_object_end(&w);
+    reply_list_end(&w, more ? rows[limit - 1].id : NULL);
     return OK;
 }
 

@@ -43,15 +43,10 @@ enum err messages_get(struct ctx *ctx, struct call *call) {
     TRY(input_page(ctx, call, &limit, &f.before_id));
     TRY(message_list(ctx, &f, limit + 1, views, &count));
     bool more = count > (size_t)limit;
-    struct jsonw w = reply_json(call, 200);
-    jsonw_object(&w);
-    jsonw_key(&w, "messages");
-    jsonw_list(&w);
+    struct jsonw w = reply_list(call, "messages");
     for (size_t i = 0; i < count - more; i++)
         message_write(&w, &views[i]);
-    jsonw_list_end(&w);
-    jsonw_text_at(&w, "next_cursor", more ? views[limit - 1].row.id : NULL);
-    jsonw_object_end(&w);
+    reply_list_end(&w, more ? views[limit - 1].row.id : NULL);
     return OK;
 }
 

@@ -14,6 +14,20 @@ struct jsonw reply_json(struct call *call, int status) {
     return jsonw_to(&call->reply->body);
 }
 
+struct jsonw reply_list(struct call *call, const char *name) {
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, name);
+    jsonw_list(&w);
+    return w;
+}
+
+void reply_list_end(struct jsonw *w, const char *next_cursor) {
+    jsonw_list_end(w);
+    jsonw_text_at(w, "next_cursor", next_cursor);
+    jsonw_object_end(w);
+}
+
 enum err reply_body(struct call *call, struct str json) {
     reply_json(call, 200);
     call->reply->lent_body = json;

@@ -6,8 +6,11 @@
 
 /* Begins a JSON answer; the writer ends with reply_json_end or simply by closing its brackets. */
 struct jsonw reply_json(struct call *call, int status);
-enum err reply_body(struct call *call, struct str json); /* a ready JSON text, not copied */
-enum err reply_none(struct call *call);                  /* 204 */
+/* A page of a list: {"calls":[...],"next_cursor":...}. What is on it is written between the two. */
+struct jsonw reply_list(struct call *call, const char *name);
+void reply_list_end(struct jsonw *w, const char *next_cursor); /* NULL: the last page */
+enum err reply_body(struct call *call, struct str json);       /* a ready JSON text, not copied */
+enum err reply_none(struct call *call);                        /* 204 */
 
 /* The session cookie: __Host- over https. */
 const char *reply_cookie_name(const struct ctx *ctx);

@@ -30,15 +30,10 @@ enum err users_get(struct ctx *ctx, struct call *call) {
     TRY(input_page(ctx, call, &limit, &cursor));
     TRY(people_list(ctx, cursor, limit + 1, rows, &count));
     bool more = count > (size_t)limit;
-    struct jsonw w = reply_json(call, 200);
-    jsonw_object(&w);
-    jsonw_key(&w, "users");
-    jsonw_list(&w);
+    struct jsonw w = reply_list(call, "users");
     for (size_t i = 0; i < count - more; i++)
         people_write_user(&w, &rows[i]);
-    jsonw_list_end(&w);
-    jsonw_text_at(&w, "next_cursor", more ? rows[limit - 1].id : NULL);
-    jsonw_object_end(&w);
+    reply_list_end(&w, more ? rows[limit - 1].id : NULL);
     return OK;
 }
 

@@ -30,15 +30,10 @@ enum err workspaces_get(struct ctx *ctx, struct call *call) {
     TRY(input_page(ctx, call, &limit, &cursor));
     TRY(workspace_list(ctx, cursor, limit + 1, rows, &count));
     bool more = count > (size_t)limit;
-    struct jsonw w = reply_json(call, 200);
-    jsonw_object(&w);
-    jsonw_key(&w, "workspaces");
-    jsonw_list(&w);
+    struct jsonw w = reply_list(call, "workspaces");
     for (size_t i = 0; i < count - more; i++)
         people_write_workspace(&w, &rows[i]);
-    jsonw_list_end(&w);
-    jsonw_text_at(&w, "next_cursor", more ? rows[limit - 1].id : NULL);
-    jsonw_object_end(&w);
+    reply_list_end(&w, more ? rows[limit - 1].id : NULL);
     return OK;
 }
 
@@ -113,15 +108,10 @@ enum err members_get(struct ctx *ctx, struct call *call) {
     TRY(input_page(ctx, call, &limit, &cursor));
     TRY(member_list(ctx, ws.id, cursor, limit + 1, rows, &count));
     bool more = count > (size_t)limit;
-    struct jsonw w = reply_json(call, 200);
-    jsonw_object(&w);
-    jsonw_key(&w, "members");
-    jsonw_list(&w);
+    struct jsonw w = reply_list(call, "members");
     for (size_t i = 0; i < count - more; i++)
         write_member(&w, &rows[i]);
-    jsonw_list_end(&w);
-    jsonw_text_at(&w, "next_cursor", more ? rows[limit - 1].user_id : NULL);
-    jsonw_object_end(&w);
+    reply_list_end(&w, more ? rows[limit - 1].user_id : NULL);
     return OK;
 }
 

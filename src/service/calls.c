@@ -18,18 +18,6 @@ enum { ID_MAX = 128, METADATA_BYTES_MAX = 8192 };
 
 /* --- what is asked --------------------------------------------------------------------------- */
 
-static void check_id(struct ctx *ctx, const char *name, const json_t *value) {
-    const char *text = json_string_value(value);
-    if (!value || json_is_null(value))
-        return;
-    if (!text)
-        ctx_field(ctx, name, "wrong_type",
-                  arena_printf(ctx->arena, "The field %s must be a text.", name));
-    else if (!text[0] || strlen(text) > ID_MAX)
-        ctx_field_range(ctx, name, text[0] ? "too_long" : "too_short", 1, ID_MAX,
-                        arena_printf(ctx->arena, "The field %s needs 1 to 128 characters.", name));
-}
-
 static int count_bytes(const char *piece, size_t len, void *total) {
     *(size_t *)total += len;
     return 0;
@@ -53,8 +41,8 @@ static void check_metadata(struct ctx *ctx, const json_t *value) {
 static enum err check_body(struct ctx *ctx, const json_t *body) {
     static const char *const KNOWN[] = { "to", "assistant_id", "from_number_id", "metadata" };
     field_phone(ctx, body, "to", "the number to call");
-    check_id(ctx, "assistant_id", json_object_get(body, "assistant_id"));
-    check_id(ctx, "from_number_id", json_object_get(body, "from_number_id"));
+    field_text(ctx, body, "assistant_id", false, 1, ID_MAX);
+    field_text(ctx, body, "from_number_id", false, 1, ID_MAX);
     check_metadata(ctx, json_object_get(body, "metadata"));
     return fields_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
 }
@@ -191,14 +179,16 @@ bool call_learn(struct ctx *ctx, struct str facts, struct call_row *row) {
     struct call_row was = *row;
     const char *id = json_text(f, "provider_id"), *status = json_text(f, "status");
     const char *reason = json_text(f, "ended_reason");
+    int64_t started_ms = json_i64_or(f, "started_at", 0), ended_ms = json_i64_or(f, "ended_at", 0);
     if (id)
         row->provider_id = id;
     if (call_status_follows(provider_parse(str_of(row->provider)), row->status, status))
         row->status = status;
     row->ended_reason = row->ended_reason ? row->ended_reason : reason;
-    row->started_ms =
-        json_i64_or(f, "started_at", 0) ? json_i64_or(f, "started_at", 0) : was.started_ms;
-    row->ended_ms = json_i64_or(f, "ended_at", 0) ? json_i64_or(f, "ended_at", 0) : was.ended_ms;
+    if (started_ms)
+        row->started_ms = started_ms;
+    if (ended_ms)
+        row->ended_ms = ended_ms;
     if (was.provider_id && strcmp(row->status, was.status) == 0 &&
         row->started_ms == was.started_ms && row->ended_ms == was.ended_ms)
         return false;

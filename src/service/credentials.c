@@ -9,7 +9,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/jsonw.h"
-#include "providers/twilio.h"
+#include "providers/twilio_numbers.h"
 #include "providers/vapi.h"
 #include "providers/vapi_auth.h"
 #include "store/audit.h"

@@ -19,13 +19,6 @@ void jobs_start(struct jobs *j); /* on the stack of the loop it shall run on */
 void jobs_wake(struct jobs *j);  /* any thread: something is due; NULL is fine */
 /* There are events of this workspace to work on, on disk: sees to it that there is a job for them.
  * Cheap when somebody wanted it before. Any thread; NULL is fine. After a crash inbox_recover finds
- * what nobody wanted any more. */
-void jobs_want_inbox(struct jobs *j, const char *workspace_id);
-/* Whoever works on them, before it looks for the last time: what comes from now on must be wanted
- * anew. */
-void jobs_unwant_inbox(struct jobs *j, const char *workspace_id);
-/* There are events of this workspace to work on, on disk: sees to it that there is a job for them.
- * Cheap when somebody wanted it before. Any thread; NULL is fine. After a crash inbox_recover finds
  * what nobody wants any more. */
 void jobs_want_inbox(struct jobs *j, const char *workspace_id);
 /* For whoever works on them, before it looks for the last time: what comes from now on must be

@@ -3,6 +3,19 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 
+enum {
+    RUN_MS = 60 * 1000,   /* an operation runs no longer than that after it was sent */
+    APART_MS = 60 * 1000, /* two clocks */
+};
+
+struct matching_span matching_run(int64_t sent_ms) {
+    return (struct matching_span){ sent_ms, sent_ms + RUN_MS };
+}
+
+struct matching_span matching_rivals(int64_t sent_ms) {
+    return (struct matching_span){ sent_ms - RUN_MS - APART_MS, sent_ms + RUN_MS + APART_MS };
+}
+
 const json_t *matching_only(const struct twilio_matches *m, const bool *taken, int64_t others) {
     const json_t *only = NULL;
     if (others || !m->is_whole)

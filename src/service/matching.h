@@ -5,13 +5,18 @@
  * made, is taken. Everything else stays unknown: its callback may still tell. */
 #pragma once
 
-#include "providers/twilio.h"
+#include "providers/twilio_search.h"
 #include "store/db.h"
 
-enum {
-    MATCHING_RUN_MS = 60 * 1000,   /* an operation runs no longer than that after it was sent */
-    MATCHING_APART_MS = 60 * 1000, /* two clocks */
+/* Wall clock, Unix ms. */
+struct matching_span {
+    int64_t since_ms, until_ms;
 };
+
+/* When an operation that was sent then can have made something, by our clock. */
+struct matching_span matching_run(int64_t sent_ms);
+/* When a row must have been made to stand for something that could be taken for the same. */
+struct matching_span matching_rivals(int64_t sent_ms);
 
 /* Does another row than except_id have this id, in any workspace? */
 typedef enum err matching_taken_fn(struct ctx *ctx, struct db_conn *c, const char *provider,

@@ -150,18 +150,18 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, struct str 
     int64_t others;
     TRY(text_of(ctx, op, &text));
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
+    struct matching_span run = matching_run(op->sent_ms), rivals = matching_rivals(op->sent_ms);
     struct twilio_search search = { .to = text.to,
                                     .from = text.from,
                                     .body = text.body,
-                                    .since_ms = op->sent_ms,
-                                    .until_ms = op->sent_ms + MATCHING_RUN_MS };
+                                    .since_ms = run.since_ms,
+                                    .until_ms = run.until_ms };
     struct message_row like = {
         .id = op->object, .workspace_id = ctx->who.workspace_id, .to = text.to, .from = text.from
     };
     TRY(twilio_texts_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
-    TRY(messages_unsettled(ctx, db_reader(ctx->parts->db), &like,
-                           search.since_ms - MATCHING_RUN_MS - MATCHING_APART_MS,
-                           search.until_ms + MATCHING_APART_MS, &others));
+    TRY(messages_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms, rivals.until_ms,
+                           &others));
     return matching_find(ctx, &matches, op->object, message_is_taken, others, result);
 }
 
@@ -210,7 +210,7 @@ static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operati
         return OK;
     if (state == OPERATION_SUCCEEDED) {
         message_learn(ctx, result, &v.row);
-    } else {
+    } else if (message_status_rank(v.row.status) == 0) { /* else a webhook was quicker */
         v.row.status = operation_state_name(state);
         v.row.error = state == OPERATION_FAILED ? ctx->problem.detail : NULL;
     }
@@ -231,7 +231,6 @@ const struct operation_kind MESSAGE_CREATE = {
 
 void message_write(struct jsonw *w, const struct message_view *v) {
     const struct message_row *m = &v->row;
-    const json_t *media = json_object_get(v->content, "media_urls");
     jsonw_object(w);
     jsonw_text_at(w, "id", m->id);
     jsonw_text_at(w, "provider", m->provider);
@@ -241,11 +240,7 @@ void message_write(struct jsonw *w, const struct message_view *v) {
     jsonw_text_at(w, "direction", m->direction);
     jsonw_text_at(w, "to", m->to);
     jsonw_text_at(w, "from", m->from);
-    jsonw_text_at(w, "body", json_text(v->content, "body"));
-    if (json_array_size(media)) {
-        jsonw_key(w, "media_urls");
-        jsonw_tree(w, media);
-    }
+    write_content(w, v->content);
     jsonw_text_at(w, "status", m->status);
     if (m->error)
         jsonw_text_at(w, "error", m->error);

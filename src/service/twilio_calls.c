@@ -110,17 +110,16 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, struct str 
     int64_t others;
     TRY(order_of(ctx, op, &order));
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
-    struct twilio_search search = { .to = order.to,
-                                    .from = order.from,
-                                    .since_ms = op->sent_ms,
-                                    .until_ms = op->sent_ms + MATCHING_RUN_MS };
+    struct matching_span run = matching_run(op->sent_ms), rivals = matching_rivals(op->sent_ms);
+    struct twilio_search search = {
+        .to = order.to, .from = order.from, .since_ms = run.since_ms, .until_ms = run.until_ms
+    };
     struct call_row like = {
         .id = op->object, .workspace_id = ctx->who.workspace_id, .to = order.to, .from = order.from
     };
     TRY(twilio_calls_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
-    TRY(calls_unsettled(ctx, db_reader(ctx->parts->db), &like,
-                        search.since_ms - MATCHING_RUN_MS - MATCHING_APART_MS,
-                        search.until_ms + MATCHING_APART_MS, &others));
+    TRY(calls_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms, rivals.until_ms,
+                        &others));
     return matching_find(ctx, &matches, op->object, call_is_taken, others, result);
 }
 

@@ -58,16 +58,20 @@ static void read_message(struct ctx *ctx, struct db_stmt *q, struct message_row 
     m->sealed = db_blob(q, ctx->arena);
 }
 
+static enum err read_one(struct ctx *ctx, struct db_stmt *q, struct message_row *found) {
+    *found = (struct message_row){ .id = NULL };
+    if (db_next(q))
+        read_message(ctx, q, found);
+    return db_done(ctx, q);
+}
+
 enum err message_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
                       struct message_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM messages WHERE workspace_id = ?"
                                   " AND id = ?");
     db_bind_text(q, workspace_id);
     db_bind_text(q, id);
-    *found = (struct message_row){ .id = NULL };
-    if (db_next(q))
-        read_message(ctx, q, found);
-    return db_done(ctx, q);
+    return read_one(ctx, q, found);
 }
 
 enum err message_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
@@ -78,10 +82,7 @@ enum err message_find_by_provider(struct ctx *ctx, struct db_conn *c, const char
     db_bind_text(q, workspace_id);
     db_bind_text(q, provider);
     db_bind_text(q, provider_id);
-    *found = (struct message_row){ .id = NULL };
-    if (db_next(q))
-        read_message(ctx, q, found);
-    return db_done(ctx, q);
+    return read_one(ctx, q, found);
 }
 
 enum err message_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,

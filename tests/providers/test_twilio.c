@@ -3,7 +3,7 @@
 #include "base/encode.h"
 #include "base/json.h"
 #include "providers/stage.h"
-#include "providers/twilio.h"
+#include "providers/twilio_numbers.h"
 
 #define SID  "AC0123456789abcdef0123456789abcdef"
 #define LIST "/2010-04-01/Accounts/" SID "/IncomingPhoneNumbers.json"
