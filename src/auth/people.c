@@ -280,7 +280,8 @@ enum err workspace_create(struct ctx *ctx, const char *name, const char *owner_i
 }
 
 struct workspace_edit {
-    const char *id, *name, *allow;
+    const char *id, *name, *allow; /* NULL: as it is */
+    int64_t weight;                /* 0: as it is */
     struct workspace *out;
 };
 
@@ -294,23 +295,33 @@ static enum err workspace_edit_write(struct ctx *ctx, struct db_conn *tx, void *
         w->name = e->name;
     if (e->allow && !strstr(w->platform_providers, e->allow))
         w->platform_providers = arena_printf(ctx->arena, "%s %s", w->platform_providers, e->allow);
+    if (e->weight)
+        w->call_weight = e->weight;
     w->updated_ms = ava_wall_ms();
     TRY(workspace_update(ctx, tx, w));
-    return audit_write(
-        ctx, tx,
-        (struct audit_entry){ .workspace_id = w->id,
-                              .action = e->allow ? "workspace.allow_platform" : "workspace.rename",
-                              .object = e->allow ? e->allow : w->id });
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .workspace_id = w->id,
+                                             .action = e->allow    ? "workspace.allow_platform"
+                                                       : e->weight ? "workspace.weigh"
+                                                                   : "workspace.rename",
+                                             .object = e->allow ? e->allow : w->id });
 }
 
 enum err workspace_rename(struct ctx *ctx, const char *id, const char *name,
                           struct workspace *out) {
-    return db_write(ctx, workspace_edit_write, &(struct workspace_edit){ id, name, NULL, out });
+    return db_write(ctx, workspace_edit_write, &(struct workspace_edit){ id, name, NULL, 0, out });
 }
 
 enum err workspace_allow_platform(struct ctx *ctx, const char *id, const char *provider) {
     struct workspace w;
-    return db_write(ctx, workspace_edit_write, &(struct workspace_edit){ id, NULL, provider, &w });
+    return db_write(ctx, workspace_edit_write,
+                    &(struct workspace_edit){ id, NULL, provider, 0, &w });
+}
+
+enum err workspace_weigh(struct ctx *ctx, const char *id, int64_t weight) {
+    struct workspace w;
+    return db_write(ctx, workspace_edit_write,
+                    &(struct workspace_edit){ id, NULL, NULL, weight, &w });
 }
 
 static enum err workspace_remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {

@@ -47,6 +47,8 @@ enum err workspace_create(struct ctx *ctx, const char *name, const char *owner_i
 enum err workspace_rename(struct ctx *ctx, const char *id, const char *name, struct workspace *out);
 enum err workspace_remove(struct ctx *ctx, const char *id);
 enum err workspace_allow_platform(struct ctx *ctx, const char *id, const char *provider);
+/* Its share, 1..100, of the lines of an account that several workspaces wait for. */
+enum err workspace_weigh(struct ctx *ctx, const char *id, int64_t weight);
 
 /* What the asker may do there: its own role, or owner for an installation admin; ERR_NOT_FOUND
  * when it may not even know of it. */

@@ -139,6 +139,14 @@ static enum err allow(struct ctx *ctx, struct cli *cli) {
     return OK;
 }
 
+static enum err weigh(struct ctx *ctx, struct cli *cli) {
+    int64_t weight = 0;
+    str_to_i64(str_of(cli_arg(cli, 1)), 1, 100, &weight);
+    TRY(workspace_weigh(ctx, cli_arg(cli, 0), weight));
+    printf("%s has the weight %lld in queues for a line\n", cli_arg(cli, 0), (long long)weight);
+    return OK;
+}
+
 int cmd_workspace_list(struct cli *cli) {
     return with_house(cli, list);
 }
@@ -160,4 +168,11 @@ int cmd_workspace_allow(struct cli *cli) {
     if (!p || (strcmp(p, "vapi") != 0 && strcmp(p, "twilio") != 0))
         return cli_fail(EXIT_USAGE, "workspace allow-platform needs ID and vapi or twilio");
     return with_house(cli, allow);
+}
+
+int cmd_workspace_weigh(struct cli *cli) {
+    int64_t weight;
+    if (!cli_arg(cli, 1) || !str_to_i64(str_of(cli_arg(cli, 1)), 1, 100, &weight))
+        return cli_fail(EXIT_USAGE, "workspace weigh needs ID and a weight from 1 to 100");
+    return with_house(cli, weigh);
 }

@@ -37,6 +37,7 @@
 #include "service/integrations.h"
 #include "service/jobs.h"
 #include "service/lending.h"
+#include "service/lines.h"
 #include "service/operations.h"
 #include "store/db.h"
 
@@ -439,6 +440,8 @@ static int recover(struct serve *s, struct cli *cli) {
     enum err e = operations_recover(&ctx);
     if (e == OK)
         e = inbox_recover(&ctx);
+    if (e == OK)
+        e = lines_recover(&ctx);
     return e == OK ? EXIT_OK : house_say(&ctx, e);
 }
 
@@ -477,6 +480,7 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     metrics_before_scrape(jobs_collect, s->house.parts.jobs);
     metrics_before_scrape(operations_collect, &s->house.parts);
     metrics_before_scrape(events_collect, &s->house.parts);
+    metrics_before_scrape(lines_collect, &s->house.parts);
     if ((status = recover(s, cli)) != EXIT_OK)
         return status;
     s->entry = entry_new(&s->house.parts, is_sandbox ? "sandbox" : c->profile);

@@ -58,6 +58,11 @@ static enum err rejected(struct ctx *ctx, const struct upstream_request *req,
     if (f->status == 404)
         return ctx_fail(ctx, ERR_PROVIDER_RESOURCE_NOT_FOUND,
                         "%s no longer has this; it was probably deleted there.", title);
+    if (req->is_full && req->is_full(ctx, f->body)) {
+        ctx->problem.retry_after_s = 1;
+        return ctx_fail(ctx, ERR_PROVIDER_BUSY, "All lines at %s are taken. Try again in 1 s.",
+                        title);
+    }
     if (reason)
         return ctx_fail(ctx, ERR_PROVIDER_REJECTED, "%s refused this: %s", title, reason);
     return ctx_fail(ctx, ERR_PROVIDER_REJECTED, "%s refused this request without saying why.",

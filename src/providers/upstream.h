@@ -75,6 +75,8 @@ struct upstream_request {
     bool (*digest)(struct ctx *ctx, struct str body, struct str *kept);
     /* The provider's own words for a refusal, cleaned; NULL when it gave none. */
     const char *(*reason)(struct ctx *ctx, struct str body);
+    /* Does this refusal say that there is no room for it now? Then ERR_PROVIDER_BUSY. NULL: none does. */
+    bool (*is_full)(struct ctx *ctx, struct str body);
     const struct upstream_watch *watch; /* NULL: nobody */
     const char *resource; /* what is read or changed, for the cache; NULL: not cached */
     bool is_repeatable;   /* documented as safe to repeat although not idempotent by method */

@@ -1,5 +1,6 @@
 #include "providers/vapi_calls.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -21,6 +22,12 @@ static int64_t time_of(const json_t *call, const char *name) {
     return ms;
 }
 
+int64_t vapi_cost_micros(const json_t *cost) {
+    double dollars = json_number_value(cost);
+    return json_is_number(cost) && dollars >= 0 && dollars < 1e6 ? (int64_t)llround(dollars * 1e6)
+                                                                 : -1;
+}
+
 /* False when it is not a call. */
 static bool facts_write(struct jsonw *w, const json_t *call) {
     const char *id = json_text(call, "id"), *created = json_text(call, "createdAt");
@@ -28,6 +35,8 @@ static bool facts_write(struct jsonw *w, const json_t *call) {
     if (!id || !id[0] || !created || !clock_parse_rfc3339(created, strlen(created), &created_ms))
         return false;
     const json_t *overrides = json_object_get(call, "assistantOverrides");
+    const json_t *limits = json_object_get(call, "subscriptionLimits");
+    const json_t *cost = json_object_get(call, "cost");
     const char *status = json_text(call, "status");
     jsonw_object(w);
     jsonw_text_at(w, "provider_id", id);
@@ -37,6 +46,12 @@ static bool facts_write(struct jsonw *w, const json_t *call) {
     jsonw_i64_at(w, "ended_at", time_of(call, "endedAt"));
     jsonw_text_at(w, "op", json_text(json_object_get(overrides, "metadata"), "ava_op"));
     jsonw_text_at(w, "created", created);
+    if (json_is_number(cost) && json_text(call, "endedAt"))
+        jsonw_i64_at(w, "cost_micros", vapi_cost_micros(cost));
+    if (json_is_number(json_object_get(limits, "concurrencyLimit"))) {
+        jsonw_i64_at(w, "account_calls", json_i64_or(limits, "concurrencyLimit", 0));
+        jsonw_bool_at(w, "is_blocked", json_is_true(json_object_get(limits, "concurrencyBlocked")));
+    }
     jsonw_object_end(w);
     return true;
 }
@@ -93,9 +108,20 @@ static struct str order_body(struct ctx *ctx, const struct vapi_call_order *o) {
     }
     jsonw_text_at(&w, "ava_op", o->operation_id);
     jsonw_object_end(&w);
+    if (o->seconds_max)
+        jsonw_i64_at(&w, "maxDurationSeconds", o->seconds_max);
     jsonw_object_end(&w);
     jsonw_object_end(&w);
     return buf_view(out);
+}
+
+/* "Over Concurrency Limit", with status 400 (VapiAI/docs, pull request 110): it did nothing. */
+static bool is_full(struct ctx *ctx, struct str body) {
+    const char *why;
+    json_t *answer = json_parse(ctx->arena, body, &why);
+    const char *message = json_text(answer, "message"), *error = json_text(answer, "error");
+    const char words[] = "concurrency limit";
+    return (message && strcasestr(message, words)) || (error && strcasestr(error, words));
 }
 
 enum err vapi_call_create(struct ctx *ctx, const struct upstream_credential *c,
@@ -107,6 +133,7 @@ enum err vapi_call_create(struct ctx *ctx, const struct upstream_credential *c,
     req.content_type = "application/json";
     req.digest = to_facts;
     req.watch = watch;
+    req.is_full = is_full;
     TRY(upstream_call(ctx, &req, &answer));
     *facts = answer.body;
     return OK;
@@ -257,10 +284,12 @@ static const json_t *pick(const json_t *list, const char *operation_id) {
 
 /* Pages overlap: several calls may be made in the millisecond in which one ends. */
 enum err vapi_call_find(struct ctx *ctx, const struct upstream_credential *c,
-                        const struct vapi_call_order *order, int64_t since_ms, struct str *facts) {
+                        const struct vapi_call_order *order, int64_t since_ms, struct str *facts,
+                        bool *is_absent) {
     char since[32];
     const char *until = NULL;
     bool strictly = false;
+    *is_absent = false;
     clock_rfc3339(since_ms - CLOCKS_APART_MS, since);
     for (int i = 0; i < PAGES_MAX; i++) {
         json_t *list;
@@ -274,7 +303,8 @@ enum err vapi_call_find(struct ctx *ctx, const struct upstream_credential *c,
             return OK;
         }
         size_t count = json_array_size(list);
-        if (count < PAGE)
+        *is_absent = count < PAGE;
+        if (*is_absent)
             return OK;
         const char *last = json_text(json_array_get(list, count - 1), "created");
         strictly = until && strcmp(last, until) == 0; /* a whole page of one millisecond */

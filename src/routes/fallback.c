@@ -23,8 +23,6 @@ enum err fallback_get(struct ctx *ctx, struct call *call) {
 
 enum err fallback_put_it(struct ctx *ctx, struct call *call) {
     struct fallback f;
-    struct str etag = http_field(call->req, "if-match");
-    bool any = !etag.ptr || str_is(etag, "*");
-    TRY(fallback_save(ctx, call->body, any ? NULL : str_dup(ctx->arena, etag), &f));
+    TRY(fallback_save(ctx, call->body, input_if_match(ctx, call), &f));
     return answer(ctx, call, &f);
 }

@@ -109,6 +109,11 @@ enum err input_known_query(struct ctx *ctx, const struct call *call, const char 
     return ctx_fields_ok(ctx);
 }
 
+const char *input_if_match(struct ctx *ctx, const struct call *call) {
+    struct str etag = http_field(call->req, "if-match");
+    return !etag.ptr || str_is(etag, "*") ? NULL : str_dup(ctx->arena, etag);
+}
+
 enum err input_page(struct ctx *ctx, const struct call *call, int *limit, const char **cursor) {
     struct str text = form_find(&call->query, "limit");
     int64_t n = 20;

@@ -25,6 +25,9 @@ void reply_upstream(struct call *call, struct str json, const struct upstream_an
 /* The path parameter, percent-decoded; "" when it can not be. */
 const char *input_param(struct ctx *ctx, const struct call *call, int index);
 
+/* The ETag that If-Match names; NULL: whatever it is. */
+const char *input_if_match(struct ctx *ctx, const struct call *call);
+
 /* Page inputs: limit 1..100 (20) and cursor. */
 enum err input_page(struct ctx *ctx, const struct call *call, int *limit, const char **cursor);
 /* A query parameter that is a time, in Unix ms; 0 when absent, or wrong (then noted). */

@@ -7,12 +7,6 @@
 #include "service/calls.h"
 #include "service/lending.h"
 
-static bool is_over(const struct call_row *row) {
-    enum provider p = provider_parse(str_of(row->provider));
-    bool never_was = !row->provider_id && strcmp(row->status, "failed") == 0;
-    return row->ended_ms || never_was || call_status_is_last(p, row->status);
-}
-
 /* *facts: how it stands after that. */
 static enum err hang_up(struct ctx *ctx, const struct call_row *row, struct str *facts) {
     struct lent lent;
@@ -25,10 +19,21 @@ static enum err hang_up(struct ctx *ctx, const struct call_row *row, struct str 
     return call_ask(ctx, row, facts);
 }
 
+/* One that still waits for a free line never goes out. */
+static enum err withdraw(struct ctx *ctx, struct call_view *out, bool *done) {
+    *done = false;
+    if (strcmp(out->row.status, "waiting") != 0)
+        return OK;
+    TRY(operation_cancel(ctx, out->row.operation_id, done));
+    return call_read(ctx, out->row.id, out);
+}
+
 enum err call_end(struct ctx *ctx, const char *id, struct call_view *out) {
     struct str facts;
+    bool done;
     TRY(call_read(ctx, id, out));
-    if (is_over(&out->row))
+    TRY(withdraw(ctx, out, &done));
+    if (done || call_row_is_over(&out->row))
         return OK;
     if (!out->row.provider_id) {
         ctx->problem.service = out->row.provider;
@@ -48,7 +53,7 @@ enum err call_end(struct ctx *ctx, const char *id, struct call_view *out) {
     if (call_ask(ctx, &out->row, &facts) == OK)
         call_take(ctx, facts, out);
     ctx->problem = problem;
-    if (!is_over(&out->row))
+    if (!call_row_is_over(&out->row))
         return e;
     ctx->problem = (struct problem){ .err = OK };
     return OK;

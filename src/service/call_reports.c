@@ -1,14 +1,16 @@
 #include "service/call_reports.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "providers/vapi_calls.h"
 #include "service/call_status.h"
 #include "service/calls.h"
+#include "service/lending.h"
+#include "service/lines.h"
 #include "vault/vault.h"
 
 enum { WORD_MAX = 128 };
@@ -76,12 +78,8 @@ static const json_t *metadata_of(const json_t *call) {
 }
 
 static void read_cost(const json_t *message, struct call_report *out) {
-    const json_t *cost = json_object_get(message, "cost");
-    double dollars = json_number_value(cost);
-    if (json_is_number(cost) && dollars >= 0 && dollars < 1e6) {
-        out->has_cost = true;
-        out->cost_micros = (int64_t)llround(dollars * 1e6);
-    }
+    out->cost_micros = vapi_cost_micros(json_object_get(message, "cost"));
+    out->has_cost = out->cost_micros >= 0;
 }
 
 static void read_end(const json_t *message, struct call_report *out) {
@@ -126,15 +124,27 @@ static void read_vapi(const struct event_row *event, const json_t *content,
         out->started_ms = out->at_ms;
 }
 
+/* Whose line at Vapi an assistant talks on; NULL: there is no telling. */
+static const char *account_of(struct ctx *ctx, const struct call_report *r) {
+    struct lent lent;
+    struct problem before = ctx->problem;
+    bool is_its_call = r->concerns_call && r->assistant_id;
+    bool found = is_its_call && lending_find(ctx, PROVIDER_VAPI, &lent) == OK;
+    ctx->problem = before;
+    return found ? lines_account(ctx, &lent.ref) : NULL;
+}
+
 const char *call_report_read(struct ctx *ctx, const struct event_row *event, const json_t *content,
                              struct call_report *out) {
     *out = (struct call_report){ .concerns_call = false };
     if (!json_is_object(json_object_get(content, "body")))
         return "It holds no fields.";
-    if (strcmp(event->provider, "vapi") == 0)
+    if (strcmp(event->provider, "vapi") == 0) {
         read_vapi(event, content, out);
-    else
+        out->account = account_of(ctx, out);
+    } else {
         read_twilio(event, content, out);
+    }
     out->provider = event->provider;
     return NULL;
 }
@@ -222,7 +232,23 @@ static enum err join_carried(struct ctx *ctx, struct db_conn *tx, const char *wo
     struct call_row twin = { .id = NULL };
     if (r->carrier_id)
         TRY(call_find_by_provider(ctx, tx, workspace_id, "twilio", r->carrier_id, &twin));
-    return twin.id && !twin.operation_id ? call_delete(ctx, tx, twin.id) : OK;
+    return twin.id && !twin.operation_id ? call_remove(ctx, tx, &twin) : OK;
+}
+
+/* It talks to an assistant: that is a line taken, whoever gave it. */
+static enum err note_inbound(struct ctx *ctx, struct db_conn *tx, const struct call_report *r,
+                             const struct call_row *row) {
+    struct line_row line = { .call_id = row->id,
+                             .workspace_id = row->workspace_id,
+                             .line = row->to,
+                             .account = r->account ? r->account : "" },
+                    had;
+    bool talks = strcmp(row->direction, "inbound") == 0 && r->account &&
+                 strcmp(row->status, "in-progress") == 0;
+    if (!talks || call_row_is_over(row))
+        return OK;
+    TRY(line_find(ctx, tx, row->id, &had, NULL));
+    return had.call_id ? OK : lines_note_inbound(ctx, tx, &line);
 }
 
 enum err call_report_apply(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
@@ -240,7 +266,8 @@ enum err call_report_apply(struct ctx *ctx, struct db_conn *tx, const char *work
     if (!merge(&row, r) && !is_new)
         return OK;
     row.updated_ms = ava_wall_ms();
-    TRY(call_update(ctx, tx, &row));
+    TRY(call_save(ctx, tx, &row));
+    TRY(note_inbound(ctx, tx, r, &row));
     TRY(join_carried(ctx, tx, workspace_id, r));
     return call_show(ctx, tx, &row, shown);
 }

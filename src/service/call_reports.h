@@ -17,6 +17,7 @@ struct call_report {
     const char *operation_id; /* of ours that placed it; NULL: not said */
     const char *carrier_id;
     const char *direction, *to, *from, *assistant_id, *number_id;
+    const char *account; /* as in store/lines.h; NULL: it is no call of an assistant */
     const char *status, *ended_reason;
     int64_t at_ms, started_ms, ended_ms; /* wall clock; 0: not said */
     bool has_cost;

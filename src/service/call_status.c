@@ -73,3 +73,10 @@ bool call_status_is_last(enum provider p, const char *status) {
 bool message_status_is_last(const char *status) {
     return message_status_rank(status) >= LAST;
 }
+
+bool call_row_is_over(const struct call_row *row) {
+    bool never_was = !row->provider_id &&
+                     (strcmp(row->status, "failed") == 0 || strcmp(row->status, "canceled") == 0);
+    return row->ended_ms || never_was ||
+           call_status_is_last(provider_parse(str_of(row->provider)), row->status);
+}

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "providers/upstream.h"
+#include "store/calls.h"
 
 /* Ava's own ("requested", "unknown", "unconfirmed") and words nobody documented have rank 0. */
 int call_status_rank(enum provider p, const char *status);
@@ -19,3 +20,6 @@ bool message_status_follows(const char *from, const char *to);
 
 bool call_status_is_last(enum provider p, const char *status); /* the call is over */
 bool message_status_is_last(const char *status);
+
+/* The call has ended, or it never was: refused, or ended while it waited. */
+bool call_row_is_over(const struct call_row *row);

@@ -8,10 +8,14 @@
 #include "base/jsonw.h"
 #include "providers/twilio_calls.h"
 #include "providers/vapi_calls.h"
+#include "service/budgets.h"
+#include "service/call_length.h"
 #include "service/call_status.h"
 #include "service/feed.h"
 #include "service/fields.h"
+#include "service/jobs.h"
 #include "service/lending.h"
+#include "service/lines.h"
 #include "vault/vault.h"
 
 enum { ID_MAX = 128, METADATA_BYTES_MAX = 8192 };
@@ -77,14 +81,24 @@ void call_placing_init(struct ctx *ctx, struct call_placing *p, enum provider pr
                                 .direction = "outbound",
                                 .status = "requested",
                                 .created_ms = ava_wall_ms() };
+    p->account = "";
+    p->seconds_max = 0;
+    p->waits = false;
     p->row.updated_ms = p->row.created_ms;
 }
 
 enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct call_placing *p = arg;
     struct vault_place place = place_of(&p->row);
+    struct line_row line = { .call_id = p->row.id,
+                             .workspace_id = p->row.workspace_id,
+                             .operation_id = p->row.operation_id,
+                             .line = p->row.from ? p->row.from : "",
+                             .account = p->account };
     TRY(vault_seal(ctx, tx, &place, p->metadata, &p->row.sealed));
-    return call_insert(ctx, tx, &p->row);
+    TRY(call_insert(ctx, tx, &p->row));
+    TRY(budget_reserve(ctx, tx, &p->row, line.line, p->seconds_max));
+    return lines_enter(ctx, tx, &line, &p->waits);
 }
 
 static struct str text_of(struct ctx *ctx, const json_t *tree) {
@@ -106,6 +120,8 @@ static struct str request_of(struct ctx *ctx, const struct call_placing *p) {
     jsonw_text_at(&w, "number_id", p->row.from_number_id);
     jsonw_key(&w, "metadata");
     jsonw_raw(&w, p->metadata);
+    if (p->seconds_max)
+        jsonw_i64_at(&w, "seconds_max", p->seconds_max);
     jsonw_object_end(&w);
     return buf_view(out);
 }
@@ -126,6 +142,8 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
                "No number to call from is chosen; send from_number_id, or connect Vapi with "
                "default_number_id.",
                &p.row.from_number_id));
+    TRY(call_length_of(ctx, &lent, p.row.assistant_id, &p.seconds_max));
+    p.account = lines_account(ctx, &lent.ref);
     p.row.to = json_text(body, "to");
     p.metadata = text_of(ctx, json_is_object(metadata) ? metadata : NULL);
     struct operation_order order = { .kind = &CALL_CREATE,
@@ -134,6 +152,7 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
                                      .request = request_of(ctx, &p),
                                      .insert = call_placing_insert,
                                      .arg = &p,
+                                     .waits = &p.waits,
                                      .claim = claim,
                                      .patience = patience };
     return operation_place(ctx, &order, out);
@@ -150,10 +169,21 @@ static enum err order_of(struct ctx *ctx, const struct operation *op,
                                        .number_id = json_text(request, "number_id"),
                                        .to = json_text(request, "to"),
                                        .operation_id = op->id,
-                                       .metadata = json_is_object(metadata) ? metadata : NULL };
+                                       .metadata = json_is_object(metadata) ? metadata : NULL,
+                                       .seconds_max = json_i64_or(request, "seconds_max", 0) };
     if (!order->assistant_id || !order->number_id || !order->to)
         return ctx_fail(ctx, ERR_INTERNAL, "The stored request cannot be read.");
     return OK;
+}
+
+/* Beside the call Vapi says how many its account can have. */
+static void learn_room(struct ctx *ctx, const struct upstream_credential *c, struct str facts) {
+    const char *why;
+    json_t *f = json_parse(ctx->arena, facts, &why);
+    int64_t room = json_i64_or(f, "account_calls", -1);
+    if (room >= 0)
+        lines_learn(ctx, lines_account(ctx, c), room,
+                    json_is_true(json_object_get(f, "is_blocked")));
 }
 
 static enum err perform(struct ctx *ctx, const struct operation *op,
@@ -162,15 +192,18 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     struct vapi_call_order order;
     TRY(order_of(ctx, op, &order));
     TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
-    return vapi_call_create(ctx, &lent.ref, &order, watch, result);
+    TRY(vapi_call_create(ctx, &lent.ref, &order, watch, result));
+    learn_room(ctx, &lent.ref, *result);
+    return OK;
 }
 
-static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result) {
+static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
+                        bool *is_absent) {
     struct lent lent;
     struct vapi_call_order order;
     TRY(order_of(ctx, op, &order));
     TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
-    return vapi_call_find(ctx, &lent.ref, &order, op->sent_ms, result);
+    return vapi_call_find(ctx, &lent.ref, &order, op->sent_ms, result, is_absent);
 }
 
 bool call_learn(struct ctx *ctx, struct str facts, struct call_row *row) {
@@ -185,12 +218,18 @@ bool call_learn(struct ctx *ctx, struct str facts, struct call_row *row) {
     if (call_status_follows(provider_parse(str_of(row->provider)), row->status, status))
         row->status = status;
     row->ended_reason = row->ended_reason ? row->ended_reason : reason;
+    if (json_object_get(f, "cost_micros") && json_i64_or(f, "cost_micros", -1) >= 0 &&
+        !row->has_cost) {
+        row->has_cost = true;
+        row->cost_micros = json_i64_or(f, "cost_micros", 0);
+    }
     if (started_ms)
         row->started_ms = started_ms;
     if (ended_ms)
         row->ended_ms = ended_ms;
     if (was.provider_id && strcmp(row->status, was.status) == 0 &&
-        row->started_ms == was.started_ms && row->ended_ms == was.ended_ms)
+        row->started_ms == was.started_ms && row->ended_ms == was.ended_ms &&
+        row->has_cost == was.has_cost)
         return false;
     row->updated_ms = ava_wall_ms();
     return true;
@@ -216,6 +255,20 @@ enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *r
     return OK;
 }
 
+enum err call_save(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
+    TRY(call_update(ctx, tx, row));
+    TRY(budget_book(ctx, tx, row));
+    return call_row_is_over(row) ? lines_leave(ctx, tx, row->id) : OK;
+}
+
+/* How an operation that did not succeed left it. */
+static void take_state(struct ctx *ctx, enum operation_state state, struct call_row *row) {
+    bool is_canceled = state == OPERATION_FAILED && ctx->problem.err == ERR_CANCELED;
+    row->status = is_canceled ? "canceled" : operation_state_name(state);
+    if (is_canceled)
+        row->ended_reason = "canceled-while-waiting";
+}
+
 enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                      enum operation_state state, struct str result, struct str *shown) {
     struct call_view v = { .metadata = NULL };
@@ -226,18 +279,27 @@ enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation
     if (state == OPERATION_SUCCEEDED)
         call_learn(ctx, result, &v.row);
     else if (call_status_rank(p, v.row.status) == 0) /* else a webhook was quicker */
-        v.row.status = operation_state_name(state);
+        take_state(ctx, state, &v.row);
     v.row.updated_ms = ava_wall_ms();
-    TRY(call_update(ctx, tx, &v.row));
+    TRY(call_save(ctx, tx, &v.row));
     return call_show(ctx, tx, &v.row, shown);
 }
 
-enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
-    return call_delete(ctx, tx, op->object);
+enum err call_remove(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
+    TRY(budget_forget(ctx, tx, row));
+    TRY(lines_leave(ctx, tx, row->id));
+    return call_delete(ctx, tx, row->id);
 }
 
-const struct operation_kind CALL_CREATE = { "call.create", "call",      PROVIDER_VAPI, perform,
-                                            look_up,       call_settle, call_forget };
+enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
+    struct call_row row;
+    TRY(call_find(ctx, tx, ctx->who.workspace_id, op->object, &row));
+    return row.id ? call_remove(ctx, tx, &row) : OK;
+}
+
+const struct operation_kind CALL_CREATE = {
+    "call.create", "call", PROVIDER_VAPI, perform, look_up, call_settle, call_forget, &LINES_QUEUE
+};
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -302,7 +364,7 @@ static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct learning *l = arg;
     TRY(call_find(ctx, tx, l->row.workspace_id, l->row.id, &l->row));
     l->changed = l->row.id && call_learn(ctx, l->facts, &l->row);
-    return l->changed ? call_update(ctx, tx, &l->row) : OK;
+    return l->changed ? call_save(ctx, tx, &l->row) : OK;
 }
 
 /* Into the row, the view and the feed. What cannot be written is shown all the same, and asked for
@@ -317,6 +379,7 @@ void call_take(struct ctx *ctx, struct str facts, struct call_view *v) {
     } else if (l.changed) {
         v->row = l.row;
         publish(ctx, v);
+        jobs_wake(ctx->parts->jobs);
     }
 }
 

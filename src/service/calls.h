@@ -1,5 +1,6 @@
-/* calls: phone calls, placed through Vapi here and through Twilio in twilio_calls.h. Ava keeps a row of each; what the provider knows better is asked
- * for when somebody looks. A row that changed goes into the feed as "call". */
+/* calls: phone calls, placed through Vapi here and through Twilio in twilio_calls.h. Ava keeps a row
+ * of each; what the provider knows better is asked for when somebody looks. A row that changed goes
+ * into the feed as "call". */
 #pragma once
 
 #include <jansson.h>
@@ -21,6 +22,9 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
 struct call_placing {
     struct call_row row;
     struct str metadata; /* JSON, sealed with it */
+    const char *account; /* as in store/lines.h */
+    int64_t seconds_max; /* what it reserves; 0: nothing */
+    bool waits;          /* set by call_placing_insert: for a free line */
 };
 void call_placing_init(struct ctx *ctx, struct call_placing *p, enum provider provider);
 enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *placing);
@@ -31,6 +35,11 @@ enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation
 /* What the provider said (vapi_calls.h, twilio_calls.h), into the row; a status that is behind the
  * row's changes nothing. False when nothing changed. */
 bool call_learn(struct ctx *ctx, struct str facts, struct call_row *row);
+
+/* In the transaction that changes a call, or removes it: with what its budget and its line need to
+ * know of that. jobs_wake after the commit. */
+enum err call_save(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
+enum err call_remove(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
 
 struct call_view {
     struct call_row row;

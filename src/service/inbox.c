@@ -242,6 +242,7 @@ static enum err one_by_one(struct ctx *ctx, struct batch *b) {
 /* --- telling --------------------------------------------------------------------------------- */
 
 static void publish(struct ctx *ctx, const struct batch *b) {
+    bool has_calls = false;
     for (size_t i = 0; i < b->count; i++) {
         const struct item *it = &b->items[i];
         struct buf out = { 0 };
@@ -255,7 +256,10 @@ static void publish(struct ctx *ctx, const struct batch *b) {
             feed_publish(ctx->parts->feed, b->workspace_id, "call", it->call_shown);
         if (it->text_shown.ptr)
             feed_publish(ctx->parts->feed, b->workspace_id, "message", it->text_shown);
+        has_calls |= it->call_shown.ptr != NULL;
     }
+    if (has_calls)
+        jobs_wake(ctx->parts->jobs); /* a line may have come free */
 }
 
 /* --- in turn with taking in ------------------------------------------------------------------ */

@@ -10,6 +10,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "service/inbox.h"
+#include "service/lines.h"
 #include "service/operations.h"
 #include "store/jobs.h"
 
@@ -32,7 +33,9 @@ static const struct {
     const char *kind;
     enum err (*work)(struct ctx *ctx, const struct job_row *job);
     bool lasts; /* never buried: what it works on knows its own end */
-} KINDS[] = { { OPERATION_JOB, operation_work, false }, { INBOX_JOB, inbox_work, true } };
+} KINDS[] = { { OPERATION_JOB, operation_work, false },
+              { INBOX_JOB, inbox_work, true },
+              { LINES_JOB, lines_work, true } };
 
 /* Of a workspace's inbox. */
 struct wish {

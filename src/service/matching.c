@@ -31,12 +31,16 @@ const json_t *matching_only(const struct twilio_matches *m, const bool *taken, i
 }
 
 enum err matching_find(struct ctx *ctx, const struct twilio_matches *m, const char *row_id,
-                       matching_taken_fn *is_taken, int64_t others, struct str *facts) {
+                       matching_taken_fn *is_taken, int64_t others, struct str *facts,
+                       bool *is_absent) {
     struct db_conn *c = db_reader(ctx->parts->db);
     bool taken[TWILIO_PAGE] = { false };
-    for (size_t i = 0; i < m->count; i++)
+    *is_absent = m->is_whole;
+    for (size_t i = 0; i < m->count; i++) {
         TRY(is_taken(ctx, c, provider_name(PROVIDER_TWILIO), json_text(m->list[i], "provider_id"),
                      row_id, &taken[i]));
+        *is_absent &= taken[i];
+    }
     const json_t *only = matching_only(m, taken, others);
     if (!only)
         return OK;

@@ -143,7 +143,8 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return twilio_text_create(ctx, &lent.ref, lent.account_sid, &text, watch, result);
 }
 
-static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result) {
+static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
+                        bool *is_absent) {
     struct lent lent;
     struct twilio_text text;
     struct twilio_matches matches;
@@ -162,7 +163,7 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, struct str 
     TRY(twilio_texts_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
     TRY(messages_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms, rivals.until_ms,
                            &others));
-    return matching_find(ctx, &matches, op->object, message_is_taken, others, result);
+    return matching_find(ctx, &matches, op->object, message_is_taken, others, result, is_absent);
 }
 
 bool message_learn(struct ctx *ctx, struct str facts, struct message_row *row) {

@@ -57,6 +57,8 @@ struct run {
     enum err result;
     bool is_over, was_abandoned, is_slow; /* slow: it waits for a retry beyond our patience */
     bool is_settled;                      /* how it stands is on disk */
+    bool waits;                           /* for its turn, again */
+    bool withdraws;                       /* to be ended only if it still waits */
     int64_t began_ms;
     struct fiber_parking *waiter; /* NULL: nobody waits */
     unsigned holders;
@@ -148,16 +150,38 @@ static void write_next(struct jsonw *w, const struct operation_row *row, bool is
         jsonw_null(w);
 }
 
+/* Does it wait for its turn? Where the store cannot tell, it is said to go on. */
+static struct operation_wait wait_of(struct ctx *ctx, const struct operation_row *row) {
+    const struct operation_kind *kind = kind_of(row->kind);
+    struct operation op = { .id = row->id, .object = row->object };
+    struct operation_wait wait = { 0 };
+    struct problem before = ctx->problem;
+    bool has_begun = row->state != OPERATION_PREPARED || row->attempts > 0;
+    if (!has_begun && kind->queue &&
+        kind->queue->stands(ctx, db_reader(ctx->parts->db), &op, &wait) != OK)
+        wait.position = 0;
+    ctx->problem = before;
+    return wait;
+}
+
 /* The operation as people see it. result and problem are JSON, NULL ptr where there is none. */
-static void show(struct jsonw *w, const struct operation_row *row, struct str result,
-                 struct str problem) {
+static void show(struct ctx *ctx, struct jsonw *w, const struct operation_row *row,
+                 struct str result, struct str problem) {
+    struct operation_wait wait = wait_of(ctx, row);
     bool retries = row->state == OPERATION_PREPARED && row->attempts > 0;
     bool is_waiting = (retries || row->state == OPERATION_UNKNOWN) && row->next_ms;
     int64_t attempt = row->attempts + (row->state == OPERATION_SENT || retries);
     jsonw_object(w);
     jsonw_text_at(w, "id", row->id);
     jsonw_text_at(w, "kind", row->kind);
-    jsonw_text_at(w, "status", retries ? "retrying" : operation_state_name(row->state));
+    jsonw_text_at(w, "status",
+                  wait.position ? "queued"
+                  : retries     ? "retrying"
+                                : operation_state_name(row->state));
+    if (wait.position) {
+        jsonw_i64_at(w, "position", wait.position);
+        jsonw_i64_at(w, "estimate_seconds", wait.estimate_s);
+    }
     jsonw_i64_at(w, "attempt", attempt);
     jsonw_i64_at(w, "max_attempts", row->attempts_max);
     write_next(w, row, is_waiting);
@@ -186,7 +210,7 @@ static void publish(struct run *r) {
     struct str none = { NULL, 0 };
     if (r->row.state == OPERATION_FAILED)
         problem_write(&pw, &r->ctx, r->result);
-    show(&w, &r->row, r->row.state == OPERATION_SUCCEEDED ? r->shown : none,
+    show(&r->ctx, &w, &r->row, r->row.state == OPERATION_SUCCEEDED ? r->shown : none,
          problem.len ? buf_view(&problem) : none);
     feed_publish(r->ctx.parts->feed, r->row.workspace_id, "operation", buf_view(&b));
     buf_fini(&problem);
@@ -241,6 +265,7 @@ struct settling {
     struct str result, shown;
     bool was_abandoned;
     bool was_confirmed; /* somebody else knew first that it succeeded: that stays */
+    bool is_late;       /* it was to be ended while it waited, and had begun */
 };
 
 static enum err schedule(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row,
@@ -274,6 +299,13 @@ static enum err take_confirmed(struct ctx *ctx, struct db_conn *tx, struct settl
     return OK;
 }
 
+/* "Accepted" is what whoever placed it hears now. */
+static enum err wait_again(struct ctx *ctx, struct db_conn *tx, struct run *r) {
+    TRY(operation_promise(ctx, tx, r->row.id));
+    TRY(job_delete(ctx, tx, OPERATION_JOB, r->row.id));
+    return r->kind->queue->requeue(ctx, tx, &r->op);
+}
+
 static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct settling *s = arg;
     struct run *r = s->run;
@@ -283,6 +315,13 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         return OK; /* its workspace was deleted meanwhile */
     if (now.state == OPERATION_SUCCEEDED)
         return take_confirmed(ctx, tx, s, &now);
+    if (r->withdraws) {
+        bool was_waiting;
+        TRY(r->kind->queue->withdraw(ctx, tx, &r->op, &was_waiting));
+        s->is_late = !was_waiting;
+        if (s->is_late)
+            return OK;
+    }
     bool never_sent = s->row.state == OPERATION_FAILED && s->row.attempts == 0;
     if (never_sent && !now.is_promised) {
         s->was_abandoned = true;
@@ -296,6 +335,8 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     r->shown = s->shown;
     TRY(seal_content(ctx, tx, r, &s->row));
     TRY(operation_update(ctx, tx, &s->row));
+    if (r->waits)
+        return wait_again(ctx, tx, r);
     if (s->row.state == OPERATION_UNKNOWN || s->row.state == OPERATION_PREPARED)
         return schedule(ctx, tx, &s->row, s->row.next_ms);
     return job_delete(ctx, tx, OPERATION_JOB, now.id);
@@ -308,6 +349,8 @@ static void settle(struct run *r, enum operation_state state, struct str result,
     bool is_written = false;
     s.row.state = state;
     s.row.attempts = r->ctx.attempts > r->row.attempts ? r->ctx.attempts : r->row.attempts;
+    if (r->waits)
+        s.row.attempts = 0; /* nothing came of them */
     s.row.next_ms = next_ms;
     for (;;) {
         struct ctx late = r->ctx;
@@ -327,7 +370,9 @@ static void settle(struct run *r, enum operation_state state, struct str result,
         fiber_sleep(SETTLE_AGAIN_MS);
     }
     r->row = s.row;
-    r->is_settled = is_written;
+    r->is_settled = is_written && !s.is_late;
+    if (s.is_late)
+        return;
     r->was_abandoned = s.was_abandoned;
     if (s.was_confirmed) {
         r->result = OK;
@@ -337,6 +382,8 @@ static void settle(struct run *r, enum operation_state state, struct str result,
         if (s.shown.ptr)
             feed_publish(r->ctx.parts->feed, r->row.workspace_id, r->kind->event, s.shown);
     }
+    if (r->kind->queue)
+        jobs_wake(r->ctx.parts->jobs); /* what it had may be somebody else's turn */
     log_info(&r->ctx, "operation", L("operation", r->row.id), L("kind", r->row.kind),
              L("state", s.was_abandoned ? "abandoned" : operation_state_name(r->row.state)),
              L("attempts", (long)r->row.attempts));
@@ -344,10 +391,20 @@ static void settle(struct run *r, enum operation_state state, struct str result,
 
 /* --- running it ------------------------------------------------------------------------------ */
 
+/* The provider itself said so, and did nothing. */
+static bool has_no_room(const struct run *r) {
+    return r->kind->queue && r->result == ERR_PROVIDER_BUSY && r->ctx.problem.upstream_status;
+}
+
 static void perform(struct run *r) {
     struct str result = { NULL, 0 };
     bool is_known;
     r->result = r->kind->perform(&r->ctx, &r->op, &r->watch, &result);
+    r->waits = has_no_room(r);
+    if (r->waits) {
+        settle(r, OPERATION_PREPARED, result, 0);
+        return;
+    }
     switch (r->result) {
     case OK:
         settle(r, OPERATION_SUCCEEDED, result, 0);
@@ -430,6 +487,8 @@ static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     TRY(p->order->insert(ctx, tx, p->order->arg));
     if (p->order->claim)
         TRY(idempotency_link(ctx, tx, p->order->claim->text, p->row.id));
+    if (p->order->waits && *p->order->waits)
+        return operation_promise(ctx, tx, p->row.id);
     struct job_row job = { .id = id.text,
                            .workspace_id = p->row.workspace_id,
                            .kind = OPERATION_JOB,
@@ -487,6 +546,10 @@ static void wait_for(struct ctx *ctx, struct run *r, enum operation_patience pat
 static enum err report(struct ctx *ctx, struct run *r, enum operation_patience patience,
                        struct operation_end *out) {
     bool is_open = !r->is_over || r->row.state == OPERATION_UNKNOWN;
+    if (r->is_over && r->waits) { /* promised in the transaction that says so */
+        out->is_accepted = true;
+        return OK;
+    }
     out->was_abandoned = r->was_abandoned;
     ctx->attempts = out->attempts = r->ctx.attempts;
     if (is_open && patience != PATIENCE_ALL) {
@@ -525,10 +588,16 @@ enum err operation_place(struct ctx *ctx, const struct operation_order *order,
                                   .attempts_max = UPSTREAM_ATTEMPTS_MAX,
                                   .created_ms = now_ms,
                                   .updated_ms = now_ms } };
-    *out = (struct operation_end){ .id = p.row.id };
+    *out = (struct operation_end){ .id = p.row.id, .was_abandoned = true };
     TRY(db_write(ctx, place_write, &p));
+    out->was_abandoned = false;
     struct run *r = run_new(ctx, order->kind, &p.row, order->request);
     publish(r);
+    if (order->waits && *order->waits) {
+        out->is_accepted = true;
+        run_release(r);
+        return OK;
+    }
     if (fiber_self()) {
         fiber_on_loop(run_begin, r);
         if (r->result == ERR_OVERLOADED) { /* no room for a fiber: nothing was tried */
@@ -567,7 +636,7 @@ enum err operation_read(struct ctx *ctx, const char *id, struct buf *out) {
     struct jsonw w = jsonw_to(out);
     json_t *content;
     TRY(find_own(ctx, id, &row, &content));
-    show(&w, &row, member_text(ctx, content, "result"), member_text(ctx, content, "problem"));
+    show(ctx, &w, &row, member_text(ctx, content, "result"), member_text(ctx, content, "problem"));
     return OK;
 }
 
@@ -621,7 +690,8 @@ static void resume(struct run *r, bool wanted) {
 static void look(struct run *r) {
     struct str result = { NULL, 0 };
     r->ctx.attempts = 0;
-    r->result = r->kind->look_up(&r->ctx, &r->op, &result);
+    bool is_absent;
+    r->result = r->kind->look_up(&r->ctx, &r->op, &result, &is_absent);
     int64_t next_ms = next_look(&r->row, ava_wall_ms());
     if (r->result == OK && result.ptr) {
         settle(r, OPERATION_SUCCEEDED, result, 0);
@@ -656,6 +726,51 @@ enum err operation_work(struct ctx *ctx, const struct job_row *job) {
         resume(r, wanted);
     run_release(r);
     return e;
+}
+
+enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
+    struct operation_row row;
+    struct str result = { NULL, 0 };
+    struct run *r;
+    *is_absent = false;
+    TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
+    const struct operation_kind *kind = row.id ? kind_of(row.kind) : NULL;
+    if (!kind || row.state != OPERATION_UNCONFIRMED)
+        return OK;
+    TRY(run_of(ctx, kind, &row, &r));
+    enum err e = kind->look_up(&r->ctx, &r->op, &result, is_absent);
+    if (e == OK && result.ptr) {
+        r->ctx.attempts = 0;
+        settle(r, OPERATION_SUCCEEDED, result, 0);
+    }
+    run_release(r);
+    return e;
+}
+
+/* --- waiting for its turn -------------------------------------------------------------------- */
+
+enum err operation_begin(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                         const char *id) {
+    struct operation_row row = { .id = id, .workspace_id = workspace_id };
+    row.created_ms = ava_wall_ms();
+    return schedule(ctx, tx, &row, row.created_ms);
+}
+
+enum err operation_cancel(struct ctx *ctx, const char *id, bool *done) {
+    struct operation_row row;
+    struct run *r;
+    *done = false;
+    TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
+    const struct operation_kind *kind = row.id ? kind_of(row.kind) : NULL;
+    if (!kind || !kind->queue || row.state != OPERATION_PREPARED)
+        return OK;
+    TRY(run_of(ctx, kind, &row, &r));
+    r->withdraws = true;
+    r->result = ctx_fail(&r->ctx, ERR_CANCELED, "It was ended while it waited for its turn.");
+    settle(r, OPERATION_FAILED, (struct str){ NULL, 0 }, 0);
+    *done = r->is_settled;
+    run_release(r);
+    return OK;
 }
 
 /* --- told by the provider -------------------------------------------------------------------- */

@@ -23,6 +23,24 @@ struct operation {
     struct str request; /* JSON, as it was placed */
 };
 
+/* How an operation that may not begin yet waits. */
+struct operation_wait {
+    int64_t position; /* from 1; 0: it does not wait */
+    int64_t estimate_s;
+};
+
+/* Of kinds that may have to wait before they begin; the queue belongs to the service of the object.
+ * Each is called with the operation's object in its table. */
+struct operation_queue {
+    enum err (*stands)(struct ctx *ctx, struct db_conn *c, const struct operation *op,
+                       struct operation_wait *out);
+    /* The provider had no room, and did nothing: it waits again. */
+    enum err (*requeue)(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
+    /* It shall never begin; *was_waiting false: it has begun, and nothing was changed. */
+    enum err (*withdraw)(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                         bool *was_waiting);
+};
+
 /* One kind of unsafe call; every kind is a constant of the service that owns the object. */
 struct operation_kind {
     const char *name;  /* "call.create" */
@@ -32,14 +50,17 @@ struct operation_kind {
      * ERR_OUTCOME_UNKNOWN when it may have happened. */
     enum err (*perform)(struct ctx *ctx, const struct operation *op,
                         const struct upstream_watch *watch, struct str *result);
-    /* Asks the provider whether it happened; *result stays NULL when nothing is found. */
-    enum err (*look_up)(struct ctx *ctx, const struct operation *op, struct str *result);
+    /* Asks the provider whether it happened; *result stays NULL when nothing is found, and then
+     * *is_absent says whether there is nothing that could be it. */
+    enum err (*look_up)(struct ctx *ctx, const struct operation *op, struct str *result,
+                        bool *is_absent);
     /* Within the transaction that settles it: brings the object up to date. *shown: its JSON, which
      * whoever watches gets, and with SUCCEEDED whoever placed it; NULL ptr when it is gone. */
     enum err (*settle)(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                        enum operation_state state, struct str result, struct str *shown);
     /* It was refused before anything was sent: there never was an object. */
     enum err (*forget)(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
+    const struct operation_queue *queue; /* NULL: it never waits */
 };
 
 /* Waiting for it: the default is to answer "accepted" once it would take more than 2 s because of
@@ -52,6 +73,7 @@ struct operation_order {
     struct str request;      /* JSON */
     db_fn *insert; /* writes the object's row, in the transaction that writes the intent */
     void *arg;
+    bool *waits; /* set by insert: not to begin before operation_begin. NULL: it never waits */
     const struct id *claim; /* the idempotency key it is placed under; NULL: none */
     enum operation_patience patience;
 };
@@ -67,6 +89,16 @@ struct operation_end {
 /* OK when it succeeded or is accepted; else its error. */
 enum err operation_place(struct ctx *ctx, const struct operation_order *order,
                          struct operation_end *out);
+
+/* In the transaction that gives a waiting one its turn; jobs_wake after the commit. */
+enum err operation_begin(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                         const char *id);
+/* Ends one of the asker's workspace that waits: it failed with ERR_CANCELED. *done false: it waits
+ * no longer, and is left alone. */
+enum err operation_cancel(struct ctx *ctx, const char *id, bool *done);
+/* Asks once more about one that is unconfirmed; *is_absent: the provider has nothing that could be
+ * it. What is found settles it. OK too when it is settled already, and then not absent. */
+enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent);
 
 /* The operation as people see it, JSON appended to out. ERR_NOT_FOUND for a foreign or missing id
  * alike. *end, when not NULL: how it stands, in the form operation_place answers; the error of a

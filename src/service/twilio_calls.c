@@ -11,6 +11,7 @@
 #include "service/endpoints.h"
 #include "service/fields.h"
 #include "service/lending.h"
+#include "service/lines.h"
 #include "service/matching.h"
 
 /* The longest that Ava's own setting max_call_duration allows. The workspace's own value is a field
@@ -66,12 +67,14 @@ enum err twilio_call_place(struct ctx *ctx, const json_t *body, enum operation_p
     call_placing_init(ctx, &p, PROVIDER_TWILIO);
     p.row.to = json_text(body, "to");
     p.row.from = json_text(body, "from");
+    p.seconds_max = TIME_LIMIT_S;
     struct operation_order order = { .kind = &TWILIO_CALL_CREATE,
                                      .id = p.row.operation_id,
                                      .object = p.row.id,
                                      .request = request_of(ctx, body),
                                      .insert = call_placing_insert,
                                      .arg = &p,
+                                     .waits = &p.waits,
                                      .claim = claim,
                                      .patience = patience };
     return operation_place(ctx, &order, out);
@@ -103,7 +106,8 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return twilio_call_create(ctx, &lent.ref, lent.account_sid, &order, watch, result);
 }
 
-static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result) {
+static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
+                        bool *is_absent) {
     struct lent lent;
     struct twilio_call_order order;
     struct twilio_matches matches;
@@ -120,9 +124,10 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, struct str 
     TRY(twilio_calls_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
     TRY(calls_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms, rivals.until_ms,
                         &others));
-    return matching_find(ctx, &matches, op->object, call_is_taken, others, result);
+    return matching_find(ctx, &matches, op->object, call_is_taken, others, result, is_absent);
 }
 
 const struct operation_kind TWILIO_CALL_CREATE = {
-    "twilio_call.create", "call", PROVIDER_TWILIO, perform, look_up, call_settle, call_forget
+    "twilio_call.create", "call",      PROVIDER_TWILIO, perform, look_up,
+    call_settle,          call_forget, &LINES_QUEUE
 };

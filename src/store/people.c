@@ -116,12 +116,14 @@ enum err user_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
     return db_run(ctx, q);
 }
 
-#define WORKSPACE_COLUMNS "w.id, w.name, w.platform_providers, w.created_at, w.updated_at, m.role"
+#define WORKSPACE_COLUMNS \
+    "w.id, w.name, w.platform_providers, w.call_weight, w.created_at, w.updated_at, m.role"
 
 static void read_workspace(struct ctx *ctx, struct db_stmt *q, struct workspace *w) {
     w->id = db_text(q, ctx->arena);
     w->name = db_text(q, ctx->arena);
     w->platform_providers = db_text(q, ctx->arena);
+    w->call_weight = db_i64(q);
     w->created_ms = db_i64(q);
     w->updated_ms = db_i64(q);
     w->role = role_parse(db_text(q, ctx->arena));
@@ -174,9 +176,10 @@ enum err workspace_insert(struct ctx *ctx, struct db_conn *tx, const struct work
 
 enum err workspace_update(struct ctx *ctx, struct db_conn *tx, const struct workspace *w) {
     struct db_stmt *q = db_use(tx, "UPDATE workspaces SET name = ?, platform_providers = ?,"
-                                   " updated_at = ? WHERE id = ?");
+                                   " call_weight = ?, updated_at = ? WHERE id = ?");
     db_bind_text(q, w->name);
     db_bind_text(q, w->platform_providers);
+    db_bind_i64(q, w->call_weight);
     db_bind_i64(q, w->updated_ms);
     db_bind_text(q, w->id);
     return db_run(ctx, q);

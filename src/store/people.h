@@ -11,7 +11,8 @@ struct user {
 
 struct workspace {
     const char *id, *name, *platform_providers; /* " vapi twilio" as an operator allowed */
-    enum role role; /* of the asker; ROLE_NONE for an admin who is no member */
+    int64_t call_weight; /* 1..100: its share of lines that several workspaces wait for */
+    enum role role;      /* of the asker; ROLE_NONE for an admin who is no member */
     int64_t created_ms, updated_ms;
 };
 

@@ -53,7 +53,7 @@ struct keeping {
     struct endpoint_row endpoint;
     struct incoming in;
     struct fiber_parking *waiter; /* NULL: nobody waits */
-    bool is_over;
+    bool is_over, is_kept;
     unsigned holders;
 };
 
@@ -80,12 +80,17 @@ static struct keeping *keeping_new(const struct ctx *ctx, const struct endpoint_
     return k;
 }
 
-static void keep_alone(void *arg) {
-    struct keeping *k = arg;
-    if (intake_keep(&k->ctx, &k->endpoint, &k->in) != OK)
+static void is_over(struct keeping *k, bool is_kept) {
+    k->is_over = true;
+    k->is_kept = is_kept;
+    if (!is_kept)
         log_error(&k->ctx, "event not kept", L("provider", k->in.provider), L("type", k->in.type),
                   L("resource", k->in.resource));
-    k->is_over = true;
+}
+
+static void keep_alone(void *arg) {
+    struct keeping *k = arg;
+    is_over(k, intake_keep(&k->ctx, &k->endpoint, &k->in) == OK);
     if (k->waiter)
         fiber_unpark(k->waiter);
     k->waiter = NULL;
@@ -98,12 +103,10 @@ static void keep_begin(void *arg) {
     if (fiber_run(keep_alone, k))
         return;
     k->holders--;
-    k->is_over = true;
-    log_error(&k->ctx, "event not kept", L("provider", k->in.provider), L("type", k->in.type),
-              L("resource", k->in.resource));
+    is_over(k, false);
 }
 
-void intake_keep_soon(struct ctx *ctx, const struct endpoint_row *endpoint,
+bool intake_keep_soon(struct ctx *ctx, const struct endpoint_row *endpoint,
                       const struct incoming *in) {
     struct keeping *k = keeping_new(ctx, endpoint, in);
     int64_t until_ms = ava_now_ms() + INTAKE_PATIENT_MS;
@@ -118,7 +121,9 @@ void intake_keep_soon(struct ctx *ctx, const struct endpoint_row *endpoint,
     if (!k->is_over)
         log_warn(ctx, "event late", L("provider", in->provider), L("type", in->type),
                  L("resource", in->resource));
+    bool is_kept = k->is_kept;
     keeping_release(k);
+    return is_kept;
 }
 
 const char *intake_word(struct ctx *ctx, struct str text, size_t max) {

@@ -22,9 +22,9 @@ enum err intake_keep(struct ctx *ctx, const struct endpoint_row *endpoint, struc
 
 /* The same where somebody waits on the phone: after INTAKE_PATIENT_MS, or when nothing can be
  * written, the caller goes on and answers; the log says "event late", and "event not kept" if that is
- * how it ends. Never fails. */
+ * how it ends. True when it is on disk. */
 enum { INTAKE_PATIENT_MS = 1500 };
-void intake_keep_soon(struct ctx *ctx, const struct endpoint_row *endpoint,
+bool intake_keep_soon(struct ctx *ctx, const struct endpoint_row *endpoint,
                       const struct incoming *in);
 
 /* A text of theirs as it may stand in a column: at most max bytes, one line of UTF-8; else "". */

@@ -9,6 +9,7 @@
 #include "crypto/hash.h"
 #include "providers/vapi_auth.h"
 #include "service/fallbacks.h"
+#include "service/inbound.h"
 #include "service/lending.h"
 #include "webhooks/intake.h"
 
@@ -95,6 +96,11 @@ static bool is_asking(const char *type) {
            strcmp(type, "knowledge-base-request") == 0;
 }
 
+struct asked {
+    const json_t *body; /* {"message":{...}} */
+    bool is_kept;       /* its event is on disk */
+};
+
 static void answer_number(struct jsonw *w, const char *number) {
     jsonw_key(w, "destination");
     jsonw_object(w);
@@ -103,23 +109,41 @@ static void answer_number(struct jsonw *w, const char *number) {
     jsonw_object_end(w);
 }
 
-/* The assistant of the credential; where there is none, what the workspace chose for that case. */
-static void answer_assistant(struct ctx *ctx, struct jsonw *w) {
+/* The id of the assistant that takes this call, if one may: the credential's, or the one that the
+ * workspace chose for calls that nobody takes. In the arena; NULL: none. */
+static const char *choose_assistant(struct ctx *ctx, const struct asked *q,
+                                    const struct fallback *f, int64_t *seconds_max) {
     struct lent lent;
-    struct fallback f;
     struct problem before = ctx->problem;
-    fallback_of(ctx, ctx->who.workspace_id, &f);
-    bool has_own =
-        lending_find(ctx, PROVIDER_VAPI, &lent) == OK && lent.assistant_id && lent.assistant_id[0];
+    const char *id = NULL;
+    if (lending_find(ctx, PROVIDER_VAPI, &lent) == OK) {
+        bool has_own = lent.assistant_id && lent.assistant_id[0];
+        id = has_own ? lent.assistant_id : f->kind == FALLBACK_ASSISTANT ? f->assistant_id : NULL;
+        if (id && !inbound_admit(ctx, q->body, &lent, q->is_kept, seconds_max))
+            id = NULL;
+    }
     ctx->problem = before;
-    if (has_own)
-        jsonw_text_at(w, "assistantId", lent.assistant_id);
-    else if (f.kind == FALLBACK_ASSISTANT)
-        jsonw_text_at(w, "assistantId", f.assistant_id);
-    else if (f.kind == FALLBACK_FORWARD)
+    return id;
+}
+
+static void answer_assistant(struct ctx *ctx, const struct asked *q, struct jsonw *w) {
+    struct fallback f;
+    int64_t seconds_max = 0;
+    fallback_of(ctx, ctx->who.workspace_id, &f);
+    const char *id = choose_assistant(ctx, q, &f, &seconds_max);
+    if (id) {
+        jsonw_text_at(w, "assistantId", id);
+    } else if (f.kind == FALLBACK_FORWARD) {
         answer_number(w, f.to);
-    else
+    } else {
         jsonw_text_at(w, "error", f.text);
+    }
+    if (id && seconds_max) {
+        jsonw_key(w, "assistantOverrides");
+        jsonw_object(w);
+        jsonw_i64_at(w, "maxDurationSeconds", seconds_max);
+        jsonw_object_end(w);
+    }
 }
 
 static void answer_transfer(struct ctx *ctx, struct jsonw *w) {
@@ -152,13 +176,13 @@ static void answer_tools(const json_t *message, struct jsonw *w) {
     jsonw_list_end(w);
 }
 
-static void answer(struct ctx *ctx, const char *type, const json_t *message, struct buf *out) {
+static void answer(struct ctx *ctx, const char *type, const struct asked *q, struct buf *out) {
     struct jsonw w = jsonw_to(out);
     jsonw_object(&w);
     if (strcmp(type, "assistant-request") == 0) {
-        answer_assistant(ctx, &w);
+        answer_assistant(ctx, q, &w);
     } else if (strcmp(type, "tool-calls") == 0) {
-        answer_tools(message, &w);
+        answer_tools(json_object_get(q->body, "message"), &w);
     } else if (strcmp(type, "transfer-destination-request") == 0) {
         answer_transfer(ctx, &w);
     } else if (strcmp(type, "knowledge-base-request") == 0) {
@@ -174,7 +198,8 @@ enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, str
     const char *why = "";
     TRY(intake_find(ctx, PROVIDER, hook->token, &endpoint));
     TRY(check_proof(ctx, hook, endpoint.workspace_id));
-    const json_t *message = json_object_get(json_parse(ctx->arena, hook->body, &why), "message");
+    const json_t *body = json_parse(ctx->arena, hook->body, &why);
+    const json_t *message = json_object_get(body, "message");
     const char *type = intake_word(ctx, member(message, "type"), TYPE_MAX);
     if (!type[0])
         return ctx_fail(ctx, ERR_MALFORMED,
@@ -188,10 +213,11 @@ enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, str
         .dedupe = dedupe_of(ctx, hook, type, call_id, json_i64_or(message, "timestamp", 0)),
         .content = content_of(ctx, hook),
     };
+    struct asked q = { .body = body };
     if (is_asking(type))
-        intake_keep_soon(ctx, &endpoint, &in);
+        q.is_kept = intake_keep_soon(ctx, &endpoint, &in);
     else
         TRY(intake_keep(ctx, &endpoint, &in));
-    answer(ctx, type, message, out);
+    answer(ctx, type, &q, out);
     return OK;
 }

@@ -110,6 +110,9 @@ describe("beside a running server", { skip: missing }, () => {
     assert.match(run(["workspace", "member", made, "bob@example.com", "admin"]).stdout, /bob@example.com is admin/);
     assert.equal(run(["workspace", "member", made, "bob@example.com", "king"]).status, 2);
     assert.equal(run(["workspace", "allow-platform", made, "twilio"]).status, 0);
+    assert.match(run(["workspace", "weigh", made, "3"]).stdout, /has the weight 3/);
+    assert.equal(run(["workspace", "weigh", made, "101"]).status, 2);
+    assert.equal(run(["workspace", "weigh", "ws_unknown", "3"]).status, 1);
   });
 
   test("keys are rotated while readers never fail; the old key is refused afterwards", async (t) => {

@@ -259,7 +259,7 @@ TEST(sealed_columns_take_no_plain_text) {
     };
     struct temp t;
     temp_open(&t);
-    CHECK(temp_script(&t, "INSERT INTO workspaces VALUES ('w','W','',0,0)"));
+    CHECK(temp_script(&t, "INSERT INTO workspaces VALUES ('w','W','',0,0,1)"));
     for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
         for (size_t k = 0; k < ARRAY_LEN(PLAIN); k++) {
             const char *said = temp_sql(

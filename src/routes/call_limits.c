@@ -1,0 +1,24 @@
+/* What calls may take, and how today stands. */
+#include "service/call_limits.h"
+
+#include "routes/reply.h"
+#include "routes/resources.h"
+
+static enum err answer(struct ctx *ctx, struct call *call, const struct call_limits_view *v) {
+    struct jsonw w = reply_json(call, 200);
+    call_limits_write(&w, v);
+    http_reply_header_text(call->reply, "ETag", call_limits_etag(ctx, &v->row));
+    return OK;
+}
+
+enum err limits_get(struct ctx *ctx, struct call *call) {
+    struct call_limits_view v;
+    TRY(call_limits_read(ctx, "", &v));
+    return answer(ctx, call, &v);
+}
+
+enum err limits_put_it(struct ctx *ctx, struct call *call) {
+    struct call_limits_view v;
+    TRY(call_limits_save(ctx, "", call->body, input_if_match(ctx, call), &v));
+    return answer(ctx, call, &v);
+}
