@@ -440,8 +440,6 @@ static int recover(struct serve *s, struct cli *cli) {
     enum err e = operations_recover(&ctx);
     if (e == OK)
         e = inbox_recover(&ctx);
-    if (e == OK)
-        e = lines_recover(&ctx);
     return e == OK ? EXIT_OK : house_say(&ctx, e);
 }
 

@@ -301,8 +301,23 @@ static const struct {
     { METHOD_POST, "/sandbox/api/webhooks", "POST", post_webhooks },
 };
 
+/* What the pretend Vapi itself shall do. */
+static enum err go_on_stage(const struct control *c, struct ctx *ctx, const struct http_req *req,
+                            struct str tail, struct http_reply *reply) {
+    json_t *body = NULL;
+    if (req->method == METHOD_POST)
+        TRY(body_of(ctx, req, &body));
+    answer(reply);
+    return c->stage(c->arg, ctx, req, tail, body, reply);
+}
+
 enum err control_serve(const struct control *c, struct ctx *ctx, const struct http_req *req,
                        struct http_reply *reply) {
+    const struct str stage = STR("/sandbox/api/vapi/");
+    if (str_starts(req->path, stage))
+        return go_on_stage(c, ctx, req,
+                           (struct str){ req->path.ptr + stage.len, req->path.len - stage.len },
+                           reply);
     enum http_method method = req->method == METHOD_HEAD ? METHOD_GET : req->method;
     const char *allow = NULL;
     for (size_t i = 0; i < ARRAY_LEN(ROUTES); i++) {

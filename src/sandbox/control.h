@@ -22,6 +22,9 @@ struct control {
     const char *vapi_url, *twilio_url;
     /* Sends it and waits; from any thread, on a fiber or not. */
     void (*send)(void *arg, struct control_sending *sending);
+    /* Lets the pretend Vapi do what /sandbox/api/vapi/{tail} asks, on its own thread; waits. */
+    enum err (*stage)(void *arg, struct ctx *ctx, const struct http_req *req, struct str tail,
+                      json_t *body, struct http_reply *reply);
     void *arg;
 };
 

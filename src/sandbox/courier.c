@@ -75,15 +75,16 @@ static void compose_twilio(const struct errand *e, struct arena *a, const char *
 }
 
 /* JSON, with the headers that were asked for. */
-static void compose_vapi(const struct errand *e, struct arena *a, struct caller_letter *letter) {
+static void compose_vapi(const json_t *headers, const json_t *params, struct arena *a,
+                         struct caller_letter *letter) {
     const char *name;
     json_t *value;
     struct buf *body = buf_in(a);
     struct jsonw w = jsonw_to(body);
-    jsonw_tree(&w, json_object_get(e->step, "params"));
+    jsonw_tree(&w, params);
     *letter = (struct caller_letter){ .body = buf_view(body) };
     letter->headers[letter->header_count++] = "Content-Type: application/json";
-    json_object_foreach(json_object_get(e->record, "headers"), name, value) {
+    json_object_foreach((json_t *)headers, name, value) {
         if (json_is_string(value) && letter->header_count < ARRAY_LEN(letter->headers))
             letter->headers[letter->header_count++] =
                 arena_printf(a, "%s: %s", name, json_string_value(value));
@@ -99,17 +100,25 @@ static void deliver(const struct errand *e, struct arena *a) {
     struct policy policy = policy_of(fragment);
     if (is_vapi) {
         policy = (struct policy){ (int)json_i64_or(e->record, "tries", 1), true };
-        compose_vapi(e, a, &letter);
+        compose_vapi(json_object_get(e->record, "headers"), json_object_get(e->step, "params"), a,
+                     &letter);
     } else {
         compose_twilio(e, a, url, &letter);
     }
     for (int i = 0; i < policy.tries && !host->is_stopping(host->arg); i++) {
         if (i)
             fiber_sleep((int64_t)AGAIN_MS << i);
-        int status = host->send(host->arg, a, url, &letter);
+        int status = host->send(host->arg, a, url, &letter, NULL);
         if (status && (status < 500 || !policy.also_5xx))
             break;
     }
+}
+
+int courier_ask(struct courier *c, struct arena *a, const char *url, const json_t *headers,
+                const json_t *params, struct str *answer) {
+    struct caller_letter letter;
+    compose_vapi(headers, params, a, &letter);
+    return c->host.send(c->host.arg, a, url, &letter, answer);
 }
 
 static void run_errand(void *arg) {

@@ -19,14 +19,21 @@
 struct courier;
 
 struct courier_host {
-    /* Sends the letter once, on a fiber: the status, 0 when nobody answered. */
-    int (*send)(void *arg, struct arena *a, const char *url, const struct caller_letter *letter);
+    /* Sends the letter once, on a fiber: the status, 0 when nobody answered. answer (NULL: not wanted)
+     * is the arena's. */
+    int (*send)(void *arg, struct arena *a, const char *url, const struct caller_letter *letter,
+                struct str *answer);
     bool (*is_stopping)(void *arg);
     void *arg;
 };
 
 struct courier *courier_new(const struct courier_host *host);
 void courier_free(struct courier *c); /* after its loop has ended; NULL is fine */
+
+/* Sends one letter of its kind now and waits for the answer, without a second try; url and headers as
+ * in a record. On a fiber. */
+int courier_ask(struct courier *c, struct arena *a, const char *url, const json_t *headers,
+                const json_t *params, struct str *answer);
 
 /* Follows the record to its last step, with a reference of its own. On a fiber. */
 void courier_follow(struct courier *c, json_t *record);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "http/message.h"
+#include "obs/ctx.h"
 
 struct courier;
 
@@ -22,6 +23,9 @@ struct pretend {
     void (*answer)(struct pretend_world *world, const struct http_req *req,
                    struct http_reply *reply);
     void (*refuse)(int status, struct http_reply *reply); /* its words for that status */
+    /* What people and tests do to it beside its API; NULL: nothing. */
+    enum err (*stage)(struct pretend_world *world, struct ctx *ctx, const struct http_req *req,
+                      struct str tail, json_t *body, struct http_reply *reply);
 };
 
 extern const struct pretend PRETEND_VAPI, PRETEND_TWILIO;

@@ -264,6 +264,10 @@ static json_t *make_account(struct str key, const unsigned char hash[32]) {
                      assistant, "calls", "callsById", "records");
 }
 
+json_t *vapi_account(struct pretend_world *world, struct str key) {
+    return pretend_account(world, key, make_account);
+}
+
 json_t *vapi_assistant_find(const json_t *account, struct str id, size_t *at) {
     json_t *assistants = json_object_get(account, "assistants");
     for (*at = 0; *at < json_array_size(assistants); ++*at) {
@@ -409,7 +413,7 @@ static void answer(struct pretend_world *world, const struct http_req *req,
     bool is_list = str_is(req->path, "/assistant");
     bool is_read = req->method == METHOD_GET || req->method == METHOD_HEAD;
     bool is_one = id.len && memchr(id.ptr, '/', id.len) == NULL;
-    json_t *account = pretend_account(world, key, make_account);
+    json_t *account = vapi_account(world, key);
     if (!account)
         vapi_fail(503, reply);
     else if (str_is(req->path, "/call") || str_starts(req->path, STR("/call/")))
@@ -427,4 +431,4 @@ static void answer(struct pretend_world *world, const struct http_req *req,
             "Not Found");
 }
 
-const struct pretend PRETEND_VAPI = { "vapi", credential, answer, vapi_fail };
+const struct pretend PRETEND_VAPI = { "vapi", credential, answer, vapi_fail, vapi_stage };

@@ -8,9 +8,7 @@
 #include "sandbox/pretend_vapi.h"
 #include "sandbox/sandbox.h"
 
-enum { CALLS_MAX = 20000, RINGS_AFTER_MS = 1000, TALKS_AFTER_MS = 4000, ENDS_AFTER_MS = 30000 };
-
-static const char ENDED_BY_ITSELF[] = "customer-ended-call";
+enum { CALLS_MAX = 100000 };
 
 /* Of CreateCallDTO; anything else "should not exist". */
 static const char *const FIELDS[] = {
@@ -56,40 +54,30 @@ static json_t *complaints(const json_t *body) {
     return messages;
 }
 
-/* --- how it goes ----------------------------------------------------------------------------- */
+/* --- making one ------------------------------------------------------------------------------ */
 
-static int64_t made_ms(const json_t *call) {
-    const char *text = json_text(call, "createdAt");
-    int64_t ms = 0;
-    clock_parse_rfc3339(text, strlen(text), &ms);
-    return ms;
+/* How the account stands, beside what was made. */
+static json_t *limits_of(json_t *account, bool is_blocked) {
+    int64_t limit = vapi_limit(account), left = limit - vapi_live(account);
+    return json_pack("{s:b, s:I, s:I}", "concurrencyBlocked", is_blocked, "concurrencyLimit",
+                     (json_int_t)limit, "remainingConcurrentCalls",
+                     (json_int_t)(left > 0 ? left : 0));
 }
 
-/* Brings a call to where it would be by now. */
-static void age(json_t *call) {
-    int64_t began = made_ms(call), now = ava_wall_ms(), old = now - began;
-    if (json_object_get(call, "endedAt"))
-        return;
-    const char *status = old >= ENDS_AFTER_MS    ? "ended"
-                         : old >= TALKS_AFTER_MS ? "in-progress"
-                         : old >= RINGS_AFTER_MS ? "ringing"
-                                                 : "queued";
-    if (strcmp(status, json_text(call, "status")) == 0)
-        return;
-    json_object_set_new(call, "status", json_string(status));
+void vapi_call_keep(json_t *account, json_t *call, const char *type) {
+    int64_t now = ava_wall_ms();
+    json_object_set(call, "orgId", json_object_get(account, "orgId"));
+    json_object_set_new(call, "type", json_string(type));
+    json_object_set_new(call, "status", json_string("queued"));
+    json_object_set_new(call, "createdAt", vapi_time(now));
     json_object_set_new(call, "updatedAt", vapi_time(now));
-    if (old >= TALKS_AFTER_MS && !json_object_get(call, "startedAt"))
-        json_object_set_new(call, "startedAt", vapi_time(began + TALKS_AFTER_MS));
-    if (old >= ENDS_AFTER_MS) {
-        json_object_set_new(call, "endedAt", vapi_time(began + ENDS_AFTER_MS));
-        json_object_set_new(call, "endedReason", json_string(ENDED_BY_ITSELF));
-    }
+    json_array_append(json_object_get(account, "calls"), call);
+    json_object_set(json_object_get(account, "callsById"), json_text(call, "id"), call);
 }
 
 static void create(const struct pretend_world *world, json_t *account, const struct http_req *req,
                    struct http_reply *reply) {
     const char *why = NULL;
-    unsigned char raw[16];
     size_t at;
     json_t *body = json_parse(req->arena, req->body, &why);
     json_t *calls = json_object_get(account, "calls");
@@ -111,27 +99,25 @@ static void create(const struct pretend_world *world, json_t *account, const str
         return;
     }
     json_decref(messages);
-    int64_t now = ava_wall_ms();
-    ava_rand(raw, sizeof raw);
+    bool is_blocked = vapi_is_full(account);
+    if (is_blocked && !vapi_waits_when_full(account)) {
+        vapi_refuse(reply, 400, json_string("Over Concurrency Limit"), "Bad Request");
+        return;
+    }
     json_t *call = json_deep_copy(body);
-    json_object_set_new(call, "id", vapi_uuid(raw));
-    json_object_set(call, "orgId", json_object_get(account, "orgId"));
-    json_object_set_new(call, "type", json_string("outboundPhoneCall"));
-    json_object_set_new(call, "status", json_string("queued"));
-    json_object_set_new(call, "createdAt", vapi_time(now));
-    json_object_set_new(call, "updatedAt", vapi_time(now));
+    json_object_set_new(call, "id", vapi_call_id(account));
+    vapi_call_keep(account, call, "outboundPhoneCall");
     json_object_set_new(call, "monitor",
                         json_pack("{s:o}", "controlUrl",
                                   json_sprintf("http://%.*s/%s/control", STR_FMT(req->authority),
                                                json_text(call, "id"))));
-    json_array_append(calls, call);
-    json_object_set(json_object_get(account, "callsById"), json_text(call, "id"), call);
-    vapi_tell(world, account, call,
-              &(struct vapi_course){ .rings_ms = now + RINGS_AFTER_MS,
-                                     .talks_ms = now + TALKS_AFTER_MS,
-                                     .ends_ms = now + ENDS_AFTER_MS,
-                                     .reason = ENDED_BY_ITSELF });
-    pretend_reply_new(reply, 201, call);
+    struct vapi_course course = vapi_plan(account, call);
+    vapi_tell(world, account, call, &course);
+    json_t *made = json_copy(call);
+    if (vapi_limit(account))
+        json_object_set_new(made, "subscriptionLimits", limits_of(account, is_blocked));
+    pretend_reply_new(reply, 201, made);
+    json_decref(call);
 }
 
 /* --- ending ---------------------------------------------------------------------------------- */
@@ -151,14 +137,6 @@ static json_t *call_of(const struct pretend_world *world, struct str id, json_t 
     return NULL;
 }
 
-static void end_now(json_t *call) {
-    int64_t now = ava_wall_ms();
-    json_object_set_new(call, "status", json_string("ended"));
-    json_object_set_new(call, "endedAt", vapi_time(now));
-    json_object_set_new(call, "updatedAt", vapi_time(now));
-    json_object_set_new(call, "endedReason", json_string("manually-canceled"));
-}
-
 bool vapi_control_answer(const struct pretend_world *world, const struct http_req *req,
                          struct http_reply *reply) {
     const struct str tail = STR("/control");
@@ -170,13 +148,13 @@ bool vapi_control_answer(const struct pretend_world *world, const struct http_re
         call_of(world, (struct str){ req->path.ptr + 1, req->path.len - 1 - tail.len }, &account);
     const char *type = json_text(json_parse(req->arena, req->body, &why), "type");
     if (call)
-        age(call);
+        vapi_age(account, call);
     if (!call || json_object_get(call, "endedAt")) {
         vapi_refuse(reply, 404, json_string("Call not found"), "Not Found");
     } else if (!type || strcmp(type, "end-call") != 0) {
         vapi_refuse(reply, 400, json_string("The sandbox knows end-call only"), "Bad Request");
     } else {
-        end_now(call);
+        vapi_end(call, ava_wall_ms(), "manually-canceled");
         vapi_tell_end(account, call);
         pretend_reply_new(reply, 200, json_object());
     }
@@ -194,7 +172,7 @@ static void read_one(json_t *account, struct str id, struct http_reply *reply) {
         vapi_refuse(reply, 404, json_string("Call not found"), "Not Found");
         return;
     }
-    age(call);
+    vapi_age(account, call);
     pretend_reply(reply, 200, call);
 }
 
@@ -206,13 +184,9 @@ void vapi_calls_answer(const struct pretend_world *world, json_t *account,
     if (is_list && req->method == METHOD_POST) {
         create(world, account, req, reply);
     } else if (is_list && is_read) {
-        for (size_t i = json_array_size(calls); i-- > 0;) {
-            json_t *call = json_array_get(calls, i);
-            const char *reason = json_text(call, "endedReason");
-            if (reason && strcmp(reason, ENDED_BY_ITSELF) == 0)
-                break; /* and so have those before */
-            age(call);
-        }
+        json_t *call;
+        size_t i;
+        json_array_foreach(calls, i, call) vapi_age(account, call);
         vapi_list(calls, req, reply);
     } else if (!is_list && is_read) {
         read_one(account, (struct str){ req->path.ptr + 6, req->path.len - 6 }, reply);

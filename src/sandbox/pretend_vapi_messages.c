@@ -33,17 +33,13 @@ static int64_t ms_of(const json_t *call, const char *name) {
     return ms;
 }
 
-static double cost_of(const json_t *call) {
+double vapi_cost(const json_t *call) {
     int64_t talked_ms = ms_of(call, "endedAt") - ms_of(call, "startedAt");
     bool has_talked = json_text(call, "startedAt") && talked_ms > 0;
     return has_talked ? (double)((talked_ms + 999) / 1000) * CENTS_PER_MINUTE / 60 / 100 : 0;
 }
 
-/* call is as it will be then. */
-static void add_step(json_t *record, const json_t *assistant, const char *type, int64_t at_ms,
-                     const json_t *call) {
-    if (!is_wanted(assistant, type))
-        return;
+static json_t *message_of(const char *type, int64_t at_ms, const json_t *call) {
     json_t *message =
         json_pack("{s:s, s:I, s:o, s:{s:s}}", "type", type, "timestamp", (json_int_t)at_ms, "call",
                   json_deep_copy(call), "phoneNumber", "number", LINE);
@@ -54,17 +50,55 @@ static void add_step(json_t *record, const json_t *assistant, const char *type, 
     if (strcmp(type, "end-of-call-report") == 0) {
         json_object_set(message, "startedAt", json_object_get(call, "startedAt"));
         json_object_set(message, "endedAt", json_object_get(call, "endedAt"));
-        json_object_set_new(message, "cost", json_real(cost_of(call)));
+        json_object_set_new(message, "cost", json_real(vapi_cost(call)));
     }
-    json_array_append_new(
-        json_object_get(record, "steps"),
-        json_pack("{s:I, s:{s:o}}", "at", (json_int_t)at_ms, "params", "message", message));
+    return message;
 }
 
-static void add_end(json_t *record, const json_t *assistant, const json_t *call) {
-    int64_t at_ms = ms_of(call, "endedAt");
-    add_step(record, assistant, "status-update", at_ms, call);
-    add_step(record, assistant, "end-of-call-report", at_ms, call);
+static json_t *step_of(const json_t *message, int64_t at_ms) {
+    return json_pack("{s:I, s:{s:O}}", "at", (json_int_t)at_ms, "params", "message", message);
+}
+
+/* As late as the step before it is early: they change places. */
+static void swap_last(json_t *steps) {
+    size_t count = json_array_size(steps);
+    if (count < 2)
+        return;
+    json_t *last = json_incref(json_array_get(steps, count - 1));
+    json_t *before = json_incref(json_array_get(steps, count - 2));
+    json_object_set(before, "at", json_object_get(last, "at"));
+    json_array_set_new(steps, count - 2, last);
+    json_array_set_new(steps, count - 1, before);
+}
+
+/* call is as it will be then. */
+static void add_step(json_t *account, json_t *record, const json_t *assistant, const char *type,
+                     int64_t at_ms, const json_t *call) {
+    json_t *steps = json_object_get(record, "steps");
+    if (!is_wanted(assistant, type))
+        return;
+    json_t *message = message_of(type, at_ms, call);
+    bool is_late = vapi_chance(account, "reorder_percent");
+    json_array_append_new(steps, step_of(message, at_ms));
+    if (is_late)
+        swap_last(steps);
+    vapi_note_told(account, call, type, is_late ? "late" : "sent");
+    if (vapi_chance(account, "duplicate_percent")) {
+        json_array_append_new(steps, step_of(message, at_ms));
+        vapi_note_told(account, call, type, "twice");
+    }
+    json_decref(message);
+}
+
+static void add_end(json_t *account, json_t *record, const json_t *assistant, const json_t *call) {
+    static const char *const TYPES[] = { "status-update", "end-of-call-report" };
+    bool is_dropped = vapi_chance(account, "drop_ends_percent");
+    for (size_t i = 0; i < 2; i++) {
+        if (is_dropped)
+            vapi_note_told(account, call, TYPES[i], "dropped");
+        else
+            add_step(account, record, assistant, TYPES[i], ms_of(call, "endedAt"), call);
+    }
 }
 
 static json_t *record_new(const json_t *server) {
@@ -103,9 +137,9 @@ void vapi_tell(const struct pretend_world *world, json_t *account, const json_t 
     json_t *rings = then(call, "ringing", 0, 0, NULL);
     json_t *talks = then(call, "in-progress", course->talks_ms, 0, NULL);
     json_t *ends = then(call, "ended", course->talks_ms, course->ends_ms, course->reason);
-    add_step(record, assistant, "status-update", course->rings_ms, rings);
-    add_step(record, assistant, "status-update", course->talks_ms, talks);
-    add_end(record, assistant, ends);
+    add_step(account, record, assistant, "status-update", course->rings_ms, rings);
+    add_step(account, record, assistant, "status-update", course->talks_ms, talks);
+    add_end(account, record, assistant, ends);
     json_decref(rings);
     json_decref(talks);
     json_decref(ends);
@@ -126,5 +160,5 @@ void vapi_tell_end(json_t *account, const json_t *call) {
     while (json_array_size(steps) > told)
         json_array_remove(steps, told);
     if (record)
-        add_end(record, assistant, call);
+        add_end(account, record, assistant, call);
 }

@@ -148,7 +148,7 @@ struct errand {
 };
 
 static int send_once(struct client *client, struct arena *a, const char *url,
-                     const struct caller_letter *letter) {
+                     const struct caller_letter *letter, struct str *answer) {
     struct client_call call = { .method = "POST",
                                 .url = url,
                                 .headers = letter->headers,
@@ -159,13 +159,15 @@ static int send_once(struct client *client, struct arena *a, const char *url,
                                 .body_max_bytes = SEND_ANSWER_MAX_BYTES,
                                 .arena = a };
     client_fetch(client, &call);
+    if (answer)
+        *answer = call.answer;
     return call.result == CLIENT_DONE ? call.status : 0;
 }
 
 static int send_callback(void *arg, struct arena *a, const char *url,
-                         const struct caller_letter *letter) {
+                         const struct caller_letter *letter, struct str *answer) {
     const struct sandbox *s = arg;
-    return send_once(s->client, a, url, letter);
+    return send_once(s->client, a, url, letter, answer);
 }
 
 static bool is_stopping(void *arg) {
@@ -181,7 +183,7 @@ static void run_errand(void *arg) {
     caller_compose(a, sending->what, &letter);
     str_copy(sending->resource, sizeof sending->resource, str_of(letter.resource));
     for (int i = 0; i < sending->count; i++) {
-        sending->statuses[i] = send_once(e->sandbox->client, a, sending->what->url, &letter);
+        sending->statuses[i] = send_once(e->sandbox->client, a, sending->what->url, &letter, NULL);
         if (sending->statuses[i] == 0)
             break; /* nobody is there: the copies would wait as long each */
     }
@@ -198,6 +200,50 @@ static void begin_errand(void *arg) {
 static void post_errand(void *arg) {
     struct errand *e = arg;
     loop_post(e->sandbox->loop, &e->call);
+}
+
+/* Somebody at the stage door of the pretend Vapi. */
+struct visit {
+    struct sandbox *sandbox;
+    struct ctx *ctx;
+    const struct http_req *req;
+    struct str tail;
+    json_t *body;
+    struct http_reply *reply;
+    enum err err;
+    struct loop_call call;
+    struct fiber_parking parking;
+};
+
+static void run_visit(void *arg) {
+    struct visit *v = arg;
+    struct booth *b = &v->sandbox->booths[0];
+    v->err = b->kind->stage(&b->world, v->ctx, v->req, v->tail, v->body, v->reply);
+    fiber_unpark(&v->parking); /* v is gone from here on */
+}
+
+static void begin_visit(void *arg) {
+    struct visit *v = arg;
+    if (fiber_run(run_visit, v))
+        return;
+    v->err = ctx_fail(v->ctx, ERR_OVERLOADED, "The sandbox is busy; try again in a second.");
+    fiber_unpark(&v->parking);
+}
+
+static void post_visit(void *arg) {
+    struct visit *v = arg;
+    loop_post(v->sandbox->loop, &v->call);
+}
+
+static enum err visit(void *arg, struct ctx *ctx, const struct http_req *req, struct str tail,
+                      json_t *body, struct http_reply *reply) {
+    struct visit v = {
+        .sandbox = arg, .ctx = ctx, .req = req, .tail = tail, .body = body, .reply = reply
+    };
+    v.call = (struct loop_call){ .fn = begin_visit, .arg = &v };
+    fiber_parking_init(&v.parking);
+    fiber_park(&v.parking, FIBER_NO_DEADLINE, post_visit, &v);
+    return v.err;
 }
 
 /* Waits without a deadline: each try has one of its own, and e lives on this stack. */
@@ -283,8 +329,9 @@ struct sandbox *sandbox_start(struct arena *a, const char **why) {
     pthread_cond_init(&s->signal, NULL);
     s->faults = faults_new();
     s->ledger = ledger_new();
-    s->control = (struct control){ s->faults,        s->ledger,    s->booths[0].url,
-                                   s->booths[1].url, send_webhook, s };
+    s->control =
+        (struct control){ s->faults, s->ledger, s->booths[0].url, s->booths[1].url, send_webhook,
+                          visit,     s };
     for (size_t i = 0; i < BOOTHS; i++)
         s->booths[i].fd = -1;
     bool ok = true;

@@ -130,16 +130,7 @@ static enum err requeue(struct ctx *ctx, struct db_conn *tx, const struct operat
     return want_look(ctx, tx, was.workspace_id, now_ms + FULL_MS);
 }
 
-static enum err withdraw(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                         bool *was_waiting) {
-    bool is_held = true;
-    struct line_row was;
-    TRY(line_find(ctx, tx, op->object, &was, &is_held));
-    *was_waiting = was.call_id && !is_held;
-    return *was_waiting ? line_move(ctx, tx, op->object, NULL) : OK;
-}
-
-const struct operation_queue LINES_QUEUE = { stands, requeue, withdraw };
+const struct operation_queue LINES_QUEUE = { stands, requeue };
 
 /* --- what accounts can take -------------------------------------------------------------------- */
 
@@ -241,16 +232,6 @@ enum err lines_work(struct ctx *ctx, const struct job_row *job) {
             TRY(ask_one(&own, ids[i]));
     } while (count && ctx_left_ms(&own) > LAST_CALL_MS);
     TRY(db_write(&own, look_again_write, (void *)job->workspace_id));
-    jobs_wake(ctx->parts->jobs);
-    return OK;
-}
-
-static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return lines_admit(ctx, tx);
-}
-
-enum err lines_recover(struct ctx *ctx) {
-    TRY(db_write(ctx, recover_write, NULL));
     jobs_wake(ctx->parts->jobs);
     return OK;
 }

@@ -44,6 +44,4 @@ const char *lines_account(struct ctx *ctx, const struct upstream_credential *c);
 
 extern const char LINES_JOB[];
 enum err lines_work(struct ctx *ctx, const struct job_row *job);
-/* Before the first request: who can go goes. */
-enum err lines_recover(struct ctx *ctx);
 void lines_collect(void *parts); /* for metrics_before_scrape */

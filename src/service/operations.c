@@ -316,9 +316,9 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     if (now.state == OPERATION_SUCCEEDED)
         return take_confirmed(ctx, tx, s, &now);
     if (r->withdraws) {
-        bool was_waiting;
-        TRY(r->kind->queue->withdraw(ctx, tx, &r->op, &was_waiting));
-        s->is_late = !was_waiting;
+        struct operation_wait wait;
+        TRY(r->kind->queue->stands(ctx, tx, &r->op, &wait));
+        s->is_late = wait.position == 0;
         if (s->is_late)
             return OK;
     }

@@ -36,9 +36,6 @@ struct operation_queue {
                        struct operation_wait *out);
     /* The provider had no room, and did nothing: it waits again. */
     enum err (*requeue)(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
-    /* It shall never begin; *was_waiting false: it has begun, and nothing was changed. */
-    enum err (*withdraw)(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                         bool *was_waiting);
 };
 
 /* One kind of unsafe call; every kind is a constant of the service that owns the object. */

@@ -97,3 +97,176 @@ describe("the call queue", { skip: missing, concurrency: 1 }, () => {
     await until(async () => (await w.today()).calls_now === 0, { what: "all lines free" });
   });
 });
+
+describe("what Vapi says of its lines, and what it does not say", { skip: missing, concurrency: 1 }, () => {
+  let w;
+  before(async () => (w = await world({ told: false })));
+  after(() => w.a.remove());
+  const course = (body) => w.a.call("/sandbox/api/vapi/course", { body, key: null });
+
+  test("a refusal for want of a line is no failure: the call waits, and is dialled once there is one", async () => {
+    assert.equal((await course({ concurrent_calls: 1, when_full: "refuse" })).status, 200);
+    assert.equal((await w.place()).status, 201);
+    await w.a.call("/api/v1/calls", { body: { to: "+33612345678" } }); // learned from the first answer: it waits
+    assert.deepEqual([(await w.today()).calls_now, (await w.today()).calls_waiting], [1, 1]);
+    assert.equal((await w.theirs()).length, 1);
+    const hits = async () => (await w.a.ledger()).hits.filter((h) => h.method === "POST" && h.path === "/call");
+    assert.equal((await hits()).length, 1, "nothing was even asked");
+  });
+
+  test("who does not know the limit asks, hears no, and waits where it stood", async () => {
+    await w.a.remove();
+    w = await world({ told: false });
+    await course({ concurrent_calls: 2, when_full: "refuse" });
+    const other = { api_key: w.vapi.api_key, assistantId: w.vapi.assistant_id };
+    for (let i = 0; i < 2; i++) {
+      const body = JSON.stringify({ assistantId: other.assistantId, phoneNumberId: w.vapi.default_number_id, customer: { number: `+3370000000${i}` } });
+      assert.equal((await fetch(`${w.vapi.base_url}/call`, { method: "POST", headers: { Authorization: `Bearer ${other.api_key}`, "Content-Type": "application/json" }, body })).status, 201);
+    }
+    const r = await w.place();
+    assert.equal(r.status, 202, r.text);
+    assert.deepEqual([r.json.status, r.json.position, r.json.attempt], ["queued", 1, 0]);
+    assert.equal(await w.a.metric("circuit_breaker_failures_total", { service: "vapi" }), 0);
+    assert.equal((await w.a.call(`/api/v1/calls/${r.json.object_id}`)).json.status, "waiting");
+    await w.a.advance(31);
+    const done = await until(async () => ((o) => o.status === "succeeded" && o)(await w.operation(r.json.id)), { what: "it was dialled" });
+    assert.equal((await w.theirs()).filter((c) => c.assistantOverrides?.metadata?.ava_op === done.id).length, 1);
+  });
+
+  test("a call that Vapi makes wait on its own side counts, and no more are sent after it", async () => {
+    await w.a.remove();
+    w = await world({ told: false });
+    await course({ concurrent_calls: 1, when_full: "wait" });
+    const body = JSON.stringify({ assistantId: w.vapi.assistant_id, phoneNumberId: w.vapi.default_number_id, customer: { number: "+33700000000" } });
+    await fetch(`${w.vapi.base_url}/call`, { method: "POST", headers: { Authorization: `Bearer ${w.vapi.api_key}`, "Content-Type": "application/json" }, body });
+    assert.equal((await w.place()).status, 201, "it was taken, although it has to wait there");
+    const r = await w.place();
+    assert.deepEqual([r.status, r.json.status], [202, "queued"]);
+    assert.equal((await w.theirs()).length, 2);
+    await w.a.advance(61);
+    await until(async () => (await w.operation(r.json.id)).status === "succeeded", { what: "it was dialled" });
+  });
+
+  test("a line is given back although nobody told of the end, by asking; never by the clock alone", async () => {
+    await w.a.remove();
+    w = await world({ told: false });
+    await w.limits({ concurrent_calls: 1 });
+    assert.equal((await w.place()).status, 201);
+    const next = (await w.place()).json;
+    await w.a.fault({ provider: "vapi", fault: "status", status: 503, operation: "GET /call" });
+    await w.a.advance(3600);
+    await until(async () => (await w.a.ledger()).hits.some((h) => h.method === "GET" && h.path.startsWith("/call/")), { what: "it was asked about" });
+    assert.equal((await w.operation(next.id)).status, "queued", "an hour is no proof");
+    await w.a.fault({ provider: "vapi", fault: "none" });
+    await w.a.advance(61);
+    await until(async () => (await w.operation(next.id)).status === "succeeded", { what: "the line came free" });
+  });
+});
+
+describe("calls that come in", { skip: missing, concurrency: 1 }, () => {
+  let w;
+  before(async () => (w = await world()));
+  after(() => w.a.remove());
+  const ring = async (from) => (await w.a.call("/sandbox/api/vapi/inbound", { body: { from }, key: null })).json;
+
+  test("take a line like those that go out, and are answered by the fallback when there is none", async () => {
+    await w.limits({ concurrent_calls: 2 });
+    const first = await ring("+14155550001");
+    assert.deepEqual([first.status, first.answered_by], [200, "assistant"]);
+    assert.equal((await w.place()).status, 201);
+    assert.deepEqual(await ring("+14155550002").then((r) => [r.status, r.answered_by]), [200, "message"]);
+    assert.equal((await w.place()).status, 202);
+    const inbound = (await w.a.call("/api/v1/calls?limit=100")).json.calls.filter((c) => c.direction === "inbound");
+    assert.deepEqual(inbound.map((c) => c.from).sort(), ["+14155550001", "+14155550002"]);
+    await w.a.advance(31);
+    await until(async () => (await w.theirs()).length === 4, { what: "the one that waited was dialled" });
+    await w.a.advance(31);
+    await until(async () => (await w.today()).calls_now === 0, { what: "all lines free" });
+  });
+
+  test("the same request again is the same line", async () => {
+    await w.limits({ concurrent_calls: 1 });
+    assert.equal((await ring("+14155550003")).answered_by, "assistant");
+    assert.equal((await w.today()).calls_now, 1);
+    assert.equal((await ring("+14155550004")).answered_by, "message");
+    await w.a.advance(31);
+    await until(async () => (await w.today()).calls_now === 0, { what: "the line free" });
+  });
+});
+
+describe("budgets", { skip: missing, concurrency: 1 }, () => {
+  let w;
+  before(async () => (w = await world({ env: { CALL_CENTS_PER_MINUTE: "6" } })));
+  after(() => w.a.remove());
+  const invoice = async () => (await w.a.call("/sandbox/api/vapi/invoice", { key: null })).json;
+
+  test("200 dials at once on minutes for 17: 17 go out, 183 hear why, and the books say what the invoice says", async (t) => {
+    await w.limits({ daily_minutes: 17 * 10 }); // the assistant's calls last ten minutes at most
+    const ends = await Promise.all(Array.from({ length: 200 }, () => w.place()));
+    const refused = ends.filter((r) => r.status === 429);
+    assert.equal(ends.filter((r) => r.status === 201).length, 17);
+    assert.equal(refused.length, 183);
+    for (const r of refused) {
+      assert.equal(r.json.code, "budget_exhausted", r.text);
+      const left = Number(r.headers.get("retry-after"));
+      assert.ok(left > 0 && left <= 86400, r.headers.get("retry-after"));
+    }
+    let today = await w.today();
+    assert.deepEqual([today.seconds_used, today.seconds_reserved, today.is_nearly_used_up], [0, 17 * 600, true]);
+    const theirs = await w.theirs();
+    assert.equal(theirs.length, 17);
+    for (const c of theirs) assert.equal(c.assistantOverrides.maxDurationSeconds, 600);
+    await w.a.advance(31);
+    await until(async () => (await w.today()).cost_micros_reserved === 0, { what: "all reports" });
+    today = await w.today();
+    const bill = await invoice();
+    assert.equal(bill.calls.length, 17);
+    assert.deepEqual([today.seconds_used, today.cost_micros_used, today.seconds_reserved], [17 * 26, bill.total_micros, 0]);
+    t.diagnostic(`${today.cost_micros_used} micros booked, ${bill.total_micros} on the invoice`);
+    assert.equal((await w.place()).status, 201, "what was not used can be used");
+    await w.a.advance(31);
+    await until(async () => (await w.today()).cost_micros_reserved === 0, { what: "its report" });
+  });
+
+  test("money: the worst price of the longest call is reserved", async () => {
+    const before = await w.today();
+    await w.limits({ daily_cost_cents: Math.ceil(before.cost_micros_used / 10000) + 120 }); // for two calls of 10 minutes at 6 cents
+    assert.deepEqual((await Promise.all([w.place(), w.place(), w.place()])).map((r) => r.status).sort(), [201, 201, 429]);
+    assert.equal((await w.today()).cost_micros_reserved, 2 * 600_000);
+    await w.a.advance(31);
+    await until(async () => (await w.today()).cost_micros_reserved === 0, { what: "all reports" });
+    assert.equal((await w.today()).cost_micros_used, (await invoice()).total_micros);
+  });
+
+  test("80 % is told once a day", async () => {
+    const entries = (await w.a.call("/api/v1/audit?limit=100")).json.entries.filter((e) => e.action === "budget.alert");
+    assert.deepEqual(entries.map((e) => Object.keys(e.detail).filter((k) => e.detail[k] === true)).sort(), [["cost"], ["minutes"]]);
+    assert.equal(await w.a.metric("budget_alerts_total", { kind: "minutes" }), 1);
+  });
+
+  test("who calls in when the day is used up gets the fallback", async () => {
+    await w.limits({ daily_minutes: 0 });
+    const r = (await w.a.call("/sandbox/api/vapi/inbound", { body: {}, key: null })).json;
+    assert.deepEqual([r.status, r.answered_by], [200, "message"]);
+    assert.equal((await w.place()).json.code, "budget_exhausted");
+  });
+
+  test("a call that is refused at Vapi gives back what it reserved", async () => {
+    await w.limits({ daily_minutes: 1000 });
+    await w.a.fault({ provider: "vapi", fault: "status", status: 422, operation: "POST /call", times: 1 });
+    assert.equal((await w.place()).status, 422);
+    assert.equal((await w.today()).seconds_reserved, 0);
+  });
+
+  test("names what is wrong, and who was quicker", async () => {
+    const r = await w.limits({ daily_minutes: -1, daily_cost_cents: 1.5, concurrent_calls: 0, minutes: 3 });
+    assert.equal(r.status, 422);
+    assert.deepEqual(r.json.errors.map((e) => e.field).sort(), ["concurrent_calls", "daily_cost_cents", "daily_minutes", "minutes"]);
+    assert.deepEqual(r.json.errors.find((e) => e.field === "concurrent_calls").min, 1);
+    const etag = (await w.limits()).headers.get("etag");
+    assert.equal((await w.limits({ concurrent_calls: 5 }, { "If-Match": etag })).status, 200);
+    const late = await w.limits({ concurrent_calls: 6 }, { "If-Match": etag });
+    assert.deepEqual([late.status, late.json.code], [412, "version_conflict"]);
+    assert.equal((await w.a.call("/api/v1/audit")).json.entries[0].action, "limits.change");
+  });
+});

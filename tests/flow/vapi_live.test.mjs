@@ -19,7 +19,7 @@ describe("calls that Vapi tells about", { skip: missing, concurrency: 1 }, () =>
     return r.json();
   };
   const row = async (id) => (await a.call("/api/v1/calls?limit=100")).json.calls.find((c) => c.id === id);
-  const hits = async () => (await a.ledger()).hits.filter((h) => h.method === "GET" && h.target?.startsWith("/call")).length;
+  const hits = async () => (await a.ledger()).hits.filter((h) => h.method === "GET" && h.path.startsWith("/call")).length;
 
   test("one request has them sent here, with a secret of its own and six tries; what else is there stays", async () => {
     await assistant({ server: { url: "", timeoutSeconds: 7, headers: { "X-Other": "kept", "x-vapi-secret": "old" } }, serverMessages: ["tool-calls"] });

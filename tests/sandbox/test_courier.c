@@ -17,7 +17,8 @@ struct office {
     bool is_stopping;
 };
 
-static int take(void *arg, struct arena *a, const char *url, const struct caller_letter *letter) {
+static int take(void *arg, struct arena *a, const char *url, const struct caller_letter *letter,
+                struct str *answer) {
     struct office *o = arg;
     struct str body = letter->body;
     ptrdiff_t at = str_find(body, STR("CallStatus="));
