@@ -14,6 +14,7 @@
 #include "service/feed.h"
 #include "service/jobs.h"
 #include "service/messages.h"
+#include "service/operation_show.h"
 #include "service/twilio_calls.h"
 #include "store/idempotency.h"
 #include "vault/vault.h"
@@ -36,7 +37,7 @@ static const int64_t LOOKS_MS[] = { 5000, 30 * 1000, 2 * 60 * 1000, 10 * 60 * 10
 static const struct operation_kind *const KINDS[] = { &CALL_CREATE, &TWILIO_CALL_CREATE,
                                                       &MESSAGE_CREATE };
 
-static const struct operation_kind *kind_of(const char *name) {
+const struct operation_kind *operation_kind_of(const char *name) {
     for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
         if (strcmp(KINDS[i]->name, name) == 0)
             return KINDS[i];
@@ -76,30 +77,11 @@ static void tell(struct run *r) {
         fiber_unpark(waiter);
 }
 
-static struct vault_place place_of(const struct operation_row *row) {
-    return (struct vault_place){ "operations", "sealed", row->workspace_id, row->id };
-}
-
-/* What is sealed: {"request":...,"result":...} or {"request":...,"problem":...}. */
-static void problem_write(struct jsonw *w, const struct ctx *ctx, enum err e) {
-    const struct err_info *info = err_info(e);
-    const struct problem *p = &ctx->problem;
-    jsonw_object(w);
-    jsonw_text_at(w, "code", info->code);
-    jsonw_i64_at(w, "status", info->status);
-    jsonw_text_at(w, "detail", p->detail ? p->detail : info->meaning);
-    if (p->service)
-        jsonw_text_at(w, "service", p->service);
-    if (p->upstream_status)
-        jsonw_i64_at(w, "upstream_status", p->upstream_status);
-    jsonw_object_end(w);
-}
-
 static enum err seal_content(struct ctx *ctx, struct db_conn *tx, const struct run *r,
                              struct operation_row *row) {
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
-    struct vault_place place = place_of(row);
+    struct vault_place place = operation_vault_place(row);
     jsonw_object(&w);
     jsonw_key(&w, "request");
     jsonw_raw(&w, r->op.request);
@@ -108,97 +90,12 @@ static enum err seal_content(struct ctx *ctx, struct db_conn *tx, const struct r
         jsonw_raw(&w, r->shown);
     } else if (row->state == OPERATION_FAILED) {
         jsonw_key(&w, "problem");
-        problem_write(&w, &r->ctx, r->result);
+        operation_problem_write(&w, &r->ctx, r->result);
     }
     jsonw_object_end(&w);
     enum err e = vault_seal(ctx, tx, &place, buf_view(&b), &row->sealed);
     buf_fini(&b);
     return e;
-}
-
-static enum err open_content(struct ctx *ctx, struct db_conn *c, const struct operation_row *row,
-                             json_t **out) {
-    struct vault_place place = place_of(row);
-    struct str plain;
-    const char *why;
-    TRY(vault_unseal(ctx, c, &place, row->sealed, &plain));
-    *out = json_parse(ctx->arena, plain, &why);
-    return *out ? OK : ctx_fail(ctx, ERR_INTERNAL, "The stored operation cannot be read.");
-}
-
-/* A member of what was sealed, as JSON of the arena; NULL ptr where there is none. */
-static struct str member_text(struct ctx *ctx, const json_t *content, const char *name) {
-    const json_t *member = json_object_get(content, name);
-    struct buf b = { 0 };
-    struct jsonw w = jsonw_to(&b);
-    if (!member)
-        return (struct str){ NULL, 0 };
-    jsonw_tree(&w, member);
-    struct str text = str_of(str_dup(ctx->arena, buf_view(&b)));
-    buf_fini(&b);
-    return text;
-}
-
-/* --- as people see it ------------------------------------------------------------------------ */
-
-static void write_next(struct jsonw *w, const struct operation_row *row, bool is_waiting) {
-    int64_t left_ms = row->next_ms - ava_wall_ms();
-    jsonw_key(w, "next_retry_in_seconds");
-    if (is_waiting)
-        jsonw_i64(w, left_ms > 0 ? (left_ms + 999) / 1000 : 0);
-    else
-        jsonw_null(w);
-}
-
-/* Does it wait for its turn? Where the store cannot tell, it is said to go on. */
-static struct operation_wait wait_of(struct ctx *ctx, const struct operation_row *row) {
-    const struct operation_kind *kind = kind_of(row->kind);
-    struct operation op = { .id = row->id, .object = row->object };
-    struct operation_wait wait = { 0 };
-    struct problem before = ctx->problem;
-    bool has_begun = row->state != OPERATION_PREPARED || row->attempts > 0;
-    if (!has_begun && kind->queue &&
-        kind->queue->stands(ctx, db_reader(ctx->parts->db), &op, &wait) != OK)
-        wait.position = 0;
-    ctx->problem = before;
-    return wait;
-}
-
-/* The operation as people see it. result and problem are JSON, NULL ptr where there is none. */
-static void show(struct ctx *ctx, struct jsonw *w, const struct operation_row *row,
-                 struct str result, struct str problem) {
-    struct operation_wait wait = wait_of(ctx, row);
-    bool retries = row->state == OPERATION_PREPARED && row->attempts > 0;
-    bool is_waiting = (retries || row->state == OPERATION_UNKNOWN) && row->next_ms;
-    int64_t attempt = row->attempts + (row->state == OPERATION_SENT || retries);
-    jsonw_object(w);
-    jsonw_text_at(w, "id", row->id);
-    jsonw_text_at(w, "kind", row->kind);
-    jsonw_text_at(w, "status",
-                  wait.position ? "queued"
-                  : retries     ? "retrying"
-                                : operation_state_name(row->state));
-    if (wait.position) {
-        jsonw_i64_at(w, "position", wait.position);
-        jsonw_i64_at(w, "estimate_seconds", wait.estimate_s);
-    }
-    jsonw_i64_at(w, "attempt", attempt);
-    jsonw_i64_at(w, "max_attempts", row->attempts_max);
-    write_next(w, row, is_waiting);
-    jsonw_text_at(w, "service", row->provider);
-    jsonw_text_at(w, "object_id", row->object);
-    jsonw_text_at(w, "correlation_id", row->correlation_id);
-    jsonw_time_at(w, "created_at", row->created_ms);
-    jsonw_time_at(w, "updated_at", row->updated_ms);
-    if (result.ptr) {
-        jsonw_key(w, "result");
-        jsonw_raw(w, result);
-    }
-    if (problem.ptr) {
-        jsonw_key(w, "problem");
-        jsonw_raw(w, problem);
-    }
-    jsonw_object_end(w);
 }
 
 /* --- telling those who watch ----------------------------------------------------------------- */
@@ -209,9 +106,9 @@ static void publish(struct run *r) {
     struct jsonw w = jsonw_to(&b), pw = jsonw_to(&problem);
     struct str none = { NULL, 0 };
     if (r->row.state == OPERATION_FAILED)
-        problem_write(&pw, &r->ctx, r->result);
-    show(&r->ctx, &w, &r->row, r->row.state == OPERATION_SUCCEEDED ? r->shown : none,
-         problem.len ? buf_view(&problem) : none);
+        operation_problem_write(&pw, &r->ctx, r->result);
+    operation_show(&r->ctx, &w, &r->row, r->row.state == OPERATION_SUCCEEDED ? r->shown : none,
+                   problem.len ? buf_view(&problem) : none);
     feed_publish(r->ctx.parts->feed, r->row.workspace_id, "operation", buf_view(&b));
     buf_fini(&problem);
     buf_fini(&b);
@@ -292,9 +189,9 @@ static int64_t next_look(const struct operation_row *row, int64_t now_ms) {
 static enum err take_confirmed(struct ctx *ctx, struct db_conn *tx, struct settling *s,
                                const struct operation_row *now) {
     json_t *content;
-    TRY(open_content(ctx, tx, now, &content));
+    TRY(operation_open(ctx, tx, now, &content));
     s->row = *now;
-    s->shown = member_text(ctx, content, "result");
+    s->shown = operation_member(ctx, content, "result");
     s->was_confirmed = true;
     return OK;
 }
@@ -476,7 +373,7 @@ struct placing {
 /* The object, the intent and the job that would take it up again, in one transaction. */
 static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct placing *p = arg;
-    struct vault_place place = place_of(&p->row);
+    struct vault_place place = operation_vault_place(&p->row);
     struct id id = id_make("job");
     struct buf b = { 0 };
     buf_printf(&b, "{\"request\":%.*s}", STR_FMT(p->order->request));
@@ -621,54 +518,6 @@ enum err operation_place(struct ctx *ctx, const struct operation_order *order,
     return e;
 }
 
-/* --- reading it ------------------------------------------------------------------------------ */
-
-static enum err find_own(struct ctx *ctx, const char *id, struct operation_row *row,
-                         json_t **content) {
-    TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
-    if (!row->id)
-        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such operation.");
-    return open_content(ctx, db_reader(ctx->parts->db), row, content);
-}
-
-enum err operation_read(struct ctx *ctx, const char *id, struct buf *out) {
-    struct operation_row row;
-    struct jsonw w = jsonw_to(out);
-    json_t *content;
-    TRY(find_own(ctx, id, &row, &content));
-    show(ctx, &w, &row, member_text(ctx, content, "result"), member_text(ctx, content, "problem"));
-    return OK;
-}
-
-enum err operation_replay(struct ctx *ctx, const char *id, struct operation_end *end) {
-    struct operation_row row;
-    json_t *content;
-    TRY(find_own(ctx, id, &row, &content));
-    *end = (struct operation_end){ .id = row.id, .attempts = (int)row.attempts };
-    if (row.state == OPERATION_SUCCEEDED) {
-        end->shown = member_text(ctx, content, "result");
-        return OK;
-    }
-    if (row.state == OPERATION_FAILED) {
-        const json_t *problem = json_object_get(content, "problem");
-        const char *code = json_text(problem, "code");
-        enum err e = code ? err_by_code(code) : OK;
-        ctx->problem.service = row.provider;
-        ctx->problem.attempts = (int)row.attempts;
-        ctx->problem.attempts_max = (int)row.attempts_max;
-        ctx->problem.upstream_status = (int)json_i64_or(problem, "upstream_status", 0);
-        return ctx_fail(ctx, e == OK ? ERR_PROVIDER_ERROR : e, "%s", json_text(problem, "detail"));
-    }
-    bool is_open = row.state == OPERATION_PREPARED || row.state == OPERATION_SENT;
-    if (is_open && !row.is_promised) {
-        ctx->problem.retry_after_s = 1;
-        return ctx_fail(ctx, ERR_IDEMPOTENCY_IN_PROGRESS,
-                        "The first request with this key is not finished; ask again in 1 s.");
-    }
-    end->is_accepted = true;
-    return OK;
-}
-
 /* --- as a job -------------------------------------------------------------------------------- */
 
 /* Nobody was told that it would happen, and nobody can ask for it again under the same key: whoever
@@ -705,8 +554,8 @@ static void look(struct run *r) {
 static enum err run_of(struct ctx *ctx, const struct operation_kind *kind,
                        const struct operation_row *row, struct run **out) {
     json_t *content;
-    TRY(open_content(ctx, db_reader(ctx->parts->db), row, &content));
-    *out = run_new(ctx, kind, row, member_text(ctx, content, "request"));
+    TRY(operation_open(ctx, db_reader(ctx->parts->db), row, &content));
+    *out = run_new(ctx, kind, row, operation_member(ctx, content, "request"));
     return OK;
 }
 
@@ -714,7 +563,7 @@ enum err operation_work(struct ctx *ctx, const struct job_row *job) {
     struct operation_row row;
     struct run *r;
     TRY(operation_find(ctx, db_reader(ctx->parts->db), NULL, job->object, &row));
-    const struct operation_kind *kind = row.id ? kind_of(row.kind) : NULL;
+    const struct operation_kind *kind = row.id ? operation_kind_of(row.kind) : NULL;
     if (!kind)
         return ctx_fail(ctx, ERR_INTERNAL, "There is no operation to work on.");
     TRY(run_of(ctx, kind, &row, &r));
@@ -734,7 +583,7 @@ enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
     struct run *r;
     *is_absent = false;
     TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
-    const struct operation_kind *kind = row.id ? kind_of(row.kind) : NULL;
+    const struct operation_kind *kind = row.id ? operation_kind_of(row.kind) : NULL;
     if (!kind || row.state != OPERATION_UNCONFIRMED)
         return OK;
     TRY(run_of(ctx, kind, &row, &r));
@@ -761,7 +610,7 @@ enum err operation_cancel(struct ctx *ctx, const char *id, bool *done) {
     struct run *r;
     *done = false;
     TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
-    const struct operation_kind *kind = row.id ? kind_of(row.kind) : NULL;
+    const struct operation_kind *kind = row.id ? operation_kind_of(row.kind) : NULL;
     if (!kind || !kind->queue || row.state != OPERATION_PREPARED)
         return OK;
     TRY(run_of(ctx, kind, &row, &r));
@@ -780,7 +629,7 @@ enum err operation_confirm(struct ctx *ctx, const char *id, struct str facts, bo
     struct run *r;
     *confirmed = false;
     TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
-    const struct operation_kind *kind = row.id ? kind_of(row.kind) : NULL;
+    const struct operation_kind *kind = row.id ? operation_kind_of(row.kind) : NULL;
     bool is_open = row.state == OPERATION_SENT || row.state == OPERATION_UNKNOWN ||
                    row.state == OPERATION_UNCONFIRMED;
     if (!kind || !is_open)
