@@ -64,6 +64,7 @@ int cmd_workspace_create(struct cli *cli);
 int cmd_workspace_member(struct cli *cli);
 int cmd_workspace_allow(struct cli *cli);
 int cmd_workspace_weigh(struct cli *cli);
+int cmd_explain(struct cli *cli);
 int cmd_webhook_verify(struct cli *cli);
 int cmd_migrate(struct cli *cli);
 int cmd_rotate_keys(struct cli *cli);

@@ -121,3 +121,16 @@ int house_say(const struct ctx *ctx, enum err e) {
         fprintf(stderr, "ava: %s\n", p->detail ? p->detail : err_info(e)->meaning);
     return EXIT_FAILED;
 }
+
+int house_visit(struct cli *cli, enum err (*run)(struct ctx *ctx, struct cli *cli)) {
+    struct house h;
+    struct ctx ctx;
+    int status = house_open(&h, cli, false);
+    if (status == EXIT_OK) {
+        house_ctx(&h, &ctx, cli->arena);
+        enum err e = run(&ctx, cli);
+        status = e == OK ? EXIT_OK : house_say(&ctx, e);
+    }
+    house_close(&h);
+    return status;
+}

@@ -25,3 +25,7 @@ void house_ctx(struct house *h, struct ctx *ctx, struct arena *a);
 
 /* Prints what went wrong in ctx, for commands. Returns EXIT_FAILED. */
 int house_say(const struct ctx *ctx, enum err e);
+
+/* Opens the house for one errand, beside a running server or without one, and says what went wrong;
+ * the exit code. */
+int house_visit(struct cli *cli, enum err (*run)(struct ctx *ctx, struct cli *cli));

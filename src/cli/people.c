@@ -25,19 +25,6 @@ static bool read_password(const char *path, struct secret *out) {
     return good;
 }
 
-static int with_house(struct cli *cli, enum err (*run)(struct ctx *ctx, struct cli *cli)) {
-    struct house h;
-    struct ctx ctx;
-    int status = house_open(&h, cli, false);
-    if (status == EXIT_OK) {
-        house_ctx(&h, &ctx, cli->arena);
-        enum err e = run(&ctx, cli);
-        status = e == OK ? EXIT_OK : house_say(&ctx, e);
-    }
-    house_close(&h);
-    return status;
-}
-
 static enum err create_user(struct ctx *ctx, struct cli *cli) {
     SCOPED(secret_wipe) struct secret password = { 0 };
     struct user user;
@@ -59,7 +46,7 @@ int cmd_user_create(struct cli *cli) {
         return cli_fail(EXIT_USAGE, "user create needs --email E and --password-file F");
     if (role && strcmp(role, "admin") != 0 && strcmp(role, "member") != 0)
         return cli_fail(EXIT_USAGE, "--role is admin or member");
-    return with_house(cli, create_user);
+    return house_visit(cli, create_user);
 }
 
 static enum err print_link(struct ctx *ctx, struct cli *cli) {
@@ -74,7 +61,7 @@ static enum err print_link(struct ctx *ctx, struct cli *cli) {
 }
 
 int cmd_user_link(struct cli *cli) {
-    return with_house(cli, print_link);
+    return house_visit(cli, print_link);
 }
 
 static enum err find_user(struct ctx *ctx, const char *email, struct user *user) {
@@ -98,7 +85,7 @@ static enum err make_key(struct ctx *ctx, struct cli *cli) {
 int cmd_key_create(struct cli *cli) {
     if (!cli_flag(cli, "user") || !cli_flag(cli, "name"))
         return cli_fail(EXIT_USAGE, "key create needs --user EMAIL and --name N");
-    return with_house(cli, make_key);
+    return house_visit(cli, make_key);
 }
 
 static enum err list(struct ctx *ctx, struct cli *cli) {
@@ -148,31 +135,31 @@ static enum err weigh(struct ctx *ctx, struct cli *cli) {
 }
 
 int cmd_workspace_list(struct cli *cli) {
-    return with_house(cli, list);
+    return house_visit(cli, list);
 }
 
 int cmd_workspace_create(struct cli *cli) {
     if (!cli_arg(cli, 0) || !cli_flag(cli, "owner"))
         return cli_fail(EXIT_USAGE, "workspace create needs a NAME and --owner EMAIL");
-    return with_house(cli, create);
+    return house_visit(cli, create);
 }
 
 int cmd_workspace_member(struct cli *cli) {
     if (!cli_arg(cli, 2) || role_parse(cli_arg(cli, 2)) == ROLE_NONE)
         return cli_fail(EXIT_USAGE, "workspace member needs ID EMAIL and owner, admin or member");
-    return with_house(cli, member);
+    return house_visit(cli, member);
 }
 
 int cmd_workspace_allow(struct cli *cli) {
     const char *p = cli_arg(cli, 1);
     if (!p || (strcmp(p, "vapi") != 0 && strcmp(p, "twilio") != 0))
         return cli_fail(EXIT_USAGE, "workspace allow-platform needs ID and vapi or twilio");
-    return with_house(cli, allow);
+    return house_visit(cli, allow);
 }
 
 int cmd_workspace_weigh(struct cli *cli) {
     int64_t weight;
     if (!cli_arg(cli, 1) || !str_to_i64(str_of(cli_arg(cli, 1)), 1, 100, &weight))
         return cli_fail(EXIT_USAGE, "workspace weigh needs ID and a weight from 1 to 100");
-    return with_house(cli, weigh);
+    return house_visit(cli, weigh);
 }

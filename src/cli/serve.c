@@ -252,7 +252,6 @@ static int64_t resident_mb(void) {
 }
 
 static void answer_control(void *arg, const char *line, struct buf *out) {
-    static const char *const STATES[] = { "closed", "half_open", "open" };
     struct serve *s = arg;
     struct jsonw w = jsonw_to(out);
     if (strcmp(line, "reload") == 0) {
@@ -283,7 +282,7 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
         struct guard_state state = upstream_state(s->house.parts.upstream, p, NULL);
         jsonw_object(&w);
         jsonw_text_at(&w, "name", provider_name(p));
-        jsonw_text_at(&w, "breaker", STATES[state.breaker]);
+        jsonw_text_at(&w, "breaker", breaker_state_name(state.breaker));
         jsonw_i64_at(&w, "failures", state.failures);
         jsonw_i64_at(&w, "retry_in_seconds", (state.remaining_ms + 999) / 1000);
         jsonw_object_end(&w);

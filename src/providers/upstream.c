@@ -182,7 +182,7 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
         .may_resend = call->may_resend,
         .arena = ctx->arena,
     };
-    enum err e = req->watch ? req->watch->sending(ctx, req->watch->arg) : OK;
+    enum err e = req->watch ? req->watch->sending(ctx, req, req->watch->arg) : OK;
     if (e == OK)
         client_fetch(client_self(), call);
     wipe_lines(&auth);

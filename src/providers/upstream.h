@@ -37,16 +37,19 @@ struct upstream_credential {
     const char *id;
     int64_t version;
     const char *workspace_id; /* whose call it is: bulkhead and cache */
+    const char *last4;        /* of its secret, for people; NULL: not known */
     bool is_platform;         /* the operator's: a refusal is the operator's fault */
     /* Brings the secret fields ("api_key", ...). */
     enum err (*reveal)(struct ctx *ctx, const struct upstream_credential *c, struct secret *out);
     struct str source; /* reveal's business: sealed bytes, or what names the secret */
 };
 
+struct upstream_request;
+
 /* Who must write down what happens, before it does. Called on the fiber of the call. */
 struct upstream_watch {
     /* Before the first byte of each attempt; not OK: nothing is sent, the call ends with that. */
-    enum err (*sending)(struct ctx *ctx, void *arg);
+    enum err (*sending)(struct ctx *ctx, const struct upstream_request *req, void *arg);
     /* This attempt was not processed; the next one is made after wait_ms. */
     void (*waiting)(struct ctx *ctx, int attempts, int64_t wait_ms, void *arg);
     void *arg;

@@ -139,6 +139,11 @@ void breaker_reset(struct breaker *b) {
     move_to(b, BREAKER_CLOSED);
 }
 
+const char *breaker_state_name(enum breaker_state s) {
+    static const char *const NAMES[] = { "closed", "half_open", "open" };
+    return NAMES[s];
+}
+
 enum breaker_state breaker_state(struct breaker *b, int64_t now_ms) {
     advance(b, now_ms);
     return b->state;

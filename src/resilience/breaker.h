@@ -12,6 +12,7 @@
 #include "resilience/outcome.h"
 
 enum breaker_state { BREAKER_CLOSED, BREAKER_HALF_OPEN, BREAKER_OPEN }; /* rising, as the gauge */
+const char *breaker_state_name(enum breaker_state s); /* "closed", "half_open", "open" */
 
 struct breaker_conf {
     unsigned failures_to_open;   /* calls in a row */

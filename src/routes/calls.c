@@ -5,6 +5,7 @@
 #include "routes/operations.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
+#include "service/timeline.h"
 #include "service/twilio_calls.h"
 
 enum { PAGE_MAX = 101 };
@@ -49,6 +50,14 @@ enum err call_get(struct ctx *ctx, struct call *call) {
     TRY(call_read(ctx, input_param(ctx, call, 0), &v));
     struct jsonw w = reply_json(call, 200);
     call_write(&w, &v);
+    return OK;
+}
+
+enum err call_get_timeline(struct ctx *ctx, struct call *call) {
+    struct timeline t;
+    TRY(timeline_read(ctx, input_param(ctx, call, 0), &t));
+    struct jsonw w = reply_json(call, 200);
+    timeline_write(&w, &t);
     return OK;
 }
 

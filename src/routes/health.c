@@ -19,7 +19,6 @@ enum err health_live(struct ctx *ctx, struct call *call) {
 }
 
 enum err health_ready(struct ctx *ctx, struct call *call) {
-    static const char *const BREAKER[] = { "closed", "half_open", "open" };
     bool draining = atomic_load(&call->entry->draining);
     bool setup_needed = false;
     struct readiness r;
@@ -46,7 +45,8 @@ enum err health_ready(struct ctx *ctx, struct call *call) {
             continue;
         jsonw_object(&w);
         jsonw_text_at(&w, "service", provider_name(p));
-        jsonw_text_at(&w, "state", BREAKER[upstream_state(ctx->parts->upstream, p, NULL).breaker]);
+        jsonw_text_at(&w, "state",
+                      breaker_state_name(upstream_state(ctx->parts->upstream, p, NULL).breaker));
         jsonw_object_end(&w);
     }
     jsonw_list_end(&w);

@@ -47,6 +47,7 @@ enum err setting_put(struct ctx *ctx, struct call *call);
 enum err calls_get(struct ctx *ctx, struct call *call);
 enum err calls_post(struct ctx *ctx, struct call *call);
 enum err call_get(struct ctx *ctx, struct call *call);
+enum err call_get_timeline(struct ctx *ctx, struct call *call);
 enum err call_post_end(struct ctx *ctx, struct call *call);
 enum err twilio_calls_post(struct ctx *ctx, struct call *call);
 enum err messages_post(struct ctx *ctx, struct call *call);

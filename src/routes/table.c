@@ -48,6 +48,7 @@ const struct route routes[] = {
     { { METHOD_GET,  "/api/v1/calls" },           SIGNED_IN, BY_DEFAULT, NO_BODY,   false, calls_get },
     { { METHOD_POST, "/api/v1/calls" },           SIGNED_IN, BY_DEFAULT, JSON_BODY, false, calls_post },
     { { METHOD_GET,  "/api/v1/calls/{id}" },      SIGNED_IN, BY_DEFAULT, NO_BODY,   false, call_get },
+    { { METHOD_GET,  "/api/v1/calls/{id}/timeline" }, SIGNED_IN, BY_DEFAULT, NO_BODY, false, call_get_timeline },
     { { METHOD_POST, "/api/v1/calls/{id}/end" },  SIGNED_IN, BY_DEFAULT, NO_BODY,   false, call_post_end },
     { { METHOD_POST, "/api/v1/twilio/calls" },    SIGNED_IN, BY_SETTINGS, JSON_BODY, false, twilio_calls_post },
     { { METHOD_POST, "/api/v1/twilio/messages" }, SIGNED_IN, BY_SETTINGS, JSON_BODY, false, messages_post },

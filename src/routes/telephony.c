@@ -21,7 +21,6 @@ enum err numbers_get(struct ctx *ctx, struct call *call) {
 }
 
 enum err integrations_get(struct ctx *ctx, struct call *call) {
-    static const char *const BREAKER[] = { "closed", "half_open", "open" };
     struct integration rows[INTEGRATIONS_MAX];
     size_t count;
     bool sandbox = strcmp(call->entry->profile, "sandbox") == 0;
@@ -44,7 +43,7 @@ enum err integrations_get(struct ctx *ctx, struct call *call) {
         else
             jsonw_null(&w);
         jsonw_time_at(&w, "last_webhook_at", r->last_webhook_ms);
-        jsonw_text_at(&w, "breaker", BREAKER[r->breaker]);
+        jsonw_text_at(&w, "breaker", breaker_state_name(r->breaker));
         jsonw_object_end(&w);
     }
     jsonw_list_end(&w);

@@ -1,11 +1,15 @@
 /* Ending calls: each provider in its own way, one answer for both. */
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/jsonw.h"
 #include "providers/twilio_calls.h"
 #include "providers/vapi_calls.h"
 #include "service/call_status.h"
 #include "service/calls.h"
 #include "service/lending.h"
+#include "store/people.h"
+#include "store/steps.h"
 
 /* *facts: how it stands after that. */
 static enum err hang_up(struct ctx *ctx, const struct call_row *row, struct str *facts) {
@@ -17,6 +21,23 @@ static enum err hang_up(struct ctx *ctx, const struct call_row *row, struct str 
         return twilio_call_end(ctx, &lent.ref, lent.account_sid, row->provider_id, facts);
     TRY(vapi_call_end(ctx, &lent.ref, row->provider_id, &ended));
     return call_ask(ctx, row, facts);
+}
+
+static enum err hangup_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct call_row *row = arg;
+    struct user user;
+    TRY(user_find(ctx, tx, ctx->who.user_id, &user));
+    const char *who = !user.id ? "Somebody" : user.name && user.name[0] ? user.name : user.email;
+    struct buf *b = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "text", arena_join(ctx->arena, who, " ended the call.", ""));
+    jsonw_object_end(&w);
+    return step_add(ctx, tx,
+                    &(struct step_row){ .workspace_id = row->workspace_id,
+                                        .subject = row->id,
+                                        .what = "hangup",
+                                        .detail = str_dup(ctx->arena, buf_view(b)) });
 }
 
 /* One that still waits for a free line never goes out. */
@@ -42,6 +63,7 @@ enum err call_end(struct ctx *ctx, const char *id, struct call_view *out) {
                         "Nobody knows yet whether this call goes out, so it cannot be ended; its "
                         "operation tells.");
     }
+    TRY(db_write(ctx, hangup_write, &out->row));
     enum err e = hang_up(ctx, &out->row, &facts);
     if (e == OK) {
         out->is_stale = false;

@@ -403,13 +403,17 @@ static void refresh(struct ctx *ctx, struct call_view *v) {
         call_take(ctx, facts, v);
 }
 
-enum err call_read(struct ctx *ctx, const char *id, struct call_view *out) {
+enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out) {
     struct db_conn *c = db_reader(ctx->parts->db);
     *out = (struct call_view){ .metadata = NULL };
     TRY(call_find(ctx, c, ctx->who.workspace_id, id, &out->row));
     if (!out->row.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such call.");
-    TRY(open_metadata(ctx, c, out));
+    return open_metadata(ctx, c, out);
+}
+
+enum err call_read(struct ctx *ctx, const char *id, struct call_view *out) {
+    TRY(call_stored(ctx, id, out));
     if (out->row.provider_id && out->row.ended_ms == 0)
         refresh(ctx, out);
     return OK;

@@ -48,6 +48,8 @@ struct call_view {
 };
 
 enum err call_read(struct ctx *ctx, const char *id, struct call_view *out);
+/* As it stands in our row, without asking anybody. */
+enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out);
 
 /* Asks the provider to end it, and gives it as it stands then; one that has ended already is
  * fine. ERR_OUTCOME_UNKNOWN while nobody knows whether it goes out. */

@@ -111,7 +111,10 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
     if (row.id) {
         const char *why;
         json_t *public = json_parse(ctx->arena, str_of(row.public), &why);
-        *out = (struct lent){ .ref = { .id = row.id,
+        const char *tail = json_text(json_object_get(public, "last4"),
+                                     p == PROVIDER_VAPI ? "api_key" : "auth_token");
+        *out = (struct lent){ .ref = { .last4 = tail && tail[0] ? tail : NULL,
+                                       .id = row.id,
                                        .version = row.version,
                                        .workspace_id = row.workspace_id,
                                        .reveal = reveal_own,

@@ -10,6 +10,7 @@
 #include "service/budgets.h"
 #include "service/calls.h"
 #include "service/jobs.h"
+#include "store/steps.h"
 
 enum {
     WAITING_MAX = 10000,          /* of one workspace */
@@ -45,7 +46,15 @@ static enum err want_look(struct ctx *ctx, struct db_conn *tx, const char *works
     return job_want(ctx, tx, &job);
 }
 
-enum err lines_admit(struct ctx *ctx, struct db_conn *tx) {
+static enum err step_line(struct ctx *ctx, struct db_conn *tx, const struct line_row *next) {
+    struct step_row step = { .workspace_id = next->workspace_id,
+                             .subject = next->operation_id,
+                             .what = "line" };
+    return step_add(ctx, tx, &step);
+}
+
+/* newcomer: has not waited at all; NULL: nobody is new. */
+static enum err admit(struct ctx *ctx, struct db_conn *tx, const char *newcomer) {
     int64_t now_ms = ava_wall_ms();
     for (;;) {
         struct line_row next;
@@ -54,8 +63,14 @@ enum err lines_admit(struct ctx *ctx, struct db_conn *tx) {
             return OK;
         TRY(line_move(ctx, tx, next.call_id, "held"));
         TRY(line_asked(ctx, tx, next.call_id, now_ms));
+        if (!newcomer || strcmp(newcomer, next.call_id) != 0)
+            TRY(step_line(ctx, tx, &next));
         TRY(operation_begin(ctx, tx, next.workspace_id, next.operation_id));
     }
+}
+
+enum err lines_admit(struct ctx *ctx, struct db_conn *tx) {
+    return admit(ctx, tx, NULL);
 }
 
 enum err lines_enter(struct ctx *ctx, struct db_conn *tx, const struct line_row *row, bool *waits) {
@@ -69,7 +84,7 @@ enum err lines_enter(struct ctx *ctx, struct db_conn *tx, const struct line_row 
     }
     TRY(line_put(ctx, tx, row, "waiting"));
     TRY(want_look(ctx, tx, row->workspace_id, ava_wall_ms() + interval_ms(ctx)));
-    TRY(lines_admit(ctx, tx)); /* whoever came first goes first */
+    TRY(admit(ctx, tx, row->call_id)); /* whoever came first goes first */
     struct line_row now;
     TRY(line_find(ctx, tx, row->call_id, &now, &is_held));
     *waits = !is_held;

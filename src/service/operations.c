@@ -17,6 +17,7 @@
 #include "service/operation_show.h"
 #include "service/twilio_calls.h"
 #include "store/idempotency.h"
+#include "store/steps.h"
 #include "vault/vault.h"
 
 enum {
@@ -60,8 +61,8 @@ struct run {
     bool is_settled;                      /* how it stands is on disk */
     bool waits;                           /* for its turn, again */
     bool withdraws;                       /* to be ended only if it still waits */
-    int64_t began_ms;
-    struct fiber_parking *waiter; /* NULL: nobody waits */
+    int64_t began_ms, attempt_ms;         /* monotonic; of the attempt, 0: there was none */
+    struct fiber_parking *waiter;         /* NULL: nobody waits */
     unsigned holders;
 };
 
@@ -116,21 +117,54 @@ static void publish(struct run *r) {
 
 /* --- what the provider call tells ------------------------------------------------------------ */
 
+struct moving {
+    const struct operation_row *row;
+    struct step_row step;
+};
+
 static enum err move_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return operation_update(ctx, tx, arg);
+    const struct moving *m = arg;
+    TRY(operation_update(ctx, tx, m->row));
+    return step_add(ctx, tx, &m->step);
 }
 
-static enum err on_sending(struct ctx *ctx, void *arg) {
+static struct step_row step_of(const struct run *r, const char *what, const char *detail) {
+    return (struct step_row){
+        .workspace_id = r->row.workspace_id, .subject = r->row.id, .what = what, .detail = detail
+    };
+}
+
+/* With which key, and how its breaker stood. */
+static const char *sending_detail(struct run *r, const struct upstream_request *req) {
+    const struct upstream_credential *c = req->credential;
+    struct upstream *u = r->ctx.parts->upstream;
+    struct buf *b = buf_in(r->arena);
+    struct jsonw w = jsonw_to(b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "service", r->row.provider);
+    jsonw_i64_at(&w, "attempt", r->row.attempts + 1);
+    if (u && c)
+        jsonw_text_at(&w, "breaker",
+                      breaker_state_name(upstream_state(u, req->provider, c->id).breaker));
+    if (c && c->last4)
+        jsonw_text_at(&w, "key_last4", c->last4);
+    jsonw_object_end(&w);
+    return str_dup(r->arena, buf_view(b));
+}
+
+static enum err on_sending(struct ctx *ctx, const struct upstream_request *req, void *arg) {
     struct run *r = arg;
     struct operation_row next = r->row;
+    struct moving m = { &next, step_of(r, "sending", sending_detail(r, req)) };
     next.state = OPERATION_SENT;
     next.next_ms = 0;
     next.updated_ms = ava_wall_ms();
     if (next.sent_ms == 0)
         next.sent_ms = next.updated_ms;
-    TRY(db_write(ctx, move_write, &next));
+    TRY(db_write(ctx, move_write, &m));
     r->row = next;
     r->op.sent_ms = next.sent_ms;
+    r->attempt_ms = ava_now_ms();
     publish(r);
     return OK;
 }
@@ -144,7 +178,14 @@ static void on_waiting(struct ctx *ctx, int attempts, int64_t wait_ms, void *arg
     next.attempts = attempts;
     next.updated_ms = ava_wall_ms();
     next.next_ms = next.updated_ms + wait_ms;
-    if (db_write(ctx, move_write, &next) == OK) {
+    struct moving m = { &next, step_of(r, "retry",
+                                       arena_printf(r->arena,
+                                                    "{\"service\":\"%s\",\"attempt\":%d,"
+                                                    "\"ms\":%lld,\"wait_ms\":%lld}",
+                                                    r->row.provider, attempts,
+                                                    (long long)(ava_now_ms() - r->attempt_ms),
+                                                    (long long)wait_ms)) };
+    if (db_write(ctx, move_write, &m) == OK) {
         r->row = next;
         publish(r);
     }
@@ -196,6 +237,28 @@ static enum err take_confirmed(struct ctx *ctx, struct db_conn *tx, struct settl
     return OK;
 }
 
+/* How it came out, for the timeline. */
+static enum err add_outcome(struct ctx *ctx, struct db_conn *tx, struct run *r,
+                            const struct operation_row *row) {
+    struct buf *b = buf_in(r->arena);
+    struct jsonw w = jsonw_to(b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "service", row->provider);
+    if (r->attempt_ms)
+        jsonw_i64_at(&w, "ms", ava_now_ms() - r->attempt_ms);
+    if (r->result != OK) {
+        jsonw_text_at(&w, "code", err_info(r->result)->code);
+        if (r->ctx.problem.upstream_status)
+            jsonw_i64_at(&w, "upstream_status", r->ctx.problem.upstream_status);
+        if (r->ctx.problem.detail)
+            jsonw_text_at(&w, "text", r->ctx.problem.detail);
+    }
+    jsonw_object_end(&w);
+    struct step_row step = step_of(r, r->waits ? "queued" : operation_state_name(row->state),
+                                   str_dup(r->arena, buf_view(b)));
+    return step_add(ctx, tx, &step);
+}
+
 /* "Accepted" is what whoever placed it hears now. */
 static enum err wait_again(struct ctx *ctx, struct db_conn *tx, struct run *r) {
     TRY(operation_promise(ctx, tx, r->row.id));
@@ -232,6 +295,8 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     r->shown = s->shown;
     TRY(seal_content(ctx, tx, r, &s->row));
     TRY(operation_update(ctx, tx, &s->row));
+    if (s->row.state != now.state || r->waits)
+        TRY(add_outcome(ctx, tx, r, &s->row));
     if (r->waits)
         return wait_again(ctx, tx, r);
     if (s->row.state == OPERATION_UNKNOWN || s->row.state == OPERATION_PREPARED)
@@ -384,8 +449,13 @@ static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     TRY(p->order->insert(ctx, tx, p->order->arg));
     if (p->order->claim)
         TRY(idempotency_link(ctx, tx, p->order->claim->text, p->row.id));
-    if (p->order->waits && *p->order->waits)
+    if (p->order->waits && *p->order->waits) {
+        struct step_row step = { .workspace_id = p->row.workspace_id,
+                                 .subject = p->row.id,
+                                 .what = "queued" };
+        TRY(step_add(ctx, tx, &step));
         return operation_promise(ctx, tx, p->row.id);
+    }
     struct job_row job = { .id = id.text,
                            .workspace_id = p->row.workspace_id,
                            .kind = OPERATION_JOB,

@@ -130,6 +130,20 @@ enum err call_find_carried(struct ctx *ctx, struct db_conn *c, const char *works
     return read_one(ctx, q, found);
 }
 
+/* Each arm by an index of its own. */
+enum err call_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *id,
+                            struct call_row *found) {
+    struct db_stmt *q = db_use(
+        c,
+        "SELECT " COLUMNS " FROM calls WHERE id = ?1 UNION ALL SELECT " COLUMNS " FROM calls"
+        " WHERE operation_id = ?1 UNION ALL SELECT " COLUMNS " FROM calls WHERE provider = 'vapi'"
+        " AND provider_id = ?1 UNION ALL SELECT " COLUMNS " FROM calls WHERE provider = 'twilio'"
+        " AND provider_id = ?1 UNION ALL SELECT " COLUMNS " FROM calls WHERE carrier_id = ?1"
+        " LIMIT 1");
+    db_bind_text(q, id);
+    return read_one(ctx, q, found);
+}
+
 enum err call_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
                        const char *provider_id, const char *except_id, bool *taken) {
     struct db_stmt *q = db_use(c, "SELECT 1 FROM calls WHERE provider = ? AND provider_id = ?"

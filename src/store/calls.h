@@ -35,6 +35,10 @@ enum err call_find_placed(struct ctx *ctx, struct db_conn *c, const char *worksp
 enum err call_find_carried(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                            const char *carrier_id, struct call_row *found);
 
+/* In any workspace, by its own id, its operation's, a provider's or a carrier's. */
+enum err call_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *id,
+                            struct call_row *found);
+
 /* Whose is a provider's id, in any workspace? *taken: another row than except_id has it. */
 enum err call_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
                        const char *provider_id, const char *except_id, bool *taken);

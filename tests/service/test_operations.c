@@ -16,6 +16,8 @@ static void open_all(struct house *h) {
     str_copy(h->t.ctx.who.workspace_id, sizeof h->t.ctx.who.workspace_id, str_of("ws_a"));
 }
 
+static const struct upstream_request REQUEST = { .method = "POST" };
+
 static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct message_row *row = arg;
     struct vault_place place = { "messages", "sealed", row->workspace_id, row->id };
@@ -28,7 +30,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
 /* It may have happened: the connection breaks. */
 static enum err breaks(struct ctx *ctx, const struct operation *op,
                        const struct upstream_watch *watch, struct str *result) {
-    TRY(watch->sending(ctx, watch->arg));
+    TRY(watch->sending(ctx, &REQUEST, watch->arg));
     ctx->attempts = 1;
     return ctx_fail(ctx, ERR_OUTCOME_UNKNOWN, "Nobody knows.");
 }
@@ -37,7 +39,7 @@ static enum err breaks(struct ctx *ctx, const struct operation *op,
 static enum err calls_back_and_breaks(struct ctx *ctx, const struct operation *op,
                                       const struct upstream_watch *watch, struct str *result) {
     bool confirmed;
-    TRY(watch->sending(ctx, watch->arg));
+    TRY(watch->sending(ctx, &REQUEST, watch->arg));
     ctx->attempts = 1;
     TRY(operation_confirm(ctx, op->id, STR(FACTS), &confirmed));
     CHECK(confirmed);

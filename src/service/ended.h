@@ -1,0 +1,16 @@
+/* ended: why a call ended, as a sentence, and who can do something about it. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+
+struct ended {
+    const char *text; /* one sentence; static or the arena's */
+    const char *who;  /* "nobody", "callee", "caller", "you", "vapi", "carrier", "provider" */
+    bool is_fault;    /* false: calls end like that */
+    bool is_known;    /* false: nobody wrote this reason down yet */
+};
+
+/* reason: of Vapi, a last status of Twilio, or Ava's own. */
+struct ended ended_explain(struct arena *a, const char *reason);

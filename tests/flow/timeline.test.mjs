@@ -1,0 +1,98 @@
+// What happened to a call, told by one page and one command; also in a store with very many events.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { Ava, ava, missing, until } from "../lib/ava.mjs";
+
+const soak = Boolean(process.env.TEST_SOAK), EVENTS = soak ? 1_000_000 : 100_000;
+
+describe("the timeline of a call", { skip: missing, concurrency: 1 }, () => {
+  let a, call;
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "off", CIRCUIT_BREAKER_ENABLED: "false" } });
+    await a.signUp();
+    await a.call("/api/v1/webhooks/endpoints/vapi/setup", { body: {} });
+  });
+  after(() => a.remove());
+
+  const timeline = async (id = call.id) => (await a.call(`/api/v1/calls/${id}/timeline`)).json;
+  const kinds = (t) => t.entries.map((e) => e.kind);
+  const explain = (id, more = []) => ava(["explain", id, "--data-dir", a.data, ...more]);
+
+  test("tells who asked, each attempt, what was told and how it ended", async () => {
+    await a.fault({ provider: "vapi", fault: "status", status: 429, retry_after: "1", operation: "POST /call", times: 1 });
+    call = (await a.call("/api/v1/calls", { body: { to: "+33612345678" } })).json;
+    for (const seconds of [2, 3, 30]) await a.advance(seconds);
+    const t = await until(async () => ((t) => t.call?.cost && t)(await timeline()), { what: "the report" });
+    assert.equal(t.asked_by, "ada@example.com");
+    assert.match(t.correlation_id, /^[\w.-]{8,}$/);
+    assert.deepEqual(t.ended, { text: "The other side hung up.", who: "nobody", is_fault: false });
+    const own = kinds(t).filter((k) => k !== "webhook");
+    assert.deepEqual(own, ["requested", "sending", "retry", "sending", "succeeded", "talking", "ended"]);
+    const text = (kind, at = 0) => t.entries.filter((e) => e.kind === kind)[at].text;
+    assert.equal(text("requested"), "ada@example.com asked for a call to +33612345678.");
+    assert.match(text("sending"), /^Sent to Vapi, attempt 1/);
+    assert.match(text("sending", 1), /^Sent to Vapi, attempt 2/);
+    assert.match(text("retry"), /^Vapi did not take attempt 1 \(\d+ ms\); the next one follows in \d/);
+    assert.match(text("succeeded"), new RegExp(`^Vapi confirmed it in \\d+ ms, as ${t.call.provider_id}.$`));
+    assert.equal(text("ended"), "The other side hung up. It lasted 26 s.");
+    const told = t.entries.filter((e) => e.kind === "webhook");
+    assert.deepEqual(told.map((e) => e.text), ["ringing", "in-progress", "ended"].map((s) => `Vapi told: status-update, ${s}.`).concat("Vapi told: end-of-call-report, ended."));
+    for (const e of told) assert.equal((await a.call(`/api/v1/events/${e.event_id}`)).status, 200);
+    assert.ok(t.entries.every((e, i) => !i || e.at >= t.entries[i - 1].at), "in order");
+    assert.equal(t.entries[1].detail.breaker, "closed");
+  });
+
+  test("ava explain tells the same, by any of its ids; and what a reason means", async () => {
+    const t = await timeline();
+    const by = [call.id, call.operation_id, call.provider_id].map((id) => explain(id));
+    for (const r of by) assert.equal(r.status, 0, r.stderr);
+    assert.equal(new Set(by.map((r) => r.stdout)).size, 1);
+    for (const e of t.entries) assert.ok(by[0].stdout.includes(e.text), e.text);
+    assert.match(by[0].stdout, /^mend {6}nothing: calls end like that; nobody needs to$/m);
+    assert.deepEqual(JSON.parse(explain(call.id, ["--json"]).stdout).entries, t.entries);
+    assert.match(explain("customer-did-not-answer").stdout, /^Nobody picked up\.\nmend {6}callee\n$/);
+    const none = explain("call_unknown");
+    assert.deepEqual([none.status, none.stdout], [1, ""]);
+    assert.match(none.stderr, /no call with this id/);
+    assert.equal(ava(["explain"]).status, 2);
+  });
+
+  test("tells of waiting, of refusals and of who hung up", async () => {
+    await a.call("/api/v1/limits", { method: "PUT", body: { concurrent_calls: 1 } });
+    const first = (await a.call("/api/v1/calls", { body: { to: "+33612345671" } })).json;
+    const second = (await a.call("/api/v1/calls", { body: { to: "+33612345672" } })).json;
+    assert.equal((await a.call(`/api/v1/calls/${first.id}/end`, { method: "POST" })).status, 200);
+    await until(async () => kinds(await timeline(second.object_id)).includes("succeeded"), { what: "it was dialled" });
+    assert.deepEqual(kinds(await timeline(second.object_id)).filter((k) => k !== "webhook"), ["requested", "queued", "line", "sending", "succeeded"]);
+    const ended = await timeline(first.id);
+    assert.ok(ended.entries.some((e) => e.kind === "hangup" && e.text === "ada@example.com ended the call."));
+    assert.equal(ended.ended.text, "Somebody on your side hung up.");
+  });
+
+  test("is nobody else's", async () => {
+    const bob = await a.newPerson("bob@example.com");
+    assert.equal((await a.call(`/api/v1/calls/${call.id}/timeline`, { key: bob.key })).status, 404);
+    assert.equal((await a.call("/api/v1/calls/call_none/timeline")).status, 404);
+  });
+
+  test(`takes no time in a store of ${EVENTS} events`, async (t) => {
+    const before = await timeline();
+    // Rows as intake writes them, but for what is sealed in them, which nobody opens here.
+    execFileSync("sqlite3", [join(a.data, "ava.db")], {
+      input: `PRAGMA busy_timeout = 60000; BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${EVENTS})
+        INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status, correlation_id, received_at, sealed, settled_at)
+        SELECT printf('evt_0%031d', i), (SELECT workspace_id FROM calls LIMIT 1), 'vapi', 'transcript', printf('call-%d', i / 50), randomblob(32), 'done', 'load', 1, CAST(X'A101' || zeroblob(400) AS BLOB), 1 FROM n; COMMIT;`,
+    });
+    const took = [];
+    for (let i = 0; i < 20; i++) {
+      const began = performance.now();
+      assert.deepEqual((await timeline()).entries, before.entries);
+      took.push(performance.now() - began);
+    }
+    took.sort((x, y) => x - y);
+    t.diagnostic(`${EVENTS} events: median ${took[10].toFixed(1)} ms, worst of 20 ${took[19].toFixed(1)} ms`);
+    assert.ok(took[10] < 200, `${took[10]} ms`);
+  });
+});
