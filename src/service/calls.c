@@ -8,6 +8,7 @@
 #include "base/jsonw.h"
 #include "providers/twilio_calls.h"
 #include "providers/vapi_calls.h"
+#include "service/assistants.h"
 #include "service/call_status.h"
 #include "service/feed.h"
 #include "service/fields.h"
@@ -126,12 +127,14 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
                     const struct id *claim, struct operation_end *out) {
     struct lent lent;
     const json_t *metadata = json_object_get(body, "metadata");
+    const char *assistant;
     struct call_placing p;
     call_placing_init(ctx, &p, PROVIDER_VAPI);
     *out = (struct operation_end){ .was_abandoned = true };
     TRY(check_body(ctx, body));
     TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
-    TRY(choose(ctx, &lent, "assistant_id", json_text(body, "assistant_id"), lent.assistant_id,
+    TRY(assistant_resolve(ctx, json_text(body, "assistant_id"), &assistant));
+    TRY(choose(ctx, &lent, "assistant_id", assistant, lent.assistant_id,
                "No assistant is chosen; send assistant_id, or connect Vapi with the id of one.",
                &p.row.assistant_id));
     TRY(choose(ctx, &lent, "from_number_id", json_text(body, "from_number_id"), lent.number_id,
