@@ -89,7 +89,7 @@ describe("assistants", { skip: missing("chromium") }, () => {
       await route.fulfill({ response, json });
     });
     await open();
-    await page.click("[aria-label='Keep the history of Night desk']");
+    await page.click("[aria-label='Keep its history: Night desk']");
     page.kept = true;
     await page.waitForSelector("h2 >> text=History of Night desk");
     await page.unrouteAll({ behavior: "ignoreErrors" });
