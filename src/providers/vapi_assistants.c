@@ -10,7 +10,7 @@
 
 /* FIND_PAGE: whole assistants, which must fit into one answer of 1 MiB together. Vapi gives 1000 at
  * most. */
-enum { FIND_PAGE = 10, SHOWN_MAX = 800 };
+enum { FIND_PAGE = 3, SHOWN_MAX = 800 };
 
 static const char LIST[] = "assistant"; /* the list, as a resource of the cache */
 

@@ -37,6 +37,13 @@ enum err assistant_config_check(struct ctx *ctx, const json_t *body, bool is_new
     return ctx_fields_ok(ctx);
 }
 
+enum err assistant_config_fits(struct ctx *ctx, const json_t *config) {
+    if (field_bytes(config) > ASSISTANT_CONFIG_BYTES_MAX)
+        ctx_field_range(ctx, "config", "too_long", 0, ASSISTANT_CONFIG_BYTES_MAX,
+                        "The configuration must be at most 262144 bytes of JSON in all.");
+    return ctx_fields_ok(ctx);
+}
+
 /* Whole metadata goes out: what Ava knows the assistant by must be in it. */
 static json_t *with_own(const json_t *whole, json_t *metadata) {
     const json_t *op = json_object_get(json_object_get(whole, "metadata"), "ava_op");

@@ -88,6 +88,7 @@ enum err assistant_place(struct ctx *ctx, const json_t *body, enum operation_pat
     *out = (struct operation_end){ .was_abandoned = true };
     json_t *config = tree_in(ctx->arena, masking_undone(ctx, body, NULL));
     TRY(assistant_config_check(ctx, config, true));
+    TRY(assistant_config_fits(ctx, config));
     TRY(assistant_lend(ctx, &lent));
     struct operation_order order = { .kind = &ASSISTANT_CREATE,
                                      .id = arena_strdup(ctx->arena, op.text),
@@ -228,7 +229,9 @@ static enum err make_patch(struct ctx *ctx, const struct assistant_moment *now, 
     json_t *config = assistant_config_of(ctx, now->whole);
     json_t *meant = tree_in(ctx->arena, masking_undone(ctx, sent, config));
     TRY(ctx_fields_ok(ctx));
-    *patch = patch_text(ctx, now->whole, tree_in(ctx->arena, tree_merged(config, meant)));
+    json_t *wanted = tree_in(ctx->arena, tree_merged(config, meant));
+    TRY(assistant_config_fits(ctx, wanted));
+    *patch = patch_text(ctx, now->whole, wanted);
     return OK;
 }
 

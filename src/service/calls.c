@@ -31,19 +31,12 @@ static void check_id(struct ctx *ctx, const char *name, const json_t *value) {
                         arena_printf(ctx->arena, "The field %s needs 1 to 128 characters.", name));
 }
 
-static int count_bytes(const char *piece, size_t len, void *total) {
-    *(size_t *)total += len;
-    return 0;
-}
-
 static void check_metadata(struct ctx *ctx, const json_t *value) {
-    size_t bytes = 0;
     if (!value || json_is_null(value))
         return;
-    json_dump_callback(value, count_bytes, &bytes, JSON_COMPACT | JSON_ENCODE_ANY);
     if (!json_is_object(value))
         ctx_field(ctx, "metadata", "wrong_type", "The metadata must be an object.");
-    else if (bytes > METADATA_BYTES_MAX)
+    else if (field_bytes(value) > METADATA_BYTES_MAX)
         ctx_field_range(ctx, "metadata", "too_long", 0, METADATA_BYTES_MAX,
                         "The metadata must be at most 8192 bytes of JSON.");
     else if (json_object_get(value, "ava_op"))

@@ -74,6 +74,8 @@ describe("assistants", { skip: missing }, () => {
       assert.equal(r.status, 422, r.text);
       assert.deepEqual(r.json.errors.map((e) => e.field).sort(), fields, r.text);
     }
+    const large = (await make({ model: { messages: [{ content: "é".repeat(131_072) }] } })).json.errors[0];
+    assert.deepEqual([large.field, large.code, large.max], ["config", "too_long", 262144]);
     assert.equal(await posts(), before);
     const r = await make({ bogus: 1, maxDurationSeconds: 5 });
     assert.deepEqual([r.status, r.json.code], [422, "provider_rejected_request"]);
@@ -112,6 +114,14 @@ describe("assistants", { skip: missing }, () => {
     assert.equal((await restore(one.id, 1, { "If-Match": '"1"' })).status, 412);
     assert.equal((await api("/" + one.id, { method: "DELETE", headers: { "If-Match": '"1"' } })).status, 412);
     assert.equal((await patch(one.id, { firstMessage: "Mine." }, { "If-Match": '"2"' })).status, 200);
+  });
+
+  test("a configuration that grows too large stays as it is", async () => {
+    const one = await made({ model: { messages: [{ content: "x".repeat(200_000) }] } });
+    const r = await patch(one.id, { firstMessage: "y".repeat(70_000) });
+    assert.deepEqual([r.status, r.json.errors[0].code], [422, "too_long"]);
+    assert.equal((await api("/" + one.id)).json.version, 1);
+    assert.equal((await patch(one.id, { model: { messages: [] }, firstMessage: "y".repeat(70_000) })).status, 200);
   });
 
   test("of many changes for one version exactly one is made", async () => {
@@ -345,6 +355,7 @@ describe("assistants", { skip: missing }, () => {
     const one = await made();
     const call = await a.call("/api/v1/calls", { body: { to: "+33612345678", assistant_id: one.id } });
     assert.deepEqual([call.status, call.json.assistant_id], [201, one.provider_id], call.text);
+    assert.deepEqual((await a.call("/api/v1/calls?assistant_id=" + one.id)).json.calls.map((c) => c.id), [call.json.id]);
     const fallback = await a.call("/api/v1/fallback", { method: "PUT", body: { kind: "assistant", assistant_id: one.id } });
     assert.equal(fallback.json.assistant_id, one.provider_id);
     const none = "asst_" + "0".repeat(32);
