@@ -1,7 +1,7 @@
 // Assistants: made once, changed on top of what Vapi has, remembered with their authors, and taken back.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Ava, missing, until } from "../lib/ava.mjs";
+import { Ava, ava, missing, until } from "../lib/ava.mjs";
 
 const env = { CIRCUIT_BREAKER_ENABLED: "false", AVA_LOG_LEVEL: "error", RATE_LIMIT_PER_MINUTE: "10000", RATE_LIMIT_DEFAULT_PER_MINUTE: "10000" };
 
@@ -409,4 +409,21 @@ describe("assistants", { skip: missing }, () => {
     assert.equal((await api("/" + pinned.id)).status, 200);
     await choose(vapi.assistant_id);
   });
+});
+
+// In a process that has forgotten the old keys.
+test("what versions say survives new data keys", { skip: missing }, async (t) => {
+  const first = await Ava.start({ env });
+  t.after(() => first.remove());
+  await first.signUp();
+  const one = (await first.call("/api/v1/assistants", { body: { name: "Sealed", firstMessage: "Sealed." } })).json;
+  await first.stop();
+  for (let i = 0; i < 3; i++) {
+    const r = ava(["rotate-keys", "--data", "--data-dir", first.data]);
+    assert.equal(r.status, 0, r.stderr);
+  }
+  const again = await Ava.start({ data: first.data, env });
+  t.after(() => again.stop());
+  const shown = await again.call(`/api/v1/assistants/${one.id}/history/1`, { key: first.key });
+  assert.equal(shown.json.config?.firstMessage, "Sealed.", shown.text);
 });

@@ -16,7 +16,8 @@ type Versions = Schemas["AssistantVersionList"];
 
 const nameOf = (one: Listed) => one.name ?? t("assistants.unnamed");
 
-export function Assistants() {
+// shown: what stands above has its place, so that nothing here has to move. Reading begins before.
+export function Assistants({ shown }: { shown: boolean }) {
   const snapshot = useResource(assistants);
   const demo = useCell(profile) === "sandbox";
   const [chosen, choose] = useState<string>();
@@ -45,6 +46,7 @@ export function Assistants() {
     if (reply.ok) assistants.put({ ...reply.data, assistants: [...had.assistants, ...reply.data.assistants] });
   }
 
+  if (!shown) return null;
   const empty = (
     <div class="box">
       <Icon name="bot" />

@@ -100,7 +100,7 @@ export default function Assistant() {
           </div>
         )}
       </Panel>
-      <Assistants />
+      <Assistants shown={snapshot.data !== undefined || snapshot.state !== "loading"} />
     </main>
   );
 }
