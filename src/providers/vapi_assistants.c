@@ -35,6 +35,12 @@ static void forget_list(struct ctx *ctx, const struct upstream_credential *c) {
     upstream_forget(ctx, &list);
 }
 
+void vapi_assistant_forget(struct ctx *ctx, const struct upstream_credential *c, const char *id) {
+    struct upstream_request read = vapi_assistant_request(ctx, c, "GET", "assistant.get", id);
+    upstream_forget(ctx, &read);
+    forget_list(ctx, c);
+}
+
 enum err vapi_assistant_write(struct ctx *ctx, const struct upstream_credential *c, const char *id,
                               struct str patch, struct str *whole, struct upstream_answer *out) {
     struct upstream_request read = vapi_assistant_request(ctx, c, "GET", "assistant.get", id);

@@ -12,6 +12,9 @@
 enum err vapi_assistant_read(struct ctx *ctx, const struct upstream_credential *c, const char *id,
                              json_t **out);
 
+/* It is not what it was: what the cache has of it, and of lists with it, is dropped. */
+void vapi_assistant_forget(struct ctx *ctx, const struct upstream_credential *c, const char *id);
+
 /* patch: JSON. *whole: the assistant as Vapi has it then. out->body: its settings, which the cache
  * keeps too. */
 enum err vapi_assistant_write(struct ctx *ctx, const struct upstream_credential *c, const char *id,

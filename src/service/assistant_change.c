@@ -11,8 +11,10 @@
 #include "service/assistants.h"
 #include "service/feed.h"
 
-enum err assistant_turn(struct ctx *ctx, const char *provider_id, struct turn *turn) {
-    return turn_take(ctx, arena_join(ctx->arena, ctx->who.workspace_id, "/", provider_id), turn);
+enum err assistant_turn(struct ctx *ctx, const char *provider_id, bool may_share,
+                        struct turn *turn) {
+    const char *what = arena_join(ctx->arena, ctx->who.workspace_id, "/", provider_id);
+    return turn_take(ctx, what, may_share, turn);
 }
 
 enum err assistant_match(struct ctx *ctx, const struct assistant_row *row, const char *if_match) {
@@ -25,16 +27,38 @@ enum err assistant_match(struct ctx *ctx, const struct assistant_row *row, const
                     (long long)row->version);
 }
 
-bool assistant_is_as_seen(const struct assistant_row *row, const json_t *whole) {
+static int64_t last_change(const json_t *whole) {
     const char *text = json_text(whole, "updatedAt");
     int64_t ms = 0;
-    return text && clock_parse_rfc3339(text, strlen(text), &ms) && ms == row->updated_ms;
+    if (text)
+        clock_parse_rfc3339(text, strlen(text), &ms);
+    return ms;
+}
+
+bool assistant_is_as_seen(const struct assistant_row *row, const json_t *whole) {
+    return last_change(whole) == row->updated_ms;
+}
+
+/* Whoever watches gets what reading it would give. */
+static void tell(struct ctx *ctx, const struct lent *lent, const struct assistant_moment *now) {
+    const char *id = now->row.provider_id;
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    struct assistant_view v = {
+        .row = now->row,
+        .config = assistant_config_of(ctx, now->whole),
+        .is_in_use = lent->assistant_id && strcmp(id, lent->assistant_id) == 0,
+    };
+    assistant_write(ctx, &w, &v);
+    feed_publish(ctx->parts->feed, now->row.workspace_id, ASSISTANT_CREATE.event, buf_view(&b));
+    buf_fini(&b);
 }
 
 /* --- what Vapi has --------------------------------------------------------------------------- */
 
 struct seeing {
     const char *provider_id;
+    bool is_theirs; /* what changed, somebody changed at Vapi */
     struct assistant_moment *moment;
 };
 
@@ -63,25 +87,30 @@ static enum err see_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     TRY(assistant_find_by_provider(ctx, tx, ctx->who.workspace_id, s->provider_id, row));
     if (!row->id || row->deleted_ms)
         return adopt(ctx, tx, s);
+    if (!s->is_theirs || last_change(whole) <= row->updated_ms)
+        return OK;
     TRY(assistant_version_config(ctx, tx, row, row->version, &known));
     if (!tree_same(known, assistant_config_of(ctx, whole)))
         return assistant_version_add(ctx, tx, row, whole, &THEIRS);
-    const char *updated = json_text(whole, "updatedAt");
-    clock_parse_rfc3339(updated, strlen(updated), &row->updated_ms);
+    row->updated_ms = last_change(whole);
     return assistant_update(ctx, tx, row);
 }
 
 enum err assistant_look(struct ctx *ctx, const struct lent *lent, const char *provider_id,
-                        struct assistant_moment *out) {
-    struct seeing s = { provider_id, out };
+                        struct turn *turn, struct assistant_moment *out) {
     json_t *whole;
     TRY(vapi_assistant_read(ctx, &lent->ref, provider_id, &whole));
+    struct seeing s = { provider_id, turn_is_alone(turn), out };
     out->whole = whole;
     TRY(assistant_find_by_provider(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
                                    provider_id, &out->row));
-    if (out->row.id && !out->row.deleted_ms && assistant_is_as_seen(&out->row, whole))
+    bool is_held = out->row.id && !out->row.deleted_ms;
+    if (is_held && (!s.is_theirs || assistant_is_as_seen(&out->row, whole)))
         return OK;
-    return db_write(ctx, see_write, &s);
+    TRY(db_write(ctx, see_write, &s));
+    vapi_assistant_forget(ctx, &lent->ref, provider_id);
+    tell(ctx, lent, out);
+    return OK;
 }
 
 /* --- changing it ----------------------------------------------------------------------------- */
@@ -92,13 +121,24 @@ struct committing {
     struct assistant_moment *now;
 };
 
+/* Of changes that share, a later one may have been written down first: what it saw is the newer
+ * state, with this change in it, and stays that. */
+static enum err add_version(struct ctx *ctx, struct db_conn *tx, const struct committing *c) {
+    struct assistant_row *row = &c->now->row;
+    json_t *newest;
+    if (!c->change->may_share || last_change(c->now->whole) > row->updated_ms)
+        return assistant_version_add(ctx, tx, row, c->now->whole, &c->change->note);
+    TRY(assistant_version_config(ctx, tx, row, row->version, &newest));
+    return assistant_version_add(ctx, tx, row, newest, &c->change->note);
+}
+
 static enum err commit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct committing *c = arg;
     struct audit_entry audit = c->change->audit;
     struct assistant_row *row = &c->now->row;
     TRY(assistant_find_by_provider(ctx, tx, row->workspace_id, row->provider_id, row));
     if (!tree_same(assistant_config_of(ctx, c->was), assistant_config_of(ctx, c->now->whole)))
-        TRY(assistant_version_add(ctx, tx, row, c->now->whole, &c->change->note));
+        TRY(add_version(ctx, tx, c));
     audit.object = audit.object ? audit.object : row->id;
     return audit_write(ctx, tx, audit);
 }
@@ -114,10 +154,10 @@ static enum err send(struct ctx *ctx, const struct lent *lent, const char *provi
 }
 
 static enum err change_it(struct ctx *ctx, const struct lent *lent, const char *provider_id,
-                          const struct assistant_change *change, struct assistant_moment *out,
-                          struct upstream_answer *answer) {
+                          const struct assistant_change *change, struct turn *turn,
+                          struct assistant_moment *out, struct upstream_answer *answer) {
     struct str patch = { NULL, 0 };
-    TRY(assistant_look(ctx, lent, provider_id, out));
+    TRY(assistant_look(ctx, lent, provider_id, turn, out));
     TRY(assistant_match(ctx, &out->row, change->if_match));
     TRY(change->make(ctx, out, change->arg, &patch));
     if (patch.len == 0)
@@ -129,7 +169,7 @@ static enum err change_it(struct ctx *ctx, const struct lent *lent, const char *
     if (e != OK)
         return ctx_fail(
             ctx, e, "It was changed at Vapi, but Ava could not write that down; read it again.");
-    assistant_tell(ctx, out, lent->assistant_id && strcmp(provider_id, lent->assistant_id) == 0);
+    tell(ctx, lent, out);
     return OK;
 }
 
@@ -137,17 +177,6 @@ enum err assistant_change(struct ctx *ctx, const struct lent *lent, const char *
                           const struct assistant_change *change, struct assistant_moment *out,
                           struct upstream_answer *answer) {
     SCOPED(turn_give) struct turn turn = { .is_mine = false };
-    TRY(assistant_turn(ctx, provider_id, &turn));
-    return change_it(ctx, lent, provider_id, change, out, answer);
-}
-
-void assistant_tell(struct ctx *ctx, const struct assistant_moment *now, bool is_in_use) {
-    struct buf b = { 0 };
-    struct jsonw w = jsonw_to(&b);
-    struct assistant_view v = { .row = now->row,
-                                .config = assistant_config_of(ctx, now->whole),
-                                .is_in_use = is_in_use };
-    assistant_write(ctx, &w, &v);
-    feed_publish(ctx->parts->feed, now->row.workspace_id, ASSISTANT_CREATE.event, buf_view(&b));
-    buf_fini(&b);
+    TRY(assistant_turn(ctx, provider_id, change->may_share, &turn));
+    return change_it(ctx, lent, provider_id, change, &turn, out, answer);
 }

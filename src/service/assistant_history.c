@@ -28,7 +28,9 @@ static enum err row_put(struct ctx *ctx, struct db_conn *tx, struct assistant_ro
                         const json_t *whole) {
     const char *name = json_text(whole, "name");
     row->name = name ? arena_strdup(ctx->arena, name) : NULL;
-    row->updated_ms = time_of(whole, "updatedAt");
+    int64_t updated_ms = time_of(whole, "updatedAt");
+    if (updated_ms) /* a configuration alone does not say */
+        row->updated_ms = updated_ms;
     if (row->version++)
         return assistant_update(ctx, tx, row);
     row->created_ms = time_of(whole, "createdAt");

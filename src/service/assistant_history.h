@@ -16,8 +16,8 @@ struct assistant_note {
     int64_t restored_version; /* 0: none */
 };
 
-/* Within a write: the next version of the row, with what the provider's object says; brings the row
- * up to date, and inserts it when its version is 0. */
+/* Within a write: the next version of the row, with what the provider's object says, or a
+ * configuration of before; brings the row up to date, and inserts it when its version is 0. */
 enum err assistant_version_add(struct ctx *ctx, struct db_conn *tx, struct assistant_row *row,
                                const json_t *whole, const struct assistant_note *note);
 

@@ -112,8 +112,8 @@ enum err assistants_import(struct ctx *ctx, const json_t *body, struct assistant
         SCOPED(turn_give) struct turn turn = { .is_mine = false };
         const char *provider_id = json_string_value(json_array_get(ids, *count));
         struct assistant_moment now;
-        TRY(assistant_turn(ctx, provider_id, &turn));
-        TRY(assistant_look(ctx, &lent, provider_id, &now));
+        TRY(assistant_turn(ctx, provider_id, false, &turn));
+        TRY(assistant_look(ctx, &lent, provider_id, &turn, &now));
         out[*count] =
             (struct assistant_view){ .row = now.row,
                                      .config = assistant_config_of(ctx, now.whole),

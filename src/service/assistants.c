@@ -164,8 +164,8 @@ const struct operation_kind ASSISTANT_CREATE = {
 static enum err look_again(struct ctx *ctx, const struct lent *lent, const char *provider_id,
                            struct assistant_moment *out) {
     SCOPED(turn_give) struct turn turn = { .is_mine = false };
-    TRY(assistant_turn(ctx, provider_id, &turn));
-    return assistant_look(ctx, lent, provider_id, out);
+    TRY(assistant_turn(ctx, provider_id, false, &turn));
+    return assistant_look(ctx, lent, provider_id, &turn, out);
 }
 
 static enum err look(struct ctx *ctx, const struct lent *lent, const char *id,
@@ -313,9 +313,9 @@ enum err assistant_remove(struct ctx *ctx, const char *id, const char *if_match)
                   "first.");
         return ctx_fields_ok(ctx);
     }
-    TRY(assistant_turn(ctx, now.row.provider_id, &turn));
+    TRY(assistant_turn(ctx, now.row.provider_id, false, &turn));
     if (if_match)
-        TRY(assistant_look(ctx, &lent, now.row.provider_id, &now));
+        TRY(assistant_look(ctx, &lent, now.row.provider_id, &turn, &now));
     TRY(assistant_match(ctx, &now.row, if_match));
     TRY(db_write_probe(ctx, 0));
     TRY(vapi_assistant_delete(ctx, &lent.ref, now.row.provider_id));

@@ -145,6 +145,7 @@ enum err setting_save(struct ctx *ctx, enum vapi_setting s, const json_t *value,
     struct assistant_change change = { .note = { .what = "settings", .is_ours = true },
                                        .audit = { .action = "setting.change",
                                                   .object = vapi_setting_name(s) },
+                                       .may_share = true,
                                        .make = make,
                                        .arg = &saving };
     TRY(check_value(ctx, s, value));

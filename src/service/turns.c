@@ -25,37 +25,44 @@ void turns_free(struct turns *line) {
     free(line);
 }
 
-static struct turn *first_of(const struct turns *line, const char *what) {
-    struct turn *t = line->first;
-    while (t && strcmp(t->what, what) != 0)
-        t = t->next;
-    return t;
+/* May it go ahead, with those who stand before it? */
+static bool may_go(const struct turns *line, const struct turn *t) {
+    for (const struct turn *before = line->first; before != t; before = before->next)
+        if (strcmp(before->what, t->what) == 0 && !(t->is_shared && before->is_shared))
+            return false;
+    return true;
 }
 
-/* Out of the line; whoever is first for its thing now, gets it. */
+/* Out of the line; those whose turn it is now, get it. */
 static void leave(struct turn *t) {
-    struct turn **at = &t->line->first;
+    struct turns *line = t->line;
+    struct turn **at = &line->first;
     while (*at != t)
         at = &(*at)->next;
     *at = t->next;
-    struct turn *first = first_of(t->line, t->what);
-    if (first && !first->is_mine) {
-        first->is_mine = true;
-        fiber_unpark(&first->parking);
+    for (struct turn *next = line->first; next; next = next->next) {
+        if (next->is_mine || strcmp(next->what, t->what) != 0 || !may_go(line, next))
+            continue;
+        next->is_mine = true;
+        fiber_unpark(&next->parking);
     }
 }
 
-enum err turn_take(struct ctx *ctx, const char *what, struct turn *t) {
-    struct turns *line = ctx->parts->turns;
+static void stand_in(struct turns *line, struct turn *t) {
     struct turn **end = &line->first;
-    *t = (struct turn){ .line = line, .what = what };
-    fiber_parking_init(&t->parking);
-    pthread_mutex_lock(&line->lock);
-    t->is_mine = first_of(line, what) == NULL;
-    bool must_wait = !t->is_mine;
     while (*end)
         end = &(*end)->next;
     *end = t;
+    t->is_mine = may_go(line, t);
+}
+
+enum err turn_take(struct ctx *ctx, const char *what, bool is_shared, struct turn *t) {
+    struct turns *line = ctx->parts->turns;
+    *t = (struct turn){ .line = line, .what = what, .is_shared = is_shared };
+    fiber_parking_init(&t->parking);
+    pthread_mutex_lock(&line->lock);
+    stand_in(line, t);
+    bool must_wait = !t->is_mine;
     pthread_mutex_unlock(&line->lock);
     if (must_wait)
         fiber_park(&t->parking, ctx->deadline_ms, NULL, NULL);
@@ -69,6 +76,15 @@ enum err turn_take(struct ctx *ctx, const char *what, struct turn *t) {
     ctx->problem.retry_after_s = 1;
     return ctx_fail(ctx, ERR_PROVIDER_BUSY,
                     "Others are changing this all the time; try again in 1 s.");
+}
+
+bool turn_is_alone(struct turn *t) {
+    bool is_alone = true;
+    pthread_mutex_lock(&t->line->lock);
+    for (const struct turn *o = t->line->first; o; o = o->next)
+        is_alone &= o == t || !o->is_mine || strcmp(o->what, t->what) != 0;
+    pthread_mutex_unlock(&t->line->lock);
+    return is_alone;
 }
 
 void turn_give(struct turn *t) {

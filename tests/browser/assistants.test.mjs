@@ -81,6 +81,15 @@ describe("assistants", { skip: missing("chromium") }, () => {
     await page.unrouteAll({ behavior: "ignoreErrors" });
   });
 
+  test("what somebody changed at Vapi joins the history when it is looked at", async () => {
+    const { vapi } = await (await fetch(ava.base + "/sandbox/api/credentials")).json();
+    const { provider_id } = (await elsewhere("GET", "/assistants")).assistants.find((a) => a.in_use);
+    await fetch(`${vapi.base_url}/assistant/${provider_id}`, { method: "PATCH", headers: { Authorization: `Bearer ${vapi.api_key}`, "Content-Type": "application/json" }, body: '{"endCallMessage":"Said at Vapi."}' });
+    await open();
+    await page.waitForSelector("[data-version] ins >> text=Said at Vapi.");
+    assert.match(await (await newest()).innerText(), /Someone at Vapi changed it[^]*Last words/);
+  });
+
   test("another assistant of the account can be looked at, and one that was made at Vapi taken along", async () => {
     await elsewhere("POST", "/assistants", { name: "Night desk", firstMessage: "Good evening." });
     await page.route("**/api/v1/assistants?limit=20", async (route) => {

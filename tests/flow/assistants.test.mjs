@@ -1,5 +1,6 @@
 // Assistants: made once, changed on top of what Vapi has, remembered with their authors, and taken back.
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, missing, until } from "../lib/ava.mjs";
 
@@ -193,6 +194,16 @@ describe("assistants", { skip: missing }, () => {
     assert.equal((await patch(one.id, { name: "X" }, { "If-Match": '"2"' })).status, 412, "seen by whoever changes it, too");
   });
 
+  test("once it was seen, the settings and the list show it too, whatever the cache had", async () => {
+    await a.call("/api/v1/vapi/settings/greeting_message", { method: "PUT", body: { value: "Ours." } });
+    const one = (await api("?limit=100")).json.assistants.find((x) => x.in_use);
+    await direct("/assistant/" + one.provider_id, "PATCH", { firstMessage: "Theirs.", name: "Their desk" });
+    assert.equal((await a.call("/api/v1/vapi/settings/greeting_message")).json.value, "Ours.", "nobody looked yet");
+    await api("/" + one.id);
+    assert.equal((await a.call("/api/v1/vapi/settings/greeting_message")).json.value, "Theirs.");
+    assert.equal((await api("?limit=100")).json.assistants.find((x) => x.in_use).name, "Their desk");
+  });
+
   test("a setting that is saved stands in the history with its author, and Undo works for it", async () => {
     const save = (value) => a.call("/api/v1/vapi/settings/greeting_message", { method: "PUT", body: { value } });
     await save("The first.");
@@ -207,9 +218,24 @@ describe("assistants", { skip: missing }, () => {
     assert.equal((await a.call("/api/v1/vapi/settings/greeting_message")).json.value, "The first.");
   });
 
+  test("settings do not wait for each other, and each is remembered as what it was", async () => {
+    await api("/" + (await api("?limit=100")).json.assistants.find((x) => x.in_use).id); // what others did before is known
+    const before = (await history((await api("?limit=100")).json.assistants.find((x) => x.in_use).id))[0].version;
+    await a.fault({ provider: "vapi", fault: "latency", latency_ms: 400, operation: "PATCH" }); // one after the other none of the last would be in time
+    const all = await Promise.all(Array.from({ length: 40 }, (_, i) => a.call("/api/v1/vapi/settings/greeting_message", { method: "PUT", body: { value: `Hello ${i}` } })));
+    await a.fault({ provider: "vapi", fault: "none" });
+    assert.deepEqual(all.map((r) => r.status), Array(40).fill(200));
+    const one = (await api("?limit=100")).json.assistants.find((x) => x.in_use);
+    const since = (await api(`/${one.id}/history?limit=100`)).json.versions.filter((v) => v.version > before);
+    assert.deepEqual(since.map((v) => v.what), Array(40).fill("settings"), "none of them is taken for somebody else's");
+    const now = (await api("/" + one.id)).json;
+    assert.deepEqual([now.version, now.config.firstMessage], [since[0].version, (await theirs(one)).firstMessage], "and the newest is what Vapi has");
+    assert.equal((await version(one.id, now.version)).config.firstMessage, now.config.firstMessage);
+  });
+
   test("takes existing ones under its care, all or none", async () => {
     const mine = await direct("/assistant", "POST", { name: "Made at Vapi", firstMessage: "Hi.", metadata: { x: 1 } });
-    const listed = (await api("?limit=100")).json.assistants.find((x) => x.provider_id === mine.id);
+    const listed = (await api("?limit=99")).json.assistants.find((x) => x.provider_id === mine.id);
     assert.deepEqual([listed.id, listed.version, listed.name, listed.created_at], [null, null, "Made at Vapi", mine.createdAt]);
     const bring = (...ids) => api("/import", { body: { provider_ids: ids } });
     const wrong = await bring(mine.id, "5b0a4a08-0000-4000-8000-000000000000");
@@ -217,7 +243,7 @@ describe("assistants", { skip: missing }, () => {
     assert.match(wrong.json.errors[0].message, /5b0a4a08-0000-4000-8000-000000000000/);
     for (const body of [{}, { provider_ids: [] }, { provider_ids: "x" }, { provider_ids: [7] }, { provider_ids: Array(21).fill("x") }, { provider_ids: ["x"], more: 1 }])
       assert.equal((await api("/import", { body })).status, 422, JSON.stringify(body));
-    assert.equal((await api("?limit=100")).json.assistants.find((x) => x.provider_id === mine.id).id, null);
+    assert.equal((await api("?limit=99")).json.assistants.find((x) => x.provider_id === mine.id).id, null);
     const [held] = (await bring(mine.id)).json.assistants;
     assert.deepEqual([held.version, held.config.metadata], [1, { x: 1 }]);
     assert.equal((await bring(mine.id)).json.assistants[0].id, held.id, "twice is once");
@@ -426,4 +452,44 @@ test("what versions say survives new data keys", { skip: missing }, async (t) =>
   t.after(() => again.stop());
   const shown = await again.call(`/api/v1/assistants/${one.id}/history/1`, { key: first.key });
   assert.equal(shown.json.config?.firstMessage, "Sealed.", shown.text);
+});
+
+// A Vapi that does its work at once, and answers when the test lets it.
+async function slowVapi() {
+  const id = "5b0a4a08-133c-4146-9315-0984f8c6be80", held = [];
+  let state = { id, orgId: "o", createdAt: "2026-01-02T03:04:05.000Z", updatedAt: "2026-11-20T08:00:00.000Z", name: "Slow", firstMessage: "Hello", maxDurationSeconds: 600 }, hold = 0;
+  const server = createServer(async (req, res) => {
+    let body = "";
+    for await (const piece of req) body += piece;
+    if (req.method === "PATCH") state = { ...state, ...JSON.parse(body), updatedAt: new Date(Date.parse(state.updatedAt) + 1000).toISOString() };
+    const answer = JSON.stringify(req.url.startsWith("/assistant/") ? state : [state]);
+    const send = () => res.writeHead(200, { "Content-Type": "application/json" }).end(answer);
+    if (req.method === "PATCH" && hold-- > 0) held.push(send);
+    else send();
+  });
+  await new Promise((r) => server.listen(0, "127.0.0.1", r));
+  return { id, held, base: `http://127.0.0.1:${server.address().port}`, state: () => state, holdNext: (n) => (hold = n), stop: () => (server.closeAllConnections(), server.close()) };
+}
+
+test("of two settings saved at once, whichever is answered first, the newest version is what Vapi has", { skip: missing }, async (t) => {
+  const vapi = await slowVapi();
+  t.after(() => vapi.stop());
+  const a = await Ava.start({ env: { ...env, VAPI_BASE_URL: vapi.base } });
+  t.after(() => a.remove());
+  await a.signUp();
+  await a.call("/api/v1/credentials/vapi", { method: "PUT", body: { api_key: "a-key-for-slow-vapi", assistant_id: vapi.id } });
+  const save = (key, value) => a.call("/api/v1/vapi/settings/" + key, { method: "PUT", body: { value } });
+  assert.equal((await save("max_call_duration", 700)).status, 200); // from here on it has a history
+  vapi.holdNext(1);
+  const first = save("greeting_message", "First.");
+  await until(() => vapi.held.length, { what: "the first to be done, and not answered" });
+  assert.equal((await save("max_call_duration", 900)).status, 200);
+  vapi.held[0]();
+  assert.equal((await first).status, 200);
+  const [one] = (await a.call("/api/v1/assistants")).json.assistants;
+  const { versions } = (await a.call(`/api/v1/assistants/${one.id}/history`)).json;
+  assert.deepEqual(versions.map((v) => v.what), ["settings", "settings", "settings", "imported"], "neither is taken for somebody else's");
+  const newest = (await a.call(`/api/v1/assistants/${one.id}/history/${versions[0].version}`)).json;
+  assert.deepEqual([newest.config.firstMessage, newest.config.maxDurationSeconds], [vapi.state().firstMessage, vapi.state().maxDurationSeconds]);
+  assert.equal((await a.call("/api/v1/assistants/" + one.id)).json.version, versions[0].version, "and nothing has to be seen again");
 });

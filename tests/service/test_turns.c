@@ -12,20 +12,28 @@ struct visitor {
     struct ctx ctx;
     struct turn turn;
     const char *what;
+    bool is_shared;
     enum err got;
     int order; /* 0: still waits */
 };
 
 static void visit(void *arg) {
     struct visitor *v = arg;
-    v->got = turn_take(&v->ctx, v->what, &v->turn);
+    v->got = turn_take(&v->ctx, v->what, v->is_shared, &v->turn);
     v->order = ++served;
 }
 
-static void come(struct visitor *v, const char *what, int64_t patience_ms) {
-    *v = (struct visitor){ .arena = arena_new(1 << 16), .parts = { .turns = line }, .what = what };
+static void come_as(struct visitor *v, const char *what, bool is_shared, int64_t patience_ms) {
+    *v = (struct visitor){ .arena = arena_new(1 << 16),
+                           .parts = { .turns = line },
+                           .what = what,
+                           .is_shared = is_shared };
     ctx_init(&v->ctx, &v->parts, v->arena, patience_ms);
     fiber_run(visit, v);
+}
+
+static void come(struct visitor *v, const char *what, int64_t patience_ms) {
+    come_as(v, what, false, patience_ms);
 }
 
 static void leave(struct visitor *v) {
@@ -59,6 +67,26 @@ TEST(one_at_a_time_in_the_order_they_came_and_others_are_not_held_up) {
     CHECK(c.order == 4 && c.got == OK);
     leave(&c);
     leave(&other);
+    end();
+}
+
+TEST(those_who_share_go_together_and_overtake_nobody) {
+    struct visitor a, b, alone, c;
+    begin();
+    come_as(&a, "x", true, 1000);
+    CHECK(turn_is_alone(&a.turn));
+    come_as(&b, "x", true, 1000);
+    CHECK(b.order == 2 && !turn_is_alone(&a.turn) && !turn_is_alone(&b.turn));
+    come(&alone, "x", 1000);
+    come_as(&c, "x", true, 1000);
+    CHECK(!alone.order && !c.order);
+    leave(&a);
+    CHECK(!alone.order && turn_is_alone(&b.turn));
+    leave(&b);
+    CHECK(alone.order == 3 && !c.order && turn_is_alone(&alone.turn));
+    leave(&alone);
+    CHECK(c.order == 4);
+    leave(&c);
     end();
 }
 

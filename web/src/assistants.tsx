@@ -101,6 +101,13 @@ function History({ one }: { one: Listed }) {
   const [busy, setBusy] = useState<number>();
   const [conflict, setConflict] = useState<Conflict>();
   useEffect(() => live.on("assistant", (data) => (data === undefined || (data as { id?: string }).id === one.id) && resource.changed()), [resource]);
+  useEffect(() => {
+    // Ava looks at Vapi: what somebody changed there joins the history.
+    void api.get<Schemas["Assistant"]>(`/assistants/${one.id}`).then((reply) => {
+      const newest = resource.snapshot.data?.versions[0]?.version;
+      if (reply.ok && newest !== undefined && reply.data.version > newest) resource.changed();
+    });
+  }, [resource]);
   const detail = (version: number) => api.get<Detail>(`${path}/${version}`);
 
   async function restore(version: number, over?: number) {
