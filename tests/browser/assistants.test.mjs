@@ -74,6 +74,10 @@ describe("assistants", { skip: missing("chromium") }, () => {
     const words = await conflict.innerText();
     assert.match(words, /Saved by someone else[^]*From another window\.[^]*Yours[^]*A slip of the tongue\./);
     assert.deepEqual(await axe(page), []);
+    await page.setViewportSize({ width: 320, height: 800 });
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320);
+    assert.ok((await page.locator("[data-state=conflict] dd").first().boundingBox()).width > 150, "room for words, not for letters");
+    await page.setViewportSize({ width: 1200, height: 860 });
     await page.click("[data-panel=history] [data-state=conflict] >> text=Use my version");
     await page.waitForSelector("[data-setting=greeting_message] [data-value] >> text=A slip of the tongue.");
     assert.equal(await page.$("[data-state=conflict]"), null);
