@@ -223,6 +223,43 @@ static struct str patch_text(struct ctx *ctx, const json_t *whole, const json_t 
     return json_object_size(patch) ? tree_text(ctx->arena, patch) : (struct str){ NULL, 0 };
 }
 
+/* An address of this Ava, whatever its token. */
+static bool is_own(const struct ctx *ctx, const json_t *server) {
+    const char *url = json_text(server, "url");
+    const char *own = arena_join(ctx->arena, ctx->parts->config->public_url, "/webhooks/");
+    return url && strncmp(url, own, strlen(own)) == 0;
+}
+
+static bool has_header(const json_t *headers, const char *wanted) {
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)headers, name, value) {
+        if (strcasecmp(name, wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A server that is sent to Vapi goes whole. Should Vapi not have told its headers, or somebody have
+ * dropped them, then messages would come here without proof, and be refused. */
+static enum err keep_proof(struct ctx *ctx, json_t *server) {
+    SCOPED(secret_wipe) struct secret fields = { 0 };
+    static const char NAME[] = "X-Vapi-Secret";
+    json_t *headers = json_object_get(server, "headers");
+    if (!is_own(ctx, server) || has_header(headers, NAME))
+        return OK;
+    TRY(lending_reveal(ctx, ctx->who.workspace_id, PROVIDER_VAPI, &fields));
+    struct str secret = secret_field(&fields, "webhook_secret");
+    if (!secret.len)
+        return OK;
+    if (!json_is_object(headers)) {
+        headers = json_object();
+        json_object_set_new(server, "headers", headers);
+    }
+    json_object_set_new(headers, NAME, json_stringn(secret.ptr, secret.len));
+    return OK;
+}
+
 static enum err make_patch(struct ctx *ctx, const struct assistant_moment *now, void *arg,
                            struct str *patch) {
     const json_t *sent = arg;
@@ -231,6 +268,8 @@ static enum err make_patch(struct ctx *ctx, const struct assistant_moment *now, 
     TRY(ctx_fields_ok(ctx));
     json_t *wanted = tree_in(ctx->arena, tree_merged(config, meant));
     TRY(assistant_config_fits(ctx, wanted));
+    if (!tree_same(json_object_get(wanted, "server"), json_object_get(config, "server")))
+        TRY(keep_proof(ctx, json_object_get(wanted, "server")));
     *patch = patch_text(ctx, now->whole, wanted);
     return OK;
 }
@@ -249,13 +288,6 @@ enum err assistant_patch(struct ctx *ctx, const char *id, const json_t *patch, c
 }
 
 /* --- going back ------------------------------------------------------------------------------ */
-
-/* An address of this Ava, whatever its token. */
-static bool is_own(const struct ctx *ctx, const json_t *server) {
-    const char *url = json_text(server, "url");
-    const char *own = arena_join(ctx->arena, ctx->parts->config->public_url, "/webhooks/");
-    return url && strncmp(url, own, strlen(own)) == 0;
-}
 
 static enum err make_restored(struct ctx *ctx, const struct assistant_moment *now, void *arg,
                               struct str *patch) {

@@ -330,6 +330,16 @@ describe("assistants", { skip: missing }, () => {
     assert.equal((await theirs(one)).server.url, url);
   });
 
+  test("a server of ours that goes to Vapi again carries its proof, also where Vapi had none of it", async () => {
+    const one = await made();
+    const { url, headers } = (await theirs(one)).server;
+    await direct("/assistant/" + one.provider_id, "PATCH", { server: { url } });
+    assert.equal((await patch(one.id, { server: { timeoutSeconds: 7 } })).status, 200);
+    assert.deepEqual((await theirs(one)).server, { url, timeoutSeconds: 7, headers });
+    await patch(one.id, { server: { url: "https://example.com/other", headers: null } });
+    assert.deepEqual((await theirs(one)).server, { url: "https://example.com/other", timeoutSeconds: 7 }, "and no other");
+  });
+
   test("while Vapi does not answer, what Ava saw last is shown and says so", async () => {
     const one = await made();
     await a.fault({ provider: "vapi", fault: "status", status: 500 });
