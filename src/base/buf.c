@@ -26,6 +26,16 @@ void buf_wipe(struct buf *b) {
     buf_fini(b);
 }
 
+static void release_secret(void *b) {
+    buf_wipe(b);
+}
+
+struct buf *buf_secret_in(struct arena *a) {
+    struct buf *b = arena_alloc(a, sizeof *b);
+    arena_defer(a, release_secret, b);
+    return b;
+}
+
 void buf_reserve(struct buf *b, size_t more) {
     size_t need = b->len + more + 1;
     assert(need > b->len);

@@ -13,8 +13,9 @@ struct buf {
     size_t len, room;
 };
 
-void buf_fini(struct buf *b);        /* frees and empties */
-struct buf *buf_in(struct arena *a); /* empty; given back with the arena */
+void buf_fini(struct buf *b);               /* frees and empties */
+struct buf *buf_in(struct arena *a);        /* empty; given back with the arena */
+struct buf *buf_secret_in(struct arena *a); /* the same, and zeroed before */
 void buf_reserve(struct buf *b, size_t more);
 static inline void buf_put(struct buf *b, const void *bytes, size_t len) {
     if (b->room - b->len <= len)

@@ -14,6 +14,7 @@
 #include "crypto/hash.h"
 #include "obs/log.h"
 #include "service/credentials.h"
+#include "service/turns.h"
 #include "store/db.h"
 #include "store/sealed.h"
 #include "vault/vault.h"
@@ -83,6 +84,7 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
     h->parts.config = &h->config;
     h->parts.accounts = accounts_new(is_sandbox);
     h->parts.lending = lending_new(is_sandbox);
+    h->parts.turns = turns_new();
     lending_set_platform(h->parts.lending, &h->config);
     h->parts.db = db_open(
         &(struct db_conf){ .path = arena_printf(cli->arena, "%s/ava.db", h->config.data_dir),
@@ -98,6 +100,7 @@ void house_close(struct house *h) {
     vault_close(h->parts.vault);
     accounts_free(h->parts.accounts);
     lending_free(h->parts.lending);
+    turns_free(h->parts.turns);
     reload_free(h->reload);
     h->reload = NULL;
     secret_wipe(&h->config.admin_password);

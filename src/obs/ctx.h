@@ -17,6 +17,7 @@ struct vault;
 struct upstream;
 struct accounts;
 struct lending;
+struct turns;
 struct jobs;
 struct feed;
 
@@ -27,6 +28,7 @@ struct parts {
     struct upstream *upstream;
     struct accounts *accounts;
     struct lending *lending;
+    struct turns *turns;
     struct jobs *jobs;
     struct feed *feed;  /* NULL in commands: nobody watches */
     const char *run_id; /* of this run of the process: who holds leases and claims */

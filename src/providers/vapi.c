@@ -7,7 +7,10 @@
 #include "base/encode.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/tree.h"
 #include "crypto/hash.h"
+#include "providers/vapi_assistants.h"
+#include "providers/vapi_words.h"
 
 static const char *const NAMES[VAPI_SETTING_COUNT] = { "greeting_message", "max_call_duration",
                                                        "voice_speed" };
@@ -85,7 +88,7 @@ static void release_buf(void *b) {
 }
 
 /* The digest: from the provider's assistant to Ava's settings. */
-static bool to_settings(struct ctx *ctx, struct str body, struct str *kept) {
+bool vapi_to_settings(struct ctx *ctx, struct str body, struct str *kept) {
     const json_t *a = assistant_parse(ctx, body);
     int64_t updated_ms;
     if (!a)
@@ -120,16 +123,8 @@ static bool to_settings(struct ctx *ctx, struct str body, struct str *kept) {
 }
 
 bool vapi_to_assistant(struct ctx *ctx, struct str body, struct str *kept) {
-    return assistant_parse(ctx, body) != NULL && to_settings(ctx, body, &(struct str){ NULL, 0 });
-}
-
-/* Vapi has no error codes; what can be recognised is said in our words. */
-static const char *reason(struct ctx *ctx, struct str body) {
-    if (str_find(body, STR("Over Concurrency Limit")) >= 0)
-        return "as many calls as your plan allows are under way.";
-    if (str_find(body, STR("should not exist")) >= 0)
-        return "it does not know one of the fields.";
-    return NULL;
+    return assistant_parse(ctx, body) != NULL &&
+           vapi_to_settings(ctx, body, &(struct str){ NULL, 0 });
 }
 
 static void authorize(struct ctx *ctx, const struct secret *fields, struct upstream_headers *out) {
@@ -145,7 +140,7 @@ struct upstream_request vapi_request(const struct upstream_credential *c, const 
                                       .path = path,
                                       .credential = c,
                                       .authorize = authorize,
-                                      .reason = reason };
+                                      .reason = vapi_words };
 }
 
 struct upstream_request vapi_assistant_request(struct ctx *ctx, const struct upstream_credential *c,
@@ -156,7 +151,7 @@ struct upstream_request vapi_assistant_request(struct ctx *ctx, const struct ups
     percent_encode(&path, str_of(assistant_id));
     struct upstream_request req =
         vapi_request(c, method, operation, str_dup(ctx->arena, buf_view(&path)));
-    req.digest = to_settings;
+    req.digest = vapi_to_settings;
     req.resource = arena_join(ctx->arena, "assistant/", assistant_id);
     buf_fini(&path);
     return req;
@@ -241,33 +236,28 @@ static enum err patch_of(struct ctx *ctx, const json_t *assistant, enum vapi_set
     return OK;
 }
 
-enum err vapi_setting_write(struct ctx *ctx, const struct upstream_credential *c,
-                            const char *assistant_id, enum vapi_setting s, const json_t *value,
-                            const char *etag, struct upstream_answer *out) {
-    struct upstream_request read =
-        vapi_assistant_request(ctx, c, "GET", "assistant.get", assistant_id);
-    struct upstream_answer now;
+enum err vapi_setting_patch(struct ctx *ctx, const json_t *assistant, enum vapi_setting s,
+                            const json_t *value, const char *etag, struct str *patch) {
     struct str seen;
-    read.digest = vapi_to_assistant;
-    read.skip_cache = true;
-    TRY(upstream_call(ctx, &read, &now));
-    json_t *assistant = assistant_parse(ctx, now.body);
-    to_settings(ctx, now.body, &seen);
+    if (!vapi_to_settings(ctx, tree_text(ctx->arena, assistant), &seen))
+        return ctx_fail(ctx, ERR_PROVIDER_BAD_RESPONSE, "Vapi's assistant cannot be read.");
     if (etag && strcmp(etag, vapi_settings_etag(ctx, seen)) != 0)
         return ctx_fail(ctx, ERR_VERSION_CONFLICT,
                         "Somebody changed the settings meanwhile; read them again and compare.");
+    struct buf *out = buf_in(ctx->arena);
+    TRY(patch_of(ctx, assistant, s, value, out));
+    *patch = buf_view(out);
+    return OK;
+}
 
-    struct buf *patch = arena_alloc(ctx->arena, sizeof *patch);
-    arena_defer(ctx->arena, release_buf, patch);
-    TRY(patch_of(ctx, assistant, s, value, patch));
-    struct upstream_request write =
-        vapi_assistant_request(ctx, c, "PATCH", "assistant.update", assistant_id);
-    write.body = buf_view(patch);
-    write.content_type = "application/json";
-    write.is_repeatable = true; /* it sets absolute values */
-    TRY(upstream_call(ctx, &write, out));
-    read.digest = to_settings;
-    upstream_remember(ctx, &read, out->bumped, out->body);
+enum err vapi_setting_write(struct ctx *ctx, const struct upstream_credential *c,
+                            const char *assistant_id, enum vapi_setting s, const json_t *value,
+                            const char *etag, struct upstream_answer *out) {
+    json_t *assistant;
+    struct str patch, whole;
+    TRY(vapi_assistant_read(ctx, c, assistant_id, &assistant));
+    TRY(vapi_setting_patch(ctx, assistant, s, value, etag, &patch));
+    TRY(vapi_assistant_write(ctx, c, assistant_id, patch, &whole, out));
     return OK;
 }
 

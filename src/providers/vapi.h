@@ -26,6 +26,10 @@ enum err vapi_setting_write(struct ctx *ctx, const struct upstream_credential *c
                             const char *assistant_id, enum vapi_setting s, const json_t *value,
                             const char *etag, struct upstream_answer *out);
 
+/* What vapi_setting_write would send: JSON in the arena. */
+enum err vapi_setting_patch(struct ctx *ctx, const json_t *assistant, enum vapi_setting s,
+                            const json_t *value, const char *etag, struct str *patch);
+
 /* Asks Vapi whether this key can read this assistant. */
 enum err vapi_check(struct ctx *ctx, const struct upstream_credential *c, const char *assistant_id);
 
@@ -43,5 +47,6 @@ struct upstream_request vapi_request(const struct upstream_credential *c, const 
 struct upstream_request vapi_assistant_request(struct ctx *ctx, const struct upstream_credential *c,
                                                const char *method, const char *operation,
                                                const char *assistant_id);
-/* A digest that keeps the whole assistant. */
+/* Digests: the settings of an assistant; and the whole of it, which vapi_assistants.h reads. */
+bool vapi_to_settings(struct ctx *ctx, struct str body, struct str *kept);
 bool vapi_to_assistant(struct ctx *ctx, struct str body, struct str *kept);

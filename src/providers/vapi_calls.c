@@ -9,8 +9,9 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "config/config.h"
+#include "providers/vapi_find.h"
 
-enum { PAGE = 50, PAGES_MAX = 40, CLOCKS_APART_MS = 60 * 1000 };
+enum { PAGE = 50 };
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -244,71 +245,21 @@ enum err vapi_call_end(struct ctx *ctx, const struct upstream_credential *c,
 
 /* --- looking for one --------------------------------------------------------------------------- */
 
-/* One page of what was made until `until` (NULL: the newest) or, strictly, before it; newest
- * first. */
-static enum err page(struct ctx *ctx, const struct upstream_credential *c,
-                     const struct vapi_call_order *o, const char *since, const char *until,
-                     bool strictly, json_t **out) {
-    struct buf *path = buf_in(ctx->arena);
-    struct upstream_answer answer;
-    const char *why;
-    buf_text(path, "/call?assistantId=");
-    percent_encode(path, str_of(o->assistant_id));
-    buf_text(path, "&createdAtGe=");
-    percent_encode(path, str_of(since));
-    if (until) {
-        buf_text(path, strictly ? "&createdAtLt=" : "&createdAtLe=");
-        percent_encode(path, str_of(until));
-    }
-    buf_printf(path, "&limit=%d&phoneNumberId=", PAGE);
-    percent_encode(path, str_of(o->number_id));
-    struct upstream_request req =
-        vapi_request(c, "GET", "call.list", str_dup(ctx->arena, buf_view(path)));
-    req.digest = to_list;
-    TRY(upstream_call(ctx, &req, &answer));
-    *out = json_parse(ctx->arena, answer.body, &why);
-    return OK;
-}
-
-/* The one made for the operation; NULL when it is not on this page. */
-static const json_t *pick(const json_t *list, const char *operation_id) {
-    const json_t *one;
-    size_t i;
-    json_array_foreach(list, i, one) {
-        const char *op = json_text(one, "op");
-        if (op && strcmp(op, operation_id) == 0)
-            return one;
-    }
-    return NULL;
-}
-
-/* Pages overlap: several calls may be made in the millisecond in which one ends. */
 enum err vapi_call_find(struct ctx *ctx, const struct upstream_credential *c,
                         const struct vapi_call_order *order, int64_t since_ms, struct str *facts,
                         bool *is_absent) {
-    char since[32];
-    const char *until = NULL;
-    bool strictly = false;
-    *is_absent = false;
-    clock_rfc3339(since_ms - CLOCKS_APART_MS, since);
-    for (int i = 0; i < PAGES_MAX; i++) {
-        json_t *list;
-        TRY(page(ctx, c, order, since, until, strictly, &list));
-        const json_t *found = pick(list, order->operation_id);
-        if (found) {
-            struct buf *out = buf_in(ctx->arena);
-            struct jsonw w = jsonw_to(out);
-            jsonw_tree(&w, found);
-            *facts = buf_view(out);
-            return OK;
-        }
-        size_t count = json_array_size(list);
-        *is_absent = count < PAGE;
-        if (*is_absent)
-            return OK;
-        const char *last = json_text(json_array_get(list, count - 1), "created");
-        strictly = until && strcmp(last, until) == 0; /* a whole page of one millisecond */
-        until = last;
-    }
-    return OK;
+    struct buf *before = buf_in(ctx->arena), *after = buf_in(ctx->arena);
+    buf_text(before, "/call?assistantId=");
+    percent_encode(before, str_of(order->assistant_id));
+    buf_text(before, "&");
+    buf_text(after, "&phoneNumberId=");
+    percent_encode(after, str_of(order->number_id));
+    struct vapi_search search = { .operation = "call.list",
+                                  .before = before->ptr,
+                                  .after = after->ptr,
+                                  .page = PAGE,
+                                  .digest = to_list,
+                                  .operation_id = order->operation_id,
+                                  .since_ms = since_ms };
+    return vapi_find(ctx, c, &search, facts, is_absent);
 }

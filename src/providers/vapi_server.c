@@ -26,6 +26,15 @@ static void write_headers(struct jsonw *w, const json_t *server, const struct se
     jsonw_object_end(w);
 }
 
+static void write_backoff(struct jsonw *w) {
+    jsonw_key(w, "backoffPlan");
+    jsonw_object(w);
+    jsonw_text_at(w, "type", "exponential");
+    jsonw_i64_at(w, "maxRetries", RETRIES);
+    jsonw_i64_at(w, "baseDelaySeconds", BASE_DELAY_S);
+    jsonw_object_end(w);
+}
+
 static void write_server(struct jsonw *w, const json_t *server, const struct vapi_server *want) {
     static const char *const OURS[] = { "url", "headers", "backoffPlan" };
     const char *name;
@@ -43,12 +52,7 @@ static void write_server(struct jsonw *w, const json_t *server, const struct vap
     }
     jsonw_text_at(w, "url", want->url);
     write_headers(w, server, want->secret);
-    jsonw_key(w, "backoffPlan");
-    jsonw_object(w);
-    jsonw_text_at(w, "type", "exponential");
-    jsonw_i64_at(w, "maxRetries", RETRIES);
-    jsonw_i64_at(w, "baseDelaySeconds", BASE_DELAY_S);
-    jsonw_object_end(w);
+    write_backoff(w);
     jsonw_object_end(w);
 }
 
@@ -79,13 +83,6 @@ static void write_wanted(struct jsonw *w, const json_t *assistant) {
     jsonw_list_end(w);
 }
 
-static void wipe_buf(void *buf) {
-    struct buf *b = buf;
-    if (b->ptr)
-        explicit_bzero(b->ptr, b->room);
-    buf_fini(b);
-}
-
 static enum err check_owner(struct ctx *ctx, const char *was_url, const char *url, bool overwrite) {
     if (!was_url || !was_url[0] || strcmp(was_url, url) == 0 || overwrite)
         return OK;
@@ -98,32 +95,50 @@ static enum err check_owner(struct ctx *ctx, const char *was_url, const char *ur
     return ctx_fields_ok(ctx);
 }
 
-enum err vapi_server_set(struct ctx *ctx, const struct upstream_credential *c,
-                         const char *assistant_id, const struct vapi_server *want, bool overwrite,
-                         const char **was_url) {
-    struct upstream_request read =
-        vapi_assistant_request(ctx, c, "GET", "assistant.get", assistant_id);
-    struct upstream_answer answer;
-    const char *why;
-    read.digest = vapi_to_assistant;
-    read.skip_cache = true;
-    TRY(upstream_call(ctx, &read, &answer));
-    const json_t *assistant = json_parse(ctx->arena, answer.body, &why);
+enum err vapi_server_patch(struct ctx *ctx, const json_t *assistant, const struct vapi_server *want,
+                           bool overwrite, const char **was_url, struct str *patch) {
     const json_t *server = json_object_get(assistant, "server");
     *was_url = json_text(server, "url");
     TRY(check_owner(ctx, *was_url, want->url, overwrite));
-
-    struct buf *patch = arena_alloc(ctx->arena, sizeof *patch);
-    struct jsonw w = jsonw_to(patch);
-    arena_defer(ctx->arena, wipe_buf, patch);
+    struct buf *out = buf_secret_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
     jsonw_object(&w);
     write_server(&w, server, want);
     write_wanted(&w, assistant);
     jsonw_object_end(&w);
-    struct upstream_request write =
-        vapi_assistant_request(ctx, c, "PATCH", "assistant.update", assistant_id);
-    write.body = buf_view(patch);
-    write.content_type = "application/json";
-    write.is_repeatable = true; /* it sets absolute values */
-    return upstream_call(ctx, &write, &answer);
+    *patch = buf_view(out);
+    return OK;
+}
+
+/* Its own server, with our patience where it says nothing of it. */
+static void write_theirs(struct jsonw *w, const json_t *server) {
+    const char *name;
+    json_t *value;
+    jsonw_key(w, "server");
+    jsonw_object(w);
+    json_object_foreach((json_t *)server, name, value) {
+        jsonw_key_str(w, str_of(name));
+        jsonw_tree(w, value);
+    }
+    if (!json_object_get(server, "backoffPlan"))
+        write_backoff(w);
+    jsonw_object_end(w);
+}
+
+void vapi_server_write(struct jsonw *w, const json_t *config, const struct vapi_server *want) {
+    const json_t *server = json_object_get(config, "server");
+    if (json_text(server, "url")) {
+        write_theirs(w, server);
+    } else if (want) {
+        write_server(w, server, want);
+        write_wanted(w, config);
+        return;
+    } else if (server) {
+        jsonw_key(w, "server");
+        jsonw_tree(w, server);
+    }
+    if (json_object_get(config, "serverMessages")) {
+        jsonw_key(w, "serverMessages");
+        jsonw_tree(w, json_object_get(config, "serverMessages"));
+    }
 }

@@ -5,6 +5,7 @@
 #include "routes/operations.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
+#include "service/assistants.h"
 #include "service/timeline.h"
 #include "service/twilio_calls.h"
 
@@ -32,7 +33,7 @@ enum err calls_get(struct ctx *ctx, struct call *call) {
     TRY(input_known_query(ctx, call, KNOWN));
     f.status = input_query(ctx, call, "status");
     f.to = input_query(ctx, call, "to");
-    f.assistant_id = input_query(ctx, call, "assistant_id");
+    TRY(assistant_resolve(ctx, input_query(ctx, call, "assistant_id"), &f.assistant_id));
     f.since_ms = input_time(ctx, call, "since");
     f.until_ms = input_time(ctx, call, "until");
     TRY(input_page(ctx, call, &limit, &f.before_id));

@@ -44,6 +44,16 @@ enum err settings_get(struct ctx *ctx, struct call *call);
 enum err setting_get(struct ctx *ctx, struct call *call);
 enum err setting_put(struct ctx *ctx, struct call *call);
 
+enum err assistants_get(struct ctx *ctx, struct call *call);
+enum err assistants_post(struct ctx *ctx, struct call *call);
+enum err assistants_post_import(struct ctx *ctx, struct call *call);
+enum err assistant_get(struct ctx *ctx, struct call *call);
+enum err assistant_patch_it(struct ctx *ctx, struct call *call);
+enum err assistant_remove_it(struct ctx *ctx, struct call *call);
+enum err assistant_get_history(struct ctx *ctx, struct call *call);
+enum err assistant_get_version(struct ctx *ctx, struct call *call);
+enum err assistant_post_restore(struct ctx *ctx, struct call *call);
+
 enum err calls_get(struct ctx *ctx, struct call *call);
 enum err calls_post(struct ctx *ctx, struct call *call);
 enum err call_get(struct ctx *ctx, struct call *call);

@@ -45,6 +45,16 @@ const struct route routes[] = {
     { { METHOD_GET, "/api/v1/vapi/settings/{key}" }, SIGNED_IN, BY_SETTINGS, NO_BODY,   false, setting_get },
     { { METHOD_PUT, "/api/v1/vapi/settings/{key}" }, MANAGER,   BY_SETTINGS, JSON_BODY, false, setting_put },
 
+    { { METHOD_GET,    "/api/v1/assistants" },                                SIGNED_IN, BY_DEFAULT, NO_BODY,   false, assistants_get },
+    { { METHOD_POST,   "/api/v1/assistants" },                                MANAGER,   BY_DEFAULT, JSON_BODY, false, assistants_post },
+    { { METHOD_POST,   "/api/v1/assistants/import" },                         MANAGER,   BY_DEFAULT, JSON_BODY, false, assistants_post_import },
+    { { METHOD_GET,    "/api/v1/assistants/{id}" },                           SIGNED_IN, BY_DEFAULT, NO_BODY,   false, assistant_get },
+    { { METHOD_PATCH,  "/api/v1/assistants/{id}" },                           MANAGER,   BY_DEFAULT, JSON_BODY, false, assistant_patch_it },
+    { { METHOD_DELETE, "/api/v1/assistants/{id}" },                           MANAGER,   BY_DEFAULT, NO_BODY,   false, assistant_remove_it },
+    { { METHOD_GET,    "/api/v1/assistants/{id}/history" },                   SIGNED_IN, BY_DEFAULT, NO_BODY,   false, assistant_get_history },
+    { { METHOD_GET,    "/api/v1/assistants/{id}/history/{version}" },         SIGNED_IN, BY_DEFAULT, NO_BODY,   false, assistant_get_version },
+    { { METHOD_POST,   "/api/v1/assistants/{id}/history/{version}/restore" }, MANAGER,   BY_DEFAULT, NO_BODY,   false, assistant_post_restore },
+
     { { METHOD_GET,  "/api/v1/calls" },           SIGNED_IN, BY_DEFAULT, NO_BODY,   false, calls_get },
     { { METHOD_POST, "/api/v1/calls" },           SIGNED_IN, BY_DEFAULT, JSON_BODY, false, calls_post },
     { { METHOD_GET,  "/api/v1/calls/{id}" },      SIGNED_IN, BY_DEFAULT, NO_BODY,   false, call_get },

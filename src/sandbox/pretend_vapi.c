@@ -381,6 +381,12 @@ static struct str credential(const struct http_req *req) {
     return str_trim((struct str){ value.ptr + 7, value.len - 7 });
 }
 
+/* The pretend number that answers calls is bound to the assistant it was shown with. */
+static bool is_pinned(const json_t *assistant) {
+    const char *id = json_text(assistant, "id");
+    return strcmp(id, SANDBOX_VAPI_ASSISTANT_ID) == 0;
+}
+
 static void one(json_t *account, struct str id, const struct http_req *req,
                 struct http_reply *reply) {
     size_t at;
@@ -391,6 +397,12 @@ static void one(json_t *account, struct str id, const struct http_req *req,
     }
     if (req->method == METHOD_PATCH) {
         update(assistant, req, reply);
+        return;
+    }
+    if (req->method == METHOD_DELETE && is_pinned(assistant)) {
+        pretend_reply_new(reply, 409,
+                          json_pack("{s:s, s:s}", "error", "assistant_pinned", "message",
+                                    "The assistant is pinned by another resource."));
         return;
     }
     pretend_reply(reply, 200, assistant);

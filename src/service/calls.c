@@ -6,8 +6,10 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/tree.h"
 #include "providers/twilio_calls.h"
 #include "providers/vapi_calls.h"
+#include "service/assistants.h"
 #include "service/budgets.h"
 #include "service/call_length.h"
 #include "service/call_status.h"
@@ -22,19 +24,12 @@ enum { ID_MAX = 128, METADATA_BYTES_MAX = 8192 };
 
 /* --- what is asked --------------------------------------------------------------------------- */
 
-static int count_bytes(const char *piece, size_t len, void *total) {
-    *(size_t *)total += len;
-    return 0;
-}
-
 static void check_metadata(struct ctx *ctx, const json_t *value) {
-    size_t bytes = 0;
     if (!value || json_is_null(value))
         return;
-    json_dump_callback(value, count_bytes, &bytes, JSON_COMPACT | JSON_ENCODE_ANY);
     if (!json_is_object(value))
         ctx_field(ctx, "metadata", "wrong_type", "The metadata must be an object.");
-    else if (bytes > METADATA_BYTES_MAX)
+    else if (field_bytes(value) > METADATA_BYTES_MAX)
         ctx_field_range(ctx, "metadata", "too_long", 0, METADATA_BYTES_MAX,
                         "The metadata must be at most 8192 bytes of JSON.");
     else if (json_object_get(value, "ava_op"))
@@ -101,16 +96,6 @@ enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return lines_enter(ctx, tx, &line, &p->waits);
 }
 
-static struct str text_of(struct ctx *ctx, const json_t *tree) {
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    if (tree)
-        jsonw_tree(&w, tree);
-    else
-        jsonw_null(&w);
-    return buf_view(out);
-}
-
 static struct str request_of(struct ctx *ctx, const struct call_placing *p) {
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
@@ -130,12 +115,14 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
                     const struct id *claim, struct operation_end *out) {
     struct lent lent;
     const json_t *metadata = json_object_get(body, "metadata");
+    const char *assistant;
     struct call_placing p;
     call_placing_init(ctx, &p, PROVIDER_VAPI);
     *out = (struct operation_end){ .was_abandoned = true };
     TRY(check_body(ctx, body));
     TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
-    TRY(choose(ctx, &lent, "assistant_id", json_text(body, "assistant_id"), lent.assistant_id,
+    TRY(assistant_resolve(ctx, json_text(body, "assistant_id"), &assistant));
+    TRY(choose(ctx, &lent, "assistant_id", assistant, lent.assistant_id,
                "No assistant is chosen; send assistant_id, or connect Vapi with the id of one.",
                &p.row.assistant_id));
     TRY(choose(ctx, &lent, "from_number_id", json_text(body, "from_number_id"), lent.number_id,
@@ -145,7 +132,7 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
     TRY(call_length_of(ctx, &lent, p.row.assistant_id, &p.seconds_max));
     p.account = lines_account(ctx, &lent.ref);
     p.row.to = json_text(body, "to");
-    p.metadata = text_of(ctx, json_is_object(metadata) ? metadata : NULL);
+    p.metadata = tree_text(ctx->arena, json_is_object(metadata) ? metadata : NULL);
     struct operation_order order = { .kind = &CALL_CREATE,
                                      .id = p.row.operation_id,
                                      .object = p.row.id,

@@ -108,7 +108,8 @@ enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_ro
 }
 
 /* Base URLs that are not https are of this machine: config refuses others. */
-static bool is_out_of_reach(const struct config *config, enum provider p) {
+bool endpoint_is_out_of_reach(const struct ctx *ctx, enum provider p) {
+    const struct config *config = ctx->parts->config;
     const char *base = p == PROVIDER_TWILIO ? config->twilio_base_url : config->vapi_base_url;
     return strncmp(config->public_url, "https://", 8) != 0 && strncmp(base, "https://", 8) == 0;
 }
@@ -120,7 +121,7 @@ enum err endpoint_callback(struct ctx *ctx, enum provider p, const char *kind,
                            const char *operation_id, const char **url) {
     struct endpoint e;
     *url = NULL;
-    if (is_out_of_reach(ctx->parts->config, p))
+    if (endpoint_is_out_of_reach(ctx, p))
         return OK;
     TRY(endpoint_current(ctx, p, &e));
     *url = arena_printf(ctx->arena, "%s?op=%s%s", endpoint_url(ctx, &e, kind), operation_id,

@@ -19,9 +19,12 @@ enum err endpoint_rotate(struct ctx *ctx, enum provider p, struct endpoint *out)
 /* Whose webhook is this? found->id is NULL for an unknown or expired token. */
 enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_row *found);
 
+/* Could nothing of the provider's come here? A public address on this machine, for a provider that
+ * is not. */
+bool endpoint_is_out_of_reach(const struct ctx *ctx, enum provider p);
+
 /* Where the provider shall tell what becomes of an operation: the address of this kind, with
- * ?op=ID. *url stays NULL where it could not come: a public address on this machine, for a provider
- * that is not. */
+ * ?op=ID. *url stays NULL where it could not come. */
 enum err endpoint_callback(struct ctx *ctx, enum provider p, const char *kind,
                            const char *operation_id, const char **url);
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "service/assistants.h"
 #include "service/fields.h"
 #include "store/audit.h"
 #include "store/fallbacks.h"
@@ -118,14 +119,15 @@ static enum err save_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 enum err fallback_save(struct ctx *ctx, const json_t *body, const char *etag,
                        struct fallback *out) {
     enum fallback_kind kind;
-    const char *text = json_text(body, "text");
+    const char *text = json_text(body, "text"), *assistant;
     TRY(check_body(ctx, body, &kind));
+    TRY(assistant_resolve(ctx, json_text(body, "assistant_id"), &assistant));
     struct saving s = { .etag = etag,
                         .row = { .workspace_id = ctx->who.workspace_id,
                                  .kind = NAMES[kind],
                                  .text = text ? text : SENTENCE,
                                  .to = json_text(body, "to"),
-                                 .assistant_id = json_text(body, "assistant_id"),
+                                 .assistant_id = assistant,
                                  .updated_ms = ava_wall_ms() } };
     TRY(db_write(ctx, save_write, &s));
     *out = from_row(&s.row);

@@ -86,6 +86,17 @@ void field_https(struct ctx *ctx, const char *name, const json_t *url) {
                                name));
 }
 
+static int count_bytes(const char *piece, size_t len, void *total) {
+    *(size_t *)total += len;
+    return 0;
+}
+
+size_t field_bytes(const json_t *value) {
+    size_t bytes = 0;
+    json_dump_callback(value, count_bytes, &bytes, JSON_COMPACT | JSON_ENCODE_ANY);
+    return bytes;
+}
+
 enum err fields_known(struct ctx *ctx, const json_t *body, const char *const *names, size_t count) {
     const char *name;
     json_t *value;

@@ -13,5 +13,7 @@ void field_phone(struct ctx *ctx, const json_t *body, const char *name, const ch
 void field_text(struct ctx *ctx, const json_t *body, const char *name, bool required,
                 size_t min_chars, size_t max_chars);
 void field_https(struct ctx *ctx, const char *name, const json_t *url);
+/* As JSON without blanks. */
+size_t field_bytes(const json_t *value);
 /* Every other name is refused; ends the checks. */
 enum err fields_known(struct ctx *ctx, const json_t *body, const char *const *names, size_t count);

@@ -1,7 +1,7 @@
 #include "service/matching.h"
 
 #include "base/json.h"
-#include "base/jsonw.h"
+#include "base/tree.h"
 
 enum {
     RUN_MS = 60 * 1000,   /* an operation runs no longer than that after it was sent */
@@ -42,11 +42,7 @@ enum err matching_find(struct ctx *ctx, const struct twilio_matches *m, const ch
         *is_absent &= taken[i];
     }
     const json_t *only = matching_only(m, taken, others);
-    if (!only)
-        return OK;
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    jsonw_tree(&w, only);
-    *facts = buf_view(out);
+    if (only)
+        *facts = tree_text(ctx->arena, only);
     return OK;
 }

@@ -10,6 +10,7 @@
 #include "base/jsonw.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "service/assistants.h"
 #include "service/calls.h"
 #include "service/feed.h"
 #include "service/jobs.h"
@@ -36,7 +37,7 @@ const char OPERATION_JOB[] = "operation";
 static const int64_t LOOKS_MS[] = { 5000, 30 * 1000, 2 * 60 * 1000, 10 * 60 * 1000, GIVE_UP_MS };
 
 static const struct operation_kind *const KINDS[] = { &CALL_CREATE, &TWILIO_CALL_CREATE,
-                                                      &MESSAGE_CREATE };
+                                                      &MESSAGE_CREATE, &ASSISTANT_CREATE };
 
 const struct operation_kind *operation_kind_of(const char *name) {
     for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)

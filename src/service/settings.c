@@ -5,8 +5,8 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "service/assistant_change.h"
 #include "service/credentials.h"
-#include "store/audit.h"
 
 enum { GREETING_CHARS_MAX = 2000, DURATION_MIN_S = 60, DURATION_MAX_S = 3600 };
 static const double SPEED_MIN = 0.5, SPEED_MAX = 1.2;
@@ -104,26 +104,56 @@ static enum err check_value(struct ctx *ctx, enum vapi_setting s, const json_t *
     return ctx_fields_ok(ctx);
 }
 
+/* --- saving ---------------------------------------------------------------------------------- */
+
+struct saving {
+    enum vapi_setting setting;
+    const json_t *value;
+    const char *etag;
+};
+
+static enum err make(struct ctx *ctx, const struct assistant_moment *now, void *arg,
+                     struct str *patch) {
+    const struct saving *s = arg;
+    return vapi_setting_patch(ctx, now->whole, s->setting, s->value, s->etag, patch);
+}
+
 static enum err audit_change(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return audit_write(
-        ctx, tx,
-        (struct audit_entry){ .action = "setting.change",
-                              .object = vapi_setting_name(*(const enum vapi_setting *)arg) });
+    return audit_write(ctx, tx, *(const struct audit_entry *)arg);
+}
+
+/* An assistant of the operator's belongs to nobody's history. */
+static enum err save_shared(struct ctx *ctx, const struct lent *lent, const struct saving *s,
+                            struct audit_entry audit, struct upstream_answer *answer) {
+    TRY(db_write_probe(ctx, 0)); /* no change at the provider that could not be written down */
+    TRY(vapi_setting_write(ctx, &lent->ref, lent->assistant_id, s->setting, s->value, s->etag,
+                           answer));
+    enum err e = db_write(ctx, audit_change, &audit);
+    if (e != OK)
+        return ctx_fail(ctx, e,
+                        "The setting was changed at Vapi, but Ava could not write that down; read "
+                        "it again.");
+    return OK;
 }
 
 enum err setting_save(struct ctx *ctx, enum vapi_setting s, const json_t *value, const char *etag,
                       struct settings_view *out) {
     struct lent lent;
     struct upstream_answer answer;
+    struct assistant_moment now;
+    struct saving saving = { s, value, etag };
+    struct assistant_change change = { .note = { .what = "settings", .is_ours = true },
+                                       .audit = { .action = "setting.change",
+                                                  .object = vapi_setting_name(s) },
+                                       .may_share = true,
+                                       .make = make,
+                                       .arg = &saving };
     TRY(check_value(ctx, s, value));
     TRY(lend(ctx, &lent));
-    TRY(db_write_probe(ctx, 0)); /* no change at the provider that could not be written down */
-    TRY(vapi_setting_write(ctx, &lent.ref, lent.assistant_id, s, value, etag, &answer));
-    enum err e = db_write(ctx, audit_change, &s);
-    if (e != OK)
-        return ctx_fail(ctx, e,
-                        "The setting was changed at Vapi, but Ava could not write that down; read "
-                        "it again.");
+    if (lent.ref.is_platform)
+        TRY(save_shared(ctx, &lent, &saving, change.audit, &answer));
+    else
+        TRY(assistant_change(ctx, &lent, lent.assistant_id, &change, &now, &answer));
     view_of(ctx, &answer, out);
     out->body = pick(ctx, answer.body, s);
     return OK;

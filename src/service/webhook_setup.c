@@ -3,9 +3,10 @@
 #include "base/buf.h"
 #include "base/jsonw.h"
 #include "providers/vapi_server.h"
+#include "service/assistant_change.h"
+#include "service/assistants.h"
 #include "service/credentials.h"
 #include "service/endpoints.h"
-#include "store/audit.h"
 
 static enum err secret_of(struct ctx *ctx, struct secret *out) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
@@ -23,33 +24,55 @@ static enum err secret_of(struct ctx *ctx, struct secret *out) {
     return credentials_make_webhook_secret(ctx, out);
 }
 
-static enum err audit(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    const struct webhook_setup *s = arg;
+enum err webhook_setup_server(struct ctx *ctx, struct lent *lent, struct secret *secret,
+                              const char **url) {
+    struct endpoint endpoint;
+    TRY(endpoint_current(ctx, PROVIDER_VAPI, &endpoint));
+    TRY(secret_of(ctx, secret));
+    TRY(lending_find(ctx, PROVIDER_VAPI, lent)); /* its version may be another one by now */
+    *url = endpoint_url(ctx, &endpoint, NULL);
+    return OK;
+}
+
+struct setting_up {
+    struct assistant_change change;
+    struct vapi_server server;
+    bool overwrite;
+    struct webhook_setup *out;
+};
+
+static const char *detail_of(struct ctx *ctx, const struct webhook_setup *s) {
     struct buf *b = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(b);
     jsonw_object(&w);
     jsonw_text_at(&w, "assistant_id", s->assistant_id);
     jsonw_text_at(&w, "was_url", s->was_url);
     jsonw_object_end(&w);
-    return audit_write(ctx, tx,
-                       (struct audit_entry){ .action = "webhook.setup",
-                                             .object = "vapi",
-                                             .detail = str_dup(ctx->arena, buf_view(b)) });
+    return str_dup(ctx->arena, buf_view(b));
+}
+
+static enum err make(struct ctx *ctx, const struct assistant_moment *now, void *arg,
+                     struct str *patch) {
+    struct setting_up *s = arg;
+    TRY(vapi_server_patch(ctx, now->whole, &s->server, s->overwrite, &s->out->was_url, patch));
+    s->change.audit.detail = detail_of(ctx, s->out);
+    return OK;
 }
 
 enum err webhook_setup_vapi(struct ctx *ctx, bool overwrite, struct webhook_setup *out) {
     SCOPED(secret_wipe) struct secret secret = { 0 };
     struct lent lent;
-    struct endpoint endpoint;
-    TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
-    if (lent.ref.is_platform)
-        return ctx_fail(ctx, ERR_FORBIDDEN,
-                        "The operator's Vapi account serves others too; connect your own first.");
-    TRY(endpoint_current(ctx, PROVIDER_VAPI, &endpoint));
-    TRY(secret_of(ctx, &secret));
-    TRY(lending_find(ctx, PROVIDER_VAPI, &lent)); /* its version may be another one by now */
-    struct vapi_server server = { endpoint_url(ctx, &endpoint, NULL), &secret };
-    *out = (struct webhook_setup){ .url = server.url, .assistant_id = lent.assistant_id };
-    TRY(vapi_server_set(ctx, &lent.ref, lent.assistant_id, &server, overwrite, &out->was_url));
-    return db_write(ctx, audit, out);
+    struct assistant_moment now;
+    struct upstream_answer answer;
+    struct setting_up s = { .change = { .note = { .what = "webhooks", .is_ours = true },
+                                        .audit = { .action = "webhook.setup", .object = "vapi" },
+                                        .make = make,
+                                        .arg = &s },
+                            .server = { .secret = &secret },
+                            .overwrite = overwrite,
+                            .out = out };
+    TRY(assistant_lend(ctx, &lent));
+    TRY(webhook_setup_server(ctx, &lent, &secret, &s.server.url));
+    *out = (struct webhook_setup){ .url = s.server.url, .assistant_id = lent.assistant_id };
+    return assistant_change(ctx, &lent, lent.assistant_id, &s.change, &now, &answer);
 }

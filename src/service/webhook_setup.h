@@ -1,7 +1,7 @@
 /* webhook_setup: has a provider send its webhooks to Ava, so that nobody pastes an address. */
 #pragma once
 
-#include "obs/ctx.h"
+#include "service/lending.h"
 
 struct webhook_setup {
     const char *url;          /* where they come now */
@@ -14,3 +14,9 @@ struct webhook_setup {
  * on field webhook_auth when a plan of hmac or bearer is saved, which Vapi's own credentials must
  * carry out. */
 enum err webhook_setup_vapi(struct ctx *ctx, bool overwrite, struct webhook_setup *out);
+
+/* Where an assistant sends its messages so that Ava believes them: *url, with *secret in
+ * X-Vapi-Secret (wiped by the caller). The same secret and the same errors as above; lent is found
+ * anew. */
+enum err webhook_setup_server(struct ctx *ctx, struct lent *lent, struct secret *secret,
+                              const char **url);

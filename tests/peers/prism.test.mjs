@@ -12,6 +12,7 @@ const twilioSpec = shared("contracts/twilio/twilio_api_v2010.mock.json");
 const folder = mkdtempSync(join(tmpdir(), "ava-prism-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 if (!twilioSpec.missing) twilioSpec.path = spelledOut(twilioSpec, folder);
+if (!vapiSpec.missing) vapiSpec.path = mended(vapiSpec, folder);
 const skip = (spec) => missing || lacks("@stoplight/prism-cli") || spec.missing;
 const assistant = "5b0a4a08-133c-4146-9315-0984f8c6be80";
 const sid = "AC" + "0a1b".repeat(8);
@@ -62,6 +63,19 @@ function spelledOut(spec, folder) {
   return path;
 }
 
+// Vapi's document of 2026-08-20 calls the type of a backoffPlan an object, and gives texts as its values and example; the same
+// of the numbers of its excludedStatusCodes.
+function mended(spec, folder) {
+  const tree = JSON.parse(readFileSync(spec.path, "utf8"));
+  const plan = tree.components.schemas.BackoffPlan.properties;
+  assert.equal(plan.type.type, "object");
+  plan.type = { type: "string", enum: ["fixed", "exponential"] };
+  plan.excludedStatusCodes.items = { type: "number" };
+  const path = join(folder, "vapi.json");
+  writeFileSync(path, JSON.stringify(tree));
+  return path;
+}
+
 const to = "+33612345678";
 const twiml = '<Response><Say>Grüße & "welcome"</Say></Response>';
 
@@ -88,6 +102,9 @@ describe("Prism plays Vapi", { skip: skip(vapiSpec) }, () => {
 
   test("and accepts every request of Ava's", async () => {
     await allOfVapi(a, 1);
+    const made = await post(a, "assistants", { name: "By Prism", voice: { provider: "openai", voiceId: "alloy" } });
+    assert.equal(made.status, 201, made.text);
+    await get(a, "assistants?limit=3");
     assert.deepEqual(prism.violations.filter((v) => /request/.test(v)), []);
     assert.ok(prism.requests(/patch/i) >= 3, prism.log);
     assert.ok(prism.requests(/get/i) >= 5, prism.log);
@@ -151,6 +168,31 @@ describe("Prism between Ava and the sandbox", { skip: skip(vapiSpec) || skip(twi
       await allOfVapi(a, 1.1);
       const { settings } = await get(a, "vapi/settings");
       assert.deepEqual(settings.map((s) => s.value), ['Grüße "here" & there', 900, 1.1]);
+    }));
+
+  test("lets assistants through: made, listed, changed, taken back, looked for, removed", () =>
+    between(vapiSpec, demo.vapi.base_url, (base) => ({ VAPI_BASE_URL: base, TWILIO_BASE_URL: elsewhere, CIRCUIT_BREAKER_ENABLED: "false", RATE_LIMIT_DEFAULT_PER_MINUTE: "10000" }), async (a) => {
+      await put(a, "credentials/vapi", vapiKey);
+      const one = (await post(a, "assistants", { name: "Grüße", firstMessage: "Hi.", voice: { provider: "openai", voiceId: "alloy", speed: 1 }, serverMessages: ["tool-calls"] })).json;
+      assert.match(one.id, /^asst_/);
+      const changed = await a.call("/api/v1/assistants/" + one.id, { method: "PATCH", body: { voice: { speed: 1.1 }, metadata: { shop: "north" } } });
+      assert.deepEqual([changed.status, changed.json.version], [200, 2], changed.text);
+      assert.equal((await post(a, `assistants/${one.id}/history/1/restore`)).json.config.voice.speed, 1);
+      const seen = [];
+      for (let cursor = ""; cursor !== null; ) {
+        const page = await get(a, "assistants?limit=1" + (cursor && "&cursor=" + encodeURIComponent(cursor)));
+        seen.push(...page.assistants.map((x) => x.name));
+        cursor = page.next_cursor;
+      }
+      assert.deepEqual(seen, ["Grüße", "Front desk"]);
+      assert.equal((await post(a, "assistants/import", { provider_ids: [assistant] })).json.assistants[0].in_use, true);
+      // Made, but the answer is lost: found again by the mark in its metadata, five seconds later.
+      await sandbox.fault({ provider: "vapi", fault: "cut", operation: "POST /assistant" });
+      const lost = (await post(a, "assistants", { name: "Lost" })).json;
+      await sandbox.fault({ provider: "vapi", fault: "none" });
+      assert.ok(["unknown", "succeeded"].includes(lost.status), lost.status);
+      await until(async () => (await get(a, "operations/" + lost.id)).status === "succeeded", { what: lost.kind });
+      for (const id of [one.id, lost.object_id]) assert.equal((await a.call("/api/v1/assistants/" + id, { method: "DELETE" })).status, 204);
     }));
 
   test("lets all of Twilio through, page by page", () =>

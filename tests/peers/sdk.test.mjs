@@ -38,6 +38,17 @@ describe("@vapi-ai/server-sdk", { skip: missing || lacks("@vapi-ai/server-sdk") 
     assert.ok(changed.updatedAt > made.updatedAt);
     assert.equal((await vapi.assistants.delete({ id: made.id })).id, made.id);
     await assert.rejects(vapi.assistants.get({ id: made.id }), (e) => e.statusCode === 404 && e.body.message === "Assistant not found");
+    await assert.rejects(vapi.assistants.delete({ id: demo.vapi.assistant_id }), (e) => e.statusCode === 409 && e.body.error === "assistant_pinned");
+  });
+
+  test("pages through those of one time, and keeps what it is told to keep", async () => {
+    const made = [];
+    for (let i = 0; i < 3; i++) made.unshift(await vapi.assistants.create({ name: `Page ${i}`, metadata: { i }, server: { url: "https://example.com/vapi", headers: { a: "b" }, backoffPlan: { type: "exponential", maxRetries: 5, baseDelaySeconds: 1 } } }));
+    const [first] = await vapi.assistants.list({ limit: 1 });
+    assert.equal(first.id, made[0].id);
+    assert.deepEqual((await vapi.assistants.list({ createdAtLe: made[1].createdAt, createdAtGe: made[2].createdAt })).map((x) => x.id).filter((id) => id !== made[0].id), [made[1].id, made[2].id]);
+    assert.deepEqual([first.server.backoffPlan.maxRetries, first.server.headers, first.metadata], [5, { a: "b" }, { i: 2 }]);
+    for (const one of made) await vapi.assistants.delete({ id: one.id });
   });
 
   test("is refused as Vapi refuses", async () => {

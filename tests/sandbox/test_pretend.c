@@ -133,12 +133,24 @@ TEST(vapi_makes_lists_and_removes_assistants) {
     CHECK_INT(json_array_size(vapi(&a, METHOD_GET, "/assistant?limit=1", "")), 1);
     json_t *old = vapi(&a, METHOD_GET, "/assistant?createdAtLt=2026-02-01T00%3A00%3A00.000Z", "");
     CHECK_TEXT(json_text(json_array_get(old, 0), "id"), SANDBOX_VAPI_ASSISTANT_ID);
-    vapi(&a, METHOD_DELETE, DEMO, "");
+    const char *path = arena_join(a.arena, "/assistant/", json_text(made, "id"));
+    vapi(&a, METHOD_DELETE, path, "");
     CHECK_INT(a.reply.status, 200);
-    CHECK_TEXT(json_text(vapi(&a, METHOD_GET, DEMO, ""), "message"), "Assistant not found");
+    CHECK_TEXT(json_text(vapi(&a, METHOD_GET, path, ""), "message"), "Assistant not found");
     CHECK_INT(a.reply.status, 404);
     vapi(&a, METHOD_PUT, "/assistant/x", "{}");
     CHECK_INT(a.reply.status, 404);
+    end(&a);
+}
+
+TEST(vapi_keeps_the_assistant_that_a_number_uses) {
+    struct asked a = begin();
+    json_t *refused = vapi(&a, METHOD_DELETE, DEMO, "");
+    CHECK_INT(a.reply.status, 409);
+    CHECK_TEXT(json_text(refused, "error"), "assistant_pinned");
+    CHECK(json_object_get(refused, "statusCode") == NULL);
+    vapi(&a, METHOD_GET, DEMO, "");
+    CHECK_INT(a.reply.status, 200);
     end(&a);
 }
 

@@ -20,12 +20,13 @@ interface ButtonProps {
   type?: "button" | "submit";
   blocked?: string | boolean; // why it cannot work now: it keeps its focus and says so
   onClick?: (e: MouseEvent) => void;
+  pressed?: boolean; // one of several, and this is the one
   "aria-label"?: string;
   "data-change"?: boolean;
   children?: ComponentChildren;
 }
 
-export function Button({ kind = "plain", icon, busy, blocked, type = "button", children, onClick, ...rest }: ButtonProps) {
+export function Button({ kind = "plain", icon, busy, blocked, pressed, type = "button", children, onClick, ...rest }: ButtonProps) {
   const why = useId();
   const stopped = busy || Boolean(blocked);
   return (
@@ -36,6 +37,7 @@ export function Button({ kind = "plain", icon, busy, blocked, type = "button", c
         class={`button ${kind}`}
         aria-disabled={stopped || undefined}
         aria-busy={busy || undefined}
+        aria-pressed={pressed}
         aria-describedby={typeof blocked === "string" ? why : undefined}
         onClick={(e) => {
           if (stopped) e.preventDefault();

@@ -67,6 +67,7 @@ export const api = createClient({
 export const settings = new Resource((signal) => api.get<Schemas["SettingList"]>("/vapi/settings", { signal }));
 export const integrations = new Resource((signal) => api.get<Schemas["IntegrationList"]>("/integrations", { signal }));
 export const endpoints = new Resource((signal) => api.get<Schemas["EndpointList"]>("/webhooks/endpoints", { signal }), 20_000);
+export const assistants = new Resource((signal) => api.get<Schemas["AssistantList"]>("/assistants?limit=20", { signal }));
 export const numbers = new Resource((signal) => api.get<Schemas["NumberList"]>("/twilio/numbers?limit=20", { signal }));
 export const credentials = {
   vapi: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/vapi", { signal }), 60_000),
@@ -74,7 +75,7 @@ export const credentials = {
 };
 
 export function forgetAll(): void {
-  for (const r of [settings, integrations, endpoints, numbers, credentials.vapi, credentials.twilio]) r.reset();
+  for (const r of [settings, assistants, integrations, endpoints, numbers, credentials.vapi, credentials.twilio]) r.reset();
 }
 
 export const live = new Live({
@@ -92,7 +93,7 @@ export function connectionChanged(provider: Schemas["Service"]): void {
   credentials[provider].expire();
   integrations.expire();
   endpoints.expire();
-  (provider === "vapi" ? settings : numbers).reset();
+  for (const r of provider === "vapi" ? [settings, assistants] : [numbers]) r.reset();
 }
 
 export function enter(now: Session): void {

@@ -1,6 +1,7 @@
 // The Assistant: three settings, each read, changed and saved on its own.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../api";
+import { Assistants } from "../assistants";
 import { secondsLeft } from "../countdown";
 import { t } from "../i18n";
 import { Button, Field, Heading, Icon, useNow, useTitle } from "../parts";
@@ -99,6 +100,7 @@ export default function Assistant() {
           </div>
         )}
       </Panel>
+      <Assistants shown={snapshot.data !== undefined || snapshot.state !== "loading"} />
     </main>
   );
 }

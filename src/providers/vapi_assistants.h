@@ -1,0 +1,47 @@
+/* vapi_assistants: assistants in the dialect of Vapi (OpenAPI of 2026-08-20): POST, GET /assistant,
+ * GET, PATCH, DELETE /assistant/{id}.
+ *
+ * A PATCH replaces the members it names, whole; null removes one. An assistant has a metadata of
+ * its own, in which the id of Ava's operation travels (ava_op), by which it is found again. */
+#pragma once
+
+#include "providers/vapi.h"
+#include "providers/vapi_server.h"
+
+/* As it is now, past the cache; the arena's. */
+enum err vapi_assistant_read(struct ctx *ctx, const struct upstream_credential *c, const char *id,
+                             json_t **out);
+
+/* It is not what it was: what the cache has of it, and of lists with it, is dropped. */
+void vapi_assistant_forget(struct ctx *ctx, const struct upstream_credential *c, const char *id);
+
+/* patch: JSON. *whole: the assistant as Vapi has it then. out->body: its settings, which the cache
+ * keeps too. */
+enum err vapi_assistant_write(struct ctx *ctx, const struct upstream_credential *c, const char *id,
+                              struct str patch, struct str *whole, struct upstream_answer *out);
+
+/* One that is gone already is fine. */
+enum err vapi_assistant_delete(struct ctx *ctx, const struct upstream_credential *c,
+                               const char *id);
+
+struct vapi_assistant_order {
+    const json_t *config;
+    const struct vapi_server *server; /* where its messages go by default; NULL: nowhere */
+    const char *operation_id;
+};
+
+/* *whole: the assistant. Never repeated after its first byte: see watch. */
+enum err vapi_assistant_create(struct ctx *ctx, const struct upstream_credential *c,
+                               const struct vapi_assistant_order *order,
+                               const struct upstream_watch *watch, struct str *whole);
+/* The one made for the operation, looked for among those since since_ms (wall clock). *whole stays
+ * as it was when it was not found; is_absent as in vapi_find.h. */
+enum err vapi_assistant_made(struct ctx *ctx, const struct upstream_credential *c,
+                             const char *operation_id, int64_t since_ms, struct str *whole,
+                             bool *is_absent);
+
+/* A page of the account's, newest first, from the cache where it may be: out->body is
+ *     {"assistants":[{"provider_id","name","created_at","updated_at"}],"next_cursor"}
+ * cursor NULL: the first page; else one that came from here (ERR_INVALID when not). */
+enum err vapi_assistants_read(struct ctx *ctx, const struct upstream_credential *c, int limit,
+                              const char *cursor, struct upstream_answer *out);

@@ -1,0 +1,38 @@
+/* assistant_history: the versions of assistants under Ava's care: who made which, what it says, and
+ * how it differs from the one before. Versions count from 1, one by one; the newest 500 are kept.
+ * What they say is sealed as it is, and shown with its secrets masked. */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/jsonw.h"
+#include "store/assistants.h"
+
+enum { ASSISTANT_VERSIONS_KEPT = 500 };
+
+struct assistant_note {
+    const char *what;         /* as in 0006_assistants.sql */
+    bool is_ours;             /* its author is who asks; else nobody here */
+    int64_t restored_version; /* 0: none */
+};
+
+/* Within a write: the next version of the row, with what the provider's object says, or a
+ * configuration of before; brings the row up to date, and inserts it when its version is 0. */
+enum err assistant_version_add(struct ctx *ctx, struct db_conn *tx, struct assistant_row *row,
+                               const json_t *whole, const struct assistant_note *note);
+
+/* What it said; *config stays NULL when there is no such version (any more). */
+enum err assistant_version_config(struct ctx *ctx, struct db_conn *c,
+                                  const struct assistant_row *row, int64_t version,
+                                  json_t **config);
+
+/* --- for people -------------------------------------------------------------------------------- */
+
+/* Newest first, below before (0: from the newest); out: room for limit rows. ERR_NOT_FOUND when the
+ * workspace has no such assistant; one that was deleted still has its history. */
+enum err assistant_history_list(struct ctx *ctx, const char *id, int64_t before, int limit,
+                                struct assistant_version_row *out, size_t *count);
+void assistant_version_write(struct jsonw *w, const struct assistant_version_row *v);
+
+/* One of them, with its configuration and its changes, written as an object. */
+enum err assistant_history_show(struct ctx *ctx, const char *id, int64_t version, struct jsonw *w);
