@@ -24,14 +24,16 @@ enum err twilio_calls_post(struct ctx *ctx, struct call *call) {
 }
 
 enum err calls_get(struct ctx *ctx, struct call *call) {
-    static const char *const KNOWN[] = { "status", "to",    "assistant_id", "since",
-                                         "until",  "limit", "cursor",       NULL };
+    static const char *const KNOWN[] = { "status",       "direction", "to",
+                                         "assistant_id", "since",     "until",
+                                         "limit",        "cursor",    NULL };
     struct call_view *views = arena_alloc(ctx->arena, PAGE_MAX * sizeof *views);
     struct call_filter f = { 0 };
     size_t count;
     int limit;
     TRY(input_known_query(ctx, call, KNOWN));
     f.status = input_query(ctx, call, "status");
+    f.direction = input_choice(ctx, call, "direction", "inbound", "outbound");
     f.to = input_query(ctx, call, "to");
     TRY(assistant_resolve(ctx, input_query(ctx, call, "assistant_id"), &f.assistant_id));
     f.since_ms = input_time(ctx, call, "since");

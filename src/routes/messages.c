@@ -15,16 +15,6 @@ enum err messages_post(struct ctx *ctx, struct call *call) {
     return reply_operation(ctx, call, e, &end);
 }
 
-/* One of two words, or absent. */
-static const char *input_choice(struct ctx *ctx, const struct call *call, const char *name,
-                                const char *one, const char *other) {
-    const char *value = input_query(ctx, call, name);
-    if (value && strcmp(value, one) != 0 && strcmp(value, other) != 0)
-        ctx_field(ctx, name, "wrong_format",
-                  arena_printf(ctx->arena, "The %s must be %s or %s.", name, one, other));
-    return value;
-}
-
 enum err messages_get(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "channel", "direction", "status", "to",     "from",
                                          "since",   "until",     "limit",  "cursor", NULL };

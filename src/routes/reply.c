@@ -97,6 +97,15 @@ const char *input_query(struct ctx *ctx, const struct call *call, const char *na
     return v.ptr ? str_dup(ctx->arena, v) : NULL;
 }
 
+const char *input_choice(struct ctx *ctx, const struct call *call, const char *name,
+                         const char *one, const char *other) {
+    const char *value = input_query(ctx, call, name);
+    if (value && strcmp(value, one) != 0 && strcmp(value, other) != 0)
+        ctx_field(ctx, name, "wrong_format",
+                  arena_printf(ctx->arena, "The %s must be %s or %s.", name, one, other));
+    return value;
+}
+
 enum err input_known_query(struct ctx *ctx, const struct call *call, const char *const *names) {
     for (size_t i = 0; i < call->query.count; i++) {
         bool known = false;

@@ -34,6 +34,9 @@ enum err input_page(struct ctx *ctx, const struct call *call, int *limit, const 
 int64_t input_time(struct ctx *ctx, const struct call *call, const char *name);
 /* A query parameter, NULL when absent. */
 const char *input_query(struct ctx *ctx, const struct call *call, const char *name);
+/* One of two words, NULL when absent; another one is noted. */
+const char *input_choice(struct ctx *ctx, const struct call *call, const char *name,
+                         const char *one, const char *other);
 /* Refuses query parameters that are not in the list (NULL-ended). */
 enum err input_known_query(struct ctx *ctx, const struct call *call, const char *const *names);
 

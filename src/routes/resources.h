@@ -78,6 +78,7 @@ enum err event_replay_it(struct ctx *ctx, struct call *call);
 enum err events_replay_them(struct ctx *ctx, struct call *call);
 enum err audit_get(struct ctx *ctx, struct call *call);
 
+enum err analytics_get_calls(struct ctx *ctx, struct call *call);
 enum err limits_get(struct ctx *ctx, struct call *call);
 enum err limits_put_it(struct ctx *ctx, struct call *call);
 enum err fallback_get(struct ctx *ctx, struct call *call);

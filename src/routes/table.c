@@ -76,6 +76,7 @@ const struct route routes[] = {
     { { METHOD_GET,  "/api/v1/events/{id}" },                            SIGNED_IN, BY_DEFAULT,  NO_BODY, false, event_get },
     { { METHOD_POST, "/api/v1/events/{id}/replay" },                     MANAGER,   BY_DEFAULT,  NO_BODY, false, event_replay_it },
     { { METHOD_POST, "/api/v1/events/replay" },                          MANAGER,   BY_DEFAULT,  JSON_BODY, false, events_replay_them },
+    { { METHOD_GET,  "/api/v1/analytics/calls" },                        SIGNED_IN, BY_DEFAULT,  NO_BODY, false, analytics_get_calls },
     { { METHOD_GET,  "/api/v1/limits" },                                 SIGNED_IN, BY_DEFAULT,  NO_BODY, false, limits_get },
     { { METHOD_PUT,  "/api/v1/limits" },                                 MANAGER,   BY_DEFAULT,  JSON_BODY, false, limits_put_it },
     { { METHOD_GET,  "/api/v1/fallback" },                               SIGNED_IN, BY_DEFAULT,  NO_BODY, false, fallback_get },

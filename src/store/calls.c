@@ -173,11 +173,11 @@ enum err calls_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_r
 
 enum err calls_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                     const struct call_filter *f, int limit, struct call_row *out, size_t *count) {
-    struct db_stmt *q =
-        db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?1 AND id < ?2"
-                  " AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR to_number = ?4)"
-                  " AND (?5 IS NULL OR assistant_id = ?5) AND created_at >= ?6"
-                  " AND created_at < ?7 ORDER BY id DESC LIMIT ?8");
+    struct db_stmt *q = db_use(
+        c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?1 AND id < ?2"
+           " AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR to_number = ?4)"
+           " AND (?5 IS NULL OR assistant_id = ?5) AND created_at >= ?6"
+           " AND created_at < ?7 AND (?9 IS NULL OR direction = ?9) ORDER BY id DESC LIMIT ?8");
     db_bind_text(q, workspace_id);
     db_bind_text(q, f->before_id ? f->before_id : "~");
     db_bind_text(q, f->status);
@@ -186,6 +186,7 @@ enum err calls_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id
     db_bind_i64(q, f->since_ms);
     db_bind_i64(q, f->until_ms ? f->until_ms : INT64_MAX);
     db_bind_i64(q, limit);
+    db_bind_text(q, f->direction);
     for (*count = 0; db_next(q); ++*count)
         read_call(ctx, q, &out[*count]);
     return db_done(ctx, q);

@@ -48,9 +48,9 @@ enum err calls_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_r
                          int64_t since_ms, int64_t until_ms, int64_t *count);
 
 struct call_filter {
-    const char *status, *to, *assistant_id; /* NULL: any */
-    int64_t since_ms, until_ms;             /* 0: any */
-    const char *before_id;                  /* NULL: from the newest */
+    const char *status, *direction, *to, *assistant_id; /* NULL: any */
+    int64_t since_ms, until_ms;                         /* 0: any */
+    const char *before_id;                              /* NULL: from the newest */
 };
 enum err calls_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                     const struct call_filter *filter, int limit, struct call_row *out,
