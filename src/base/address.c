@@ -14,7 +14,7 @@ bool address_parse(struct str text, struct address *out) {
     return inet_pton(out->family, copy, out->bytes) == 1;
 }
 
-bool address_of(const struct sockaddr *from, struct address *out) {
+bool address_from(const struct sockaddr *from, struct address *out) {
     *out = (struct address){ .family = from->sa_family };
     if (from->sa_family == AF_INET)
         memcpy(out->bytes, &((const struct sockaddr_in *)from)->sin_addr, 4);

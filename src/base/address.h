@@ -23,7 +23,7 @@ enum { ADDRESS_TEXT_MAX = 64 };
 /* "192.0.2.1" with four decimal numbers, or "2001:db8::1"; no brackets, no zone, no port. */
 bool address_parse(struct str text, struct address *out);
 /* False when it is neither IPv4 nor IPv6. */
-bool address_of(const struct sockaddr *from, struct address *out);
+bool address_from(const struct sockaddr *from, struct address *out);
 bool address_equal(const struct address *a, const struct address *b);
 void address_write(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 

@@ -132,7 +132,8 @@ static const char *reason(struct ctx *ctx, struct str body) {
     return NULL;
 }
 
-static void authorize(struct ctx *ctx, const struct secret *fields, struct upstream_headers *out) {
+static void authorize(struct ctx *ctx, const struct upstream_request *req,
+                      const struct secret *fields, struct upstream_headers *out) {
     struct str key = secret_field(fields, "api_key");
     out->lines[out->count++] = arena_printf(ctx->arena, "Authorization: Bearer %.*s", STR_FMT(key));
 }
