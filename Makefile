@@ -95,6 +95,7 @@ soak: build ## the long proofs: kill -9 and restarts under load, outages, hangs 
 	@TEST_SOAK=1 tools/test flow -k survive --slower 3 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k once --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k answered --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k forwarded --slower 3 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test unit -k vapi_auth --build-dir $(BUILD)
 
 .PHONY: bench

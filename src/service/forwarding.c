@@ -157,7 +157,7 @@ struct turn {
     struct delivery_row shelf[SHELF_MAX];
     size_t next, count;
     char under_way[FORWARDING_AT_ONCE][ID_BYTES];
-    size_t senders;
+    size_t senders; /* and who waits for them, until it does */
     bool is_over;
     int64_t until_ms;   /* monotonic */
     int64_t resumes_ms; /* wall clock: when the destination is worth asking again */
@@ -287,8 +287,9 @@ enum err forwarding_work(struct ctx *ctx, const struct job_row *job) {
                         .arena = arena_new(4096),
                         .until_ms = ava_now_ms() + TURN_MS };
     fiber_parking_init(&t->done);
+    t->senders = 1; /* this fiber, so that nobody wakes it before it sleeps */
     fiber_on_loop(sender_begin, t);
-    if (t->senders)
+    if (--t->senders)
         fiber_park(&t->done, FIBER_NO_DEADLINE, NULL, NULL);
     arena_free(t->arena);
     ctx->deadline_ms = ava_now_ms() + WRITE_MS;
