@@ -88,8 +88,19 @@ describe(`${EVENTS} events forwarded, 20 % twice, 10 % out of order, receiver do
     }
   }
 
+  // How long Ava took to acknowledge, as it counts itself; each of its lives counts anew.
+  const counted = new Map();
+  async function count() {
+    for (const [name, n] of await a.metrics()) {
+      const le = /^webhook_ack_duration_seconds_bucket\{provider="vapi",le="([^"]+)"\}$/.exec(name)?.[1];
+      if (le) counted.set(Number(le.replace("+Inf", "Infinity")), (counted.get(Number(le.replace("+Inf", "Infinity"))) ?? 0) + n);
+    }
+  }
+  const countedWithin = (q) => [...counted].sort(([x], [y]) => x - y).find(([, n]) => n >= counted.get(Infinity) * q)[0] * 1000;
+
   async function restart() {
     const { key, port, data } = a;
+    await count();
     await a.stop("SIGKILL");
     a = await Ava.start(settings({ port, data }));
     a.key = key;
@@ -137,12 +148,13 @@ describe(`${EVENTS} events forwarded, 20 % twice, 10 % out of order, receiver do
 
     const first = new Map(); // by webhook-id: what a customer applies
     for (const d of receiver.taken()) if (!first.has(d.id)) first.set(d.id, d);
-    const p99 = quantile(acks, 0.99);
-    t.diagnostic(`${all.length} sent in ${(sentMs / 1000).toFixed(0)} s, ${fresh.length} of them once; ${receiver.got.length} answered by the receiver, ${receiver.taken().length} with 200, ${first.size} applied; acknowledged p50 ${quantile(acks, 0.5).toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
+    await count();
+    const p99 = countedWithin(0.99);
+    t.diagnostic(`${all.length} sent in ${(sentMs / 1000).toFixed(0)} s, ${fresh.length} of them once; ${receiver.got.length} answered by the receiver, ${receiver.taken().length} with 200, ${first.size} applied; acknowledged with p99 within ${p99} ms by Ava's count; its sender, who shares a process with the receiver, saw p50 ${quantile(acks, 0.5).toFixed(1)} ms, p99 ${quantile(acks, 0.99).toFixed(1)} ms`);
 
     assert.deepEqual(receiver.bad, [], "every signature is good");
-    const count = (list, name) => list.reduce((m, e) => m.set(name(e), (m.get(name(e)) ?? 0) + 1), new Map());
-    const wanted = count(fresh, (e) => `${e.call} ${e.type}`), had = count([...first.values()], (d) => `${d.data.provider_id} ${d.data.provider_type}`);
+    const tally = (list, name) => list.reduce((m, e) => m.set(name(e), (m.get(name(e)) ?? 0) + 1), new Map());
+    const wanted = tally(fresh, (e) => `${e.call} ${e.type}`), had = tally([...first.values()], (d) => `${d.data.provider_id} ${d.data.provider_type}`);
     assert.deepEqual([...wanted].filter(([name, n]) => had.get(name) !== n).slice(0, 5), [], "each acknowledged one, and none of them twice");
     assert.equal(first.size, fresh.length);
     assert.equal(new Set([...first.values()].map((d) => d.data.event_id)).size, first.size, "one delivery of each event");
@@ -158,6 +170,6 @@ describe(`${EVENTS} events forwarded, 20 % twice, 10 % out of order, receiver do
     }
     await until(async () => (await a.metric("deliveries_waiting")) === 0, { what: "nothing left to deliver" });
     assert.deepEqual((await a.call(`/api/v1/destinations/${id}/deliveries?status=failed`)).json.deliveries, []);
-    if (soak) assert.ok(p99 <= 20, `acknowledged within 20 ms, p99 is ${p99.toFixed(1)} ms`);
+    if (soak) assert.ok(p99 <= 20, `acknowledged within 20 ms, p99 is ${p99} ms`);
   });
 });

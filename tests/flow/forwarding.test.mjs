@@ -266,6 +266,17 @@ describe("forwarding", { skip: missing, concurrency: 1 }, () => {
     await taken(1);
   });
 
+  it("what is settled goes after thirty days, and what waits stays", async () => {
+    const stuck = call();
+    receiver.answer = (d) => (d.data.provider_id === stuck.id ? 500 : 200);
+    await ring(call());
+    await ring(stuck);
+    await until(async () => (await deliveries("&status=retrying")).length === 1 && (await deliveries("&status=delivered")).length === 1, { what: "one taken, one not" });
+    await advance(31 * DAY);
+    await until(async () => (await deliveries("&status=delivered")).length === 0, { what: "the taken one is gone" });
+    assert.equal((await deliveries("&status=retrying")).length, 1);
+  });
+
   it("a test says what came back, also of one that is switched off", async () => {
     await patch({ enabled: false });
     const good = await a.call(one("/test"), { method: "POST" });
