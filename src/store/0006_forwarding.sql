@@ -1,7 +1,8 @@
 -- Customers' own endpoints, and what goes there. A delivery is one event of the inbox for one
 -- destination, written in the transaction that settles the event; seq is the order events were settled
 -- in, which is the order those of one call or text go out in. settled_at = 0: still to be sent.
--- body is what is sent: ids, times and states, which calls, messages and events hold in plain too.
+-- They go with their destination, and so with its workspace. body is what is sent: ids, times and
+-- states, which calls, messages and events hold in plain too.
 
 CREATE TABLE destinations (
     id               TEXT PRIMARY KEY,
@@ -25,7 +26,7 @@ CREATE INDEX destinations_of_workspace ON destinations (workspace_id, id);
 CREATE TABLE deliveries (
     seq            INTEGER PRIMARY KEY,
     id             TEXT NOT NULL UNIQUE,
-    workspace_id   TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    workspace_id   TEXT NOT NULL,
     destination_id TEXT NOT NULL REFERENCES destinations (id) ON DELETE CASCADE,
     event_id       TEXT NOT NULL,
     type           TEXT NOT NULL,
@@ -40,7 +41,6 @@ CREATE TABLE deliveries (
     UNIQUE (destination_id, event_id)
 ) STRICT;
 CREATE INDEX deliveries_of_destination ON deliveries (destination_id, seq);
-CREATE INDEX deliveries_of_workspace ON deliveries (workspace_id);
 CREATE INDEX deliveries_open ON deliveries (destination_id, next_at) WHERE settled_at = 0;
 CREATE INDEX deliveries_in_order ON deliveries (destination_id, resource, seq) WHERE settled_at = 0;
 CREATE INDEX deliveries_settled ON deliveries (created_at) WHERE settled_at > 0;

@@ -168,6 +168,7 @@ describe("forwarding", { skip: missing, concurrency: 1 }, () => {
     }
     await taken(20);
     await until(async () => (await read()).status === "active", { what: "active again" });
+    for (const d of await deliveries()) for (const t of d.tried) assert.ok(t.status_code === 200 || /^Nobody answers/.test(t.error), `resting is no attempt: ${t.error}`);
     assert.equal(new Set(receiver.taken().map((d) => d.data.provider_id)).size, 20);
   });
 
