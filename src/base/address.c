@@ -15,11 +15,12 @@ bool address_parse(struct str text, struct address *out) {
 }
 
 bool address_from(const struct sockaddr *from, struct address *out) {
+    const char *bytes = (const char *)from;
     *out = (struct address){ .family = from->sa_family };
     if (from->sa_family == AF_INET)
-        memcpy(out->bytes, &((const struct sockaddr_in *)from)->sin_addr, 4);
+        memcpy(out->bytes, bytes + offsetof(struct sockaddr_in, sin_addr), 4);
     else if (from->sa_family == AF_INET6)
-        memcpy(out->bytes, &((const struct sockaddr_in6 *)from)->sin6_addr, 16);
+        memcpy(out->bytes, bytes + offsetof(struct sockaddr_in6, sin6_addr), 16);
     else
         return false;
     return true;
