@@ -143,9 +143,12 @@ enum err delivery_resend_it(struct ctx *ctx, struct call *call) {
 
 enum err destination_recover_it(struct ctx *ctx, struct call *call) {
     struct input in = input_of(ctx, call);
-    int64_t since_ms = input_time_field(&in, "since", true), count;
+    struct destination_row d;
+    int64_t count;
+    TRY(destination_read(ctx, input_param(ctx, call, 0), &d));
+    int64_t since_ms = input_time_field(&in, "since", true);
     TRY(input_done(&in));
-    TRY(delivery_recover(ctx, input_param(ctx, call, 0), since_ms, &count));
+    TRY(delivery_recover(ctx, d.id, since_ms, &count));
     struct jsonw w = reply_json(call, 202);
     jsonw_object(&w);
     jsonw_i64_at(&w, "count", count);

@@ -278,6 +278,7 @@ static enum err change_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 enum err destination_change(struct ctx *ctx, const char *id, const json_t *body,
                             struct destination_row *out) {
     struct change c = { .id = id, .body = body, .out = out };
+    TRY(destination_read(ctx, id, out)); /* whoever may not know of it hears nothing of fields */
     TRY(check_body(ctx, body, false, &c.events));
     TRY(db_write(ctx, change_write, &c));
     destination_publish(ctx, out);
