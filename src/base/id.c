@@ -1,17 +1,36 @@
 #include "base/id.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/encode.h"
 
+enum { COUNT_BITS = 12, NEAR_MS = 10 };
+
+/* Milliseconds, and a count of the ids made within one: events of one call that come in the same
+ * millisecond stay in their order (RFC 9562, 6.2, method 1). A clock that is set back further than
+ * NEAR_MS is believed. */
+static _Atomic uint64_t last_stamp;
+
+static uint64_t next_stamp(uint64_t ms) {
+    uint64_t was = atomic_load(&last_stamp), next;
+    do {
+        uint64_t last_ms = was >> COUNT_BITS;
+        bool is_near = ms <= last_ms && last_ms - ms < NEAR_MS;
+        next = is_near ? was + 1 : ms << COUNT_BITS;
+    } while (!atomic_compare_exchange_weak(&last_stamp, &was, next));
+    return next;
+}
+
 void id_uuid7(unsigned char out[16]) {
-    uint64_t ms = (uint64_t)ava_wall_ms();
-    ava_rand(out + 6, 10);
+    uint64_t stamp = next_stamp((uint64_t)ava_wall_ms()), ms = stamp >> COUNT_BITS;
+    ava_rand(out + 8, 8);
     for (int i = 0; i < 6; i++)
         out[i] = (unsigned char)(ms >> (40 - 8 * i));
-    out[6] = (unsigned char)(0x70 | (out[6] & 0x0F));
+    out[6] = (unsigned char)(0x70 | (stamp >> 8 & 0x0F));
+    out[7] = (unsigned char)stamp;
     out[8] = (unsigned char)(0x80 | (out[8] & 0x3F));
 }
 

@@ -1,5 +1,5 @@
 /* id: typed, sortable names for stored things: "key_" and a UUIDv7 (RFC 9562, 5.7) in 32 hex
- * digits, so that ids made later sort later. */
+ * digits, so that ids made later by this process sort later, also within one millisecond. */
 #pragma once
 
 #include <stdbool.h>

@@ -24,12 +24,14 @@
 #include "net/loop.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "providers/outbound.h"
 #include "providers/upstream.h"
 #include "resilience/shed.h"
 #include "routes/entry.h"
 #include "routes/limits.h"
 #include "sandbox/sandbox.h"
 #include "service/credentials.h"
+#include "service/deliveries.h"
 #include "service/events.h"
 #include "service/feed.h"
 #include "service/idempotency.h"
@@ -368,6 +370,8 @@ static int start_sandbox(struct serve *s, struct cli *cli) {
         c->vapi_base_url = sandbox_vapi_url(s->sandbox);
     if (c->origins[SETTING_TWILIO_BASE_URL] == ORIGIN_DEFAULT)
         c->twilio_base_url = sandbox_twilio_url(s->sandbox);
+    if (c->origins[SETTING_AVA_OUTBOUND_ALLOW] == ORIGIN_DEFAULT)
+        c->outbound_allow = "127.0.0.0/8,::1"; /* so that a developer can receive on this machine */
     lend_platform(s, c);
     return EXIT_OK;
 }
@@ -452,6 +456,9 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     if (!proxies)
         return cli_fail(EXIT_CONFIG, "%s", why);
     proxies_free(proxies);
+    struct address_ranges allowed;
+    if ((why = outbound_allow_parse(c->outbound_allow, &allowed)))
+        return cli_fail(EXIT_CONFIG, "%s", why);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     s->worker_count = c->threads ? (size_t)c->threads : cores < 4 ? (size_t)cores : 4;
     s->limits = HTTP_LIMITS_DEFAULT;
@@ -478,6 +485,7 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     metrics_before_scrape(operations_collect, &s->house.parts);
     metrics_before_scrape(events_collect, &s->house.parts);
     metrics_before_scrape(lines_collect, &s->house.parts);
+    metrics_before_scrape(deliveries_collect, &s->house.parts);
     if ((status = recover(s, cli)) != EXIT_OK)
         return status;
     s->entry = entry_new(&s->house.parts, is_sandbox ? "sandbox" : c->profile);
@@ -523,6 +531,7 @@ static void sweep(struct serve *s) {
     auth_sweep(&ctx);
     idempotency_forget_old(&ctx);
     events_forget_old(&ctx);
+    deliveries_forget_old(&ctx);
     inbox_recover(&ctx);
     arena_free(a);
 }

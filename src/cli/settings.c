@@ -6,6 +6,7 @@
 #include "base/jsonw.h"
 #include "cli/cli.h"
 #include "crypto/crypto.h"
+#include "providers/outbound.h"
 #include "routes/limits.h"
 #include "vault/keyring.h"
 
@@ -20,6 +21,12 @@ size_t cli_config_judge(const struct config *c, struct arena *a, struct buf *pro
         bad++;
     }
     proxies_free(proxies);
+    struct address_ranges allowed;
+    if ((why = outbound_allow_parse(c->outbound_allow, &allowed))) {
+        buf_printf(problems, "%s\n  from the %s\n", why,
+                   origin_name(c->origins[SETTING_AVA_OUTBOUND_ALLOW]));
+        bad++;
+    }
     if (!secret_is_set(&c->master_keys))
         return bad;
     if (!crypto_init() || !keyring_parse(&keys, secret_reveal(&c->master_keys), a, &why)) {

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -60,7 +61,7 @@ struct transfer {
     struct client_call *call;
     struct multi *multi;
     CURL *easy;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *connect_to;
     struct buf body;
     CURLcode code;
     size_t head_bytes;
@@ -185,6 +186,9 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
 
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr) {
     struct transfer *t = arg;
+    struct address to;
+    if (t->call->only && (!address_from(&addr->addr, &to) || !address_equal(&to, t->call->only)))
+        return CURL_SOCKET_BAD; /* never, whatever curl made of CONNECT_TO */
     curl_socket_t fd =
         socket(addr->family, addr->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, addr->protocol);
     if (fd != CURL_SOCKET_BAD && !watch_new(t->multi, fd, true)) {
@@ -312,6 +316,7 @@ static void set_options(struct transfer *t) {
     curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
+    curl_easy_setopt(e, CURLOPT_CONNECT_TO, t->connect_to);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(call->timeout_ms < CONNECT_MS_MAX ? call->timeout_ms : CONNECT_MS_MAX));
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)call->fresh);
@@ -323,6 +328,16 @@ static void set_options(struct transfer *t) {
         curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
     }
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, is_plain ? NULL : call->method);
+}
+
+/* Every host and port of the URL at this address, with the port it has. */
+static struct curl_slist *connect_list(const struct address *only) {
+    char text[ADDRESS_TEXT_MAX], line[ADDRESS_TEXT_MAX + 8];
+    if (!only)
+        return NULL;
+    address_write(only, text);
+    snprintf(line, sizeof line, only->family == AF_INET6 ? "::[%s]:" : "::%s:", text);
+    return curl_slist_append(NULL, line);
 }
 
 static struct curl_slist *header_list(const struct client_call *call) {
@@ -363,6 +378,7 @@ static void start(void *arg) {
     t->multi = roomiest(c);
     t->easy = c->easy_count ? c->easy[--c->easy_count] : easy_new(c);
     t->headers = header_list(t->call);
+    t->connect_to = connect_list(t->call->only);
     set_options(t);
     t->multi->running++;
     if (curl_multi_add_handle(t->multi->handle, t->easy) != CURLM_OK)
@@ -387,6 +403,8 @@ static void stop(void *arg) {
     if (fd != CURL_SOCKET_BAD && (size_t)fd < ARRAY_LEN(c->by_fd) && c->by_fd[fd])
         c->by_fd[fd]->is_framed = version >= CURL_HTTP_VERSION_2_0;
     curl_multi_remove_handle(t->multi->handle, t->easy);
+    curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, NULL);
+    curl_slist_free_all(t->connect_to);
     t->multi->running--;
     if (c->easy_count < EASY_POOL_MAX)
         c->easy[c->easy_count++] = t->easy;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/arena.h"
 #include "base/str.h"
 
@@ -39,6 +40,9 @@ struct client_call {
     struct str body; /* empty: none */
     int64_t timeout_ms, first_byte_ms;
     size_t body_max_bytes;
+    /* Connects there and nowhere else, whatever the URL's host leads to, which is only for TLS and
+     * the Host field; NULL: where the host leads. */
+    const struct address *only;
     bool fresh;      /* only a new connection: for what must not repeat */
     bool may_resend; /* once more on a new connection, when a kept one dies without a word */
     struct arena *arena;

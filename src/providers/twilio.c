@@ -14,7 +14,8 @@ bool twilio_is_account_sid(struct str text) {
            hex_decode((struct str){ text.ptr + 2, text.len - 2 }, raw, sizeof raw);
 }
 
-static void authorize(struct ctx *ctx, const struct secret *fields, struct upstream_headers *out) {
+static void authorize(struct ctx *ctx, const struct upstream_request *req,
+                      const struct secret *fields, struct upstream_headers *out) {
     struct str sid = secret_field(fields, "account_sid");
     struct str token = secret_field(fields, "auth_token");
     char *pair = arena_printf(ctx->arena, "%.*s:%.*s", STR_FMT(sid), STR_FMT(token));

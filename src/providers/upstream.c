@@ -12,6 +12,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "providers/answer.h"
+#include "providers/outbound.h"
 #include "resilience/bulkhead.h"
 #include "resilience/cache.h"
 #include "resilience/retry.h"
@@ -19,6 +20,7 @@
 enum {
     ATTEMPT_MS = 5000,
     FIRST_BYTE_MS = 4000,
+    RESOLVE_MS = 5000,
     SLOW_MS = 5000,
     ANSWER_MAX_BYTES = 1 << 20,
     QUEUE_MS = 250,
@@ -33,6 +35,7 @@ struct upstream {
     struct bulkhead *bulkhead;
     struct retry_budget *budget;
     struct cache *cache;
+    struct address_ranges allowed;
     atomic_bool draining;
     void (*moved)(void *arg, enum provider p, const char *workspace_id);
     void *moved_arg;
@@ -70,6 +73,7 @@ struct upstream *upstream_new(const struct config *config) {
     u->guard = guard_new(&guard);
     u->bulkhead = bulkhead_new(&bulkhead);
     u->budget = retry_budget_new();
+    outbound_allow_parse(config->outbound_allow, &u->allowed); /* judged before, by cli */
     u->cache = cache_new(&(struct cache_conf){ .bytes_max = 64 << 20,
                                                .entry_bytes_max = 256 << 10,
                                                .ttl_ms = config->cache_ttl_s * 1000,
@@ -139,6 +143,15 @@ static const char *base_url(const struct config *c, enum provider p) {
     }
 }
 
+/* How long an attempt may take, and its first byte. */
+static int64_t attempt_ms(const struct upstream_request *req) {
+    return req->timeout_ms ? req->timeout_ms : ATTEMPT_MS;
+}
+
+static int64_t first_byte_ms(const struct upstream_request *req) {
+    return req->timeout_ms ? req->timeout_ms : FIRST_BYTE_MS;
+}
+
 static void wipe_lines(struct upstream_headers *h) {
     for (size_t i = 0; i < h->count; i++)
         explicit_bzero((char *)h->lines[i], strlen(h->lines[i]));
@@ -155,7 +168,7 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
     char traceparent[56];
 
     TRY(req->credential->reveal(ctx, req->credential, &fields));
-    req->authorize(ctx, &fields, &auth);
+    req->authorize(ctx, req, &fields, &auth);
     for (size_t i = 0; i < auth.count; i++)
         lines[n++] = auth.lines[i];
     trace_header(&child, traceparent);
@@ -175,9 +188,10 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
         .headers = lines,
         .header_count = n,
         .body = req->body,
-        .timeout_ms = left < ATTEMPT_MS ? left : ATTEMPT_MS,
-        .first_byte_ms = FIRST_BYTE_MS,
+        .timeout_ms = left < attempt_ms(req) ? left : attempt_ms(req),
+        .first_byte_ms = first_byte_ms(req),
         .body_max_bytes = ANSWER_MAX_BYTES,
+        .only = call->only,
         .fresh = call->fresh,
         .may_resend = call->may_resend,
         .arena = ctx->arena,
@@ -204,7 +218,8 @@ static void classify(struct ctx *ctx, const struct upstream_request *req, struct
         break;
     case CLIENT_TIMEOUT:
         /* Cut before our own limits: the caller was impatient, not the provider slow. */
-        a->outcome = c->timeout_ms < ATTEMPT_MS && c->took_us / 1000 < FIRST_BYTE_MS && !c->too_slow
+        a->outcome = c->timeout_ms < attempt_ms(req) && c->took_us / 1000 < first_byte_ms(req) &&
+                             !c->too_slow
                          ? OUTCOME_LOCAL
                          : OUTCOME_FAIL;
         return;
@@ -272,6 +287,14 @@ static enum err refused(struct ctx *ctx, const struct upstream_request *req,
 
 /* --- attempts -------------------------------------------------------------------------------- */
 
+/* Seconds, or RETRY_NO_RETRY_AFTER. */
+static int64_t said_to_wait(const struct client_call *c) {
+    if (!c->retry_after)
+        return RETRY_NO_RETRY_AFTER;
+    return retry_after_parse(str_of(c->retry_after),
+                             c->date ? str_of(c->date) : (struct str){ NULL, 0 });
+}
+
 static struct retry_question question(struct ctx *ctx, const struct upstream_request *req,
                                       const struct attempt *a, bool is_probe) {
     return (struct retry_question){
@@ -283,11 +306,7 @@ static struct retry_question question(struct ctx *ctx, const struct upstream_req
         .attempts_max = UPSTREAM_ATTEMPTS_MAX,
         .left_ms = ctx_left_ms(ctx),
         .median_ms = retry_median_ms(ctx->parts->upstream->budget, req->provider),
-        .retry_after_s =
-            a->call.retry_after
-                ? retry_after_parse(str_of(a->call.retry_after),
-                                    a->call.date ? str_of(a->call.date) : (struct str){ NULL, 0 })
-                : RETRY_NO_RETRY_AFTER,
+        .retry_after_s = said_to_wait(&a->call),
         .is_probe = is_probe,
         .is_draining = atomic_load(&ctx->parts->upstream->draining),
     };
@@ -382,6 +401,19 @@ static bool is_unknown(const struct upstream_request *req, const struct attempt 
            strcmp(req->method, "GET") != 0 && !retry_is_safe(&r, OUTCOME_FAIL);
 }
 
+static enum err find_place(struct ctx *ctx, const struct upstream_request *req,
+                           struct bulkhead_place *out) {
+    const char *whose = req->scope ? req->scope : req->credential->workspace_id;
+    int64_t queue_until = ava_now_ms() + QUEUE_MS;
+    if (bulkhead_enter(ctx->parts->upstream->bulkhead, req->provider, whose,
+                       queue_until < ctx->deadline_ms ? queue_until : ctx->deadline_ms, out))
+        return OK;
+    ctx->problem.service = provider_name(req->provider);
+    ctx->problem.retry_after_s = 1;
+    return ctx_fail(ctx, ERR_PROVIDER_BUSY, "Too many calls to %s are under way. Try again in 1 s.",
+                    provider_title(req->provider));
+}
+
 /* Bulkhead, attempts, and what the last attempt means to the caller. */
 static enum err call_through(struct ctx *ctx, const struct upstream_request *req,
                              struct upstream_answer *out) {
@@ -389,15 +421,7 @@ static enum err call_through(struct ctx *ctx, const struct upstream_request *req
     struct bulkhead_place place = { 0 };
     struct attempt *a = arena_alloc(ctx->arena, sizeof *a);
     bool timed_out = false;
-    int64_t queue_until = ava_now_ms() + QUEUE_MS;
-    if (!bulkhead_enter(u->bulkhead, req->provider, req->credential->workspace_id,
-                        queue_until < ctx->deadline_ms ? queue_until : ctx->deadline_ms, &place)) {
-        ctx->problem.service = provider_name(req->provider);
-        ctx->problem.retry_after_s = 1;
-        return ctx_fail(ctx, ERR_PROVIDER_BUSY,
-                        "Too many calls to %s are under way. Try again in 1 s.",
-                        provider_title(req->provider));
-    }
+    TRY(find_place(ctx, req, &place));
     enum err e = attempt_until_done(ctx, req, a, &timed_out);
     bulkhead_leave(u->bulkhead, &place, a->outcome, timed_out);
     if (e != OK)
@@ -418,6 +442,80 @@ static enum err call_through(struct ctx *ctx, const struct upstream_request *req
                                   .body = a->call.answer,
                                   .timed_out = timed_out,
                                   .bad_shape = a->bad_shape });
+}
+
+/* --- to customers' own addresses ------------------------------------------------------------- */
+
+static const char *failure_of(struct ctx *ctx, const struct client_call *c) {
+    switch (c->result) {
+    case CLIENT_DONE:
+        return NULL;
+    case CLIENT_UNREACHED:
+        return "Nobody answers at this address.";
+    case CLIENT_TLS:
+        return "Its certificate cannot be verified, or it does not speak TLS.";
+    case CLIENT_TIMEOUT:
+        return arena_printf(ctx->arena, "It did not answer within %lld s.",
+                            (long long)(c->timeout_ms + 999) / 1000);
+    case CLIENT_GARBLED:
+        return "It answered something that is not HTTP.";
+    default:
+        return "The connection broke before the answer was whole.";
+    }
+}
+
+/* The attempt itself, once it is admitted. What people get to read of it is in *out. */
+static enum err send_judged(struct ctx *ctx, const struct upstream_request *req, bool is_probe,
+                            struct attempt *a, struct upstream_echo *out) {
+    struct upstream *u = ctx->parts->upstream;
+    struct address only;
+    int64_t began_us = ava_now_us(), until_ms = ava_now_ms() + RESOLVE_MS;
+    *out = (struct upstream_echo){ .retry_after_s = RETRY_NO_RETRY_AFTER };
+    a->outcome = OUTCOME_FAIL;
+    out->failure = outbound_find(str_of(req->url), &u->allowed,
+                                 until_ms < ctx->deadline_ms ? until_ms : ctx->deadline_ms, &only);
+    if (!out->failure) {
+        a->call.only = &only;
+        a->call.fresh = is_probe;
+        a->call.may_resend = !is_probe;
+        TRY(send_once(ctx, req, &a->call));
+        if (a->call.result == CLIENT_TOO_LARGE && a->call.status)
+            a->call.result = CLIENT_DONE; /* it answered; what else it says nobody reads */
+        classify(ctx, req, a);
+        record(ctx, req, a, is_probe);
+        out->failure = failure_of(ctx, &a->call);
+        out->status = out->failure ? 0 : a->call.status;
+        out->retry_after_s = said_to_wait(&a->call);
+    }
+    out->took_us = ava_now_us() - began_us;
+    return OK;
+}
+
+enum err upstream_send(struct ctx *ctx, const struct upstream_request *req,
+                       struct upstream_echo *out) {
+    struct upstream *u = ctx->parts->upstream;
+    struct bulkhead_place place = { 0 };
+    struct attempt *a = arena_alloc(ctx->arena, sizeof *a);
+    struct guard_call call = { .provider = req->provider,
+                               .host = req->scope,
+                               .credential = req->credential->id,
+                               .version = req->credential->version };
+    TRY(find_place(ctx, req, &place));
+    struct guard_verdict v = guard_admit(u->guard, &call, ava_now_ms());
+    enum err e = v.answer == GUARD_ADMITTED ? send_judged(ctx, req, v.is_probe, a, out)
+                                            : refused(ctx, req, &v);
+    if (v.answer == GUARD_ADMITTED)
+        guard_settle(u->guard, &call, e == OK ? a->outcome : OUTCOME_LOCAL,
+                     e == OK && out->retry_after_s >= 0 ? out->retry_after_s * 1000
+                                                        : GUARD_NO_RETRY_AFTER,
+                     ava_now_ms());
+    /* One customer's slow receiver says nothing about another's: nothing is learned here. */
+    bulkhead_leave(u->bulkhead, &place, OUTCOME_LOCAL, false);
+    return e;
+}
+
+const struct address_ranges *upstream_allowed(const struct upstream *u) {
+    return &u->allowed;
 }
 
 /* --- cache ----------------------------------------------------------------------------------- */

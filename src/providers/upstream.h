@@ -8,10 +8,13 @@
  * What is cached may be refreshed beside a request that was answered from it; so digest, authorize
  * and reason must be good beyond the request.
  *
+ * What goes to an address that a customer named takes the same door by another handle: upstream_send.
+ *
  * The idempotency claim is made before (routes/idempotency.c); a call that must not happen twice
  * comes from service/operations.c, which watches it. */
 #pragma once
 
+#include "base/address.h"
 #include "base/secret.h"
 #include "obs/ctx.h"
 #include "resilience/guard.h"
@@ -55,6 +58,8 @@ struct upstream_watch {
     void *arg;
 };
 
+struct upstream_request;
+
 struct upstream_headers {
     const char *lines[8];
     size_t count;
@@ -72,7 +77,8 @@ struct upstream_request {
     const char *content_type; /* of body */
     const struct upstream_credential *credential;
     /* Adds the authentication to the headers; what it puts into the arena is wiped after. */
-    void (*authorize)(struct ctx *ctx, const struct secret *fields, struct upstream_headers *out);
+    void (*authorize)(struct ctx *ctx, const struct upstream_request *req,
+                      const struct secret *fields, struct upstream_headers *out);
     /* Reads a good answer: *kept is what callers get and the cache keeps. False: it is not what
      * the provider documents, which counts as its failure. */
     bool (*digest)(struct ctx *ctx, struct str body, struct str *kept);
@@ -84,6 +90,10 @@ struct upstream_request {
     const char *resource; /* what is read or changed, for the cache; NULL: not cached */
     bool is_repeatable;   /* documented as safe to repeat although not idempotent by method */
     bool skip_cache;      /* a read that must see what is true now */
+    /* upstream_send: */
+    const char *scope;      /* whom breaker and bulkhead are for, instead of all of the provider */
+    const char *message_id; /* the same each time it is sent; for authorize */
+    int64_t timeout_ms;     /* of an attempt; 0: 5 s */
 };
 
 struct upstream_answer {
@@ -100,6 +110,24 @@ struct upstream_answer {
  * ERR_OUTCOME_UNKNOWN: an unsafe call may have been carried out; it was not repeated. */
 enum err upstream_call(struct ctx *ctx, const struct upstream_request *req,
                        struct upstream_answer *out);
+
+/* What one attempt brought. */
+struct upstream_echo {
+    int status; /* 0: no answer came */
+    int64_t took_us;
+    int64_t retry_after_s; /* -1: it did not say */
+    const char *failure;   /* why none came, a sentence for people; NULL when one did */
+};
+
+/* One attempt at req->url, which a customer named: judged by providers/outbound.h, sent to the address
+ * that was judged, without redirects, and not repeated. OK when it was made, whatever came of it (an
+ * address that may not be reached is such an outcome). ERR_PROVIDER_UNAVAILABLE, _RATE_LIMITED or
+ * _BUSY: nothing was sent, ctx->problem.retry_after_s says when to come again. */
+enum err upstream_send(struct ctx *ctx, const struct upstream_request *req,
+                       struct upstream_echo *out);
+
+/* What AVA_OUTBOUND_ALLOW lets customers' addresses reach although not public. */
+const struct address_ranges *upstream_allowed(const struct upstream *u);
 
 /* A write answered with the whole resource: keep it as the answer to this read. */
 void upstream_remember(struct ctx *ctx, const struct upstream_request *read, uint64_t bumped,

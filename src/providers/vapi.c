@@ -127,7 +127,8 @@ bool vapi_to_assistant(struct ctx *ctx, struct str body, struct str *kept) {
            vapi_to_settings(ctx, body, &(struct str){ NULL, 0 });
 }
 
-static void authorize(struct ctx *ctx, const struct secret *fields, struct upstream_headers *out) {
+static void authorize(struct ctx *ctx, const struct upstream_request *req,
+                      const struct secret *fields, struct upstream_headers *out) {
     struct str key = secret_field(fields, "api_key");
     out->lines[out->count++] = arena_printf(ctx->arena, "Authorization: Bearer %.*s", STR_FMT(key));
 }

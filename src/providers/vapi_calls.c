@@ -206,7 +206,8 @@ static bool to_control(struct ctx *ctx, struct str body, struct str *kept) {
     return true;
 }
 
-static void no_key(struct ctx *ctx, const struct secret *fields, struct upstream_headers *out) {}
+static void no_key(struct ctx *ctx, const struct upstream_request *req, const struct secret *fields,
+                   struct upstream_headers *out) {}
 
 static enum err find_control(struct ctx *ctx, const struct upstream_credential *c,
                              const char *provider_id, bool *ended, const char **url) {

@@ -1,10 +1,10 @@
 #include "resilience/provider.h"
 
-static const char *const NAMES[PROVIDER_COUNT] = { "vapi", "twilio", "resend",
-                                                   "smtp", "google", "microsoft" };
-static const char *const TITLES[PROVIDER_COUNT] = { "Vapi",   "Twilio",
-                                                    "Resend", "The mail server",
-                                                    "Google", "Microsoft" };
+static const char *const NAMES[PROVIDER_COUNT] = { "vapi",   "twilio",    "resend",     "smtp",
+                                                   "google", "microsoft", "destination" };
+static const char *const TITLES[PROVIDER_COUNT] = {
+    "Vapi", "Twilio", "Resend", "The mail server", "Google", "Microsoft", "The destination"
+};
 
 const char *provider_name(enum provider p) {
     return NAMES[p];

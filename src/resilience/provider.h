@@ -10,6 +10,7 @@ enum provider {
     PROVIDER_SMTP,
     PROVIDER_GOOGLE,
     PROVIDER_MICROSOFT,
+    PROVIDER_DESTINATION, /* customers' own endpoints, each a scope of its own */
     PROVIDER_COUNT
 };
 

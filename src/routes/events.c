@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
@@ -99,15 +98,6 @@ enum err event_replay_it(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-static int64_t time_field(struct input *in, const char *name) {
-    const char *text = input_text(in, name, false, 1, 40);
-    int64_t ms = 0;
-    if (text && !clock_parse_rfc3339(text, strlen(text), &ms))
-        ctx_field(in->ctx, name, "wrong_format",
-                  "Write the time as in RFC 3339, like 2026-11-20T10:00:00Z.");
-    return ms;
-}
-
 enum err events_replay_them(struct ctx *ctx, struct call *call) {
     struct input in = input_of(ctx, call);
     int64_t count;
@@ -115,8 +105,8 @@ enum err events_replay_them(struct ctx *ctx, struct call *call) {
                               .type = input_text(&in, "type", false, 1, 64),
                               .resource = input_text(&in, "resource", false, 1, 64),
                               .status = input_text(&in, "status", false, 1, 16),
-                              .since_ms = time_field(&in, "since"),
-                              .until_ms = time_field(&in, "until") };
+                              .since_ms = input_time_field(&in, "since", false),
+                              .until_ms = input_time_field(&in, "until", false) };
     check_status(ctx, f.status);
     TRY(input_done(&in));
     if (!f.provider && !f.type && !f.resource && !f.status && !f.since_ms && !f.until_ms) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "config/config.h"
 #include "obs/metrics.h"
@@ -116,46 +117,19 @@ void limit_login_done(struct ctx *ctx, struct entry *e, const char *email, enum 
 
 /* --- trusted proxies ------------------------------------------------------------------------- */
 
-struct cidr {
-    int family;
-    unsigned char bytes[16];
-    int bits;
-};
-
 struct proxies {
-    size_t count;
-    struct cidr cidrs[64];
+    struct address_ranges ranges;
 };
-
-static bool parse_address(const char *text, int *family, unsigned char bytes[16]) {
-    *family = strchr(text, ':') ? AF_INET6 : AF_INET;
-    return inet_pton(*family, text, bytes) == 1;
-}
 
 struct proxies *proxies_new(const char *cidrs, const char **why) {
     struct proxies *p = calloc(1, sizeof *p);
     if (!p)
         abort();
-    for (struct str rest = str_of(cidrs), item; rest.ptr && rest.len;) {
-        item = str_trim(str_cut(rest, ',', &rest));
-        struct str bits_text, address = str_cut(item, '/', &bits_text);
-        char text[64];
-        int64_t bits;
-        struct cidr *c = &p->cidrs[p->count];
-        if (item.len == 0)
-            continue;
-        bool good = p->count < ARRAY_LEN(p->cidrs) && str_copy(text, sizeof text, address) &&
-                    parse_address(text, &c->family, c->bytes);
-        bits = good && c->family == AF_INET ? 32 : 128;
-        if (!good || (bits_text.ptr && !str_to_i64(bits_text, 0, bits, &bits))) {
-            *why = "TRUSTED_PROXIES: not a list of addresses or CIDRs such as 10.0.0.0/8, ::1";
-            free(p);
-            return NULL;
-        }
-        c->bits = (int)bits;
-        p->count++;
-    }
-    return p;
+    if (address_ranges_parse(str_of(cidrs), &p->ranges))
+        return p;
+    *why = "TRUSTED_PROXIES: not a list of addresses or CIDRs such as 10.0.0.0/8, ::1";
+    free(p);
+    return NULL;
 }
 
 void proxies_free(struct proxies *p) {
@@ -163,19 +137,8 @@ void proxies_free(struct proxies *p) {
 }
 
 static bool is_trusted(const struct proxies *p, const char *text) {
-    int family;
-    unsigned char bytes[16];
-    if (!parse_address(text, &family, bytes))
-        return false;
-    for (size_t i = 0; i < p->count; i++) {
-        const struct cidr *c = &p->cidrs[i];
-        int whole = c->bits / 8, rest = c->bits % 8;
-        int mask = rest ? 0xFF << (8 - rest) & 0xFF : 0;
-        if (c->family == family && memcmp(c->bytes, bytes, (size_t)whole) == 0 &&
-            (!rest || (c->bytes[whole] & mask) == (bytes[whole] & mask)))
-            return true;
-    }
-    return false;
+    struct address a;
+    return address_parse(str_of(text), &a) && address_ranges_hold(&p->ranges, &a);
 }
 
 /* "1.2.3.4:5678" and "[v6]:5678", as some proxies write a hop, without what is not the address. */
@@ -187,9 +150,10 @@ static struct str bare_address(struct str hop) {
     return rest.ptr && !memchr(rest.ptr, ':', rest.len) ? before : hop;
 }
 
-const char *proxies_client(const struct proxies *p, struct arena *a, const struct http_req *req) {
+const char *proxies_client(const struct proxies *p, struct arena *arena,
+                           const struct http_req *req) {
     const char *client = req->peer;
-    if (p->count == 0 || !is_trusted(p, client))
+    if (p->ranges.count == 0 || !is_trusted(p, client))
         return client;
     /* All X-Forwarded-For fields read as one list, from its right end. */
     for (size_t i = req->field_count; i > 0; i--) {
@@ -201,10 +165,9 @@ const char *proxies_client(const struct proxies *p, struct arena *a, const struc
             while (cut > 0 && value.ptr[cut - 1] != ',')
                 cut--;
             struct str hop = str_trim((struct str){ value.ptr + cut, value.len - cut });
-            const char *text = str_dup(a, bare_address(hop));
-            int family;
-            unsigned char bytes[16];
-            if (!parse_address(text, &family, bytes))
+            const char *text = str_dup(arena, bare_address(hop));
+            struct address a;
+            if (!address_parse(str_of(text), &a))
                 return client; /* garbage: the last good hop is what is known */
             client = text;
             if (!is_trusted(p, client))

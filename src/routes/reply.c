@@ -192,6 +192,15 @@ const char *input_text(struct input *in, const char *name, bool required, size_t
     return text;
 }
 
+int64_t input_time_field(struct input *in, const char *name, bool required) {
+    const char *text = input_text(in, name, required, 1, 40);
+    int64_t ms = 0;
+    if (text && !clock_parse_rfc3339(text, strlen(text), &ms))
+        ctx_field(in->ctx, name, "wrong_format",
+                  "Write the time as in RFC 3339, like 2026-11-20T10:00:00Z.");
+    return ms;
+}
+
 bool input_bool(struct input *in, const char *name, bool *has) {
     const json_t *v = member(in, name);
     *has = v != NULL;

@@ -84,6 +84,17 @@ enum err limits_put_it(struct ctx *ctx, struct call *call);
 enum err fallback_get(struct ctx *ctx, struct call *call);
 enum err fallback_put_it(struct ctx *ctx, struct call *call);
 
+enum err destinations_get(struct ctx *ctx, struct call *call);
+enum err destinations_post(struct ctx *ctx, struct call *call);
+enum err destination_get(struct ctx *ctx, struct call *call);
+enum err destination_patch(struct ctx *ctx, struct call *call);
+enum err destination_remove_it(struct ctx *ctx, struct call *call);
+enum err destination_rotate_it(struct ctx *ctx, struct call *call);
+enum err destination_test_it(struct ctx *ctx, struct call *call);
+enum err destination_recover_it(struct ctx *ctx, struct call *call);
+enum err deliveries_get(struct ctx *ctx, struct call *call);
+enum err delivery_resend_it(struct ctx *ctx, struct call *call);
+
 enum err hook_twilio_voice(struct ctx *ctx, struct call *call);
 enum err hook_twilio_status(struct ctx *ctx, struct call *call);
 enum err hook_twilio_message(struct ctx *ctx, struct call *call);

@@ -83,6 +83,17 @@ const struct route routes[] = {
     { { METHOD_PUT,  "/api/v1/fallback" },                               MANAGER,   BY_DEFAULT,  JSON_BODY, false, fallback_put_it },
     { { METHOD_GET,  "/api/v1/audit" },                                  MANAGER,   BY_DEFAULT,  NO_BODY, false, audit_get },
 
+    { { METHOD_GET,    "/api/v1/destinations" },                 SIGNED_IN, BY_DEFAULT, NO_BODY,   false, destinations_get },
+    { { METHOD_POST,   "/api/v1/destinations" },                 MANAGER,   BY_DEFAULT, JSON_BODY, false, destinations_post },
+    { { METHOD_GET,    "/api/v1/destinations/{id}" },            SIGNED_IN, BY_DEFAULT, NO_BODY,   false, destination_get },
+    { { METHOD_PATCH,  "/api/v1/destinations/{id}" },            MANAGER,   BY_DEFAULT, JSON_BODY, false, destination_patch },
+    { { METHOD_DELETE, "/api/v1/destinations/{id}" },            MANAGER,   BY_DEFAULT, NO_BODY,   false, destination_remove_it },
+    { { METHOD_POST,   "/api/v1/destinations/{id}/rotate" },     MANAGER,   BY_DEFAULT, NO_BODY,   false, destination_rotate_it },
+    { { METHOD_POST,   "/api/v1/destinations/{id}/test" },       MANAGER,   BY_DEFAULT, NO_BODY,   false, destination_test_it },
+    { { METHOD_POST,   "/api/v1/destinations/{id}/recover" },    MANAGER,   BY_DEFAULT, JSON_BODY, false, destination_recover_it },
+    { { METHOD_GET,    "/api/v1/destinations/{id}/deliveries" }, SIGNED_IN, BY_DEFAULT, NO_BODY,   false, deliveries_get },
+    { { METHOD_POST,   "/api/v1/destinations/{id}/deliveries/{delivery_id}/resend" }, MANAGER, BY_DEFAULT, NO_BODY, false, delivery_resend_it },
+
     { { METHOD_POST, "/webhooks/twilio/{token}/voice" },          ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, hook_twilio_voice },
     { { METHOD_POST, "/webhooks/twilio/{token}/status" },         ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, hook_twilio_status },
     { { METHOD_POST, "/webhooks/twilio/{token}/message" },        ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, hook_twilio_message },

@@ -12,6 +12,7 @@
 #include "service/call_reports.h"
 #include "service/events.h"
 #include "service/feed.h"
+#include "service/forwarding.h"
 #include "service/jobs.h"
 #include "service/message_reports.h"
 #include "service/operations.h"
@@ -81,6 +82,7 @@ struct batch {
     int64_t now_ms;
     int64_t began_ms;    /* monotonic */
     uint64_t taken_then; /* taken_count when it began */
+    size_t forwarded;    /* deliveries that are to be sent now */
 };
 
 static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
@@ -170,7 +172,9 @@ static void forget_shown(struct item *it) {
     it->call_shown = it->text_shown = (struct str){ NULL, 0 };
 }
 
-static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int64_t now_ms) {
+/* *forwarded grows by what is to be sent to customers for it. */
+static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int64_t now_ms,
+                      size_t *forwarded) {
     const char *workspace_id = it->row.workspace_id;
     forget_shown(it);
     if (it->unreadable) {
@@ -179,6 +183,7 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
         TRY(call_report_apply(ctx, tx, workspace_id, &it->call, &it->call_shown));
         TRY(message_report_apply(ctx, tx, workspace_id, &it->message, &it->text_shown));
         is_done(it, now_ms);
+        TRY(forwarding_note(ctx, tx, &it->row, it->call.status, forwarded));
     }
     return event_settle(ctx, tx, &it->row);
 }
@@ -204,13 +209,18 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 static enum err all_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct batch *b = arg;
     for (size_t i = 0; i < b->count; i++)
-        TRY(apply(ctx, tx, &b->items[i], b->now_ms));
+        TRY(apply(ctx, tx, &b->items[i], b->now_ms, &b->forwarded));
     return go_on_write(ctx, tx, b);
 }
 
+struct single {
+    struct batch *batch;
+    struct item *item;
+};
+
 static enum err one_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct item *it = arg;
-    return apply(ctx, tx, it, ava_wall_ms());
+    struct single *s = arg;
+    return apply(ctx, tx, s->item, ava_wall_ms(), &s->batch->forwarded);
 }
 
 static enum err failed_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -224,7 +234,7 @@ static enum err one_by_one(struct ctx *ctx, struct batch *b) {
         struct item *it = &b->items[i];
         it->row = it->was;
         ctx->problem = (struct problem){ .err = OK };
-        enum err e = db_write(ctx, one_write, it);
+        enum err e = db_write(ctx, one_write, &(struct single){ b, it });
         if (e == ERR_STORAGE_UNAVAILABLE)
             return e;
         if (e == OK)
@@ -299,6 +309,8 @@ enum err inbox_work(struct ctx *ctx, const struct job_row *job) {
         e = one_by_one(&own, b);
     if (e == OK)
         publish(&own, b);
+    if (b->forwarded)
+        forwarding_wake(&own);
     arena_free(a);
     return e;
 }

@@ -9,6 +9,7 @@
 #include "base/fiber.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "service/forwarding.h"
 #include "service/inbox.h"
 #include "service/lines.h"
 #include "service/operations.h"
@@ -16,6 +17,7 @@
 
 enum {
     RUNNING_MAX = 64,
+    SLOW_MAX = 32,
     WISHES_MAX = 256,
     ROUND_MAX = 32, /* leased in one transaction */
     HEARTBEAT_MS = 20 * 1000,
@@ -35,7 +37,11 @@ static const struct {
     bool lasts; /* never buried: what it works on knows its own end */
 } KINDS[] = { { OPERATION_JOB, operation_work, false },
               { INBOX_JOB, inbox_work, true },
-              { LINES_JOB, lines_work, true } };
+              { LINES_JOB, lines_work, true },
+              { FORWARDING_JOB, forwarding_work, true } };
+
+/* May wait long for somebody outside: never takes all the room there is. */
+static const char *const SLOW_KIND = FORWARDING_JOB;
 
 /* Of a workspace's inbox. */
 struct wish {
@@ -52,7 +58,7 @@ struct jobs {
     size_t wish_count, unmade;
     atomic_bool stopping;
     /* The pump's own: */
-    size_t running;
+    size_t running, slow;
     char cursor[40]; /* the workspace served last */
     int64_t heartbeat_ms;
 };
@@ -190,6 +196,17 @@ static void failed(struct task *t, enum err e) {
     db_write(&t->ctx, again_write, &t->row);
 }
 
+static bool is_slow(const char *kind) {
+    return strcmp(kind, SLOW_KIND) == 0;
+}
+
+static void end_task(struct task *t) {
+    struct jobs *j = t->jobs;
+    j->running--;
+    j->slow -= is_slow(t->row.kind);
+    arena_free(t->arena);
+}
+
 static void task_run(void *arg) {
     struct task *t = arg;
     struct jobs *j = t->jobs;
@@ -200,8 +217,7 @@ static void task_run(void *arg) {
     metric_add(METRIC_JOBS_RUN, 1, t->row.kind, e == OK ? "ok" : "failed");
     if (e != OK)
         failed(t, e);
-    arena_free(t->arena);
-    j->running--;
+    end_task(t);
     jobs_wake(j);
 }
 
@@ -209,10 +225,9 @@ static void task_begin(void *arg) {
     struct task *t = arg;
     struct jobs *j = t->jobs;
     j->running++;
-    if (fiber_run(task_run, t))
-        return;
-    j->running--; /* no room for a fiber: its lease runs out, and it comes again */
-    arena_free(t->arena);
+    j->slow += is_slow(t->row.kind);
+    if (!fiber_run(task_run, t))
+        end_task(t); /* no room for a fiber: its lease runs out, and it comes again */
 }
 
 static void start(struct jobs *j, const struct job_row *row) {
@@ -258,19 +273,38 @@ static void wishes_made(struct jobs *j, const struct round *r) {
     pthread_mutex_unlock(&j->lock);
 }
 
+/* Of the kind that has all the room it may have, none; NULL: of any. */
+static const char *not_kind(const struct jobs *j, const struct round *r) {
+    size_t slow = j->slow;
+    for (size_t i = 0; i < r->count; i++)
+        slow += is_slow(r->rows[i].kind);
+    return slow >= SLOW_MAX ? SLOW_KIND : NULL;
+}
+
+static enum err lease_one(struct ctx *ctx, struct db_conn *tx, const struct round *r,
+                          const char *after, struct job_row *row) {
+    int64_t now_ms = ava_wall_ms();
+    return job_lease(ctx, tx,
+                     &(struct job_bid){ .after = after,
+                                        .not_kind = not_kind(r->jobs, r),
+                                        .now_ms = now_ms,
+                                        .owner = ctx->parts->run_id,
+                                        .lease_until_ms = now_ms + JOB_LEASE_MS },
+                     row);
+}
+
 /* The next workspace's turn each time; after the last one the first again. */
 static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct round *r = arg;
     char cursor[sizeof r->jobs->cursor];
-    int64_t now_ms = ava_wall_ms();
     str_copy(cursor, sizeof cursor, str_of(r->jobs->cursor));
     for (size_t i = 0; i < r->wanted_count; i++)
         TRY(inbox_want(ctx, tx, r->wanted[i]));
     for (r->count = 0; r->count < r->room; r->count++) {
         struct job_row *row = &r->rows[r->count];
-        TRY(job_lease(ctx, tx, cursor, now_ms, ctx->parts->run_id, now_ms + JOB_LEASE_MS, row));
+        TRY(lease_one(ctx, tx, r, cursor, row));
         if (!row->id && cursor[0])
-            TRY(job_lease(ctx, tx, "", now_ms, ctx->parts->run_id, now_ms + JOB_LEASE_MS, row));
+            TRY(lease_one(ctx, tx, r, "", row));
         if (!row->id)
             break;
         str_copy(cursor, sizeof cursor, str_of(row->workspace_id));
@@ -299,7 +333,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     if (r->room == 0)
         return IDLE_MS;
     wishes_read(j, ctx, r);
-    if (jobs_next_due(ctx, db_reader(j->parts->db), &due_ms) != OK)
+    if (jobs_next_due(ctx, db_reader(j->parts->db), not_kind(j, r), &due_ms) != OK)
         return IDLE_MS;
     int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_wall_ms();
     if (in_ms > 0 && !r->wanted_count)

@@ -46,17 +46,19 @@ enum err jobs_for_events(struct ctx *ctx, struct db_conn *tx, const char *kind) 
     return db_run(ctx, q);
 }
 
-enum err job_lease(struct ctx *ctx, struct db_conn *tx, const char *after, int64_t now_ms,
-                   const char *owner, int64_t lease_until_ms, struct job_row *found) {
+enum err job_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid *bid,
+                   struct job_row *found) {
     struct db_stmt *q =
         db_use(tx, "UPDATE jobs SET state = 'leased', owner = ?1, lease_until = ?2,"
                    " attempts = attempts + 1 WHERE id = (SELECT id FROM jobs WHERE state = 'ready'"
-                   " AND workspace_id > ?3 AND run_at <= ?4 ORDER BY workspace_id, run_at LIMIT 1)"
+                   " AND workspace_id > ?3 AND run_at <= ?4 AND (?5 IS NULL OR kind <> ?5)"
+                   " ORDER BY workspace_id, run_at LIMIT 1)"
                    " RETURNING id, workspace_id, kind, object, run_at, attempts, created_at");
-    db_bind_text(q, owner);
-    db_bind_i64(q, lease_until_ms);
-    db_bind_text(q, after ? after : "");
-    db_bind_i64(q, now_ms);
+    db_bind_text(q, bid->owner);
+    db_bind_i64(q, bid->lease_until_ms);
+    db_bind_text(q, bid->after ? bid->after : "");
+    db_bind_i64(q, bid->now_ms);
+    db_bind_text(q, bid->not_kind);
     *found = (struct job_row){ .id = NULL };
     if (db_next(q)) {
         found->id = db_text(q, ctx->arena);
@@ -110,9 +112,11 @@ enum err job_bury(struct ctx *ctx, struct db_conn *tx, const char *id) {
     return db_run(ctx, q);
 }
 
-enum err jobs_next_due(struct ctx *ctx, struct db_conn *c, int64_t *run_at_ms) {
+enum err jobs_next_due(struct ctx *ctx, struct db_conn *c, const char *not_kind,
+                       int64_t *run_at_ms) {
     struct db_stmt *q = db_use(c, "SELECT run_at FROM jobs WHERE state = 'ready'"
-                                  " ORDER BY run_at LIMIT 1");
+                                  " AND (?1 IS NULL OR kind <> ?1) ORDER BY run_at LIMIT 1");
+    db_bind_text(q, not_kind);
     *run_at_ms = db_next(q) ? db_i64(q) : INT64_MAX;
     return db_done(ctx, q);
 }

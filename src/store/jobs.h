@@ -19,10 +19,16 @@ enum err job_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
 enum err job_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job);
 /* One of this kind for each workspace that has unsettled events, where there is none. */
 enum err jobs_for_events(struct ctx *ctx, struct db_conn *tx, const char *kind);
-/* Leases one that is due, of the first workspace after `after` (round robin: pass the last one's;
- * NULL or "" begins anew). found->id NULL when none is due behind it. */
-enum err job_lease(struct ctx *ctx, struct db_conn *tx, const char *after, int64_t now_ms,
-                   const char *owner, int64_t lease_until_ms, struct job_row *found);
+struct job_bid {
+    const char *after;    /* round robin: the last one's workspace; NULL or "" begins anew */
+    const char *not_kind; /* NULL: of any kind */
+    const char *owner;
+    int64_t now_ms, lease_until_ms;
+};
+/* Leases one that is due, of the first workspace after bid->after. found->id NULL when none is due
+ * behind it. */
+enum err job_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid *bid,
+                   struct job_row *found);
 /* All leases of this owner end later. */
 enum err jobs_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
                         int64_t lease_until_ms);
@@ -33,8 +39,10 @@ enum err jobs_give_back(struct ctx *ctx, struct db_conn *tx, const char *owner);
 enum err job_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object);
 enum err job_bury(struct ctx *ctx, struct db_conn *tx, const char *id);
 
-/* When the next ready one is due; INT64_MAX when there is none. */
-enum err jobs_next_due(struct ctx *ctx, struct db_conn *c, int64_t *run_at_ms);
+/* When the next ready one is due, of any kind but not_kind (NULL: of any); INT64_MAX when there is
+ * none. */
+enum err jobs_next_due(struct ctx *ctx, struct db_conn *c, const char *not_kind,
+                       int64_t *run_at_ms);
 
 struct job_counts {
     int64_t ready, dead, oldest_due_ms; /* oldest_due_ms: 0 when none is due */

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/err.h"
 #include "base/id.h"
@@ -125,4 +126,20 @@ TEST(every_error_has_a_code_a_status_and_words) {
         CHECK(info->code && info->title && info->meaning && info->remedy);
         CHECK(info->status >= 400 && info->status <= 599);
     }
+}
+
+static int64_t same_ms(void) {
+    return INT64_C(1800000000000);
+}
+
+TEST(ids_of_one_millisecond_sort_as_they_were_made) {
+    static const struct clock_seams STILL = { .wall_ms = same_ms };
+    clock_replace(&STILL);
+    struct id last = id_make("evt");
+    for (int i = 0; i < 5000; i++) { /* more than are counted within one */
+        struct id next = id_make("evt");
+        CHECK(strcmp(last.text, next.text) < 0);
+        last = next;
+    }
+    clock_replace(NULL);
 }

@@ -1,7 +1,7 @@
 // Workspace A never sees anything of workspace B, on any route: the test walks the contract's route table.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Ava, missing, person } from "../lib/ava.mjs";
+import { Ava, missing, person, until } from "../lib/ava.mjs";
 
 describe("two workspaces", { skip: missing }, () => {
   let a, bob, ids, secrets;
@@ -12,7 +12,8 @@ describe("two workspaces", { skip: missing }, () => {
     await a.signUp();
     bob = await a.newPerson("bob@example.com");
     const carl = await a.newPerson("carl@example.com");
-    // Bob's things: a credential, an address with an event, a key, a member.
+    // Bob's things: a destination, a credential, an address with an event, a key, a member.
+    const destination = (await a.call("/api/v1/destinations", { key: bob.key, body: { url: "https://bobs-hooks.example.com/", enabled: false } })).json;
     const sid = "AC" + "b0b".repeat(10) + "00";
     await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", key: bob.key, body: { account_sid: sid, auth_token: "bobs-secret-token-1234" } });
     await a.call("/api/v1/credentials/vapi?verify=false", { method: "PUT", key: bob.key, body: { api_key: "bobs-private-vapi-key-77", assistant_id: "bobs-assistant" } });
@@ -22,14 +23,17 @@ describe("two workspaces", { skip: missing }, () => {
     const event = (await a.call("/api/v1/events", { key: bob.key })).json.events[0];
     const key = (await a.call("/api/v1/auth/keys", { key: bob.key })).json.keys[0];
     await a.call(`/api/v1/workspaces/${bob.workspace_id}/members/${carl.id}`, { method: "PUT", key: bob.key, body: { role: "member" } });
-    ids = { event: event.id, key: key.id, workspace: bob.workspace_id, user: carl.id };
-    secrets = [bob.workspace_id, event.id, key.id, sid, "bobs-assistant", tokens(endpoint.urls.voice), endpoint.id, "CAb0b000000000000000000000000000000"];
+    const delivery = await until(async () => (await a.call(`/api/v1/destinations/${destination.id}/deliveries`, { key: bob.key })).json.deliveries[0], { what: "what is held of it" });
+    ids = { destination: destination.id, delivery: delivery.id, event: event.id, key: key.id, workspace: bob.workspace_id, user: carl.id };
+    secrets = [bob.workspace_id, event.id, key.id, sid, "bobs-assistant", tokens(endpoint.urls.voice), endpoint.id, "CAb0b000000000000000000000000000000", "bobs-hooks", destination.id, delivery.id];
   });
   after(() => a.remove());
 
   // What a path parameter would be if it belonged to Bob.
   const fill = (path) =>
     path
+      .replace("/destinations/{id}", `/destinations/${ids.destination}`)
+      .replace("{delivery_id}", ids.delivery)
       .replace("/events/{id}", `/events/${ids.event}`)
       .replace("/auth/keys/{id}", `/auth/keys/${ids.key}`)
       .replace("/workspaces/{id}", `/workspaces/${ids.workspace}`)

@@ -358,3 +358,26 @@ TEST(a_thousand_calls_at_once_all_end_and_leave_nothing_open) {
     CHECK_INT(open_files(), before);
     arena_free(a);
 }
+
+TEST(an_address_that_was_judged_is_the_only_one_it_connects_to) {
+    struct arena *a = arena_new(1 << 20);
+    struct rude *r = rude_start(hello, NULL);
+    struct address here, elsewhere;
+    struct client_call c[4];
+    CHECK(address_parse(STR("127.0.0.1"), &here) && address_parse(STR("127.0.0.2"), &elsewhere));
+    for (int i = 0; i < 4; i++) {
+        c[i] = get(a, r->port, "/");
+        c[i].url = arena_printf(a, "http://nowhere.invalid:%d/", r->port);
+    }
+    c[0].only = c[1].only = &here;
+    c[2].only = &elsewhere; /* the kept connection of this name is none to that address */
+    fetch_all(c, 4, 1);
+    CHECK_INT(c[0].result, CLIENT_DONE);
+    CHECK_INT(c[1].result, CLIENT_DONE);
+    CHECK(!c[0].reused && c[1].reused);
+    CHECK_INT(c[2].result, CLIENT_UNREACHED);
+    CHECK_INT(c[3].result, CLIENT_UNREACHED); /* nothing of it stays behind for the next call */
+    CHECK_INT(r->connections, 1);
+    rude_stop(r);
+    arena_free(a);
+}

@@ -39,11 +39,18 @@ struct lease {
     const char *after, *owner;
     int64_t now_ms, until_ms;
     struct job_row found;
+    const char *not_kind;
 };
 
 static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct lease *l = arg;
-    return job_lease(ctx, tx, l->after, l->now_ms, l->owner, l->until_ms, &l->found);
+    return job_lease(ctx, tx,
+                     &(struct job_bid){ .after = l->after,
+                                        .not_kind = l->not_kind,
+                                        .owner = l->owner,
+                                        .now_ms = l->now_ms,
+                                        .lease_until_ms = l->until_ms },
+                     &l->found);
 }
 
 static struct job_row lease(struct temp *t, const char *after, int64_t now_ms) {
@@ -143,11 +150,27 @@ TEST(the_same_object_has_one_job_which_is_moved) {
     int64_t due;
     put(&t, "job_1", "ws_a", 1000);
     put(&t, "job_1", "ws_a", 7000);
-    CHECK_INT(jobs_next_due(&t.ctx, db_reader(t.parts.db), &due), OK);
+    CHECK_INT(jobs_next_due(&t.ctx, db_reader(t.parts.db), NULL, &due), OK);
     CHECK_INT(due, 7000);
     CHECK_INT(jobs_count(&t.ctx, db_reader(t.parts.db), "k", 8000, &counts), OK);
     CHECK_INT(counts.ready, 1);
     CHECK_INT(counts.oldest_due_ms, 7000);
+    temp_close(&t);
+}
+
+TEST(a_kind_that_has_all_the_room_it_may_have_is_passed_over) {
+    struct temp t;
+    open_with_workspaces(&t);
+    int64_t due;
+    put(&t, "job_1", "ws_a", 1000);
+    struct lease l = { "", "run_a", 1000, 61000, { .id = NULL }, "k" };
+    CHECK_INT(db_write(&t.ctx, lease_write, &l), OK);
+    CHECK(!l.found.id);
+    CHECK_INT(jobs_next_due(&t.ctx, db_reader(t.parts.db), "k", &due), OK);
+    CHECK(due == INT64_MAX);
+    l.not_kind = "another";
+    CHECK_INT(db_write(&t.ctx, lease_write, &l), OK);
+    CHECK(l.found.id);
     temp_close(&t);
 }
 

@@ -1,0 +1,75 @@
+#include "providers/destinations.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/encode.h"
+#include "crypto/hmac.h"
+
+static const struct str PREFIX = { "whsec_", 6 };
+
+const char *destination_secret_make(struct arena *a) {
+    unsigned char raw[DESTINATION_SECRET_BYTES];
+    ava_rand(raw, sizeof raw);
+    char *text = base64_encode(a, raw, sizeof raw);
+    const char *secret = arena_join(a, PREFIX.ptr, text);
+    explicit_bzero(raw, sizeof raw);
+    explicit_bzero(text, strlen(text));
+    return secret;
+}
+
+static bool sign(struct arena *a, struct str secret, struct str content, struct buf *out) {
+    unsigned char mac[HMAC_SHA256_BYTES];
+    struct str key;
+    if (!str_starts(secret, PREFIX) ||
+        !base64_decode(a, (struct str){ secret.ptr + PREFIX.len, secret.len - PREFIX.len }, &key))
+        return false;
+    hmac_sha256(mac, key, content);
+    explicit_bzero((char *)key.ptr, key.len);
+    buf_printf(out, "%sv1,%s", out->len ? " " : "", base64_encode(a, mac, sizeof mac));
+    return true;
+}
+
+const char *destination_signature(struct arena *a, const struct secret *secrets, const char *id,
+                                  int64_t at_s, struct str body) {
+    struct str former = secret_field(secrets, "former");
+    struct buf content = { 0 }, out = { 0 };
+    buf_printf(&content, "%s.%lld.", id, (long long)at_s);
+    buf_str(&content, body);
+    bool is_signed = sign(a, secret_field(secrets, "secret"), buf_view(&content), &out) &&
+                     (!former.ptr || sign(a, former, buf_view(&content), &out));
+    const char *text = is_signed ? str_dup(a, buf_view(&out)) : NULL;
+    buf_fini(&content);
+    buf_fini(&out);
+    return text;
+}
+
+static void authorize(struct ctx *ctx, const struct upstream_request *req,
+                      const struct secret *fields, struct upstream_headers *out) {
+    int64_t at_s = ava_wall_ms() / 1000;
+    const char *signature =
+        destination_signature(ctx->arena, fields, req->message_id, at_s, req->body);
+    out->lines[out->count++] = arena_join(ctx->arena, "webhook-id: ", req->message_id);
+    out->lines[out->count++] = arena_printf(ctx->arena, "webhook-timestamp: %lld", (long long)at_s);
+    out->lines[out->count++] =
+        arena_join(ctx->arena, "webhook-signature: ", signature ? signature : "");
+}
+
+enum err destination_send(struct ctx *ctx, const struct destination_shot *shot,
+                          struct upstream_echo *out) {
+    return upstream_send(ctx,
+                         &(struct upstream_request){ .provider = PROVIDER_DESTINATION,
+                                                     .operation = "delivery",
+                                                     .method = "POST",
+                                                     .url = shot->url,
+                                                     .body = shot->body,
+                                                     .content_type = "application/json",
+                                                     .credential = shot->credential,
+                                                     .authorize = authorize,
+                                                     .scope = shot->credential->id,
+                                                     .message_id = shot->message_id,
+                                                     .timeout_ms = DESTINATION_TIMEOUT_MS },
+                         out);
+}

@@ -1,0 +1,35 @@
+/* outbound: may Ava send to an address that a customer named? (RESILIENCE 13, "Outbound".)
+ *
+ * A URL is taken only in the one form that everybody reads alike: http or https, a host of letters,
+ * digits, '-', '_' and dots or an address as it is usually written, a port; no user, no fragment, no
+ * escapes in the host, none of the odd numbers that some take for addresses. Where its host leads is
+ * asked once per attempt, and every address it leads to must be one that may be reached: a public one
+ * by https, or one of AVA_OUTBOUND_ALLOW by either. The first of them is where the connection goes;
+ * nobody asks again. What is said to people never holds an address that a name led to. */
+#pragma once
+
+#include "base/address.h"
+
+enum { OUTBOUND_URL_MAX = 2048 };
+
+struct outbound_url {
+    bool is_https, is_address;
+    int port;
+    char host[256];         /* lower case, without brackets */
+    struct address address; /* is_address: what host is */
+};
+
+/* NULL, or why it is refused, in a sentence. Pure. */
+const char *outbound_parse(struct str url, struct outbound_url *out);
+const char *outbound_judge(const struct outbound_url *url, const struct address *list, size_t count,
+                           const struct address_ranges *allowed);
+
+/* AVA_OUTBOUND_ALLOW; NULL, or what is wrong with it. */
+const char *outbound_allow_parse(const char *cidrs, struct address_ranges *out);
+
+/* What can be said when a URL is saved, without asking where its host leads. */
+const char *outbound_check(struct str url, const struct address_ranges *allowed);
+
+/* NULL and the address to connect to, or why not. Waits until until_ms (monotonic) at most. */
+const char *outbound_find(struct str url, const struct address_ranges *allowed, int64_t until_ms,
+                          struct address *out);

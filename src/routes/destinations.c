@@ -1,0 +1,157 @@
+/* Destinations: customers' own endpoints, and what became of what went there. */
+#include "service/destinations.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "routes/reply.h"
+#include "routes/resources.h"
+#include "service/deliveries.h"
+
+enum { PAGE_MAX = 101 };
+
+/* secret NULL: it is not shown. */
+static enum err answer(struct call *call, int status, const struct destination_row *d,
+                       const char *secret) {
+    struct jsonw w = reply_json(call, status);
+    jsonw_object(&w);
+    destination_write(&w, d);
+    if (secret)
+        jsonw_text_at(&w, "secret", secret);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err destinations_get(struct ctx *ctx, struct call *call) {
+    static const char *const KNOWN[] = { "limit", "cursor", NULL };
+    struct destination_row *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
+    const char *cursor;
+    size_t count;
+    int limit;
+    TRY(input_known_query(ctx, call, KNOWN));
+    TRY(input_page(ctx, call, &limit, &cursor));
+    TRY(destination_list(ctx, cursor, limit + 1, rows, &count));
+    bool more = count > (size_t)limit;
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, "destinations");
+    jsonw_list(&w);
+    for (size_t i = 0; i < count - more; i++) {
+        jsonw_object(&w);
+        destination_write(&w, &rows[i]);
+        jsonw_object_end(&w);
+    }
+    jsonw_list_end(&w);
+    jsonw_text_at(&w, "next_cursor", more ? rows[limit - 1].id : NULL);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err destinations_post(struct ctx *ctx, struct call *call) {
+    struct destination_row d;
+    const char *secret;
+    TRY(destination_add(ctx, call->body, &d, &secret));
+    return answer(call, 201, &d, secret);
+}
+
+enum err destination_get(struct ctx *ctx, struct call *call) {
+    struct destination_row d;
+    TRY(destination_read(ctx, input_param(ctx, call, 0), &d));
+    return answer(call, 200, &d, NULL);
+}
+
+enum err destination_patch(struct ctx *ctx, struct call *call) {
+    struct destination_row d;
+    TRY(destination_change(ctx, input_param(ctx, call, 0), call->body, &d));
+    return answer(call, 200, &d, NULL);
+}
+
+enum err destination_remove_it(struct ctx *ctx, struct call *call) {
+    TRY(destination_remove(ctx, input_param(ctx, call, 0)));
+    return reply_none(call);
+}
+
+enum err destination_rotate_it(struct ctx *ctx, struct call *call) {
+    struct destination_row d;
+    const char *secret;
+    TRY(destination_rotate(ctx, input_param(ctx, call, 0), &d, &secret));
+    return answer(call, 200, &d, secret);
+}
+
+enum err destination_test_it(struct ctx *ctx, struct call *call) {
+    struct upstream_echo echo;
+    TRY(delivery_test(ctx, input_param(ctx, call, 0), &echo));
+    const char *error = delivery_error(ctx, &echo);
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_bool_at(&w, "delivered", !error);
+    jsonw_key(&w, "status_code");
+    if (echo.status)
+        jsonw_i64(&w, echo.status);
+    else
+        jsonw_null(&w);
+    jsonw_i64_at(&w, "duration_ms", echo.took_us / 1000);
+    jsonw_text_at(&w, "error", error);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+/* --- deliveries ------------------------------------------------------------------------------ */
+
+static void check_status(struct ctx *ctx, const char *status) {
+    static const char *const STATES[] = { "waiting", "retrying", "delivered", "failed", "held" };
+    bool known = !status;
+    for (size_t i = 0; i < ARRAY_LEN(STATES) && !known; i++)
+        known = strcmp(status, STATES[i]) == 0;
+    if (!known)
+        ctx_field(ctx, "status", "wrong_format",
+                  "The status must be waiting, retrying, delivered, failed or held.");
+}
+
+enum err deliveries_get(struct ctx *ctx, struct call *call) {
+    static const char *const KNOWN[] = { "status", "type", "limit", "cursor", NULL };
+    struct delivery_view *views = arena_alloc(ctx->arena, PAGE_MAX * sizeof *views);
+    struct delivery_filter f = { .status = NULL };
+    size_t count;
+    int limit;
+    TRY(input_known_query(ctx, call, KNOWN));
+    f.status = input_query(ctx, call, "status");
+    f.type = input_query(ctx, call, "type");
+    check_status(ctx, f.status);
+    TRY(input_page(ctx, call, &limit, &f.before_id));
+    TRY(delivery_list(ctx, input_param(ctx, call, 0), &f, limit + 1, views, &count));
+    bool more = count > (size_t)limit;
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    jsonw_key(&w, "deliveries");
+    jsonw_list(&w);
+    for (size_t i = 0; i < count - more; i++)
+        delivery_write(&w, &views[i]);
+    jsonw_list_end(&w);
+    jsonw_text_at(&w, "next_cursor", more ? views[limit - 1].row.id : NULL);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err delivery_resend_it(struct ctx *ctx, struct call *call) {
+    struct delivery_view v;
+    TRY(delivery_resend(ctx, input_param(ctx, call, 0), input_param(ctx, call, 1), &v));
+    struct jsonw w = reply_json(call, 202);
+    delivery_write(&w, &v);
+    return OK;
+}
+
+enum err destination_recover_it(struct ctx *ctx, struct call *call) {
+    struct input in = input_of(ctx, call);
+    struct destination_row d;
+    int64_t count;
+    TRY(destination_read(ctx, input_param(ctx, call, 0), &d));
+    int64_t since_ms = input_time_field(&in, "since", true);
+    TRY(input_done(&in));
+    TRY(delivery_recover(ctx, d.id, since_ms, &count));
+    struct jsonw w = reply_json(call, 202);
+    jsonw_object(&w);
+    jsonw_i64_at(&w, "count", count);
+    jsonw_object_end(&w);
+    return OK;
+}

@@ -1,0 +1,189 @@
+#include "store/deliveries.h"
+
+#define COLUMNS                                                                                 \
+    "seq, id, workspace_id, destination_id, event_id, type, resource, status, body, attempts, " \
+    "tries, next_at, settled_at, created_at"
+
+enum err delivery_insert(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row,
+                         bool *is_new) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO deliveries (id, workspace_id, destination_id, event_id, type,"
+                   " resource, status, settled_at, created_at, body)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " ON CONFLICT (destination_id, event_id) DO NOTHING");
+    db_bind_text(q, row->id);
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->destination_id);
+    db_bind_text(q, row->event_id);
+    db_bind_text(q, row->type);
+    db_bind_text(q, row->resource);
+    db_bind_text(q, row->status);
+    db_bind_i64(q, row->settled_ms);
+    db_bind_i64(q, row->created_ms);
+    db_bind_text(q, row->body);
+    TRY(db_run(ctx, q));
+    *is_new = db_changes(tx) > 0;
+    return OK;
+}
+
+static void read_delivery(struct ctx *ctx, struct db_stmt *q, struct delivery_row *d) {
+    d->seq = db_i64(q);
+    d->id = db_text(q, ctx->arena);
+    d->workspace_id = db_text(q, ctx->arena);
+    d->destination_id = db_text(q, ctx->arena);
+    d->event_id = db_text(q, ctx->arena);
+    d->type = db_text(q, ctx->arena);
+    d->resource = db_text(q, ctx->arena);
+    d->status = db_text(q, ctx->arena);
+    d->body = db_text(q, ctx->arena);
+    d->attempts = db_i64(q);
+    d->tries = db_i64(q);
+    d->next_ms = db_i64(q);
+    d->settled_ms = db_i64(q);
+    d->created_ms = db_i64(q);
+}
+
+enum err delivery_find(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                       const char *id, struct delivery_row *found) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM deliveries WHERE id = ?"
+                                  " AND destination_id = ?");
+    db_bind_text(q, id);
+    db_bind_text(q, destination_id);
+    *found = (struct delivery_row){ .id = NULL };
+    if (db_next(q))
+        read_delivery(ctx, q, found);
+    return db_done(ctx, q);
+}
+
+enum err deliveries_list(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                         const struct delivery_filter *f, int limit, struct delivery_row *out,
+                         size_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT " COLUMNS " FROM deliveries WHERE destination_id = ?1"
+                  " AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR type = ?3)"
+                  " AND (?4 IS NULL OR seq < (SELECT seq FROM deliveries WHERE id = ?4))"
+                  " ORDER BY seq DESC LIMIT ?5");
+    db_bind_text(q, destination_id);
+    db_bind_text(q, f->status);
+    db_bind_text(q, f->type);
+    db_bind_text(q, f->before_id);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count)
+        read_delivery(ctx, q, &out[*count]);
+    return db_done(ctx, q);
+}
+
+/* --- sending --------------------------------------------------------------------------------- */
+
+/* Not settled, and the first of its resource that is not. */
+#define IS_FIRST                                                                               \
+    " d.destination_id = ?1 AND d.settled_at = 0 AND (d.resource = '' OR NOT EXISTS (SELECT 1" \
+    " FROM deliveries AS b INDEXED BY deliveries_in_order WHERE b.destination_id = ?1"         \
+    " AND b.resource = d.resource AND b.seq < d.seq AND b.settled_at = 0))"
+
+enum err deliveries_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                        int64_t now_ms, int limit, struct delivery_row *out, size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS
+                                  " FROM deliveries AS d INDEXED BY deliveries_open WHERE" IS_FIRST
+                                  " AND d.next_at <= ?2 ORDER BY d.next_at, d.seq LIMIT ?3");
+    db_bind_text(q, destination_id);
+    db_bind_i64(q, now_ms);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count)
+        read_delivery(ctx, q, &out[*count]);
+    return db_done(ctx, q);
+}
+
+enum err deliveries_next_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                             int64_t *at_ms) {
+    struct db_stmt *q =
+        db_use(c, "SELECT d.next_at FROM deliveries AS d INDEXED BY deliveries_open WHERE" IS_FIRST
+                  " ORDER BY d.next_at LIMIT 1");
+    db_bind_text(q, destination_id);
+    *at_ms = db_next(q) ? db_i64(q) : INT64_MAX;
+    return db_done(ctx, q);
+}
+
+enum err delivery_settle(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row) {
+    struct db_stmt *q = db_use(tx, "UPDATE deliveries SET status = ?, attempts = ?, tries = ?,"
+                                   " next_at = ?, settled_at = ? WHERE id = ?");
+    db_bind_text(q, row->status);
+    db_bind_i64(q, row->attempts);
+    db_bind_i64(q, row->tries);
+    db_bind_i64(q, row->next_ms);
+    db_bind_i64(q, row->settled_ms);
+    db_bind_text(q, row->id);
+    return db_run(ctx, q);
+}
+
+enum err deliveries_hold(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
+                         int64_t now_ms) {
+    struct db_stmt *q = db_use(tx, "UPDATE deliveries SET status = 'held', next_at = 0,"
+                                   " settled_at = ? WHERE destination_id = ? AND settled_at = 0");
+    db_bind_i64(q, now_ms);
+    db_bind_text(q, destination_id);
+    return db_run(ctx, q);
+}
+
+enum err deliveries_release(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
+                            int64_t since_ms, int64_t *count) {
+    struct db_stmt *q = db_use(tx, "UPDATE deliveries SET status = 'waiting', tries = 0,"
+                                   " next_at = 0, settled_at = 0 WHERE destination_id = ?"
+                                   " AND created_at >= ? AND status IN ('held', 'failed')");
+    db_bind_text(q, destination_id);
+    db_bind_i64(q, since_ms);
+    TRY(db_run(ctx, q));
+    *count = db_changes(tx);
+    return OK;
+}
+
+/* --- attempts -------------------------------------------------------------------------------- */
+
+enum err attempt_insert(struct ctx *ctx, struct db_conn *tx, const char *delivery_id,
+                        const struct attempt_row *row) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO delivery_attempts (delivery_id, number, at, duration_ms,"
+                   " status_code, error) VALUES (?, ?, ?, ?, ?, ?)");
+    db_bind_text(q, delivery_id);
+    db_bind_i64(q, row->number);
+    db_bind_i64(q, row->at_ms);
+    db_bind_i64(q, row->duration_ms);
+    db_bind_i64(q, row->status_code);
+    db_bind_text(q, row->error);
+    return db_run(ctx, q);
+}
+
+enum err attempts_list(struct ctx *ctx, struct db_conn *c, const char *delivery_id, int limit,
+                       struct attempt_row *out, size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT number, at, duration_ms, status_code, error"
+                                  " FROM delivery_attempts WHERE delivery_id = ?"
+                                  " ORDER BY number DESC LIMIT ?");
+    db_bind_text(q, delivery_id);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count) {
+        struct attempt_row *row = &out[*count];
+        row->number = db_i64(q);
+        row->at_ms = db_i64(q);
+        row->duration_ms = db_i64(q);
+        row->status_code = db_i64(q);
+        row->error = db_text(q, ctx->arena);
+    }
+    return db_done(ctx, q);
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+enum err deliveries_sweep(struct ctx *ctx, struct db_conn *tx, int64_t before_ms, int limit) {
+    struct db_stmt *q =
+        db_use(tx, "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries INDEXED BY"
+                   " deliveries_settled WHERE settled_at > 0 AND created_at < ? LIMIT ?)");
+    db_bind_i64(q, before_ms);
+    db_bind_i64(q, limit);
+    return db_run(ctx, q);
+}
+
+enum err deliveries_count_open(struct ctx *ctx, struct db_conn *c, int64_t *out) {
+    struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM deliveries WHERE settled_at = 0");
+    *out = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}

@@ -1,0 +1,62 @@
+/* deliveries: rows of what goes to customers' own endpoints, one per destination and event, and of the
+ * attempts at them. */
+#pragma once
+
+#include "store/db.h"
+
+/* waiting > delivered | retrying > delivered | failed; held: kept for a disabled destination. */
+struct delivery_row {
+    int64_t seq; /* rises in the order they were made in */
+    const char *id, *workspace_id, *destination_id, *event_id, *type;
+    const char *resource; /* whose order is kept; "": nobody's */
+    const char *status, *body;
+    int64_t attempts;               /* ever made */
+    int64_t tries;                  /* since it was last begun: the place in the schedule */
+    int64_t next_ms;                /* not before */
+    int64_t settled_ms, created_ms; /* settled 0: waiting or retrying */
+};
+
+/* *is_new false when this destination has that event already. seq is given by the store. */
+enum err delivery_insert(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row,
+                         bool *is_new);
+/* found->id NULL when there is none. */
+enum err delivery_find(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                       const char *id, struct delivery_row *found);
+
+struct delivery_filter {
+    const char *status, *type; /* NULL: any */
+    const char *before_id;     /* NULL: from the newest */
+};
+enum err deliveries_list(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                         const struct delivery_filter *filter, int limit, struct delivery_row *out,
+                         size_t *count);
+
+/* The oldest that may be sent now. Of each resource only the first that is not settled. */
+enum err deliveries_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                        int64_t now_ms, int limit, struct delivery_row *out, size_t *count);
+/* When the first may be sent, 0: now; INT64_MAX when there is none. */
+enum err deliveries_next_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                             int64_t *at_ms);
+/* Writes status, attempts, tries, next and settled of that id. */
+enum err delivery_settle(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row);
+/* All that are not settled are held from now on. */
+enum err deliveries_hold(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
+                         int64_t now_ms);
+/* Held and failed ones made since then wait again. */
+enum err deliveries_release(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
+                            int64_t since_ms, int64_t *count);
+
+struct attempt_row {
+    int64_t number, at_ms, duration_ms;
+    int64_t status_code; /* 0: no answer came */
+    const char *error;   /* NULL: it was taken */
+};
+enum err attempt_insert(struct ctx *ctx, struct db_conn *tx, const char *delivery_id,
+                        const struct attempt_row *row);
+/* The newest first. */
+enum err attempts_list(struct ctx *ctx, struct db_conn *c, const char *delivery_id, int limit,
+                       struct attempt_row *out, size_t *count);
+
+/* Deletes settled ones made before that, up to limit. */
+enum err deliveries_sweep(struct ctx *ctx, struct db_conn *tx, int64_t before_ms, int limit);
+enum err deliveries_count_open(struct ctx *ctx, struct db_conn *c, int64_t *out);

@@ -1,0 +1,35 @@
+/* destinations: rows of customers' own endpoints. Their secrets are sealed. */
+#pragma once
+
+#include "store/db.h"
+
+struct destination_row {
+    const char *id, *workspace_id, *url;
+    const char *events; /* patterns, comma separated */
+    bool enabled;
+    const char *disabled_because; /* "by_hand", "gone", "failing"; NULL while enabled */
+    int64_t disabled_ms;
+    int64_t failing_since_ms; /* 0: the last attempt was good, or there was none */
+    int64_t last_failure_ms, last_success_ms;
+    int64_t former_until_ms; /* until then the former secret signs too; 0: there is none */
+    int64_t version;         /* raised by every change of url or secret */
+    int64_t created_ms, updated_ms;
+    struct str sealed;
+};
+
+enum err destination_insert(struct ctx *ctx, struct db_conn *tx, const struct destination_row *row);
+/* Writes all but id, workspace, created and how it fares. */
+enum err destination_update(struct ctx *ctx, struct db_conn *tx, const struct destination_row *row);
+/* Writes failing_since, last_failure and last_success. */
+enum err destination_fares(struct ctx *ctx, struct db_conn *tx, const struct destination_row *row);
+enum err destination_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                            const char *id, bool *found);
+/* workspace_id NULL: of any. found->id NULL when there is none. */
+enum err destination_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                          const char *id, struct destination_row *found);
+/* Newest first. */
+enum err destinations_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                           const char *before_id, int limit, struct destination_row *out,
+                           size_t *count);
+/* Of all workspaces: those that Ava switched off. */
+enum err destinations_count_disabled(struct ctx *ctx, struct db_conn *c, int64_t *out);

@@ -1,0 +1,111 @@
+#include "test.h"
+
+#include "base/defs.h"
+#include "providers/outbound.h"
+
+static struct outbound_url taken(const char *url) {
+    struct outbound_url parts;
+    const char *why = outbound_parse(str_of(url), &parts);
+    if (why)
+        print_error("%s: %s\n", url, why);
+    CHECK(!why);
+    return parts;
+}
+
+TEST(usual_addresses_are_read) {
+    struct outbound_url u = taken("https://hooks.example.com/ava?x=1@2");
+    CHECK(u.is_https && !u.is_address && u.port == 443);
+    CHECK_TEXT(u.host, "hooks.example.com");
+    u = taken("http://HOOKS.Example.com:8080");
+    CHECK(!u.is_https && u.port == 8080);
+    CHECK_TEXT(u.host, "hooks.example.com");
+    u = taken("https://[2A00:1450::1]:8443/");
+    CHECK(u.is_address && u.port == 8443);
+    CHECK_TEXT(u.host, "2a00:1450::1");
+    u = taken("https://8.8.8.8?x");
+    CHECK(u.is_address && u.port == 443);
+    taken("https://my_service/");
+    taken("https://xn--h-1ga.example:1/");
+}
+
+TEST(whatever_could_be_read_in_two_ways_is_refused) {
+    static const char *const ALL[] = {
+        "",
+        "https://",
+        "https:///x",
+        "HTTPS://example.com/",
+        "ftp://example.com/",
+        "//example.com/",
+        "https://user@example.com/",
+        "https://:@example.com/",
+        "https://example.com@127.0.0.1/",
+        "https://example.com/#x",
+        "https://example.com#@127.0.0.1/",
+        "https://example.com\\@127.0.0.1/",
+        "https://example.com:/",
+        "https://example.com:0/",
+        "https://example.com:65536/",
+        "https://example.com:+1/",
+        "https://example.com:-1/",
+        "https://example.com:1:2/",
+        "https://2130706433/",
+        "https://017700000001/",
+        "https://0x7f000001/",
+        "https://0x7f.1/",
+        "https://127.1/",
+        "https://127.0.0.01/",
+        "https://127.0.0.1./",
+        "https://1.2.3.4.5/",
+        "https://a.0x7f/",
+        "https://[::1/",
+        "https://::1/",
+        "https://[127.0.0.1]/",
+        "https://[fe80::1%25eth0]/",
+        "https://[::1]x/",
+        "https://a..b/",
+        "https://.a/",
+        "https://a./",
+        "https://-a/",
+        "https://a%2eb/",
+        "https://a b/",
+        "https://a/\tb",
+        "https://h\xc3\xb6.example/",
+        "https://a,b/",
+    };
+    struct outbound_url parts;
+    for (size_t i = 0; i < ARRAY_LEN(ALL); i++) {
+        CHECK(outbound_parse(str_of(ALL[i]), &parts));
+    }
+    CHECK(outbound_parse((struct str){ "https://a\0.example", 18 }, &parts));
+}
+
+static const char *judge(const char *url, const char *const *addresses, size_t count,
+                         const char *allowed) {
+    struct address list[4];
+    struct address_ranges ranges;
+    struct outbound_url u = taken(url);
+    for (size_t i = 0; i < count; i++)
+        CHECK(address_parse(str_of(addresses[i]), &list[i]));
+    CHECK(!outbound_allow_parse(allowed, &ranges));
+    return outbound_judge(&u, list, count, &ranges);
+}
+
+#define JUDGE(url, allowed, ...)                     \
+    judge(url, (const char *const[]){ __VA_ARGS__ }, \
+          sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *), allowed)
+
+TEST(every_address_a_host_leads_to_must_be_good) {
+    CHECK(!JUDGE("https://a.example/", "", "8.8.8.8", "2a00::1"));
+    CHECK(JUDGE("https://a.example/", "", "8.8.8.8", "127.0.0.1"));
+    CHECK(JUDGE("https://a.example/", "", "127.0.0.1", "8.8.8.8"));
+    CHECK(JUDGE("https://a.example/", "", "8.8.8.8", "::1"));
+    CHECK(judge("https://a.example/", NULL, 0, "0.0.0.0/0,::/0"));
+}
+
+TEST(plain_http_goes_only_where_the_operator_said) {
+    CHECK(JUDGE("http://a.example/", "", "8.8.8.8"));
+    CHECK(!JUDGE("http://a.example/", "10.0.0.0/8", "10.1.2.3"));
+    CHECK(JUDGE("http://a.example/", "10.0.0.0/8", "10.1.2.3", "8.8.8.8"));
+    CHECK(JUDGE("http://a.example/", "10.0.0.0/8", "11.1.2.3"));
+    CHECK(!JUDGE("https://a.example/", "10.0.0.0/8", "10.1.2.3", "8.8.8.8"));
+}
