@@ -105,7 +105,7 @@ static enum err fault_read(struct ctx *ctx, json_t *body, struct fault *out) {
     if (out->kind == FAULT_KINDS)
         ctx_field(ctx, "fault", "unsupported",
                   "This must be one of none, latency, hang, reset, status, truncated, malformed, "
-                  "cut.");
+                  "cut, huge.");
     str_copy(out->credential, sizeof out->credential,
              str_of(text_of(ctx, body, "credential", TEXT_MAX)));
     str_copy(out->operation, sizeof out->operation,

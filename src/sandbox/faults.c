@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/defs.h"
 
-static const char *const KINDS[FAULT_KINDS] = { "none",   "latency",   "hang",      "reset",
-                                                "status", "truncated", "malformed", "cut" };
+static const char *const KINDS[FAULT_KINDS] = { "none",      "latency",   "hang", "reset", "status",
+                                                "truncated", "malformed", "cut",  "huge" };
 
 struct faults {
     pthread_mutex_t lock;

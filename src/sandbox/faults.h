@@ -15,7 +15,8 @@ enum fault_kind {
     FAULT_STATUS,
     FAULT_TRUNCATED,
     FAULT_MALFORMED,
-    FAULT_CUT, /* carried out, but the connection breaks before the answer */
+    FAULT_CUT,  /* carried out, but the connection breaks before the answer */
+    FAULT_HUGE, /* an answer of 10 MB */
     FAULT_KINDS
 };
 

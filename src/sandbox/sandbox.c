@@ -21,6 +21,7 @@
 enum {
     BOOTHS = 2,
     BODY_MAX_BYTES = 1 << 20,
+    HUGE_BYTES = 10 << 20,
     HANG_MS = 120 * 1000,
     LOOK_MS = 50, /* how soon a wait notices that nobody waits for it any more */
     SEND_TIMEOUT_MS = 15 * 1000,
@@ -90,6 +91,14 @@ static int misbehave(struct booth *b, const struct fault *f, const struct http_r
     case FAULT_MALFORMED:
         reply->content_type = "application/json; charset=utf-8";
         buf_text(&reply->body, "{\"id\":\"5b0a4a08\",,<html>");
+        return 200;
+    case FAULT_HUGE:
+        reply->content_type = "application/json; charset=utf-8";
+        buf_text(&reply->body, "{\"id\":\"");
+        for (size_t i = 0; i < HUGE_BYTES / 64; i++)
+            buf_text(&reply->body,
+                     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+        buf_text(&reply->body, "\"}");
         return 200;
     case FAULT_CUT:
         wait(b, req, f->latency_ms);

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, until } from "../lib/ava.mjs";
-import { figures, quantile } from "../lib/load.mjs";
+import { figures, paced, quantile } from "../lib/load.mjs";
 import { sign } from "../lib/twilio.mjs";
 import { headersOf, message, secretPlan } from "../lib/vapi.mjs";
 
@@ -19,7 +19,7 @@ const SENTENCE = "Nobody can take your call right now. Please call again later."
 describe("the phone", { skip: missing, concurrency: 1 }, () => {
   let a, voice, server, calls = 0;
   before(async () => {
-    a = await Ava.start({ env: { AVA_LOG_LEVEL: "warn", RATE_LIMIT_WEBHOOKS_PER_SECOND: "100000" } });
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "warn", RATE_LIMIT_WEBHOOKS_PER_SECOND: "100000", CACHE_TTL_SECONDS: "0" } });
     await a.signUp();
     await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: SID, auth_token: TOKEN } });
     await a.call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: "answered-vapi-key-0001", assistant_id: ASSISTANT, webhook_secret: SECRET } });
@@ -100,19 +100,34 @@ describe("the phone", { skip: missing, concurrency: 1 }, () => {
     assert.deepEqual([entry.action, entry.object], ["fallback.change", "message"]);
   });
 
-  test(`is answered although the providers hang, reset, fail or talk nonsense: ${CALLS} calls each`, async () => {
+  // 100 a second, half of them Twilio's and half of them Vapi's; somebody does wait for the providers meanwhile.
+  const answered = async (calls) => {
+    const reading = Array.from({ length: 8 }, () => a.call("/api/v1/vapi/settings"));
+    const answers = (await paced(100, calls / 100, (n) => (n % 2 ? ring() : ask()))).map((t) => ({ ...t, ...t.r }));
+    for (const r of answers) assert.equal(r.status, 200, r.text);
+    for (const r of answers) r.text.startsWith("<?xml") ? isTwiml(r) : assert.deepEqual(r.json, { assistantId: ASSISTANT });
+    assert.ok(quantile(answers, 0.99) < 2000);
+    return { answers, reading };
+  };
+
+  test(`is answered although the providers hang, reset, fail or talk nonsense: ${CALLS} calls each`, async (t) => {
     await choose({ kind: "forward", to: "+33612345678" });
-    for (const fault of [{ fault: "hang" }, { fault: "reset" }, { fault: "status", status: 500 }, { fault: "malformed" }, { fault: "truncated" }]) {
+    for (const fault of [{ fault: "hang" }, { fault: "reset" }, { fault: "status", status: 500 }, { fault: "huge" }, { fault: "malformed" }, { fault: "truncated" }]) {
       for (const provider of ["vapi", "twilio"]) await a.fault({ provider, ...fault });
-      const reading = Array.from({ length: 8 }, () => a.call("/api/v1/vapi/settings")); // somebody does wait for them
-      const answers = [];
-      for (let n = 0; n < CALLS; n += 20) answers.push(...(await Promise.all(Array.from({ length: 20 }, (_, i) => (i % 2 ? ring() : ask())))));
-      for (const r of answers) assert.equal(r.status, 200, r.text);
-      assert.ok(quantile(answers, 0.99) < 2000);
-      console.log(`# ${JSON.stringify(fault)}: ${figures(answers)}`);
+      const { answers, reading } = await answered(CALLS);
+      t.diagnostic(`${JSON.stringify(fault)}: ${figures(answers)}`);
       for (const provider of ["vapi", "twilio"]) await a.fault({ provider, fault: "none" });
       await Promise.all(reading);
     }
+  });
+
+  test(`with the breaker open: ${CALLS} calls`, async (t) => {
+    await a.fault({ provider: "vapi", fault: "status", status: 500 });
+    await until(async () => (await a.call("/api/v1/vapi/settings")).json.code === "provider_unavailable", { what: "the breaker opened" });
+    const { answers, reading } = await answered(CALLS);
+    t.diagnostic(figures(answers));
+    await a.fault({ provider: "vapi", fault: "none" });
+    await Promise.all(reading);
   });
 
   test("is answered although nothing can be written, and what is only told waits at the provider", async () => {
