@@ -37,6 +37,13 @@ const struct command commands[] = {
     { "explain", "ID",
       "what happened to a call, by any of its ids; or what a reason for its end means", "",
       cmd_explain },
+    { "tail", "[--provider P] [--failed] [--lines N] [--once]",
+      "follow what providers send, as it comes", "provider= failed lines= once", cmd_tail },
+    { "replay", "ID...", "work on events of the inbox once more", "", cmd_replay },
+    { "webhook send", "KIND [--to URL] [--workspace ID] [--from N] [--text T]",
+      "play a provider: send a webhook with a workspace's true proof; twilio.voice, "
+      "twilio.message, ...",
+      "to= workspace= from= text= print-secret", cmd_webhook_send },
     { "webhook verify", "PROVIDER --jsonl < FILE", "judge recorded webhooks, one JSON line each",
       "jsonl", cmd_webhook_verify },
     { "migrate", "", "bring the database up to date, start nothing", "", cmd_migrate },

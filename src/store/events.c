@@ -88,6 +88,46 @@ enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_i
     return db_done(ctx, q);
 }
 
+/* --- of all workspaces ------------------------------------------------------------------------ */
+
+#define OF_TAIL " (?2 IS NULL OR provider = ?2) AND (?3 = 0 OR status IN ('dead', 'retrying'))"
+
+enum err events_after(struct ctx *ctx, struct db_conn *c, const char *after_id,
+                      const struct event_tail *what, int limit, struct event_row *out,
+                      size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM events WHERE id > ?1 AND" OF_TAIL
+                                  " ORDER BY id LIMIT ?4");
+    db_bind_text(q, after_id);
+    db_bind_text(q, what->provider);
+    db_bind_i64(q, what->is_failed);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count)
+        read_event(ctx, q, &out[*count]);
+    return db_done(ctx, q);
+}
+
+enum err events_before(struct ctx *ctx, struct db_conn *c, const struct event_tail *what,
+                       int64_t left, char *id, size_t room) {
+    struct db_stmt *q = db_use(c, "SELECT id FROM events WHERE id > ?1 AND" OF_TAIL
+                                  " ORDER BY id DESC LIMIT 1 OFFSET ?4");
+    db_bind_text(q, "");
+    db_bind_text(q, what->provider);
+    db_bind_i64(q, what->is_failed);
+    db_bind_i64(q, left);
+    id[0] = 0;
+    if (db_next(q))
+        db_copy(q, id, room);
+    return db_done(ctx, q);
+}
+
+enum err event_whose(struct ctx *ctx, struct db_conn *c, const char *id,
+                     const char **workspace_id) {
+    struct db_stmt *q = db_use(c, "SELECT workspace_id FROM events WHERE id = ?");
+    db_bind_text(q, id);
+    *workspace_id = db_next(q) ? db_text(q, ctx->arena) : NULL;
+    return db_done(ctx, q);
+}
+
 /* --- working on them ------------------------------------------------------------------------- */
 
 /* Received, and none of the same resource before it is being tried again. */

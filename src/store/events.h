@@ -29,6 +29,21 @@ enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_i
                      const struct event_filter *filter, int limit, struct event_row *out,
                      size_t *count);
 
+/* For the command line, over all workspaces. */
+struct event_tail {
+    const char *provider; /* NULL: any */
+    bool is_failed;       /* those alone that could not be worked on */
+};
+/* Those whose ids sort behind it, oldest first. */
+enum err events_after(struct ctx *ctx, struct db_conn *c, const char *after_id,
+                      const struct event_tail *what, int limit, struct event_row *out,
+                      size_t *count);
+/* An id behind which so many of them are left; "" for all. */
+enum err events_before(struct ctx *ctx, struct db_conn *c, const struct event_tail *what,
+                       int64_t left, char *id, size_t room);
+enum err event_whose(struct ctx *ctx, struct db_conn *c, const char *id,
+                     const char **workspace_id); /* NULL: nobody's */
+
 /* The oldest that can be worked on now, with what is sealed. One that waits for its next try holds
  * back those of its resource behind it, and nobody else. */
 enum err events_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t now_ms,
