@@ -7,11 +7,16 @@
 #include "service/call_reports.h"
 #include "service/call_status.h"
 #include "service/events.h"
+#include "store/assistants.h"
+#include "store/deliveries.h"
 #include "store/people.h"
 #include "store/steps.h"
 #include "vault/vault.h"
 
-enum { ENTRIES_MAX = TIMELINE_EVENTS_MAX * 2 + TIMELINE_STEPS_MAX * 2 + 8 };
+enum {
+    DESTINATIONS_SHOWN = 10,
+    ENTRIES_MAX = TIMELINE_EVENTS_MAX * 2 * (1 + DESTINATIONS_SHOWN) + TIMELINE_STEPS_MAX * 2 + 8,
+};
 
 static void add(struct timeline *t, int64_t at_ms, const char *kind, const char *text,
                 const char *detail) {
@@ -90,6 +95,10 @@ static enum err add_steps(struct ctx *ctx, struct db_conn *c, const char *subjec
     return OK;
 }
 
+static const char *version_text(struct arena *a, int64_t version) {
+    return version ? arena_printf(a, ", by version %lld of its assistant", (long long)version) : "";
+}
+
 /* Who, and through which request. */
 static enum err add_request(struct ctx *ctx, struct db_conn *c, struct timeline *t) {
     struct operation_row op;
@@ -102,10 +111,14 @@ static enum err add_request(struct ctx *ctx, struct db_conn *c, struct timeline 
         return OK;
     TRY(user_find(ctx, c, op.actor, &user));
     t->correlation_id = op.correlation_id;
+    TRY(assistant_version_at(ctx, c, call->workspace_id,
+                             call->assistant_id ? call->assistant_id : "", op.created_ms,
+                             &t->assistant_version));
     t->asked_by = !user.id ? NULL : user.name && user.name[0] ? user.name : user.email;
     add(t, op.created_ms, "requested",
-        arena_printf(ctx->arena, "%s asked for a call to %s.",
-                     t->asked_by ? t->asked_by : "Somebody who is no longer here", call->to),
+        arena_printf(ctx->arena, "%s asked for a call to %s%s.",
+                     t->asked_by ? t->asked_by : "Somebody who is no longer here", call->to,
+                     version_text(ctx->arena, t->assistant_version)),
         NULL);
     return add_steps(ctx, c, op.id, t);
 }
@@ -140,6 +153,27 @@ static const char *event_text(struct ctx *ctx, struct db_conn *c, const struct e
                         status ? status : "", trouble);
 }
 
+/* What became of it at the workspace's own endpoints. */
+static enum err add_deliveries(struct ctx *ctx, struct db_conn *c, const struct event_row *event,
+                               struct timeline *t) {
+    struct delivery_row rows[DESTINATIONS_SHOWN];
+    size_t count;
+    TRY(deliveries_of_event(ctx, c, ctx->who.workspace_id, event->id, DESTINATIONS_SHOWN, rows,
+                            &count));
+    for (size_t i = 0; i < count; i++) {
+        const struct delivery_row *d = &rows[i];
+        const char *how = strcmp(d->status, "delivered") == 0 ? "was told to your endpoint"
+                          : strcmp(d->status, "failed") == 0  ? "could not be told to your endpoint"
+                          : strcmp(d->status, "held") == 0
+                              ? "is held for your endpoint, which is off"
+                              : "waits to be told to your endpoint";
+        add(t, d->settled_ms ? d->settled_ms : d->created_ms, "forwarded",
+            arena_printf(ctx->arena, "%s %s (%s).", d->type, how, d->destination_id), NULL);
+        t->entries[t->count - 1].event_id = event->id;
+    }
+    return OK;
+}
+
 static enum err add_events(struct ctx *ctx, struct db_conn *c, const char *provider_id,
                            struct timeline *t) {
     struct event_filter f = { .resource = provider_id };
@@ -152,6 +186,7 @@ static enum err add_events(struct ctx *ctx, struct db_conn *c, const char *provi
     for (size_t i = 0; i < count && i < TIMELINE_EVENTS_MAX; i++) {
         add(t, rows[i].received_ms, "webhook", event_text(ctx, c, &rows[i]), NULL);
         t->entries[t->count - 1].event_id = rows[i].id;
+        TRY(add_deliveries(ctx, c, &rows[i], t));
     }
     return OK;
 }
@@ -223,6 +258,11 @@ void timeline_write(struct jsonw *w, const struct timeline *t) {
     call_write(w, &t->call);
     jsonw_text_at(w, "asked_by", t->asked_by);
     jsonw_text_at(w, "correlation_id", t->correlation_id);
+    jsonw_key(w, "assistant_version");
+    if (t->assistant_version)
+        jsonw_i64(w, t->assistant_version);
+    else
+        jsonw_null(w);
     jsonw_key(w, "ended");
     if (t->ended.text) {
         jsonw_object(w);

@@ -10,7 +10,7 @@
 struct timeline_entry {
     int64_t at_ms;
     const char *kind; /* "requested", "queued", "line", "sending", "retry", "succeeded", "failed",
-                             "unknown", "unconfirmed", "webhook", "talking", "hangup", "ended" */
+                             "unknown", "unconfirmed", "webhook", "forwarded", "talking", "hangup", "ended" */
     const char *text; /* one sentence for people */
     const char *event_id; /* of the inbox; NULL: none */
     const char *detail;   /* JSON object; NULL: nothing more to say */
@@ -22,6 +22,7 @@ struct timeline {
     struct call_view call;
     const char *asked_by;           /* name or address of the person; NULL: nobody of ours */
     const char *correlation_id;     /* of the request that asked for it; NULL: none */
+    int64_t assistant_version;      /* in force when it was asked for; 0: not known */
     struct ended ended;             /* text NULL: it goes on */
     struct timeline_entry *entries; /* by time */
     size_t count;

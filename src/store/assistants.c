@@ -127,6 +127,19 @@ enum err assistant_version_find(struct ctx *ctx, struct db_conn *c, const char *
     return db_done(ctx, q);
 }
 
+enum err assistant_version_at(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                              const char *provider_id, int64_t at_ms, int64_t *version) {
+    struct db_stmt *q =
+        db_use(c, "SELECT MAX(v.version) FROM assistants a JOIN assistant_versions v"
+                  " ON v.assistant_id = a.id WHERE a.workspace_id = ?"
+                  " AND a.provider_id = ? AND v.created_at <= ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, provider_id);
+    db_bind_i64(q, at_ms);
+    *version = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}
+
 enum err assistant_versions_list(struct ctx *ctx, struct db_conn *c, const char *assistant_id,
                                  int64_t before, int limit, struct assistant_version_row *out,
                                  size_t *count) {

@@ -36,6 +36,9 @@ enum err assistant_version_insert(struct ctx *ctx, struct db_conn *tx,
                                   const struct assistant_version_row *row, int64_t keep);
 enum err assistant_version_find(struct ctx *ctx, struct db_conn *c, const char *assistant_id,
                                 int64_t version, struct assistant_version_row *found);
+/* The version that was in force then, 0: none that we know of. */
+enum err assistant_version_at(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                              const char *provider_id, int64_t at_ms, int64_t *version);
 /* Newest first, below before (0: from the newest). */
 enum err assistant_versions_list(struct ctx *ctx, struct db_conn *c, const char *assistant_id,
                                  int64_t before, int limit, struct assistant_version_row *out,

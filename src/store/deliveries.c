@@ -81,6 +81,21 @@ enum err deliveries_list(struct ctx *ctx, struct db_conn *c, const char *destina
     " FROM deliveries AS b INDEXED BY deliveries_in_order WHERE b.destination_id = ?1"         \
     " AND b.resource = d.resource AND b.seq < d.seq AND b.settled_at = 0))"
 
+/* By the destinations, which are few: an event alone has no index. */
+enum err deliveries_of_event(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                             const char *event_id, int limit, struct delivery_row *out,
+                             size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM deliveries WHERE destination_id IN"
+                                  " (SELECT id FROM destinations WHERE workspace_id = ?1)"
+                                  " AND event_id = ?2 ORDER BY seq LIMIT ?3");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, event_id);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count)
+        read_delivery(ctx, q, &out[*count]);
+    return db_done(ctx, q);
+}
+
 enum err deliveries_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
                         int64_t now_ms, int limit, struct delivery_row *out, size_t *count) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS

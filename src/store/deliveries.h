@@ -31,6 +31,11 @@ enum err deliveries_list(struct ctx *ctx, struct db_conn *c, const char *destina
                          const struct delivery_filter *filter, int limit, struct delivery_row *out,
                          size_t *count);
 
+/* Of one event, to all destinations of the workspace. */
+enum err deliveries_of_event(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                             const char *event_id, int limit, struct delivery_row *out,
+                             size_t *count);
+
 /* The oldest that may be sent now. Of each resource only the first that is not settled. */
 enum err deliveries_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
                         int64_t now_ms, int limit, struct delivery_row *out, size_t *count);

@@ -1,6 +1,8 @@
 // What happened to a call, told by one page and one command; also in a store with very many events.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, missing, until } from "../lib/ava.mjs";
@@ -8,13 +10,20 @@ import { Ava, ava, missing, until } from "../lib/ava.mjs";
 const soak = Boolean(process.env.TEST_SOAK), EVENTS = soak ? 1_000_000 : 100_000;
 
 describe("the timeline of a call", { skip: missing, concurrency: 1 }, () => {
-  let a, call;
+  let a, call, receiver;
   before(async () => {
     a = await Ava.start({ env: { AVA_LOG_LEVEL: "off", CIRCUIT_BREAKER_ENABLED: "false" } });
     await a.signUp();
     await a.call("/api/v1/webhooks/endpoints/vapi/setup", { body: {} });
+    receiver = createServer((req, res) => req.resume().on("end", () => res.end())).listen(0, "127.0.0.1");
+    await once(receiver, "listening");
+    const made = await a.call("/api/v1/destinations", { body: { url: `http://127.0.0.1:${receiver.address().port}/`, events: ["call.ended"] } });
+    assert.equal(made.status, 201, made.text);
   });
-  after(() => a.remove());
+  after(async () => {
+    receiver.close();
+    await a.remove();
+  });
 
   const timeline = async (id = call.id) => (await a.call(`/api/v1/calls/${id}/timeline`)).json;
   const kinds = (t) => t.entries.map((e) => e.kind);
@@ -28,10 +37,12 @@ describe("the timeline of a call", { skip: missing, concurrency: 1 }, () => {
     assert.equal(t.asked_by, "ada@example.com");
     assert.match(t.correlation_id, /^[\w.-]{8,}$/);
     assert.deepEqual(t.ended, { text: "The other side hung up.", who: "nobody", is_fault: false });
-    const own = kinds(t).filter((k) => k !== "webhook");
+    const own = kinds(t).filter((k) => !["webhook", "forwarded"].includes(k));
     assert.deepEqual(own, ["requested", "sending", "retry", "sending", "succeeded", "talking", "ended"]);
     const text = (kind, at = 0) => t.entries.filter((e) => e.kind === kind)[at].text;
-    assert.equal(text("requested"), "ada@example.com asked for a call to +33612345678.");
+    assert.equal(text("requested"), "ada@example.com asked for a call to +33612345678, by version 2 of its assistant.");
+    assert.equal(t.assistant_version, 2, "the first is what it was, the second has the webhooks set up");
+    await until(async () => (await timeline()).entries.some((e) => e.kind === "forwarded" && /^call\.ended was told to your endpoint \(dst_/.test(e.text)), { what: "what was forwarded" });
     assert.match(text("sending"), /^Sent to Vapi, attempt 1/);
     assert.match(text("sending", 1), /^Sent to Vapi, attempt 2/);
     assert.match(text("retry"), /^Vapi did not take attempt 1 \(\d+ ms\); the next one follows in \d/);
