@@ -131,7 +131,7 @@ static const char *account_of(struct ctx *ctx, const struct call_report *r) {
     bool is_its_call = r->concerns_call && r->assistant_id;
     bool found = is_its_call && lending_find(ctx, PROVIDER_VAPI, &lent) == OK;
     ctx->problem = before;
-    return found ? lines_account(ctx, &lent.ref) : NULL;
+    return found ? lines_account(ctx, PROVIDER_VAPI, &lent.ref) : NULL;
 }
 
 const char *call_report_read(struct ctx *ctx, const struct event_row *event, const json_t *content,

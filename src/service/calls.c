@@ -130,7 +130,7 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
                "default_number_id.",
                &p.row.from_number_id));
     TRY(call_length_of(ctx, &lent, p.row.assistant_id, &p.seconds_max));
-    p.account = lines_account(ctx, &lent.ref);
+    p.account = lines_account(ctx, PROVIDER_VAPI, &lent.ref);
     p.row.to = json_text(body, "to");
     p.metadata = tree_text(ctx->arena, json_is_object(metadata) ? metadata : NULL);
     struct operation_order order = { .kind = &CALL_CREATE,
@@ -169,7 +169,7 @@ static void learn_room(struct ctx *ctx, const struct upstream_credential *c, str
     json_t *f = json_parse(ctx->arena, facts, &why);
     int64_t room = json_i64_or(f, "account_calls", -1);
     if (room >= 0)
-        lines_learn(ctx, lines_account(ctx, c), room,
+        lines_learn(ctx, lines_account(ctx, PROVIDER_VAPI, c), room,
                     json_is_true(json_object_get(f, "is_blocked")));
 }
 

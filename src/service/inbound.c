@@ -51,7 +51,7 @@ bool inbound_admit(struct ctx *ctx, const json_t *body, const struct lent *lent,
                                .type = "assistant-request",
                                .received_ms = ava_wall_ms() };
     json_t *content = json_pack("{s:O}", "body", body);
-    struct admission a = { .account = lines_account(ctx, &lent->ref) };
+    struct admission a = { .account = lines_account(ctx, PROVIDER_VAPI, &lent->ref) };
     struct ctx own = *ctx;
     own.deadline_ms = ava_now_ms() + WRITE_MS;
     *seconds_max = 0;

@@ -13,6 +13,7 @@
 #include "store/steps.h"
 
 enum {
+    LATER_MS = 5 * 60 * 1000,     /* however long the provider asks us to wait */
     WAITING_MAX = 10000,          /* of one workspace */
     LEARNED_MS = 60 * 60 * 1000,  /* a limit that the provider named */
     FULL_MS = 15 * 1000,          /* a refusal: others use the account too, and may leave */
@@ -28,8 +29,8 @@ static int64_t interval_ms(const struct ctx *ctx) {
     return ctx->parts->config->call_check_s * 1000;
 }
 
-const char *lines_account(struct ctx *ctx, const struct upstream_credential *c) {
-    return arena_join(ctx->arena, "vapi:", c->id, "");
+const char *lines_account(struct ctx *ctx, enum provider p, const struct upstream_credential *c) {
+    return arena_join(ctx->arena, provider_name(p), ":", c->id);
 }
 
 /* --- in and out ------------------------------------------------------------------------------ */
@@ -132,7 +133,14 @@ static enum err stands(struct ctx *ctx, struct db_conn *c, const struct operatio
     return OK;
 }
 
-/* The provider has no room although we thought so: it waits again, where it stood. */
+/* How long nobody else is to be let in. */
+static int64_t rest_ms(const struct ctx *ctx) {
+    int64_t asked_ms = ctx->problem.retry_after_s * 1000;
+    return asked_ms > LATER_MS ? LATER_MS : asked_ms > FULL_MS ? asked_ms : FULL_MS;
+}
+
+/* The provider has no room although we thought so, or cannot be asked: it waits again, where it
+ * stood, and with it whoever else calls over this account. */
 static enum err requeue(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
     struct line_row was;
     int64_t now_ms = ava_wall_ms(), held;
@@ -141,8 +149,8 @@ static enum err requeue(struct ctx *ctx, struct db_conn *tx, const struct operat
         return OK;
     TRY(line_move(ctx, tx, op->object, "waiting"));
     TRY(account_held(ctx, tx, was.account, &held));
-    TRY(account_put(ctx, tx, was.account, held, now_ms + FULL_MS));
-    return want_look(ctx, tx, was.workspace_id, now_ms + FULL_MS);
+    TRY(account_put(ctx, tx, was.account, held, now_ms + rest_ms(ctx)));
+    return want_look(ctx, tx, was.workspace_id, now_ms + rest_ms(ctx));
 }
 
 const struct operation_queue LINES_QUEUE = { stands, requeue };

@@ -40,7 +40,7 @@ extern const struct operation_queue LINES_QUEUE;
 void lines_learn(struct ctx *ctx, const char *account, int64_t limit, bool is_blocked);
 
 /* Whose limit at the provider counts, for line_row.account; in the arena. */
-const char *lines_account(struct ctx *ctx, const struct upstream_credential *c);
+const char *lines_account(struct ctx *ctx, enum provider p, const struct upstream_credential *c);
 
 extern const char LINES_JOB[];
 enum err lines_work(struct ctx *ctx, const struct job_row *job);

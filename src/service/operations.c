@@ -354,16 +354,20 @@ static void settle(struct run *r, enum operation_state state, struct str result,
 
 /* --- running it ------------------------------------------------------------------------------ */
 
-/* The provider itself said so, and did nothing. */
-static bool has_no_room(const struct run *r) {
-    return r->kind->queue && r->result == ERR_PROVIDER_BUSY && r->ctx.problem.upstream_status;
+/* Nothing was done, and it can be done later: the provider said that it has no room; or somebody was
+ * told that it would happen, and the provider cannot be asked just now. */
+static bool can_wait(const struct run *r) {
+    bool said_so = r->result == ERR_PROVIDER_BUSY && r->ctx.problem.upstream_status;
+    bool is_later = r->result == ERR_PROVIDER_BUSY || r->result == ERR_PROVIDER_UNAVAILABLE ||
+                    r->result == ERR_PROVIDER_RATE_LIMITED;
+    return r->kind->queue && (said_so || (is_later && r->row.is_promised));
 }
 
 static void perform(struct run *r) {
     struct str result = { NULL, 0 };
     bool is_known;
     r->result = r->kind->perform(&r->ctx, &r->op, &r->watch, &result);
-    r->waits = has_no_room(r);
+    r->waits = can_wait(r);
     if (r->waits) {
         settle(r, OPERATION_PREPARED, result, 0);
         return;
@@ -522,6 +526,7 @@ static enum err report(struct ctx *ctx, struct run *r, enum operation_patience p
     ctx->attempts = out->attempts = r->ctx.attempts;
     if (is_open && patience != PATIENCE_ALL) {
         out->is_accepted = true;
+        r->row.is_promised = true;
         return promise(ctx, out->id);
     }
     if (is_open) {

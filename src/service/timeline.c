@@ -70,8 +70,8 @@ static const char *step_text(struct arena *a, const struct step_row *s, const js
         return retry_text(a, d, service);
     if (strcmp(s->what, "line") == 0)
         return "A line came free.";
-    if (strcmp(s->what, "queued") == 0 && json_text(d, "code"))
-        return arena_printf(a, "%s had no line free; it waits for one.", service);
+    if (strcmp(s->what, "queued") == 0 && text)
+        return arena_join(a, "It waits again: ", text, "");
     if (strcmp(s->what, "queued") == 0)
         return "All lines were taken; it waits for one.";
     if (strcmp(s->what, "unknown") == 0)

@@ -68,6 +68,7 @@ enum err twilio_call_place(struct ctx *ctx, const json_t *body, enum operation_p
     p.row.to = json_text(body, "to");
     p.row.from = json_text(body, "from");
     p.seconds_max = TIME_LIMIT_S;
+    p.account = lines_account(ctx, PROVIDER_TWILIO, &lent.ref);
     struct operation_order order = { .kind = &TWILIO_CALL_CREATE,
                                      .id = p.row.operation_id,
                                      .object = p.row.id,

@@ -147,6 +147,25 @@ describe("what Vapi says of its lines, and what it does not say", { skip: missin
     await until(async () => (await w.operation(r.json.id)).status === "succeeded", { what: "it was dialled" });
   });
 
+  test("a provider that cannot be asked when its turn comes is waited for; nobody who was promised a call is let down", async () => {
+    await w.a.remove();
+    w = await world({ told: true, env: { CIRCUIT_BREAKER_ENABLED: "true", CIRCUIT_BREAKER_THRESHOLD: "1", CIRCUIT_BREAKER_RECOVERY_TIMEOUT: "300", CACHE_TTL_SECONDS: "0" } });
+    await w.limits({ concurrent_calls: 1 });
+    assert.equal((await w.place()).status, 201);
+    const next = (await w.place()).json;
+    await w.a.fault({ provider: "vapi", fault: "status", status: 500, operation: "GET /assistant" });
+    await until(async () => (await w.a.call("/api/v1/vapi/settings")).json.code === "provider_unavailable", { what: "the breaker opened" });
+    assert.equal((await w.a.call("/api/v1/calls", { body: { to: "+33612345678" } })).status, 202, "behind the one that waits");
+    const steps = async () => (await w.a.call(`/api/v1/calls/${next.object_id}/timeline`)).json.entries.filter((e) => e.kind === "queued");
+    await w.a.advance(31); // the first one ends, and its line comes free
+    await until(async () => (await steps()).length === 2, { what: "its turn came" });
+    assert.match((await steps())[1].text, /^It waits again: Vapi is temporarily unavailable\. Try again in \d+ s\.$/);
+    assert.deepEqual([(await w.operation(next.id)).status, (await w.operation(next.id)).position], ["queued", 1]);
+    await w.a.fault({ provider: "vapi", fault: "none" });
+    await w.a.advance(301);
+    await until(async () => (await w.operation(next.id)).status === "succeeded", { what: "it was dialled" });
+  });
+
   test("a line is given back although nobody told of the end, by asking; never by the clock alone", async () => {
     await w.a.remove();
     w = await world({ told: false });
