@@ -13,11 +13,12 @@ describe("hostile input", { skip: missing }, () => {
     a = await Ava.start({ env: { AVA_LOG_LEVEL: "off" } });
     await a.signUp();
     const assistant = (await a.call("/api/v1/assistants", { body: { name: "Target" } })).json;
+    const destination = (await a.call("/api/v1/destinations", { body: { url: "http://127.0.0.1:9/" } })).json;
     const { paths } = (await a.call("/api/v1/openapi.json")).json;
     writes = Object.entries(paths).flatMap(([path, ops]) =>
       Object.entries(ops)
         .filter(([, op]) => op.requestBody?.content?.["application/json"] && !/^\/(sandbox|webhooks)/.test(path)) // webhooks prove themselves first: inbox.test.mjs
-        .map(([method]) => ({ method: method.toUpperCase(), template: path, path: path.replace("assistants/{id}", "assistants/" + assistant.id).replace("{key}", "voice_speed").replace("{provider}", "vapi").replace("{id}", a.me.workspace.id).replace("{user_id}", a.me.user.id) })),
+        .map(([method]) => ({ method: method.toUpperCase(), template: path, path: path.replace("assistants/{id}", "assistants/" + assistant.id).replace("destinations/{id}", "destinations/" + destination.id).replace("{key}", "voice_speed").replace("{provider}", "vapi").replace("{id}", a.me.workspace.id).replace("{user_id}", a.me.user.id) })),
     );
     assert.ok(writes.length >= 9);
   });

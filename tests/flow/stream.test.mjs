@@ -291,7 +291,7 @@ describe("the stream and the breakers", { skip: missing }, () => {
       assert.deepEqual(mine.named("connection").map((e) => e.data), [{ provider: "vapi" }, { provider: "vapi" }]);
       await a.fault({ provider: "twilio", fault: "status", status: 503 });
       for (let i = 0; i < 3; i++) await a.call("/api/v1/twilio/numbers", { key: other.key });
-      await mine.seen((e) => e.data.provider === "twilio", "the operator's credential concerns everybody");
+      for (const s of [mine, theirs]) await s.seen((e) => e.data.provider === "twilio", "the operator's credential concerns everybody");
       assert.deepEqual(theirs.named("connection").map((e) => e.data), [{ provider: "twilio" }]);
     } finally {
       await a.remove();
