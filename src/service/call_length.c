@@ -2,10 +2,13 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "providers/vapi.h"
 #include "service/budgets.h"
 #include "store/call_limits.h"
+
+enum { REFRESH_MS = 2000 };
 
 struct learning {
     const char *workspace_id;
@@ -53,9 +56,25 @@ enum err call_length_of(struct ctx *ctx, const struct lent *lent, const char *as
         ctx->problem = none;
         return OK;
     }
-    struct learning l = { workspace_id, in_settings(ctx, answer.body) };
-    *seconds = l.seconds;
-    if (l.seconds != known && db_write(ctx, learn_write, &l) != OK)
-        ctx->problem = none; /* learned again with the next call */
+    *seconds = in_settings(ctx, answer.body);
+    if (*seconds != known)
+        call_length_learn(ctx, *seconds);
     return OK;
+}
+
+void call_length_learn(struct ctx *ctx, int64_t seconds) {
+    struct problem before = ctx->problem;
+    struct learning l = { ctx->who.workspace_id, seconds };
+    db_write(ctx, learn_write, &l);
+    ctx->problem = before;
+}
+
+void call_length_refresh(struct ctx *ctx) {
+    struct ctx own = *ctx;
+    struct lent lent;
+    int64_t seconds, until_ms = ava_now_ms() + REFRESH_MS;
+    if (until_ms < own.deadline_ms)
+        own.deadline_ms = until_ms;
+    if (lending_find(&own, PROVIDER_VAPI, &lent) == OK && lent.assistant_id && lent.assistant_id[0])
+        call_length_of(&own, &lent, lent.assistant_id, &seconds);
 }

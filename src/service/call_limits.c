@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "service/call_length.h"
 #include "service/fields.h"
 #include "service/jobs.h"
 #include "service/lines.h"
@@ -111,6 +112,7 @@ enum err call_limits_save(struct ctx *ctx, const char *number, const json_t *bod
     TRY(check_body(ctx, body, &s.row));
     TRY(db_write(ctx, save_write, &s));
     jobs_wake(ctx->parts->jobs);
+    call_length_refresh(ctx);
     return call_limits_read(ctx, number, out);
 }
 

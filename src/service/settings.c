@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "service/assistant_change.h"
+#include "service/call_length.h"
 #include "service/credentials.h"
 
 enum { GREETING_CHARS_MAX = 2000, DURATION_MIN_S = 60, DURATION_MAX_S = 3600 };
@@ -154,6 +155,8 @@ enum err setting_save(struct ctx *ctx, enum vapi_setting s, const json_t *value,
         TRY(save_shared(ctx, &lent, &saving, change.audit, &answer));
     else
         TRY(assistant_change(ctx, &lent, lent.assistant_id, &change, &now, &answer));
+    if (s == VAPI_DURATION)
+        call_length_learn(ctx, json_integer_value(value));
     view_of(ctx, &answer, out);
     out->body = pick(ctx, answer.body, s);
     return OK;

@@ -270,6 +270,20 @@ describe("budgets", { skip: missing, concurrency: 1 }, () => {
     assert.equal((await w.place()).json.code, "budget_exhausted");
   });
 
+  test("a call that comes in lasts no longer than what was reserved for it: as long as the assistant's calls do", async () => {
+    await w.limits({ daily_minutes: 1000 });
+    const ring = async () => (await w.a.call("/sandbox/api/vapi/inbound", { body: {}, key: null })).json;
+    const reserved = async () => (await w.today()).seconds_reserved;
+    for (const seconds of [1200, 90]) {
+      assert.equal((await w.a.call("/api/v1/vapi/settings/max_call_duration", { method: "PUT", body: { value: seconds } })).status, 200);
+      const { id } = await ring();
+      assert.equal(await reserved(), seconds);
+      assert.equal((await w.theirs()).find((c) => c.id === id).assistantOverrides.maxDurationSeconds, seconds);
+      await w.a.advance(31);
+      await until(async () => (await reserved()) === 0, { what: "it is over" });
+    }
+  });
+
   test("a call that is refused at Vapi gives back what it reserved", async () => {
     await w.limits({ daily_minutes: 1000 });
     await w.a.fault({ provider: "vapi", fault: "status", status: 422, operation: "POST /call", times: 1 });
