@@ -113,8 +113,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
         json_t *public = json_parse(ctx->arena, str_of(row.public), &why);
         const char *tail = json_text(json_object_get(public, "last4"),
                                      p == PROVIDER_VAPI ? "api_key" : "auth_token");
-        *out = (struct lent){ .ref = { .last4 = tail && tail[0] ? tail : NULL,
-                                       .id = row.id,
+        *out = (struct lent){ .ref = { .id = row.id,
                                        .version = row.version,
                                        .workspace_id = row.workspace_id,
                                        .reveal = reveal_own,
@@ -122,6 +121,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                               .assistant_id = json_text(public, "assistant_id"),
                               .number_id = json_text(public, "default_number_id"),
                               .account_sid = json_text(public, "account_sid") };
+        str_copy(out->ref.last4, sizeof out->ref.last4, str_of(tail ? tail : ""));
         return OK;
     }
     TRY(may_use_platform(ctx, workspace_id, p, &platform, &is_shared));

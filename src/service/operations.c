@@ -147,7 +147,7 @@ static const char *sending_detail(struct run *r, const struct upstream_request *
     if (u && c)
         jsonw_text_at(&w, "breaker",
                       breaker_state_name(upstream_state(u, req->provider, c->id).breaker));
-    if (c && c->last4)
+    if (c && c->last4[0])
         jsonw_text_at(&w, "key_last4", c->last4);
     jsonw_object_end(&w);
     return str_dup(r->arena, buf_view(b));

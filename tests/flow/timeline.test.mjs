@@ -10,10 +10,13 @@ import { Ava, ava, missing, until } from "../lib/ava.mjs";
 const soak = Boolean(process.env.TEST_SOAK), EVENTS = soak ? 1_000_000 : 100_000;
 
 describe("the timeline of a call", { skip: missing, concurrency: 1 }, () => {
-  let a, call, receiver;
+  let a, call, receiver, last4;
   before(async () => {
     a = await Ava.start({ env: { AVA_LOG_LEVEL: "off", CIRCUIT_BREAKER_ENABLED: "false" } });
     await a.signUp();
+    const { api_key, assistant_id, default_number_id } = (await a.call("/sandbox/api/credentials", { key: null })).json.vapi;
+    assert.equal((await a.call("/api/v1/credentials/vapi", { method: "PUT", body: { api_key, assistant_id, default_number_id } })).status, 200);
+    last4 = api_key.slice(-4);
     await a.call("/api/v1/webhooks/endpoints/vapi/setup", { body: {} });
     receiver = createServer((req, res) => req.resume().on("end", () => res.end())).listen(0, "127.0.0.1");
     await once(receiver, "listening");
@@ -43,7 +46,7 @@ describe("the timeline of a call", { skip: missing, concurrency: 1 }, () => {
     assert.equal(text("requested"), "ada@example.com asked for a call to +33612345678, by version 2 of its assistant.");
     assert.equal(t.assistant_version, 2, "the first is what it was, the second has the webhooks set up");
     await until(async () => (await timeline()).entries.some((e) => e.kind === "forwarded" && /^call\.ended was told to your endpoint \(dst_/.test(e.text)), { what: "what was forwarded" });
-    assert.match(text("sending"), /^Sent to Vapi, attempt 1/);
+    assert.equal(text("sending"), `Sent to Vapi, attempt 1, with the key that ends in ${last4}.`);
     assert.match(text("sending", 1), /^Sent to Vapi, attempt 2/);
     assert.match(text("retry"), /^Vapi did not take attempt 1 \(\d+ ms\); the next one follows in \d/);
     assert.match(text("succeeded"), new RegExp(`^Vapi confirmed it in \\d+ ms, as ${t.call.provider_id}.$`));
