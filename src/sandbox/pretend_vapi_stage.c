@@ -159,8 +159,9 @@ static const char *connect(const struct pretend_world *world, json_t *account, j
                                                     : "nobody";
     }
     json_object_set_new(call, "assistantId", json_string(id));
-    if (json_object_get(said, "assistantOverrides"))
-        json_object_set(call, "assistantOverrides", json_object_get(said, "assistantOverrides"));
+    if (json_object_get(said, "assistantOverrides")) /* said lives in an arena, the call longer */
+        json_object_set_new(call, "assistantOverrides",
+                            json_deep_copy(json_object_get(said, "assistantOverrides")));
     struct vapi_course course = vapi_plan(account, call);
     vapi_tell(world, account, call, &course);
     return "assistant";
