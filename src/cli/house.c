@@ -17,6 +17,7 @@
 #include "service/turns.h"
 #include "store/db.h"
 #include "store/sealed.h"
+#include "vault/links.h"
 #include "vault/vault.h"
 
 enum { COMMAND_MS = 3600 * 1000 };
@@ -85,6 +86,7 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
     h->parts.accounts = accounts_new(is_sandbox);
     h->parts.lending = lending_new(is_sandbox);
     h->parts.turns = turns_new();
+    h->parts.links = links_new();
     lending_set_platform(h->parts.lending, &h->config);
     h->parts.db = db_open(
         &(struct db_conf){ .path = arena_printf(cli->arena, "%s/ava.db", h->config.data_dir),
@@ -101,6 +103,7 @@ void house_close(struct house *h) {
     accounts_free(h->parts.accounts);
     lending_free(h->parts.lending);
     turns_free(h->parts.turns);
+    links_free(h->parts.links);
     reload_free(h->reload);
     h->reload = NULL;
     secret_wipe(&h->config.admin_password);

@@ -20,6 +20,7 @@ struct lending;
 struct turns;
 struct jobs;
 struct feed;
+struct links;
 
 struct parts {
     const struct config *config;
@@ -30,6 +31,7 @@ struct parts {
     struct lending *lending;
     struct turns *turns;
     struct jobs *jobs;
+    struct links *links;
     struct feed *feed;  /* NULL in commands: nobody watches */
     const char *run_id; /* of this run of the process: who holds leases and claims */
 };

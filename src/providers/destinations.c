@@ -70,6 +70,6 @@ enum err destination_send(struct ctx *ctx, const struct destination_shot *shot,
                                                      .authorize = authorize,
                                                      .scope = shot->credential->id,
                                                      .message_id = shot->message_id,
-                                                     .timeout_ms = DESTINATION_TIMEOUT_MS },
+                                                     .attempt_ms = DESTINATION_TIMEOUT_MS },
                          out);
 }

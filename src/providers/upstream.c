@@ -145,11 +145,11 @@ static const char *base_url(const struct config *c, enum provider p) {
 
 /* How long an attempt may take, and its first byte. */
 static int64_t attempt_ms(const struct upstream_request *req) {
-    return req->timeout_ms ? req->timeout_ms : ATTEMPT_MS;
+    return req->attempt_ms ? req->attempt_ms : ATTEMPT_MS;
 }
 
 static int64_t first_byte_ms(const struct upstream_request *req) {
-    return req->timeout_ms ? req->timeout_ms : FIRST_BYTE_MS;
+    return req->attempt_ms ? req->attempt_ms : FIRST_BYTE_MS;
 }
 
 static void wipe_lines(struct upstream_headers *h) {
@@ -162,12 +162,15 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
                           struct client_call *call) {
     struct upstream_headers auth = { .count = 0 };
     SCOPED(secret_wipe) struct secret fields = { 0 };
+    SCOPED(secret_wipe) struct secret filled = { 0 };
     const char *lines[ARRAY_LEN(auth.lines) + 5];
     size_t n = 0;
     struct trace child = ctx->trace;
     char traceparent[56];
 
     TRY(req->credential->reveal(ctx, req->credential, &fields));
+    if (req->fill)
+        TRY(req->fill(ctx, req, &filled));
     req->authorize(ctx, req, &fields, &auth);
     for (size_t i = 0; i < auth.count; i++)
         lines[n++] = auth.lines[i];
@@ -175,7 +178,8 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
     lines[n++] = arena_join(ctx->arena, "X-Correlation-ID: ", ctx->correlation_id);
     lines[n++] = arena_join(ctx->arena, "traceparent: ", traceparent);
     lines[n++] = "User-Agent: Ava/" AVA_VERSION;
-    lines[n++] = "Accept: application/json";
+    lines[n++] =
+        req->accept ? arena_join(ctx->arena, "Accept: ", req->accept) : "Accept: application/json";
     if (req->content_type)
         lines[n++] = arena_printf(ctx->arena, "Content-Type: %s", req->content_type);
 
@@ -187,10 +191,10 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
                    : arena_join(ctx->arena, base_url(ctx->parts->config, req->provider), req->path),
         .headers = lines,
         .header_count = n,
-        .body = req->body,
+        .body = req->fill ? secret_reveal(&filled) : req->body,
         .timeout_ms = left < attempt_ms(req) ? left : attempt_ms(req),
         .first_byte_ms = first_byte_ms(req),
-        .body_max_bytes = ANSWER_MAX_BYTES,
+        .body_max_bytes = req->answer_max_bytes ? req->answer_max_bytes : ANSWER_MAX_BYTES,
         .only = call->only,
         .fresh = call->fresh,
         .may_resend = call->may_resend,
@@ -199,6 +203,7 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
     enum err e = req->watch ? req->watch->sending(ctx, req, req->watch->arg) : OK;
     if (e == OK)
         client_fetch(client_self(), call);
+    call->body = req->body; /* what was filled in is gone */
     wipe_lines(&auth);
     return e;
 }
@@ -226,7 +231,9 @@ static void classify(struct ctx *ctx, const struct upstream_request *req, struct
     case CLIENT_GARBLED:
     case CLIENT_TOO_LARGE:
         a->bad_shape = true;
-        a->outcome = OUTCOME_FAIL;
+        /* Where the size depends on what people did, a large one is nobody's fault. */
+        a->outcome =
+            c->result == CLIENT_TOO_LARGE && req->answer_max_bytes ? OUTCOME_LOCAL : OUTCOME_FAIL;
         return;
     default:
         a->outcome = OUTCOME_FAIL;
@@ -243,7 +250,7 @@ static void classify(struct ctx *ctx, const struct upstream_request *req, struct
     if (req->digest && !req->digest(ctx, c->answer, &a->kept)) {
         a->bad_shape = true;
         a->outcome = OUTCOME_FAIL;
-    } else if (c->took_us / 1000 > SLOW_MS) {
+    } else if (c->took_us / 1000 > SLOW_MS && !req->attempt_ms) {
         a->outcome = OUTCOME_SLOW;
     }
 }
@@ -370,6 +377,8 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
                        outcome_name(OUTCOME_FAIL));
         }
         classify(ctx, req, a);
+        if (req->fill && a->call.result == CLIENT_DONE && a->call.status < 300)
+            explicit_bzero((char *)a->call.answer.ptr, a->call.answer.len);
         if (a->outcome == OUTCOME_OK || a->outcome == OUTCOME_SLOW)
             retry_learn(u->budget, req->provider, a->call.took_us);
         record(ctx, req, a, v.is_probe);

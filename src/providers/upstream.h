@@ -75,6 +75,11 @@ struct upstream_request {
     const char *url;
     struct str body;
     const char *content_type; /* of body */
+    /* Instead of body, where a secret of another provider must go into it: writes the body into
+     * *out, for each attempt anew; it is wiped after, and what was answered to it too, once digest
+     * has seen it. Never with resource: nothing of it may be cached. */
+    enum err (*fill)(struct ctx *ctx, const struct upstream_request *req, struct secret *out);
+    const void *fill_arg; /* fill's business */
     const struct upstream_credential *credential;
     /* Adds the authentication to the headers; what it puts into the arena is wiped after. */
     void (*authorize)(struct ctx *ctx, const struct upstream_request *req,
@@ -87,13 +92,15 @@ struct upstream_request {
     /* Does this refusal say that there is no room for it now? Then ERR_PROVIDER_BUSY. NULL: none does. */
     bool (*is_full)(struct ctx *ctx, struct str body);
     const struct upstream_watch *watch; /* NULL: nobody */
-    const char *resource; /* what is read or changed, for the cache; NULL: not cached */
-    bool is_repeatable;   /* documented as safe to repeat although not idempotent by method */
-    bool skip_cache;      /* a read that must see what is true now */
+    const char *resource;    /* what is read or changed, for the cache; NULL: not cached */
+    bool is_repeatable;      /* documented as safe to repeat although not idempotent by method */
+    bool skip_cache;         /* a read that must see what is true now */
+    size_t answer_max_bytes; /* 0: 1 MiB */
+    int64_t attempt_ms;      /* how long one may take, up to its first byte too; 0: 5 s and 4 s */
+    const char *accept;      /* NULL: JSON */
     /* upstream_send: */
     const char *scope;      /* whom breaker and bulkhead are for, instead of all of the provider */
     const char *message_id; /* the same each time it is sent; for authorize */
-    int64_t timeout_ms;     /* of an attempt; 0: 5 s */
 };
 
 struct upstream_answer {

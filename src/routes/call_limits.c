@@ -3,6 +3,7 @@
 
 #include "routes/reply.h"
 #include "routes/resources.h"
+#include "service/numbers.h"
 
 static enum err answer(struct ctx *ctx, struct call *call, const struct call_limits_view *v) {
     struct jsonw w = reply_json(call, 200);
@@ -20,5 +21,21 @@ enum err limits_get(struct ctx *ctx, struct call *call) {
 enum err limits_put_it(struct ctx *ctx, struct call *call) {
     struct call_limits_view v;
     TRY(call_limits_save(ctx, "", call->body, input_if_match(ctx, call), &v));
+    return answer(ctx, call, &v);
+}
+
+enum err number_limits_get(struct ctx *ctx, struct call *call) {
+    struct number_row row;
+    struct call_limits_view v;
+    TRY(number_held(ctx, input_param(ctx, call, 0), &row));
+    TRY(call_limits_read(ctx, row.phone_number, &v));
+    return answer(ctx, call, &v);
+}
+
+enum err number_limits_put_it(struct ctx *ctx, struct call *call) {
+    struct number_row row;
+    struct call_limits_view v;
+    TRY(number_held(ctx, input_param(ctx, call, 0), &row));
+    TRY(call_limits_save(ctx, row.phone_number, call->body, input_if_match(ctx, call), &v));
     return answer(ctx, call, &v);
 }

@@ -68,6 +68,15 @@ enum err operation_get(struct ctx *ctx, struct call *call);
 enum err stream_get(struct ctx *ctx, struct call *call);
 
 enum err numbers_get(struct ctx *ctx, struct call *call);
+enum err numbers_get_available(struct ctx *ctx, struct call *call);
+enum err numbers_post(struct ctx *ctx, struct call *call);
+enum err numbers_post_import(struct ctx *ctx, struct call *call);
+enum err number_remove_it(struct ctx *ctx, struct call *call);
+enum err recordings_get(struct ctx *ctx, struct call *call);
+enum err recording_get_audio(struct ctx *ctx, struct call *call);
+enum err recording_hear(struct ctx *ctx, struct call *call);
+enum err number_limits_get(struct ctx *ctx, struct call *call);
+enum err number_limits_put_it(struct ctx *ctx, struct call *call);
 enum err integrations_get(struct ctx *ctx, struct call *call);
 enum err endpoints_get(struct ctx *ctx, struct call *call);
 enum err endpoint_rotate_it(struct ctx *ctx, struct call *call);

@@ -67,7 +67,18 @@ const struct route routes[] = {
     { { METHOD_GET,  "/api/v1/operations/{id}" }, SIGNED_IN, BY_DEFAULT, NO_BODY,   false, operation_get },
     { { METHOD_GET,  "/api/v1/stream" },          SIGNED_IN, BY_IP,      NO_BODY,   false, stream_get },
 
-    { { METHOD_GET,  "/api/v1/twilio/numbers" },                         SIGNED_IN, BY_SETTINGS, NO_BODY, false, numbers_get },
+    { { METHOD_GET,    "/api/v1/twilio/numbers" },             SIGNED_IN, BY_SETTINGS, NO_BODY,   false, numbers_get },
+    { { METHOD_POST,   "/api/v1/twilio/numbers" },             MANAGER,   BY_SETTINGS, JSON_BODY, false, numbers_post },
+    { { METHOD_GET,    "/api/v1/twilio/numbers/available" },   SIGNED_IN, BY_SETTINGS, NO_BODY,   false, numbers_get_available },
+    { { METHOD_POST,   "/api/v1/twilio/numbers/import" },      MANAGER,   BY_SETTINGS, JSON_BODY, false, numbers_post_import },
+    { { METHOD_DELETE, "/api/v1/twilio/numbers/{id}" },        MANAGER,   BY_SETTINGS, NO_BODY,   false, number_remove_it },
+    { { METHOD_GET,    "/api/v1/twilio/numbers/{id}/limits" }, SIGNED_IN, BY_DEFAULT,  NO_BODY,   false, number_limits_get },
+    { { METHOD_PUT,    "/api/v1/twilio/numbers/{id}/limits" }, MANAGER,   BY_DEFAULT,  JSON_BODY, false, number_limits_put_it },
+
+    { { METHOD_GET, "/api/v1/recordings" },            SIGNED_IN, BY_SETTINGS, NO_BODY, false, recordings_get },
+    { { METHOD_GET, "/api/v1/recordings/{id}/audio" }, SIGNED_IN, BY_SETTINGS, NO_BODY, false, recording_get_audio },
+    { { METHOD_GET, "/recordings/{token}" },           ANYONE,    BY_IP,       NO_BODY, false, recording_hear },
+
     { { METHOD_GET,  "/api/v1/integrations" },                           SIGNED_IN, BY_SETTINGS, NO_BODY, false, integrations_get },
     { { METHOD_GET,  "/api/v1/webhooks/endpoints" },                     MANAGER,   BY_DEFAULT,  NO_BODY, false, endpoints_get },
     { { METHOD_POST, "/api/v1/webhooks/endpoints/{provider}/rotate" },   MANAGER,   BY_DEFAULT,  NO_BODY, false, endpoint_rotate_it },

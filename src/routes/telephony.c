@@ -1,24 +1,11 @@
-/* Twilio numbers, the connect cards, and the addresses to paste. */
+/* The connect cards, and the addresses to paste. */
 #include <string.h>
 
 #include "routes/reply.h"
 #include "routes/resources.h"
 #include "service/endpoints.h"
 #include "service/integrations.h"
-#include "service/numbers.h"
 #include "service/webhook_setup.h"
-
-enum err numbers_get(struct ctx *ctx, struct call *call) {
-    static const char *const KNOWN[] = { "limit", "cursor", NULL };
-    struct upstream_answer a;
-    int limit;
-    const char *cursor;
-    TRY(input_known_query(ctx, call, KNOWN));
-    TRY(input_page(ctx, call, &limit, &cursor));
-    TRY(numbers_list(ctx, limit, cursor, &a));
-    reply_upstream(call, a.body, &a);
-    return OK;
-}
 
 enum err integrations_get(struct ctx *ctx, struct call *call) {
     struct integration rows[INTEGRATIONS_MAX];

@@ -11,7 +11,8 @@
 struct courier;
 
 struct pretend_world {
-    json_t *accounts;        /* by a hash of what they are known by */
+    json_t *accounts;             /* by a hash of what they are known by */
+    struct pretend_world *twilio; /* where Vapi reaches numbers of Twilio's; NULL: nowhere */
     struct courier *courier; /* for callbacks; NULL: there are none (tests of the words alone) */
 };
 

@@ -1,5 +1,5 @@
-/* The account and the numbers of Twilio's API 2010-04-01, as its published samples show them; and
- * what its calls (pretend_twilio_calls.c) and texts (pretend_twilio_messages.c) have in common. */
+/* The account of Twilio's API 2010-04-01, as its published samples show it, and the way to what it
+ * has: numbers, calls, texts, recordings. */
 #include "sandbox/pretend_twilio.h"
 
 #include <stdlib.h>
@@ -193,106 +193,21 @@ static json_t *make_account(struct str key, const unsigned char hash[32]) {
                      "calls", "callsBySid", "messages", "messagesBySid");
 }
 
-/* --- numbers --------------------------------------------------------------------------------- */
-
-static json_t *number_find(const json_t *numbers, struct str sid) {
-    json_t *n;
-    size_t i;
-    json_array_foreach(numbers, i, n) {
-        if (str_is(sid, json_text(n, "sid")))
-            return n;
-    }
-    return NULL;
-}
-
-/* What POST may change; other names are passed over, as Twilio does. */
-static void update(json_t *number, const struct http_req *req, struct http_reply *reply) {
-    static const struct {
-        const char *parameter, *field;
-    } CHANGES[] = {
-        { "FriendlyName", "friendly_name" },
-        { "VoiceUrl", "voice_url" },
-        { "VoiceMethod", "voice_method" },
-        { "VoiceFallbackUrl", "voice_fallback_url" },
-        { "VoiceFallbackMethod", "voice_fallback_method" },
-        { "VoiceApplicationSid", "voice_application_sid" },
-        { "SmsUrl", "sms_url" },
-        { "SmsMethod", "sms_method" },
-        { "SmsFallbackUrl", "sms_fallback_url" },
-        { "SmsFallbackMethod", "sms_fallback_method" },
-        { "SmsApplicationSid", "sms_application_sid" },
-        { "StatusCallback", "status_callback" },
-        { "StatusCallbackMethod", "status_callback_method" },
-        { "TrunkSid", "trunk_sid" },
-    };
-    struct form form;
-    if (!form_parse(req->arena, req->body, &form)) {
-        twilio_fail(400, reply);
-        return;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(CHANGES); i++) {
-        struct str value = form_find(&form, CHANGES[i].parameter);
-        json_t *text = value.ptr ? json_stringn(value.ptr, value.len) : NULL;
-        if (text)
-            json_object_set_new(number, CHANGES[i].field, text);
-    }
-    json_object_set_new(number, "date_updated", twilio_date(ava_wall_ms()));
-    pretend_reply(reply, 200, number);
-}
-
-static bool is_wanted(const json_t *number, const struct form *query) {
-    struct str phone = form_find(query, "PhoneNumber"), name = form_find(query, "FriendlyName");
-    return (!phone.ptr || str_find(str_of(json_text(number, "phone_number")), phone) >= 0) &&
-           (!name.ptr || str_is(name, json_text(number, "friendly_name")));
-}
-
-static void numbers_list(const json_t *numbers, const struct http_req *req,
-                         struct http_reply *reply) {
-    static const char *const KEPT[] = { "FriendlyName", "Beta", "PhoneNumber", "Origin" };
-    struct form query = { 0 };
-    json_t *wanted = json_array(), *n;
-    size_t i;
-    form_parse(req->arena, req->query, &query);
-    json_array_foreach(numbers, i, n) {
-        if (is_wanted(n, &query))
-            json_array_append(wanted, n);
-    }
-    twilio_list(req, reply,
-                &(struct twilio_list){ "incoming_phone_numbers", wanted, KEPT, ARRAY_LEN(KEPT) });
-    json_decref(wanted);
-}
-
 /* --- routes ---------------------------------------------------------------------------------- */
 
-static void one(json_t *number, const struct http_req *req, struct http_reply *reply) {
-    if (!number)
-        twilio_not_found(req, reply);
-    else if (req->method == METHOD_POST)
-        update(number, req, reply);
-    else if (req->method == METHOD_GET || req->method == METHOD_HEAD)
-        pretend_reply(reply, 200, number);
-    else
-        twilio_fail(405, reply);
+static void route(const struct twilio_visit *v, struct str part) {
+    bool is_read = v->req->method == METHOD_GET || v->req->method == METHOD_HEAD;
+    if (str_is(part, ".json") && is_read)
+        pretend_reply(v->reply, 200, json_object_get(v->account, "about"));
+    else if (str_is(part, ".json"))
+        twilio_fail(405, v->reply);
+    else if (!twilio_numbers_answer(v, part) && !twilio_calls_answer(v, part) &&
+             !twilio_messages_answer(v, part) && !twilio_recordings_answer(v, part))
+        twilio_not_found(v->req, v->reply);
 }
 
-static void route(const struct twilio_visit *v, struct str part) {
-    const struct http_req *req = v->req;
-    struct http_reply *reply = v->reply;
-    const struct str one_number = STR("/IncomingPhoneNumbers/"), json = STR(".json");
-    json_t *numbers = json_object_get(v->account, "numbers");
-    bool is_read = req->method == METHOD_GET || req->method == METHOD_HEAD;
-    if (str_starts(part, one_number) && str_ends(part, json)) {
-        struct str sid = { part.ptr + one_number.len, part.len - one_number.len - json.len };
-        one(number_find(numbers, sid), req, reply);
-    } else if (str_is(part, "/IncomingPhoneNumbers.json") && is_read) {
-        numbers_list(numbers, req, reply);
-    } else if (str_is(part, ".json") && is_read) {
-        pretend_reply(reply, 200, json_object_get(v->account, "about"));
-    } else if (str_is(part, "/IncomingPhoneNumbers.json") || str_is(part, ".json")) {
-        twilio_fail(405, reply);
-    } else if (!twilio_calls_answer(v, part) && !twilio_messages_answer(v, part)) {
-        twilio_not_found(req, reply);
-    }
+json_t *twilio_account(struct pretend_world *world, struct str sid) {
+    return is_sid(sid, "AC") ? pretend_account(world, sid, make_account) : NULL;
 }
 
 /* An API key signs nothing: callbacks need the account's own token, as it was last shown. */
@@ -321,7 +236,7 @@ static void answer(struct pretend_world *world, const struct http_req *req,
         twilio_not_found(req, reply);
         return;
     }
-    json_t *account = pretend_account(world, sid, make_account);
+    json_t *account = twilio_account(world, sid);
     if (!account) {
         twilio_fail(503, reply);
         return;

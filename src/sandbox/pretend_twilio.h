@@ -59,3 +59,11 @@ void twilio_record_age(json_t *record); /* brings public to where it is by now *
 /* part: the path behind the account, "/Calls.json". False when it is not theirs. */
 bool twilio_calls_answer(const struct twilio_visit *v, struct str part);
 bool twilio_messages_answer(const struct twilio_visit *v, struct str part);
+bool twilio_numbers_answer(const struct twilio_visit *v, struct str part);
+bool twilio_recordings_answer(const struct twilio_visit *v, struct str part);
+
+json_t *twilio_account(struct pretend_world *world, struct str sid); /* made at its first use */
+/* What Vapi does to a number that is imported there; NULL leaves a URL as it is. False when the
+ * account has no such number. */
+bool twilio_number_rewrite(struct pretend_world *world, struct str account_sid, const char *number,
+                           const char *voice_url, const char *sms_url);

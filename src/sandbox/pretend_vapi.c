@@ -260,8 +260,8 @@ static const char DEMO[] =
 static json_t *make_account(struct str key, const unsigned char hash[32]) {
     json_t *assistant = json_loads(DEMO, 0, NULL);
     json_object_set_new(assistant, "orgId", vapi_uuid(hash));
-    return json_pack("{s:o, s:[o], s:[], s:{}, s:{}}", "orgId", vapi_uuid(hash), "assistants",
-                     assistant, "calls", "callsById", "records");
+    return json_pack("{s:o, s:[o], s:[], s:{}, s:{}, s:[]}", "orgId", vapi_uuid(hash), "assistants",
+                     assistant, "calls", "callsById", "records", "numbers");
 }
 
 json_t *vapi_account(struct pretend_world *world, struct str key) {
@@ -382,9 +382,9 @@ static struct str credential(const struct http_req *req) {
 }
 
 /* The pretend number that answers calls is bound to the assistant it was shown with. */
-static bool is_pinned(const json_t *assistant) {
+static bool is_pinned(json_t *account, const json_t *assistant) {
     const char *id = json_text(assistant, "id");
-    return strcmp(id, SANDBOX_VAPI_ASSISTANT_ID) == 0;
+    return strcmp(id, SANDBOX_VAPI_ASSISTANT_ID) == 0 || vapi_number_uses(account, id);
 }
 
 static void one(json_t *account, struct str id, const struct http_req *req,
@@ -399,7 +399,7 @@ static void one(json_t *account, struct str id, const struct http_req *req,
         update(assistant, req, reply);
         return;
     }
-    if (req->method == METHOD_DELETE && is_pinned(assistant)) {
+    if (req->method == METHOD_DELETE && is_pinned(account, assistant)) {
         pretend_reply_new(reply, 409,
                           json_pack("{s:s, s:s}", "error", "assistant_pinned", "message",
                                     "The assistant is pinned by another resource."));
@@ -430,6 +430,8 @@ static void answer(struct pretend_world *world, const struct http_req *req,
         vapi_fail(503, reply);
     else if (str_is(req->path, "/call") || str_starts(req->path, STR("/call/")))
         vapi_calls_answer(world, account, req, reply);
+    else if (vapi_numbers_answer(world, account, req, reply))
+        return;
     else if (is_list && is_read)
         vapi_list(json_object_get(account, "assistants"), req, reply);
     else if (is_list && req->method == METHOD_POST)

@@ -13,6 +13,11 @@ json_t *vapi_assistant_find(const json_t *account, struct str id, size_t *at);
 /* Items of the list, newest first, within limit and createdAt.. of the query. */
 void vapi_list(const json_t *items, const struct http_req *req, struct http_reply *reply);
 
+/* Everything below /phone-number; false when it is not that. */
+bool vapi_numbers_answer(const struct pretend_world *world, json_t *account,
+                         const struct http_req *req, struct http_reply *reply);
+bool vapi_number_uses(json_t *account, const char *assistant_id);
+
 /* The control URL that each call names, "/{id}/control": who knows it needs no key. False when the
  * request is for something else. */
 bool vapi_control_answer(const struct pretend_world *world, const struct http_req *req,

@@ -346,6 +346,7 @@ struct sandbox *sandbox_start(struct arena *a, const char **why) {
     bool ok = true;
     for (size_t i = 0; ok && i < BOOTHS; i++)
         ok = booth_open(&s->booths[i], s, KINDS[i], a, why);
+    s->booths[0].world.twilio = &s->booths[1].world;
     if (ok && !start_thread(s)) {
         *why = "no thread can be started for the sandbox";
         ok = false;

@@ -18,6 +18,7 @@
 #include "service/jobs.h"
 #include "service/lending.h"
 #include "service/lines.h"
+#include "service/numbers.h"
 #include "vault/vault.h"
 
 enum { ID_MAX = 128, METADATA_BYTES_MAX = 8192 };
@@ -115,7 +116,7 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
                     const struct id *claim, struct operation_end *out) {
     struct lent lent;
     const json_t *metadata = json_object_get(body, "metadata");
-    const char *assistant;
+    const char *assistant, *number;
     struct call_placing p;
     call_placing_init(ctx, &p, PROVIDER_VAPI);
     *out = (struct operation_end){ .was_abandoned = true };
@@ -125,10 +126,12 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
     TRY(choose(ctx, &lent, "assistant_id", assistant, lent.assistant_id,
                "No assistant is chosen; send assistant_id, or connect Vapi with the id of one.",
                &p.row.assistant_id));
-    TRY(choose(ctx, &lent, "from_number_id", json_text(body, "from_number_id"), lent.number_id,
+    TRY(number_at_vapi(ctx, json_text(body, "from_number_id"), &number));
+    TRY(choose(ctx, &lent, "from_number_id", number, lent.number_id,
                "No number to call from is chosen; send from_number_id, or connect Vapi with "
                "default_number_id.",
                &p.row.from_number_id));
+    TRY(number_of_vapi(ctx, p.row.from_number_id, &p.row.from));
     TRY(call_length_of(ctx, &lent, p.row.assistant_id, &p.seconds_max));
     p.account = lines_account(ctx, PROVIDER_VAPI, &lent.ref);
     p.row.to = json_text(body, "to");

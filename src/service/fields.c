@@ -5,7 +5,7 @@
 enum { DIGITS_MIN = 7, DIGITS_MAX = 15, URL_MAX = 2048 };
 
 /* '+', a digit that is not 0, at most 15 digits in all. */
-static bool is_phone(const char *text) {
+bool field_is_phone(const char *text) {
     size_t n = 0;
     if (text[0] != '+' || text[1] < '1' || text[1] > '9')
         return false;
@@ -24,7 +24,7 @@ void field_phone(struct ctx *ctx, const json_t *body, const char *name, const ch
     else if (!text)
         ctx_field(ctx, name, "wrong_type",
                   arena_printf(ctx->arena, "The field %s, %s, must be a text.", name, what));
-    else if (!is_phone(text))
+    else if (!field_is_phone(text))
         ctx_field(ctx, name, "wrong_format",
                   "Write the number with + and the country, like +33612345678.");
 }
@@ -69,6 +69,13 @@ static bool is_https(const char *text) {
         if (text[i] <= ' ' || text[i] == 0x7f || strchr("\"<>\\^`{|}", text[i]))
             return false;
     return true;
+}
+
+void field_bool(struct ctx *ctx, const json_t *body, const char *name) {
+    const json_t *value = json_object_get(body, name);
+    if (value && !json_is_null(value) && !json_is_boolean(value))
+        ctx_field(ctx, name, "wrong_type",
+                  arena_printf(ctx->arena, "The field %s must be true or false.", name));
 }
 
 void field_https(struct ctx *ctx, const char *name, const json_t *url) {

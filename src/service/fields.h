@@ -7,11 +7,14 @@
 
 #include "obs/ctx.h"
 
+bool field_is_phone(const char *text); /* E.164 */
 /* E.164. what: "the number to call". */
 void field_phone(struct ctx *ctx, const json_t *body, const char *name, const char *what);
 /* chars are code points. */
 void field_text(struct ctx *ctx, const json_t *body, const char *name, bool required,
                 size_t min_chars, size_t max_chars);
+/* true, false, or not there. */
+void field_bool(struct ctx *ctx, const json_t *body, const char *name);
 void field_https(struct ctx *ctx, const char *name, const json_t *url);
 /* As JSON without blanks. */
 size_t field_bytes(const json_t *value);

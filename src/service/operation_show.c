@@ -4,7 +4,11 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "obs/metrics.h"
+#include "service/feed.h"
 #include "vault/vault.h"
+
+enum { COLLECT_MS = 5000 };
 
 /* --- what is sealed -------------------------------------------------------------------------- */
 
@@ -59,6 +63,18 @@ static struct operation_wait wait_of(struct ctx *ctx, const struct operation_row
     return wait;
 }
 
+static void write_steps(struct ctx *ctx, struct jsonw *w, const struct operation_row *row) {
+    const struct operation_kind *kind = operation_kind_of(row->kind);
+    struct problem before = ctx->problem;
+    struct buf *b = buf_in(ctx->arena);
+    struct jsonw steps = jsonw_to(b);
+    if (kind->steps && kind->steps(ctx, row->id, &steps) == OK) {
+        jsonw_key(w, "steps");
+        jsonw_raw(w, buf_view(b));
+    }
+    ctx->problem = before;
+}
+
 void operation_show(struct ctx *ctx, struct jsonw *w, const struct operation_row *row,
                     struct str result, struct str problem) {
     struct operation_wait wait = wait_of(ctx, row);
@@ -84,6 +100,7 @@ void operation_show(struct ctx *ctx, struct jsonw *w, const struct operation_row
     jsonw_text_at(w, "correlation_id", row->correlation_id);
     jsonw_time_at(w, "created_at", row->created_ms);
     jsonw_time_at(w, "updated_at", row->updated_ms);
+    write_steps(ctx, w, row);
     if (result.ptr) {
         jsonw_key(w, "result");
         jsonw_raw(w, result);
@@ -107,6 +124,26 @@ void operation_problem_write(struct jsonw *w, const struct ctx *ctx, enum err e)
     if (p->upstream_status)
         jsonw_i64_at(w, "upstream_status", p->upstream_status);
     jsonw_object_end(w);
+}
+
+/* --- an attempt ------------------------------------------------------------------------------ */
+
+const char *operation_sending(struct ctx *ctx, const struct operation_row *row,
+                              const struct upstream_request *req) {
+    const struct upstream_credential *c = req->credential;
+    struct upstream *u = ctx->parts->upstream;
+    struct buf *b = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "service", row->provider);
+    jsonw_i64_at(&w, "attempt", row->attempts + 1);
+    if (u && c)
+        jsonw_text_at(&w, "breaker",
+                      breaker_state_name(upstream_state(u, req->provider, c->id).breaker));
+    if (c && c->last4[0])
+        jsonw_text_at(&w, "key_last4", c->last4);
+    jsonw_object_end(&w);
+    return str_dup(ctx->arena, buf_view(b));
 }
 
 /* --- reading it ------------------------------------------------------------------------------ */
@@ -156,4 +193,32 @@ enum err operation_replay(struct ctx *ctx, const char *id, struct operation_end 
     }
     end->is_accepted = true;
     return OK;
+}
+
+/* --- watching -------------------------------------------------------------------------------- */
+
+void operation_tell(struct ctx *ctx, const char *id) {
+    struct operation_row row;
+    struct str none = { NULL, 0 };
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    if (operation_find(ctx, db_reader(ctx->parts->db), NULL, id, &row) != OK || !row.id)
+        return; /* the next step tells it */
+    operation_show(ctx, &w, &row, none, none);
+    feed_publish(ctx->parts->feed, row.workspace_id, "operation", buf_view(&b));
+    buf_fini(&b);
+}
+
+void operations_collect(void *arg) {
+    const struct parts *parts = arg;
+    struct arena *a = arena_new(4096);
+    struct ctx ctx;
+    ctx_init(&ctx, parts, a, COLLECT_MS);
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
+        int64_t count = 0;
+        if (operations_count(&ctx, db_reader(parts->db), OPERATION_UNKNOWN, provider_name(p),
+                             &count) == OK)
+            metric_set(METRIC_OPERATIONS_UNKNOWN, (double)count, provider_name(p));
+    }
+    arena_free(a);
 }

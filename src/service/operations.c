@@ -9,12 +9,14 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "obs/log.h"
-#include "obs/metrics.h"
+#include "providers/answer.h"
 #include "service/assistants.h"
 #include "service/calls.h"
 #include "service/feed.h"
 #include "service/jobs.h"
 #include "service/messages.h"
+#include "service/number_buy.h"
+#include "service/number_import.h"
 #include "service/operation_show.h"
 #include "service/twilio_calls.h"
 #include "store/idempotency.h"
@@ -36,8 +38,9 @@ const char OPERATION_JOB[] = "operation";
 /* After it was sent; RESILIENCE 4. */
 static const int64_t LOOKS_MS[] = { 5000, 30 * 1000, 2 * 60 * 1000, 10 * 60 * 1000, GIVE_UP_MS };
 
-static const struct operation_kind *const KINDS[] = { &CALL_CREATE, &TWILIO_CALL_CREATE,
-                                                      &MESSAGE_CREATE, &ASSISTANT_CREATE };
+static const struct operation_kind *const KINDS[] = { &CALL_CREATE,    &TWILIO_CALL_CREATE,
+                                                      &MESSAGE_CREATE, &ASSISTANT_CREATE,
+                                                      &NUMBER_BUY,     &NUMBER_IMPORT };
 
 const struct operation_kind *operation_kind_of(const char *name) {
     for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
@@ -135,28 +138,10 @@ static struct step_row step_of(const struct run *r, const char *what, const char
     };
 }
 
-/* With which key, and how its breaker stood. */
-static const char *sending_detail(struct run *r, const struct upstream_request *req) {
-    const struct upstream_credential *c = req->credential;
-    struct upstream *u = r->ctx.parts->upstream;
-    struct buf *b = buf_in(r->arena);
-    struct jsonw w = jsonw_to(b);
-    jsonw_object(&w);
-    jsonw_text_at(&w, "service", r->row.provider);
-    jsonw_i64_at(&w, "attempt", r->row.attempts + 1);
-    if (u && c)
-        jsonw_text_at(&w, "breaker",
-                      breaker_state_name(upstream_state(u, req->provider, c->id).breaker));
-    if (c && c->last4[0])
-        jsonw_text_at(&w, "key_last4", c->last4);
-    jsonw_object_end(&w);
-    return str_dup(r->arena, buf_view(b));
-}
-
 static enum err on_sending(struct ctx *ctx, const struct upstream_request *req, void *arg) {
     struct run *r = arg;
     struct operation_row next = r->row;
-    struct moving m = { &next, step_of(r, "sending", sending_detail(r, req)) };
+    struct moving m = { &next, step_of(r, "sending", operation_sending(&r->ctx, &r->row, req)) };
     next.state = OPERATION_SENT;
     next.next_ms = 0;
     next.updated_ms = ava_wall_ms();
@@ -221,9 +206,10 @@ static enum err schedule(struct ctx *ctx, struct db_conn *tx, const struct opera
 
 /* When it is worth asking again; 0 when it was asked often enough. */
 static int64_t next_look(const struct operation_row *row, int64_t now_ms) {
+    int64_t since_ms = row->sent_ms ? row->sent_ms : row->created_ms;
     for (size_t i = 0; i < ARRAY_LEN(LOOKS_MS); i++)
-        if (row->sent_ms + LOOKS_MS[i] > now_ms)
-            return row->sent_ms + LOOKS_MS[i];
+        if (since_ms + LOOKS_MS[i] > now_ms)
+            return since_ms + LOOKS_MS[i];
     return 0;
 }
 
@@ -363,21 +349,29 @@ static bool can_wait(const struct run *r) {
     return r->kind->queue && (said_so || (is_later && r->row.is_promised));
 }
 
+/* Of a walk: something stood in its way that may be gone later. */
+static bool is_held_up(const struct run *r) {
+    return !r->kind->look_up &&
+           (answer_may_be_stale(r->result) || r->result == ERR_STORAGE_UNAVAILABLE);
+}
+
 static void perform(struct run *r) {
     struct str result = { NULL, 0 };
-    bool is_known;
+    bool is_known, goes_on;
+    r->op.is_last = next_look(&r->row, ava_wall_ms()) == 0;
     r->result = r->kind->perform(&r->ctx, &r->op, &r->watch, &result);
     r->waits = can_wait(r);
     if (r->waits) {
         settle(r, OPERATION_PREPARED, result, 0);
         return;
     }
+    int64_t next_ms = next_look(&r->row, ava_wall_ms());
     switch (r->result) {
     case OK:
         settle(r, OPERATION_SUCCEEDED, result, 0);
         break;
     case ERR_OUTCOME_UNKNOWN:
-        settle(r, OPERATION_UNKNOWN, result, next_look(&r->row, ava_wall_ms()));
+        settle(r, next_ms ? OPERATION_UNKNOWN : OPERATION_UNCONFIRMED, result, next_ms);
         jobs_wake(r->ctx.parts->jobs);
         break;
     case ERR_DRAINING: /* the next process goes on, if anybody was told that it would happen */
@@ -385,7 +379,11 @@ static void perform(struct run *r) {
         settle(r, is_known ? OPERATION_PREPARED : OPERATION_FAILED, result, ava_wall_ms());
         break;
     default:
-        settle(r, OPERATION_FAILED, result, 0);
+        goes_on = is_held_up(r) && next_ms && !r->op.is_last;
+        r->ctx.attempts += goes_on && !r->ctx.attempts; /* it is retried, so something was tried */
+        settle(r, goes_on ? OPERATION_PREPARED : OPERATION_FAILED, result, goes_on ? next_ms : 0);
+        if (goes_on)
+            jobs_wake(r->ctx.parts->jobs);
     }
 }
 
@@ -427,7 +425,7 @@ static struct run *run_new(const struct ctx *ctx, const struct operation_kind *k
     r->row.actor = r->ctx.who.user_id;
     r->row.correlation_id = r->ctx.correlation_id;
     r->row.sealed.ptr = arena_copy(a, row->sealed.ptr, row->sealed.len);
-    r->op = (struct operation){ r->row.id, r->row.object, row->sent_ms, { NULL, 0 } };
+    r->op = (struct operation){ .id = r->row.id, .object = r->row.object, .sent_ms = row->sent_ms };
     r->op.request = (struct str){ arena_copy(a, request.ptr, request.len), request.len };
     r->watch = (struct upstream_watch){ on_sending, on_waiting, r };
     return r;
@@ -645,8 +643,10 @@ enum err operation_work(struct ctx *ctx, const struct job_row *job) {
     TRY(run_of(ctx, kind, &row, &r));
     bool wanted = true;
     enum err e = OK;
-    if (row.state == OPERATION_UNKNOWN)
+    if (row.state == OPERATION_UNKNOWN && kind->look_up)
         look(r);
+    else if (row.state == OPERATION_UNKNOWN)
+        perform(r);
     else if (row.state == OPERATION_PREPARED && (e = is_wanted(ctx, &row, &wanted)) == OK)
         resume(r, wanted);
     run_release(r);
@@ -660,7 +660,7 @@ enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
     *is_absent = false;
     TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
     const struct operation_kind *kind = row.id ? operation_kind_of(row.kind) : NULL;
-    if (!kind || row.state != OPERATION_UNCONFIRMED)
+    if (!kind || !kind->look_up || row.state != OPERATION_UNCONFIRMED)
         return OK;
     TRY(run_of(ctx, kind, &row, &r));
     enum err e = kind->look_up(&r->ctx, &r->op, &result, is_absent);
@@ -734,18 +734,4 @@ enum err operations_recover(struct ctx *ctx) {
     if (count)
         log_warn(ctx, "operations unknown", L("count", (long)count));
     return OK;
-}
-
-void operations_collect(void *arg) {
-    const struct parts *parts = arg;
-    struct arena *a = arena_new(4096);
-    struct ctx ctx;
-    ctx_init(&ctx, parts, a, PROMISE_MS);
-    for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
-        int64_t count = 0;
-        if (operations_count(&ctx, db_reader(parts->db), OPERATION_UNKNOWN, provider_name(p),
-                             &count) == OK)
-            metric_set(METRIC_OPERATIONS_UNKNOWN, (double)count, provider_name(p));
-    }
-    arena_free(a);
 }

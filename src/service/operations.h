@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/jsonw.h"
 #include "providers/upstream.h"
 #include "store/jobs.h"
 #include "store/operations.h"
@@ -21,6 +22,7 @@ struct operation {
     const char *id, *object;
     int64_t sent_ms;    /* wall clock; 0: not yet */
     struct str request; /* JSON, as it was placed */
+    bool is_last;       /* of a walk: it is not performed again, whatever held it up */
 };
 
 /* How an operation that may not begin yet waits. */
@@ -38,7 +40,11 @@ struct operation_queue {
     enum err (*requeue)(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
 };
 
-/* One kind of unsafe call; every kind is a constant of the service that owns the object. */
+/* One kind of unsafe call; every kind is a constant of the service that owns the object.
+ *
+ * A kind without look_up is a walk: steps whose state it keeps itself, so that perform goes on where
+ * it was. What is unknown, and what was held up by a provider that could not be reached, is
+ * performed again at the times at which others are looked for. */
 struct operation_kind {
     const char *name;  /* "call.create" */
     const char *event; /* of its object in the feed: "call" */
@@ -58,6 +64,8 @@ struct operation_kind {
     /* It was refused before anything was sent: there never was an object. */
     enum err (*forget)(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
     const struct operation_queue *queue; /* NULL: it never waits */
+    /* Its steps as a JSON list, for people. NULL: it is a single one. */
+    enum err (*steps)(struct ctx *ctx, const char *operation_id, struct jsonw *w);
 };
 
 /* Waiting for it: the default is to answer "accepted" once it would take more than 2 s because of
@@ -102,6 +110,9 @@ enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent);
  * failed one is then returned. */
 enum err operation_read(struct ctx *ctx, const char *id, struct buf *out);
 enum err operation_replay(struct ctx *ctx, const char *id, struct operation_end *end);
+
+/* Tells those who watch how one stands that is under way: its steps moved, in a commit that is done. */
+void operation_tell(struct ctx *ctx, const char *id);
 
 /* A webhook of the provider names the operation (?op=ID): so it happened. Settles one that is sent,
  * unknown or unconfirmed as succeeded, with its object, and tells whoever watches; *confirmed says

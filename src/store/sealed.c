@@ -243,7 +243,8 @@ enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_
                                   " UNION ALL " UNDER("events") " UNION ALL " UNDER("operations")
                                   " UNION ALL " UNDER("idempotency_keys") " UNION ALL " UNDER("calls")
                                   " UNION ALL " UNDER("messages") " UNION ALL " UNDER("assistant_versions")
-                                  " UNION ALL " UNDER("destinations") " LIMIT ?3");
+                                  " UNION ALL " UNDER("destinations") " UNION ALL " UNDER("numbers")
+                                  " LIMIT ?3");
     /* clang-format on */
     unsigned char id[4] = { (unsigned char)(dek_id >> 24), (unsigned char)(dek_id >> 16),
                             (unsigned char)(dek_id >> 8), (unsigned char)dek_id };
@@ -276,6 +277,7 @@ enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed
         { "messages", REPLACE("messages") },
         { "assistant_versions", REPLACE("assistant_versions") },
         { "destinations", REPLACE("destinations") },
+        { "numbers", REPLACE("numbers") },
     };
     for (size_t i = 0; i < ARRAY_LEN(TABLES); i++) {
         if (strcmp(f->table, TABLES[i].table) != 0)

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { Ava, missing } from "../lib/ava.mjs";
+import { Ava, missing, until } from "../lib/ava.mjs";
 
 const json = { "Content-Type": "application/json" };
 const deep = "[".repeat(200) + "]".repeat(200);
@@ -14,11 +14,14 @@ describe("hostile input", { skip: missing }, () => {
     await a.signUp();
     const assistant = (await a.call("/api/v1/assistants", { body: { name: "Target" } })).json;
     const destination = (await a.call("/api/v1/destinations", { body: { url: "http://127.0.0.1:9/" } })).json;
+    const { numbers } = (await a.call("/api/v1/twilio/numbers")).json;
+    await a.call("/api/v1/twilio/numbers/import", { body: { numbers: [numbers[0].phone_number], overwrite: true } });
+    const number = await until(async () => (await a.call("/api/v1/twilio/numbers")).json.numbers.find((n) => n.id), { what: "a number in Ava's care" });
     const { paths } = (await a.call("/api/v1/openapi.json")).json;
     writes = Object.entries(paths).flatMap(([path, ops]) =>
       Object.entries(ops)
         .filter(([, op]) => op.requestBody?.content?.["application/json"] && !/^\/(sandbox|webhooks)/.test(path)) // webhooks prove themselves first: inbox.test.mjs
-        .map(([method]) => ({ method: method.toUpperCase(), template: path, path: path.replace("assistants/{id}", "assistants/" + assistant.id).replace("destinations/{id}", "destinations/" + destination.id).replace("{key}", "voice_speed").replace("{provider}", "vapi").replace("{id}", a.me.workspace.id).replace("{user_id}", a.me.user.id) })),
+        .map(([method]) => ({ method: method.toUpperCase(), template: path, path: path.replace("assistants/{id}", "assistants/" + assistant.id).replace("numbers/{id}", "numbers/" + number.id).replace("destinations/{id}", "destinations/" + destination.id).replace("{key}", "voice_speed").replace("{provider}", "vapi").replace("{id}", a.me.workspace.id).replace("{user_id}", a.me.user.id) })),
     );
     assert.ok(writes.length >= 9);
   });

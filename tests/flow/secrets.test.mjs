@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Ava, missing } from "../lib/ava.mjs";
+import { Ava, missing, until } from "../lib/ava.mjs";
 
 const canary = (name) => `canary-${name}-Zq7Xw9Kp3Lm5`;
 const password = canary("password");
@@ -34,6 +34,12 @@ describe("secrets", { skip: missing }, () => {
     await call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: "AC" + "ab".repeat(16), auth_token: canary("twilio"), next_auth_token: canary("next") } });
     await call("/api/v1/vapi/settings"); // a real attempt with the key
     await call("/api/v1/twilio/numbers");
+    // An import carries Twilio's token to Vapi, which repeats it in its answer.
+    const [number] = (await call("/api/v1/twilio/numbers")).json.numbers;
+    await call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: canary("vapi"), assistant_id: "5b0a4a08-133c-4146-9315-0984f8c6be80", webhook_secret: canary("webhook") } });
+    const order = await call("/api/v1/twilio/numbers/import", { body: { numbers: [number.provider_id], vapi: true } });
+    const imported = await until(async () => ((o) => o.status === "succeeded" && o)((await call(`/api/v1/operations/${order.json.id}`)).json), { what: "the number imported" });
+    assert.equal(imported.steps.length, 4);
     await call("/api/v1/credentials/vapi", { method: "PUT", body: { api_key: canary("refused").replace("canary", "wrong-canary"), assistant_id: "x" } });
     await call("/api/v1/credentials/vapi", { method: "PUT", body: { api_key: canary("unknown field"), assistant_id: "x", more: canary("more") } });
     await call("/api/v1/auth/login", { key: null, body: { email: "ada@example.com", password: canary("wrong") } });

@@ -1,0 +1,19 @@
+/* twilio_page: lists of Twilio's, page by page, in the form Ava's API gives them. Its next_page_uri
+ * is relative and carries a token; of it only the query is kept, as the cursor of ours. */
+#pragma once
+
+#include "providers/twilio.h"
+
+/* A page as {"<ours>":[...],"next_cursor":...}, from {"<theirs>":[...],"next_page_uri":...} of the
+ * list "/Calls.json". False when it is not one. */
+struct twilio_page {
+    const char *list, *theirs, *ours;
+    twilio_facts_fn *write;
+};
+bool twilio_page(struct ctx *ctx, struct str body, const struct twilio_page *page,
+                 struct str *kept);
+
+/* Path of the page: of the cursor, or the first one with this query when it is NULL. ERR_INVALID
+ * when the cursor is none that came from here. */
+enum err twilio_page_path(struct ctx *ctx, const char *account_sid, const char *list,
+                          struct str query, const char *cursor, const char **path);

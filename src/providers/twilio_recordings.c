@@ -1,0 +1,85 @@
+#include "providers/twilio_recordings.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/json.h"
+#include "providers/twilio_page.h"
+
+static const char LIST[] = "/Recordings.json";
+
+bool twilio_is_recording_sid(struct str text) {
+    unsigned char raw[16];
+    return str_starts(text, STR("RE")) && text.len == 34 &&
+           hex_decode((struct str){ text.ptr + 2, 32 }, raw, sizeof raw);
+}
+
+static bool recording_write(struct ctx *ctx, struct jsonw *w, const json_t *r) {
+    const char *sid = json_text(r, "sid"), *duration = json_text(r, "duration");
+    int64_t seconds = -1;
+    if (!sid || !twilio_is_recording_sid(str_of(sid)))
+        return false;
+    if (duration)
+        str_to_i64(str_of(duration), 0, INT64_MAX, &seconds);
+    jsonw_object(w);
+    jsonw_text_at(w, "id", sid);
+    jsonw_text_at(w, "call_sid", json_text(r, "call_sid"));
+    jsonw_text_at(w, "status", json_text(r, "status"));
+    jsonw_i64_at(w, "duration_seconds", seconds);
+    jsonw_i64_at(w, "channels", json_i64_or(r, "channels", 1));
+    jsonw_i64_at(w, "created_ms", twilio_time(json_text(r, "date_created")));
+    jsonw_object_end(w);
+    return true;
+}
+
+static bool to_page(struct ctx *ctx, struct str body, struct str *kept) {
+    static const struct twilio_page PAGE = { LIST, "recordings", "recordings", recording_write };
+    return twilio_page(ctx, body, &PAGE, kept);
+}
+
+static bool to_one(struct ctx *ctx, struct str body, struct str *kept) {
+    return twilio_facts(ctx, body, recording_write, kept);
+}
+
+enum err twilio_recordings_read(struct ctx *ctx, const struct upstream_credential *c,
+                                const char *account_sid, const struct twilio_recordings_wish *wish,
+                                struct upstream_answer *out) {
+    struct buf *query = buf_in(ctx->arena);
+    const char *path;
+    char since[32];
+    twilio_pair(query, "CallSid", wish->call_sid);
+    if (wish->since_ms) {
+        clock_rfc3339(wish->since_ms, since);
+        memcpy(strchr(since, '.'), "Z", 2); /* whole seconds, as in its samples */
+        twilio_pair(query, "DateCreated>", since);
+    }
+    twilio_pair(query, "PageSize", arena_printf(ctx->arena, "%d", wish->limit));
+    TRY(twilio_page_path(ctx, account_sid, LIST, buf_view(query), wish->cursor, &path));
+    struct upstream_request req = twilio_request(c, "GET", "recordings.list", path);
+    req.digest = to_page;
+    return upstream_call(ctx, &req, out);
+}
+
+enum err twilio_recording_check(struct ctx *ctx, const struct upstream_credential *c,
+                                const char *account_sid, const char *sid) {
+    struct upstream_answer answer;
+    struct upstream_request req = twilio_request(
+        c, "GET", "recording.get", twilio_thing_path(ctx, account_sid, "/Recordings/", sid));
+    req.digest = to_one;
+    return upstream_call(ctx, &req, &answer);
+}
+
+enum err twilio_recording_audio(struct ctx *ctx, const struct upstream_credential *c,
+                                const char *account_sid, const char *sid, struct str *audio) {
+    struct upstream_answer answer;
+    const char *tail = arena_join(ctx->arena, "/Recordings/", sid, ".mp3");
+    struct upstream_request req =
+        twilio_request(c, "GET", "recording.audio", twilio_path(ctx, account_sid, tail));
+    req.accept = "audio/mpeg";
+    req.answer_max_bytes = TWILIO_AUDIO_MAX_BYTES;
+    req.attempt_ms = TWILIO_AUDIO_MS;
+    TRY(upstream_call(ctx, &req, &answer));
+    *audio = answer.body;
+    return OK;
+}

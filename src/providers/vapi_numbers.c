@@ -1,0 +1,122 @@
+#include "providers/vapi_numbers.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/encode.h"
+#include "base/json.h"
+#include "base/jsonw.h"
+
+static bool number_write(struct jsonw *w, const json_t *n) {
+    const char *id = json_text(n, "id");
+    if (!id || !id[0])
+        return false;
+    jsonw_object(w);
+    jsonw_text_at(w, "id", id);
+    jsonw_text_at(w, "number", json_text(n, "number"));
+    jsonw_object_end(w);
+    return true;
+}
+
+static bool to_number(struct ctx *ctx, struct str body, struct str *kept) {
+    const char *why;
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    if (!number_write(&w, json_parse(ctx->arena, body, &why)))
+        return false;
+    *kept = buf_view(out);
+    return true;
+}
+
+static bool to_numbers(struct ctx *ctx, struct str body, struct str *kept) {
+    const char *why;
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    json_t *list = json_parse(ctx->arena, body, &why), *one;
+    size_t i;
+    if (!json_is_array(list))
+        return false;
+    jsonw_list(&w);
+    json_array_foreach(list, i, one) {
+        if (!number_write(&w, one))
+            return false;
+    }
+    jsonw_list_end(&w);
+    *kept = buf_view(out);
+    return true;
+}
+
+/* --- making one ------------------------------------------------------------------------------ */
+
+static enum err fill(struct ctx *ctx, const struct upstream_request *req, struct secret *out) {
+    const struct vapi_number_order *o = req->fill_arg;
+    SCOPED(secret_wipe) struct secret fields = { 0 };
+    SCOPED(buf_wipe) struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    TRY(o->twilio->reveal(ctx, o->twilio, &fields));
+    buf_reserve(&b, SECRET_MAX_BYTES); /* it does not grow, which would leave copies */
+    jsonw_object(&w);
+    jsonw_text_at(&w, "provider", "twilio");
+    jsonw_text_at(&w, "number", o->phone_number);
+    jsonw_str_at(&w, "twilioAccountSid", secret_field(&fields, "account_sid"));
+    jsonw_str_at(&w, "twilioAuthToken", secret_field(&fields, "auth_token"));
+    if (o->name)
+        jsonw_text_at(&w, "name", o->name);
+    if (o->assistant_id)
+        jsonw_text_at(&w, "assistantId", o->assistant_id);
+    jsonw_bool_at(&w, "smsEnabled", o->takes_texts);
+    jsonw_object_end(&w);
+    if (!secret_set(out, buf_view(&b)))
+        return ctx_fail(ctx, ERR_INTERNAL, "The order of a number does not fit.");
+    return OK;
+}
+
+enum err vapi_number_create(struct ctx *ctx, const struct upstream_credential *c,
+                            const struct vapi_number_order *order,
+                            const struct upstream_watch *watch, const char **id) {
+    struct upstream_request req = vapi_request(c, "POST", "number.create", "/phone-number");
+    struct upstream_answer answer;
+    const char *why;
+    req.content_type = "application/json";
+    req.fill = fill;
+    req.fill_arg = order;
+    req.digest = to_number;
+    req.watch = watch;
+    TRY(upstream_call(ctx, &req, &answer));
+    *id = json_text(json_parse(ctx->arena, answer.body, &why), "id");
+    return OK;
+}
+
+/* --- finding, removing ----------------------------------------------------------------------- */
+
+enum err vapi_number_find(struct ctx *ctx, const struct upstream_credential *c,
+                          const char *phone_number, const char **id) {
+    struct upstream_request req = vapi_request(c, "GET", "number.list", "/phone-number?limit=1000");
+    struct upstream_answer answer;
+    const char *why;
+    json_t *one;
+    size_t i;
+    req.digest = to_numbers;
+    TRY(upstream_call(ctx, &req, &answer));
+    *id = NULL;
+    json_array_foreach(json_parse(ctx->arena, answer.body, &why), i, one) {
+        const char *number = json_text(one, "number");
+        if (number && strcmp(number, phone_number) == 0)
+            *id = json_text(one, "id");
+    }
+    return OK;
+}
+
+enum err vapi_number_delete(struct ctx *ctx, const struct upstream_credential *c, const char *id) {
+    struct buf *path = buf_in(ctx->arena);
+    struct upstream_answer answer;
+    buf_text(path, "/phone-number/");
+    percent_encode(path, str_of(id));
+    struct upstream_request req =
+        vapi_request(c, "DELETE", "number.delete", str_dup(ctx->arena, buf_view(path)));
+    enum err e = upstream_call(ctx, &req, &answer);
+    if (e != ERR_PROVIDER_RESOURCE_NOT_FOUND)
+        return e;
+    ctx->problem = (struct problem){ .err = OK };
+    return OK;
+}

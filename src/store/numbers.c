@@ -1,0 +1,146 @@
+#include "store/numbers.h"
+
+#define COLUMNS                                                                          \
+    "id, workspace_id, account, provider_id, phone_number, friendly_name, capabilities," \
+    " vapi_id, imported_at, released_at, created_at, updated_at, sealed"
+
+enum err number_put(struct ctx *ctx, struct db_conn *tx, const struct number_row *row) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO numbers (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+                   " ?) ON CONFLICT (id) DO UPDATE SET phone_number = excluded.phone_number,"
+                   " friendly_name = excluded.friendly_name, capabilities = excluded.capabilities,"
+                   " vapi_id = excluded.vapi_id, imported_at = excluded.imported_at,"
+                   " released_at = excluded.released_at, updated_at = excluded.updated_at,"
+                   " sealed = excluded.sealed");
+    db_bind_text(q, row->id);
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->account);
+    db_bind_text(q, row->provider_id);
+    db_bind_text(q, row->phone_number);
+    db_bind_text(q, row->friendly_name);
+    db_bind_i64(q, row->capabilities);
+    db_bind_text(q, row->vapi_id);
+    db_bind_i64(q, row->imported_ms);
+    db_bind_i64(q, row->released_ms);
+    db_bind_i64(q, row->created_ms);
+    db_bind_i64(q, row->updated_ms);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    return db_run(ctx, q);
+}
+
+enum err number_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM numbers WHERE id = ?");
+    db_bind_text(q, id);
+    return db_run(ctx, q);
+}
+
+static enum err find(struct ctx *ctx, struct db_stmt *q, const char *workspace_id, const char *key,
+                     struct number_row *n) {
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, key);
+    *n = (struct number_row){ .id = NULL };
+    if (db_next(q)) {
+        n->id = db_text(q, ctx->arena);
+        n->workspace_id = db_text(q, ctx->arena);
+        n->account = db_text(q, ctx->arena);
+        n->provider_id = db_text(q, ctx->arena);
+        n->phone_number = db_text(q, ctx->arena);
+        n->friendly_name = db_text(q, ctx->arena);
+        n->capabilities = db_i64(q);
+        n->vapi_id = db_text(q, ctx->arena);
+        n->imported_ms = db_i64(q);
+        n->released_ms = db_i64(q);
+        n->created_ms = db_i64(q);
+        n->updated_ms = db_i64(q);
+        n->sealed = db_blob(q, ctx->arena);
+    }
+    return db_done(ctx, q);
+}
+
+enum err number_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
+                     struct number_row *found) {
+    return find(ctx, db_use(c, "SELECT " COLUMNS " FROM numbers WHERE workspace_id = ? AND id = ?"),
+                workspace_id, id, found);
+}
+
+enum err number_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                 const char *provider_id, struct number_row *found) {
+    return find(
+        ctx,
+        db_use(c, "SELECT " COLUMNS " FROM numbers WHERE workspace_id = ? AND provider_id = ?"),
+        workspace_id, provider_id, found);
+}
+
+enum err number_find_at_vapi(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                             const char *vapi_id, struct number_row *found) {
+    return find(ctx,
+                db_use(c, "SELECT " COLUMNS " FROM numbers WHERE workspace_id = ? AND vapi_id = ?"
+                          " AND released_at = 0"),
+                workspace_id, vapi_id, found);
+}
+
+/* --- steps ----------------------------------------------------------------------------------- */
+
+enum err number_step_insert(struct ctx *ctx, struct db_conn *tx,
+                            const struct number_step_row *row) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO number_steps (operation_id, seq, workspace_id, provider_id,"
+                   " phone_number, step, state, detail, updated_at)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    db_bind_text(q, row->operation_id);
+    db_bind_i64(q, row->seq);
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->provider_id);
+    db_bind_text(q, row->phone_number);
+    db_bind_text(q, row->step);
+    db_bind_text(q, row->state);
+    db_bind_text(q, row->detail);
+    db_bind_i64(q, row->updated_ms);
+    return db_run(ctx, q);
+}
+
+enum err number_step_update(struct ctx *ctx, struct db_conn *tx,
+                            const struct number_step_row *row) {
+    struct db_stmt *q = db_use(tx, "UPDATE number_steps SET state = ?, detail = ?, updated_at = ?"
+                                   " WHERE operation_id = ? AND seq = ?");
+    db_bind_text(q, row->state);
+    db_bind_text(q, row->detail);
+    db_bind_i64(q, row->updated_ms);
+    db_bind_text(q, row->operation_id);
+    db_bind_i64(q, row->seq);
+    return db_run(ctx, q);
+}
+
+enum err number_steps_list(struct ctx *ctx, struct db_conn *c, const char *operation_id, int limit,
+                           struct number_step_row *out, size_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT operation_id, workspace_id, provider_id, phone_number, step, state,"
+                  " detail, seq, updated_at FROM number_steps WHERE operation_id = ?"
+                  " ORDER BY seq LIMIT ?");
+    db_bind_text(q, operation_id);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count) {
+        struct number_step_row *s = &out[*count];
+        s->operation_id = db_text(q, ctx->arena);
+        s->workspace_id = db_text(q, ctx->arena);
+        s->provider_id = db_text(q, ctx->arena);
+        s->phone_number = db_text(q, ctx->arena);
+        s->step = db_text(q, ctx->arena);
+        s->state = db_text(q, ctx->arena);
+        s->detail = db_text(q, ctx->arena);
+        s->seq = db_i64(q);
+        s->updated_ms = db_i64(q);
+    }
+    return db_done(ctx, q);
+}
+
+enum err number_is_busy(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        const char *provider_id, bool *busy) {
+    struct db_stmt *q = db_use(c, "SELECT 1 FROM number_steps WHERE workspace_id = ?"
+                                  " AND provider_id = ?"
+                                  " AND state IN ('waiting', 'started', 'undoing') LIMIT 1");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, provider_id);
+    *busy = db_next(q);
+    return db_done(ctx, q);
+}
