@@ -23,6 +23,7 @@ enum { LENDING_SLOTS = 1024, LENT_FOR_MS = 1000 };
 
 struct lent_slot {
     char workspace_id[40], id[48], assistant_id[160], number_id[160], account_sid[40];
+    char last4[8];
     char source[1024]; /* sealed; a longer one is not kept */
     enum provider provider;
     int64_t until_ms;
@@ -214,6 +215,7 @@ static bool recall(struct ctx *ctx, const char *workspace_id, enum provider p, s
     if (hit) {
         *out = s->lent;
         out->ref.id = arena_strdup(ctx->arena, s->id);
+        out->ref.last4 = s->last4[0] ? arena_strdup(ctx->arena, s->last4) : NULL;
         out->ref.workspace_id = arena_strdup(ctx->arena, s->workspace_id);
         out->assistant_id = arena_strdup(ctx->arena, s->assistant_id);
         out->number_id = arena_strdup(ctx->arena, s->number_id);
@@ -239,7 +241,8 @@ static void remember(struct ctx *ctx, const char *workspace_id, enum provider p,
         str_copy(s->id, sizeof s->id, str_of(lent->ref.id)) &&
         str_copy(s->assistant_id, sizeof s->assistant_id, str_of(assistant)) &&
         str_copy(s->number_id, sizeof s->number_id, str_of(number)) &&
-        str_copy(s->account_sid, sizeof s->account_sid, str_of(account))) {
+        str_copy(s->account_sid, sizeof s->account_sid, str_of(account)) &&
+        str_copy(s->last4, sizeof s->last4, str_of(lent->ref.last4 ? lent->ref.last4 : ""))) {
         memcpy(s->source, lent->ref.source.ptr, lent->ref.source.len);
         s->provider = p;
         s->lent = *lent;
