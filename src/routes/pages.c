@@ -29,10 +29,15 @@ enum err pages_asset(struct ctx *ctx, struct call *call, const char *path) {
 }
 
 static bool is_screen(struct str path) {
-    static const char *const SCREENS[] = { "/",          "/signin",  "/setup",
-                                           "/assistant", "/numbers", "/connections" };
+    static const char *const SCREENS[] = { "/",         "/signin",      "/setup",
+                                           "/calls",    "/assistant",   "/numbers",
+                                           "/messages", "/connections", "/activity" };
+    static const struct str WITH_DETAIL[] = { { "/calls/", 7 }, { "/activity/", 10 } };
     for (size_t i = 0; i < ARRAY_LEN(SCREENS); i++)
         if (str_is(path, SCREENS[i]))
+            return true;
+    for (size_t i = 0; i < ARRAY_LEN(WITH_DETAIL); i++)
+        if (path.len > WITH_DETAIL[i].len && str_starts(path, WITH_DETAIL[i]))
             return true;
     return false;
 }

@@ -13,6 +13,7 @@
 #include "service/budgets.h"
 #include "service/call_length.h"
 #include "service/call_status.h"
+#include "service/ended.h"
 #include "service/feed.h"
 #include "service/fields.h"
 #include "service/jobs.h"
@@ -21,7 +22,7 @@
 #include "service/numbers.h"
 #include "vault/vault.h"
 
-enum { ID_MAX = 128, METADATA_BYTES_MAX = 8192 };
+enum { ID_MAX = 128, METADATA_BYTES_MAX = 8192, ENDED_BYTES = 1 << 16 };
 
 /* --- what is asked --------------------------------------------------------------------------- */
 
@@ -305,6 +306,17 @@ static void write_cost(struct jsonw *w, const struct call_row *c) {
     jsonw_object_end(w);
 }
 
+/* A reason that names a provider becomes a sentence of its own: room for one. */
+static void write_ended(struct jsonw *w, const struct call_row *c) {
+    struct arena *a = arena_new(ENDED_BYTES);
+    struct ended e = { 0 };
+    if (call_row_is_over(c))
+        e = ended_explain(a, c->ended_reason ? c->ended_reason : c->status);
+    jsonw_key(w, "ended");
+    ended_write(w, &e);
+    arena_free(a);
+}
+
 void call_write(struct jsonw *w, const struct call_view *v) {
     const struct call_row *c = &v->row;
     jsonw_object(w);
@@ -320,6 +332,7 @@ void call_write(struct jsonw *w, const struct call_view *v) {
     jsonw_text_at(w, "assistant_id", c->assistant_id);
     jsonw_text_at(w, "status", c->status);
     jsonw_text_at(w, "ended_reason", c->ended_reason);
+    write_ended(w, c);
     jsonw_time_at(w, "started_at", c->started_ms);
     jsonw_time_at(w, "ended_at", c->ended_ms);
     write_cost(w, c);

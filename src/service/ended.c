@@ -222,3 +222,15 @@ struct ended ended_explain(struct arena *a, const char *reason) {
             return (struct ended){ TABLE[i].text, WHO[TABLE[i].who], TABLE[i].is_fault, true };
     return from_pipeline(a, reason);
 }
+
+void ended_write(struct jsonw *w, const struct ended *e) {
+    if (!e->text) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_object(w);
+    jsonw_text_at(w, "text", e->text);
+    jsonw_text_at(w, "who", e->who);
+    jsonw_bool_at(w, "is_fault", e->is_fault);
+    jsonw_object_end(w);
+}

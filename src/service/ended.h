@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "base/jsonw.h"
 
 struct ended {
     const char *text; /* one sentence; static or the arena's */
@@ -14,3 +15,5 @@ struct ended {
 
 /* reason: of Vapi, a last status of Twilio, or Ava's own. */
 struct ended ended_explain(struct arena *a, const char *reason);
+/* The object people get; null when there is no text. */
+void ended_write(struct jsonw *w, const struct ended *e);

@@ -264,15 +264,7 @@ void timeline_write(struct jsonw *w, const struct timeline *t) {
     else
         jsonw_null(w);
     jsonw_key(w, "ended");
-    if (t->ended.text) {
-        jsonw_object(w);
-        jsonw_text_at(w, "text", t->ended.text);
-        jsonw_text_at(w, "who", t->ended.who);
-        jsonw_bool_at(w, "is_fault", t->ended.is_fault);
-        jsonw_object_end(w);
-    } else {
-        jsonw_null(w);
-    }
+    ended_write(w, &t->ended);
     jsonw_key(w, "entries");
     jsonw_list(w);
     for (size_t i = 0; i < t->count; i++)

@@ -15,13 +15,7 @@ describe("assistants", { skip: missing("chromium") }, () => {
     await ava?.stop();
   });
 
-  // Past the page, as another window would.
-  const elsewhere = (method, path, body) =>
-    page.evaluate(async ([method, path, body]) => {
-      const { csrf_token } = await (await fetch("/api/v1/auth/me")).json();
-      const r = await fetch("/api/v1" + path, { method, headers: { "X-CSRF-Token": csrf_token, "Content-Type": "application/json" }, body: body && JSON.stringify(body) });
-      return r.status === 204 ? null : r.json();
-    }, [method, path, body]);
+  const elsewhere = (...what) => ava.elsewhere(page, ...what);
   const save = async (greeting) => {
     await page.click("[data-setting=greeting_message] [data-change]");
     await page.fill("[name=greeting_message]", greeting);

@@ -25,6 +25,14 @@ export async function startAva(env = {}) {
     async calm() {
       for (const provider of ["vapi", "twilio"]) await ava.fault({ provider, fault: "none" });
     },
+    advance: (seconds) => ava.advance(seconds),
+    // Past the page, as another window of the same person would; `page` lends its session.
+    elsewhere: (page, method, path, body, headers = {}) =>
+      page.evaluate(async ([method, path, body, headers]) => {
+        const { csrf_token } = await (await fetch("/api/v1/auth/me")).json();
+        const r = await fetch("/api/v1" + path, { method, headers: { "X-CSRF-Token": csrf_token, ...(body ? { "Content-Type": "application/json" } : {}), ...headers }, body: body && JSON.stringify(body) });
+        return r.status === 204 ? null : r.json();
+      }, [method, path, body, headers]),
     hits: async (provider) => (await ava.ledger()).counts[provider],
     stop: () => ava.remove(),
   };

@@ -6,7 +6,7 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { missing, startAva } from "./ava.mjs";
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
-const rooms = ["/", "/signin", "/setup", "/assistant", "/numbers", "/connections"];
+const rooms = ["/", "/signin", "/setup", "/calls", "/calls/call_0192", "/assistant", "/numbers", "/messages", "/connections", "/activity", "/activity/evt_0192"];
 
 describe("serving", { skip: missing() }, () => {
   let ava, index;
@@ -85,7 +85,7 @@ describe("serving", { skip: missing() }, () => {
   });
 
   test("what is not there is a 404, also with dots in it", async () => {
-    for (const path of ["/assets/none.js", "/assets/../../etc/passwd", "/assets/%2e%2e/index.html", "/index.html.gz", "/nowhere"]) {
+    for (const path of ["/assets/none.js", "/assets/../../etc/passwd", "/assets/%2e%2e/index.html", "/index.html.gz", "/nowhere", "/calls/", "/callsign"]) {
       const status = (await get(path)).status;
       assert.ok(status === 404 || status === 400, `${path}: ${status}`);
     }

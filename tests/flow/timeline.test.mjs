@@ -91,6 +91,16 @@ describe("the timeline of a call", { skip: missing, concurrency: 1 }, () => {
     assert.equal((await a.call("/api/v1/calls/call_none/timeline")).status, 404);
   });
 
+  test("each call names the key it went out with, also when the connection was still in mind", async () => {
+    await a.call("/api/v1/limits", { method: "PUT", body: {} });
+    const last4 = (await a.call("/sandbox/api/credentials", { key: null })).json.vapi.api_key.slice(-4);
+    for (let i = 0; i < 3; i++) {
+      const { id } = (await a.call("/api/v1/calls", { body: { to: `+3361234567${i}` } })).json;
+      assert.equal((await timeline(id)).entries.find((e) => e.kind === "sending").text, `Sent to Vapi, attempt 1, with the key that ends in ${last4}.`);
+    }
+    assert.deepEqual((await a.call(`/api/v1/calls/${call.id}`)).json.ended, (await timeline()).ended, "a call says how it ended as its timeline does");
+  });
+
   test(`takes no time in a store of ${EVENTS} events`, async (t) => {
     const before = await timeline();
     // Rows as intake writes them, but for what is sealed in them, which nobody opens here.

@@ -129,3 +129,20 @@ test("what Ava says has changed is read at once where it is shown, else at the n
   await settled();
   assert.equal(calls.length, 3);
 });
+
+test("what changes while it is being read is read once more", async () => {
+  const waiting = [];
+  const resource = new Resource(() => new Promise((answer) => waiting.push(answer)), 10_000, new Time().seams);
+  resource.subscribe(() => {});
+  resource.view();
+  resource.changed(); // the answer on its way may be from before
+  resource.changed();
+  assert.equal(waiting.length, 1);
+  waiting[0](good("before"));
+  await settled();
+  assert.equal(waiting.length, 2);
+  waiting[1](good("after"));
+  await settled();
+  assert.equal(resource.snapshot.data, "after");
+  assert.equal(waiting.length, 2);
+});

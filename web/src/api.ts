@@ -19,6 +19,7 @@ export type Reply<T> =
 export interface Options {
   body?: unknown;
   ifMatch?: string;
+  key?: string; // Idempotency-Key: the same again is done once
   signal?: AbortSignal;
 }
 
@@ -29,6 +30,8 @@ export interface Client {
   open(path: string, body: unknown): Promise<Reply<Session>>;
   resume(): Promise<Reply<Session>>;
   signOut(): Promise<Reply<undefined>>;
+  // The pretend providers, which know no session: whether they did it.
+  sandbox(path: string, body: unknown): Promise<boolean>;
 }
 
 export interface Seams {
@@ -45,11 +48,12 @@ export function createClient({ fetch, now, sessionOver }: Seams): Client {
   let refreshing: Promise<boolean> | undefined;
   let asking: Promise<boolean> | undefined;
 
-  async function once<T>(method: string, path: string, { body, ifMatch, signal }: Options): Promise<Reply<T>> {
+  async function once<T>(method: string, path: string, { body, ifMatch, key, signal }: Options): Promise<Reply<T>> {
     const headers: Record<string, string> = { Accept: "application/json" };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
     if (ifMatch) headers["If-Match"] = ifMatch;
+    if (key) headers["Idempotency-Key"] = key;
     let response: Response;
     try {
       response = await fetch(base + path, {
@@ -124,6 +128,8 @@ export function createClient({ fetch, now, sessionOver }: Seams): Client {
       return codeOf(me) === "session_required" ? keep(await once<Session>("POST", "/auth/refresh", {})) : me;
     },
     signOut: () => request("POST", "/auth/logout", {}),
+    sandbox: (path, body) =>
+      fetch("/sandbox/api/" + path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).then((r) => r.ok, () => false),
   };
 }
 

@@ -7,7 +7,7 @@ import { Button, Dialog, Heading, Icon, useAttention } from "./parts";
 import { Box, Loading, Trouble } from "./panel";
 import { hasShortcuts, setShortcuts, toggleTheme } from "./prefs";
 import { serviceName } from "./problem";
-import { follow, go, rooms, usePath } from "./router";
+import { follow, go, isRoom, roomOf, usePath } from "./router";
 import { SessionOver } from "./screens/signin";
 import SignIn from "./screens/signin";
 import { api, enter, forgetAll, integrations, live, profile, readiness, session, useCell } from "./state";
@@ -16,16 +16,22 @@ import { toast, Toasts } from "./toasts";
 type Screen = ComponentType<Record<string, never>>;
 const lazy: Record<string, () => Promise<{ default: Screen }>> = {
   "/": () => import("./screens/home"),
+  "/calls": () => import("./screens/calls"),
   "/assistant": () => import("./screens/assistant"),
   "/numbers": () => import("./screens/numbers"),
+  "/messages": () => import("./screens/messages"),
+  "/activity": () => import("./screens/activity"),
   "/connections": () => import("./screens/connections"),
   "/setup": () => import("./screens/setup"),
 };
 const entries = [
   { path: "/", icon: "house", key: "h", name: "home" },
+  { path: "/calls", icon: "phone-call", key: "l", name: "calls" },
   { path: "/assistant", icon: "bot", key: "a", name: "assistant" },
   { path: "/numbers", icon: "phone", key: "n", name: "numbers" },
+  { path: "/messages", icon: "message-square", key: "m", name: "messages" },
   { path: "/connections", icon: "plug", key: "c", name: "connections" },
+  { path: "/activity", icon: "activity", key: "y", name: "activity" },
 ];
 
 export function App() {
@@ -98,21 +104,22 @@ export function App() {
 }
 
 function Room({ path }: { path: string }) {
-  const [screen, setScreen] = useState<{ path: string; view: Screen } | undefined>();
+  const { room } = roomOf(path);
+  const [screen, setScreen] = useState<{ room: string; view: Screen } | undefined>();
   const [lost, setLost] = useState(false);
   useEffect(() => {
     let current = true;
     setLost(false);
-    lazy[path]?.().then(
-      (m) => current && setScreen({ path, view: m.default }),
+    lazy[room]?.().then(
+      (m) => current && setScreen({ room, view: m.default }),
       () => current && setLost(true),
     );
     return () => {
       current = false;
     };
-  }, [path]);
+  }, [room]);
   if (path === "/signin") return <SignIn />;
-  if (!rooms.has(path))
+  if (!isRoom(path))
     return (
       <main id="main"><Heading>{t("problems.not_found.title")}</Heading><p>{t("problems.not_found.text")}</p><a class="button" href="/">{t("app.go_home")}</a></main>
     );
@@ -122,7 +129,7 @@ function Room({ path }: { path: string }) {
         <div class="panel" data-state="offline"><Box level={2} tone="warn" icon="wifi-off" title={t("problems.offline.title")} text={t("problems.offline.text")}><Button kind="primary" onClick={() => location.reload()}>{t("action.try_again")}</Button></Box></div>
       </main>
     );
-  if (!screen || screen.path !== path) return <main id="main"><Loading name="page" /></main>;
+  if (!screen || screen.room !== room) return <main id="main"><Loading name="page" /></main>;
   const View = screen.view;
   return <Boundary key={path}><View /></Boundary>;
 }
@@ -170,7 +177,7 @@ function Side({ path }: { path: string }) {
       <nav aria-label={t("app.rooms")}>
         <ul>
           {entries.map((e) => (
-            <li key={e.path}><a href={e.path} aria-current={path === e.path ? "page" : undefined}><Icon name={e.icon} /><span>{t(`${e.name}.title`)}</span></a></li>
+            <li key={e.path}><a href={e.path} aria-current={roomOf(path).room === e.path ? "page" : undefined}><Icon name={e.icon} /><span>{t(`${e.name}.title`)}</span></a></li>
           ))}
         </ul>
       </nav>

@@ -47,6 +47,11 @@ export function ago(thenMs: number, nowMs: number): string {
   return new Date(thenMs).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
 }
 
+// 72500 millionths -> "$0.0725"
+export function money(micros: number, currency = "USD"): string {
+  return new Intl.NumberFormat("en", { style: "currency", currency, maximumFractionDigits: 4 }).format(micros / 1e6);
+}
+
 export function clock(ms: number): string {
   return new Date(ms).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hour12: false });
 }

@@ -1,6 +1,6 @@
 // What happens now: one stream per page, while somebody is here and looks at it. Knows the words of the stream, and no screen.
 // A browser allows few connections to one host, so a page nobody sees has none; coming back counts as having missed something.
-export type Change = "operation" | "call" | "connection" | "assistant";
+export type Change = "operation" | "call" | "connection" | "assistant" | "message" | "event" | "destination";
 
 // As much of an EventSource as is used here.
 export interface Source {
@@ -65,7 +65,7 @@ export class Live {
       if (source.readyState === closed) void this.again();
     }));
     source.addEventListener("lost", mine(() => this.lost()));
-    for (const name of ["operation", "call", "connection", "assistant"] as const)
+    for (const name of ["operation", "call", "connection", "assistant", "message", "event", "destination"] as const)
       source.addEventListener(name, mine((event) => this.tell(name, JSON.parse(event.data ?? "null"))));
   }
 

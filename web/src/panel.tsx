@@ -6,7 +6,7 @@ import { isSpoken, secondsLeft } from "./countdown";
 import { clock, t } from "./i18n";
 import { Button, Copy, Icon, useNow, When } from "./parts";
 import { actionOf, serviceName, sites, wordsFor } from "./problem";
-import { maxAttempts, type Resource, type Snapshot } from "./resource";
+import { maxAttempts, type Resource, type Snapshot, type State } from "./resource";
 
 export interface PanelProps<T> {
   resource: Resource<T>;
@@ -99,6 +99,17 @@ function Retrying<T>({ snapshot, onCancel }: { snapshot: Snapshot<T>; onCancel: 
   );
 }
 
+// How a problem that did not come from a resource is shown: a refused write, one more page.
+export function troubleOf(problem: Problem & { until?: number }, busy = false) {
+  const calm: Record<string, State> = { offline: "offline", rate_limited: "limited", provider_rate_limited: "limited", provider_unavailable: "degraded" };
+  return { until: problem.until, total: problem.wait ?? 0, busy, byPerson: true, at: 0, state: calm[problem.code] ?? ("error" as const) };
+}
+
+// The moment from which a wait counts.
+export function dated(problem: Problem): Problem & { until?: number } {
+  return { ...problem, until: problem.wait === undefined ? undefined : Date.now() + problem.wait * 1000 };
+}
+
 interface TroubleProps {
   problem: Problem;
   service: string;
@@ -155,6 +166,7 @@ function Way({ problem, service, label, left, busy, retry }: { problem: Problem;
     return <a class="button primary" href={`/connections?open=${problem.service ?? service}`}>{label}</a>;
   const site = sites[problem.service ?? service];
   if (kind === "visit" && site) return <a class="button primary" href={site} target="_blank" rel="noreferrer">{label}</a>;
+  if (kind === "budget") return <a class="button primary" href="/calls?limits=change">{label}</a>;
   if (kind === "docs") return <a class="button" href="/docs">{label}</a>;
   if (kind === "reload") return <Button kind="primary" onClick={() => location.reload()}>{label}</Button>;
   if (kind === "sign_in") return <a class="button primary" href="/signin">{label}</a>;

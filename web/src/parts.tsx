@@ -57,7 +57,7 @@ export interface FieldProps {
   name: string;
   value: string;
   onInput: (value: string) => void;
-  type?: "text" | "email" | "password" | "number" | "range";
+  type?: "text" | "email" | "password" | "number" | "range" | "tel" | "url" | "datetime-local";
   hint?: ComponentChildren;
   error?: string;
   lines?: number;
@@ -95,6 +95,19 @@ export function Field({ label, name, value, onInput, type = "text", hint, error,
       {extra}
       {hint && <div class="hint" id={id + "h"}>{hint}</div>}
       {error && <div class="wrong" id={id + "e"}><Icon name="circle-alert" small /><span>{error}</span></div>}
+    </div>
+  );
+}
+
+export function Select({ label, name, value, options, onInput, hint }: { label: string; name: string; value: string; options: [value: string, words: string][]; onInput: (value: string) => void; hint?: string }) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <select id={id} name={name} value={value} aria-describedby={hint && id + "h"} onChange={(e) => onInput(e.currentTarget.value)}>
+        {options.map(([v, words]) => <option key={v} value={v}>{words}</option>)}
+      </select>
+      {hint && <div class="hint" id={id + "h"}>{hint}</div>}
     </div>
   );
 }

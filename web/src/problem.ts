@@ -3,7 +3,7 @@
 import type { Problem, Schemas } from "./api";
 import { has, t } from "./i18n";
 
-export type Action = "retry" | "connect" | "visit" | "reload" | "connections" | "sign_in" | "docs" | "none";
+export type Action = "retry" | "connect" | "visit" | "reload" | "connections" | "sign_in" | "docs" | "budget" | "none";
 
 const actions: Partial<Record<Problem["code"], Action>> = {
   provider_credentials_rejected: "connect",
@@ -24,7 +24,7 @@ const actions: Partial<Record<Problem["code"], Action>> = {
   unsupported_media_type: "docs",
   method_not_allowed: "docs",
   request_timeout: "docs",
-  budget_exhausted: "none",
+  budget_exhausted: "budget",
   not_found: "none",
   outcome_unknown: "none",
   validation_failed: "none",

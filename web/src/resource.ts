@@ -45,6 +45,7 @@ export class Resource<T> {
   private loadedAt = -Infinity;
   private triedItself = false;
   private flight?: AbortController;
+  private outdated = false;
   private stopTimer = () => {};
 
   constructor(
@@ -76,6 +77,7 @@ export class Resource<T> {
   // Ava says that it changed: read now where it is shown, else at the next view.
   changed(): void {
     this.expire();
+    this.outdated = this.flight !== undefined; // what is being read may be from before
     if (this.listeners.size) this.view(0);
   }
 
@@ -113,6 +115,7 @@ export class Resource<T> {
   private async read(byPerson: boolean): Promise<void> {
     this.stopTimer();
     this.flight?.abort();
+    this.outdated = false;
     const flight = (this.flight = new AbortController());
     this.change({ busy: true, byPerson });
     let reply: Reply<T>;
@@ -132,6 +135,7 @@ export class Resource<T> {
     }
     this.triedItself = false;
     this.change({ ...known, state: "ready", problem: undefined, until: undefined, attempt: 1 });
+    if (this.outdated) void this.read(false);
   }
 
   private settle(problem: Problem, byPerson: boolean): void {

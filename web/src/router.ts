@@ -9,10 +9,12 @@ export function go(path: string, replace = false): void {
   for (const tell of moved) tell();
 }
 
-export function usePath(): string {
-  const [path, set] = useState(location.pathname);
+// What stands in the address: its path, or its query.
+function useAddress(part: "pathname" | "search"): string {
+  const [now, set] = useState(location[part]);
   useEffect(() => {
-    const tell = () => set(location.pathname);
+    const tell = () => set(location[part]);
+    tell();
     moved.add(tell);
     addEventListener("popstate", tell);
     return () => {
@@ -20,21 +22,44 @@ export function usePath(): string {
       removeEventListener("popstate", tell);
     };
   }, []);
-  return path;
+  return now;
+}
+
+export const usePath = () => useAddress("pathname");
+
+// Filters live in the address: they survive a reload, and can be sent to a colleague.
+export function useQuery(): [URLSearchParams, (change: Record<string, string>) => void] {
+  const search = useAddress("search");
+  const query = new URLSearchParams(search);
+  return [query, (change) => {
+    for (const [name, value] of Object.entries(change)) value ? query.set(name, value) : query.delete(name);
+    go(location.pathname + (query.size ? "?" + query : ""), true);
+  }];
 }
 
 // A click that stays in this window and goes to one of our own pages.
 export function follow(event: MouseEvent): void {
   const link = (event.target as Element).closest?.("a[href]") as HTMLAnchorElement | null;
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
-  if (link.origin !== location.origin || link.target || !rooms.has(link.pathname) || link.hash) return;
+  if (link.origin !== location.origin || link.target || !isRoom(link.pathname) || link.hash) return;
   event.preventDefault();
   go(link.pathname + link.search);
 }
 
-export const rooms = new Set(["/", "/assistant", "/numbers", "/connections", "/signin", "/setup"]);
+const rooms = new Set(["/", "/calls", "/assistant", "/numbers", "/messages", "/connections", "/activity", "/signin", "/setup"]);
+const withDetail = ["/calls", "/activity"];
+
+// "/calls/call_0192" -> "/calls": the room behind a path, and what of it is looked at.
+export function roomOf(path: string): { room: string; id?: string } {
+  const room = withDetail.find((one) => path.startsWith(one + "/") && path.length > one.length + 1);
+  return room ? { room, id: decodeURIComponent(path.slice(room.length + 1)) } : { room: path };
+}
+
+export function isRoom(path: string): boolean {
+  return rooms.has(roomOf(path).room);
+}
 
 // Only our own pages, never another host: what /signin?next= may name.
 export function safeNext(next: string | null): string {
-  return next && rooms.has(next) && next !== "/signin" && next !== "/setup" ? next : "/";
+  return next && isRoom(next) && next !== "/signin" && next !== "/setup" ? next : "/";
 }

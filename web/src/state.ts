@@ -1,8 +1,8 @@
 // What the whole dashboard knows: who is here, and the resources its panels share.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { createClient, type Schemas, type Session } from "./api";
 import type {} from "./early";
-import { Live, type Source } from "./live";
+import { Live, type Change, type Source } from "./live";
 import { realSeams, Resource, type Snapshot } from "./resource";
 
 class Cell<T> {
@@ -69,13 +69,16 @@ export const integrations = new Resource((signal) => api.get<Schemas["Integratio
 export const endpoints = new Resource((signal) => api.get<Schemas["EndpointList"]>("/webhooks/endpoints", { signal }), 20_000);
 export const assistants = new Resource((signal) => api.get<Schemas["AssistantList"]>("/assistants?limit=20", { signal }));
 export const numbers = new Resource((signal) => api.get<Schemas["NumberList"]>("/twilio/numbers?limit=20", { signal }));
+export const limits = new Resource((signal) => api.get<Schemas["Limits"]>("/limits", { signal }));
+export const fallback = new Resource((signal) => api.get<Schemas["Fallback"]>("/fallback", { signal }));
+export const destinations = new Resource((signal) => api.get<Schemas["DestinationList"]>("/destinations?limit=20", { signal }));
 export const credentials = {
   vapi: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/vapi", { signal }), 60_000),
   twilio: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/twilio", { signal }), 60_000),
 };
 
 export function forgetAll(): void {
-  for (const r of [settings, assistants, integrations, endpoints, numbers, credentials.vapi, credentials.twilio]) r.reset();
+  for (const r of [settings, assistants, integrations, endpoints, numbers, limits, fallback, destinations, credentials.vapi, credentials.twilio]) r.reset();
 }
 
 export const live = new Live({
@@ -125,6 +128,27 @@ export function useResource<T>(resource: Resource<T>, wanted = true): Snapshot<T
     };
   }, [resource, wanted]);
   return resource.snapshot;
+}
+
+// While this is on the page it hears what happens; undefined: something may have been missed.
+export function useLive<T>(name: Change, hear: (data: T | undefined) => void): void {
+  const newest = useRef(hear);
+  newest.current = hear;
+  useEffect(() => live.on(name, (data) => newest.current(data as T | undefined)), [name]);
+}
+
+// Many things at once are one reason to read anew.
+export function useSoon(ms: number, what: () => void): () => void {
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const newest = useRef(what);
+  newest.current = what;
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return () => {
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
+      newest.current();
+    }, ms);
+  };
 }
 
 export function mayManage(): boolean {

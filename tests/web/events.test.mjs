@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import test from "node:test";
+import { load } from "./load.mjs";
+
+const { curl, windowOf, moment, local } = await load("events.ts");
+
+// What a shell makes of it: the arguments, one a line.
+const shell = (command) => spawnSync("sh", ["-c", "curl() { printf '%s\\n' \"$@\"; }\nURL=http://here\n" + command], { encoding: "utf8" }).stdout.trimEnd().split("\n");
+
+test("a command says what came, whatever letters are in it, and no proof of who sent it", () => {
+  const twilio = shell(curl({ provider: "twilio", headers: { Host: "ava.example", "X-Twilio-Signature": "[redacted]", "User-Agent": "TwilioProxy/1.1" }, body: { Body: "it's \"$HOME\" `id`", From: "+33612345678" } }));
+  assert.deepEqual(twilio, ["-sS", "http://here", "-H", "User-Agent: TwilioProxy/1.1", "--data-urlencode", "Body=it's \"$HOME\" `id`", "--data-urlencode", "From=+33612345678"]);
+  const vapi = shell(curl({ provider: "vapi", headers: { "Content-Type": "application/json" }, body: { message: { text: "it's" } } }));
+  assert.deepEqual(vapi, ["-sS", "http://here", "-H", "Content-Type: application/json", "--data-raw", '{"message":{"text":"it\'s"}}']);
+});
+
+test("of ten thousand rows those are drawn that can be seen, and a few around them", () => {
+  assert.deepEqual(windowOf(10_000, 0, 640, 64), { first: 0, last: 16 });
+  assert.deepEqual(windowOf(10_000, 6400, 640, 64), { first: 94, last: 116 });
+  assert.deepEqual(windowOf(10_000, 640_000, 640, 64), { first: 9994, last: 10_000 });
+  assert.deepEqual(windowOf(3, 0, 640, 64), { first: 0, last: 3 });
+  assert.deepEqual(windowOf(2, 64_000, 640, 64), { first: 2, last: 2 }); // it was longer a moment ago
+});
+
+test("a moment typed here is the same moment there", () => {
+  const at = Date.parse("2026-11-21T20:15:00Z");
+  assert.equal(moment(local(at)), "2026-11-21T20:15:00.000Z");
+  assert.equal(moment(""), undefined);
+});
