@@ -248,7 +248,7 @@ static void start(struct jobs *j, const struct job_row *row) {
 struct round {
     struct jobs *jobs;
     struct job_row rows[ROUND_MAX];
-    size_t count, room;
+    size_t count, room, slow;       /* room, slow: as it stood when the round began */
     const char *wanted[WISHES_MAX]; /* inboxes without a job */
     size_t wanted_count;
 };
@@ -274,8 +274,8 @@ static void wishes_made(struct jobs *j, const struct round *r) {
 }
 
 /* Of the kind that has all the room it may have, none; NULL: of any. */
-static const char *not_kind(const struct jobs *j, const struct round *r) {
-    size_t slow = j->slow;
+static const char *not_kind(const struct round *r) {
+    size_t slow = r->slow;
     for (size_t i = 0; i < r->count; i++)
         slow += is_slow(r->rows[i].kind);
     return slow >= SLOW_MAX ? SLOW_KIND : NULL;
@@ -286,7 +286,7 @@ static enum err lease_one(struct ctx *ctx, struct db_conn *tx, const struct roun
     int64_t now_ms = ava_wall_ms();
     return job_lease(ctx, tx,
                      &(struct job_bid){ .after = after,
-                                        .not_kind = not_kind(r->jobs, r),
+                                        .not_kind = not_kind(r),
                                         .now_ms = now_ms,
                                         .owner = ctx->parts->run_id,
                                         .lease_until_ms = now_ms + JOB_LEASE_MS },
@@ -323,6 +323,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     struct round *r = arena_alloc(ctx->arena, sizeof *r);
     r->jobs = j;
     r->room = RUNNING_MAX - j->running;
+    r->slow = j->slow;
     int64_t due_ms = INT64_MAX;
     if (r->room > ROUND_MAX)
         r->room = ROUND_MAX;
@@ -333,7 +334,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     if (r->room == 0)
         return IDLE_MS;
     wishes_read(j, ctx, r);
-    if (jobs_next_due(ctx, db_reader(j->parts->db), not_kind(j, r), &due_ms) != OK)
+    if (jobs_next_due(ctx, db_reader(j->parts->db), not_kind(r), &due_ms) != OK)
         return IDLE_MS;
     int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_wall_ms();
     if (in_ms > 0 && !r->wanted_count)
