@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { Ava, missing } from "../lib/ava.mjs";
+import { Ava, missing, until } from "../lib/ava.mjs";
 
 const json = { "Content-Type": "application/json" };
 const deep = "[".repeat(200) + "]".repeat(200);
@@ -13,11 +13,14 @@ describe("hostile input", { skip: missing }, () => {
     a = await Ava.start({ env: { AVA_LOG_LEVEL: "off" } });
     await a.signUp();
     const assistant = (await a.call("/api/v1/assistants", { body: { name: "Target" } })).json;
+    const [{ provider_id }] = (await a.call("/api/v1/twilio/numbers")).json.numbers;
+    const order = (await a.call("/api/v1/twilio/numbers/import", { body: { numbers: [provider_id] } })).json;
+    const number = await until(async () => (await a.call("/api/v1/operations/" + order.id)).json.result?.numbers[0], { what: "a number" });
     const { paths } = (await a.call("/api/v1/openapi.json")).json;
     writes = Object.entries(paths).flatMap(([path, ops]) =>
       Object.entries(ops)
         .filter(([, op]) => op.requestBody?.content?.["application/json"] && !/^\/(sandbox|webhooks)/.test(path)) // webhooks prove themselves first: inbox.test.mjs
-        .map(([method]) => ({ method: method.toUpperCase(), template: path, path: path.replace("assistants/{id}", "assistants/" + assistant.id).replace("{key}", "voice_speed").replace("{provider}", "vapi").replace("{id}", a.me.workspace.id).replace("{user_id}", a.me.user.id) })),
+        .map(([method]) => ({ method: method.toUpperCase(), template: path, path: path.replace("assistants/{id}", "assistants/" + assistant.id).replace("numbers/{id}", "numbers/" + number.id).replace("{key}", "voice_speed").replace("{provider}", "vapi").replace("{id}", a.me.workspace.id).replace("{user_id}", a.me.user.id) })),
     );
     assert.ok(writes.length >= 9);
   });
