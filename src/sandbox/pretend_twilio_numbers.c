@@ -111,11 +111,11 @@ static json_t *offer(const char *country, const char *prefix, struct str area, i
     end[len - 2] = (char)('0' + i / 10);
     end[len - 1] = (char)('0' + i % 10);
     json_t *phone = json_sprintf("%s%.*s%s", prefix, STR_FMT(area), end);
-    json_t *n = json_pack("{s:O, s:o, s:s, s:s, s:s, s:s, s:s, s:n, s:s, s:s, s:s, s:b}",
-                          "friendly_name", phone, "phone_number", phone, "lata", "722", "locality",
-                          "Springfield", "rate_center", "SPRNGFLD", "latitude", "37.7700",
-                          "longitude", "-122.4200", "postal_code", "region", "CA", "iso_country",
-                          country, "address_requirements", "none", "beta", 0);
+    json_t *n =
+        json_pack("{s:O, s:o, s:s, s:s, s:s, s:n, s:n, s:n, s:s, s:s, s:s, s:b}", "friendly_name",
+                  phone, "phone_number", phone, "lata", "722", "locality", "Springfield",
+                  "rate_center", "SPRNGFLD", "latitude", "longitude", "postal_code", "region", "CA",
+                  "iso_country", country, "address_requirements", "none", "beta", 0);
     json_object_set_new(n, "capabilities",
                         json_pack("{s:b, s:b, s:b, s:b}", "voice", 1, "SMS", i % 3 != 2, "MMS",
                                   i % 3 == 0, "fax", 0));

@@ -58,6 +58,7 @@ static bool is_any(const struct number_step_row *s, const char *a, const char *b
 struct undoing {
     struct number_walk *walk;
     const char *from[2], *to; /* states of steps */
+    const char *detail;       /* of those that end in to; NULL: as it was */
     bool closes;              /* it is as it was; else it is to be */
     struct audit_entry entry; /* action NULL: none */
 };
@@ -80,6 +81,7 @@ static enum err undo_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         if (!is_ahead && !is_any(s, u->from[0], u->from[1]))
             continue;
         s->state = is_ahead ? "skipped" : u->to;
+        s->detail = u->detail && !is_ahead ? u->detail : s->detail;
         s->updated_ms = ava_wall_ms();
         TRY(number_step_update(ctx, tx, s));
     }
@@ -136,6 +138,7 @@ enum err number_undo(struct number_walk *w) {
     if (e != OK && may_pass && (!w->op->is_last || e == ERR_DRAINING))
         return e;
     end.to = e == OK ? "undone" : "failed";
+    end.detail = e == OK ? NULL : number_reason(w->ctx, e);
     end.closes = e == OK;
     end.entry = (struct audit_entry){ .action = "number.import_undone",
                                       .object = w->steps[0].provider_id,

@@ -205,7 +205,7 @@ static enum err import_at_vapi(struct number_walk *w, struct number_step_row *st
                                        .assistant_id = w->vapi.assistant_id,
                                        .twilio = &w->twilio.ref,
                                        .takes_texts = w->wish.texts_to_vapi };
-    bool was_sent = is_state(step, "started"), is_made = true;
+    bool was_sent = is_state(step, "started"), is_new = true;
     const char *id;
     TRY(vapi_number_find(w->ctx, &w->vapi.ref, w->row.phone_number, &id));
     if (!id && was_sent && w->op->is_last)
@@ -216,12 +216,13 @@ static enum err import_at_vapi(struct number_walk *w, struct number_step_row *st
     w->at = step;
     if (!id)
         TRY(vapi_number_create(w->ctx, &w->vapi.ref, &order, &watch, &id));
-    else if (!was_sent)
-        is_made = json_is_true(json_object_get(w->content, "is_made_at_vapi"));
+    else
+        is_new = was_sent; /* else it has been there, by whomever */
     w->row.vapi_id = id;
-    json_object_set_new(w->content, "is_made_at_vapi", json_boolean(is_made));
+    if (is_new)
+        json_object_set_new(w->content, "is_made_at_vapi", json_true());
     return finish(w, step, "number.vapi_import",
-                  arena_printf(w->ctx->arena, "{\"is_new\":%s}", is_made ? "true" : "false"));
+                  arena_printf(w->ctx->arena, "{\"is_new\":%s}", is_new ? "true" : "false"));
 }
 
 static enum err step_run(struct number_walk *w, struct number_step_row *step) {
@@ -237,7 +238,7 @@ static bool may_pass(enum err e) {
            e == ERR_OUTCOME_UNKNOWN;
 }
 
-static const char *reason_of(struct ctx *ctx, enum err e) {
+const char *number_reason(struct ctx *ctx, enum err e) {
     struct buf *b = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(b);
     jsonw_object(&w);
@@ -263,7 +264,7 @@ static enum err walk_steps(struct number_walk *w) {
         if (e != OK && (!w->op->is_last || e == ERR_DRAINING) && may_pass(e))
             return e;
         if (e != OK)
-            TRY(mark_only(w, step, "failed", reason_of(w->ctx, e)));
+            TRY(mark_only(w, step, "failed", number_reason(w->ctx, e)));
     }
     return turns_back(w) ? number_undo(w) : OK;
 }
@@ -316,11 +317,12 @@ static enum err tell_failed(struct ctx *ctx, const struct number_step_row *steps
     }
     if (!first)
         return OK;
-    json_t *detail = json_parse(ctx->arena, str_of(first->detail), &why);
+    json_t *detail = json_parse(ctx->arena, str_of(first->detail ? first->detail : "{}"), &why);
     const char *code = json_text(detail, "code");
     enum err e = code ? err_by_code(code) : OK;
+    const char *reason = json_text(detail, "reason");
     return ctx_fail(ctx, e == OK ? ERR_PROVIDER_ERROR : e, "%s was not imported: %s%s",
-                    first->phone_number, json_text(detail, "reason"),
+                    first->phone_number, reason ? reason : "the steps tell why.",
                     failed > 1 ? " So it went with others; the steps tell which." : "");
 }
 

@@ -11,6 +11,9 @@ enum { NUMBER_STEPS_MAX = 4 };
 extern const char STEP_REMEMBER[], STEP_POINT[], STEP_VAPI[], STEP_POINT_AGAIN[];
 size_t number_steps_of(const struct number_wish *wish, const char *steps[NUMBER_STEPS_MAX]);
 
+/* {"code","reason"} of what ctx->problem says, for the detail of a step. */
+const char *number_reason(struct ctx *ctx, enum err e);
+
 /* For operation_kind. */
 enum err number_walk(struct ctx *ctx, const struct operation *op,
                      const struct upstream_watch *watch, struct str *result);

@@ -136,9 +136,11 @@ enum err number_steps_list(struct ctx *ctx, struct db_conn *c, const char *opera
 
 enum err number_is_busy(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                         const char *provider_id, bool *busy) {
-    struct db_stmt *q = db_use(c, "SELECT 1 FROM number_steps WHERE workspace_id = ?"
-                                  " AND provider_id = ?"
-                                  " AND state IN ('waiting', 'started', 'undoing') LIMIT 1");
+    struct db_stmt *q = db_use(c, "SELECT 1 FROM number_steps s JOIN operations o"
+                                  " ON o.id = s.operation_id WHERE s.workspace_id = ?"
+                                  " AND s.provider_id = ?"
+                                  " AND s.state IN ('waiting', 'started', 'undoing')"
+                                  " AND o.state IN ('prepared', 'sent', 'unknown') LIMIT 1");
     db_bind_text(q, workspace_id);
     db_bind_text(q, provider_id);
     *busy = db_next(q);

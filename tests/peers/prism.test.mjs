@@ -130,6 +130,8 @@ describe("Prism plays Twilio", { skip: skip(twilioSpec) }, () => {
     await post(a, "twilio/messages", { to, from: "+14155552345", body: "Grüße & 100%", media_urls: ["https://example.com/a.png", "https://example.com/b.png?c=d"] });
     await post(a, "twilio/calls", { to, from: "+14155552345", twiml });
     await post(a, "twilio/calls", { to, from: "+14155552345", url: "https://example.com/twiml?a=b" });
+    assert.ok((await get(a, "twilio/numbers/available?country=US&area_code=415&contains=555&sms=true&voice=true&limit=2")).numbers);
+    assert.ok(Array.isArray((await get(a, "recordings?since=2026-01-02T03:04:05Z&limit=2")).recordings));
     assert.equal(prism.requests(/post/i), 3, prism.log);
     assert.deepEqual(prism.violations.filter((v) => /request/.test(v)), []);
     assert.ok(prism.requests(/get/i) >= 3, prism.log);
@@ -225,5 +227,33 @@ describe("Prism between Ava and the sandbox", { skip: skip(vapiSpec) || skip(twi
         assert.ok(["unknown", "succeeded"].includes(op.status), op.status);
         await until(async () => (await get(a, "operations/" + op.id)).status === "succeeded", { what: op.kind });
       }
+    }));
+
+  const ended = (a, op) => until(async () => ((o) => ["succeeded", "failed"].includes(o.status) && o)(await get(a, "operations/" + op.id)), { what: op.kind });
+
+  test("lets numbers through: looked for, bought, imported, given back; and recordings", () =>
+    between(twilioSpec, demo.twilio.base_url, (base) => ({ TWILIO_BASE_URL: base, VAPI_BASE_URL: elsewhere }), async (a) => {
+      await put(a, "credentials/twilio", twilioKey);
+      const [offer] = (await get(a, "twilio/numbers/available?country=US&area_code=415&sms=true")).numbers;
+      const bought = await post(a, "twilio/numbers", { phone_number: offer.phone_number, import: true });
+      assert.equal(bought.json.number.calls_go_to, "ava", bought.text);
+      const [one] = (await get(a, "twilio/numbers?limit=1")).numbers;
+      const o = await ended(a, (await post(a, "twilio/numbers/import", { numbers: [one.phone_number] })).json);
+      assert.equal(o.status, "succeeded", JSON.stringify(o));
+      const given = await a.call("/api/v1/twilio/numbers/" + o.result.numbers[0].id, { method: "DELETE" });
+      assert.deepEqual([given.status, given.json.restored], [200, ["calls", "texts", "status"]], given.text);
+      const call = (await post(a, "twilio/calls", { to, from: one.phone_number, twiml })).json;
+      assert.deepEqual((await get(a, "recordings?call_id=" + call.id)).recordings, []);
+    }));
+
+  test("lets a number through to Vapi and back", () =>
+    between(vapiSpec, demo.vapi.base_url, (base) => ({ VAPI_BASE_URL: base, TWILIO_BASE_URL: demo.twilio.base_url }), async (a) => {
+      await put(a, "credentials/vapi", vapiKey);
+      await put(a, "credentials/twilio", twilioKey);
+      const [one] = (await get(a, "twilio/numbers?limit=1")).numbers;
+      const o = await ended(a, (await post(a, "twilio/numbers/import", { numbers: [one.provider_id], vapi: true })).json);
+      assert.equal(o.status, "succeeded", JSON.stringify(o));
+      const given = await a.call("/api/v1/twilio/numbers/" + o.result.numbers[0].id, { method: "DELETE" });
+      assert.equal(given.status, 200, given.text);
     }));
 });

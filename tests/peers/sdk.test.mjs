@@ -51,6 +51,29 @@ describe("@vapi-ai/server-sdk", { skip: missing || lacks("@vapi-ai/server-sdk") 
     for (const one of made) await vapi.assistants.delete({ id: one.id });
   });
 
+  test("imports a number of Twilio's, which rewrites it there, and lets it go", async () => {
+    const at = twilioAt(demo.twilio.base_url, demo.twilio.account_sid, demo.twilio.auth_token);
+    const [first, second] = await at.incomingPhoneNumbers.list({ limit: 2 });
+    const order = { provider: "twilio", number: first.phoneNumber, twilioAccountSid: demo.twilio.account_sid, twilioAuthToken: demo.twilio.auth_token, name: "Front desk", smsEnabled: false };
+    const made = await vapi.phoneNumbers.create(order);
+    assert.deepEqual([made.number, made.provider, made.status], [first.phoneNumber, "twilio", "active"]);
+    const there = await at.incomingPhoneNumbers(first.sid).fetch();
+    assert.match(there.voiceUrl, /^https:\/\/api\.vapi\.ai\//);
+    assert.equal(there.smsUrl, "");
+    await assert.rejects(vapi.phoneNumbers.create(order), (e) => e.statusCode === 400 && /Identical/.test(e.body.message));
+    const both = await vapi.phoneNumbers.create({ ...order, number: second.phoneNumber, name: undefined, smsEnabled: undefined });
+    assert.match((await at.incomingPhoneNumbers(second.sid).fetch()).smsUrl, /vapi/);
+    assert.deepEqual((await vapi.phoneNumbers.list()).map((n) => n.id), [both.id, made.id]);
+    const mine = await vapi.assistants.create({ name: "On the phone" });
+    const changed = await vapi.phoneNumbers.update({ id: made.id, body: { provider: "twilio", assistantId: mine.id, name: "Desk" } });
+    assert.deepEqual([changed.assistantId, changed.name], [mine.id, "Desk"]);
+    await assert.rejects(vapi.assistants.delete({ id: mine.id }), (e) => e.statusCode === 409);
+    for (const one of [made, both]) assert.equal((await vapi.phoneNumbers.delete({ id: one.id })).id, one.id);
+    await vapi.assistants.delete({ id: mine.id });
+    await assert.rejects(vapi.phoneNumbers.get({ id: made.id }), (e) => e.statusCode === 404);
+    await assert.rejects(vapi.phoneNumbers.create({ ...order, number: "+15550000000" }), (e) => e.statusCode === 400);
+  });
+
   test("is refused as Vapi refuses", async () => {
     await assert.rejects(vapi.assistants.update({ id: demo.vapi.assistant_id, maxDurationSeconds: 5 }), (e) => e.statusCode === 400 && Array.isArray(e.body.message));
     await assert.rejects(vapi.assistants.update({ id: demo.vapi.assistant_id, voice: { provider: "11labs", voiceId: "sarah", speed: 0.5 } }), (e) => /speed must not be less than 0\.7/.test(e.body.message));
@@ -120,6 +143,23 @@ describe("twilio", { skip: missing || lacks("twilio") }, () => {
     const changed = await twilio.incomingPhoneNumbers(first.sid).update({ voiceUrl: "https://ava.example.com/voice?a=1&b=2", voiceMethod: "POST", friendlyName: "Grüße & co" });
     assert.equal(changed.voiceUrl, "https://ava.example.com/voice?a=1&b=2");
     assert.equal((await twilio.incomingPhoneNumbers(first.sid).fetch()).friendlyName, "Grüße & co");
+  });
+
+  test("looks for numbers, buys one, and hears a recording", async () => {
+    const mine = twilioAt(demo.twilio.base_url, "AC" + "b".repeat(32), "0123456789abcdef"); // an account of its own
+    const found = await mine.availablePhoneNumbers("US").local.list({ areaCode: 512, smsEnabled: true, limit: 3 });
+    assert.equal(found.length, 3);
+    assert.ok(found.every((n) => n.phoneNumber.startsWith("+1512") && n.capabilities.SMS));
+    assert.equal((await mine.availablePhoneNumbers("GB").mobile.list({ limit: 1 })).length, 1);
+    await assert.rejects(mine.availablePhoneNumbers("ZZ").local.list(), (e) => e.status === 404);
+    const bought = await mine.incomingPhoneNumbers.create({ phoneNumber: found[0].phoneNumber, voiceUrl: "https://ava.example.com/voice" });
+    assert.deepEqual([bought.phoneNumber, bought.voiceUrl], [found[0].phoneNumber, "https://ava.example.com/voice"]);
+    await assert.rejects(mine.incomingPhoneNumbers.create({ phoneNumber: found[0].phoneNumber }), (e) => e.status === 400 && e.code === 21422);
+    const call = await mine.calls.create({ to: "+33612345678", from: bought.phoneNumber, twiml: "<Response/>" });
+    await a.advance(120);
+    const [recording] = await mine.recordings.list({ callSid: call.sid });
+    assert.ok(recording.dateCreated instanceof Date && Number(recording.duration) > 0);
+    assert.equal((await mine.recordings(recording.sid).fetch()).callSid, call.sid);
   });
 
   test("calls somebody, looks it up and hangs up", async () => {
