@@ -154,6 +154,22 @@ describe("calls", { skip: missing("chromium") }, () => {
     assert.equal((await elsewhere("GET", "/limits")).daily_minutes, null);
   });
 
+  test("when the answer got lost the same press again is the same call, and one call only", async () => {
+    const asked = async () => (await (await fetch(ava.base + "/sandbox/api/ledger?limit=1000")).json()).hits.filter((h) => h.method === "POST" && h.path === "/call").length;
+    const before = await asked();
+    await page.route("**/api/v1/calls", async (route) => {
+      await route.fetch(); // it arrived there
+      await route.abort();
+    }, { times: 1 });
+    await open("/calls?new=call");
+    await page.fill("dialog [name=to]", "+33612345613");
+    await page.click("dialog button[type=submit]");
+    await page.waitForSelector("dialog >> text=Connection error");
+    await page.click("dialog button[type=submit]");
+    await page.waitForURL("**/calls/call_*");
+    assert.equal((await asked()) - before, 1);
+  });
+
   test("while nobody knows whether a call went out the page says so, and never sends again", async () => {
     await ava.fault({ provider: "vapi", fault: "hang", operation: "POST /call" });
     await ava.fault({ provider: "vapi", fault: "status", status: 500, operation: "GET /call" });

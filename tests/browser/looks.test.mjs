@@ -51,13 +51,54 @@ describe("looks in Chromium", { skip: missing("chromium") }, () => {
     await look("wizard 3");
   });
 
-  for (const [path, name] of [["/", "health"], ["/assistant", "settings"], ["/numbers", "numbers"], ["/connections", "connections"]])
+  for (const [path, name] of [["/", "health"], ["/assistant", "settings"], ["/numbers", "numbers"], ["/connections", "connections"], ["/calls", "limits"], ["/messages", "messages"], ["/activity", "events"], ["/activity?tab=out", "destinations"]])
     test(`the room ${path}`, async () => {
+      await page.goto(ava.base + path);
+      await panel(page, name, "ready", "empty");
+      await page.waitForTimeout(300);
+      await look(path);
+    });
+
+  test("rooms with something in them, and one of it in detail", async () => {
+    const elsewhere = (...what) => ava.elsewhere(page, ...what);
+    await page.goto(ava.base + "/calls");
+    await elsewhere("POST", "/webhooks/endpoints/vapi/setup", {});
+    const { id } = await elsewhere("POST", "/calls", { to: "+33612345678" });
+    await elsewhere("POST", "/calls", { to: "+33612345679" });
+    const from = (await elsewhere("GET", "/twilio/numbers")).numbers[0].phone_number;
+    await elsewhere("POST", "/twilio/messages", { to: "+33700009903", from, body: "A text that is longer than one line of a narrow window, and has averylongwordwithoutanyspacetobreakat." });
+    await elsewhere("POST", "/destinations", { url: "https://hooks.example.com/a/long/path/to/where/events/go" });
+    await ava.advance(60);
+    await page.waitForSelector("[data-row] >> text=The other side hung up.");
+    for (const [path, name] of [["/", "today"], ["/calls", "chart"], ["/calls/" + id, "call"], ["/messages", "messages"], ["/activity", "events"], ["/activity?tab=out", "destinations"]]) {
       await page.goto(ava.base + path);
       await panel(page, name, "ready");
       await page.waitForTimeout(300);
       await look(path);
-    });
+    }
+    await page.goto(ava.base + "/activity");
+    await page.click("[data-row] a");
+    await panel(page, "event", "ready");
+    await look("an event");
+  });
+
+  test("forms and dialogs of the rooms", async () => {
+    await page.goto(ava.base + "/calls?limits=change");
+    await page.waitForSelector("[data-form=limits]");
+    await page.click("[data-panel=fallback] >> text=Change it");
+    await page.click("[data-form=limits] button[type=submit]");
+    await look("limits and fallback in the edit");
+    for (const [path, dialog] of [["/calls?new=call", "call"], ["/messages?new=message", "message"]]) {
+      await page.goto(ava.base + path);
+      await page.click(`[data-form=${dialog}] button[type=submit]`);
+      await page.waitForSelector(`[data-form=${dialog}] .wrong`);
+      await look(path);
+    }
+    await page.goto(ava.base + "/activity");
+    await page.click("text=Work on many again");
+    await page.waitForSelector("[data-form=replay]");
+    await look("replay of many");
+  });
 
   test("forms and dialogs", async () => {
     await page.goto(ava.base + "/assistant");

@@ -2,8 +2,8 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Schemas } from "./api";
-import { t } from "./i18n";
-import { Badge, Button, Field, Heading, Icon, When } from "./parts";
+import { money, t } from "./i18n";
+import { Badge, Button, Field, Heading, Icon, Select, When } from "./parts";
 import { Box } from "./panel";
 import { serviceName } from "./problem";
 
@@ -12,7 +12,7 @@ type Request = Schemas["FaultRequest"];
 const kinds = ["latency", "hang", "reset", "status", "truncated", "malformed"] as const;
 const services = ["vapi", "twilio"] as const;
 
-async function ask<T>(path: string, body?: Request): Promise<T> {
+async function ask<T>(path: string, body?: object): Promise<T> {
   const response = await fetch("/sandbox/api/" + path, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
   const answer = (await response.json()) as T & { detail?: string };
   if (!response.ok) throw new Error(answer.detail ?? t("problems.internal_error.title"));
@@ -44,10 +44,98 @@ function Sandbox() {
             <Form onApply={apply} />
             {faults && <Active faults={faults} onRemove={apply} />}
           </section>
+          <Callers onDone={look} />
+          <Course />
+          <Money seen={ledger} />
           {ledger && <Seen ledger={ledger} onRefresh={look} />}
         </main>
       </div>
     </div>
+  );
+}
+
+// What the other side does: it calls, it writes.
+function Callers({ onDone }: { onDone: () => void }) {
+  const [busy, setBusy] = useState("");
+  const [said, setSaid] = useState<{ ok: boolean; text: string } | undefined>();
+  const [text, setText] = useState(t("sandbox.text_usual"));
+  async function act(what: string, work: () => Promise<{ ok: boolean; text: string }>) {
+    if (busy) return;
+    setBusy(what);
+    setSaid(await work().catch((e: Error) => ({ ok: false, text: e.message })));
+    setBusy("");
+    onDone();
+  }
+  const callIn = async () => {
+    const { answered_by, ms } = await ask<Schemas["CallIn"]>("vapi/inbound", {});
+    return { ok: answered_by !== "nobody", text: t("sandbox.answered." + answered_by, { ms }) };
+  };
+  const textIn = async () => {
+    const known = await fetch("/api/v1/webhooks/endpoints");
+    if (!known.ok) return { ok: false, text: t("sandbox.sign_in_first") };
+    const { endpoints } = (await known.json()) as Schemas["EndpointList"];
+    const url = endpoints.find((e) => e.provider === "twilio")!.urls.message!;
+    const { sent } = await ask<Schemas["SandboxSent"]>("webhooks", { kind: "message", url, params: { Body: text } });
+    const status = sent[0]?.status ?? 0;
+    return { ok: status === 200, text: status === 200 ? t("sandbox.taken") : t("sandbox.not_taken", { status }) };
+  };
+  return (
+    <section class="panel" data-panel="callers" aria-label={t("sandbox.callers")}>
+      <h2>{t("sandbox.callers")}</h2>
+      <div class="row"><Button icon="phone-call" busy={busy === "call"} onClick={() => void act("call", callIn)}>{t("sandbox.call_in")}</Button></div>
+      <Field name="text" label={t("sandbox.text")} value={text} onInput={setText} />
+      <div class="row"><Button icon="message-square" busy={busy === "text"} onClick={() => void act("text", textIn)}>{t("sandbox.text_in")}</Button></div>
+      {said && <p class={said.ok ? "good" : "wrong"} role="status" data-said><Icon name={said.ok ? "circle-check" : "circle-alert"} small /><span>{said.text}</span></p>}
+    </section>
+  );
+}
+
+const courseFields = ["call_ms", "concurrent_calls", "drop_ends_percent", "duplicate_percent", "reorder_percent", "start_number"] as const;
+
+function Course() {
+  const [values, setValues] = useState<Record<string, string>>({});
+  const [said, setSaid] = useState<{ ok: boolean; text: string } | undefined>();
+  function submit(event: Event) {
+    event.preventDefault();
+    const numbers = Object.fromEntries(courseFields.filter((f) => values[f]?.trim()).map((f) => [f, Number(values[f])]));
+    const body = { ...numbers, ...(values.when_full ? { when_full: values.when_full } : {}) };
+    void ask("vapi/course", body).then(() => setSaid({ ok: true, text: t("sandbox.course_done") }), (e: Error) => setSaid({ ok: false, text: e.message }));
+  }
+  return (
+    <section class="panel" data-panel="course" aria-label={t("sandbox.course")}>
+      <h2>{t("sandbox.course")}</h2>
+      <p class="muted">{t("sandbox.course_lead")}</p>
+      <form onSubmit={submit} noValidate>
+        <div class="columns">
+          {courseFields.map((f) => <Field key={f} name={f} type="number" label={t("sandbox.course_field." + f)} hint={t("sandbox.course_hint." + f)} value={values[f] ?? ""} onInput={(v) => setValues({ ...values, [f]: v })} />)}
+          <Select name="when_full" label={t("sandbox.course_field.when_full")} value={values.when_full ?? ""} onInput={(v) => setValues({ ...values, when_full: v })}
+            options={[["", t("sandbox.when_full.as_is")], ["refuse", t("sandbox.when_full.refuse")], ["wait", t("sandbox.when_full.wait")]]} />
+        </div>
+        {said && <p class={said.ok ? "good" : "wrong"} role="status" data-said><Icon name={said.ok ? "circle-check" : "circle-alert"} small /><span>{said.text}</span></p>}
+        <div class="row"><Button type="submit">{t("sandbox.course_apply")}</Button></div>
+      </form>
+    </section>
+  );
+}
+
+// What the pretend Vapi would charge, beside what Ava's books of the last 30 days say.
+function Money({ seen }: { seen: Schemas["Ledger"] | undefined }) {
+  const [invoice, setInvoice] = useState<Schemas["Invoice"] | undefined>();
+  const [books, setBooks] = useState<number | undefined>();
+  useEffect(() => {
+    void ask<Schemas["Invoice"]>("vapi/invoice").then(setInvoice, () => {});
+    void fetch("/api/v1/analytics/calls").then(async (r) => r.ok && setBooks(((await r.json()) as Schemas["CallAnalytics"]).totals.cost_micros), () => {});
+  }, [seen]);
+  if (!invoice) return null;
+  return (
+    <section class="panel" data-panel="money" aria-label={t("sandbox.money")}>
+      <h2>{t("sandbox.money")}</h2>
+      <dl class="numbers">
+        <div><dt>{t("sandbox.invoice")}</dt><dd><strong data-invoice>{money(invoice.total_micros, invoice.currency)}</strong> <span class="muted">{t("sandbox.calls_charged", { n: invoice.calls.length })}</span></dd></div>
+        {books !== undefined && <div><dt>{t("sandbox.books")}</dt><dd><strong data-books>{money(books, invoice.currency)}</strong> {invoice.live > 0 && <span class="muted">{t("sandbox.going_on", { n: invoice.live })}</span>}</dd></div>}
+      </dl>
+      {books !== undefined && <p class="muted">{t(books === invoice.total_micros ? "sandbox.equal" : "sandbox.unequal")}</p>}
+    </section>
   );
 }
 

@@ -92,8 +92,8 @@ function Row({ event }: { event: Event }) {
   const [tone, icon] = looks[event.status];
   return (
     <a href={"/activity/" + event.id}>
-      <span><Icon name={event.provider === "vapi" ? "bot" : "phone"} small /> {serviceName(event.provider)}</span>
-      <span><strong>{event.type}</strong></span>
+      <span class="service"><Icon name={event.provider === "vapi" ? "bot" : "phone"} small /> {serviceName(event.provider)}</span>
+      <span class="type"><strong>{event.type}</strong></span>
       <span class="about mono muted">{event.resource}</span>
       <When at={event.received_at} />
       <Badge tone={tone} icon={icon}>{t("activity.status." + event.status)}</Badge>

@@ -1,11 +1,13 @@
 // Home: one sentence of health, what needs a person, what to do next.
-import type { Schemas } from "../api";
+import { useMemo } from "preact/hooks";
+import type { Reply, Schemas } from "../api";
 import { secondsLeft } from "../countdown";
 import { t } from "../i18n";
 import { Heading, Icon, useNow, useTitle } from "../parts";
 import { Panel } from "../panel";
 import { serviceName } from "../problem";
-import { integrations, session, useCell, useResource } from "../state";
+import { Resource } from "../resource";
+import { api, integrations, session, useCell, useLive, useResource, useSoon } from "../state";
 
 type Integration = Schemas["Integration"];
 
@@ -20,6 +22,7 @@ export default function Home() {
       <Panel resource={integrations} snapshot={snapshot} title={t("home.health")} service="ava" name="health">
         {(data) => <Health list={data.integrations} readAt={snapshot.at} />}
       </Panel>
+      {snapshot.data && <Today />}
       {snapshot.data && <Next list={snapshot.data.integrations} />}
     </main>
   );
@@ -55,9 +58,71 @@ function Health({ list, readAt }: { list: Integration[]; readAt: number }) {
   );
 }
 
+interface Now {
+  sums: Schemas["CallSums"];
+  dead: number;
+  deadMore: boolean;
+  failing: number;
+  nearly: boolean;
+}
+
+// Four questions, one answer: what does not come is left out of it, unless it is all of it.
+async function readToday(signal: AbortSignal): Promise<Reply<Now>> {
+  const since = new Date().toISOString().slice(0, 10) + "T00:00:00Z";
+  const [calls, dead, to, limits] = await Promise.all([
+    api.get<Schemas["CallAnalytics"]>("/analytics/calls?by=day&since=" + since, { signal }), api.get<Schemas["EventList"]>("/events?status=dead&limit=100", { signal }),
+    api.get<Schemas["DestinationList"]>("/destinations?limit=100", { signal }), api.get<Schemas["Limits"]>("/limits", { signal }),
+  ]);
+  if (!calls.ok) return calls;
+  const data = {
+    sums: calls.data.totals, dead: dead.ok ? dead.data.events.length : 0, deadMore: dead.ok && dead.data.next_cursor !== null,
+    failing: to.ok ? to.data.destinations.filter((d) => d.needs_attention).length : 0, nearly: limits.ok && limits.data.today.is_nearly_used_up,
+  };
+  return { ...calls, data };
+}
+
+function Today() {
+  const resource = useMemo(() => new Resource(readToday), []);
+  const snapshot = useResource(resource);
+  const soon = useSoon(3000, () => resource.changed());
+  useLive("call", soon);
+  useLive("destination", soon);
+  useLive<Schemas["Event"]>("event", (event) => (!event || event.status === "dead" || event.replays > 0) && soon());
+  return (
+    <Panel resource={resource} snapshot={snapshot} title={t("home.today")} service="ava" name="today">
+      {(now) => (
+        <>
+          <dl class="numbers">
+            <div><dt>{t("home.calls_today")}</dt><dd data-calls-today class="big">{now.sums.calls}</dd></div>
+            <div><dt>{t("home.failed_today")}</dt><dd data-failed-today class="big">{now.sums.faults}</dd></div>
+          </dl>
+          <Wants now={now} />
+          <p><a href="/calls">{t("home.all_calls")}</a></p>
+        </>
+      )}
+    </Panel>
+  );
+}
+
+function Wants({ now }: { now: Now }) {
+  const all = [
+    now.failing > 0 && { key: "destination", text: t("home.wants.destination", { n: now.failing }), href: "/activity?tab=out", way: t("home.see") },
+    now.dead > 0 && { key: "dead", text: t(now.deadMore ? "home.wants.dead_many" : "home.wants.dead", { n: now.dead }), href: "/activity?status=dead", way: t("home.see") },
+    now.nearly && { key: "budget", text: t("home.wants.budget"), href: "/calls?limits=change", way: t("home.change_budget") },
+  ].filter((w) => w !== false);
+  if (!all.length) return null;
+  return (
+    <>
+      <h3>{t("home.attention")}</h3>
+      <ul class="plain-list">{all.map((w) => <li key={w.key} data-wants={w.key}><Icon name="triangle-alert" /><span>{w.text}</span><a href={w.href}>{w.way}</a></li>)}</ul>
+    </>
+  );
+}
+
 function Next({ list }: { list: Integration[] }) {
   const has = (p: string) => list.some((i) => i.provider === p && i.status !== "not_connected");
   const steps = [
+    has("vapi") && { href: "/calls?new=call", icon: "phone-call", key: "call" },
     has("vapi") && { href: "/assistant", icon: "bot", key: "assistant" },
     has("twilio") && { href: "/numbers", icon: "phone", key: "numbers" },
     { href: "/connections", icon: "plug", key: "connections" },

@@ -145,7 +145,7 @@ function Send({ onClose, onSent }: { onClose: () => void; onSent: () => void }) 
         {own.length && !errors.from ? <Select name="from" label={labelOf("from")} value={from} onInput={(v) => setValues({ ...values, from: v })} options={own.map((n) => [n.phone_number, phone(n.phone_number)])} />
           : <Field name="from" type="tel" label={labelOf("from")} hint={t("messages.from_hint")} value={from} error={errors.from} onInput={(v) => setValues({ ...values, from: v })} />}
         <Field name="body" lines={4} label={labelOf("body")} value={body} error={errors.body} onInput={(v) => setValues({ ...values, body: v })}
-          hint={<><span data-segments>{t("messages.segments", { n: parts })}{!isPlain && " - " + t("messages.segments_why")}</span><span class="count">{t("assistant.count", { n: [...body].length, max: bodyMax })}</span></>} />
+          hint={<><span data-segments>{parts > 0 && t(isPlain ? "messages.segments" : "messages.segments_long", { n: parts })}</span><span class="count">{t("assistant.count", { n: [...body].length, max: bodyMax })}</span></>} />
         {problem && <Trouble problem={problem} service="twilio" strip snapshot={troubleOf(problem, busy)} retry={() => void send()} />}
         <div class="row">
           <Button kind="primary" type="submit" icon="send" busy={busy}>{t("messages.send")}</Button>
