@@ -122,6 +122,34 @@ bool vapi_to_settings(struct ctx *ctx, struct str body, struct str *kept) {
     return true;
 }
 
+bool vapi_facts(struct ctx *ctx, struct str body, vapi_facts_fn *write, struct str *kept) {
+    const char *why;
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    if (!write(&w, json_parse(ctx->arena, body, &why)))
+        return false;
+    *kept = buf_view(out);
+    return true;
+}
+
+bool vapi_facts_list(struct ctx *ctx, struct str body, vapi_facts_fn *write, struct str *kept) {
+    const char *why;
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    json_t *list = json_parse(ctx->arena, body, &why), *one;
+    size_t i;
+    if (!json_is_array(list))
+        return false;
+    jsonw_list(&w);
+    json_array_foreach(list, i, one) {
+        if (!write(&w, one))
+            return false;
+    }
+    jsonw_list_end(&w);
+    *kept = buf_view(out);
+    return true;
+}
+
 bool vapi_to_assistant(struct ctx *ctx, struct str body, struct str *kept) {
     return assistant_parse(ctx, body) != NULL &&
            vapi_to_settings(ctx, body, &(struct str){ NULL, 0 });

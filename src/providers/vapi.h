@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "base/jsonw.h"
 #include "providers/upstream.h"
 
 enum vapi_setting { VAPI_GREETING, VAPI_DURATION, VAPI_SPEED, VAPI_SETTING_COUNT };
@@ -47,6 +48,12 @@ struct upstream_request vapi_request(const struct upstream_credential *c, const 
 struct upstream_request vapi_assistant_request(struct ctx *ctx, const struct upstream_credential *c,
                                                const char *method, const char *operation,
                                                const char *assistant_id);
+/* Writes what Ava keeps of a call, a number, an assistant as an object; false when it is none. */
+typedef bool vapi_facts_fn(struct jsonw *w, const json_t *thing);
+/* For digests: an answer that is one of them, or a bare list of them; *kept is the arena's. */
+bool vapi_facts(struct ctx *ctx, struct str body, vapi_facts_fn *write, struct str *kept);
+bool vapi_facts_list(struct ctx *ctx, struct str body, vapi_facts_fn *write, struct str *kept);
+
 /* Digests: the settings of an assistant; and the whole of it, which vapi_assistants.h reads. */
 bool vapi_to_settings(struct ctx *ctx, struct str body, struct str *kept);
 bool vapi_to_assistant(struct ctx *ctx, struct str body, struct str *kept);

@@ -133,28 +133,20 @@ enum err vapi_assistant_create(struct ctx *ctx, const struct upstream_credential
 }
 
 /* {"op","created","whole"} of each: one that somebody else made may have any shape. */
-static bool to_made(struct ctx *ctx, struct str body, struct str *kept) {
-    const char *why;
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    json_t *list = json_parse(ctx->arena, body, &why), *one;
-    size_t i;
-    if (!json_is_array(list))
+static bool made_write(struct jsonw *w, const json_t *one) {
+    if (!json_text(one, "id") || !json_text(one, "createdAt"))
         return false;
-    jsonw_list(&w);
-    json_array_foreach(list, i, one) {
-        if (!json_text(one, "id") || !json_text(one, "createdAt"))
-            return false;
-        jsonw_object(&w);
-        jsonw_text_at(&w, "op", json_text(json_object_get(one, "metadata"), "ava_op"));
-        jsonw_text_at(&w, "created", json_text(one, "createdAt"));
-        jsonw_key(&w, "whole");
-        jsonw_tree(&w, one);
-        jsonw_object_end(&w);
-    }
-    jsonw_list_end(&w);
-    *kept = buf_view(out);
+    jsonw_object(w);
+    jsonw_text_at(w, "op", json_text(json_object_get(one, "metadata"), "ava_op"));
+    jsonw_text_at(w, "created", json_text(one, "createdAt"));
+    jsonw_key(w, "whole");
+    jsonw_tree(w, one);
+    jsonw_object_end(w);
     return true;
+}
+
+static bool to_made(struct ctx *ctx, struct str body, struct str *kept) {
+    return vapi_facts_list(ctx, body, made_write, kept);
 }
 
 enum err vapi_assistant_made(struct ctx *ctx, const struct upstream_credential *c,
@@ -179,28 +171,20 @@ enum err vapi_assistant_made(struct ctx *ctx, const struct upstream_credential *
 
 /* --- listing --------------------------------------------------------------------------------- */
 
-static bool to_page(struct ctx *ctx, struct str body, struct str *kept) {
-    const char *why;
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    json_t *list = json_parse(ctx->arena, body, &why), *one;
-    size_t i;
-    if (!json_is_array(list))
+static bool listed_write(struct jsonw *w, const json_t *one) {
+    if (!json_text(one, "id") || !json_text(one, "createdAt"))
         return false;
-    jsonw_list(&w);
-    json_array_foreach(list, i, one) {
-        if (!json_text(one, "id") || !json_text(one, "createdAt"))
-            return false;
-        jsonw_object(&w);
-        jsonw_text_at(&w, "provider_id", json_text(one, "id"));
-        jsonw_text_at(&w, "name", json_text(one, "name"));
-        jsonw_text_at(&w, "created_at", json_text(one, "createdAt"));
-        jsonw_text_at(&w, "updated_at", json_text(one, "updatedAt"));
-        jsonw_object_end(&w);
-    }
-    jsonw_list_end(&w);
-    *kept = buf_view(out);
+    jsonw_object(w);
+    jsonw_text_at(w, "provider_id", json_text(one, "id"));
+    jsonw_text_at(w, "name", json_text(one, "name"));
+    jsonw_text_at(w, "created_at", json_text(one, "createdAt"));
+    jsonw_text_at(w, "updated_at", json_text(one, "updatedAt"));
+    jsonw_object_end(w);
     return true;
+}
+
+static bool to_page(struct ctx *ctx, struct str body, struct str *kept) {
+    return vapi_facts_list(ctx, body, listed_write, kept);
 }
 
 /* A cursor says when the last one shown was made, and how many of that millisecond were shown. */

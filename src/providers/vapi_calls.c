@@ -58,31 +58,11 @@ static bool facts_write(struct jsonw *w, const json_t *call) {
 }
 
 static bool to_facts(struct ctx *ctx, struct str body, struct str *kept) {
-    const char *why;
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    if (!facts_write(&w, json_parse(ctx->arena, body, &why)))
-        return false;
-    *kept = buf_view(out);
-    return true;
+    return vapi_facts(ctx, body, facts_write, kept);
 }
 
 static bool to_list(struct ctx *ctx, struct str body, struct str *kept) {
-    const char *why;
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    json_t *list = json_parse(ctx->arena, body, &why), *one;
-    size_t i;
-    if (!json_is_array(list))
-        return false;
-    jsonw_list(&w);
-    json_array_foreach(list, i, one) {
-        if (!facts_write(&w, one))
-            return false;
-    }
-    jsonw_list_end(&w);
-    *kept = buf_view(out);
-    return true;
+    return vapi_facts_list(ctx, body, facts_write, kept);
 }
 
 /* --- asking ---------------------------------------------------------------------------------- */

@@ -19,31 +19,11 @@ static bool number_write(struct jsonw *w, const json_t *n) {
 }
 
 static bool to_number(struct ctx *ctx, struct str body, struct str *kept) {
-    const char *why;
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    if (!number_write(&w, json_parse(ctx->arena, body, &why)))
-        return false;
-    *kept = buf_view(out);
-    return true;
+    return vapi_facts(ctx, body, number_write, kept);
 }
 
 static bool to_numbers(struct ctx *ctx, struct str body, struct str *kept) {
-    const char *why;
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    json_t *list = json_parse(ctx->arena, body, &why), *one;
-    size_t i;
-    if (!json_is_array(list))
-        return false;
-    jsonw_list(&w);
-    json_array_foreach(list, i, one) {
-        if (!number_write(&w, one))
-            return false;
-    }
-    jsonw_list_end(&w);
-    *kept = buf_view(out);
-    return true;
+    return vapi_facts_list(ctx, body, number_write, kept);
 }
 
 /* --- making one ------------------------------------------------------------------------------ */

@@ -9,12 +9,6 @@
 
 enum { PAGE_MAX = 101 };
 
-/* What If-Match says; NULL: whatever it is. */
-static const char *if_match(struct ctx *ctx, const struct call *call) {
-    struct str etag = http_field(call->req, "if-match");
-    return !etag.ptr || str_is(etag, "*") ? NULL : str_dup(ctx->arena, etag);
-}
-
 static enum err answer(struct ctx *ctx, struct call *call, const struct assistant_view *v) {
     struct jsonw w = reply_json(call, 200);
     assistant_write(ctx, &w, v);
@@ -71,12 +65,12 @@ enum err assistant_get(struct ctx *ctx, struct call *call) {
 
 enum err assistant_patch_it(struct ctx *ctx, struct call *call) {
     struct assistant_view v;
-    TRY(assistant_patch(ctx, input_param(ctx, call, 0), call->body, if_match(ctx, call), &v));
+    TRY(assistant_patch(ctx, input_param(ctx, call, 0), call->body, input_if_match(ctx, call), &v));
     return answer(ctx, call, &v);
 }
 
 enum err assistant_remove_it(struct ctx *ctx, struct call *call) {
-    TRY(assistant_remove(ctx, input_param(ctx, call, 0), if_match(ctx, call)));
+    TRY(assistant_remove(ctx, input_param(ctx, call, 0), input_if_match(ctx, call)));
     return reply_none(call);
 }
 
@@ -126,6 +120,6 @@ enum err assistant_get_version(struct ctx *ctx, struct call *call) {
 enum err assistant_post_restore(struct ctx *ctx, struct call *call) {
     struct assistant_view v;
     TRY(assistant_restore(ctx, input_param(ctx, call, 0), version_of(ctx, call),
-                          if_match(ctx, call), &v));
+                          input_if_match(ctx, call), &v));
     return answer(ctx, call, &v);
 }

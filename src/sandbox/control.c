@@ -37,7 +37,7 @@ static enum err body_of(struct ctx *ctx, const struct http_req *req, json_t **ou
     return OK;
 }
 
-static void refuse_unknown(struct ctx *ctx, json_t *body, const char *const *known, size_t count) {
+void control_refuse_unknown(struct ctx *ctx, json_t *body, const char *const *known, size_t count) {
     const char *name;
     json_t *value;
     json_object_foreach(body, name, value) {
@@ -94,7 +94,7 @@ static enum err fault_read(struct ctx *ctx, json_t *body, struct fault *out) {
                                          "fault",      "status",     "retry_after",
                                          "latency_ms", "times",      "percent" };
     enum { TEXT_MAX = FAULT_TEXT_BYTES - 1 };
-    refuse_unknown(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
+    control_refuse_unknown(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
     const char *provider = text_of(ctx, body, "provider", TEXT_MAX);
     const char *kind = text_of(ctx, body, "fault", TEXT_MAX);
     if (!is_provider(provider))
@@ -210,7 +210,7 @@ static enum err webhook_read(struct ctx *ctx, json_t *body, struct caller_webhoo
                              struct control_sending *sending) {
     static const char *const KNOWN[] = { "kind",        "url",    "signed_url", "auth_token",
                                          "account_sid", "params", "duplicate",  "signature" };
-    refuse_unknown(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
+    control_refuse_unknown(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
     const char *signature = text_of(ctx, body, "signature", 16);
     out->kind = caller_kind_parse(str_of(text_of(ctx, body, "kind", 32)));
     out->signature = signature[0] ? caller_signature_parse(str_of(signature)) : CALLER_GOOD;
@@ -272,7 +272,7 @@ static enum err post_clock(const struct control *c, struct ctx *ctx, const struc
     enum { YEAR_S = 365 * 24 * 3600 };
     json_t *body;
     TRY(body_of(ctx, req, &body));
-    refuse_unknown(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
+    control_refuse_unknown(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
     int64_t seconds = number_of(ctx, body, "advance_seconds", 1, YEAR_S, 0);
     if (seconds == 0 && !json_object_get(body, "advance_seconds"))
         ctx_field(ctx, "advance_seconds", "required", "Say how many seconds shall pass.");

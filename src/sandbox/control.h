@@ -28,5 +28,8 @@ struct control {
     void *arg;
 };
 
+/* Names each field of the body that is none of these. */
+void control_refuse_unknown(struct ctx *ctx, json_t *body, const char *const *known, size_t count);
+
 enum err control_serve(const struct control *c, struct ctx *ctx, const struct http_req *req,
                        struct http_reply *reply);

@@ -8,6 +8,7 @@
 #include "base/form.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "sandbox/control.h"
 #include "sandbox/courier.h"
 #include "sandbox/pretend_vapi.h"
 #include "sandbox/sandbox.h"
@@ -23,18 +24,6 @@ static json_t *account_of(struct pretend_world *world, struct ctx *ctx, const js
     if (!account)
         ctx_fail(ctx, ERR_OVERLOADED, "The sandbox holds no more accounts.");
     return account;
-}
-
-static void check_known(struct ctx *ctx, json_t *body, const char *const *known, size_t count) {
-    const char *name;
-    json_t *value;
-    json_object_foreach(body, name, value) {
-        size_t i = 0;
-        while (i < count && strcmp(known[i], name) != 0)
-            i++;
-        if (i == count)
-            ctx_field(ctx, arena_strdup(ctx->arena, name), "unknown", "There is no such field.");
-    }
 }
 
 /* --- course ---------------------------------------------------------------------------------- */
@@ -54,7 +43,7 @@ static enum err course_check(struct ctx *ctx, json_t *body) {
                                          "duplicate_percent", "reorder_percent",
                                          "start_number",      "when_full" };
     const char *full = json_text(body, "when_full");
-    check_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
+    control_refuse_unknown(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
     for (size_t i = 0; i < ARRAY_LEN(NUMBERS); i++) {
         const json_t *value = json_object_get(body, NUMBERS[i].name);
         int64_t n = json_is_integer(value) ? json_integer_value(value) : -1;
@@ -171,7 +160,7 @@ static const char *connect(const struct pretend_world *world, json_t *account, j
 static enum err call_in(struct pretend_world *world, struct ctx *ctx, json_t *body,
                         struct http_reply *reply) {
     static const char *const KNOWN[] = { "api_key", "from", "to" };
-    check_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
+    control_refuse_unknown(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
     TRY(ctx_fields_ok(ctx));
     const char *to = json_text(body, "to"), *why;
     json_t *account = account_of(world, ctx, body);
