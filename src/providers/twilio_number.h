@@ -2,7 +2,8 @@
  * 2010-04-01, IncomingPhoneNumbers.
  *
  * Where a number leads is a set of fields, "routes" here. An application or a trunk goes before the
- * address: who wants the address to count sets the sid to "". */
+ * address: who wants the address to count sets the sid to "". An empty text unsets an address too,
+ * although the schema calls it a URI. */
 #pragma once
 
 #include "providers/twilio.h"

@@ -131,6 +131,8 @@ describe("bringing a number into Ava's care", { skip: missing }, () => {
     const o = await ended(a, (await importing(a, { numbers: [second.sid], overwrite: true })).json.id);
     assert.equal(o.status, "succeeded", JSON.stringify(o));
     assert.equal((await list(a)).find((n) => n.provider_id === second.sid).texts_go_to, "ava");
+    // Once more: where it led before is not forgotten over that.
+    assert.equal((await ended(a, (await importing(a, { numbers: [second.sid] })).json.id)).status, "succeeded");
   });
 
   test("a number that leaves leads again where it did, but not where somebody has led it since", async () => {
