@@ -144,6 +144,8 @@ describe("activity", { skip: missing("chromium") }, () => {
     });
     assert.ok(seen < 60, `${seen} rows drawn while scrolling`);
     await page.waitForSelector("[data-row=evt_9999]");
+    const heap = await page.evaluate(() => performance.memory.usedJSHeapSize / 1e6);
+    assert.ok(heap < 40, `${heap} MB`);
     await page.unrouteAll({ behavior: "ignoreErrors" });
   });
 

@@ -116,7 +116,7 @@ describe("looks in Chromium", { skip: missing("chromium") }, () => {
     await page.keyboard.press("Escape");
   });
 
-  const states = {
+  const states = { // what stands in the way of a panel
     error: problem("provider_error", 502, { retry: { status: "exhausted", attempt: 3, max_attempts: 3 } }),
     degraded: problem("provider_unavailable", 503, {}, { "Retry-After": "30" }),
     limited: problem("rate_limited", 429, {}, { "Retry-After": "41" }),
@@ -134,6 +134,18 @@ describe("looks in Chromium", { skip: missing("chromium") }, () => {
       await look(state);
       await page.unrouteAll({ behavior: "ignoreErrors" });
     });
+
+  const rooms = [["/calls", "calls", "**/api/v1/calls?*"], ["/messages", "messages", "**/api/v1/messages?*"], ["/activity", "events", "**/api/v1/events?*"]];
+  for (const [path, name, asked] of rooms)
+    for (const state of ["error", "limited", "offline", "loading"])
+      test(`the room ${path}, ${state}`, async () => {
+        await page.route(asked, states[state]);
+        await page.goto(ava.base + path);
+        await panel(page, name, state);
+        await page.waitForTimeout(300);
+        await look(path + " " + state);
+        await page.unrouteAll({ behavior: "ignoreErrors" });
+      });
 
   test("degraded with values, a failed save and its toast", async () => {
     await page.goto(ava.base + "/assistant");

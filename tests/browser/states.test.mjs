@@ -174,7 +174,7 @@ describe("states, with limits on", { skip: missing("chromium") }, () => {
     page.on("response", (r) => r.status() === 429 && refused.push(r.url()));
     await setUp(page, ava);
     for (let round = 0; round < 3; round++)
-      for (const room of ["Home", "Assistant", "Numbers", "Connections"]) {
+      for (const room of ["Home", "Calls", "Assistant", "Numbers", "Messages", "Connections", "Activity"]) {
         await page.click(`nav >> text=${room}`);
         await page.waitForSelector("[data-panel]:not([data-state=loading])");
       }

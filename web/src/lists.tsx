@@ -29,6 +29,14 @@ export function only(query: URLSearchParams, names: string[]): URLSearchParams {
   return new URLSearchParams(names.flatMap((n) => (query.get(n) ? [[n, query.get(n)!]] : [])));
 }
 
+// The first page anew, and below it what was read further down, if there is no gap between them. Ids rise with time.
+export function joined<Row extends { id: string }>(fresh: Rows<Row>, had: Rows<Row> | undefined): Rows<Row> {
+  const last = fresh.rows.at(-1)?.id;
+  if (!had || !last || !fresh.next_cursor || !had.rows.some((r) => r.id >= last)) return fresh;
+  const older = had.rows.filter((r) => r.id < last);
+  return older.length ? { rows: [...fresh.rows, ...older], next_cursor: had.next_cursor } : fresh;
+}
+
 export function useList<Row extends { id: string }>(path: string, field: string, filters: URLSearchParams, size = 20, wanted = true): List<Row> {
   const address = `${path}?limit=${size}${filters.size ? "&" + filters : ""}`;
   const [busy, setBusy] = useState(false);
@@ -37,7 +45,13 @@ export function useList<Row extends { id: string }>(path: string, field: string,
     const reply = await api.get<Answer>(url, { signal });
     return reply.ok ? { ...reply, data: { rows: reply.data[field] as Row[], next_cursor: reply.data.next_cursor } } : reply;
   };
-  const resource = useMemo(() => new Resource<Rows<Row>>((signal) => read(address, signal)), [address]);
+  const resource = useMemo(() => {
+    const made: Resource<Rows<Row>> = new Resource(async (signal) => {
+      const reply = await read(address, signal);
+      return reply.ok ? { ...reply, data: joined(reply.data, made.snapshot.data) } : reply;
+    });
+    return made;
+  }, [address]);
   const snapshot = useResource(resource, wanted);
 
   async function more() {
@@ -55,6 +69,7 @@ export function useList<Row extends { id: string }>(path: string, field: string,
   function put(row: Row, isNew: boolean) {
     const had = resource.snapshot.data;
     if (!had) return resource.changed();
+    resource.outdate();
     const is = had.rows.some((r) => r.id === row.id);
     if (is) resource.put({ ...had, rows: had.rows.map((r) => (r.id === row.id ? row : r)) });
     else if (isNew) resource.put({ ...had, rows: [row, ...had.rows] });

@@ -77,8 +77,13 @@ export class Resource<T> {
   // Ava says that it changed: read now where it is shown, else at the next view.
   changed(): void {
     this.expire();
-    this.outdated = this.flight !== undefined; // what is being read may be from before
+    this.outdate();
     if (this.listeners.size) this.view(0);
+  }
+
+  // What is being read right now may be from before: read once more when it is there.
+  outdate(): void {
+    this.outdated = this.flight !== undefined;
   }
 
   // After a write of our own: forget how fresh it was.
