@@ -103,7 +103,8 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, struct str 
 /* Somebody may have imported it while nobody knew that it was bought. */
 static enum err hold(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                      const json_t *number, struct number_row *row) {
-    json_t *content = tree_in(ctx->arena, json_pack("{s:{}, s:{}}", "former", "before"));
+    json_t *content = tree_in(
+        ctx->arena, json_pack("{s:{}, s:{}, s:b}", "former", "before", "is_made_at_vapi", 0));
     TRY(number_find_by_provider(ctx, tx, ctx->who.workspace_id, json_text(number, "provider_id"),
                                 row));
     if (row->id)

@@ -171,7 +171,7 @@ describe("journeys in Chromium", { skip: missing("chromium") }, () => {
     await page.goto(ava.base + "/docs");
     await page.waitForSelector("#putSetting");
     assert.match(await page.textContent("#putSetting .command"), /curl -sS.*-X PUT.*settings\/greeting_message/s);
-    await page.fill("#filter", "twilio/numbers");
+    await page.fill("#filter", "numbers/available");
     await page.waitForFunction(() => document.querySelectorAll(".route").length === 1);
   });
 

@@ -23,7 +23,7 @@ static const char *party_of(struct house *h, const char *url) {
 
 static json_t *json_of(struct house *h, const char *text) {
     const char *why = NULL;
-    return json_parse(h->t.arena, str_of(text), &why);
+    return tree_in(h->t.arena, json_deep_copy(json_parse(h->t.arena, str_of(text), &why)));
 }
 
 static const char *own(struct house *h, const char *workspace_id, const char *kind) {
