@@ -22,7 +22,7 @@ static enum err reveal_own(struct ctx *ctx, const struct upstream_credential *c,
 enum { LENDING_SLOTS = 1024, LENT_FOR_MS = 1000 };
 
 struct lent_slot {
-    char workspace_id[40], id[48], assistant_id[160], number_id[160], account_sid[40], last4[8];
+    char workspace_id[40], id[48], assistant_id[160], number_id[160], account_sid[40];
     char source[1024]; /* sealed; a longer one is not kept */
     enum provider provider;
     int64_t until_ms;
@@ -218,7 +218,6 @@ static bool recall(struct ctx *ctx, const char *workspace_id, enum provider p, s
         out->assistant_id = arena_strdup(ctx->arena, s->assistant_id);
         out->number_id = arena_strdup(ctx->arena, s->number_id);
         out->account_sid = arena_strdup(ctx->arena, s->account_sid);
-        out->ref.last4 = s->last4[0] ? arena_strdup(ctx->arena, s->last4) : NULL;
         out->ref.source.ptr = arena_copy(ctx->arena, s->source, s->lent.ref.source.len);
     }
     pthread_mutex_unlock(&l->lock);
@@ -232,7 +231,6 @@ static void remember(struct ctx *ctx, const char *workspace_id, enum provider p,
     const char *assistant = lent->assistant_id ? lent->assistant_id : "";
     const char *number = lent->number_id ? lent->number_id : "";
     const char *account = lent->account_sid ? lent->account_sid : "";
-    const char *last4 = lent->ref.last4 ? lent->ref.last4 : "";
     pthread_mutex_lock(&l->lock);
     struct lent_slot *s = slot_of(l, workspace_id, p);
     s->until_ms = 0;
@@ -241,8 +239,7 @@ static void remember(struct ctx *ctx, const char *workspace_id, enum provider p,
         str_copy(s->id, sizeof s->id, str_of(lent->ref.id)) &&
         str_copy(s->assistant_id, sizeof s->assistant_id, str_of(assistant)) &&
         str_copy(s->number_id, sizeof s->number_id, str_of(number)) &&
-        str_copy(s->account_sid, sizeof s->account_sid, str_of(account)) &&
-        str_copy(s->last4, sizeof s->last4, str_of(last4))) {
+        str_copy(s->account_sid, sizeof s->account_sid, str_of(account))) {
         memcpy(s->source, lent->ref.source.ptr, lent->ref.source.len);
         s->provider = p;
         s->lent = *lent;
