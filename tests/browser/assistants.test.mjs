@@ -96,8 +96,8 @@ describe("assistants", { skip: missing("chromium") }, () => {
       await route.fulfill({ response, json });
     });
     await open();
+    page.kept = true; // from the next reading on, which the click brings about
     await page.click("[aria-label='Keep its history: Night desk']");
-    page.kept = true;
     await page.waitForSelector("h2 >> text=History of Night desk");
     await page.unrouteAll({ behavior: "ignoreErrors" });
     await page.click("[aria-label='History of Front desk']");

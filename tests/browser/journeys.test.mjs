@@ -109,7 +109,7 @@ describe("journeys in Chromium", { skip: missing("chromium") }, () => {
     await page.fill("[name=api_key]", "not-a-key-of-anybody-0000");
     await page.click("[data-form=vapi] button[type=submit]");
     await page.waitForSelector("[data-form=vapi] >> text=Vapi did not accept this key. Check that it is the private key.");
-    assert.equal(await page.evaluate(() => document.activeElement.getAttribute("name")), "api_key");
+    await page.waitForFunction(() => document.activeElement.getAttribute("name") === "api_key");
     await page.click("[data-form=vapi] >> text=Cancel");
   });
 
