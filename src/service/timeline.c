@@ -183,7 +183,9 @@ static enum err add_events(struct ctx *ctx, struct db_conn *c, const char *provi
         return OK;
     TRY(events_list(ctx, c, ctx->who.workspace_id, &f, TIMELINE_EVENTS_MAX + 1, rows, &count));
     t->is_cut |= count > TIMELINE_EVENTS_MAX;
-    for (size_t i = 0; i < count && i < TIMELINE_EVENTS_MAX; i++) {
+    if (count > TIMELINE_EVENTS_MAX)
+        count = TIMELINE_EVENTS_MAX;
+    for (size_t i = count; i-- > 0;) { /* listed newest first */
         add(t, rows[i].received_ms, "webhook", event_text(ctx, c, &rows[i]), NULL);
         t->entries[t->count - 1].event_id = rows[i].id;
         TRY(add_deliveries(ctx, c, &rows[i], t));
