@@ -17,15 +17,7 @@ static enum err answer(struct ctx *ctx, struct call *call, const struct assistan
 }
 
 enum err assistants_get(struct ctx *ctx, struct call *call) {
-    static const char *const KNOWN[] = { "limit", "cursor", NULL };
-    struct upstream_answer a;
-    int limit;
-    const char *cursor;
-    TRY(input_known_query(ctx, call, KNOWN));
-    TRY(input_page(ctx, call, &limit, &cursor));
-    TRY(assistants_list(ctx, limit, cursor, &a));
-    reply_upstream(call, a.body, &a);
-    return OK;
+    return reply_upstream_page(ctx, call, assistants_list);
 }
 
 enum err assistants_post(struct ctx *ctx, struct call *call) {

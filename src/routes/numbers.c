@@ -10,15 +10,7 @@
 #include "service/number_import.h"
 
 enum err numbers_get(struct ctx *ctx, struct call *call) {
-    static const char *const KNOWN[] = { "limit", "cursor", NULL };
-    struct upstream_answer a;
-    int limit;
-    const char *cursor;
-    TRY(input_known_query(ctx, call, KNOWN));
-    TRY(input_page(ctx, call, &limit, &cursor));
-    TRY(numbers_list(ctx, limit, cursor, &a));
-    reply_upstream(call, a.body, &a);
-    return OK;
+    return reply_upstream_page(ctx, call, numbers_list);
 }
 
 /* --- what could be bought -------------------------------------------------------------------- */

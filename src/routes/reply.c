@@ -223,3 +223,15 @@ enum err input_done(struct input *in) {
     }
     return ctx_fields_ok(in->ctx);
 }
+
+enum err reply_upstream_page(struct ctx *ctx, struct call *call, reply_page_fn *read) {
+    static const char *const KNOWN[] = { "limit", "cursor", NULL };
+    struct upstream_answer a;
+    int limit;
+    const char *cursor;
+    TRY(input_known_query(ctx, call, KNOWN));
+    TRY(input_page(ctx, call, &limit, &cursor));
+    TRY(read(ctx, limit, cursor, &a));
+    reply_upstream(call, a.body, &a);
+    return OK;
+}

@@ -22,6 +22,11 @@ void reply_clear_cookie(const struct ctx *ctx, struct call *call);
 struct upstream_answer;
 void reply_upstream(struct call *call, struct str json, const struct upstream_answer *a);
 
+/* A list that comes through a provider, by limit and cursor, as upstream gave it. */
+typedef enum err reply_page_fn(struct ctx *ctx, int limit, const char *cursor,
+                               struct upstream_answer *out);
+enum err reply_upstream_page(struct ctx *ctx, struct call *call, reply_page_fn *read);
+
 /* The path parameter, percent-decoded; "" when it can not be. */
 const char *input_param(struct ctx *ctx, const struct call *call, int index);
 

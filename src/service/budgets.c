@@ -43,12 +43,11 @@ enum err budget_applies(struct ctx *ctx, struct db_conn *c, const char *workspac
 
 /* --- telling that little is left --------------------------------------------------------------- */
 
-/* A limit of nothing is a switch, and switches are not told of. */
 static bool is_near(int64_t taken, int64_t limit) {
-    return limit > 0 && taken >= (limit * NEAR_PERCENT + 99) / 100;
+    return taken >= (limit * NEAR_PERCENT + 99) / 100;
 }
 
-static int64_t near_bits(const struct call_limits_row *l, const struct call_day *d) {
+int64_t budget_near(const struct call_limits_row *l, const struct call_day *d) {
     int64_t bits = 0;
     if (l->daily_minutes != CALL_NO_LIMIT &&
         is_near(d->seconds + d->reserved_seconds, l->daily_minutes * 60))
@@ -57,6 +56,12 @@ static int64_t near_bits(const struct call_limits_row *l, const struct call_day 
         is_near(d->cost_micros + d->reserved_micros, l->daily_cost_cents * MICROS_PER_CENT))
         bits |= CALL_ALERT_COST;
     return bits;
+}
+
+/* A limit of nothing is a switch, and switches are not told of. */
+static int64_t switches(const struct call_limits_row *l) {
+    return (l->daily_minutes == 0 ? CALL_ALERT_MINUTES : 0) |
+           (l->daily_cost_cents == 0 ? CALL_ALERT_COST : 0);
 }
 
 static enum err tell(struct ctx *ctx, struct db_conn *tx, const char *number, int64_t bits) {
@@ -86,7 +91,7 @@ static enum err look_out(struct ctx *ctx, struct db_conn *tx, const struct call_
     if (!has_daily(&l))
         return OK;
     TRY(call_day_read(ctx, tx, row->workspace_id, number, day, &d));
-    int64_t fresh = near_bits(&l, &d) & ~d.alerted;
+    int64_t fresh = budget_near(&l, &d) & ~switches(&l) & ~d.alerted;
     for (int64_t bit = CALL_ALERT_MINUTES; bit <= CALL_ALERT_COST; bit <<= 1)
         if (fresh & bit)
             TRY(tell(ctx, tx, number, bit));

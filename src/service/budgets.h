@@ -25,5 +25,9 @@ enum err budget_book(struct ctx *ctx, struct db_conn *tx, const struct call_row 
 /* Before the row is deleted: it never was. */
 enum err budget_forget(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
 
+/* Pure: of which limits 80 % are used or reserved, as bits of enum call_alert; of a limit of nothing
+ * always. */
+int64_t budget_near(const struct call_limits_row *limits, const struct call_day *day);
+
 /* Pure: what a call of so many seconds costs at worst; started minutes count whole. */
 int64_t budget_worst_micros(int64_t seconds, int64_t cents_per_minute);

@@ -5,13 +5,14 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "service/budgets.h"
 #include "service/call_length.h"
 #include "service/fields.h"
 #include "service/jobs.h"
 #include "service/lines.h"
 #include "store/audit.h"
 
-enum { NEAR_PERCENT = 80, DAY_MS = 24 * 3600 * 1000 };
+enum { DAY_MS = 24 * 3600 * 1000 };
 
 static const struct {
     const char *name;
@@ -118,10 +119,6 @@ enum err call_limits_save(struct ctx *ctx, const char *number, const json_t *bod
 
 /* --- as people see them ---------------------------------------------------------------------- */
 
-static bool is_near(int64_t taken, int64_t limit) {
-    return limit != CALL_NO_LIMIT && taken >= (limit * NEAR_PERCENT + 99) / 100;
-}
-
 static void write_today(struct jsonw *w, const struct call_limits_view *v) {
     const struct call_day *d = &v->today;
     char date[32];
@@ -137,12 +134,7 @@ static void write_today(struct jsonw *w, const struct call_limits_view *v) {
     jsonw_text_at(w, "currency", "USD");
     jsonw_i64_at(w, "calls_now", v->lines.held);
     jsonw_i64_at(w, "calls_waiting", v->lines.waiting);
-    jsonw_bool_at(
-        w, "is_nearly_used_up",
-        is_near(d->seconds + d->reserved_seconds, v->row.daily_minutes == CALL_NO_LIMIT
-                                                      ? CALL_NO_LIMIT
-                                                      : v->row.daily_minutes * 60) ||
-            is_near((d->cost_micros + d->reserved_micros) / 10000, v->row.daily_cost_cents));
+    jsonw_bool_at(w, "is_nearly_used_up", budget_near(&v->row, d) != 0);
     jsonw_object_end(w);
 }
 
