@@ -75,7 +75,7 @@ int cmd_tail(struct cli *cli) {
 /* --- replay ---------------------------------------------------------------------------------- */
 
 static enum err want_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return inbox_want(ctx, tx, arg);
+    return INBOX_JOB.want(ctx, tx, arg);
 }
 
 static enum err replay_one(struct ctx *ctx, const char *id) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "auth/identity.h"
+#include "cli/kinds.h"
 #include "cli/reload.h"
 #include "crypto/crypto.h"
 #include "crypto/hash.h"
@@ -83,6 +84,7 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
     h->run = id_make("run");
     h->parts.run_id = h->run.text;
     h->parts.config = &h->config;
+    h->parts.kinds = &KINDS;
     h->parts.accounts = accounts_new(is_sandbox);
     h->parts.lending = lending_new(is_sandbox);
     h->parts.turns = turns_new();

@@ -21,6 +21,7 @@ struct turns;
 struct jobs;
 struct feed;
 struct links;
+struct task_kinds;
 
 struct parts {
     const struct config *config;
@@ -32,8 +33,9 @@ struct parts {
     struct turns *turns;
     struct jobs *jobs;
     struct links *links;
-    struct feed *feed;  /* NULL in commands: nobody watches */
-    const char *run_id; /* of this run of the process: who holds leases and claims */
+    struct feed *feed;              /* NULL in commands: nobody watches */
+    const struct task_kinds *kinds; /* what jobs and operations there are; NULL: none */
+    const char *run_id;             /* of this run of the process: who holds leases and claims */
 };
 
 enum role { ROLE_NONE, ROLE_MEMBER, ROLE_ADMIN, ROLE_OWNER }; /* in a workspace, rising */

@@ -2,8 +2,11 @@
 
 #include <string.h>
 
+#include "base/json.h"
+#include "base/tree.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
+#include "service/assistants.h"
 
 static enum err provider_of(struct ctx *ctx, struct call *call, enum provider *p) {
     *p = provider_parse(call->match->params[0]);
@@ -61,6 +64,18 @@ static enum err answer(struct call *call, const struct connection *c,
     return OK;
 }
 
+/* The same body, with an assistant of Ava's by the name its provider knows. */
+static enum err resolve_assistant(struct ctx *ctx, const json_t **body) {
+    const char *named = json_text(*body, "assistant_id"), *assistant;
+    TRY(assistant_resolve(ctx, named, &assistant));
+    if (assistant == named)
+        return OK;
+    json_t *copy = tree_in(ctx->arena, json_copy((json_t *)*body));
+    json_object_set_new(copy, "assistant_id", json_string(assistant));
+    *body = copy;
+    return OK;
+}
+
 enum err credential_get(struct ctx *ctx, struct call *call) {
     enum provider p;
     struct connection c;
@@ -76,10 +91,12 @@ enum err credential_put_it(struct ctx *ctx, struct call *call) {
     enum provider p;
     struct connection c;
     struct connection_check check;
+    const json_t *body = call->body;
     bool verify;
     TRY(provider_of(ctx, call, &p));
     TRY(verify_of(ctx, call, true, &verify));
-    TRY(credentials_save(ctx, p, call->body, verify, &c, &check));
+    TRY(resolve_assistant(ctx, &body));
+    TRY(credentials_save(ctx, p, body, verify, &c, &check));
     return answer(call, &c, &check);
 }
 

@@ -25,18 +25,15 @@ static struct scopes scopes_of(const char *line) {
     return (struct scopes){ { "", line }, line[0] ? 2 : 1 };
 }
 
-static bool has_daily(const struct call_limits_row *l) {
-    return l->daily_minutes != CALL_NO_LIMIT || l->daily_cost_cents != CALL_NO_LIMIT;
-}
-
-enum err budget_applies(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        const char *line, bool *applies) {
+/* Does the workspace, or the number of ours, have a daily budget? */
+static enum err budget_applies(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                               const char *line, bool *applies) {
     struct scopes s = scopes_of(line);
     *applies = false;
     for (size_t i = 0; i < s.count; i++) {
         struct call_limits_row l;
         TRY(call_limits_find(ctx, c, workspace_id, s.numbers[i], &l));
-        *applies |= has_daily(&l);
+        *applies |= call_limits_row_is_daily(&l);
     }
     return OK;
 }
@@ -88,7 +85,7 @@ static enum err look_out(struct ctx *ctx, struct db_conn *tx, const struct call_
     struct call_day d;
     int64_t day = call_day_of(row->created_ms);
     TRY(call_limits_find(ctx, tx, row->workspace_id, number, &l));
-    if (!has_daily(&l))
+    if (!call_limits_row_is_daily(&l))
         return OK;
     TRY(call_day_read(ctx, tx, row->workspace_id, number, day, &d));
     int64_t fresh = budget_near(&l, &d) & ~switches(&l) & ~d.alerted;
@@ -122,7 +119,7 @@ static enum err check(struct ctx *ctx, struct db_conn *tx, const struct call_row
     struct call_limits_row l;
     struct call_day d;
     TRY(call_limits_find(ctx, tx, row->workspace_id, number, &l));
-    if (!has_daily(&l))
+    if (!call_limits_row_is_daily(&l))
         return OK;
     TRY(call_day_read(ctx, tx, row->workspace_id, number, call_day_of(row->created_ms), &d));
     if (l.daily_minutes != CALL_NO_LIMIT &&

@@ -10,10 +10,6 @@
 #include "store/call_limits.h"
 #include "store/calls.h"
 
-/* Does a daily limit apply? Where none does, nothing needs to be reserved. */
-enum err budget_applies(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        const char *line, bool *applies);
-
 /* Within the transaction that writes the call: ERR_BUDGET_EXHAUSTED, with the seconds until the next
  * day, when not even the worst of it is left. row->created_ms says which day. */
 enum err budget_reserve(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,

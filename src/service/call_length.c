@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "providers/vapi.h"
-#include "service/budgets.h"
 #include "store/call_limits.h"
 
 enum { REFRESH_MS = 2000 };
@@ -23,10 +22,10 @@ static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 enum err call_length_known(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                            int64_t *seconds) {
     struct call_limits_row l;
-    bool applies;
-    TRY(budget_applies(ctx, c, workspace_id, "", &applies));
     TRY(call_limits_find(ctx, c, workspace_id, "", &l));
-    *seconds = !applies ? 0 : l.assistant_seconds ? l.assistant_seconds : CALL_LENGTH_DEFAULT_S;
+    *seconds = !call_limits_row_is_daily(&l) ? 0
+               : l.assistant_seconds         ? l.assistant_seconds
+                                             : CALL_LENGTH_DEFAULT_S;
     return OK;
 }
 

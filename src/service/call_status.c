@@ -23,23 +23,6 @@ static const struct rank VAPI_CALL[] = {
     { "in-progress", 4 }, { "forwarding", 5 }, { "ended", LAST },
 };
 
-/* A text that was delivered may still be read. */
-static const struct rank MESSAGE[] = {
-    { "accepted", 1 },
-    { "scheduled", 2 },
-    { "queued", 3 },
-    { "sending", 4 },
-    { "sent", 5 },
-    { "receiving", 5 },
-    { "partially_delivered", 6 },
-    { "delivered", LAST },
-    { "undelivered", LAST },
-    { "failed", LAST },
-    { "canceled", LAST },
-    { "received", LAST },
-    { "read", LAST + 1 },
-};
-
 static int rank_in(const struct rank *table, size_t count, const char *status) {
     for (size_t i = 0; status && i < count; i++)
         if (strcmp(table[i].status, status) == 0)
@@ -52,26 +35,13 @@ int call_status_rank(enum provider p, const char *status) {
                               : rank_in(TWILIO_CALL, ARRAY_LEN(TWILIO_CALL), status);
 }
 
-int message_status_rank(const char *status) {
-    return rank_in(MESSAGE, ARRAY_LEN(MESSAGE), status);
-}
-
 bool call_status_follows(enum provider p, const char *from, const char *to) {
     int was = call_status_rank(p, from), is = call_status_rank(p, to);
     return to && (is > was || was == 0);
 }
 
-bool message_status_follows(const char *from, const char *to) {
-    int was = message_status_rank(from), is = message_status_rank(to);
-    return to && (is > was || was == 0);
-}
-
 bool call_status_is_last(enum provider p, const char *status) {
     return call_status_rank(p, status) >= LAST;
-}
-
-bool message_status_is_last(const char *status) {
-    return message_status_rank(status) >= LAST;
 }
 
 bool call_row_is_over(const struct call_row *row) {

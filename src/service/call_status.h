@@ -1,4 +1,4 @@
-/* call_status: which status of a call or a text is further on.
+/* call_status: which status of a call is further on.
  *
  * Providers' webhooks come in any order, and beside answers that were asked for: a status of a
  * lower rank never overwrites one of a higher, and of those that end it the first stays. Words of
@@ -12,14 +12,11 @@
 
 /* Ava's own ("requested", "unknown", "unconfirmed") and words nobody documented have rank 0. */
 int call_status_rank(enum provider p, const char *status);
-int message_status_rank(const char *status);
 
 /* May the row go from one to the other? NULL stands for no status. */
 bool call_status_follows(enum provider p, const char *from, const char *to);
-bool message_status_follows(const char *from, const char *to);
 
 bool call_status_is_last(enum provider p, const char *status); /* the call is over */
-bool message_status_is_last(const char *status);
 
 /* The call has ended, or it never was: refused, or ended while it waited. */
 bool call_row_is_over(const struct call_row *row);

@@ -9,11 +9,9 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/jsonw.h"
-#include "base/tree.h"
 #include "providers/twilio_numbers.h"
 #include "providers/vapi.h"
 #include "providers/vapi_auth.h"
-#include "service/assistants.h"
 #include "store/audit.h"
 #include "store/sealed.h"
 #include "vault/vault.h"
@@ -316,24 +314,11 @@ enum err credentials_make_webhook_secret(struct ctx *ctx, struct secret *out) {
     return e;
 }
 
-/* The same body, with an assistant of Ava's by the name Vapi knows. */
-static enum err resolved(struct ctx *ctx, const json_t **body) {
-    const char *named = json_text(*body, "assistant_id"), *assistant;
-    TRY(assistant_resolve(ctx, named, &assistant));
-    if (assistant == named)
-        return OK;
-    json_t *copy = tree_in(ctx->arena, json_copy((json_t *)*body));
-    json_object_set_new(copy, "assistant_id", json_string(assistant));
-    *body = copy;
-    return OK;
-}
-
 enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, bool verify,
                           struct connection *out, struct connection_check *check) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
     *check = (struct connection_check){ .numbers = -1 };
     TRY(check_body(ctx, p, body));
-    TRY(resolved(ctx, &body));
     collect_secret(p, body, &fields);
     int64_t now = ava_wall_ms();
     if (verify) {

@@ -46,7 +46,7 @@ enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
     *is_new = t.is_new;
     if (t.is_new) {
         inbox_note_taken();
-        jobs_want_inbox(ctx->parts->jobs, in->workspace_id);
+        jobs_want(ctx->parts->jobs, &INBOX_JOB, in->workspace_id);
     }
     return OK;
 }
@@ -130,7 +130,7 @@ enum err event_replay(struct ctx *ctx, const char *id, struct event_row *out) {
     TRY(db_write(ctx, replay_write, &r));
     if (r.count == 0)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such event.");
-    jobs_want_inbox(ctx->parts->jobs, ctx->who.workspace_id);
+    jobs_want(ctx->parts->jobs, &INBOX_JOB, ctx->who.workspace_id);
     return event_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, out);
 }
 
@@ -139,7 +139,7 @@ enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64
     TRY(db_write(ctx, replay_write, &r));
     *count = r.count;
     if (r.count)
-        jobs_want_inbox(ctx->parts->jobs, ctx->who.workspace_id);
+        jobs_want(ctx->parts->jobs, &INBOX_JOB, ctx->who.workspace_id);
     return OK;
 }
 

@@ -25,8 +25,6 @@ enum {
     ARENA_BYTES = 1 << 20,
 };
 
-const char FORWARDING_JOB[] = "forwarding";
-
 /* --- from an event to deliveries ------------------------------------------------------------- */
 
 /* Whose event it is, as our rows say after it was applied. */
@@ -125,20 +123,9 @@ enum err forwarding_note(struct ctx *ctx, struct db_conn *tx, const struct event
 
 /* --- the job --------------------------------------------------------------------------------- */
 
-static struct job_row job_of(const struct destination_row *to, struct id *id, int64_t at_ms) {
-    *id = id_make("job");
-    return (struct job_row){ .id = id->text,
-                             .workspace_id = to->workspace_id,
-                             .kind = FORWARDING_JOB,
-                             .object = to->id,
-                             .run_at_ms = at_ms,
-                             .created_ms = ava_wall_ms() };
-}
-
 enum err forwarding_want(struct ctx *ctx, struct db_conn *tx, const struct destination_row *to,
                          int64_t at_ms) {
-    struct id id;
-    struct job_row job = job_of(to, &id, at_ms);
+    struct job_row job = job_of(ctx, &FORWARDING_JOB, to->workspace_id, to->id, at_ms);
     return job_want(ctx, tx, &job);
 }
 
@@ -267,20 +254,21 @@ static void sender_run(void *arg) {
 static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct turn *t = arg;
     struct destination_row to;
-    struct id id;
     int64_t at_ms = INT64_MAX, now_ms = ava_wall_ms();
     TRY(destination_find(ctx, tx, NULL, t->destination_id, &to));
     if (to.id && to.enabled)
         TRY(deliveries_next_due(ctx, tx, to.id, &at_ms));
     if (at_ms == INT64_MAX)
-        return job_delete(ctx, tx, FORWARDING_JOB, t->destination_id);
+        return job_delete(ctx, tx, FORWARDING_JOB.name, t->destination_id);
     if (at_ms < t->resumes_ms)
         at_ms = t->resumes_ms;
-    struct job_row job = job_of(&to, &id, at_ms > now_ms ? at_ms : now_ms);
+    if (at_ms < now_ms)
+        at_ms = now_ms;
+    struct job_row job = job_of(ctx, &FORWARDING_JOB, to.workspace_id, to.id, at_ms);
     return job_put(ctx, tx, &job, NULL, 0);
 }
 
-enum err forwarding_work(struct ctx *ctx, const struct job_row *job) {
+static enum err work(struct ctx *ctx, const struct job_row *job) {
     struct turn *t = arena_alloc(ctx->arena, sizeof *t);
     *t = (struct turn){ .parts = ctx->parts,
                         .destination_id = job->object,
@@ -295,3 +283,7 @@ enum err forwarding_work(struct ctx *ctx, const struct job_row *job) {
     ctx->deadline_ms = ava_now_ms() + WRITE_MS;
     return db_write(ctx, go_on_write, t);
 }
+
+const struct job_kind FORWARDING_JOB = {
+    .name = "forwarding", .work = work, .is_slow = true, .lasts = true
+};

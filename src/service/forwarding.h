@@ -7,14 +7,13 @@
  * destination. At least once: who gets one twice knows it by its webhook-id. */
 #pragma once
 
-#include "obs/ctx.h"
+#include "service/kinds.h"
 #include "store/destinations.h"
 #include "store/events.h"
-#include "store/jobs.h"
 
 enum { FORWARDING_AT_ONCE = 16 };
 
-extern const char FORWARDING_JOB[];
+extern const struct job_kind FORWARDING_JOB;
 
 /* Within the transaction that settles the event as done. status: what the event says of its call;
  * NULL: nothing. *count grows by the deliveries that are to be sent now. */
@@ -25,6 +24,3 @@ enum err forwarding_note(struct ctx *ctx, struct db_conn *tx, const struct event
 enum err forwarding_want(struct ctx *ctx, struct db_conn *tx, const struct destination_row *to,
                          int64_t at_ms);
 void forwarding_wake(struct ctx *ctx); /* after such a commit */
-
-/* For service/jobs: the handler of kind "forwarding". */
-enum err forwarding_work(struct ctx *ctx, const struct job_row *job);

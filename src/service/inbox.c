@@ -27,8 +27,6 @@ enum {
     REST_MAX_MS = 1000,
 };
 
-const char INBOX_JOB[] = "inbox";
-
 static const int64_t TRIES_MS[] = {
     5000,           30 * 1000,       2 * 60 * 1000,   10 * 60 * 1000,
     30 * 60 * 1000, 2 * 3600 * 1000, 6 * 3600 * 1000, 12 * 3600 * 1000
@@ -38,20 +36,13 @@ static const int64_t TRIES_MS[] = {
 static _Atomic int64_t rest_until_ms;
 static _Atomic uint64_t taken_count;
 
-enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
-    struct id id = id_make("job");
-    int64_t now_ms = ava_wall_ms();
-    struct job_row job = { .id = id.text,
-                           .workspace_id = workspace_id,
-                           .kind = INBOX_JOB,
-                           .object = workspace_id,
-                           .run_at_ms = now_ms,
-                           .created_ms = now_ms };
+static enum err want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
+    struct job_row job = job_of(ctx, &INBOX_JOB, workspace_id, workspace_id, ava_wall_ms());
     return job_want(ctx, tx, &job);
 }
 
 static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return jobs_for_events(ctx, tx, INBOX_JOB);
+    return jobs_for_events(ctx, tx, INBOX_JOB.name);
 }
 
 enum err inbox_recover(struct ctx *ctx) {
@@ -192,15 +183,10 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
  * wants it anew. */
 static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct batch *b = arg;
-    struct id id = id_make("job");
-    struct job_row job = { .id = id.text,
-                           .workspace_id = b->workspace_id,
-                           .kind = INBOX_JOB,
-                           .object = b->workspace_id,
-                           .created_ms = b->now_ms };
+    struct job_row job = job_of(ctx, &INBOX_JOB, b->workspace_id, b->workspace_id, b->now_ms);
     TRY(events_next_due(ctx, tx, b->workspace_id, &job.run_at_ms));
     if (job.run_at_ms == INT64_MAX)
-        return job_delete(ctx, tx, INBOX_JOB, b->workspace_id);
+        return job_delete(ctx, tx, INBOX_JOB.name, b->workspace_id);
     if (job.run_at_ms < b->now_ms)
         job.run_at_ms = b->now_ms;
     return job_put(ctx, tx, &job, NULL, 0);
@@ -286,7 +272,7 @@ static void note_turn(const struct batch *b) {
         rest_until_ms = ava_now_ms() + (ava_now_ms() - b->began_ms + 1) * REST_TIMES;
 }
 
-enum err inbox_work(struct ctx *ctx, const struct job_row *job) {
+static enum err work(struct ctx *ctx, const struct job_row *job) {
     struct arena *a = arena_new(BATCH_ARENA_BYTES);
     struct batch *b = arena_alloc(a, sizeof *b);
     struct ctx own = *ctx;
@@ -301,7 +287,7 @@ enum err inbox_work(struct ctx *ctx, const struct job_row *job) {
     enum err e = load(&own, b);
     if (e == OK)
         e = confirm(&own, b);
-    jobs_unwant_inbox(ctx->parts->jobs, job->workspace_id);
+    jobs_unwant(ctx->parts->jobs, &INBOX_JOB, job->workspace_id);
     if (e == OK)
         e = db_write(&own, all_write, b);
     note_turn(b);
@@ -314,3 +300,5 @@ enum err inbox_work(struct ctx *ctx, const struct job_row *job) {
     arena_free(a);
     return e;
 }
+
+const struct job_kind INBOX_JOB = { .name = "inbox", .work = work, .want = want, .lasts = true };

@@ -8,15 +8,10 @@
 #pragma once
 
 #include "obs/ctx.h"
-#include "store/jobs.h"
+#include "service/kinds.h"
 
-extern const char INBOX_JOB[];
+extern const struct job_kind INBOX_JOB;
 
-/* For service/jobs: makes the job of a workspace, or hurries it. */
-enum err inbox_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id);
 /* At a start and now and then: jobs for all events that wait and have none. */
 enum err inbox_recover(struct ctx *ctx);
 void inbox_note_taken(void); /* an event was taken in: how busy is it? */
-
-/* For service/jobs: the handler of kind "inbox". */
-enum err inbox_work(struct ctx *ctx, const struct job_row *job);

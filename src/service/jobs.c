@@ -1,5 +1,6 @@
 #include "service/jobs.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -9,11 +10,6 @@
 #include "base/fiber.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
-#include "service/forwarding.h"
-#include "service/inbox.h"
-#include "service/lines.h"
-#include "service/operations.h"
-#include "store/jobs.h"
 
 enum {
     RUNNING_MAX = 64,
@@ -30,27 +26,16 @@ enum {
     AGAIN_MAX_MS = 6 * 3600 * 1000,
 };
 
-/* Handlers by kind. */
-static const struct {
-    const char *kind;
-    enum err (*work)(struct ctx *ctx, const struct job_row *job);
-    bool lasts; /* never buried: what it works on knows its own end */
-} KINDS[] = { { OPERATION_JOB, operation_work, false },
-              { INBOX_JOB, inbox_work, true },
-              { LINES_JOB, lines_work, true },
-              { FORWARDING_JOB, forwarding_work, true } };
-
-/* May wait long for somebody outside: never takes all the room there is. */
-static const char *const SLOW_KIND = FORWARDING_JOB;
-
-/* Of a workspace's inbox. */
+/* That a workspace has a job of a kind. */
 struct wish {
+    const struct job_kind *kind;
     char workspace_id[40];
     bool is_made; /* the job is on disk */
 };
 
 struct jobs {
     const struct parts *parts;
+    const char *slow_kind; /* NULL: no kind is slow */
     pthread_mutex_t lock;
     struct fiber_parking *waiter; /* of the pump, while it sleeps */
     bool is_due;                  /* woken while it did not sleep */
@@ -63,11 +48,24 @@ struct jobs {
     int64_t heartbeat_ms;
 };
 
+/* The one kind that may be slow: what is not to be leased is told to the store by one name. */
+static const char *find_slow(const struct task_kinds *kinds) {
+    const char *slow = NULL;
+    for (size_t i = 0; i < kinds->job_count; i++) {
+        if (!kinds->jobs[i]->is_slow)
+            continue;
+        assert(!slow);
+        slow = kinds->jobs[i]->name;
+    }
+    return slow;
+}
+
 struct jobs *jobs_new(const struct parts *parts) {
     struct jobs *j = calloc(1, sizeof *j);
     if (!j)
         abort();
     j->parts = parts;
+    j->slow_kind = find_slow(parts->kinds);
     pthread_mutex_init(&j->lock, NULL);
     return j;
 }
@@ -90,9 +88,9 @@ void jobs_wake(struct jobs *j) {
     pthread_mutex_unlock(&j->lock);
 }
 
-static struct wish *wish_of(struct jobs *j, const char *workspace_id) {
+static struct wish *wish_of(struct jobs *j, const struct job_kind *kind, const char *workspace_id) {
     for (size_t i = 0; i < j->wish_count; i++)
-        if (strcmp(j->wishes[i].workspace_id, workspace_id) == 0)
+        if (j->wishes[i].kind == kind && strcmp(j->wishes[i].workspace_id, workspace_id) == 0)
             return &j->wishes[i];
     return NULL;
 }
@@ -111,13 +109,14 @@ static struct wish *wish_place(struct jobs *j) {
     return j->wish_count < WISHES_MAX ? &j->wishes[j->wish_count++] : NULL;
 }
 
-void jobs_want_inbox(struct jobs *j, const char *workspace_id) {
+void jobs_want(struct jobs *j, const struct job_kind *kind, const char *workspace_id) {
     if (!j)
         return;
     pthread_mutex_lock(&j->lock);
-    bool is_news = !wish_of(j, workspace_id);
+    bool is_news = !wish_of(j, kind, workspace_id);
     struct wish *w = is_news ? wish_place(j) : NULL;
     if (w) {
+        w->kind = kind;
         w->is_made = false;
         str_copy(w->workspace_id, sizeof w->workspace_id, str_of(workspace_id));
         j->unmade++;
@@ -127,11 +126,11 @@ void jobs_want_inbox(struct jobs *j, const char *workspace_id) {
         jobs_wake(j);
 }
 
-void jobs_unwant_inbox(struct jobs *j, const char *workspace_id) {
+void jobs_unwant(struct jobs *j, const struct job_kind *kind, const char *workspace_id) {
     if (!j)
         return;
     pthread_mutex_lock(&j->lock);
-    struct wish *w = wish_of(j, workspace_id);
+    struct wish *w = wish_of(j, kind, workspace_id);
     if (w)
         wish_drop(j, w);
     pthread_mutex_unlock(&j->lock);
@@ -170,19 +169,14 @@ struct task {
     struct job_row row;
 };
 
-static bool lasts(const char *kind) {
-    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
-        if (strcmp(KINDS[i].kind, kind) == 0)
-            return KINDS[i].lasts;
-    return false;
-}
-
 static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct job_row *row = arg;
-    if (row->attempts >= ATTEMPTS_MAX && !lasts(row->kind))
+    const struct job_kind *kind = job_kind_of(ctx->parts, row->kind);
+    bool lasts = kind && kind->lasts;
+    if (row->attempts >= ATTEMPTS_MAX && !lasts)
         return job_bury(ctx, tx, row->id);
     int64_t bound = AGAIN_MS;
-    for (int64_t k = 1; !lasts(row->kind) && k < row->attempts && bound < AGAIN_MAX_MS; k++)
+    for (int64_t k = 1; !lasts && k < row->attempts && bound < AGAIN_MAX_MS; k++)
         bound *= 2;
     struct job_row next = *row;
     next.run_at_ms = ava_wall_ms() + 1 + (int64_t)ava_rand_below((uint64_t)bound);
@@ -196,24 +190,22 @@ static void failed(struct task *t, enum err e) {
     db_write(&t->ctx, again_write, &t->row);
 }
 
-static bool is_slow(const char *kind) {
-    return strcmp(kind, SLOW_KIND) == 0;
+static bool is_slow(const struct jobs *j, const char *kind) {
+    return j->slow_kind && strcmp(kind, j->slow_kind) == 0;
 }
 
 static void end_task(struct task *t) {
     struct jobs *j = t->jobs;
     j->running--;
-    j->slow -= is_slow(t->row.kind);
+    j->slow -= is_slow(j, t->row.kind);
     arena_free(t->arena);
 }
 
 static void task_run(void *arg) {
     struct task *t = arg;
     struct jobs *j = t->jobs;
-    enum err e = ERR_INTERNAL;
-    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
-        if (strcmp(KINDS[i].kind, t->row.kind) == 0)
-            e = KINDS[i].work(&t->ctx, &t->row);
+    const struct job_kind *kind = job_kind_of(j->parts, t->row.kind);
+    enum err e = kind ? kind->work(&t->ctx, &t->row) : ERR_INTERNAL;
     metric_add(METRIC_JOBS_RUN, 1, t->row.kind, e == OK ? "ok" : "failed");
     if (e != OK)
         failed(t, e);
@@ -225,7 +217,7 @@ static void task_begin(void *arg) {
     struct task *t = arg;
     struct jobs *j = t->jobs;
     j->running++;
-    j->slow += is_slow(t->row.kind);
+    j->slow += is_slow(j, t->row.kind);
     if (!fiber_run(task_run, t))
         end_task(t); /* no room for a fiber: its lease runs out, and it comes again */
 }
@@ -249,22 +241,22 @@ struct round {
     struct jobs *jobs;
     struct job_row rows[ROUND_MAX];
     size_t count, room, slow;       /* room, slow: as it stood when the round began */
-    const char *wanted[WISHES_MAX]; /* inboxes without a job */
+    struct wish wanted[WISHES_MAX]; /* that have no job yet */
     size_t wanted_count;
 };
 
-static void wishes_read(struct jobs *j, struct ctx *ctx, struct round *r) {
+static void wishes_read(struct jobs *j, struct round *r) {
     pthread_mutex_lock(&j->lock);
     for (size_t i = 0; j->unmade && i < j->wish_count; i++)
         if (!j->wishes[i].is_made)
-            r->wanted[r->wanted_count++] = arena_strdup(ctx->arena, j->wishes[i].workspace_id);
+            r->wanted[r->wanted_count++] = j->wishes[i];
     pthread_mutex_unlock(&j->lock);
 }
 
 static void wishes_made(struct jobs *j, const struct round *r) {
     pthread_mutex_lock(&j->lock);
     for (size_t i = 0; i < r->wanted_count; i++) {
-        struct wish *w = wish_of(j, r->wanted[i]);
+        struct wish *w = wish_of(j, r->wanted[i].kind, r->wanted[i].workspace_id);
         if (w && !w->is_made) {
             w->is_made = true;
             j->unmade--;
@@ -273,12 +265,12 @@ static void wishes_made(struct jobs *j, const struct round *r) {
     pthread_mutex_unlock(&j->lock);
 }
 
-/* Of the kind that has all the room it may have, none; NULL: of any. */
+/* The kind not to lease now because SLOW_MAX of it are running; NULL: lease any kind. */
 static const char *not_kind(const struct round *r) {
     size_t slow = r->slow;
     for (size_t i = 0; i < r->count; i++)
-        slow += is_slow(r->rows[i].kind);
-    return slow >= SLOW_MAX ? SLOW_KIND : NULL;
+        slow += is_slow(r->jobs, r->rows[i].kind);
+    return slow >= SLOW_MAX ? r->jobs->slow_kind : NULL;
 }
 
 static enum err lease_one(struct ctx *ctx, struct db_conn *tx, const struct round *r,
@@ -299,7 +291,7 @@ static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     char cursor[sizeof r->jobs->cursor];
     str_copy(cursor, sizeof cursor, str_of(r->jobs->cursor));
     for (size_t i = 0; i < r->wanted_count; i++)
-        TRY(inbox_want(ctx, tx, r->wanted[i]));
+        TRY(r->wanted[i].kind->want(ctx, tx, r->wanted[i].workspace_id));
     for (r->count = 0; r->count < r->room; r->count++) {
         struct job_row *row = &r->rows[r->count];
         TRY(lease_one(ctx, tx, r, cursor, row));
@@ -333,7 +325,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     }
     if (r->room == 0)
         return IDLE_MS;
-    wishes_read(j, ctx, r);
+    wishes_read(j, r);
     if (jobs_next_due(ctx, db_reader(j->parts->db), not_kind(r), &due_ms) != OK)
         return IDLE_MS;
     int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_wall_ms();
@@ -409,8 +401,9 @@ static struct job_counts count(struct jobs *j, const char *kind) {
 struct jobs_state jobs_state(struct jobs *j) {
     struct jobs_state state = { 0 };
     int64_t now_ms = ava_wall_ms();
-    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
-        struct job_counts c = count(j, KINDS[i].kind);
+    const struct task_kinds *kinds = j->parts->kinds;
+    for (size_t i = 0; i < kinds->job_count; i++) {
+        struct job_counts c = count(j, kinds->jobs[i]->name);
         state.waiting += c.ready;
         if (c.oldest_due_ms && now_ms - c.oldest_due_ms > state.oldest_ms)
             state.oldest_ms = now_ms - c.oldest_due_ms;
@@ -420,10 +413,12 @@ struct jobs_state jobs_state(struct jobs *j) {
 
 void jobs_collect(void *arg) {
     struct jobs *j = arg;
-    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
-        struct job_counts c = count(j, KINDS[i].kind);
-        metric_set(METRIC_JOBS_READY, (double)c.ready, KINDS[i].kind);
-        metric_set(METRIC_JOBS_DEAD, (double)c.dead, KINDS[i].kind);
+    const struct task_kinds *kinds = j->parts->kinds;
+    for (size_t i = 0; i < kinds->job_count; i++) {
+        const char *name = kinds->jobs[i]->name;
+        struct job_counts c = count(j, name);
+        metric_set(METRIC_JOBS_READY, (double)c.ready, name);
+        metric_set(METRIC_JOBS_DEAD, (double)c.dead, name);
     }
     metric_set(METRIC_JOBS_OLDEST, (double)jobs_state(j).oldest_ms / 1000, NULL);
 }

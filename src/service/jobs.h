@@ -6,24 +6,24 @@
  * object of the job, and delete or move the row themselves in the transaction that does it. */
 #pragma once
 
-#include "obs/ctx.h"
+#include "service/kinds.h"
 
 enum { JOB_LEASE_MS = 60 * 1000 };
 
 struct jobs;
 
-struct jobs *jobs_new(const struct parts *parts); /* parts must outlive it */
+struct jobs *jobs_new(const struct parts *parts); /* with kinds; must outlive it */
 void jobs_free(struct jobs *j);                   /* after its loop has ended; NULL is fine */
 
 void jobs_start(struct jobs *j); /* on the stack of the loop it shall run on */
 void jobs_wake(struct jobs *j);  /* any thread: something is due; NULL is fine */
-/* There are events of this workspace to work on, on disk: sees to it that there is a job for them.
- * Cheap when somebody wanted it before. Any thread; NULL is fine. After a crash inbox_recover finds
- * what nobody wants any more. */
-void jobs_want_inbox(struct jobs *j, const char *workspace_id);
-/* For whoever works on them, before it looks for the last time: what comes from now on must be
- * wanted anew. */
-void jobs_unwant_inbox(struct jobs *j, const char *workspace_id);
+/* Something of this workspace is on disk to be worked on: sees to it that there is a job, by
+ * kind->want. Cheap when somebody wanted it before. Any thread; NULL is fine. A wish does not outlive
+ * the process: the kind finds again at a start what nobody wants any more. */
+void jobs_want(struct jobs *j, const struct job_kind *kind, const char *workspace_id);
+/* Call this before the handler's last look at what there is to do: what arrives afterwards makes a
+ * new wish, and so a new job. */
+void jobs_unwant(struct jobs *j, const struct job_kind *kind, const char *workspace_id);
 
 void jobs_stop(struct jobs *j);              /* any thread: nothing new is begun */
 void jobs_release(struct jobs *j);           /* when nothing runs any more: leases are given back */

@@ -23,8 +23,6 @@ enum {
     COLLECT_MS = 5000,
 };
 
-const char LINES_JOB[] = "lines";
-
 static int64_t interval_ms(const struct ctx *ctx) {
     return ctx->parts->config->call_check_s * 1000;
 }
@@ -37,13 +35,7 @@ const char *lines_account(struct ctx *ctx, enum provider p, const struct upstrea
 
 static enum err want_look(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                           int64_t at_ms) {
-    struct id id = id_make("job");
-    struct job_row job = { .id = id.text,
-                           .workspace_id = workspace_id,
-                           .kind = LINES_JOB,
-                           .object = workspace_id,
-                           .run_at_ms = at_ms,
-                           .created_ms = ava_wall_ms() };
+    struct job_row job = job_of(ctx, &LINES_JOB, workspace_id, workspace_id, at_ms);
     return job_want(ctx, tx, &job);
 }
 
@@ -234,7 +226,7 @@ static enum err look_again_write(struct ctx *ctx, struct db_conn *tx, void *arg)
     struct line_counts counts;
     bool is_open;
     TRY(lines_admit(ctx, tx));
-    TRY(job_delete(ctx, tx, LINES_JOB, workspace_id));
+    TRY(job_delete(ctx, tx, LINES_JOB.name, workspace_id));
     TRY(lines_are_open(ctx, tx, workspace_id, now_ms, &is_open));
     TRY(line_count(ctx, tx, workspace_id, "", &counts));
     if (counts.waiting && rest_ms > FULL_MS)
@@ -242,7 +234,7 @@ static enum err look_again_write(struct ctx *ctx, struct db_conn *tx, void *arg)
     return is_open ? want_look(ctx, tx, workspace_id, now_ms + rest_ms) : OK;
 }
 
-enum err lines_work(struct ctx *ctx, const struct job_row *job) {
+static enum err work(struct ctx *ctx, const struct job_row *job) {
     const char **ids = arena_alloc(ctx->arena, ASK_MAX * sizeof *ids);
     struct ctx own = *ctx;
     size_t count;
@@ -258,6 +250,8 @@ enum err lines_work(struct ctx *ctx, const struct job_row *job) {
     jobs_wake(ctx->parts->jobs);
     return OK;
 }
+
+const struct job_kind LINES_JOB = { .name = "lines", .work = work, .lasts = true };
 
 void lines_collect(void *arg) {
     const struct parts *parts = arg;

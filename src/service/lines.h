@@ -42,6 +42,5 @@ void lines_learn(struct ctx *ctx, const char *account, int64_t limit, bool is_bl
 /* Whose limit at the provider counts, for line_row.account; in the arena. */
 const char *lines_account(struct ctx *ctx, enum provider p, const struct upstream_credential *c);
 
-extern const char LINES_JOB[];
-enum err lines_work(struct ctx *ctx, const struct job_row *job);
+extern const struct job_kind LINES_JOB;
 void lines_collect(void *parts); /* for metrics_before_scrape */

@@ -6,12 +6,12 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "providers/twilio_messages.h"
-#include "service/call_status.h"
 #include "service/endpoints.h"
 #include "service/feed.h"
 #include "service/fields.h"
 #include "service/lending.h"
 #include "service/matching.h"
+#include "service/message_status.h"
 #include "vault/vault.h"
 
 enum { BODY_CHARS_MAX = 1600, MEDIA_MAX = 10 };

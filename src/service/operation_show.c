@@ -51,7 +51,7 @@ static void write_next(struct jsonw *w, const struct operation_row *row, bool is
 
 /* Does it wait for its turn? Where the store cannot tell, it is said to go on. */
 static struct operation_wait wait_of(struct ctx *ctx, const struct operation_row *row) {
-    const struct operation_kind *kind = operation_kind_of(row->kind);
+    const struct operation_kind *kind = operation_kind_of(ctx, row->kind);
     struct operation op = { .id = row->id, .object = row->object };
     struct operation_wait wait = { 0 };
     struct problem before = ctx->problem;
@@ -64,7 +64,7 @@ static struct operation_wait wait_of(struct ctx *ctx, const struct operation_row
 }
 
 static void write_steps(struct ctx *ctx, struct jsonw *w, const struct operation_row *row) {
-    const struct operation_kind *kind = operation_kind_of(row->kind);
+    const struct operation_kind *kind = operation_kind_of(ctx, row->kind);
     struct problem before = ctx->problem;
     struct buf *b = buf_in(ctx->arena);
     struct jsonw steps = jsonw_to(b);

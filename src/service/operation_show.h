@@ -8,8 +8,6 @@
 #include "service/operations.h"
 #include "vault/vault.h"
 
-const struct operation_kind *operation_kind_of(const char *name); /* NULL: there is none */
-
 /* Sealed is {"request":...,"result":...} or {"request":...,"problem":...}. */
 struct vault_place operation_vault_place(const struct operation_row *row);
 enum err operation_open(struct ctx *ctx, struct db_conn *c, const struct operation_row *row,

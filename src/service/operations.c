@@ -10,15 +10,10 @@
 #include "base/jsonw.h"
 #include "obs/log.h"
 #include "providers/answer.h"
-#include "service/assistants.h"
-#include "service/calls.h"
 #include "service/feed.h"
 #include "service/jobs.h"
-#include "service/messages.h"
-#include "service/number_buy.h"
-#include "service/number_import.h"
+#include "service/kinds.h"
 #include "service/operation_show.h"
-#include "service/twilio_calls.h"
 #include "store/idempotency.h"
 #include "store/steps.h"
 #include "vault/vault.h"
@@ -33,21 +28,10 @@ enum {
     GIVE_UP_MS = 15 * 60 * 1000,
 };
 
-const char OPERATION_JOB[] = "operation";
+const struct job_kind OPERATION_JOB = { .name = "operation", .work = operation_work };
 
 /* After it was sent; RESILIENCE 4. */
 static const int64_t LOOKS_MS[] = { 5000, 30 * 1000, 2 * 60 * 1000, 10 * 60 * 1000, GIVE_UP_MS };
-
-static const struct operation_kind *const KINDS[] = { &CALL_CREATE,    &TWILIO_CALL_CREATE,
-                                                      &MESSAGE_CREATE, &ASSISTANT_CREATE,
-                                                      &NUMBER_BUY,     &NUMBER_IMPORT };
-
-const struct operation_kind *operation_kind_of(const char *name) {
-    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
-        if (strcmp(KINDS[i]->name, name) == 0)
-            return KINDS[i];
-    return NULL;
-}
 
 /* --- one under way --------------------------------------------------------------------------- */
 
@@ -194,13 +178,7 @@ struct settling {
 
 static enum err schedule(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row,
                          int64_t at_ms) {
-    struct id id = id_make("job");
-    struct job_row job = { .id = id.text,
-                           .workspace_id = row->workspace_id,
-                           .kind = OPERATION_JOB,
-                           .object = row->id,
-                           .run_at_ms = at_ms,
-                           .created_ms = row->created_ms };
+    struct job_row job = job_of(ctx, &OPERATION_JOB, row->workspace_id, row->id, at_ms);
     return job_put(ctx, tx, &job, NULL, 0);
 }
 
@@ -249,7 +227,7 @@ static enum err add_outcome(struct ctx *ctx, struct db_conn *tx, struct run *r,
 /* "Accepted" is what whoever placed it hears now. */
 static enum err wait_again(struct ctx *ctx, struct db_conn *tx, struct run *r) {
     TRY(operation_promise(ctx, tx, r->row.id));
-    TRY(job_delete(ctx, tx, OPERATION_JOB, r->row.id));
+    TRY(job_delete(ctx, tx, OPERATION_JOB.name, r->row.id));
     return r->kind->queue->requeue(ctx, tx, &r->op);
 }
 
@@ -272,7 +250,7 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     bool never_sent = s->row.state == OPERATION_FAILED && s->row.attempts == 0;
     if (never_sent && !now.is_promised) {
         s->was_abandoned = true;
-        TRY(job_delete(ctx, tx, OPERATION_JOB, now.id));
+        TRY(job_delete(ctx, tx, OPERATION_JOB.name, now.id));
         TRY(r->kind->forget(ctx, tx, &r->op));
         return operation_delete(ctx, tx, now.id);
     }
@@ -288,7 +266,7 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         return wait_again(ctx, tx, r);
     if (s->row.state == OPERATION_UNKNOWN || s->row.state == OPERATION_PREPARED)
         return schedule(ctx, tx, &s->row, s->row.next_ms);
-    return job_delete(ctx, tx, OPERATION_JOB, now.id);
+    return job_delete(ctx, tx, OPERATION_JOB.name, now.id);
 }
 
 /* What happened is written down, however long the store takes: until then the row says "sent",
@@ -442,7 +420,6 @@ struct placing {
 static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct placing *p = arg;
     struct vault_place place = operation_vault_place(&p->row);
-    struct id id = id_make("job");
     struct buf b = { 0 };
     buf_printf(&b, "{\"request\":%.*s}", STR_FMT(p->order->request));
     enum err e = vault_seal(ctx, tx, &place, buf_view(&b), &p->row.sealed);
@@ -459,12 +436,8 @@ static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         TRY(step_add(ctx, tx, &step));
         return operation_promise(ctx, tx, p->row.id);
     }
-    struct job_row job = { .id = id.text,
-                           .workspace_id = p->row.workspace_id,
-                           .kind = OPERATION_JOB,
-                           .object = p->row.id,
-                           .run_at_ms = p->row.created_ms,
-                           .created_ms = p->row.created_ms };
+    struct job_row job =
+        job_of(ctx, &OPERATION_JOB, p->row.workspace_id, p->row.id, p->row.created_ms);
     return job_put(ctx, tx, &job, ctx->parts->run_id, p->row.created_ms + JOB_LEASE_MS);
 }
 
@@ -637,7 +610,7 @@ enum err operation_work(struct ctx *ctx, const struct job_row *job) {
     struct operation_row row;
     struct run *r;
     TRY(operation_find(ctx, db_reader(ctx->parts->db), NULL, job->object, &row));
-    const struct operation_kind *kind = row.id ? operation_kind_of(row.kind) : NULL;
+    const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind)
         return ctx_fail(ctx, ERR_INTERNAL, "There is no operation to work on.");
     TRY(run_of(ctx, kind, &row, &r));
@@ -659,7 +632,7 @@ enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
     struct run *r;
     *is_absent = false;
     TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
-    const struct operation_kind *kind = row.id ? operation_kind_of(row.kind) : NULL;
+    const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind || !kind->look_up || row.state != OPERATION_UNCONFIRMED)
         return OK;
     TRY(run_of(ctx, kind, &row, &r));
@@ -686,7 +659,7 @@ enum err operation_cancel(struct ctx *ctx, const char *id, bool *done) {
     struct run *r;
     *done = false;
     TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
-    const struct operation_kind *kind = row.id ? operation_kind_of(row.kind) : NULL;
+    const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind || !kind->queue || row.state != OPERATION_PREPARED)
         return OK;
     TRY(run_of(ctx, kind, &row, &r));
@@ -705,7 +678,7 @@ enum err operation_confirm(struct ctx *ctx, const char *id, struct str facts, bo
     struct run *r;
     *confirmed = false;
     TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
-    const struct operation_kind *kind = row.id ? operation_kind_of(row.kind) : NULL;
+    const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     bool is_open = row.state == OPERATION_SENT || row.state == OPERATION_UNKNOWN ||
                    row.state == OPERATION_UNCONFIRMED;
     if (!kind || !is_open)

@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "base/jsonw.h"
 #include "providers/upstream.h"
-#include "store/jobs.h"
+#include "service/kinds.h"
 #include "store/operations.h"
 
 /* What the functions of a kind get to see. */
@@ -123,8 +123,7 @@ void operation_tell(struct ctx *ctx, const char *id);
  * settled, to be tried again. Not inside a transaction; on a fiber or not. */
 enum err operation_confirm(struct ctx *ctx, const char *id, struct str facts, bool *confirmed);
 
-/* For service/jobs: the handler of kind "operation". */
-extern const char OPERATION_JOB[];
+extern const struct job_kind OPERATION_JOB;
 enum err operation_work(struct ctx *ctx, const struct job_row *job);
 
 /* Before the first request: what was sent when the last process died is unknown now. */

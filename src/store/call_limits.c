@@ -16,6 +16,10 @@ static void bind_limit(struct db_stmt *q, int64_t value) {
         db_bind_i64(q, value);
 }
 
+bool call_limits_row_is_daily(const struct call_limits_row *row) {
+    return row->daily_minutes != CALL_NO_LIMIT || row->daily_cost_cents != CALL_NO_LIMIT;
+}
+
 enum err call_limits_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                           const char *number, struct call_limits_row *found) {
     struct db_stmt *q =

@@ -16,6 +16,9 @@ struct call_limits_row {
     int64_t version, created_ms, updated_ms;
 };
 
+/* Has it a budget for the day? */
+bool call_limits_row_is_daily(const struct call_limits_row *row);
+
 enum err call_limits_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                           const char *number, struct call_limits_row *found);
 enum err call_limits_put(struct ctx *ctx, struct db_conn *tx, const struct call_limits_row *row);

@@ -43,28 +43,16 @@ TEST(a_call_through_vapi_only_goes_on) {
     CHECK(!call_status_is_last(PROVIDER_VAPI, "completed"));
 }
 
-TEST(a_text_only_goes_on_and_may_be_read_after_it_was_delivered) {
-    static const char *const ORDER[] = { "accepted", "scheduled", "queued", "sending",
-                                         "sent",     "delivered", "read" };
-    rises(message_status_follows, ORDER, ARRAY_LEN(ORDER));
-    CHECK(!message_status_follows("delivered", "undelivered"));
-    CHECK(!message_status_follows("undelivered", "sent"));
-    CHECK(message_status_follows("receiving", "received"));
-    CHECK(message_status_is_last("failed") && !message_status_is_last("partially_delivered"));
-}
-
 TEST(avas_own_words_give_way_to_every_word_of_the_provider) {
     static const char *const OWN[] = { "requested", "unknown", "unconfirmed" };
     for (size_t i = 0; i < ARRAY_LEN(OWN); i++) {
         CHECK(twilio_follows(OWN[i], "queued") && !twilio_follows("queued", OWN[i]));
         CHECK(vapi_follows(OWN[i], "scheduled") && !vapi_follows("ended", OWN[i]));
-        CHECK(message_status_follows(OWN[i], "accepted") &&
-              !message_status_follows("sent", OWN[i]));
     }
 }
 
 TEST(a_word_nobody_documented_never_replaces_one_that_is_known) {
-    CHECK(!twilio_follows("ringing", "warbling") && !message_status_follows("sent", "warbled"));
+    CHECK(!twilio_follows("ringing", "warbling"));
     CHECK(twilio_follows("requested", "warbling")); /* better than nothing */
     CHECK(!twilio_follows("requested", NULL) && twilio_follows(NULL, "queued"));
 }

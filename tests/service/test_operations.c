@@ -10,9 +10,13 @@
 
 #define FACTS "{\"provider_id\":\"SM1\",\"status\":\"sent\",\"error\":null}"
 
+static const struct operation_kind *const OPERATIONS[] = { &MESSAGE_CREATE };
+static const struct task_kinds KINDS = { .operations = OPERATIONS, .operation_count = 1 };
+
 static void open_all(struct house *h) {
     house_open(h);
     h->t.parts.run_id = "run_test";
+    h->t.parts.kinds = &KINDS;
     str_copy(h->t.ctx.who.workspace_id, sizeof h->t.ctx.who.workspace_id, str_of("ws_a"));
 }
 

@@ -1,0 +1,36 @@
+/* kinds: the kinds of jobs and of operations that this program knows.
+ *
+ * A kind is a constant of the service that owns the object; cli/kinds.c, which may see every
+ * service, lists them all, and parts.kinds lends the list. Jobs and operations find theirs by the
+ * name in the row, so neither includes what it runs. */
+#pragma once
+
+#include "obs/ctx.h"
+#include "store/jobs.h"
+
+struct operation_kind; /* operations.h */
+
+struct job_kind {
+    const char *name; /* in the row, and as the label of metrics */
+    enum err (*work)(struct ctx *ctx, const struct job_row *job);
+    /* Within a transaction: makes the workspace's job, or hurries it. NULL: jobs_want never names
+     * this kind. */
+    enum err (*want)(struct ctx *ctx, struct db_conn *tx, const char *workspace_id);
+    bool is_slow; /* may wait long for somebody outside: never takes all the room there is */
+    bool lasts;   /* never buried after failures: what it works on knows its own end */
+};
+
+struct task_kinds {
+    const struct job_kind *const *jobs;
+    size_t job_count;
+    const struct operation_kind *const *operations;
+    size_t operation_count;
+};
+
+/* A job of this kind, ready at at_ms of the wall clock; its id is new and the arena's. */
+struct job_row job_of(struct ctx *ctx, const struct job_kind *kind, const char *workspace_id,
+                      const char *object, int64_t at_ms);
+
+/* NULL: there is none of that name, or parts have no kinds (commands). */
+const struct job_kind *job_kind_of(const struct parts *parts, const char *name);
+const struct operation_kind *operation_kind_of(const struct ctx *ctx, const char *name);
