@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/house.h"
-#include "service/events.h"
-#include "service/inbox.h"
+#include "service/inbox/events.h"
+#include "service/inbox/inbox.h"
 
 enum { PAGE = 100, LINES_DEFAULT = 10, LOOK_MS = 300 };
 

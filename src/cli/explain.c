@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/house.h"
-#include "service/ended.h"
-#include "service/timeline.h"
+#include "service/calls/ended.h"
+#include "service/calls/timeline.h"
 
 static const char *clock_text(int64_t unix_ms, char text[32]) {
     time_t s = (time_t)(unix_ms / 1000);

@@ -1,16 +1,16 @@
 #include "cli/kinds.h"
 
 #include "base/defs.h"
-#include "service/assistants.h"
-#include "service/calls.h"
-#include "service/forwarding.h"
-#include "service/inbox.h"
-#include "service/lines.h"
-#include "service/messages.h"
-#include "service/number_buy.h"
-#include "service/number_import.h"
-#include "service/operations.h"
-#include "service/twilio_calls.h"
+#include "service/assistants/assistants.h"
+#include "service/calls/calls.h"
+#include "service/calls/lines.h"
+#include "service/calls/twilio_calls.h"
+#include "service/forwarding/forwarding.h"
+#include "service/inbox/inbox.h"
+#include "service/messages/messages.h"
+#include "service/numbers/number_buy.h"
+#include "service/numbers/number_import.h"
+#include "tasks/operations.h"
 
 static const struct job_kind *const JOBS[] = { &OPERATION_JOB, &INBOX_JOB, &LINES_JOB,
                                                &FORWARDING_JOB };

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "cli/house.h"
+#include "db/db.h"
 #include "http/assets.h"
-#include "store/db.h"
 #include "vault/vault.h"
 
 int cmd_version(struct cli *cli) {

@@ -13,8 +13,8 @@
 #include "net/loop.h"
 #include "providers/upstream.h"
 #include "sandbox/caller.h"
-#include "service/endpoints.h"
-#include "service/lending.h"
+#include "service/connections/endpoints.h"
+#include "service/connections/lending.h"
 #include "store/people.h"
 
 enum { TIMEOUT_MS = 15 * 1000, ANSWER_MAX_BYTES = 64 * 1024 };

@@ -15,7 +15,7 @@
 
 /* What is LIVE may change while Ava serves: numbers and switches in place, so every thread may read
  * them at any time. A live text or secret is only what was read at start: those who use it
- * (routes/entry, service/lending) have a copy of their own and are told. */
+ * (routes/entry, service/connections/lending) have a copy of their own and are told. */
 #define CONFIG_TYPE_TEXT_RESTART   const char *
 #define CONFIG_TYPE_TEXT_LIVE      const char *
 #define CONFIG_TYPE_URL_RESTART    const char *

@@ -11,14 +11,14 @@
  * What goes to an address that a customer named takes the same door by another handle: upstream_send.
  *
  * The idempotency claim is made before (routes/idempotency.c); a call that must not happen twice
- * comes from service/operations.c, which watches it. */
+ * comes from tasks/operations.c, which watches it. */
 #pragma once
 
 #include "base/address.h"
 #include "base/secret.h"
 #include "obs/ctx.h"
+#include "obs/provider.h"
 #include "resilience/guard.h"
-#include "resilience/provider.h"
 
 struct upstream;
 struct config;

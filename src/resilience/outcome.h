@@ -2,7 +2,7 @@
  * map share (RESILIENCE 2). */
 #pragma once
 
-#include "resilience/provider.h"
+#include "obs/provider.h"
 
 enum outcome {
     OUTCOME_OK,       /* the provider answered, be it with a "no" */

@@ -1,11 +1,11 @@
 /* How calls went: sums by day, assistant, number or reason. */
-#include "service/analytics.h"
+#include "service/calls/analytics.h"
 
 #include <string.h>
 
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/assistants.h"
+#include "service/assistants/assistants.h"
 
 static enum call_stats_by input_by(struct ctx *ctx, const struct call *call) {
     const char *name = input_query(ctx, call, "by");

@@ -1,11 +1,11 @@
 /* Assistants: what they are, what they were, and going back. */
-#include "service/assistants.h"
+#include "service/assistants/assistants.h"
 
 #include "base/json.h"
 #include "routes/operations.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/assistant_history.h"
+#include "service/assistants/assistant_history.h"
 
 enum { PAGE_MAX = 101 };
 

@@ -1,9 +1,9 @@
 /* What calls may take, and how today stands. */
-#include "service/call_limits.h"
+#include "service/calls/call_limits.h"
 
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/numbers.h"
+#include "service/numbers/numbers.h"
 
 static enum err answer(struct ctx *ctx, struct call *call, const struct call_limits_view *v) {
     struct jsonw w = reply_json(call, 200);

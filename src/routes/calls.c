@@ -1,13 +1,13 @@
-#include "service/calls.h"
+#include "service/calls/calls.h"
 
 #include <string.h>
 
 #include "routes/operations.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/assistants.h"
-#include "service/timeline.h"
-#include "service/twilio_calls.h"
+#include "service/assistants/assistants.h"
+#include "service/calls/timeline.h"
+#include "service/calls/twilio_calls.h"
 
 enum { PAGE_MAX = 101 };
 

@@ -1,4 +1,4 @@
-#include "service/credentials.h"
+#include "service/connections/credentials.h"
 
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "base/tree.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/assistants.h"
+#include "service/assistants/assistants.h"
 
 static enum err provider_of(struct ctx *ctx, struct call *call, enum provider *p) {
     *p = provider_parse(call->match->params[0]);

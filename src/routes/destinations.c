@@ -1,12 +1,12 @@
 /* Destinations: customers' own endpoints, and what became of what went there. */
-#include "service/destinations.h"
+#include "service/forwarding/destinations.h"
 
 #include <string.h>
 
 #include "base/clock.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/deliveries.h"
+#include "service/forwarding/deliveries.h"
 
 enum { PAGE_MAX = 101 };
 

@@ -1,11 +1,11 @@
-#include "service/events.h"
+#include "service/inbox/events.h"
 
 #include <string.h>
 
 #include "base/json.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/trail.h"
+#include "service/upkeep/trail.h"
 
 enum { PAGE_MAX = 101 };
 

@@ -1,6 +1,6 @@
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/fallbacks.h"
+#include "service/calls/fallbacks.h"
 
 static enum err answer(struct ctx *ctx, struct call *call, const struct fallback *f) {
     struct jsonw w = reply_json(call, 200);

@@ -3,8 +3,8 @@
 #include "obs/metrics.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/integrations.h"
-#include "service/readiness.h"
+#include "service/connections/integrations.h"
+#include "service/upkeep/readiness.h"
 
 enum { STALLED_MS = 1000 };
 

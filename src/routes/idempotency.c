@@ -5,7 +5,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "routes/operations.h"
-#include "service/idempotency.h"
+#include "tasks/idempotency.h"
 
 static enum err read_key(struct ctx *ctx, const struct call *call, struct str *key) {
     *key = (struct str){ NULL, 0 };

@@ -1,5 +1,5 @@
 /* Texts and e-mails: sending a text, and reading what was sent and what came. */
-#include "service/messages.h"
+#include "service/messages/messages.h"
 
 #include <string.h>
 

@@ -1,13 +1,13 @@
 /* Phone numbers at Twilio: what the account has and could have, buying, importing, letting go. */
-#include "service/numbers.h"
+#include "service/numbers/numbers.h"
 
 #include <string.h>
 
 #include "routes/operations.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/number_buy.h"
-#include "service/number_import.h"
+#include "service/numbers/number_buy.h"
+#include "service/numbers/number_import.h"
 
 enum err numbers_get(struct ctx *ctx, struct call *call) {
     return reply_upstream_page(ctx, call, numbers_list);

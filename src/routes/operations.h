@@ -2,7 +2,7 @@
 #pragma once
 
 #include "routes/entry.h"
-#include "service/operations.h"
+#include "tasks/operations.h"
 
 /* What Prefer says (RFC 7240): respond-async; respond-sync is Ava's own word for the opposite. */
 enum operation_patience input_patience(const struct call *call);

@@ -1,5 +1,5 @@
 /* Recordings of calls, and the short-lived way to hear one. */
-#include "service/recordings.h"
+#include "service/calls/recordings.h"
 
 #include "routes/reply.h"
 #include "routes/resources.h"

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "config/config.h"
-#include "service/settings.h"
+#include "service/assistants/settings.h"
 
 struct jsonw reply_json(struct call *call, int status) {
     call->reply->status = status;

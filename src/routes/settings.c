@@ -1,4 +1,4 @@
-#include "service/settings.h"
+#include "service/assistants/settings.h"
 
 #include "routes/reply.h"
 #include "routes/resources.h"

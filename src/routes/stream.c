@@ -1,5 +1,5 @@
 /* One stream of server-sent events per page: everything live in the caller's workspace. What goes
- * out is what service/feed has; here is only its form, the heartbeat, and whether whoever listens
+ * out is what tasks/feed has; here is only its form, the heartbeat, and whether whoever listens
  * still may. */
 #include "http/stream.h"
 
@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/feed.h"
+#include "tasks/feed.h"
 
 enum {
     BEAT_MS = 15 * 1000, /* proxies cut what is silent for longer; so it is also when we look */

@@ -3,9 +3,9 @@
 
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/endpoints.h"
-#include "service/integrations.h"
-#include "service/webhook_setup.h"
+#include "service/assistants/webhook_setup.h"
+#include "service/connections/endpoints.h"
+#include "service/connections/integrations.h"
 
 enum err integrations_get(struct ctx *ctx, struct call *call) {
     struct integration rows[INTEGRATIONS_MAX];

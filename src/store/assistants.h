@@ -2,7 +2,7 @@
  * a configuration may hold secrets of other services. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct assistant_row {
     const char *id, *workspace_id, *provider_id;

@@ -4,7 +4,7 @@
  * no workspace (workspace ""). Written in the transaction of the action it records. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct audit_entry {
     int64_t seq, at_ms;

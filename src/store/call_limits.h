@@ -4,7 +4,7 @@
  * when a call was asked for. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 enum { CALL_NO_LIMIT = -1 };
 

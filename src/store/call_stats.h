@@ -1,7 +1,7 @@
 /* call_stats: sums over a workspace's calls, for analytics. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 enum call_stats_by { STATS_BY_DAY, STATS_BY_ASSISTANT, STATS_BY_NUMBER, STATS_BY_REASON };
 

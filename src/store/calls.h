@@ -2,7 +2,7 @@
  * times and states are plain, because people search them. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct call_row {
     const char *id, *workspace_id, *operation_id, *provider;

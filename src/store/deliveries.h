@@ -2,7 +2,7 @@
  * attempts at them. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 /* waiting > delivered | retrying > delivered | failed; held: kept for a disabled destination. */
 struct delivery_row {

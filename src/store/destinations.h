@@ -1,7 +1,7 @@
 /* destinations: rows of customers' own endpoints. Their secrets are sealed. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct destination_row {
     const char *id, *workspace_id, *url;

@@ -1,8 +1,8 @@
 /* events: rows of what providers sent (RESILIENCE 11). Inserted before anybody is answered, and
- * once per dedupe identity; worked on afterwards, by service/inbox. Their content is sealed. */
+ * once per dedupe identity; worked on afterwards, by service/inbox/inbox. Their content is sealed. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 /* received > done | retrying > done | dead; a replay makes it received again. */
 struct event_row {

@@ -1,7 +1,7 @@
 /* fallbacks: rows of what callers get when nothing else answers. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct fallback_row {
     const char *workspace_id, *kind, *text;

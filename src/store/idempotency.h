@@ -2,7 +2,7 @@
  * (RESILIENCE 9). The unique index over (workspace, principal, route, key) decides who was first. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct idempotency_row {
     const char *id, *workspace_id, *principal, *route, *key;

@@ -3,7 +3,7 @@
  * deleted; what can not be done is kept as dead. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct job_row {
     const char *id, *workspace_id, *kind, *object; /* object: what its handler works on */

@@ -4,7 +4,7 @@
  * writer, so that two can never take the last one. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 /* Of a call that is in the table. */
 struct line_row {

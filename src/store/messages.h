@@ -2,7 +2,7 @@
  * and states are plain, because people search them. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct message_row {
     const char *id, *workspace_id;

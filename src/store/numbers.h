@@ -2,7 +2,7 @@
  * a number led before is sealed: other systems write tokens into their addresses. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 enum number_can { NUMBER_VOICE = 1, NUMBER_SMS = 2, NUMBER_MMS = 4 };
 

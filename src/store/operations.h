@@ -2,7 +2,7 @@
  * follows it to its end (RESILIENCE 4, 9). What was asked and what came of it is sealed. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 /* prepared > sent > succeeded | failed | unknown > succeeded | unconfirmed. A call that the
  * provider did not process goes back from sent to prepared while it waits for its next attempt. */

@@ -1,7 +1,7 @@
 /* people: users, workspaces and who belongs where. Rows in, rows out; rules are service's. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct user {
     const char *id, *email, *name, *password_hash, *workspace_id; /* the user's own workspace */

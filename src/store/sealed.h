@@ -2,7 +2,7 @@
  * addresses. Sealing and opening is vault's; here they are bytes. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct workspace_key {
     const char *workspace_id, *kek_id;

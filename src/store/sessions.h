@@ -1,7 +1,7 @@
 /* sessions: sign-in sessions, API keys and setup links, all known by the hash of their secret. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct session {
     unsigned char id_hash[32];

@@ -1,7 +1,7 @@
 /* steps: what Ava did for a call or a text, one row a step, written in the transactions that do it. */
 #pragma once
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct step_row {
     const char *workspace_id;

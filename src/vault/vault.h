@@ -8,8 +8,8 @@
 #pragma once
 
 #include "base/secret.h"
+#include "db/db.h"
 #include "obs/ctx.h"
-#include "store/db.h"
 #include "vault/keyring.h"
 
 struct vault;

@@ -2,8 +2,8 @@
  * disk, and only then the answer. The steps are counted in webhook_received_total. */
 #pragma once
 
-#include "service/endpoints.h"
-#include "service/events.h"
+#include "service/connections/endpoints.h"
+#include "service/inbox/events.h"
 
 /* Whose webhook is it? Sets ctx->who.workspace_id. ERR_NOT_FOUND for a token that no address of
  * this provider has. */

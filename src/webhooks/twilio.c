@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/jsonw.h"
 #include "crypto/hash.h"
-#include "service/lending.h"
+#include "service/connections/lending.h"
 #include "webhooks/intake.h"
 #include "webhooks/twiml.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "service/fallbacks.h"
+#include "service/calls/fallbacks.h"
 
 /* A whole document. Texts are escaped; characters that XML 1.0 cannot hold are left out. action:
  * where Twilio asks again once the person it was forwarded to is gone or never came. */

@@ -8,9 +8,9 @@
 #include "base/jsonw.h"
 #include "crypto/hash.h"
 #include "providers/vapi_auth.h"
-#include "service/fallbacks.h"
-#include "service/inbound.h"
-#include "service/lending.h"
+#include "service/calls/fallbacks.h"
+#include "service/calls/inbound.h"
+#include "service/connections/lending.h"
 #include "webhooks/intake.h"
 
 enum { TYPE_MAX = 64, RESOURCE_MAX = 64, TOOLS_MAX = 64, ID_MAX = 256 };

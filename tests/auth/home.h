@@ -9,7 +9,7 @@
 #include "auth/session.h"
 #include "base/clock.h"
 #include "base/fiber.h"
-#include "store/temp.h"
+#include "db/temp.h"
 
 #define PASSWORD "a long enough password"
 

@@ -1,8 +1,8 @@
 #include "test.h"
 
 #include "base/defs.h"
+#include "obs/provider.h"
 #include "resilience/keyhash.h"
-#include "resilience/provider.h"
 #include "resilience/table.h"
 
 struct item {

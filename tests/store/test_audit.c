@@ -1,8 +1,8 @@
 #include "test.h"
 
 #include "base/buf.h"
+#include "db/temp.h"
 #include "store/audit.h"
-#include "store/temp.h"
 
 static enum err write_entry(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return audit_write(ctx, tx, *(struct audit_entry *)arg);

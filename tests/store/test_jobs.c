@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "db/temp.h"
 #include "store/jobs.h"
 #include "store/people.h"
-#include "store/temp.h"
 
 /* Jobs in a real database, with the time passed in. */
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "db/temp.h"
 #include "store/lines.h"
-#include "store/temp.h"
 
 /* Who gets the next line, in a real database. */
 

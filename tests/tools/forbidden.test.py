@@ -39,7 +39,8 @@ class Forbidden(CheckerTest):
     def test_keeps_libraries_in_their_folders(self):
         cases = [
             ("service/a.c", "curl_easy_init();", "libcurl"),
-            ("service/a.c", "#include <sqlite3.h>", "SQLite"),
+            ("service/calls/a.c", "#include <sqlite3.h>", "SQLite"),
+            ("store/a.c", "sqlite3_step(q);", "SQLite"),
             ("cli/user.c", "uv_run(l);", "libuv"),
             ("routes/a.c", "llhttp_init(p);", "llhttp"),
             ("vault/a.c", "#include <sodium.h>", "OpenSSL or libsodium"),
@@ -54,7 +55,7 @@ class Forbidden(CheckerTest):
     def test_lets_libraries_be_where_they_live(self):
         self.plant("src/net/client.c", "#include <curl/curl.h>\n#include <openssl/ssl.h>\nuv_run(l);\n")
         self.plant("src/cli/serve.c", "uv_run(l);\n")
-        self.plant("src/store/db_sqlite.c", "sqlite3_open(x);\n")
+        self.plant("src/db/db_sqlite.c", "sqlite3_open(x);\n")
         self.plant("src/crypto/aead.c", "#include <sodium.h>\n")
         self.plant("src/base/secret.c", "sodium_memzero(p, n);\n")
         self.assert_fine()
@@ -63,6 +64,11 @@ class Forbidden(CheckerTest):
         self.plant("src/base/a.h", "#pragma once\n")
         self.plant("src/base/a.c", '#include <string.h>\n#include "base/a.h"\n')
         self.assert_refused('src/base/a.c:1: include "base/a.h" first')
+
+    def test_wants_the_own_header_named_with_its_whole_room(self):
+        self.plant("src/service/calls/a.h", "#pragma once\n")
+        self.plant("src/service/calls/a.c", '#include "calls/a.h"\n')
+        self.assert_refused('include "service/calls/a.h" first')
 
     def test_wants_headers_included_once(self):
         self.plant("src/base/a.h", "int a;\n")

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "base/encode.h"
+#include "db/temp.h"
 #include "store/people.h"
 #include "store/sealed.h"
-#include "store/temp.h"
 #include "vault/vault.h"
 
 struct house {

@@ -1,0 +1,135 @@
+#include "db/checkpoint.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "obs/log.h"
+
+enum {
+    BEGIN_PAGES = 4000, /* 16 MB in the log that are not in the file yet */
+    HELP_PAGES = 16000, /* 64 MB of log: time to begin it again */
+    REST_PAGES = 400,   /* what the writer may be bothered with for that */
+    ROUNDS_MAX = 4,
+    BUSY_MS = 5000,
+};
+
+struct checkpoint {
+    sqlite3 *own, *writer;
+    atomic_int logged;  /* pages in the log at the writer's last commit */
+    atomic_int carried; /* and how many of them are in the file */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t asked;
+    bool wanted, ends;
+    bool failed; /* the last round; said once */
+};
+
+static int on_commit(void *arg, sqlite3 *writer, const char *name, int pages) {
+    struct checkpoint *c = arg;
+    if (pages < atomic_load(&c->carried))
+        atomic_store(&c->carried, 0); /* the log began again */
+    atomic_store(&c->logged, pages);
+    return SQLITE_OK;
+}
+
+/* PASSIVE waits for nobody, and nobody waits for it but the one who called. */
+static bool carry(struct checkpoint *c, sqlite3 *by) {
+    int carried = 0;
+    int rc = sqlite3_wal_checkpoint_v2(by, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &carried);
+    if (rc == SQLITE_OK)
+        atomic_store(&c->carried, carried);
+    return rc == SQLITE_OK;
+}
+
+static int left(struct checkpoint *c) {
+    return atomic_load(&c->logged) - atomic_load(&c->carried);
+}
+
+/* One round, or as many as it takes to leave the writer little: each leaves what was written while
+ * it ran, which is less each time. */
+static void carry_most(struct checkpoint *c) {
+    bool good = carry(c, c->own);
+    for (int round = 1; good && round < ROUNDS_MAX; round++) {
+        if (atomic_load(&c->logged) < HELP_PAGES || left(c) <= REST_PAGES)
+            break;
+        good = carry(c, c->own);
+    }
+    if (!good && !c->failed)
+        log_error(NULL, "checkpoint", L("why", sqlite3_errmsg(c->own)));
+    c->failed = !good;
+}
+
+static void *work_on(void *arg) {
+    struct checkpoint *c = arg;
+    pthread_mutex_lock(&c->lock);
+    while (!c->ends) {
+        if (!c->wanted) {
+            pthread_cond_wait(&c->asked, &c->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&c->lock);
+        carry_most(c);
+        pthread_mutex_lock(&c->lock);
+        c->wanted = false;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+void checkpoint_turn(struct checkpoint *c) {
+    int logged = atomic_load(&c->logged);
+    if (logged < HELP_PAGES && left(c) < BEGIN_PAGES)
+        return;
+    if (logged >= 2 * HELP_PAGES || (logged >= HELP_PAGES && left(c) <= REST_PAGES)) {
+        carry(c, c->writer);
+        return;
+    }
+    pthread_mutex_lock(&c->lock);
+    if (!c->wanted) {
+        c->wanted = true;
+        pthread_cond_signal(&c->asked);
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+struct checkpoint *checkpoint_start(sqlite3 *writer, const char *path, const char **why) {
+    struct checkpoint *c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    if (sqlite3_open_v2(path, &c->own, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+            SQLITE_OK ||
+        sqlite3_exec(c->own, "PRAGMA synchronous = FULL; PRAGMA query_only = ON", NULL, NULL,
+                     NULL) != SQLITE_OK) {
+        *why = "the connection for checkpoints cannot be opened";
+        sqlite3_close_v2(c->own);
+        free(c);
+        return NULL;
+    }
+    sqlite3_busy_timeout(c->own, BUSY_MS);
+    c->writer = writer;
+    atomic_init(&c->logged, 0);
+    atomic_init(&c->carried, 0);
+    sqlite3_wal_hook(writer, on_commit, c); /* takes the place of the automatic checkpoint */
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->asked, NULL);
+    if (pthread_create(&c->thread, NULL, work_on, c) != 0)
+        abort();
+    return c;
+}
+
+void checkpoint_stop(struct checkpoint *c) {
+    if (!c)
+        return;
+    pthread_mutex_lock(&c->lock);
+    c->ends = true;
+    pthread_cond_signal(&c->asked);
+    pthread_mutex_unlock(&c->lock);
+    pthread_join(c->thread, NULL);
+    sqlite3_wal_hook(c->writer, NULL, NULL);
+    sqlite3_close_v2(c->own);
+    pthread_mutex_destroy(&c->lock);
+    pthread_cond_destroy(&c->asked);
+    free(c);
+}

@@ -1,0 +1,481 @@
+#include "db/db.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/fiber.h"
+#include "db/checkpoint.h"
+#include "db/migrate.h"
+#include "db/sqlite.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+
+enum {
+    BATCH_MAX = 512,
+    BUSY_MS = 5000,
+    STATEMENTS_MAX = 256, /* distinct literals; a power of two */
+    CHECK_INLINE_MAX_BYTES = 64 << 20,
+};
+
+struct db_stmt {
+    struct db_conn *conn;
+    const char *sql;
+    sqlite3_stmt *handle;
+    int bound, column;
+    bool in_use;
+    int failed; /* the first result code that was not good */
+};
+
+struct db_conn {
+    struct db *db;
+    sqlite3 *handle;
+    struct db_conn *next; /* readers of all threads, for closing */
+    struct db_stmt statements[STATEMENTS_MAX];
+};
+
+struct write {
+    struct write *next;
+    struct ctx *ctx;
+    db_fn *fn;
+    void *arg;
+    enum err result;
+    struct fiber_parking parking;
+};
+
+struct db {
+    struct db_conf conf;
+    char *path;
+    pthread_key_t reader_key;
+    pthread_mutex_t lock; /* guards readers and the queue */
+    pthread_cond_t more;
+    struct db_conn *readers;
+    struct write *first, **last;
+    bool ends;
+    pthread_t thread;
+    struct db_conn *writer;
+    struct checkpoint *checkpoint;
+    int schema;
+    _Atomic int64_t last_commit_ms;
+    atomic_bool is_broken; /* the integrity check found something */
+};
+
+/* --- connections ----------------------------------------------------------------------------- */
+
+enum err sqlite_exec(struct db_conn *c, const char *sql) {
+    return sqlite3_exec(c->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? OK : ERR_INTERNAL;
+}
+
+const char *sqlite_error(struct db_conn *c) {
+    return sqlite3_errmsg(c->handle);
+}
+
+static struct db_conn *conn_open(struct db *db, bool writes, struct arena *a, const char **why) {
+    struct db_conn *c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    c->db = db;
+    int flags = (writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) |
+                SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(db->path, &c->handle, flags, NULL) != SQLITE_OK) {
+        *why = arena_printf(a, "cannot open %s: %s", db->path, sqlite3_errmsg(c->handle));
+        sqlite3_close_v2(c->handle);
+        free(c);
+        return NULL;
+    }
+    sqlite3_busy_timeout(c->handle, BUSY_MS);
+    sqlite3_extended_result_codes(c->handle, 1);
+    enum err e = OK;
+    if (writes)
+        e = sqlite_exec(c, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                           "PRAGMA foreign_keys = ON; PRAGMA cache_size = -4096;"
+                           "PRAGMA secure_delete = ON;"
+                           "PRAGMA trusted_schema = OFF");
+    else
+        e = sqlite_exec(c, "PRAGMA query_only = ON; PRAGMA cache_size = -1024;"
+                           "PRAGMA trusted_schema = OFF");
+    if (e != OK) {
+        *why = arena_printf(a, "cannot prepare %s: %s", db->path, sqlite3_errmsg(c->handle));
+        sqlite3_close_v2(c->handle);
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+static void conn_close(struct db_conn *c) {
+    if (!c)
+        return;
+    for (size_t i = 0; i < STATEMENTS_MAX; i++)
+        sqlite3_finalize(c->statements[i].handle);
+    sqlite3_close_v2(c->handle);
+    free(c);
+}
+
+struct db_conn *db_reader(struct db *db) {
+    struct db_conn *c = pthread_getspecific(db->reader_key);
+    if (c)
+        return c;
+    struct arena *a = arena_new(4096);
+    const char *why = NULL;
+    c = conn_open(db, false, a, &why);
+    if (!c) {
+        log_error(NULL, "db_reader", L("why", why));
+        abort(); /* the file was open a moment ago; without it nothing can be answered */
+    }
+    arena_free(a);
+    pthread_mutex_lock(&db->lock);
+    c->next = db->readers;
+    db->readers = c;
+    pthread_mutex_unlock(&db->lock);
+    pthread_setspecific(db->reader_key, c);
+    return c;
+}
+
+/* --- statements ------------------------------------------------------------------------------ */
+
+struct db_stmt *db_use(struct db_conn *c, const char *sql) {
+    size_t at = ((uintptr_t)sql >> 3) * 0x9E3779B97F4A7C15u >> 40;
+    for (size_t n = 0;; n++, at++) {
+        assert(n < STATEMENTS_MAX); /* more literals than places: raise STATEMENTS_MAX */
+        struct db_stmt *q = &c->statements[at % STATEMENTS_MAX];
+        if (!q->sql) {
+            q->sql = sql;
+            q->conn = c;
+            int rc =
+                sqlite3_prepare_v3(c->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->handle, NULL);
+            if (rc != SQLITE_OK) {
+                log_error(NULL, "db_prepare", L("why", sqlite3_errmsg(c->handle)), L("sql", sql));
+                abort(); /* a literal of ours that is not SQL: every test would meet it */
+            }
+        }
+        if (q->sql == sql) {
+            assert(!q->in_use);
+            q->in_use = true;
+            q->bound = q->column = 0;
+            q->failed = SQLITE_OK;
+            return q;
+        }
+    }
+}
+
+static void keep_failure(struct db_stmt *q, int rc) {
+    if (q->failed == SQLITE_OK && rc != SQLITE_OK)
+        q->failed = rc;
+}
+
+void db_bind_text(struct db_stmt *q, const char *text) {
+    if (text)
+        db_bind_str(q, str_of(text));
+    else
+        db_bind_null(q);
+}
+
+void db_bind_str(struct db_stmt *q, struct str s) {
+    keep_failure(q, sqlite3_bind_text64(q->handle, ++q->bound, s.ptr ? s.ptr : "", s.len,
+                                        SQLITE_TRANSIENT, SQLITE_UTF8));
+}
+
+void db_bind_i64(struct db_stmt *q, int64_t value) {
+    keep_failure(q, sqlite3_bind_int64(q->handle, ++q->bound, value));
+}
+
+void db_bind_blob(struct db_stmt *q, const void *bytes, size_t len) {
+    keep_failure(
+        q, sqlite3_bind_blob64(q->handle, ++q->bound, len ? bytes : "", len, SQLITE_TRANSIENT));
+}
+
+void db_bind_null(struct db_stmt *q) {
+    keep_failure(q, sqlite3_bind_null(q->handle, ++q->bound));
+}
+
+bool db_next(struct db_stmt *q) {
+    if (q->failed != SQLITE_OK)
+        return false;
+    q->column = 0;
+    int rc = sqlite3_step(q->handle);
+    if (rc == SQLITE_ROW)
+        return true;
+    keep_failure(q, rc == SQLITE_DONE ? SQLITE_OK : rc);
+    return false;
+}
+
+const char *db_text(struct db_stmt *q, struct arena *a) {
+    int i = q->column++;
+    const char *text = (const char *)sqlite3_column_text(q->handle, i);
+    return text ? arena_strndup(a, text, (size_t)sqlite3_column_bytes(q->handle, i)) : NULL;
+}
+
+int64_t db_i64(struct db_stmt *q) {
+    return sqlite3_column_int64(q->handle, q->column++);
+}
+
+struct str db_blob(struct db_stmt *q, struct arena *a) {
+    int i = q->column++;
+    const void *bytes = sqlite3_column_blob(q->handle, i);
+    size_t len = (size_t)sqlite3_column_bytes(q->handle, i);
+    if (!bytes)
+        return (struct str){ NULL, 0 };
+    return (struct str){ arena_copy(a, bytes, len), len };
+}
+
+void db_copy(struct db_stmt *q, char *to, size_t room) {
+    int i = q->column++;
+    const char *text = (const char *)sqlite3_column_text(q->handle, i);
+    str_copy(to, room, str_of(text));
+}
+
+static enum err failure(struct ctx *ctx, int rc, const char *sql, const char *why) {
+    int kind = rc & 0xFF;
+    bool disk = kind == SQLITE_IOERR || kind == SQLITE_FULL || kind == SQLITE_BUSY ||
+                kind == SQLITE_READONLY || kind == SQLITE_CANTOPEN || kind == SQLITE_LOCKED;
+    log_error(ctx, "db", L("code", rc), L("why", why), L("sql", sql));
+    if (disk) {
+        ctx->problem.retry_after_s = 2;
+        return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE,
+                        "Ava cannot save right now; nothing half done was kept. Try again soon.");
+    }
+    return ctx_fail(ctx, ERR_INTERNAL, "Something went wrong on our side; nothing was changed.");
+}
+
+enum err db_done(struct ctx *ctx, struct db_stmt *q) {
+    enum err e = OK;
+    if (q->failed != SQLITE_OK)
+        e = failure(ctx, q->failed, q->sql, sqlite3_errmsg(q->conn->handle));
+    sqlite3_reset(q->handle);
+    sqlite3_clear_bindings(q->handle);
+    q->in_use = false;
+    return e;
+}
+
+enum err db_run(struct ctx *ctx, struct db_stmt *q) {
+    db_next(q);
+    return db_done(ctx, q);
+}
+
+int64_t db_changes(struct db_conn *tx) {
+    return sqlite3_changes64(tx->handle);
+}
+
+/* --- the writer ------------------------------------------------------------------------------ */
+
+static void run_one(struct db_conn *c, struct write *w) {
+    if (ctx_left_ms(w->ctx) == 0) {
+        w->ctx->problem.retry_after_s = 1;
+        w->result = ctx_fail(w->ctx, ERR_STORAGE_UNAVAILABLE,
+                             "Saving had to wait longer than this request may take.");
+        return;
+    }
+    db_run(w->ctx, db_use(c, "SAVEPOINT one"));
+    w->result = w->fn(w->ctx, c, w->arg);
+    if (sqlite3_get_autocommit(c->handle))
+        return; /* the transaction is gone, and the savepoint with it */
+    if (w->result != OK)
+        db_run(w->ctx, db_use(c, "ROLLBACK TO one"));
+    db_run(w->ctx, db_use(c, "RELEASE one"));
+}
+
+/* All of the batch in one transaction. When it can not be begun or committed nothing of it
+ * happened, and everybody in it is told so. */
+static void run_batch(struct db *db, struct write *batch, size_t count) {
+    struct db_conn *c = db->writer;
+    int64_t began = ava_now_us();
+    int rc = sqlite3_exec(c->handle, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (rc == SQLITE_OK) {
+        for (struct write *w = batch; w && !sqlite3_get_autocommit(c->handle); w = w->next)
+            run_one(c, w);
+        /* A full disk can end the transaction from inside; a savepoint would begin another one
+         * and commit it, while everybody is told that nothing was kept. */
+        rc = sqlite3_get_autocommit(c->handle)
+                 ? SQLITE_FULL
+                 : sqlite3_exec(c->handle, "COMMIT", NULL, NULL, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        atomic_store(&db->last_commit_ms, ava_now_ms());
+        metric_observe_us(METRIC_DB_DURATION, ava_now_us() - began, "commit");
+        metric_add(METRIC_DB_BATCH, (int64_t)count);
+        return;
+    }
+    const char *why = sqlite3_errmsg(c->handle);
+    for (struct write *w = batch; w; w = w->next)
+        w->result = failure(w->ctx, rc, "COMMIT", why);
+    if (!sqlite3_get_autocommit(c->handle))
+        sqlite3_exec(c->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static void *write_on(void *arg) {
+    struct db *db = arg;
+    pthread_mutex_lock(&db->lock);
+    while (!db->ends || db->first) {
+        if (!db->first) {
+            pthread_cond_wait(&db->more, &db->lock);
+            continue;
+        }
+        struct write *batch = db->first, *last = batch;
+        size_t count = 1;
+        while (count < BATCH_MAX && last->next) {
+            last = last->next;
+            count++;
+        }
+        db->first = last->next;
+        if (!db->first)
+            db->last = &db->first;
+        last->next = NULL;
+        pthread_mutex_unlock(&db->lock);
+        run_batch(db, batch, count);
+        for (struct write *w = batch, *next; w; w = next) {
+            next = w->next; /* gone as soon as its fiber runs */
+            fiber_unpark(&w->parking);
+        }
+        checkpoint_turn(db->checkpoint);
+        pthread_mutex_lock(&db->lock);
+    }
+    pthread_mutex_unlock(&db->lock);
+    return NULL;
+}
+
+static void enqueue(void *arg) {
+    struct write *w = arg;
+    struct db *db = w->ctx->parts->db;
+    pthread_mutex_lock(&db->lock);
+    *db->last = w;
+    db->last = &w->next;
+    pthread_cond_signal(&db->more);
+    pthread_mutex_unlock(&db->lock);
+}
+
+enum err db_write(struct ctx *ctx, db_fn *fn, void *arg) {
+    struct write w = { .ctx = ctx, .fn = fn, .arg = arg };
+    fiber_parking_init(&w.parking);
+    fiber_park(&w.parking, FIBER_NO_DEADLINE, enqueue, &w);
+    return w.result;
+}
+
+/* --- opening and closing --------------------------------------------------------------------- */
+
+static bool is_sound(struct db *db, struct arena *a, const char **why) {
+    struct db_conn *c = conn_open(db, false, a, why);
+    if (!c)
+        return false;
+    sqlite3_stmt *q = NULL;
+    bool sound =
+        sqlite3_prepare_v2(c->handle, "PRAGMA quick_check(1)", -1, &q, NULL) == SQLITE_OK &&
+        sqlite3_step(q) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(q, 0), "ok") == 0;
+    if (!sound)
+        *why =
+            arena_printf(a, "%s is damaged (%s); restore a backup, nothing was changed", db->path,
+                         q ? (const char *)sqlite3_column_text(q, 0) : sqlite3_errmsg(c->handle));
+    sqlite3_finalize(q);
+    conn_close(c);
+    return sound;
+}
+
+/* A large file would hold up the start for seconds: it is checked while Ava already works. */
+static void *check_beside(void *arg) {
+    struct db *db = arg;
+    struct arena *a = arena_new(4096);
+    const char *why = NULL;
+    if (!is_sound(db, a, &why)) {
+        log_error(NULL, "integrity", L("why", why));
+        atomic_store(&db->is_broken, true);
+    }
+    arena_free(a);
+    return NULL;
+}
+
+static bool check(struct db *db, struct arena *a, const char **why) {
+    struct stat st;
+    if (stat(db->path, &st) != 0 || st.st_size == 0)
+        return true;
+    if (st.st_size <= CHECK_INLINE_MAX_BYTES)
+        return is_sound(db, a, why);
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, check_beside, db) == 0)
+        pthread_detach(thread);
+    return true;
+}
+
+struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why) {
+    struct db *db = calloc(1, sizeof *db);
+    if (!db)
+        abort();
+    db->conf = *conf;
+    db->path = strdup(conf->path);
+    db->last = &db->first;
+    atomic_init(&db->last_commit_ms, INT64_MIN / 2);
+    pthread_mutex_init(&db->lock, NULL);
+    pthread_cond_init(&db->more, NULL);
+    pthread_key_create(&db->reader_key, NULL);
+    db->writer = conn_open(db, true, a, why);
+    if (!db->writer || !check(db, a, why) || !sqlite_migrate(db->writer, a, &db->schema, why) ||
+        !(db->checkpoint = checkpoint_start(db->writer->handle, db->path, why))) {
+        conn_close(db->writer);
+        free(db->path);
+        free(db);
+        return NULL;
+    }
+    if (pthread_create(&db->thread, NULL, write_on, db) != 0)
+        abort();
+    return db;
+}
+
+void db_close(struct db *db) {
+    if (!db)
+        return;
+    pthread_mutex_lock(&db->lock);
+    db->ends = true;
+    pthread_cond_signal(&db->more);
+    pthread_mutex_unlock(&db->lock);
+    pthread_join(db->thread, NULL);
+    checkpoint_stop(db->checkpoint);
+    for (struct db_conn *c = db->readers, *next; c; c = next) {
+        next = c->next;
+        conn_close(c);
+    }
+    sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    conn_close(db->writer);
+    pthread_key_delete(db->reader_key);
+    pthread_mutex_destroy(&db->lock);
+    pthread_cond_destroy(&db->more);
+    free(db->path);
+    free(db);
+}
+
+static enum err touch(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct db_stmt *q = db_use(tx, "INSERT INTO meta (name, value) VALUES ('probe', ?)"
+                                   " ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+    int64_t now = ava_wall_ms();
+    db_bind_blob(q, &now, sizeof now);
+    return db_run(ctx, q);
+}
+
+enum err db_write_probe(struct ctx *ctx, int64_t max_age_ms) {
+    struct db *db = ctx->parts->db;
+    if (atomic_load(&db->is_broken))
+        return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE, "The database file is damaged.");
+    if (ava_now_ms() - atomic_load(&db->last_commit_ms) <= max_age_ms)
+        return OK;
+    return db_write(ctx, touch, NULL);
+}
+
+int db_schema_version(struct db *db) {
+    return db->schema;
+}
+
+const char *db_about(struct db *db, struct arena *a) {
+    return arena_printf(a, "SQLite %s, schema %d", sqlite3_libversion(), db->schema);
+}
+
+struct db *db_of(struct db_conn *c) {
+    return c->db;
+}
+
+void db_hash(struct db_conn *c, unsigned char out[32], struct str bytes) {
+    c->db->conf.hash(out, bytes);
+}

@@ -1,0 +1,105 @@
+#include "db/migrate.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "db/sqlite.h"
+#include "obs/log.h"
+
+struct migrate {
+    struct db_conn *c;
+    struct ctx ctx;
+    const char **why;
+};
+
+static bool fail(struct migrate *m, const char *what) {
+    *m->why = arena_printf(m->ctx.arena, "%s: %s", what, sqlite_error(m->c));
+    return false;
+}
+
+/* The number of the last migration applied, after comparing every checksum with what is built
+ * in; -1 with words when they differ. */
+static int applied(struct migrate *m) {
+    int last = 0;
+    bool good = true;
+    struct db_stmt *q =
+        db_use(m->c, "SELECT number, sha256 FROM schema_migrations ORDER BY number");
+    while (good && db_next(q)) {
+        last = (int)db_i64(q);
+        const char *sum = db_text(q, m->ctx.arena);
+        if (last > migrations_count) {
+            *m->why = arena_printf(m->ctx.arena,
+                                   "the database has schema %d, this program knows %d: it was used "
+                                   "by a newer Ava; start that one",
+                                   last, migrations_count);
+            good = false;
+        } else if (strcmp(sum, migrations[last - 1].sha256) != 0) {
+            *m->why = arena_printf(m->ctx.arena,
+                                   "migration %d (%s) is not the one this database was made with",
+                                   last, migrations[last - 1].name);
+            good = false;
+        }
+    }
+    if (db_done(&m->ctx, q) != OK)
+        good = fail(m, "cannot read schema_migrations");
+    return good ? last : -1;
+}
+
+static bool backup(struct migrate *m, int from) {
+    struct db_stmt *q = db_use(m->c, "SELECT file FROM pragma_database_list WHERE name = 'main'");
+    const char *path = db_next(q) ? db_text(q, m->ctx.arena) : NULL;
+    if (db_done(&m->ctx, q) != OK || !path)
+        return fail(m, "cannot find the database file");
+    char stamp[32];
+    clock_rfc3339(ava_wall_ms(), stamp);
+    q = db_use(m->c, "VACUUM INTO ?");
+    const char *copy = arena_printf(m->ctx.arena, "%s.schema-%d.%s.backup", path, from, stamp);
+    db_bind_text(q, copy);
+    if (db_run(&m->ctx, q) != OK)
+        return fail(m, "cannot make a copy before the migration");
+    log_info(NULL, "backup", L("file", copy));
+    return true;
+}
+
+static bool apply(struct migrate *m, const struct migration *what) {
+    if (sqlite_exec(m->c, "BEGIN IMMEDIATE") != OK)
+        return fail(m, "cannot begin");
+    if (sqlite_exec(m->c, what->sql) != OK) {
+        fail(m, what->name);
+        sqlite_exec(m->c, "ROLLBACK");
+        return false;
+    }
+    struct db_stmt *q =
+        db_use(m->c, "INSERT INTO schema_migrations (number, name, sha256, applied_at)"
+                     " VALUES (?, ?, ?, ?)");
+    db_bind_i64(q, what->number);
+    db_bind_text(q, what->name);
+    db_bind_text(q, what->sha256);
+    db_bind_i64(q, ava_wall_ms());
+    if (db_run(&m->ctx, q) != OK || sqlite_exec(m->c, "COMMIT") != OK) {
+        fail(m, what->name);
+        sqlite_exec(m->c, "ROLLBACK");
+        return false;
+    }
+    log_info(NULL, "migrated", L("number", what->number), L("name", what->name));
+    return true;
+}
+
+bool sqlite_migrate(struct db_conn *c, struct arena *a, int *version, const char **why) {
+    struct migrate m = { .c = c, .why = why };
+    ctx_init(&m.ctx, NULL, a, 600000);
+    if (sqlite_exec(c, "CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER PRIMARY KEY,"
+                       " name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL)"
+                       " STRICT") != OK)
+        return fail(&m, "cannot write the database");
+    int from = applied(&m);
+    if (from < 0)
+        return false;
+    if (from > 0 && from < migrations_count && !backup(&m, from))
+        return false;
+    for (int i = from; i < migrations_count; i++)
+        if (!apply(&m, &migrations[i]))
+            return false;
+    *version = migrations_count;
+    return true;
+}

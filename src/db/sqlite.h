@@ -1,0 +1,10 @@
+/* sqlite: what db_sqlite.c and migrate.c share; nobody else includes it. */
+#pragma once
+
+#include "db/db.h"
+
+enum err sqlite_exec(struct db_conn *c, const char *sql); /* several statements; no binding */
+const char *sqlite_error(struct db_conn *c);
+
+/* Brings the schema up to date; false and *why when it can not. */
+bool sqlite_migrate(struct db_conn *c, struct arena *a, int *version, const char **why);

@@ -1,0 +1,119 @@
+#include "obs/fields.h"
+
+#include <string.h>
+
+enum { DIGITS_MIN = 7, DIGITS_MAX = 15, URL_MAX = 2048 };
+
+/* '+', a digit that is not 0, at most 15 digits in all. */
+bool field_is_phone(const char *text) {
+    size_t n = 0;
+    if (text[0] != '+' || text[1] < '1' || text[1] > '9')
+        return false;
+    for (text++; text[n]; n++)
+        if (text[n] < '0' || text[n] > '9')
+            return false;
+    return n >= DIGITS_MIN && n <= DIGITS_MAX;
+}
+
+void field_phone(struct ctx *ctx, const json_t *body, const char *name, const char *what) {
+    const json_t *value = json_object_get(body, name);
+    const char *text = json_string_value(value);
+    if (!value || json_is_null(value))
+        ctx_field(ctx, name, "required",
+                  arena_printf(ctx->arena, "The field %s is missing: %s.", name, what));
+    else if (!text)
+        ctx_field(ctx, name, "wrong_type",
+                  arena_printf(ctx->arena, "The field %s, %s, must be a text.", name, what));
+    else if (!field_is_phone(text))
+        ctx_field(ctx, name, "wrong_format",
+                  "Write the number with + and the country, like +33612345678.");
+}
+
+/* Code points, not bytes: continuation bytes do not count. */
+static size_t chars_of(const char *text) {
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+void field_text(struct ctx *ctx, const json_t *body, const char *name, bool required,
+                size_t min_chars, size_t max_chars) {
+    const json_t *value = json_object_get(body, name);
+    const char *text = json_string_value(value);
+    if (!value || json_is_null(value)) {
+        if (required)
+            ctx_field(ctx, name, "required",
+                      arena_printf(ctx->arena, "The field %s is missing.", name));
+        return;
+    }
+    if (!text) {
+        ctx_field(ctx, name, "wrong_type",
+                  arena_printf(ctx->arena, "The field %s must be a text.", name));
+        return;
+    }
+    size_t chars = chars_of(text);
+    if (chars < min_chars || chars > max_chars)
+        ctx_field_range(ctx, name, chars < min_chars ? "too_short" : "too_long", (double)min_chars,
+                        (double)max_chars,
+                        arena_printf(ctx->arena, "The field %s needs %zu to %zu characters.", name,
+                                     min_chars, max_chars));
+}
+
+/* A host follows, and nothing that a URL has only in escapes. */
+static bool is_https(const char *text) {
+    size_t len = strlen(text);
+    if (strncmp(text, "https://", 8) != 0 || len < 9 || len > URL_MAX || strchr("/?#:@", text[8]))
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (text[i] <= ' ' || text[i] == 0x7f || strchr("\"<>\\^`{|}", text[i]))
+            return false;
+    return true;
+}
+
+void field_bool(struct ctx *ctx, const json_t *body, const char *name) {
+    const json_t *value = json_object_get(body, name);
+    if (value && !json_is_null(value) && !json_is_boolean(value))
+        ctx_field(ctx, name, "wrong_type",
+                  arena_printf(ctx->arena, "The field %s must be true or false.", name));
+}
+
+void field_https(struct ctx *ctx, const char *name, const json_t *url) {
+    const char *text = json_string_value(url);
+    if (!url || json_is_null(url))
+        return;
+    if (!text)
+        ctx_field(ctx, name, "wrong_type",
+                  arena_printf(ctx->arena, "The field %s takes addresses as texts.", name));
+    else if (!is_https(text))
+        ctx_field(ctx, name, "wrong_format",
+                  arena_printf(ctx->arena,
+                               "%s must be an address that begins with https://, of at most 2048 "
+                               "characters.",
+                               name));
+}
+
+static int count_bytes(const char *piece, size_t len, void *total) {
+    *(size_t *)total += len;
+    return 0;
+}
+
+size_t field_bytes(const json_t *value) {
+    size_t bytes = 0;
+    json_dump_callback(value, count_bytes, &bytes, JSON_COMPACT | JSON_ENCODE_ANY);
+    return bytes;
+}
+
+enum err fields_known(struct ctx *ctx, const json_t *body, const char *const *names, size_t count) {
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)body, name, value) {
+        bool known = false;
+        for (size_t i = 0; i < count && !known; i++)
+            known = strcmp(name, names[i]) == 0;
+        if (!known)
+            ctx_field(ctx, arena_strdup(ctx->arena, name), "unknown_field",
+                      arena_printf(ctx->arena, "There is no field %.40s here.", name));
+    }
+    return ctx_fields_ok(ctx);
+}

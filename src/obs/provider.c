@@ -1,0 +1,26 @@
+#include "obs/provider.h"
+
+static const char *const NAMES[PROVIDER_COUNT] = { "vapi",   "twilio",    "resend",     "smtp",
+                                                   "google", "microsoft", "destination" };
+static const char *const TITLES[PROVIDER_COUNT] = {
+    "Vapi", "Twilio", "Resend", "The mail server", "Google", "Microsoft", "The destination"
+};
+
+const char *provider_name(enum provider p) {
+    return NAMES[p];
+}
+
+const char *provider_title(enum provider p) {
+    return TITLES[p];
+}
+
+enum provider provider_parse(struct str name) {
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++)
+        if (str_is(name, NAMES[p]))
+            return p;
+    return PROVIDER_COUNT;
+}
+
+const char *const *provider_names(void) {
+    return NAMES;
+}

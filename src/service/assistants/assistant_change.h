@@ -1,0 +1,45 @@
+/* assistant_change: the one way in which Ava changes an assistant: on top of what Vapi has at that
+ * moment, and written down as a version with its author.
+ *
+ * One change at a time, but for those that say that they may share: they set members of their own
+ * and hold no version against it, so that a slow Vapi does not make them wait for each other. */
+#pragma once
+
+#include "service/assistants/assistant_history.h"
+#include "service/connections/lending.h"
+#include "store/audit.h"
+#include "tasks/turns.h"
+
+/* One assistant at one moment. */
+struct assistant_moment {
+    struct assistant_row row;
+    const json_t *whole; /* as Vapi has it */
+};
+
+struct assistant_change {
+    struct assistant_note note;
+    struct audit_entry audit; /* its object NULL: the assistant's id */
+    const char *if_match;     /* NULL: whatever version it is */
+    bool may_share;
+    /* What to send: JSON of the members to set; *patch stays empty when there is nothing to. */
+    enum err (*make)(struct ctx *ctx, const struct assistant_moment *now, void *arg,
+                     struct str *patch);
+    void *arg;
+};
+
+/* Reads it, lets make decide, sends it, writes it down; an assistant that Ava did not hold yet is
+ * taken under its care first. out: as it is after. answer->body: its settings. */
+enum err assistant_change(struct ctx *ctx, const struct lent *lent, const char *provider_id,
+                          const struct assistant_change *change, struct assistant_moment *out,
+                          struct upstream_answer *answer);
+
+/* --- its steps, for others that take several ------------------------------------------------------ */
+
+enum err assistant_turn(struct ctx *ctx, const char *provider_id, bool may_share,
+                        struct turn *turn);
+/* With that turn: reads it at Vapi, and writes down what changed there, unless it is one of ours
+ * who changes it at this moment; one that is not held is taken under Ava's care. */
+enum err assistant_look(struct ctx *ctx, const struct lent *lent, const char *provider_id,
+                        struct turn *turn, struct assistant_moment *out);
+enum err assistant_match(struct ctx *ctx, const struct assistant_row *row, const char *if_match);
+bool assistant_is_as_seen(const struct assistant_row *row, const json_t *whole);

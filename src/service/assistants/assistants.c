@@ -1,0 +1,356 @@
+#include "service/assistants/assistants.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "base/tree.h"
+#include "config/config.h"
+#include "providers/answer.h"
+#include "providers/vapi_assistants.h"
+#include "service/assistants/assistant_change.h"
+#include "service/assistants/assistant_config.h"
+#include "service/assistants/masking.h"
+#include "service/assistants/webhook_setup.h"
+#include "service/connections/endpoints.h"
+
+void assistant_write(struct ctx *ctx, struct jsonw *w, const struct assistant_view *v) {
+    json_t *shown = masking_done(v->config);
+    jsonw_object(w);
+    jsonw_text_at(w, "id", v->row.id);
+    jsonw_text_at(w, "provider_id", v->row.provider_id);
+    jsonw_text_at(w, "name", v->row.name);
+    jsonw_bool_at(w, "in_use", v->is_in_use);
+    jsonw_i64_at(w, "version", v->row.version);
+    jsonw_key(w, "config");
+    jsonw_tree(w, shown);
+    jsonw_time_at(w, "created_at", v->row.created_ms);
+    jsonw_time_at(w, "updated_at", v->row.updated_ms);
+    if (v->is_stale)
+        jsonw_bool_at(w, "stale", true);
+    jsonw_object_end(w);
+    json_decref(shown);
+}
+
+const char *assistant_etag(struct ctx *ctx, const struct assistant_view *v) {
+    return arena_printf(ctx->arena, "\"%lld\"", (long long)v->row.version);
+}
+
+/* --- which one ------------------------------------------------------------------------------- */
+
+enum err assistant_lend(struct ctx *ctx, struct lent *out) {
+    TRY(lending_find(ctx, PROVIDER_VAPI, out));
+    if (out->ref.is_platform)
+        return ctx_fail(ctx, ERR_FORBIDDEN,
+                        "The operator's Vapi account serves others too; connect your own first.");
+    return OK;
+}
+
+enum err assistant_held(struct ctx *ctx, const char *id, struct assistant_row *row) {
+    TRY(assistant_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
+    if (!row->id || row->deleted_ms)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such assistant.");
+    return OK;
+}
+
+enum err assistant_resolve(struct ctx *ctx, const char *id, const char **provider_id) {
+    struct assistant_row row;
+    *provider_id = id;
+    if (!id || !id_is(str_of(id), "asst"))
+        return OK;
+    TRY(assistant_held(ctx, id, &row));
+    *provider_id = row.provider_id;
+    return OK;
+}
+
+static bool is_in_use(const struct lent *lent, const char *provider_id) {
+    return lent->assistant_id && strcmp(lent->assistant_id, provider_id) == 0;
+}
+
+static void view_of(struct ctx *ctx, const struct lent *lent, const struct assistant_moment *now,
+                    struct assistant_view *out) {
+    *out = (struct assistant_view){ .row = now->row,
+                                    .config = assistant_config_of(ctx, now->whole),
+                                    .is_in_use = is_in_use(lent, now->row.provider_id) };
+}
+
+/* --- making one ------------------------------------------------------------------------------ */
+
+static enum err nothing_to_insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return OK; /* there is one when Vapi has it: settle */
+}
+
+enum err assistant_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
+                         const struct id *claim, struct operation_end *out) {
+    struct id id = id_make("asst"), op = id_make("op");
+    struct lent lent;
+    *out = (struct operation_end){ .was_abandoned = true };
+    json_t *config = tree_in(ctx->arena, masking_undone(ctx, body, NULL));
+    TRY(assistant_config_check(ctx, config, true));
+    TRY(assistant_config_fits(ctx, config));
+    TRY(assistant_lend(ctx, &lent));
+    struct operation_order order = { .kind = &ASSISTANT_CREATE,
+                                     .id = arena_strdup(ctx->arena, op.text),
+                                     .object = arena_strdup(ctx->arena, id.text),
+                                     .request = tree_text(ctx->arena, config),
+                                     .insert = nothing_to_insert,
+                                     .claim = claim,
+                                     .patience = patience };
+    return operation_place(ctx, &order, out);
+}
+
+static enum err perform(struct ctx *ctx, const struct operation *op,
+                        const struct upstream_watch *watch, struct str *result) {
+    SCOPED(secret_wipe) struct secret secret = { 0 };
+    struct lent lent;
+    struct vapi_server server = { .secret = &secret };
+    const char *why;
+    json_t *config = json_parse(ctx->arena, op->request, &why);
+    bool has_own = json_text(json_object_get(config, "server"), "url") != NULL;
+    TRY(assistant_lend(ctx, &lent));
+    if (!has_own && !endpoint_is_out_of_reach(ctx, PROVIDER_VAPI))
+        TRY(webhook_setup_server(ctx, &lent, &secret, &server.url));
+    struct vapi_assistant_order order = { .config = config,
+                                          .server = server.url ? &server : NULL,
+                                          .operation_id = op->id };
+    return vapi_assistant_create(ctx, &lent.ref, &order, watch, result);
+}
+
+static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
+                        bool *is_absent) {
+    struct lent lent;
+    TRY(assistant_lend(ctx, &lent));
+    return vapi_assistant_made(ctx, &lent.ref, op->id, op->sent_ms, result, is_absent);
+}
+
+/* Somebody may have taken it under Ava's care while nobody knew whose it was. */
+static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                       enum operation_state state, struct str result, struct str *shown) {
+    static const struct assistant_note CREATED = { .what = "created", .is_ours = true };
+    struct assistant_view v = { .is_stale = false };
+    const char *why;
+    if (state != OPERATION_SUCCEEDED)
+        return OK; /* there is none */
+    json_t *whole = json_parse(ctx->arena, result, &why);
+    const char *provider_id = json_text(whole, "id");
+    TRY(assistant_find_by_provider(ctx, tx, ctx->who.workspace_id, provider_id, &v.row));
+    if (!v.row.id) {
+        v.row = (struct assistant_row){ .id = op->object,
+                                        .workspace_id = ctx->who.workspace_id,
+                                        .provider_id = provider_id };
+        TRY(assistant_version_add(ctx, tx, &v.row, whole, &CREATED));
+        TRY(audit_write(
+            ctx, tx, (struct audit_entry){ .action = "assistant.create", .object = op->object }));
+    }
+    v.config = assistant_config_of(ctx, whole);
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    assistant_write(ctx, &w, &v);
+    *shown = buf_view(out);
+    return OK;
+}
+
+static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
+    return OK;
+}
+
+const struct operation_kind ASSISTANT_CREATE = {
+    "assistant.create", "assistant", PROVIDER_VAPI, perform, look_up, settle, forget, NULL
+};
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* With nobody changing it in between, so that version and content belong together. */
+static enum err look_again(struct ctx *ctx, const struct lent *lent, const char *provider_id,
+                           struct assistant_moment *out) {
+    SCOPED(turn_give) struct turn turn = { .is_mine = false };
+    TRY(assistant_turn(ctx, provider_id, false, &turn));
+    return assistant_look(ctx, lent, provider_id, &turn, out);
+}
+
+static enum err look(struct ctx *ctx, const struct lent *lent, const char *id,
+                     struct assistant_moment *now) {
+    json_t *whole;
+    TRY(vapi_assistant_read(ctx, &lent->ref, now->row.provider_id, &whole));
+    now->whole = whole;
+    TRY(assistant_held(ctx, id, &now->row));
+    if (assistant_is_as_seen(&now->row, whole))
+        return OK;
+    return look_again(ctx, lent, now->row.provider_id, now);
+}
+
+static enum err last_seen(struct ctx *ctx, const struct lent *lent, const struct assistant_row *row,
+                          struct assistant_view *out) {
+    json_t *config;
+    TRY(assistant_version_config(ctx, db_reader(ctx->parts->db), row, row->version, &config));
+    ctx->problem = (struct problem){ .err = OK };
+    *out = (struct assistant_view){ .row = *row,
+                                    .config = config,
+                                    .is_in_use = is_in_use(lent, row->provider_id),
+                                    .is_stale = true };
+    return OK;
+}
+
+enum err assistant_read(struct ctx *ctx, const char *id, struct assistant_view *out) {
+    struct lent lent;
+    struct assistant_moment now;
+    TRY(assistant_held(ctx, id, &now.row));
+    TRY(assistant_lend(ctx, &lent));
+    enum err e = look(ctx, &lent, id, &now);
+    if (e != OK && answer_may_be_stale(e) && now.row.id)
+        return last_seen(ctx, &lent, &now.row, out);
+    TRY(e);
+    view_of(ctx, &lent, &now, out);
+    return OK;
+}
+
+/* --- changing -------------------------------------------------------------------------------- */
+
+static enum err change(struct ctx *ctx, const char *id, struct assistant_change *change,
+                       struct assistant_view *out) {
+    struct lent lent;
+    struct assistant_moment now;
+    struct upstream_answer answer;
+    TRY(assistant_held(ctx, id, &now.row));
+    TRY(assistant_lend(ctx, &lent));
+    TRY(assistant_change(ctx, &lent, now.row.provider_id, change, &now, &answer));
+    view_of(ctx, &lent, &now, out);
+    return OK;
+}
+
+static struct str patch_text(struct ctx *ctx, const json_t *whole, const json_t *wanted) {
+    const json_t *patch = assistant_config_patch(ctx, whole, wanted);
+    return json_object_size(patch) ? tree_text(ctx->arena, patch) : (struct str){ NULL, 0 };
+}
+
+/* An address of this Ava, whatever its token. */
+static bool is_own(const struct ctx *ctx, const json_t *server) {
+    const char *url = json_text(server, "url");
+    const char *own = arena_join(ctx->arena, ctx->parts->config->public_url, "/webhooks/");
+    return url && strncmp(url, own, strlen(own)) == 0;
+}
+
+static bool has_header(const json_t *headers, const char *wanted) {
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)headers, name, value) {
+        if (strcasecmp(name, wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A server that is sent to Vapi goes whole. Should Vapi not have told its headers, or somebody have
+ * dropped them, then messages would come here without proof, and be refused. */
+static enum err keep_proof(struct ctx *ctx, json_t *server) {
+    SCOPED(secret_wipe) struct secret fields = { 0 };
+    static const char NAME[] = "X-Vapi-Secret";
+    json_t *headers = json_object_get(server, "headers");
+    if (!is_own(ctx, server) || has_header(headers, NAME))
+        return OK;
+    TRY(lending_reveal(ctx, ctx->who.workspace_id, PROVIDER_VAPI, &fields));
+    struct str secret = secret_field(&fields, "webhook_secret");
+    if (!secret.len)
+        return OK;
+    if (!json_is_object(headers)) {
+        headers = json_object();
+        json_object_set_new(server, "headers", headers);
+    }
+    json_object_set_new(headers, NAME, json_stringn(secret.ptr, secret.len));
+    return OK;
+}
+
+static enum err make_patch(struct ctx *ctx, const struct assistant_moment *now, void *arg,
+                           struct str *patch) {
+    const json_t *sent = arg;
+    json_t *config = assistant_config_of(ctx, now->whole);
+    json_t *meant = tree_in(ctx->arena, masking_undone(ctx, sent, config));
+    TRY(ctx_fields_ok(ctx));
+    json_t *wanted = tree_in(ctx->arena, tree_merged(config, meant));
+    TRY(assistant_config_fits(ctx, wanted));
+    if (!tree_same(json_object_get(wanted, "server"), json_object_get(config, "server")))
+        TRY(keep_proof(ctx, json_object_get(wanted, "server")));
+    *patch = patch_text(ctx, now->whole, wanted);
+    return OK;
+}
+
+enum err assistant_patch(struct ctx *ctx, const char *id, const json_t *patch, const char *if_match,
+                         struct assistant_view *out) {
+    struct assistant_change c = { .note = { .what = "changed", .is_ours = true },
+                                  .audit = { .action = "assistant.change" },
+                                  .if_match = if_match,
+                                  .make = make_patch,
+                                  .arg = (void *)patch };
+    struct assistant_row row;
+    TRY(assistant_held(ctx, id, &row));
+    TRY(assistant_config_check(ctx, patch, false));
+    return change(ctx, id, &c, out);
+}
+
+/* --- going back ------------------------------------------------------------------------------ */
+
+static enum err make_restored(struct ctx *ctx, const struct assistant_moment *now, void *arg,
+                              struct str *patch) {
+    const int64_t *version = arg;
+    json_t *then;
+    const json_t *server = json_object_get(now->whole, "server");
+    TRY(assistant_version_config(ctx, db_reader(ctx->parts->db), &now->row, *version, &then));
+    if (!then)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such version of this assistant.");
+    json_t *wanted = tree_in(ctx->arena, json_deep_copy(then));
+    if (is_own(ctx, server))
+        json_object_set_new(wanted, "server", json_deep_copy(server));
+    *patch = patch_text(ctx, now->whole, wanted);
+    return OK;
+}
+
+enum err assistant_restore(struct ctx *ctx, const char *id, int64_t version, const char *if_match,
+                           struct assistant_view *out) {
+    struct assistant_change c = {
+        .note = { .what = "restored", .is_ours = true, .restored_version = version },
+        .audit = { .action = "assistant.restore",
+                   .detail = arena_printf(ctx->arena, "{\"version\":%lld}", (long long)version) },
+        .if_match = if_match,
+        .make = make_restored,
+        .arg = &version
+    };
+    return change(ctx, id, &c, out);
+}
+
+/* --- removing -------------------------------------------------------------------------------- */
+
+static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    static const struct assistant_note DELETED = { .what = "deleted", .is_ours = true };
+    struct assistant_row *row = arg;
+    json_t *last;
+    TRY(assistant_find(ctx, tx, ctx->who.workspace_id, row->id, row));
+    if (row->deleted_ms)
+        return OK;
+    TRY(assistant_version_config(ctx, tx, row, row->version, &last));
+    row->deleted_ms = ava_wall_ms();
+    TRY(assistant_version_add(ctx, tx, row, last, &DELETED));
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .action = "assistant.delete", .object = row->id });
+}
+
+enum err assistant_remove(struct ctx *ctx, const char *id, const char *if_match) {
+    SCOPED(turn_give) struct turn turn = { .is_mine = false };
+    struct lent lent;
+    struct assistant_moment now;
+    TRY(assistant_held(ctx, id, &now.row));
+    TRY(assistant_lend(ctx, &lent));
+    if (is_in_use(&lent, now.row.provider_id)) {
+        ctx_field(ctx, "id", "in_use",
+                  "This assistant is the one your Vapi connection uses; choose another one there "
+                  "first.");
+        return ctx_fields_ok(ctx);
+    }
+    TRY(assistant_turn(ctx, now.row.provider_id, false, &turn));
+    if (if_match)
+        TRY(assistant_look(ctx, &lent, now.row.provider_id, &turn, &now));
+    TRY(assistant_match(ctx, &now.row, if_match));
+    TRY(db_write_probe(ctx, 0));
+    TRY(vapi_assistant_delete(ctx, &lent.ref, now.row.provider_id));
+    return db_write(ctx, remove_write, &now.row);
+}

@@ -1,0 +1,67 @@
+/* assistants: those of the workspace's own Vapi account that Ava cares for. Vapi keeps what they
+ * are, Ava every version of it with its author, and the number people hold their changes against.
+ * What somebody changes at Vapi itself becomes a version without author when it is seen.
+ *
+ * Under a credential of the operator's none of this is to be had (ERR_FORBIDDEN): that account
+ * serves others too. A change goes into the feed as "assistant". */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/jsonw.h"
+#include "service/connections/lending.h"
+#include "store/assistants.h"
+#include "tasks/operations.h"
+
+extern const struct operation_kind ASSISTANT_CREATE;
+
+struct assistant_view {
+    struct assistant_row row;
+    const json_t *config; /* with its secrets */
+    bool is_in_use;       /* the one the workspace's connection names */
+    bool is_stale;        /* Vapi could not be asked: as Ava last saw it */
+};
+
+/* The object people get: the configuration with its secrets masked. */
+void assistant_write(struct ctx *ctx, struct jsonw *w, const struct assistant_view *v);
+const char *assistant_etag(struct ctx *ctx, const struct assistant_view *v); /* "\"7\"" */
+
+/* body: a configuration, of which only the name must be there. Without a server.url of its own its
+ * messages come to Ava. out->shown is the assistant. */
+enum err assistant_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
+                         const struct id *claim, struct operation_end *out);
+
+/* As it is at Vapi now. ERR_NOT_FOUND when Ava holds no such assistant. */
+enum err assistant_read(struct ctx *ctx, const char *id, struct assistant_view *out);
+
+/* patch: a merge patch (RFC 7396) of the configuration as people see it: a masked value that comes
+ * back as it was, stays. if_match: the version it is made for; NULL: whatever it is. */
+enum err assistant_patch(struct ctx *ctx, const char *id, const json_t *patch, const char *if_match,
+                         struct assistant_view *out);
+/* Gives it the configuration of that version again, but for a server that is this Ava's: calls do
+ * not stop coming in because a greeting is taken back. */
+enum err assistant_restore(struct ctx *ctx, const char *id, int64_t version, const char *if_match,
+                           struct assistant_view *out);
+/* At Vapi too; its history stays. The one in use is not removed (ERR_INVALID). */
+enum err assistant_remove(struct ctx *ctx, const char *id, const char *if_match);
+
+/* Takes existing ones of the account under Ava's care; out: room for ASSISTANT_IMPORT_MAX. One that
+ * is already is fine. body: {"provider_ids":[...]}; nothing is taken when one of them is wrong. */
+enum { ASSISTANT_IMPORT_MAX = 20 };
+enum err assistants_import(struct ctx *ctx, const json_t *body, struct assistant_view *out,
+                           size_t *count);
+
+/* A page of the account's, newest first: out->body is {"assistants":[...],"next_cursor"}; "id" and
+ * "version" are null for those that Ava does not hold. */
+enum err assistants_list(struct ctx *ctx, int limit, const char *cursor,
+                         struct upstream_answer *out);
+
+/* In bodies an assistant may be named by Ava's id: *provider_id is what Vapi calls it. Any other
+ * text is taken for the provider's id itself. ERR_NOT_FOUND for one of Ava's that is not there. */
+enum err assistant_resolve(struct ctx *ctx, const char *id, const char **provider_id);
+
+/* --- between the files of assistants ------------------------------------------------------------- */
+
+enum err assistant_lend(struct ctx *ctx, struct lent *out);
+/* ERR_NOT_FOUND for one that is not there, or was deleted. */
+enum err assistant_held(struct ctx *ctx, const char *id, struct assistant_row *row);

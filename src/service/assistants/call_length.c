@@ -1,0 +1,79 @@
+#include "service/assistants/call_length.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "providers/vapi.h"
+#include "store/call_limits.h"
+
+enum { REFRESH_MS = 2000 };
+
+struct learning {
+    const char *workspace_id;
+    int64_t seconds;
+};
+
+static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct learning *l = arg;
+    return call_limits_learn_length(ctx, tx, l->workspace_id, l->seconds);
+}
+
+enum err call_length_known(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                           int64_t *seconds) {
+    struct call_limits_row l;
+    TRY(call_limits_find(ctx, c, workspace_id, "", &l));
+    *seconds = !call_limits_row_is_daily(&l) ? 0
+               : l.assistant_seconds         ? l.assistant_seconds
+                                             : CALL_LENGTH_DEFAULT_S;
+    return OK;
+}
+
+static int64_t in_settings(struct ctx *ctx, struct str body) {
+    const char *why;
+    json_t *tree = json_parse(ctx->arena, body, &why), *one;
+    size_t i;
+    json_array_foreach(json_object_get(tree, "settings"), i, one) {
+        const char *key = json_text(one, "key");
+        if (key && strcmp(key, vapi_setting_name(VAPI_DURATION)) == 0)
+            return json_i64_or(one, "value", CALL_LENGTH_DEFAULT_S);
+    }
+    return CALL_LENGTH_DEFAULT_S;
+}
+
+enum err call_length_of(struct ctx *ctx, const struct lent *lent, const char *assistant_id,
+                        int64_t *seconds) {
+    const char *workspace_id = ctx->who.workspace_id;
+    struct problem none = { .err = OK };
+    struct upstream_answer answer;
+    int64_t known;
+    TRY(call_length_known(ctx, db_reader(ctx->parts->db), workspace_id, &known));
+    *seconds = known;
+    if (!known)
+        return OK;
+    if (vapi_settings_read(ctx, &lent->ref, assistant_id, &answer) != OK) {
+        ctx->problem = none;
+        return OK;
+    }
+    *seconds = in_settings(ctx, answer.body);
+    if (*seconds != known)
+        call_length_learn(ctx, *seconds);
+    return OK;
+}
+
+void call_length_learn(struct ctx *ctx, int64_t seconds) {
+    struct problem before = ctx->problem;
+    struct learning l = { ctx->who.workspace_id, seconds };
+    db_write(ctx, learn_write, &l);
+    ctx->problem = before;
+}
+
+void call_length_refresh(struct ctx *ctx) {
+    struct ctx own = *ctx;
+    struct lent lent;
+    int64_t seconds, until_ms = ava_now_ms() + REFRESH_MS;
+    if (until_ms < own.deadline_ms)
+        own.deadline_ms = until_ms;
+    if (lending_find(&own, PROVIDER_VAPI, &lent) == OK && lent.assistant_id && lent.assistant_id[0])
+        call_length_of(&own, &lent, lent.assistant_id, &seconds);
+}

@@ -1,0 +1,22 @@
+/* webhook_setup: has a provider send its webhooks to Ava, so that nobody pastes an address. */
+#pragma once
+
+#include "service/connections/lending.h"
+
+struct webhook_setup {
+    const char *url;          /* where they come now */
+    const char *was_url;      /* where they went before; NULL: nowhere */
+    const char *assistant_id; /* whose they are */
+};
+
+/* The assistant of the workspace's own Vapi credential. Without a webhook_secret one is made and
+ * saved first. ERR_INVALID on field overwrite when its messages go elsewhere and overwrite is false,
+ * on field webhook_auth when a plan of hmac or bearer is saved, which Vapi's own credentials must
+ * carry out. */
+enum err webhook_setup_vapi(struct ctx *ctx, bool overwrite, struct webhook_setup *out);
+
+/* Where an assistant sends its messages so that Ava believes them: *url, with *secret in
+ * X-Vapi-Secret (wiped by the caller). The same secret and the same errors as above; lent is found
+ * anew. */
+enum err webhook_setup_server(struct ctx *ctx, struct lent *lent, struct secret *secret,
+                              const char **url);

@@ -1,0 +1,82 @@
+/* Ending calls: each provider in its own way, one answer for both. */
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/jsonw.h"
+#include "providers/twilio_calls.h"
+#include "providers/vapi_calls.h"
+#include "service/calls/call_status.h"
+#include "service/calls/calls.h"
+#include "service/connections/lending.h"
+#include "store/people.h"
+#include "store/steps.h"
+
+/* *facts: how it stands after that. */
+static enum err hang_up(struct ctx *ctx, const struct call_row *row, struct str *facts) {
+    struct lent lent;
+    bool ended;
+    enum provider p = provider_parse(str_of(row->provider));
+    TRY(lending_find(ctx, p, &lent));
+    if (p == PROVIDER_TWILIO)
+        return twilio_call_end(ctx, &lent.ref, lent.account_sid, row->provider_id, facts);
+    TRY(vapi_call_end(ctx, &lent.ref, row->provider_id, &ended));
+    return call_ask(ctx, row, facts);
+}
+
+static enum err hangup_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct call_row *row = arg;
+    struct user user;
+    TRY(user_find(ctx, tx, ctx->who.user_id, &user));
+    const char *who = !user.id ? "Somebody" : user.name && user.name[0] ? user.name : user.email;
+    struct buf *b = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "text", arena_join(ctx->arena, who, " ended the call.", ""));
+    jsonw_object_end(&w);
+    return step_add(ctx, tx,
+                    &(struct step_row){ .workspace_id = row->workspace_id,
+                                        .subject = row->id,
+                                        .what = "hangup",
+                                        .detail = str_dup(ctx->arena, buf_view(b)) });
+}
+
+/* One that still waits for a free line never goes out. */
+static enum err withdraw(struct ctx *ctx, struct call_view *out, bool *done) {
+    *done = false;
+    if (strcmp(out->row.status, "waiting") != 0)
+        return OK;
+    TRY(operation_cancel(ctx, out->row.operation_id, done));
+    return call_read(ctx, out->row.id, out);
+}
+
+enum err call_end(struct ctx *ctx, const char *id, struct call_view *out) {
+    struct str facts;
+    bool done;
+    TRY(call_read(ctx, id, out));
+    TRY(withdraw(ctx, out, &done));
+    if (done || call_row_is_over(&out->row))
+        return OK;
+    if (!out->row.provider_id) {
+        ctx->problem.service = out->row.provider;
+        ctx->problem.operation_id = out->row.operation_id;
+        return ctx_fail(ctx, ERR_OUTCOME_UNKNOWN,
+                        "Nobody knows yet whether this call goes out, so it cannot be ended; its "
+                        "operation tells.");
+    }
+    TRY(db_write(ctx, hangup_write, &out->row));
+    enum err e = hang_up(ctx, &out->row, &facts);
+    if (e == OK) {
+        out->is_stale = false;
+        call_take(ctx, facts, out);
+        return OK;
+    }
+    /* Refused, because it ended meanwhile? */
+    struct problem problem = ctx->problem;
+    if (call_ask(ctx, &out->row, &facts) == OK)
+        call_take(ctx, facts, out);
+    ctx->problem = problem;
+    if (!call_row_is_over(&out->row))
+        return e;
+    ctx->problem = (struct problem){ .err = OK };
+    return OK;
+}

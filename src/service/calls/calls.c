@@ -1,0 +1,435 @@
+#include "service/calls/calls.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "base/jsonw.h"
+#include "base/tree.h"
+#include "obs/fields.h"
+#include "providers/twilio_calls.h"
+#include "providers/vapi_calls.h"
+#include "service/assistants/assistants.h"
+#include "service/assistants/call_length.h"
+#include "service/calls/budgets.h"
+#include "service/calls/call_status.h"
+#include "service/calls/ended.h"
+#include "service/calls/lines.h"
+#include "service/connections/lending.h"
+#include "service/numbers/numbers.h"
+#include "tasks/feed.h"
+#include "tasks/jobs.h"
+#include "vault/vault.h"
+
+enum { ID_MAX = 128, METADATA_BYTES_MAX = 8192, ENDED_BYTES = 1 << 16 };
+
+/* --- what is asked --------------------------------------------------------------------------- */
+
+static void check_metadata(struct ctx *ctx, const json_t *value) {
+    if (!value || json_is_null(value))
+        return;
+    if (!json_is_object(value))
+        ctx_field(ctx, "metadata", "wrong_type", "The metadata must be an object.");
+    else if (field_bytes(value) > METADATA_BYTES_MAX)
+        ctx_field_range(ctx, "metadata", "too_long", 0, METADATA_BYTES_MAX,
+                        "The metadata must be at most 8192 bytes of JSON.");
+    else if (json_object_get(value, "ava_op"))
+        ctx_field(ctx, "metadata", "reserved",
+                  "The name ava_op in metadata is Ava's own; choose another one.");
+}
+
+static enum err check_body(struct ctx *ctx, const json_t *body) {
+    static const char *const KNOWN[] = { "to", "assistant_id", "from_number_id", "metadata" };
+    field_phone(ctx, body, "to", "the number to call");
+    field_text(ctx, body, "assistant_id", false, 1, ID_MAX);
+    field_text(ctx, body, "from_number_id", false, 1, ID_MAX);
+    check_metadata(ctx, json_object_get(body, "metadata"));
+    return fields_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
+}
+
+/* The asked one, or the credential's own. Under the operator's key only the operator's own may be
+ * used: what else that account has is not this workspace's business. */
+static enum err choose(struct ctx *ctx, const struct lent *lent, const char *field,
+                       const char *asked, const char *own, const char *missing, const char **out) {
+    *out = asked ? asked : own;
+    if (asked && lent->ref.is_platform && (!own || strcmp(asked, own) != 0))
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no %.40s with this id.",
+                        strcmp(field, "assistant_id") == 0 ? "assistant" : "number");
+    if (!*out || !(*out)[0]) {
+        ctx_field(ctx, field, "required", missing);
+        return ctx_fields_ok(ctx);
+    }
+    return OK;
+}
+
+/* --- placing one ----------------------------------------------------------------------------- */
+
+static struct vault_place place_of(const struct call_row *row) {
+    return (struct vault_place){ "calls", "sealed", row->workspace_id, row->id };
+}
+
+void call_placing_init(struct ctx *ctx, struct call_placing *p, enum provider provider) {
+    struct id id = id_make("call"), op = id_make("op");
+    p->row = (struct call_row){ .id = arena_strdup(ctx->arena, id.text),
+                                .workspace_id = ctx->who.workspace_id,
+                                .operation_id = arena_strdup(ctx->arena, op.text),
+                                .provider = provider_name(provider),
+                                .direction = "outbound",
+                                .status = "requested",
+                                .created_ms = ava_wall_ms() };
+    p->account = "";
+    p->seconds_max = 0;
+    p->waits = false;
+    p->row.updated_ms = p->row.created_ms;
+}
+
+enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct call_placing *p = arg;
+    struct vault_place place = place_of(&p->row);
+    struct line_row line = { .call_id = p->row.id,
+                             .workspace_id = p->row.workspace_id,
+                             .operation_id = p->row.operation_id,
+                             .line = p->row.from ? p->row.from : "",
+                             .account = p->account };
+    TRY(vault_seal(ctx, tx, &place, p->metadata, &p->row.sealed));
+    TRY(call_insert(ctx, tx, &p->row));
+    TRY(budget_reserve(ctx, tx, &p->row, line.line, p->seconds_max));
+    return lines_enter(ctx, tx, &line, &p->waits);
+}
+
+static struct str request_of(struct ctx *ctx, const struct call_placing *p) {
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "to", p->row.to);
+    jsonw_text_at(&w, "assistant_id", p->row.assistant_id);
+    jsonw_text_at(&w, "number_id", p->row.from_number_id);
+    jsonw_key(&w, "metadata");
+    jsonw_raw(&w, p->metadata);
+    if (p->seconds_max)
+        jsonw_i64_at(&w, "seconds_max", p->seconds_max);
+    jsonw_object_end(&w);
+    return buf_view(out);
+}
+
+enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
+                    const struct id *claim, struct operation_end *out) {
+    struct lent lent;
+    const json_t *metadata = json_object_get(body, "metadata");
+    const char *assistant, *number;
+    struct call_placing p;
+    call_placing_init(ctx, &p, PROVIDER_VAPI);
+    *out = (struct operation_end){ .was_abandoned = true };
+    TRY(check_body(ctx, body));
+    TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
+    TRY(assistant_resolve(ctx, json_text(body, "assistant_id"), &assistant));
+    TRY(choose(ctx, &lent, "assistant_id", assistant, lent.assistant_id,
+               "No assistant is chosen; send assistant_id, or connect Vapi with the id of one.",
+               &p.row.assistant_id));
+    TRY(number_at_vapi(ctx, json_text(body, "from_number_id"), &number));
+    TRY(choose(ctx, &lent, "from_number_id", number, lent.number_id,
+               "No number to call from is chosen; send from_number_id, or connect Vapi with "
+               "default_number_id.",
+               &p.row.from_number_id));
+    TRY(number_of_vapi(ctx, p.row.from_number_id, &p.row.from));
+    TRY(call_length_of(ctx, &lent, p.row.assistant_id, &p.seconds_max));
+    p.account = lines_account(ctx, PROVIDER_VAPI, &lent.ref);
+    p.row.to = json_text(body, "to");
+    p.metadata = tree_text(ctx->arena, json_is_object(metadata) ? metadata : NULL);
+    struct operation_order order = { .kind = &CALL_CREATE,
+                                     .id = p.row.operation_id,
+                                     .object = p.row.id,
+                                     .request = request_of(ctx, &p),
+                                     .insert = call_placing_insert,
+                                     .arg = &p,
+                                     .waits = &p.waits,
+                                     .claim = claim,
+                                     .patience = patience };
+    return operation_place(ctx, &order, out);
+}
+
+/* --- as an operation ------------------------------------------------------------------------- */
+
+static enum err order_of(struct ctx *ctx, const struct operation *op,
+                         struct vapi_call_order *order) {
+    const char *why;
+    json_t *request = json_parse(ctx->arena, op->request, &why);
+    const json_t *metadata = json_object_get(request, "metadata");
+    *order = (struct vapi_call_order){ .assistant_id = json_text(request, "assistant_id"),
+                                       .number_id = json_text(request, "number_id"),
+                                       .to = json_text(request, "to"),
+                                       .operation_id = op->id,
+                                       .metadata = json_is_object(metadata) ? metadata : NULL,
+                                       .seconds_max = json_i64_or(request, "seconds_max", 0) };
+    if (!order->assistant_id || !order->number_id || !order->to)
+        return ctx_fail(ctx, ERR_INTERNAL, "The stored request cannot be read.");
+    return OK;
+}
+
+/* Beside the call Vapi says how many its account can have. */
+static void learn_room(struct ctx *ctx, const struct upstream_credential *c, struct str facts) {
+    const char *why;
+    json_t *f = json_parse(ctx->arena, facts, &why);
+    int64_t room = json_i64_or(f, "account_calls", -1);
+    if (room >= 0)
+        lines_learn(ctx, lines_account(ctx, PROVIDER_VAPI, c), room,
+                    json_is_true(json_object_get(f, "is_blocked")));
+}
+
+static enum err perform(struct ctx *ctx, const struct operation *op,
+                        const struct upstream_watch *watch, struct str *result) {
+    struct lent lent;
+    struct vapi_call_order order;
+    TRY(order_of(ctx, op, &order));
+    TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
+    TRY(vapi_call_create(ctx, &lent.ref, &order, watch, result));
+    learn_room(ctx, &lent.ref, *result);
+    return OK;
+}
+
+static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
+                        bool *is_absent) {
+    struct lent lent;
+    struct vapi_call_order order;
+    TRY(order_of(ctx, op, &order));
+    TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
+    return vapi_call_find(ctx, &lent.ref, &order, op->sent_ms, result, is_absent);
+}
+
+bool call_learn(struct ctx *ctx, struct str facts, struct call_row *row) {
+    const char *why;
+    json_t *f = json_parse(ctx->arena, facts, &why);
+    struct call_row was = *row;
+    const char *id = json_text(f, "provider_id"), *status = json_text(f, "status");
+    const char *reason = json_text(f, "ended_reason");
+    int64_t started_ms = json_i64_or(f, "started_at", 0), ended_ms = json_i64_or(f, "ended_at", 0);
+    if (id)
+        row->provider_id = id;
+    if (call_status_follows(provider_parse(str_of(row->provider)), row->status, status))
+        row->status = status;
+    row->ended_reason = row->ended_reason ? row->ended_reason : reason;
+    if (json_object_get(f, "cost_micros") && json_i64_or(f, "cost_micros", -1) >= 0 &&
+        !row->has_cost) {
+        row->has_cost = true;
+        row->cost_micros = json_i64_or(f, "cost_micros", 0);
+    }
+    if (started_ms)
+        row->started_ms = started_ms;
+    if (ended_ms)
+        row->ended_ms = ended_ms;
+    if (was.provider_id && strcmp(row->status, was.status) == 0 &&
+        row->started_ms == was.started_ms && row->ended_ms == was.ended_ms &&
+        row->has_cost == was.has_cost)
+        return false;
+    row->updated_ms = ava_wall_ms();
+    return true;
+}
+
+static enum err open_metadata(struct ctx *ctx, struct db_conn *c, struct call_view *v) {
+    struct vault_place place = place_of(&v->row);
+    struct str plain;
+    const char *why;
+    TRY(vault_unseal(ctx, c, &place, v->row.sealed, &plain));
+    v->metadata = json_parse(ctx->arena, plain, &why);
+    return OK;
+}
+
+enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,
+                   struct str *shown) {
+    struct call_view v = { .row = *row };
+    TRY(open_metadata(ctx, tx, &v));
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    call_write(&w, &v);
+    *shown = buf_view(out);
+    return OK;
+}
+
+enum err call_save(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
+    TRY(call_update(ctx, tx, row));
+    TRY(budget_book(ctx, tx, row));
+    return call_row_is_over(row) ? lines_leave(ctx, tx, row->id) : OK;
+}
+
+/* How an operation that did not succeed left it. */
+static void take_state(struct ctx *ctx, enum operation_state state, struct call_row *row) {
+    bool is_canceled = state == OPERATION_FAILED && ctx->problem.err == ERR_CANCELED;
+    row->status = is_canceled ? "canceled" : operation_state_name(state);
+    if (is_canceled)
+        row->ended_reason = "canceled-while-waiting";
+}
+
+enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                     enum operation_state state, struct str result, struct str *shown) {
+    struct call_view v = { .metadata = NULL };
+    TRY(call_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
+    if (!v.row.id)
+        return OK;
+    enum provider p = provider_parse(str_of(v.row.provider));
+    if (state == OPERATION_SUCCEEDED)
+        call_learn(ctx, result, &v.row);
+    else if (call_status_rank(p, v.row.status) == 0) /* else a webhook was quicker */
+        take_state(ctx, state, &v.row);
+    v.row.updated_ms = ava_wall_ms();
+    TRY(call_save(ctx, tx, &v.row));
+    return call_show(ctx, tx, &v.row, shown);
+}
+
+enum err call_remove(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
+    TRY(budget_forget(ctx, tx, row));
+    TRY(lines_leave(ctx, tx, row->id));
+    return call_delete(ctx, tx, row->id);
+}
+
+enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
+    struct call_row row;
+    TRY(call_find(ctx, tx, ctx->who.workspace_id, op->object, &row));
+    return row.id ? call_remove(ctx, tx, &row) : OK;
+}
+
+const struct operation_kind CALL_CREATE = {
+    "call.create", "call", PROVIDER_VAPI, perform, look_up, call_settle, call_forget, &LINES_QUEUE
+};
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static void write_cost(struct jsonw *w, const struct call_row *c) {
+    jsonw_key(w, "cost");
+    if (!c->has_cost) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_object(w);
+    jsonw_i64_at(w, "amount_micros", c->cost_micros);
+    jsonw_text_at(w, "currency", "USD");
+    jsonw_object_end(w);
+}
+
+/* A reason that names a provider becomes a sentence of its own: room for one. */
+static void write_ended(struct jsonw *w, const struct call_row *c) {
+    struct arena *a = arena_new(ENDED_BYTES);
+    struct ended e = { 0 };
+    if (call_row_is_over(c))
+        e = ended_explain(a, c->ended_reason ? c->ended_reason : c->status);
+    jsonw_key(w, "ended");
+    ended_write(w, &e);
+    arena_free(a);
+}
+
+void call_write(struct jsonw *w, const struct call_view *v) {
+    const struct call_row *c = &v->row;
+    jsonw_object(w);
+    jsonw_text_at(w, "id", c->id);
+    jsonw_text_at(w, "provider", c->provider);
+    jsonw_text_at(w, "provider_id", c->provider_id);
+    jsonw_text_at(w, "carrier_id", c->carrier_id);
+    jsonw_text_at(w, "operation_id", c->operation_id);
+    jsonw_text_at(w, "direction", c->direction);
+    jsonw_text_at(w, "to", c->to);
+    jsonw_text_at(w, "from", c->from);
+    jsonw_text_at(w, "from_number_id", c->from_number_id);
+    jsonw_text_at(w, "assistant_id", c->assistant_id);
+    jsonw_text_at(w, "status", c->status);
+    jsonw_text_at(w, "ended_reason", c->ended_reason);
+    write_ended(w, c);
+    jsonw_time_at(w, "started_at", c->started_ms);
+    jsonw_time_at(w, "ended_at", c->ended_ms);
+    write_cost(w, c);
+    jsonw_key(w, "metadata");
+    if (json_is_object(v->metadata))
+        jsonw_tree(w, v->metadata);
+    else
+        jsonw_null(w);
+    jsonw_time_at(w, "created_at", c->created_ms);
+    jsonw_time_at(w, "updated_at", c->updated_ms);
+    if (v->is_stale)
+        jsonw_bool_at(w, "stale", true);
+    jsonw_object_end(w);
+}
+
+static void publish(struct ctx *ctx, const struct call_view *v) {
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    call_write(&w, v);
+    feed_publish(ctx->parts->feed, v->row.workspace_id, CALL_CREATE.event, buf_view(&b));
+    buf_fini(&b);
+}
+
+struct learning {
+    struct str facts;
+    struct call_row row;
+    bool changed;
+};
+
+/* The row as it is now: a webhook may have been quicker. */
+static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct learning *l = arg;
+    TRY(call_find(ctx, tx, l->row.workspace_id, l->row.id, &l->row));
+    l->changed = l->row.id && call_learn(ctx, l->facts, &l->row);
+    return l->changed ? call_save(ctx, tx, &l->row) : OK;
+}
+
+/* Into the row, the view and the feed. What cannot be written is shown all the same, and asked for
+ * again next time. */
+void call_take(struct ctx *ctx, struct str facts, struct call_view *v) {
+    struct learning l = { .facts = facts, .row = v->row };
+    struct problem none = { .err = OK };
+    if (!call_learn(ctx, facts, &v->row))
+        return;
+    if (db_write(ctx, learn_write, &l) != OK) {
+        ctx->problem = none;
+    } else if (l.changed) {
+        v->row = l.row;
+        publish(ctx, v);
+        jobs_wake(ctx->parts->jobs);
+    }
+}
+
+enum err call_ask(struct ctx *ctx, const struct call_row *row, struct str *facts) {
+    struct lent lent;
+    enum provider p = provider_parse(str_of(row->provider));
+    TRY(lending_find(ctx, p, &lent));
+    if (p == PROVIDER_TWILIO)
+        return twilio_call_read(ctx, &lent.ref, lent.account_sid, row->provider_id, facts);
+    return vapi_call_read(ctx, &lent.ref, row->provider_id, facts);
+}
+
+/* How it stands by now, as far as the provider can be asked. */
+static void refresh(struct ctx *ctx, struct call_view *v) {
+    struct str facts;
+    struct problem none = { .err = OK };
+    v->is_stale = call_ask(ctx, &v->row, &facts) != OK;
+    if (v->is_stale)
+        ctx->problem = none;
+    else
+        call_take(ctx, facts, v);
+}
+
+enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    *out = (struct call_view){ .metadata = NULL };
+    TRY(call_find(ctx, c, ctx->who.workspace_id, id, &out->row));
+    if (!out->row.id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such call.");
+    return open_metadata(ctx, c, out);
+}
+
+enum err call_read(struct ctx *ctx, const char *id, struct call_view *out) {
+    TRY(call_stored(ctx, id, out));
+    if (out->row.provider_id && out->row.ended_ms == 0)
+        refresh(ctx, out);
+    return OK;
+}
+
+enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
+                   struct call_view *out, size_t *count) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    struct call_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
+    TRY(calls_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count));
+    for (size_t i = 0; i < *count; i++) {
+        out[i] = (struct call_view){ .row = rows[i] };
+        TRY(open_metadata(ctx, c, &out[i]));
+    }
+    return OK;
+}

@@ -1,0 +1,69 @@
+/* calls: phone calls, placed through Vapi here and through Twilio in twilio_calls.h. Ava keeps a row
+ * of each; what the provider knows better is asked for when somebody looks. A row that changed goes
+ * into the feed as "call". */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/jsonw.h"
+#include "store/calls.h"
+#include "tasks/operations.h"
+
+extern const struct operation_kind CALL_CREATE;
+
+/* body: {"to","assistant_id"?,"from_number_id"?,"metadata"?}; all wrong fields are named at once.
+ * out->shown is the call. */
+enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
+                    const struct id *claim, struct operation_end *out);
+
+/* --- for both providers ------------------------------------------------------------------------ */
+
+/* A row that is about to be inserted, by call_placing_insert, as the object of an operation. */
+struct call_placing {
+    struct call_row row;
+    struct str metadata; /* JSON, sealed with it */
+    const char *account; /* as in store/lines.h */
+    int64_t seconds_max; /* what it reserves; 0: nothing */
+    bool waits;          /* set by call_placing_insert: for a free line */
+};
+void call_placing_init(struct ctx *ctx, struct call_placing *p, enum provider provider);
+enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *placing);
+enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                     enum operation_state state, struct str result, struct str *shown);
+enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
+
+/* What the provider said (vapi_calls.h, twilio_calls.h), into the row; a status that is behind the
+ * row's changes nothing. False when nothing changed. */
+bool call_learn(struct ctx *ctx, struct str facts, struct call_row *row);
+
+/* In the transaction that changes a call, or removes it: with what its budget and its line need to
+ * know of that. jobs_wake after the commit. */
+enum err call_save(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
+enum err call_remove(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
+
+struct call_view {
+    struct call_row row;
+    const json_t *metadata; /* an object, or NULL */
+    bool is_stale;          /* the provider could not be asked how it stands */
+};
+
+enum err call_read(struct ctx *ctx, const char *id, struct call_view *out);
+/* As it stands in our row, without asking anybody. */
+enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out);
+
+/* Asks the provider to end it, and gives it as it stands then; one that has ended already is
+ * fine. ERR_OUTCOME_UNKNOWN while nobody knows whether it goes out. */
+enum err call_end(struct ctx *ctx, const char *id, struct call_view *out);
+
+/* Between calls.c and call_end.c: asks the provider how the call stands; takes what it said into
+ * the row, the view and the feed. */
+enum err call_ask(struct ctx *ctx, const struct call_row *row, struct str *facts);
+void call_take(struct ctx *ctx, struct str facts, struct call_view *v);
+/* out: room for limit rows. */
+enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
+                   struct call_view *out, size_t *count);
+
+void call_write(struct jsonw *w, const struct call_view *v); /* the object people get */
+/* The same of a row just written in this transaction; the arena's. */
+enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,
+                   struct str *shown);

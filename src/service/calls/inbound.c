@@ -1,0 +1,76 @@
+#include "service/calls/inbound.h"
+
+#include "base/clock.h"
+#include "service/assistants/call_length.h"
+#include "service/calls/budgets.h"
+#include "service/calls/call_reports.h"
+#include "service/calls/lines.h"
+#include "tasks/feed.h"
+
+enum { WRITE_MS = 300 };
+
+struct admission {
+    struct call_report report;
+    const char *account;
+    int64_t seconds_max;
+    bool has_place;
+    struct str shown; /* the call, when it is new */
+};
+
+static enum err admit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct admission *a = arg;
+    struct call_row row;
+    struct line_row had;
+    const char *workspace_id = ctx->who.workspace_id;
+    TRY(call_report_apply(ctx, tx, workspace_id, &a->report, &a->shown));
+    TRY(call_find_by_provider(ctx, tx, workspace_id, a->report.provider, a->report.provider_id,
+                              &row));
+    a->has_place = row.id && !row.ended_ms;
+    if (!a->has_place)
+        return OK;
+    struct line_row line = {
+        .call_id = row.id, .workspace_id = workspace_id, .line = row.to, .account = a->account
+    };
+    TRY(line_find(ctx, tx, row.id, &had, NULL));
+    TRY(lines_take_inbound(ctx, tx, &line, &a->has_place));
+    if (!a->has_place || had.call_id)
+        return OK;
+    return budget_reserve(ctx, tx, &row, line.line, a->seconds_max);
+}
+
+/* Does anything limit the calls of this workspace? What cannot be read does not. */
+static bool is_limited(struct ctx *ctx) {
+    struct call_limits_row l;
+    struct db_conn *c = db_reader(ctx->parts->db);
+    return call_limits_find(ctx, c, ctx->who.workspace_id, "", &l) == OK && l.workspace_id;
+}
+
+bool inbound_admit(struct ctx *ctx, const json_t *body, const struct lent *lent, bool can_write,
+                   int64_t *seconds_max) {
+    struct event_row event = { .provider = "vapi",
+                               .type = "assistant-request",
+                               .received_ms = ava_wall_ms() };
+    json_t *content = json_pack("{s:O}", "body", body);
+    struct admission a = { .account = lines_account(ctx, PROVIDER_VAPI, &lent->ref) };
+    struct ctx own = *ctx;
+    own.deadline_ms = ava_now_ms() + WRITE_MS;
+    *seconds_max = 0;
+    if (!can_write) {
+        json_decref(content);
+        return !is_limited(&own);
+    }
+    call_report_read(&own, &event, content, &a.report);
+    bool is_call = a.report.concerns_call;
+    enum err e =
+        call_length_known(&own, db_reader(ctx->parts->db), ctx->who.workspace_id, &a.seconds_max);
+    if (e == OK && is_call)
+        e = db_write(&own, admit_write, &a);
+    if (e == OK) {
+        if (a.shown.ptr)
+            feed_publish(ctx->parts->feed, ctx->who.workspace_id, "call", a.shown);
+        *seconds_max = a.seconds_max;
+    }
+    bool may = e == OK ? !is_call || a.has_place : e != ERR_BUDGET_EXHAUSTED && !is_limited(&own);
+    json_decref(content);
+    return may;
+}

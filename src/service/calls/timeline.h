@@ -1,0 +1,40 @@
+/* timeline: what happened to one call, in one list: who asked for it, each attempt and how the
+ * breaker stood, what the provider told, who waited for what, how it ended and who can mend that.
+ *
+ * All of it is read from our own rows; nobody is asked. Times are Unix ms of the wall clock. */
+#pragma once
+
+#include "service/calls/calls.h"
+#include "service/calls/ended.h"
+
+struct timeline_entry {
+    int64_t at_ms;
+    const char *kind; /* "requested", "queued", "line", "sending", "retry", "succeeded", "failed",
+                             "unknown", "unconfirmed", "webhook", "forwarded", "talking", "hangup", "ended" */
+    const char *text; /* one sentence for people */
+    const char *event_id; /* of the inbox; NULL: none */
+    const char *detail;   /* JSON object; NULL: nothing more to say */
+};
+
+enum { TIMELINE_EVENTS_MAX = 200, TIMELINE_STEPS_MAX = 200 };
+
+struct timeline {
+    struct call_view call;
+    const char *asked_by;           /* name or address of the person; NULL: nobody of ours */
+    const char *correlation_id;     /* of the request that asked for it; NULL: none */
+    int64_t assistant_version;      /* in force when it was asked for; 0: not known */
+    struct ended ended;             /* text NULL: it goes on */
+    struct timeline_entry *entries; /* by time */
+    size_t count;
+    bool is_cut; /* there is more than fits: the oldest webhooks are left out */
+};
+
+/* Of the asker's workspace; id "call_...". In the arena. ERR_NOT_FOUND for a foreign or missing id
+ * alike. */
+enum err timeline_read(struct ctx *ctx, const char *id, struct timeline *out);
+void timeline_write(struct jsonw *w, const struct timeline *t);
+
+/* For the command line, which belongs to no workspace: which call has this id, whether of ours, of its
+ * operation, or of a provider? *call_id stays NULL when there is none. */
+enum err timeline_find(struct ctx *ctx, const char *id, const char **workspace_id,
+                       const char **call_id);

@@ -1,0 +1,134 @@
+#include "service/calls/twilio_calls.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "base/jsonw.h"
+#include "obs/fields.h"
+#include "providers/twilio_calls.h"
+#include "service/calls/calls.h"
+#include "service/calls/lines.h"
+#include "service/connections/endpoints.h"
+#include "service/connections/lending.h"
+#include "tasks/matching.h"
+
+/* The longest that Ava's own setting max_call_duration allows. The workspace's own value is a field
+ * of its assistant at Vapi; a call that has nothing to do with that assistant does not ask Vapi for
+ * it, and what the cache happens to hold would limit one call and not the next. Twilio's default is
+ * four hours. */
+enum { TWIML_CHARS_MAX = 4000, TIME_LIMIT_S = 3600 };
+
+/* --- what is asked --------------------------------------------------------------------------- */
+
+static bool is_given(const json_t *body, const char *name) {
+    const json_t *value = json_object_get(body, name);
+    return value && !json_is_null(value);
+}
+
+static enum err check_body(struct ctx *ctx, const json_t *body) {
+    static const char *const KNOWN[] = { "to", "from", "url", "twiml" };
+    bool url = is_given(body, "url"), twiml = is_given(body, "twiml");
+    field_phone(ctx, body, "to", "the number to call");
+    field_phone(ctx, body, "from", "the number to call from, one of your Twilio account");
+    field_https(ctx, "url", json_object_get(body, "url"));
+    field_text(ctx, body, "twiml", false, 1, TWIML_CHARS_MAX);
+    if (!url && !twiml)
+        ctx_field(ctx, "url", "required",
+                  "Say what the call shall do: send url, where Twilio asks, or twiml.");
+    if (url && twiml)
+        ctx_field(ctx, "twiml", "excluded", "Send url or twiml, not both.");
+    return fields_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
+}
+
+/* --- placing one ----------------------------------------------------------------------------- */
+
+static struct str request_of(struct ctx *ctx, const json_t *body) {
+    static const char *const NAMES[] = { "to", "from", "url", "twiml" };
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    jsonw_object(&w);
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
+        if (json_text(body, NAMES[i]))
+            jsonw_text_at(&w, NAMES[i], json_text(body, NAMES[i]));
+    jsonw_object_end(&w);
+    return buf_view(out);
+}
+
+enum err twilio_call_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
+                           const struct id *claim, struct operation_end *out) {
+    struct lent lent;
+    struct call_placing p = { .metadata = STR("null") };
+    *out = (struct operation_end){ .was_abandoned = true };
+    TRY(check_body(ctx, body));
+    TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
+    TRY(lent_owns_numbers(ctx, &lent));
+    call_placing_init(ctx, &p, PROVIDER_TWILIO);
+    p.row.to = json_text(body, "to");
+    p.row.from = json_text(body, "from");
+    p.seconds_max = TIME_LIMIT_S;
+    p.account = lines_account(ctx, PROVIDER_TWILIO, &lent.ref);
+    struct operation_order order = { .kind = &TWILIO_CALL_CREATE,
+                                     .id = p.row.operation_id,
+                                     .object = p.row.id,
+                                     .request = request_of(ctx, body),
+                                     .insert = call_placing_insert,
+                                     .arg = &p,
+                                     .waits = &p.waits,
+                                     .claim = claim,
+                                     .patience = patience };
+    return operation_place(ctx, &order, out);
+}
+
+/* --- as an operation ------------------------------------------------------------------------- */
+
+static enum err order_of(struct ctx *ctx, const struct operation *op,
+                         struct twilio_call_order *order) {
+    const char *why;
+    json_t *request = json_parse(ctx->arena, op->request, &why);
+    *order = (struct twilio_call_order){ .to = json_text(request, "to"),
+                                         .from = json_text(request, "from"),
+                                         .url = json_text(request, "url"),
+                                         .twiml = json_text(request, "twiml"),
+                                         .time_limit_s = TIME_LIMIT_S };
+    if (!order->to || !order->from || (!order->url && !order->twiml))
+        return ctx_fail(ctx, ERR_INTERNAL, "The stored request cannot be read.");
+    return OK;
+}
+
+static enum err perform(struct ctx *ctx, const struct operation *op,
+                        const struct upstream_watch *watch, struct str *result) {
+    struct lent lent;
+    struct twilio_call_order order;
+    TRY(order_of(ctx, op, &order));
+    TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
+    TRY(endpoint_callback(ctx, PROVIDER_TWILIO, "status", op->id, &order.callback));
+    return twilio_call_create(ctx, &lent.ref, lent.account_sid, &order, watch, result);
+}
+
+static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
+                        bool *is_absent) {
+    struct lent lent;
+    struct twilio_call_order order;
+    struct twilio_matches matches;
+    int64_t others;
+    TRY(order_of(ctx, op, &order));
+    TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
+    struct matching_span run = matching_run(op->sent_ms), rivals = matching_rivals(op->sent_ms);
+    struct twilio_search search = {
+        .to = order.to, .from = order.from, .since_ms = run.since_ms, .until_ms = run.until_ms
+    };
+    struct call_row like = {
+        .id = op->object, .workspace_id = ctx->who.workspace_id, .to = order.to, .from = order.from
+    };
+    TRY(twilio_calls_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
+    TRY(calls_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms, rivals.until_ms,
+                        &others));
+    return matching_find(ctx, &matches, op->object, call_is_taken, others, result, is_absent);
+}
+
+const struct operation_kind TWILIO_CALL_CREATE = {
+    "twilio_call.create", "call",      PROVIDER_TWILIO, perform, look_up,
+    call_settle,          call_forget, &LINES_QUEUE
+};

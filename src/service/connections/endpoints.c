@@ -1,0 +1,135 @@
+#include "service/connections/endpoints.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/id.h"
+#include "config/config.h"
+#include "store/audit.h"
+#include "vault/vault.h"
+
+enum { ENDPOINTS_MAX = 16, TOKEN_CHARS = 43 };
+static const int64_t OVERLAP_MS = INT64_C(24) * 3600 * 1000;
+
+static struct vault_place place_of(const char *workspace_id, const char *id) {
+    return (struct vault_place){ "webhook_endpoints", "sealed", workspace_id, id };
+}
+
+/* The current address and how long a former one stays good; *found says whether there is one. */
+static enum err find(struct ctx *ctx, struct db_conn *c, enum provider p, struct endpoint *out,
+                     bool *found) {
+    struct endpoint_row rows[ENDPOINTS_MAX];
+    size_t count;
+    TRY(endpoints_list(ctx, c, ctx->who.workspace_id, ava_wall_ms(), rows, ENDPOINTS_MAX, &count));
+    *found = false;
+    *out = (struct endpoint){ .provider = provider_name(p) };
+    for (size_t i = 0; i < count; i++) {
+        const struct endpoint_row *row = &rows[i];
+        if (strcmp(row->provider, provider_name(p)) != 0)
+            continue;
+        if (row->last_received_ms > out->last_received_ms)
+            out->last_received_ms = row->last_received_ms;
+        if (row->valid_until_ms) {
+            if (row->valid_until_ms > out->previous_valid_until_ms)
+                out->previous_valid_until_ms = row->valid_until_ms;
+            continue;
+        }
+        struct vault_place place = place_of(row->workspace_id, row->id);
+        struct str token;
+        TRY(vault_unseal(ctx, c, &place, row->sealed, &token));
+        out->id = row->id;
+        out->created_ms = row->created_ms;
+        out->token = str_dup(ctx->arena, token);
+        *found = true;
+    }
+    return OK;
+}
+
+static enum err insert(struct ctx *ctx, struct db_conn *tx, enum provider p) {
+    unsigned char raw[32];
+    struct id id = id_make("whe");
+    ava_rand(raw, sizeof raw);
+    const char *token = base64url_encode(ctx->arena, raw, sizeof raw);
+    struct endpoint_row row = { .id = arena_strdup(ctx->arena, id.text),
+                                .workspace_id = ctx->who.workspace_id,
+                                .provider = provider_name(p),
+                                .created_ms = ava_wall_ms() };
+    vault_token_hash(str_of(token), row.token_hash);
+    struct vault_place place = place_of(row.workspace_id, row.id);
+    TRY(vault_seal(ctx, tx, &place, str_of(token), &row.sealed));
+    return endpoint_insert(ctx, tx, &row);
+}
+
+struct making {
+    enum provider provider;
+    bool anew;
+    struct endpoint *out;
+};
+
+static enum err make_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct making *m = arg;
+    bool found;
+    TRY(find(ctx, tx, m->provider, m->out, &found));
+    if (found && !m->anew)
+        return OK; /* somebody was quicker */
+    if (found)
+        TRY(endpoint_retire(ctx, tx, ctx->who.workspace_id, provider_name(m->provider),
+                            ava_wall_ms() + OVERLAP_MS));
+    TRY(insert(ctx, tx, m->provider));
+    TRY(audit_write(
+        ctx, tx,
+        (struct audit_entry){ .action = "webhook.token", .object = provider_name(m->provider) }));
+    return find(ctx, tx, m->provider, m->out, &found);
+}
+
+enum err endpoint_current(struct ctx *ctx, enum provider p, struct endpoint *out) {
+    bool found;
+    TRY(find(ctx, db_reader(ctx->parts->db), p, out, &found));
+    if (found)
+        return OK;
+    return db_write(ctx, make_write, &(struct making){ p, false, out });
+}
+
+enum err endpoint_rotate(struct ctx *ctx, enum provider p, struct endpoint *out) {
+    return db_write(ctx, make_write, &(struct making){ p, true, out });
+}
+
+enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_row *found) {
+    unsigned char hash[32];
+    *found = (struct endpoint_row){ 0 };
+    if (token.len != TOKEN_CHARS)
+        return OK;
+    vault_token_hash(token, hash);
+    TRY(endpoint_find(ctx, db_reader(ctx->parts->db), hash, found));
+    if (found->id && found->valid_until_ms && found->valid_until_ms <= ava_wall_ms())
+        *found = (struct endpoint_row){ 0 };
+    return OK;
+}
+
+/* Base URLs that are not https are of this machine: config refuses others. */
+bool endpoint_is_out_of_reach(const struct ctx *ctx, enum provider p) {
+    const struct config *config = ctx->parts->config;
+    const char *base = p == PROVIDER_TWILIO ? config->twilio_base_url : config->vapi_base_url;
+    return strncmp(config->public_url, "https://", 8) != 0 && strncmp(base, "https://", 8) == 0;
+}
+
+/* The fragment asks Twilio to try five times more, also when we could not store what it told (5xx);
+ * its default is once, and only when it could not connect (its page on connection overrides, read
+ * 2026-11-21). It is never sent to us, nor signed. */
+enum err endpoint_callback(struct ctx *ctx, enum provider p, const char *kind,
+                           const char *operation_id, const char **url) {
+    struct endpoint e;
+    *url = NULL;
+    if (endpoint_is_out_of_reach(ctx, p))
+        return OK;
+    TRY(endpoint_current(ctx, p, &e));
+    *url = arena_printf(ctx->arena, "%s?op=%s%s", endpoint_url(ctx, &e, kind), operation_id,
+                        p == PROVIDER_TWILIO ? "#rc=5&rp=ct,rt,5xx" : "");
+    return OK;
+}
+
+const char *endpoint_url(struct ctx *ctx, const struct endpoint *e, const char *kind) {
+    return arena_printf(ctx->arena, "%s/webhooks/%s/%s%s%s", ctx->parts->config->public_url,
+                        e->provider, e->token, kind ? "/" : "", kind ? kind : "");
+}

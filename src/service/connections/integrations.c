@@ -1,0 +1,67 @@
+#include "service/connections/integrations.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/jsonw.h"
+#include "store/sealed.h"
+#include "tasks/feed.h"
+
+static enum err last_webhook(struct ctx *ctx, enum provider p, int64_t *out) {
+    struct endpoint_row rows[16];
+    size_t count;
+    *out = 0;
+    TRY(endpoints_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, ava_wall_ms(), rows,
+                       16, &count));
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i].provider, provider_name(p)) == 0 && rows[i].last_received_ms > *out)
+            *out = rows[i].last_received_ms;
+    return OK;
+}
+
+static enum err look_at(struct ctx *ctx, enum provider p, struct integration *out) {
+    struct connection c;
+    struct lent lent;
+    struct guard_state shared = upstream_state(ctx->parts->upstream, p, NULL), own = { 0 };
+    TRY(credentials_describe(ctx, p, &c));
+    *out = (struct integration){ .provider = p,
+                                 .status = "not_connected",
+                                 .account_last4 = c.account_last4,
+                                 .checked_ms = c.checked_ms };
+    TRY(last_webhook(ctx, p, &out->last_webhook_ms));
+    enum err e = lending_find(ctx, p, &lent);
+    if (e != OK && e != ERR_NOT_CONNECTED)
+        return e;
+    ctx->problem = (struct problem){ 0 };
+    if (e == OK) {
+        own = upstream_state(ctx->parts->upstream, p, lent.ref.id);
+        out->status = own.needs_reauth ? "needs_attention" : "connected";
+    }
+    const struct guard_state *worse = own.breaker > shared.breaker ? &own : &shared;
+    out->breaker = worse->breaker;
+    if (e == OK && worse->breaker == BREAKER_OPEN) {
+        out->status = "resting";
+        out->retry_in_s = (worse->remaining_ms + 999) / 1000;
+    }
+    return OK;
+}
+
+enum err integrations_list(struct ctx *ctx, struct integration out[INTEGRATIONS_MAX],
+                           size_t *count) {
+    *count = 0;
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++)
+        if (credentials_supports(p))
+            TRY(look_at(ctx, p, &out[(*count)++]));
+    return OK;
+}
+
+void integrations_moved(void *arg, enum provider p, const char *workspace_id) {
+    const struct parts *parts = arg;
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "provider", provider_name(p));
+    jsonw_object_end(&w);
+    feed_publish(parts->feed, workspace_id, "connection", buf_view(&b));
+    buf_fini(&b);
+}

@@ -1,0 +1,22 @@
+/* integrations: how each connection fares, from what Ava knows; asks no provider. */
+#pragma once
+
+#include "service/connections/credentials.h"
+
+struct integration {
+    enum provider provider;
+    const char *status; /* connected not_connected needs_attention resting demo */
+    const char *account_last4;
+    int64_t checked_ms, last_webhook_ms;
+    int64_t retry_in_s; /* 0: not resting */
+    enum breaker_state breaker;
+};
+
+enum { INTEGRATIONS_MAX = 2 };
+
+/* For upstream_on_moved, with ctx->parts as arg: tells those who watch, as event "connection", that
+ * this is worth reading anew. What each of them would read differs, so it is not in the event. */
+void integrations_moved(void *parts, enum provider p, const char *workspace_id);
+
+enum err integrations_list(struct ctx *ctx, struct integration out[INTEGRATIONS_MAX],
+                           size_t *count);

@@ -1,0 +1,285 @@
+#include "service/connections/lending.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "config/config.h"
+#include "store/audit.h"
+#include "store/people.h"
+#include "store/sealed.h"
+#include "vault/vault.h"
+
+/* The workspace's own: the source is its sealed fields. */
+static enum err reveal_own(struct ctx *ctx, const struct upstream_credential *c,
+                           struct secret *out) {
+    struct vault_place place = { "credentials", "sealed", c->workspace_id, c->id };
+    return vault_reveal(ctx, db_reader(ctx->parts->db), &place, c->source, out);
+}
+
+enum { LENDING_SLOTS = 1024, LENT_FOR_MS = 1000 };
+
+struct lent_slot {
+    char workspace_id[40], id[48], assistant_id[160], number_id[160], account_sid[40];
+    char source[1024]; /* sealed; a longer one is not kept */
+    enum provider provider;
+    int64_t until_ms;
+    struct lent lent; /* its texts are the ones above */
+};
+
+/* The operator's own credential at one provider. */
+struct platform {
+    int64_t version;
+    struct secret secret, webhook_secret;
+    char *assistant_id, *number_id, *account_sid;
+};
+
+struct lending {
+    bool platform_for_all;
+    pthread_mutex_t lock;
+    uint64_t generation; /* raised by every change */
+    struct platform platforms[PROVIDER_COUNT];
+    struct lent_slot slots[LENDING_SLOTS];
+};
+
+static bool is_set(const struct platform *p, enum provider which) {
+    return which == PROVIDER_VAPI ? secret_is_set(&p->secret) : p->account_sid && p->account_sid[0];
+}
+
+static enum err reveal_platform(struct ctx *ctx, const struct upstream_credential *c,
+                                struct secret *out) {
+    struct lending *l = ctx->parts->lending;
+    bool is_vapi = str_is(c->source, provider_name(PROVIDER_VAPI));
+    pthread_mutex_lock(&l->lock);
+    const struct platform *p = &l->platforms[is_vapi ? PROVIDER_VAPI : PROVIDER_TWILIO];
+    if (is_vapi) {
+        secret_field_add(out, STR("api_key"), secret_reveal(&p->secret));
+        if (secret_is_set(&p->webhook_secret))
+            secret_field_add(out, STR("webhook_secret"), secret_reveal(&p->webhook_secret));
+    } else {
+        secret_field_add(out, STR("account_sid"), str_of(p->account_sid ? p->account_sid : ""));
+        secret_field_add(out, STR("auth_token"), secret_reveal(&p->secret));
+    }
+    pthread_mutex_unlock(&l->lock);
+    return OK;
+}
+
+/* The operator's key serves workspaces it was allowed for, or the only one there is. */
+static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum provider p,
+                                 bool *may, bool *is_shared) {
+    struct lending *l = ctx->parts->lending;
+    struct workspace w;
+    int64_t count = 0;
+    *is_shared = false;
+    pthread_mutex_lock(&l->lock);
+    *may = is_set(&l->platforms[p], p);
+    pthread_mutex_unlock(&l->lock);
+    if (!*may)
+        return OK;
+    if (l->platform_for_all) {
+        /* Whoever connected something and took it away again wants it away. */
+        bool had;
+        TRY(audit_has(ctx, db_reader(ctx->parts->db), workspace_id, "credential.add",
+                      provider_name(p), &had));
+        *may = !had;
+        return OK;
+    }
+    TRY(workspace_find(ctx, db_reader(ctx->parts->db), workspace_id, NULL, &w));
+    TRY(workspaces_count(ctx, db_reader(ctx->parts->db), &count));
+    *is_shared = count != 1;
+    *may = count == 1 || (w.id && strstr(w.platform_providers, provider_name(p)));
+    return OK;
+}
+
+static void lend_platform(struct ctx *ctx, const struct platform *p, struct lent *out) {
+    struct lending *l = ctx->parts->lending;
+    pthread_mutex_lock(&l->lock);
+    out->ref.version = p->version;
+    out->assistant_id = arena_strdup(ctx->arena, p->assistant_id);
+    out->number_id = arena_strdup(ctx->arena, p->number_id);
+    out->account_sid = arena_strdup(ctx->arena, p->account_sid);
+    pthread_mutex_unlock(&l->lock);
+}
+
+static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum provider p,
+                              struct lent *out) {
+    struct credential_row row;
+    bool platform, is_shared;
+    TRY(credential_find(ctx, db_reader(ctx->parts->db), workspace_id, provider_name(p), &row));
+    if (row.id) {
+        const char *why;
+        json_t *public = json_parse(ctx->arena, str_of(row.public), &why);
+        const char *tail = json_text(json_object_get(public, "last4"),
+                                     p == PROVIDER_VAPI ? "api_key" : "auth_token");
+        *out = (struct lent){ .ref = { .id = row.id,
+                                       .version = row.version,
+                                       .workspace_id = row.workspace_id,
+                                       .reveal = reveal_own,
+                                       .source = row.sealed },
+                              .assistant_id = json_text(public, "assistant_id"),
+                              .number_id = json_text(public, "default_number_id"),
+                              .account_sid = json_text(public, "account_sid") };
+        str_copy(out->ref.last4, sizeof out->ref.last4, str_of(tail ? tail : ""));
+        return OK;
+    }
+    TRY(may_use_platform(ctx, workspace_id, p, &platform, &is_shared));
+    if (!platform) {
+        ctx->problem.service = provider_name(p);
+        return ctx_fail(ctx, ERR_NOT_CONNECTED,
+                        "%s is not connected; connect it once under Connections.",
+                        provider_title(p));
+    }
+    *out = (struct lent){ .ref = { .id = p == PROVIDER_VAPI ? "platform-vapi" : "platform-twilio",
+                                   .workspace_id = arena_strdup(ctx->arena, workspace_id),
+                                   .is_platform = true,
+                                   .reveal = reveal_platform,
+                                   .source = str_of(provider_name(p)) },
+                          .is_shared = is_shared };
+    lend_platform(ctx, &ctx->parts->lending->platforms[p], out);
+    return OK;
+}
+
+struct lending *lending_new(bool platform_for_all) {
+    struct lending *l = calloc(1, sizeof *l);
+    if (!l)
+        abort();
+    l->platform_for_all = platform_for_all;
+    pthread_mutex_init(&l->lock, NULL);
+    return l;
+}
+
+static void platform_drop(struct platform *p) {
+    secret_wipe(&p->secret);
+    secret_wipe(&p->webhook_secret);
+    free(p->assistant_id);
+    free(p->number_id);
+    free(p->account_sid);
+}
+
+/* Always a new version: what is remembered under an older one is asked for anew. */
+static void platform_set(struct platform *p, const struct secret *secret, const char *assistant_id,
+                         const char *number_id, const char *account_sid) {
+    struct platform next = { .version = p->version + 1,
+                             .assistant_id = strdup(assistant_id),
+                             .number_id = strdup(number_id),
+                             .account_sid = strdup(account_sid) };
+    if (!next.assistant_id || !next.number_id || !next.account_sid)
+        abort();
+    secret_set(&next.secret, secret_reveal(secret));
+    platform_drop(p);
+    *p = next;
+    secret_wipe(&next.secret);
+}
+
+void lending_set_platform(struct lending *l, const struct config *c) {
+    pthread_mutex_lock(&l->lock);
+    platform_set(&l->platforms[PROVIDER_VAPI], &c->platform_vapi_api_key,
+                 c->platform_vapi_assistant_id, c->platform_vapi_number_id, "");
+    secret_set(&l->platforms[PROVIDER_VAPI].webhook_secret,
+               secret_reveal(&c->platform_vapi_webhook_secret));
+    platform_set(&l->platforms[PROVIDER_TWILIO], &c->platform_twilio_auth_token, "", "",
+                 c->platform_twilio_account_sid);
+    l->generation++;
+    for (size_t i = 0; i < LENDING_SLOTS; i++)
+        l->slots[i].until_ms = 0;
+    pthread_mutex_unlock(&l->lock);
+}
+
+void lending_free(struct lending *l) {
+    if (!l)
+        return;
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++)
+        platform_drop(&l->platforms[p]);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+static struct lent_slot *slot_of(struct lending *l, const char *workspace_id, enum provider p) {
+    uint64_t h = 1469598103934665603u ^ (uint64_t)p;
+    for (const char *c = workspace_id; *c; c++)
+        h = (h ^ (unsigned char)*c) * 1099511628211u;
+    return &l->slots[(h ^ h >> 29) % LENDING_SLOTS];
+}
+
+static bool recall(struct ctx *ctx, const char *workspace_id, enum provider p, struct lent *out,
+                   uint64_t *generation) {
+    struct lending *l = ctx->parts->lending;
+    pthread_mutex_lock(&l->lock);
+    const struct lent_slot *s = slot_of(l, workspace_id, p);
+    bool hit = s->provider == p && s->until_ms > ava_now_ms() &&
+               strcmp(s->workspace_id, workspace_id) == 0;
+    *generation = l->generation;
+    if (hit) {
+        *out = s->lent;
+        out->ref.id = arena_strdup(ctx->arena, s->id);
+        out->ref.workspace_id = arena_strdup(ctx->arena, s->workspace_id);
+        out->assistant_id = arena_strdup(ctx->arena, s->assistant_id);
+        out->number_id = arena_strdup(ctx->arena, s->number_id);
+        out->account_sid = arena_strdup(ctx->arena, s->account_sid);
+        out->ref.source.ptr = arena_copy(ctx->arena, s->source, s->lent.ref.source.len);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return hit;
+}
+
+/* generation: as it was before the rows were read, so that a change in between wins. */
+static void remember(struct ctx *ctx, const char *workspace_id, enum provider p,
+                     const struct lent *lent, uint64_t generation) {
+    struct lending *l = ctx->parts->lending;
+    const char *assistant = lent->assistant_id ? lent->assistant_id : "";
+    const char *number = lent->number_id ? lent->number_id : "";
+    const char *account = lent->account_sid ? lent->account_sid : "";
+    pthread_mutex_lock(&l->lock);
+    struct lent_slot *s = slot_of(l, workspace_id, p);
+    s->until_ms = 0;
+    if (generation == l->generation && lent->ref.source.len <= sizeof s->source &&
+        str_copy(s->workspace_id, sizeof s->workspace_id, str_of(workspace_id)) &&
+        str_copy(s->id, sizeof s->id, str_of(lent->ref.id)) &&
+        str_copy(s->assistant_id, sizeof s->assistant_id, str_of(assistant)) &&
+        str_copy(s->number_id, sizeof s->number_id, str_of(number)) &&
+        str_copy(s->account_sid, sizeof s->account_sid, str_of(account))) {
+        memcpy(s->source, lent->ref.source.ptr, lent->ref.source.len);
+        s->provider = p;
+        s->lent = *lent;
+        s->until_ms = ava_now_ms() + LENT_FOR_MS;
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
+void lending_forget(struct ctx *ctx, enum provider p) {
+    struct lending *l = ctx->parts->lending;
+    pthread_mutex_lock(&l->lock);
+    l->generation++;
+    slot_of(l, ctx->who.workspace_id, p)->until_ms = 0;
+    pthread_mutex_unlock(&l->lock);
+}
+
+static enum err lend_for(struct ctx *ctx, const char *workspace_id, enum provider p,
+                         struct lent *out) {
+    uint64_t generation;
+    if (recall(ctx, workspace_id, p, out, &generation))
+        return OK;
+    TRY(find_lendable(ctx, workspace_id, p, out));
+    remember(ctx, workspace_id, p, out, generation);
+    return OK;
+}
+
+enum err lending_find(struct ctx *ctx, enum provider p, struct lent *out) {
+    return lend_for(ctx, ctx->who.workspace_id, p, out);
+}
+
+enum err lent_owns_numbers(struct ctx *ctx, const struct lent *lent) {
+    if (!lent->is_shared)
+        return OK;
+    return ctx_fail(ctx, ERR_NOT_FOUND,
+                    "This number is not this workspace's; connect a Twilio account of its own.");
+}
+
+enum err lending_reveal(struct ctx *ctx, const char *workspace_id, enum provider p,
+                        struct secret *fields) {
+    struct lent lent;
+    TRY(lend_for(ctx, workspace_id, p, &lent));
+    return lent.ref.reveal(ctx, &lent.ref, fields);
+}

@@ -1,0 +1,289 @@
+#include "service/forwarding/forwarding.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/fiber.h"
+#include "base/id.h"
+#include "base/jsonw.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+#include "service/forwarding/deliveries.h"
+#include "service/forwarding/destinations.h"
+#include "service/forwarding/forward_rules.h"
+#include "store/calls.h"
+#include "store/messages.h"
+#include "tasks/jobs.h"
+
+enum {
+    SHELF_MAX = 64,         /* looked up at once */
+    TURN_MS = 10 * 1000,    /* then the workspace's other jobs have their turn */
+    SENDING_MS = 25 * 1000, /* resolve, attempt, write */
+    WRITE_MS = 30 * 1000,
+    FAILING_WAIT_MS = 1000, /* a failing one is not looked at for every new event */
+    ARENA_BYTES = 1 << 20,
+};
+
+/* --- from an event to deliveries ------------------------------------------------------------- */
+
+/* Whose event it is, as our rows say after it was applied. */
+struct subject {
+    const char *call_id, *message_id, *operation_id, *status, *ended_reason;
+};
+
+static enum err find_subject(struct ctx *ctx, struct db_conn *tx, const struct event_row *e,
+                             struct subject *out) {
+    struct call_row call = { .id = NULL };
+    struct message_row message = { .id = NULL };
+    *out = (struct subject){ .call_id = NULL };
+    if (!e->resource[0])
+        return OK;
+    TRY(call_find_by_provider(ctx, tx, e->workspace_id, e->provider, e->resource, &call));
+    if (!call.id)
+        TRY(message_find_by_provider(ctx, tx, e->workspace_id, e->provider, e->resource, &message));
+    if (!call.id && !message.id)
+        TRY(call_find_carried(ctx, tx, e->workspace_id, e->resource, &call));
+    if (call.id)
+        *out = (struct subject){ .call_id = call.id,
+                                 .operation_id = call.operation_id,
+                                 .status = call.status,
+                                 .ended_reason = call.ended_reason };
+    else if (message.id)
+        *out = (struct subject){ .message_id = message.id,
+                                 .operation_id = message.operation_id,
+                                 .status = message.status };
+    return OK;
+}
+
+static const char *body_of(struct ctx *ctx, const struct event_row *e, const struct subject *s,
+                           const char *type) {
+    struct buf *b = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "type", type);
+    jsonw_time_at(&w, "timestamp", e->received_ms);
+    jsonw_key(&w, "data");
+    jsonw_object(&w);
+    jsonw_text_at(&w, "event_id", e->id);
+    jsonw_text_at(&w, "provider", e->provider);
+    jsonw_text_at(&w, "provider_type", e->type);
+    jsonw_text_at(&w, "provider_id", e->resource[0] ? e->resource : NULL);
+    jsonw_text_at(&w, "call_id", s->call_id);
+    jsonw_text_at(&w, "message_id", s->message_id);
+    jsonw_text_at(&w, "operation_id", s->operation_id);
+    jsonw_text_at(&w, "status", s->status);
+    jsonw_text_at(&w, "ended_reason", s->ended_reason);
+    jsonw_object_end(&w);
+    jsonw_object_end(&w);
+    return str_dup(ctx->arena, buf_view(b));
+}
+
+static enum err insert(struct ctx *ctx, struct db_conn *tx, const struct destination_row *to,
+                       const struct delivery_row *like, size_t *count) {
+    struct id id = id_make("dlv");
+    struct delivery_row row = *like;
+    bool is_new;
+    row.id = id.text;
+    row.destination_id = to->id;
+    row.status = to->enabled ? "waiting" : "held";
+    row.settled_ms = to->enabled ? 0 : like->created_ms;
+    TRY(delivery_insert(ctx, tx, &row, &is_new));
+    if (!is_new)
+        return OK;
+    if (!to->enabled) {
+        metric_add(METRIC_DELIVERIES, 1, "held");
+        return OK;
+    }
+    ++*count;
+    return forwarding_want(ctx, tx, to,
+                           like->created_ms + (to->failing_since_ms ? FAILING_WAIT_MS : 0));
+}
+
+enum err forwarding_note(struct ctx *ctx, struct db_conn *tx, const struct event_row *event,
+                         const char *status, size_t *count) {
+    struct destination_row all[DESTINATIONS_MAX];
+    struct subject subject;
+    size_t found;
+    struct delivery_row like = { .workspace_id = event->workspace_id, .event_id = event->id };
+    TRY(destinations_list(ctx, tx, event->workspace_id, NULL, DESTINATIONS_MAX, all, &found));
+    if (!found)
+        return OK;
+    like.type = forward_type(ctx->arena, event->provider, event->type, status);
+    like.created_ms = ava_wall_ms();
+    like.resource =
+        event->resource[0] ? arena_join(ctx->arena, event->provider, ":", event->resource) : "";
+    TRY(find_subject(ctx, tx, event, &subject));
+    like.body = body_of(ctx, event, &subject, like.type);
+    for (size_t i = 0; i < found; i++)
+        if (forward_matches(all[i].events, like.type))
+            TRY(insert(ctx, tx, &all[i], &like, count));
+    return OK;
+}
+
+/* --- the job --------------------------------------------------------------------------------- */
+
+enum err forwarding_want(struct ctx *ctx, struct db_conn *tx, const struct destination_row *to,
+                         int64_t at_ms) {
+    struct job_row job = job_of(ctx, &FORWARDING_JOB, to->workspace_id, to->id, at_ms);
+    return job_want(ctx, tx, &job);
+}
+
+void forwarding_wake(struct ctx *ctx) {
+    jobs_wake(ctx->parts->jobs);
+}
+
+/* --- a turn ---------------------------------------------------------------------------------- */
+
+/* All of it on one loop: its fibers take from the shelf one after the other, and nothing waits between
+ * looking and taking. */
+struct turn {
+    const struct parts *parts;
+    const char *destination_id;
+    struct arena *arena; /* of the shelf */
+    struct delivery_row shelf[SHELF_MAX];
+    size_t next, count;
+    char under_way[FORWARDING_AT_ONCE][ID_BYTES];
+    size_t senders; /* and who waits for them, until it does */
+    bool is_over;
+    int64_t until_ms;   /* monotonic */
+    int64_t resumes_ms; /* wall clock: when the destination is worth asking again */
+    struct fiber_parking done;
+};
+
+static bool is_under_way(const struct turn *t, const char *id) {
+    for (size_t i = 0; i < FORWARDING_AT_ONCE; i++)
+        if (strcmp(t->under_way[i], id) == 0)
+            return true;
+    return false;
+}
+
+/* What can be sent now, and is not under way. */
+static void fill_shelf(struct turn *t) {
+    struct ctx ctx;
+    size_t found = 0;
+    arena_free(t->arena);
+    t->arena = arena_new(ARENA_BYTES * 4);
+    t->next = t->count = 0;
+    ctx_init(&ctx, t->parts, t->arena, WRITE_MS);
+    if (deliveries_due(&ctx, db_reader(t->parts->db), t->destination_id, ava_wall_ms(), SHELF_MAX,
+                       t->shelf, &found) != OK)
+        t->is_over = true;
+    for (size_t i = 0; i < found; i++)
+        if (!is_under_way(t, t->shelf[i].id))
+            t->shelf[t->count++] = t->shelf[i];
+}
+
+static void sender_run(void *arg);
+
+static void sender_begin(void *arg) {
+    struct turn *t = arg;
+    t->senders++;
+    if (!fiber_run(sender_run, t)) /* no room for a fiber: those there are do it */
+        t->senders--;
+}
+
+/* As many as there is to do for, with who asks. */
+static void call_others(struct turn *t) {
+    size_t left = t->count - t->next;
+    for (size_t i = 0; i < left && t->senders < FORWARDING_AT_ONCE; i++)
+        fiber_on_loop(sender_begin, t);
+}
+
+/* The next one, copied into the arena of who sends it; *slot: where it is noted as under way. */
+static bool take(struct turn *t, struct arena *a, struct delivery_row *out, char **slot) {
+    if (t->is_over || ava_now_ms() >= t->until_ms || jobs_is_stopping(t->parts->jobs))
+        return false;
+    if (t->next == t->count)
+        fill_shelf(t);
+    if (t->next == t->count)
+        return false;
+    *out = t->shelf[t->next++];
+    out->id = arena_strdup(a, out->id);
+    out->destination_id = t->destination_id;
+    out->body = arena_strdup(a, out->body);
+    out->workspace_id = arena_strdup(a, out->workspace_id);
+    for (size_t i = 0; i < FORWARDING_AT_ONCE; i++)
+        if (!t->under_way[i][0]) {
+            *slot = t->under_way[i];
+            str_copy(*slot, ID_BYTES, str_of(out->id));
+            return true;
+        }
+    return false; /* cannot be: a sender has one at a time */
+}
+
+static void rest(struct turn *t, int64_t pause_ms) {
+    int64_t at_ms = ava_wall_ms() + pause_ms;
+    t->is_over = true;
+    if (at_ms > t->resumes_ms)
+        t->resumes_ms = at_ms;
+}
+
+static bool send_next(struct turn *t) {
+    struct arena *a = arena_new(ARENA_BYTES);
+    struct delivery_row row;
+    struct ctx ctx;
+    char *slot;
+    int64_t pause_ms = 0;
+    bool is_taken = take(t, a, &row, &slot);
+    if (is_taken) {
+        call_others(t);
+        ctx_init(&ctx, t->parts, a, SENDING_MS);
+        str_copy(ctx.who.workspace_id, sizeof ctx.who.workspace_id, str_of(row.workspace_id));
+        enum err e = delivery_send(&ctx, &row, &pause_ms);
+        slot[0] = 0;
+        if (e != OK)
+            log_warn(&ctx, "delivery not written down", L("delivery", row.id),
+                     L("code", err_info(e)->code));
+        if (pause_ms)
+            rest(t, pause_ms);
+    }
+    arena_free(a);
+    return is_taken;
+}
+
+static void sender_run(void *arg) {
+    struct turn *t = arg;
+    while (send_next(t))
+        ;
+    if (--t->senders == 0)
+        fiber_unpark(&t->done);
+}
+
+/* The job comes again when there is more, and ends when there is not. */
+static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct turn *t = arg;
+    struct destination_row to;
+    int64_t at_ms = INT64_MAX, now_ms = ava_wall_ms();
+    TRY(destination_find(ctx, tx, NULL, t->destination_id, &to));
+    if (to.id && to.enabled)
+        TRY(deliveries_next_due(ctx, tx, to.id, &at_ms));
+    if (at_ms == INT64_MAX)
+        return job_delete(ctx, tx, FORWARDING_JOB.name, t->destination_id);
+    if (at_ms < t->resumes_ms)
+        at_ms = t->resumes_ms;
+    if (at_ms < now_ms)
+        at_ms = now_ms;
+    struct job_row job = job_of(ctx, &FORWARDING_JOB, to.workspace_id, to.id, at_ms);
+    return job_put(ctx, tx, &job, NULL, 0);
+}
+
+static enum err work(struct ctx *ctx, const struct job_row *job) {
+    struct turn *t = arena_alloc(ctx->arena, sizeof *t);
+    *t = (struct turn){ .parts = ctx->parts,
+                        .destination_id = job->object,
+                        .arena = arena_new(4096),
+                        .until_ms = ava_now_ms() + TURN_MS };
+    fiber_parking_init(&t->done);
+    t->senders = 1; /* this fiber, so that nobody wakes it before it sleeps */
+    fiber_on_loop(sender_begin, t);
+    if (--t->senders)
+        fiber_park(&t->done, FIBER_NO_DEADLINE, NULL, NULL);
+    arena_free(t->arena);
+    ctx->deadline_ms = ava_now_ms() + WRITE_MS;
+    return db_write(ctx, go_on_write, t);
+}
+
+const struct job_kind FORWARDING_JOB = {
+    .name = "forwarding", .work = work, .is_slow = true, .lasts = true
+};

@@ -1,0 +1,169 @@
+#include "service/inbox/events.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "obs/metrics.h"
+#include "service/inbox/inbox.h"
+#include "store/audit.h"
+#include "store/sealed.h"
+#include "tasks/jobs.h"
+#include "vault/vault.h"
+
+enum { SWEEP_MAX = 1000 };
+
+/* --- taking in ------------------------------------------------------------------------------- */
+
+struct taking {
+    const struct incoming *in;
+    bool is_new;
+};
+
+static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct taking *t = arg;
+    const struct incoming *in = t->in;
+    struct id id = id_make("evt");
+    struct event_row row = { .id = id.text,
+                             .workspace_id = in->workspace_id,
+                             .provider = in->provider,
+                             .type = in->type,
+                             .resource = in->resource,
+                             .status = "received",
+                             .correlation_id = ctx->correlation_id,
+                             .received_ms = ava_wall_ms(),
+                             .dedupe = in->dedupe };
+    struct vault_place place = { "events", "sealed", in->workspace_id, id.text };
+    TRY(vault_seal(ctx, tx, &place, in->content, &row.sealed));
+    TRY(event_insert(ctx, tx, &row, &t->is_new));
+    if (in->touch_endpoint)
+        TRY(endpoint_touch(ctx, tx, in->endpoint_id, row.received_ms));
+    return OK;
+}
+
+enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
+    struct taking t = { .in = in };
+    TRY(db_write(ctx, take_write, &t));
+    *is_new = t.is_new;
+    if (t.is_new) {
+        inbox_note_taken();
+        jobs_want(ctx->parts->jobs, &INBOX_JOB, in->workspace_id);
+    }
+    return OK;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limit,
+                    struct event_row *out, size_t *count) {
+    return events_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, filter, limit, out,
+                       count);
+}
+
+enum err event_read(struct ctx *ctx, const char *id, struct event_row *out, struct str *content) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    TRY(event_find(ctx, c, ctx->who.workspace_id, id, out));
+    if (!out->id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such event.");
+    struct vault_place place = { "events", "sealed", ctx->who.workspace_id, out->id };
+    return vault_unseal(ctx, c, &place, out->sealed, content);
+}
+
+void event_write(struct jsonw *w, const struct event_row *e) {
+    jsonw_text_at(w, "id", e->id);
+    jsonw_text_at(w, "provider", e->provider);
+    jsonw_text_at(w, "type", e->type);
+    jsonw_text_at(w, "resource", e->resource[0] ? e->resource : NULL);
+    jsonw_time_at(w, "received_at", e->received_ms);
+    jsonw_text_at(w, "status", e->status);
+    jsonw_i64_at(w, "attempts", e->attempts);
+    jsonw_i64_at(w, "replays", e->replays);
+    jsonw_time_at(w, "settled_at", e->settled_ms);
+    jsonw_time_at(w, "next_attempt_at", e->next_ms);
+    jsonw_text_at(w, "cause", e->cause);
+    jsonw_text_at(w, "detail", e->detail);
+}
+
+/* --- again ----------------------------------------------------------------------------------- */
+
+struct replaying {
+    const char *id; /* NULL: those of the filter */
+    const struct event_filter *filter;
+    int64_t count;
+};
+
+static const char *detail_of(struct ctx *ctx, const struct replaying *r) {
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    jsonw_object(&w);
+    jsonw_i64_at(&w, "count", r->count);
+    if (r->filter) {
+        jsonw_text_at(&w, "provider", r->filter->provider);
+        jsonw_text_at(&w, "type", r->filter->type);
+        jsonw_text_at(&w, "resource", r->filter->resource);
+        jsonw_text_at(&w, "status", r->filter->status);
+        jsonw_time_at(&w, "since", r->filter->since_ms);
+        jsonw_time_at(&w, "until", r->filter->until_ms);
+    }
+    jsonw_object_end(&w);
+    const char *text = str_dup(ctx->arena, buf_view(&b));
+    buf_fini(&b);
+    return text;
+}
+
+static enum err replay_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct replaying *r = arg;
+    const char *workspace_id = ctx->who.workspace_id;
+    if (r->id)
+        TRY(event_reset(ctx, tx, workspace_id, r->id, &r->count));
+    else
+        TRY(events_reset(ctx, tx, workspace_id, r->filter, EVENT_REPLAYS_MAX, &r->count));
+    if (r->count == 0)
+        return OK;
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .action = "event.replay",
+                                             .object = r->id ? r->id : "events",
+                                             .detail = detail_of(ctx, r) });
+}
+
+enum err event_replay(struct ctx *ctx, const char *id, struct event_row *out) {
+    struct replaying r = { .id = id };
+    TRY(db_write(ctx, replay_write, &r));
+    if (r.count == 0)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such event.");
+    jobs_want(ctx->parts->jobs, &INBOX_JOB, ctx->who.workspace_id);
+    return event_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, out);
+}
+
+enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64_t *count) {
+    struct replaying r = { .filter = filter };
+    TRY(db_write(ctx, replay_write, &r));
+    *count = r.count;
+    if (r.count)
+        jobs_want(ctx->parts->jobs, &INBOX_JOB, ctx->who.workspace_id);
+    return OK;
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const int64_t kept_ms = INT64_C(24) * 3600 * 1000 * EVENT_KEPT_DAYS;
+    struct id oldest = id_floor("evt", ava_wall_ms() - kept_ms);
+    return events_sweep(ctx, tx, oldest.text, SWEEP_MAX);
+}
+
+enum err events_forget_old(struct ctx *ctx) {
+    return db_write(ctx, forget_write, NULL);
+}
+
+void events_collect(void *arg) {
+    static const char *const PROVIDERS[] = { "twilio", "vapi" };
+    struct arena *a = arena_new(4096);
+    struct ctx ctx;
+    ctx_init(&ctx, arg, a, 1000);
+    for (size_t i = 0; i < ARRAY_LEN(PROVIDERS); i++) {
+        int64_t count = 0;
+        if (events_count_dead(&ctx, db_reader(ctx.parts->db), PROVIDERS[i], &count) == OK)
+            metric_set(METRIC_WEBHOOK_DEAD, (double)count, PROVIDERS[i]);
+    }
+    arena_free(a);
+}

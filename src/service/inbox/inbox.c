@@ -1,0 +1,304 @@
+#include "service/inbox/inbox.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/fiber.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+#include "service/calls/call_reports.h"
+#include "service/forwarding/forwarding.h"
+#include "service/inbox/events.h"
+#include "service/messages/message_reports.h"
+#include "tasks/feed.h"
+#include "tasks/jobs.h"
+#include "tasks/operations.h"
+#include "vault/vault.h"
+
+enum {
+    BATCH_MAX = 32,
+    BATCH_ARENA_BYTES = 64 << 20,
+    WRITE_MS = 30 * 1000,
+    BURST_TIMES = 2, /* so many times as much came in as was worked on: a burst */
+    REST_TIMES = 40, /* in a burst we rest so many times as long as a batch took */
+    REST_MAX_MS = 1000,
+};
+
+static const int64_t TRIES_MS[] = {
+    5000,           30 * 1000,       2 * 60 * 1000,   10 * 60 * 1000,
+    30 * 60 * 1000, 2 * 3600 * 1000, 6 * 3600 * 1000, 12 * 3600 * 1000
+};
+
+/* Of this process. Taking in goes first: nothing is lost by working on it later. */
+static _Atomic int64_t rest_until_ms;
+static _Atomic uint64_t taken_count;
+
+static enum err want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
+    struct job_row job = job_of(ctx, &INBOX_JOB, workspace_id, workspace_id, ava_wall_ms());
+    return job_want(ctx, tx, &job);
+}
+
+static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return jobs_for_events(ctx, tx, INBOX_JOB.name);
+}
+
+enum err inbox_recover(struct ctx *ctx) {
+    TRY(db_write(ctx, recover_write, NULL));
+    jobs_wake(ctx->parts->jobs);
+    return OK;
+}
+
+void inbox_note_taken(void) {
+    taken_count++;
+}
+
+/* --- a batch --------------------------------------------------------------------------------- */
+
+/* What an event says, worked out before the writer's turn, and what came of it. */
+struct item {
+    struct event_row row, was; /* was: as it was read */
+    struct call_report call;
+    struct message_report message;
+    const char *unreadable;            /* why; NULL: it could be read */
+    struct str call_shown, text_shown; /* what it changed, as people see it; NULL ptr: nothing */
+};
+
+struct batch {
+    struct item items[BATCH_MAX];
+    size_t count;
+    const char *workspace_id;
+    int64_t now_ms;
+    int64_t began_ms;    /* monotonic */
+    uint64_t taken_then; /* taken_count when it began */
+    size_t forwarded;    /* deliveries that are to be sent now */
+};
+
+static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
+    struct vault_place place = { "events", "sealed", it->row.workspace_id, it->row.id };
+    struct str plain;
+    const char *why;
+    TRY(vault_unseal(ctx, c, &place, it->row.sealed, &plain));
+    const json_t *content = json_parse(ctx->arena, plain, &why);
+    if (!content) {
+        it->unreadable = "Ava cannot read what it stored.";
+        return OK;
+    }
+    message_report_read(ctx, &it->row, content, &it->message);
+    it->unreadable = call_report_read(ctx, &it->row, content, &it->call);
+    return OK;
+}
+
+static enum err load(struct ctx *ctx, struct batch *b) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    struct event_row *rows = arena_alloc(ctx->arena, BATCH_MAX * sizeof *rows);
+    TRY(events_due(ctx, c, b->workspace_id, b->now_ms, BATCH_MAX, rows, &b->count));
+    for (size_t i = 0; i < b->count; i++) {
+        b->items[i].row = b->items[i].was = rows[i];
+        enum err e = open_item(ctx, c, &b->items[i]);
+        if (e == ERR_STORAGE_UNAVAILABLE)
+            return e;
+        if (e != OK)
+            b->items[i].unreadable = "Ava cannot open what it stored.";
+    }
+    return OK;
+}
+
+/* --- operations ------------------------------------------------------------------------------ */
+
+/* A provider that speaks of an operation has done it. Before the event is settled: if Ava ends here,
+ * it is said again. */
+static enum err confirm_one(struct ctx *ctx, const struct item *it) {
+    bool confirmed;
+    if (it->unreadable)
+        return OK;
+    if (it->call.operation_id)
+        return operation_confirm(ctx, it->call.operation_id, call_report_facts(ctx, &it->call),
+                                 &confirmed);
+    if (it->message.operation_id)
+        return operation_confirm(ctx, it->message.operation_id, it->message.facts, &confirmed);
+    return OK;
+}
+
+static enum err confirm(struct ctx *ctx, const struct batch *b) {
+    for (size_t i = 0; i < b->count; i++)
+        TRY(confirm_one(ctx, &b->items[i]));
+    return OK;
+}
+
+/* --- settling -------------------------------------------------------------------------------- */
+
+static void is_done(struct item *it, int64_t now_ms) {
+    it->row.status = "done";
+    it->row.attempts++;
+    it->row.next_ms = 0;
+    it->row.settled_ms = now_ms;
+    it->row.cause = it->row.detail = NULL;
+}
+
+static void is_dead(struct item *it, int64_t now_ms, const char *detail) {
+    is_done(it, now_ms);
+    it->row.status = "dead";
+    it->row.cause = "ours";
+    it->row.detail = detail;
+}
+
+static void has_failed(struct ctx *ctx, struct item *it, int64_t now_ms, enum err e) {
+    const char *detail =
+        arena_printf(ctx->arena, "Ava could not work on it: %s",
+                     ctx->problem.detail ? ctx->problem.detail : err_info(e)->meaning);
+    if ((size_t)it->row.attempts >= ARRAY_LEN(TRIES_MS)) {
+        is_dead(it, now_ms, detail);
+        return;
+    }
+    it->row.status = "retrying";
+    it->row.next_ms = now_ms + TRIES_MS[it->row.attempts++];
+    it->row.cause = "ours";
+    it->row.detail = detail;
+}
+
+static void forget_shown(struct item *it) {
+    it->call_shown = it->text_shown = (struct str){ NULL, 0 };
+}
+
+/* *forwarded grows by what is to be sent to customers for it. */
+static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int64_t now_ms,
+                      size_t *forwarded) {
+    const char *workspace_id = it->row.workspace_id;
+    forget_shown(it);
+    if (it->unreadable) {
+        is_dead(it, now_ms, it->unreadable);
+    } else {
+        TRY(call_report_apply(ctx, tx, workspace_id, &it->call, &it->call_shown));
+        TRY(message_report_apply(ctx, tx, workspace_id, &it->message, &it->text_shown));
+        is_done(it, now_ms);
+        TRY(forwarding_note(ctx, tx, &it->row, it->call.status, forwarded));
+    }
+    return event_settle(ctx, tx, &it->row);
+}
+
+/* The job comes again when there is more, and ends when there is not: what is taken in from now on
+ * wants it anew. */
+static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct batch *b = arg;
+    struct job_row job = job_of(ctx, &INBOX_JOB, b->workspace_id, b->workspace_id, b->now_ms);
+    TRY(events_next_due(ctx, tx, b->workspace_id, &job.run_at_ms));
+    if (job.run_at_ms == INT64_MAX)
+        return job_delete(ctx, tx, INBOX_JOB.name, b->workspace_id);
+    if (job.run_at_ms < b->now_ms)
+        job.run_at_ms = b->now_ms;
+    return job_put(ctx, tx, &job, NULL, 0);
+}
+
+static enum err all_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct batch *b = arg;
+    for (size_t i = 0; i < b->count; i++)
+        TRY(apply(ctx, tx, &b->items[i], b->now_ms, &b->forwarded));
+    return go_on_write(ctx, tx, b);
+}
+
+struct single {
+    struct batch *batch;
+    struct item *item;
+};
+
+static enum err one_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct single *s = arg;
+    return apply(ctx, tx, s->item, ava_wall_ms(), &s->batch->forwarded);
+}
+
+static enum err failed_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct item *it = arg;
+    return event_settle(ctx, tx, &it->row);
+}
+
+/* One of them fails: each gets a transaction of its own, so that it fails alone. */
+static enum err one_by_one(struct ctx *ctx, struct batch *b) {
+    for (size_t i = 0; i < b->count; i++) {
+        struct item *it = &b->items[i];
+        it->row = it->was;
+        ctx->problem = (struct problem){ .err = OK };
+        enum err e = db_write(ctx, one_write, &(struct single){ b, it });
+        if (e == ERR_STORAGE_UNAVAILABLE)
+            return e;
+        if (e == OK)
+            continue;
+        it->row = it->was;
+        forget_shown(it);
+        has_failed(ctx, it, b->now_ms, e);
+        log_warn(ctx, "event failed", L("event", it->row.id), L("type", it->row.type),
+                 L("attempts", (long)it->row.attempts), L("code", err_info(e)->code));
+        TRY(db_write(ctx, failed_write, it));
+    }
+    return db_write(ctx, go_on_write, b);
+}
+
+/* --- telling --------------------------------------------------------------------------------- */
+
+static void publish(struct ctx *ctx, const struct batch *b) {
+    bool has_calls = false;
+    for (size_t i = 0; i < b->count; i++) {
+        const struct item *it = &b->items[i];
+        struct buf out = { 0 };
+        struct jsonw w = jsonw_to(&out);
+        jsonw_object(&w);
+        event_write(&w, &it->row);
+        jsonw_object_end(&w);
+        feed_publish(ctx->parts->feed, b->workspace_id, "event", buf_view(&out));
+        buf_fini(&out);
+        if (it->call_shown.ptr)
+            feed_publish(ctx->parts->feed, b->workspace_id, "call", it->call_shown);
+        if (it->text_shown.ptr)
+            feed_publish(ctx->parts->feed, b->workspace_id, "message", it->text_shown);
+        has_calls |= it->call_shown.ptr != NULL;
+    }
+    if (has_calls)
+        jobs_wake(ctx->parts->jobs); /* a line may have come free */
+}
+
+/* --- in turn with taking in ------------------------------------------------------------------ */
+
+static void wait_for_turn(void) {
+    int64_t left_ms = rest_until_ms - ava_now_ms();
+    if (left_ms > 0)
+        fiber_sleep(left_ms < REST_MAX_MS ? left_ms : REST_MAX_MS);
+}
+
+/* A burst: there is more to do than a batch, and more came in meanwhile than was worked on. */
+static void note_turn(const struct batch *b) {
+    if (b->count == BATCH_MAX && taken_count - b->taken_then > BATCH_MAX)
+        rest_until_ms = ava_now_ms() + (ava_now_ms() - b->began_ms + 1) * REST_TIMES;
+}
+
+static enum err work(struct ctx *ctx, const struct job_row *job) {
+    struct arena *a = arena_new(BATCH_ARENA_BYTES);
+    struct batch *b = arena_alloc(a, sizeof *b);
+    struct ctx own = *ctx;
+    own.arena = a;
+    str_copy(own.who.workspace_id, sizeof own.who.workspace_id, str_of(job->workspace_id));
+    wait_for_turn();
+    *b = (struct batch){ .workspace_id = job->workspace_id,
+                         .now_ms = ava_wall_ms(),
+                         .began_ms = ava_now_ms(),
+                         .taken_then = taken_count };
+    own.deadline_ms = ava_now_ms() + WRITE_MS;
+    enum err e = load(&own, b);
+    if (e == OK)
+        e = confirm(&own, b);
+    jobs_unwant(ctx->parts->jobs, &INBOX_JOB, job->workspace_id);
+    if (e == OK)
+        e = db_write(&own, all_write, b);
+    note_turn(b);
+    if (e != OK && e != ERR_STORAGE_UNAVAILABLE)
+        e = one_by_one(&own, b);
+    if (e == OK)
+        publish(&own, b);
+    if (b->forwarded)
+        forwarding_wake(&own);
+    arena_free(a);
+    return e;
+}
+
+const struct job_kind INBOX_JOB = { .name = "inbox", .work = work, .want = want, .lasts = true };

@@ -1,0 +1,321 @@
+#include "service/messages/messages.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "obs/fields.h"
+#include "providers/twilio_messages.h"
+#include "service/connections/endpoints.h"
+#include "service/connections/lending.h"
+#include "service/messages/message_status.h"
+#include "tasks/feed.h"
+#include "tasks/matching.h"
+#include "vault/vault.h"
+
+enum { BODY_CHARS_MAX = 1600, MEDIA_MAX = 10 };
+
+/* --- what is asked --------------------------------------------------------------------------- */
+
+static void check_media(struct ctx *ctx, const json_t *urls) {
+    json_t *url;
+    size_t i;
+    if (!urls || json_is_null(urls))
+        return;
+    if (!json_is_array(urls)) {
+        ctx_field(ctx, "media_urls", "wrong_type", "media_urls must be a list of addresses.");
+    } else if (json_array_size(urls) > MEDIA_MAX) {
+        ctx_field_range(ctx, "media_urls", "too_long", 0, MEDIA_MAX,
+                        "A text carries at most 10 media.");
+    } else {
+        size_t before = ctx->problem.field_count;
+        json_array_foreach(urls, i, url) {
+            if (ctx->problem.field_count == before)
+                field_https(ctx, "media_urls", url);
+        }
+    }
+}
+
+static enum err check_body(struct ctx *ctx, const json_t *body) {
+    static const char *const KNOWN[] = { "to", "from", "body", "media_urls" };
+    field_phone(ctx, body, "to", "the number to write to");
+    field_phone(ctx, body, "from", "the number to write from, one of your Twilio account");
+    field_text(ctx, body, "body", true, 1, BODY_CHARS_MAX);
+    check_media(ctx, json_object_get(body, "media_urls"));
+    return fields_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
+}
+
+/* --- placing one ----------------------------------------------------------------------------- */
+
+struct placing {
+    struct message_row row;
+    struct str content;
+};
+
+static struct vault_place place_of(const struct message_row *row) {
+    return (struct vault_place){ "messages", "sealed", row->workspace_id, row->id };
+}
+
+static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct placing *p = arg;
+    struct vault_place place = place_of(&p->row);
+    TRY(vault_seal(ctx, tx, &place, p->content, &p->row.sealed));
+    return message_insert(ctx, tx, &p->row);
+}
+
+static void write_content(struct jsonw *w, const json_t *body) {
+    const json_t *media = json_object_get(body, "media_urls");
+    jsonw_text_at(w, "body", json_text(body, "body"));
+    if (json_array_size(media)) {
+        jsonw_key(w, "media_urls");
+        jsonw_tree(w, media);
+    }
+}
+
+/* What is sealed in the row; with the addresses, what the operation keeps. */
+static struct str content_of(struct ctx *ctx, const json_t *body, bool with_addresses) {
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    jsonw_object(&w);
+    if (with_addresses) {
+        jsonw_text_at(&w, "to", json_text(body, "to"));
+        jsonw_text_at(&w, "from", json_text(body, "from"));
+    }
+    write_content(&w, body);
+    jsonw_object_end(&w);
+    return buf_view(out);
+}
+
+enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
+                       const struct id *claim, struct operation_end *out) {
+    struct lent lent;
+    struct id id = id_make("msg"), op = id_make("op");
+    int64_t now_ms = ava_wall_ms();
+    struct placing p = { .row = { .id = arena_strdup(ctx->arena, id.text),
+                                  .workspace_id = ctx->who.workspace_id,
+                                  .operation_id = arena_strdup(ctx->arena, op.text),
+                                  .channel = "sms",
+                                  .direction = "outbound",
+                                  .provider = provider_name(PROVIDER_TWILIO),
+                                  .status = "requested",
+                                  .created_ms = now_ms,
+                                  .updated_ms = now_ms } };
+    *out = (struct operation_end){ .was_abandoned = true };
+    TRY(check_body(ctx, body));
+    TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
+    TRY(lent_owns_numbers(ctx, &lent));
+    p.row.to = json_text(body, "to");
+    p.row.from = json_text(body, "from");
+    p.content = content_of(ctx, body, false);
+    struct operation_order order = { .kind = &MESSAGE_CREATE,
+                                     .id = p.row.operation_id,
+                                     .object = p.row.id,
+                                     .request = content_of(ctx, body, true),
+                                     .insert = insert,
+                                     .arg = &p,
+                                     .claim = claim,
+                                     .patience = patience };
+    return operation_place(ctx, &order, out);
+}
+
+/* --- as an operation ------------------------------------------------------------------------- */
+
+static enum err text_of(struct ctx *ctx, const struct operation *op, struct twilio_text *text) {
+    const char *why;
+    json_t *request = json_parse(ctx->arena, op->request, &why);
+    *text = (struct twilio_text){ .to = json_text(request, "to"),
+                                  .from = json_text(request, "from"),
+                                  .body = json_text(request, "body"),
+                                  .media_urls = json_object_get(request, "media_urls") };
+    if (!text->to || !text->from || !text->body)
+        return ctx_fail(ctx, ERR_INTERNAL, "The stored request cannot be read.");
+    return OK;
+}
+
+static enum err perform(struct ctx *ctx, const struct operation *op,
+                        const struct upstream_watch *watch, struct str *result) {
+    struct lent lent;
+    struct twilio_text text;
+    TRY(text_of(ctx, op, &text));
+    TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
+    TRY(endpoint_callback(ctx, PROVIDER_TWILIO, "message-status", op->id, &text.callback));
+    return twilio_text_create(ctx, &lent.ref, lent.account_sid, &text, watch, result);
+}
+
+static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
+                        bool *is_absent) {
+    struct lent lent;
+    struct twilio_text text;
+    struct twilio_matches matches;
+    int64_t others;
+    TRY(text_of(ctx, op, &text));
+    TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
+    struct matching_span run = matching_run(op->sent_ms), rivals = matching_rivals(op->sent_ms);
+    struct twilio_search search = { .to = text.to,
+                                    .from = text.from,
+                                    .body = text.body,
+                                    .since_ms = run.since_ms,
+                                    .until_ms = run.until_ms };
+    struct message_row like = {
+        .id = op->object, .workspace_id = ctx->who.workspace_id, .to = text.to, .from = text.from
+    };
+    TRY(twilio_texts_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
+    TRY(messages_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms, rivals.until_ms,
+                           &others));
+    return matching_find(ctx, &matches, op->object, message_is_taken, others, result, is_absent);
+}
+
+bool message_learn(struct ctx *ctx, struct str facts, struct message_row *row) {
+    const char *why;
+    json_t *f = json_parse(ctx->arena, facts, &why);
+    const char *id = json_text(f, "provider_id"), *status = json_text(f, "status");
+    bool changed = id && !row->provider_id;
+    if (changed)
+        row->provider_id = id;
+    if (message_status_follows(row->status, status)) {
+        changed |= strcmp(row->status, status) != 0;
+        row->status = status;
+        row->error = json_text(f, "error");
+    }
+    if (changed)
+        row->updated_ms = ava_wall_ms();
+    return changed;
+}
+
+static enum err open_content(struct ctx *ctx, struct db_conn *c, struct message_view *v) {
+    struct vault_place place = place_of(&v->row);
+    struct str plain;
+    const char *why;
+    TRY(vault_unseal(ctx, c, &place, v->row.sealed, &plain));
+    v->content = json_parse(ctx->arena, plain, &why);
+    return OK;
+}
+
+enum err message_show(struct ctx *ctx, struct db_conn *tx, const struct message_row *row,
+                      struct str *shown) {
+    struct message_view v = { .row = *row };
+    TRY(open_content(ctx, tx, &v));
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    message_write(&w, &v);
+    *shown = buf_view(out);
+    return OK;
+}
+
+static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                       enum operation_state state, struct str result, struct str *shown) {
+    struct message_view v = { .content = NULL };
+    TRY(message_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
+    if (!v.row.id)
+        return OK;
+    if (state == OPERATION_SUCCEEDED) {
+        message_learn(ctx, result, &v.row);
+    } else if (message_status_rank(v.row.status) == 0) { /* else a webhook was quicker */
+        v.row.status = operation_state_name(state);
+        v.row.error = state == OPERATION_FAILED ? ctx->problem.detail : NULL;
+    }
+    v.row.updated_ms = ava_wall_ms();
+    TRY(message_update(ctx, tx, &v.row));
+    return message_show(ctx, tx, &v.row, shown);
+}
+
+static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
+    return message_delete(ctx, tx, op->object);
+}
+
+const struct operation_kind MESSAGE_CREATE = {
+    "message.create", "message", PROVIDER_TWILIO, perform, look_up, settle, forget
+};
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+void message_write(struct jsonw *w, const struct message_view *v) {
+    const struct message_row *m = &v->row;
+    jsonw_object(w);
+    jsonw_text_at(w, "id", m->id);
+    jsonw_text_at(w, "provider", m->provider);
+    jsonw_text_at(w, "provider_id", m->provider_id);
+    jsonw_text_at(w, "operation_id", m->operation_id);
+    jsonw_text_at(w, "channel", m->channel);
+    jsonw_text_at(w, "direction", m->direction);
+    jsonw_text_at(w, "to", m->to);
+    jsonw_text_at(w, "from", m->from);
+    write_content(w, v->content);
+    jsonw_text_at(w, "status", m->status);
+    if (m->error)
+        jsonw_text_at(w, "error", m->error);
+    jsonw_time_at(w, "created_at", m->created_ms);
+    jsonw_time_at(w, "updated_at", m->updated_ms);
+    if (v->is_stale)
+        jsonw_bool_at(w, "stale", true);
+    jsonw_object_end(w);
+}
+
+struct refreshing {
+    struct str facts;
+    struct message_row row;
+    bool changed;
+};
+
+/* The row as it is now: a webhook may have been quicker. */
+static enum err refresh_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct refreshing *r = arg;
+    TRY(message_find(ctx, tx, r->row.workspace_id, r->row.id, &r->row));
+    r->changed = r->row.id && message_learn(ctx, r->facts, &r->row);
+    return r->changed ? message_update(ctx, tx, &r->row) : OK;
+}
+
+static void publish(struct ctx *ctx, const struct message_view *v) {
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    message_write(&w, v);
+    feed_publish(ctx->parts->feed, v->row.workspace_id, MESSAGE_CREATE.event, buf_view(&b));
+    buf_fini(&b);
+}
+
+/* How it stands by now, as far as the provider can be asked. */
+static void refresh(struct ctx *ctx, struct message_view *v) {
+    struct lent lent;
+    struct refreshing r = { .row = v->row };
+    struct problem none = { .err = OK };
+    if (lending_find(ctx, PROVIDER_TWILIO, &lent) != OK ||
+        twilio_text_read(ctx, &lent.ref, lent.account_sid, v->row.provider_id, &r.facts) != OK) {
+        ctx->problem = none;
+        v->is_stale = true;
+        return;
+    }
+    if (!message_learn(ctx, r.facts, &v->row))
+        return;
+    if (db_write(ctx, refresh_write, &r) != OK) {
+        ctx->problem = none; /* shown all the same; it is asked for again next time */
+    } else if (r.changed) {
+        v->row = r.row;
+        publish(ctx, v);
+    }
+}
+
+enum err message_read(struct ctx *ctx, const char *id, struct message_view *out) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    *out = (struct message_view){ .content = NULL };
+    TRY(message_find(ctx, c, ctx->who.workspace_id, id, &out->row));
+    if (!out->row.id)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such message.");
+    TRY(open_content(ctx, c, out));
+    bool is_asked = strcmp(out->row.provider, provider_name(PROVIDER_TWILIO)) == 0;
+    if (is_asked && out->row.provider_id && !message_status_is_last(out->row.status))
+        refresh(ctx, out);
+    return OK;
+}
+
+enum err message_list(struct ctx *ctx, const struct message_filter *filter, int limit,
+                      struct message_view *out, size_t *count) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    struct message_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
+    TRY(messages_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count));
+    for (size_t i = 0; i < *count; i++) {
+        out[i] = (struct message_view){ .row = rows[i] };
+        TRY(open_content(ctx, c, &out[i]));
+    }
+    return OK;
+}

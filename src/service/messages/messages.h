@@ -1,0 +1,38 @@
+/* messages: texts through Twilio, and every other message a workspace sent or got. Ava keeps a row
+ * of each, what it says sealed; what the provider knows better is asked for when somebody looks.
+ * A row that changed goes into the feed as "message". */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/jsonw.h"
+#include "store/messages.h"
+#include "tasks/operations.h"
+
+extern const struct operation_kind MESSAGE_CREATE;
+
+/* body: {"to","from","body","media_urls"?}; all wrong fields are named at once. out->shown is the
+ * message. */
+enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
+                       const struct id *claim, struct operation_end *out);
+
+struct message_view {
+    struct message_row row;
+    const json_t *content; /* {"body","media_urls"?}; NULL when it cannot be read */
+    bool is_stale;         /* the provider could not be asked how it stands */
+};
+
+enum err message_read(struct ctx *ctx, const char *id, struct message_view *out);
+/* out: room for limit rows. */
+enum err message_list(struct ctx *ctx, const struct message_filter *filter, int limit,
+                      struct message_view *out, size_t *count);
+
+void message_write(struct jsonw *w, const struct message_view *v); /* the object people get */
+
+/* The same of a row just written in this transaction; the arena's. */
+enum err message_show(struct ctx *ctx, struct db_conn *tx, const struct message_row *row,
+                      struct str *shown);
+
+/* What the provider said ({"provider_id","status","error"}), into the row; a status that is behind
+ * the row's changes nothing. False when nothing changed. */
+bool message_learn(struct ctx *ctx, struct str facts, struct message_row *row);

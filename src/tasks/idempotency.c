@@ -1,0 +1,182 @@
+#include "tasks/idempotency.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "store/idempotency.h"
+#include "vault/vault.h"
+
+enum { SETTLE_MS = 5000 };
+
+bool idempotency_key_parse(struct str header, struct str *key) {
+    struct str k = str_trim(header);
+    if (k.len >= 2 && k.ptr[0] == '"' && k.ptr[k.len - 1] == '"')
+        k = (struct str){ k.ptr + 1, k.len - 2 };
+    if (k.len < 1 || k.len > IDEMPOTENCY_KEY_MAX)
+        return false;
+    for (size_t i = 0; i < k.len; i++)
+        if (k.ptr[i] <= ' ' || k.ptr[i] >= 0x7F)
+            return false;
+    *key = k;
+    return true;
+}
+
+/* --- what was asked -------------------------------------------------------------------------- */
+
+static int put_piece(const char *piece, size_t len, void *buf) {
+    buf_put(buf, piece, len);
+    return 0;
+}
+
+/* BLAKE2b-256 of route, path and body; the body without its blanks and in the order of its names,
+ * so that the same said otherwise is the same. */
+static void fingerprint(struct ctx *ctx, const char *route, struct str path, const json_t *body,
+                        unsigned char out[32]) {
+    struct buf b = { 0 };
+    buf_printf(&b, "%s\n%.*s\n", route, STR_FMT(path));
+    if (body)
+        json_dump_callback(body, put_piece, &b, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY);
+    db_hash(db_reader(ctx->parts->db), out, buf_view(&b));
+    buf_fini(&b);
+}
+
+/* --- claiming -------------------------------------------------------------------------------- */
+
+struct claiming {
+    struct idempotency_row row, found;
+    bool is_new;
+};
+
+static enum err claim_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct claiming *c = arg;
+    int64_t expired_ms = c->row.created_ms - IDEMPOTENCY_KEPT_MS;
+    TRY(idempotency_insert(ctx, tx, &c->row, expired_ms, &c->is_new, &c->found));
+    if (c->is_new || c->found.operation_id || c->found.sealed.ptr ||
+        strcmp(c->found.owner, c->row.owner) == 0 ||
+        memcmp(c->found.fingerprint, c->row.fingerprint, sizeof c->row.fingerprint) != 0)
+        return OK;
+    /* Whoever began it is gone and left no trace of having sent anything: begin again. One Ava
+     * serves a data folder at a time, so another owner is a former one. */
+    TRY(idempotency_adopt(ctx, tx, c->found.id, c->found.owner, c->row.owner, &c->is_new));
+    c->row.id = c->found.id;
+    return OK;
+}
+
+static struct vault_place place_of(const struct ctx *ctx, const char *id) {
+    return (struct vault_place){ "idempotency_keys", "sealed", ctx->who.workspace_id, id };
+}
+
+/* "status length-of-head content-type LF head body" */
+static enum err open_answer(struct ctx *ctx, const struct idempotency_row *row,
+                            struct idempotency_answer *out) {
+    struct vault_place place = place_of(ctx, row->id);
+    struct str plain, rest, first;
+    int64_t status, head_len;
+    TRY(vault_unseal(ctx, db_reader(ctx->parts->db), &place, row->sealed, &plain));
+    first = str_cut(plain, '\n', &rest);
+    struct str more, status_text = str_cut(first, ' ', &more);
+    struct str type, head_text = str_cut(more, ' ', &type);
+    if (!str_to_i64(status_text, 100, 599, &status) ||
+        !str_to_i64(head_text, 0, (int64_t)rest.len, &head_len))
+        return ctx_fail(ctx, ERR_INTERNAL, "The stored answer cannot be read.");
+    *out = (struct idempotency_answer){
+        .status = (int)status,
+        .content_type = type.len ? str_dup(ctx->arena, type) : NULL,
+        .head = { rest.ptr, (size_t)head_len },
+        .body = { rest.ptr + head_len, rest.len - (size_t)head_len },
+    };
+    return OK;
+}
+
+static enum err judge(struct ctx *ctx, const struct claiming *c, struct idempotency_claim *out) {
+    if (c->is_new) {
+        out->found = IDEMPOTENCY_FIRST;
+        str_copy(out->id.text, sizeof out->id.text, str_of(c->row.id));
+        return OK;
+    }
+    if (memcmp(c->found.fingerprint, c->row.fingerprint, sizeof c->row.fingerprint) != 0)
+        return ctx_fail(ctx, ERR_IDEMPOTENCY_REUSED,
+                        "This Idempotency-Key was used for another request; use a new key.");
+    if (c->found.operation_id) {
+        out->found = IDEMPOTENCY_OPERATION;
+        out->operation_id = c->found.operation_id;
+        return OK;
+    }
+    if (!c->found.sealed.ptr) {
+        ctx->problem.retry_after_s = 1;
+        return ctx_fail(ctx, ERR_IDEMPOTENCY_IN_PROGRESS,
+                        "The first request with this key is not finished; ask again in 1 s.");
+    }
+    out->found = IDEMPOTENCY_ANSWERED;
+    return open_answer(ctx, &c->found, &out->answer);
+}
+
+enum err idempotency_claim(struct ctx *ctx, struct str key, const char *route, struct str path,
+                           const json_t *body, struct idempotency_claim *out) {
+    struct id id = id_make("idem");
+    struct claiming c = { .row = { .id = id.text,
+                                   .workspace_id = ctx->who.workspace_id,
+                                   .principal = ctx->who.user_id,
+                                   .route = route,
+                                   .key = str_dup(ctx->arena, key),
+                                   .owner = ctx->parts->run_id,
+                                   .created_ms = ava_wall_ms() } };
+    fingerprint(ctx, route, path, body, c.row.fingerprint);
+    TRY(db_write(ctx, claim_write, &c));
+    return judge(ctx, &c, out);
+}
+
+/* --- settling -------------------------------------------------------------------------------- */
+
+struct keeping {
+    const char *id;
+    struct str plain;
+};
+
+static enum err keep_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct keeping *k = arg;
+    struct vault_place place = place_of(ctx, k->id);
+    struct str sealed;
+    TRY(vault_seal(ctx, tx, &place, k->plain, &sealed));
+    return idempotency_answer(ctx, tx, k->id, sealed);
+}
+
+/* The answer is on its way out: it is written down whatever is left of the request's time. */
+static enum err write_late(struct ctx *ctx, db_fn *fn, void *arg) {
+    struct ctx late = *ctx;
+    late.deadline_ms = ava_now_ms() + SETTLE_MS;
+    return db_write(&late, fn, arg);
+}
+
+enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
+                          const struct idempotency_answer *answer) {
+    struct buf b = { 0 };
+    buf_printf(&b, "%d %zu %s\n", answer->status, answer->head.len,
+               answer->content_type ? answer->content_type : "");
+    buf_put(&b, answer->head.ptr, answer->head.len);
+    buf_put(&b, answer->body.ptr, answer->body.len);
+    struct keeping k = { claim->text, buf_view(&b) };
+    enum err e = write_late(ctx, keep_write, &k);
+    explicit_bzero((char *)k.plain.ptr, k.plain.len);
+    buf_fini(&b);
+    return e;
+}
+
+static enum err give_back_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct id *claim = arg;
+    return idempotency_delete(ctx, tx, claim->text);
+}
+
+enum err idempotency_give_back(struct ctx *ctx, const struct id *claim) {
+    return write_late(ctx, give_back_write, (void *)claim);
+}
+
+static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return idempotency_sweep(ctx, tx, ava_wall_ms() - IDEMPOTENCY_KEPT_MS);
+}
+
+enum err idempotency_forget_old(struct ctx *ctx) {
+    return db_write(ctx, forget_write, NULL);
+}

@@ -1,0 +1,424 @@
+#include "tasks/jobs.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fiber.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+
+enum {
+    RUNNING_MAX = 64,
+    SLOW_MAX = 32,
+    WISHES_MAX = 256,
+    ROUND_MAX = 32, /* leased in one transaction */
+    HEARTBEAT_MS = 20 * 1000,
+    IDLE_MS = 5000,
+    WRITE_MS = 10 * 1000,
+    RELEASE_MS = 2000,
+    JOB_MS = 60 * 1000,
+    ATTEMPTS_MAX = 8,
+    AGAIN_MS = 5000,
+    AGAIN_MAX_MS = 6 * 3600 * 1000,
+};
+
+/* That a workspace has a job of a kind. */
+struct wish {
+    const struct job_kind *kind;
+    char workspace_id[40];
+    bool is_made; /* the job is on disk */
+};
+
+struct jobs {
+    const struct parts *parts;
+    const char *slow_kind; /* NULL: no kind is slow */
+    pthread_mutex_t lock;
+    struct fiber_parking *waiter; /* of the pump, while it sleeps */
+    bool is_due;                  /* woken while it did not sleep */
+    struct wish wishes[WISHES_MAX];
+    size_t wish_count, unmade;
+    atomic_bool stopping;
+    /* The pump's own: */
+    size_t running, slow;
+    char cursor[40]; /* the workspace served last */
+    int64_t heartbeat_ms;
+};
+
+/* The one kind that may be slow: what is not to be leased is told to the store by one name. */
+static const char *find_slow(const struct task_kinds *kinds) {
+    const char *slow = NULL;
+    for (size_t i = 0; i < kinds->job_count; i++) {
+        if (!kinds->jobs[i]->is_slow)
+            continue;
+        assert(!slow);
+        slow = kinds->jobs[i]->name;
+    }
+    return slow;
+}
+
+struct jobs *jobs_new(const struct parts *parts) {
+    struct jobs *j = calloc(1, sizeof *j);
+    if (!j)
+        abort();
+    j->parts = parts;
+    j->slow_kind = find_slow(parts->kinds);
+    pthread_mutex_init(&j->lock, NULL);
+    return j;
+}
+
+void jobs_free(struct jobs *j) {
+    if (!j)
+        return;
+    pthread_mutex_destroy(&j->lock);
+    free(j);
+}
+
+void jobs_wake(struct jobs *j) {
+    if (!j)
+        return;
+    pthread_mutex_lock(&j->lock);
+    j->is_due = true;
+    if (j->waiter)
+        fiber_unpark(j->waiter);
+    j->waiter = NULL;
+    pthread_mutex_unlock(&j->lock);
+}
+
+static struct wish *wish_of(struct jobs *j, const struct job_kind *kind, const char *workspace_id) {
+    for (size_t i = 0; i < j->wish_count; i++)
+        if (j->wishes[i].kind == kind && strcmp(j->wishes[i].workspace_id, workspace_id) == 0)
+            return &j->wishes[i];
+    return NULL;
+}
+
+static void wish_drop(struct jobs *j, struct wish *w) {
+    j->unmade -= !w->is_made;
+    *w = j->wishes[--j->wish_count];
+}
+
+/* Forgetting a made one only means that it is wanted anew. When all wait to be made, the pump is far
+ * behind, and the sweep finds this one. */
+static struct wish *wish_place(struct jobs *j) {
+    for (size_t i = 0; j->wish_count == WISHES_MAX && i < WISHES_MAX; i++)
+        if (j->wishes[i].is_made)
+            wish_drop(j, &j->wishes[i]);
+    return j->wish_count < WISHES_MAX ? &j->wishes[j->wish_count++] : NULL;
+}
+
+void jobs_want(struct jobs *j, const struct job_kind *kind, const char *workspace_id) {
+    if (!j)
+        return;
+    pthread_mutex_lock(&j->lock);
+    bool is_news = !wish_of(j, kind, workspace_id);
+    struct wish *w = is_news ? wish_place(j) : NULL;
+    if (w) {
+        w->kind = kind;
+        w->is_made = false;
+        str_copy(w->workspace_id, sizeof w->workspace_id, str_of(workspace_id));
+        j->unmade++;
+    }
+    pthread_mutex_unlock(&j->lock);
+    if (w)
+        jobs_wake(j);
+}
+
+void jobs_unwant(struct jobs *j, const struct job_kind *kind, const char *workspace_id) {
+    if (!j)
+        return;
+    pthread_mutex_lock(&j->lock);
+    struct wish *w = wish_of(j, kind, workspace_id);
+    if (w)
+        wish_drop(j, w);
+    pthread_mutex_unlock(&j->lock);
+}
+
+void jobs_stop(struct jobs *j) {
+    if (!j)
+        return;
+    atomic_store(&j->stopping, true);
+    jobs_wake(j);
+}
+
+static enum err release_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return jobs_give_back(ctx, tx, ctx->parts->run_id);
+}
+
+void jobs_release(struct jobs *j) {
+    struct arena *a = arena_new(4096);
+    struct ctx ctx;
+    ctx_init(&ctx, j->parts, a, RELEASE_MS);
+    if (db_write(&ctx, release_write, NULL) != OK) /* the next start takes them back */
+        log_warn(&ctx, "leases not released", L("run", j->parts->run_id));
+    arena_free(a);
+}
+
+bool jobs_is_stopping(const struct jobs *j) {
+    return j && atomic_load(&j->stopping);
+}
+
+/* --- one job --------------------------------------------------------------------------------- */
+
+struct task {
+    struct jobs *jobs;
+    struct arena *arena;
+    struct ctx ctx;
+    struct job_row row;
+};
+
+static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct job_row *row = arg;
+    const struct job_kind *kind = job_kind_of(ctx->parts, row->kind);
+    bool lasts = kind && kind->lasts;
+    if (row->attempts >= ATTEMPTS_MAX && !lasts)
+        return job_bury(ctx, tx, row->id);
+    int64_t bound = AGAIN_MS;
+    for (int64_t k = 1; !lasts && k < row->attempts && bound < AGAIN_MAX_MS; k++)
+        bound *= 2;
+    struct job_row next = *row;
+    next.run_at_ms = ava_wall_ms() + 1 + (int64_t)ava_rand_below((uint64_t)bound);
+    return job_put(ctx, tx, &next, NULL, 0);
+}
+
+static void failed(struct task *t, enum err e) {
+    log_warn(&t->ctx, "job failed", L("job", t->row.id), L("kind", t->row.kind),
+             L("attempts", (long)t->row.attempts), L("code", err_info(e)->code));
+    t->ctx.deadline_ms = ava_now_ms() + WRITE_MS;
+    db_write(&t->ctx, again_write, &t->row);
+}
+
+static bool is_slow(const struct jobs *j, const char *kind) {
+    return j->slow_kind && strcmp(kind, j->slow_kind) == 0;
+}
+
+static void end_task(struct task *t) {
+    struct jobs *j = t->jobs;
+    j->running--;
+    j->slow -= is_slow(j, t->row.kind);
+    arena_free(t->arena);
+}
+
+static void task_run(void *arg) {
+    struct task *t = arg;
+    struct jobs *j = t->jobs;
+    const struct job_kind *kind = job_kind_of(j->parts, t->row.kind);
+    enum err e = kind ? kind->work(&t->ctx, &t->row) : ERR_INTERNAL;
+    metric_add(METRIC_JOBS_RUN, 1, t->row.kind, e == OK ? "ok" : "failed");
+    if (e != OK)
+        failed(t, e);
+    end_task(t);
+    jobs_wake(j);
+}
+
+static void task_begin(void *arg) {
+    struct task *t = arg;
+    struct jobs *j = t->jobs;
+    j->running++;
+    j->slow += is_slow(j, t->row.kind);
+    if (!fiber_run(task_run, t))
+        end_task(t); /* no room for a fiber: its lease runs out, and it comes again */
+}
+
+static void start(struct jobs *j, const struct job_row *row) {
+    struct arena *a = arena_new(4 << 20);
+    struct task *t = arena_alloc(a, sizeof *t);
+    *t = (struct task){ .jobs = j, .arena = a, .row = *row };
+    ctx_init(&t->ctx, j->parts, a, JOB_MS);
+    trace_start(&t->ctx.trace, (struct str){ NULL, 0 });
+    t->row.id = arena_strdup(a, row->id);
+    t->row.workspace_id = arena_strdup(a, row->workspace_id);
+    t->row.kind = arena_strdup(a, row->kind);
+    t->row.object = arena_strdup(a, row->object);
+    fiber_on_loop(task_begin, t);
+}
+
+/* --- the pump -------------------------------------------------------------------------------- */
+
+struct round {
+    struct jobs *jobs;
+    struct job_row rows[ROUND_MAX];
+    size_t count, room, slow;       /* room, slow: as it stood when the round began */
+    struct wish wanted[WISHES_MAX]; /* that have no job yet */
+    size_t wanted_count;
+};
+
+static void wishes_read(struct jobs *j, struct round *r) {
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; j->unmade && i < j->wish_count; i++)
+        if (!j->wishes[i].is_made)
+            r->wanted[r->wanted_count++] = j->wishes[i];
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void wishes_made(struct jobs *j, const struct round *r) {
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; i < r->wanted_count; i++) {
+        struct wish *w = wish_of(j, r->wanted[i].kind, r->wanted[i].workspace_id);
+        if (w && !w->is_made) {
+            w->is_made = true;
+            j->unmade--;
+        }
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* The kind not to lease now because SLOW_MAX of it are running; NULL: lease any kind. */
+static const char *not_kind(const struct round *r) {
+    size_t slow = r->slow;
+    for (size_t i = 0; i < r->count; i++)
+        slow += is_slow(r->jobs, r->rows[i].kind);
+    return slow >= SLOW_MAX ? r->jobs->slow_kind : NULL;
+}
+
+static enum err lease_one(struct ctx *ctx, struct db_conn *tx, const struct round *r,
+                          const char *after, struct job_row *row) {
+    int64_t now_ms = ava_wall_ms();
+    return job_lease(ctx, tx,
+                     &(struct job_bid){ .after = after,
+                                        .not_kind = not_kind(r),
+                                        .now_ms = now_ms,
+                                        .owner = ctx->parts->run_id,
+                                        .lease_until_ms = now_ms + JOB_LEASE_MS },
+                     row);
+}
+
+/* The next workspace's turn each time; after the last one the first again. */
+static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct round *r = arg;
+    char cursor[sizeof r->jobs->cursor];
+    str_copy(cursor, sizeof cursor, str_of(r->jobs->cursor));
+    for (size_t i = 0; i < r->wanted_count; i++)
+        TRY(r->wanted[i].kind->want(ctx, tx, r->wanted[i].workspace_id));
+    for (r->count = 0; r->count < r->room; r->count++) {
+        struct job_row *row = &r->rows[r->count];
+        TRY(lease_one(ctx, tx, r, cursor, row));
+        if (!row->id && cursor[0])
+            TRY(lease_one(ctx, tx, r, "", row));
+        if (!row->id)
+            break;
+        str_copy(cursor, sizeof cursor, str_of(row->workspace_id));
+    }
+    return OK;
+}
+
+static enum err beat_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    int64_t now_ms = ava_wall_ms();
+    TRY(jobs_heartbeat(ctx, tx, ctx->parts->run_id, now_ms + JOB_LEASE_MS));
+    return jobs_reclaim(ctx, tx, now_ms, NULL);
+}
+
+/* Begins what is due; returns how long there is nothing to do. */
+static int64_t go_round(struct jobs *j, struct ctx *ctx) {
+    struct round *r = arena_alloc(ctx->arena, sizeof *r);
+    r->jobs = j;
+    r->room = RUNNING_MAX - j->running;
+    r->slow = j->slow;
+    int64_t due_ms = INT64_MAX;
+    if (r->room > ROUND_MAX)
+        r->room = ROUND_MAX;
+    if (ava_now_ms() >= j->heartbeat_ms) {
+        j->heartbeat_ms = ava_now_ms() + HEARTBEAT_MS;
+        db_write(ctx, beat_write, NULL);
+    }
+    if (r->room == 0)
+        return IDLE_MS;
+    wishes_read(j, r);
+    if (jobs_next_due(ctx, db_reader(j->parts->db), not_kind(r), &due_ms) != OK)
+        return IDLE_MS;
+    int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_wall_ms();
+    if (in_ms > 0 && !r->wanted_count)
+        return in_ms < IDLE_MS ? in_ms : IDLE_MS;
+    if (db_write(ctx, lease_write, r) != OK)
+        return IDLE_MS;
+    wishes_made(j, r);
+    for (size_t i = 0; i < r->count; i++)
+        start(j, &r->rows[i]);
+    if (r->count)
+        str_copy(j->cursor, sizeof j->cursor, str_of(r->rows[r->count - 1].workspace_id));
+    return r->count ? 0 : IDLE_MS;
+}
+
+static bool lie_down(struct jobs *j, struct fiber_parking *parking) {
+    pthread_mutex_lock(&j->lock);
+    bool is_due = j->is_due;
+    j->is_due = false;
+    j->waiter = is_due ? NULL : parking;
+    pthread_mutex_unlock(&j->lock);
+    return !is_due;
+}
+
+static void get_up(struct jobs *j) {
+    pthread_mutex_lock(&j->lock);
+    j->waiter = NULL;
+    j->is_due = false;
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void sleep_until(struct jobs *j, int64_t until_ms) {
+    struct fiber_parking parking;
+    fiber_parking_init(&parking);
+    if (!lie_down(j, &parking))
+        return;
+    fiber_park(&parking, until_ms, NULL, NULL);
+    get_up(j);
+}
+
+static void pump(void *arg) {
+    struct jobs *j = arg;
+    while (!atomic_load(&j->stopping)) {
+        struct arena *a = arena_new(1 << 20);
+        struct ctx ctx;
+        ctx_init(&ctx, j->parts, a, WRITE_MS);
+        int64_t idle_ms = go_round(j, &ctx);
+        arena_free(a);
+        if (idle_ms > 0)
+            sleep_until(j, ava_now_ms() + idle_ms);
+    }
+}
+
+void jobs_start(struct jobs *j) {
+    j->heartbeat_ms = ava_now_ms() + HEARTBEAT_MS;
+    if (!fiber_run(pump, j))
+        abort(); /* the first fiber of its loop */
+}
+
+/* --- seen from outside ----------------------------------------------------------------------- */
+
+static struct job_counts count(struct jobs *j, const char *kind) {
+    struct arena *a = arena_new(4096);
+    struct ctx ctx;
+    struct job_counts counts = { 0 };
+    ctx_init(&ctx, j->parts, a, WRITE_MS);
+    if (jobs_count(&ctx, db_reader(j->parts->db), kind, ava_wall_ms(), &counts) != OK)
+        counts = (struct job_counts){ 0 };
+    arena_free(a);
+    return counts;
+}
+
+struct jobs_state jobs_state(struct jobs *j) {
+    struct jobs_state state = { 0 };
+    int64_t now_ms = ava_wall_ms();
+    const struct task_kinds *kinds = j->parts->kinds;
+    for (size_t i = 0; i < kinds->job_count; i++) {
+        struct job_counts c = count(j, kinds->jobs[i]->name);
+        state.waiting += c.ready;
+        if (c.oldest_due_ms && now_ms - c.oldest_due_ms > state.oldest_ms)
+            state.oldest_ms = now_ms - c.oldest_due_ms;
+    }
+    return state;
+}
+
+void jobs_collect(void *arg) {
+    struct jobs *j = arg;
+    const struct task_kinds *kinds = j->parts->kinds;
+    for (size_t i = 0; i < kinds->job_count; i++) {
+        const char *name = kinds->jobs[i]->name;
+        struct job_counts c = count(j, name);
+        metric_set(METRIC_JOBS_READY, (double)c.ready, name);
+        metric_set(METRIC_JOBS_DEAD, (double)c.dead, name);
+    }
+    metric_set(METRIC_JOBS_OLDEST, (double)jobs_state(j).oldest_ms / 1000, NULL);
+}

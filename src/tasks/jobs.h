@@ -1,0 +1,38 @@
+/* jobs: doing what was left to be done (RESILIENCE 12).
+ *
+ * One pump, on one loop, leases what is due, workspaces in turn, and runs each job on a fiber of
+ * its own. Leases last 60 s and are renewed every 20 s; those of a process that died run out, or
+ * are taken back at the next start. A job is done at least once: handlers key what they do by the
+ * object of the job, and delete or move the row themselves in the transaction that does it. */
+#pragma once
+
+#include "tasks/kinds.h"
+
+enum { JOB_LEASE_MS = 60 * 1000 };
+
+struct jobs;
+
+struct jobs *jobs_new(const struct parts *parts); /* with kinds; must outlive it */
+void jobs_free(struct jobs *j);                   /* after its loop has ended; NULL is fine */
+
+void jobs_start(struct jobs *j); /* on the stack of the loop it shall run on */
+void jobs_wake(struct jobs *j);  /* any thread: something is due; NULL is fine */
+/* Something of this workspace is on disk to be worked on: sees to it that there is a job, by
+ * kind->want. Cheap when somebody wanted it before. Any thread; NULL is fine. A wish does not outlive
+ * the process: the kind finds again at a start what nobody wants any more. */
+void jobs_want(struct jobs *j, const struct job_kind *kind, const char *workspace_id);
+/* Call this before the handler's last look at what there is to do: what arrives afterwards makes a
+ * new wish, and so a new job. */
+void jobs_unwant(struct jobs *j, const struct job_kind *kind, const char *workspace_id);
+
+void jobs_stop(struct jobs *j);              /* any thread: nothing new is begun */
+void jobs_release(struct jobs *j);           /* when nothing runs any more: leases are given back */
+bool jobs_is_stopping(const struct jobs *j); /* NULL: no */
+
+/* How many are due or waiting, and for how long the oldest due one, for `ava status`. */
+struct jobs_state {
+    int64_t waiting, oldest_ms;
+};
+struct jobs_state jobs_state(struct jobs *j);
+
+void jobs_collect(void *jobs); /* for metrics_before_scrape */

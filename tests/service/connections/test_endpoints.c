@@ -1,0 +1,119 @@
+#include "test.h"
+
+#include "auth/home.h"
+#include "config/config.h"
+#include "service/connections/endpoints.h"
+#include "service/inbox/events.h"
+#include "vault/house.h"
+
+static struct config config = { .public_url = "https://ava.example" };
+
+/* A house whose wall clock the test moves, signed in to ws_a. */
+static void open_all(struct house *h) {
+    static const struct clock_seams SEAMS = { .wall_ms = home_wall_ms };
+    home_wall = INT64_C(1800000000000);
+    clock_replace(&SEAMS);
+    house_open(h);
+    h->t.parts.config = &config;
+    str_copy(h->t.ctx.who.workspace_id, sizeof h->t.ctx.who.workspace_id, str_of("ws_a"));
+}
+
+static void close_all(struct house *h) {
+    house_close(h);
+    clock_replace(NULL);
+}
+
+static const char *owner_of(struct house *h, const char *token) {
+    struct endpoint_row row;
+    CHECK_INT(endpoint_by_token(&h->t.ctx, str_of(token), &row), OK);
+    return row.id ? row.workspace_id : "nobody";
+}
+
+TEST(an_address_is_made_once_and_found_by_its_token) {
+    struct house h;
+    struct endpoint first, again;
+    open_all(&h);
+    CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_TWILIO, &first), OK);
+    CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_TWILIO, &again), OK);
+    CHECK_TEXT(first.token, again.token);
+    CHECK_INT(strlen(first.token), 43);
+    CHECK_TEXT(owner_of(&h, first.token), "ws_a");
+    CHECK_TEXT(owner_of(&h, "0000000000000000000000000000000000000000000"), "nobody");
+    CHECK_TEXT(owner_of(&h, ""), "nobody");
+    CHECK_TEXT(
+        endpoint_url(&h.t.ctx, &first, "voice"),
+        arena_printf(h.t.arena, "https://ava.example/webhooks/twilio/%s/voice", first.token));
+    CHECK_TEXT(
+        temp_sql(&h.t,
+                 arena_printf(h.t.arena,
+                              "SELECT count(*) FROM webhook_endpoints WHERE instr(sealed, '%s')",
+                              first.token)),
+        "0");
+    close_all(&h);
+}
+
+TEST(a_changed_address_leaves_the_former_one_good_for_a_day) {
+    struct house h;
+    struct endpoint old, new;
+    open_all(&h);
+    CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_TWILIO, &old), OK);
+    CHECK_INT(endpoint_rotate(&h.t.ctx, PROVIDER_TWILIO, &new), OK);
+    assert_string_not_equal(old.token, new.token);
+    CHECK(new.previous_valid_until_ms == home_wall + INT64_C(86400000));
+    CHECK_TEXT(owner_of(&h, old.token), "ws_a");
+    CHECK_TEXT(owner_of(&h, new.token), "ws_a");
+    home_wall += INT64_C(86400000);
+    CHECK_TEXT(owner_of(&h, old.token), "nobody");
+    CHECK_TEXT(owner_of(&h, new.token), "ws_a");
+    CHECK_TEXT(temp_sql(&h.t, "SELECT count(*) FROM audit_log WHERE action = 'webhook.token'"),
+               "2");
+    close_all(&h);
+}
+
+TEST(many_changes_in_a_day_hide_no_other_address) {
+    struct house h;
+    struct endpoint vapi, again, twilio;
+    open_all(&h);
+    CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_VAPI, &vapi), OK);
+    for (int i = 0; i < 20; i++) {
+        home_wall += 1000;
+        CHECK_INT(endpoint_rotate(&h.t.ctx, PROVIDER_TWILIO, &twilio), OK);
+    }
+    CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_VAPI, &again), OK);
+    CHECK_TEXT(again.token, vapi.token);
+    close_all(&h);
+}
+
+static struct incoming event(struct house *h, const char *dedupe) {
+    return (struct incoming){ .workspace_id = "ws_a",
+                              .provider = "twilio",
+                              .type = "voice",
+                              .resource = "CA1",
+                              .dedupe = str_of(dedupe),
+                              .content = STR("{\"headers\":{},\"body\":{\"From\":\"+1415\"}}") };
+}
+
+TEST(an_event_is_taken_once_and_read_back_only_by_its_workspace) {
+    struct house h;
+    struct event_row rows[5], row;
+    struct event_filter any = { 0 };
+    struct str content;
+    size_t count;
+    bool is_new = false;
+    open_all(&h);
+    struct incoming in = event(&h, "one");
+    CHECK_INT(event_take(&h.t.ctx, &in, &is_new), OK);
+    CHECK(is_new);
+    CHECK_INT(event_take(&h.t.ctx, &in, &is_new), OK);
+    CHECK(!is_new);
+    CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count), OK);
+    CHECK_INT(count, 1);
+    CHECK_INT(event_read(&h.t.ctx, rows[0].id, &row, &content), OK);
+    CHECK(str_eq(content, in.content));
+    CHECK_TEXT(temp_sql(&h.t, "SELECT count(*) FROM events WHERE instr(sealed, '+1415')"), "0");
+    str_copy(h.t.ctx.who.workspace_id, sizeof h.t.ctx.who.workspace_id, str_of("ws_b"));
+    CHECK_INT(event_read(&h.t.ctx, rows[0].id, &row, &content), ERR_NOT_FOUND);
+    CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count), OK);
+    CHECK_INT(count, 0);
+    close_all(&h);
+}

@@ -1,0 +1,85 @@
+#include "tasks/matching.h"
+
+#include "base/json.h"
+#include "test.h"
+
+static struct twilio_matches some(size_t count) {
+    static const json_t *const THINGS[3]; /* only which of them matters, not what it is */
+    struct twilio_matches m = { .count = count, .is_whole = true };
+    for (size_t i = 0; i < count; i++)
+        m.list[i] = (const json_t *)&THINGS[i];
+    return m;
+}
+
+TEST(only_one_that_nobody_has_is_taken) {
+    static const bool NONE[3] = { false }, FIRST[3] = { true }, TWO[3] = { true, false, true };
+    struct twilio_matches m = some(0);
+    CHECK(matching_only(&m, NONE, 0) == NULL);
+    m = some(1);
+    CHECK(matching_only(&m, NONE, 0) == m.list[0]);
+    CHECK(matching_only(&m, FIRST, 0) == NULL);
+    m = some(2);
+    CHECK(matching_only(&m, NONE, 0) == NULL);
+    CHECK(matching_only(&m, FIRST, 0) == m.list[1]);
+    m = some(3);
+    CHECK(matching_only(&m, FIRST, 0) == NULL);
+    CHECK(matching_only(&m, TWO, 0) == m.list[1]);
+}
+
+TEST(what_another_of_ours_could_have_made_is_not_taken) {
+    static const bool NONE[1] = { false };
+    struct twilio_matches m = some(1);
+    CHECK(matching_only(&m, NONE, 1) == NULL);
+}
+
+TEST(a_list_that_goes_on_proves_nothing) {
+    static const bool NONE[1] = { false };
+    struct twilio_matches m = some(1);
+    m.is_whole = false;
+    CHECK(matching_only(&m, NONE, 0) == NULL);
+}
+
+/* --- what could be it -------------------------------------------------------------------------- */
+
+#define TEXT(id, to, from, body, at)                                                       \
+    "{\"provider_id\":\"" id "\",\"to\":\"" to "\",\"from\":\"" from "\",\"body\":\"" body \
+    "\",\"made_at\":" at "}"
+
+/* Sent at 1,000,000; two clocks may differ by 60,000. */
+static size_t picked(const char *things, const char *body) {
+    struct arena *a = arena_new(1 << 20);
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, a, 1000);
+    struct twilio_search search = { "+1", "+2", body, 1000000, 1060000 };
+    struct twilio_matches m;
+    twilio_pick(&ctx, str_of(arena_printf(a, "{\"is_whole\":true,\"found\":[%s]}", things)),
+                &search, &m);
+    size_t count = m.count;
+    arena_free(a);
+    return count;
+}
+
+TEST(a_match_has_the_same_numbers_and_the_same_words) {
+    CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi", "1000000"), "Hi"), 1);
+    CHECK_INT(picked(TEXT("a", "+3", "+2", "Hi", "1000000"), "Hi"), 0);
+    CHECK_INT(picked(TEXT("a", "+1", "+3", "Hi", "1000000"), "Hi"), 0);
+    CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi ", "1000000"), "Hi"), 0);
+    CHECK_INT(picked(TEXT("a", "+1", "+2", "", "1000000"), NULL), 1);
+    CHECK_INT(
+        picked("{\"provider_id\":\"a\",\"to\":\"+1\",\"from\":null,\"made_at\":1000000}", NULL), 0);
+}
+
+TEST(a_match_was_made_when_ours_was_sent) {
+    CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi", "939999"), "Hi"), 0);
+    CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi", "940000"), "Hi"), 1);
+    CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi", "1120000"), "Hi"), 1);
+    CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi", "1120001"), "Hi"), 0);
+    CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi", "0"), "Hi"), 0);
+}
+
+TEST(a_date_of_twilio_is_read_as_it_writes_it) {
+    CHECK(twilio_time("Tue, 31 Aug 2010 20:36:28 +0000") == INT64_C(1283286988000));
+    CHECK(twilio_time("Tue, 31 Aug 2010 20:36:28 +0200") == 0);
+    CHECK(twilio_time("Tue, 31 Aug 2010 20:36:28 GMT") == 0);
+    CHECK(twilio_time("") == 0 && twilio_time(NULL) == 0);
+}

@@ -1,0 +1,149 @@
+#include "tasks/operations.h"
+
+#include <string.h>
+
+#include "base/id.h"
+#include "service/messages/messages.h"
+#include "test.h"
+#include "vault/house.h"
+#include "vault/vault.h"
+
+#define FACTS "{\"provider_id\":\"SM1\",\"status\":\"sent\",\"error\":null}"
+
+static const struct operation_kind *const OPERATIONS[] = { &MESSAGE_CREATE };
+static const struct task_kinds KINDS = { .operations = OPERATIONS, .operation_count = 1 };
+
+static void open_all(struct house *h) {
+    house_open(h);
+    h->t.parts.run_id = "run_test";
+    h->t.parts.kinds = &KINDS;
+    str_copy(h->t.ctx.who.workspace_id, sizeof h->t.ctx.who.workspace_id, str_of("ws_a"));
+}
+
+static const struct upstream_request REQUEST = { .method = "POST" };
+
+static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct message_row *row = arg;
+    struct vault_place place = { "messages", "sealed", row->workspace_id, row->id };
+    TRY(vault_seal(ctx, tx, &place, STR("{\"body\":\"Hello\"}"), &row->sealed));
+    return message_insert(ctx, tx, row);
+}
+
+/* --- providers of the test -------------------------------------------------------------------- */
+
+/* It may have happened: the connection breaks. */
+static enum err breaks(struct ctx *ctx, const struct operation *op,
+                       const struct upstream_watch *watch, struct str *result) {
+    TRY(watch->sending(ctx, &REQUEST, watch->arg));
+    ctx->attempts = 1;
+    return ctx_fail(ctx, ERR_OUTCOME_UNKNOWN, "Nobody knows.");
+}
+
+/* The same, but its callback is here first. */
+static enum err calls_back_and_breaks(struct ctx *ctx, const struct operation *op,
+                                      const struct upstream_watch *watch, struct str *result) {
+    bool confirmed;
+    TRY(watch->sending(ctx, &REQUEST, watch->arg));
+    ctx->attempts = 1;
+    TRY(operation_confirm(ctx, op->id, STR(FACTS), &confirmed));
+    CHECK(confirmed);
+    return ctx_fail(ctx, ERR_OUTCOME_UNKNOWN, "Nobody knows.");
+}
+
+typedef enum err performing(struct ctx *ctx, const struct operation *op,
+                            const struct upstream_watch *watch, struct str *result);
+
+static const char *place(struct house *h, performing *perform, struct operation_end *end) {
+    struct operation_kind kind = MESSAGE_CREATE;
+    struct id op = id_make("op");
+    struct message_row row = { .id = "msg_1",
+                               .workspace_id = "ws_a",
+                               .operation_id = arena_strdup(h->t.arena, op.text),
+                               .channel = "sms",
+                               .direction = "outbound",
+                               .provider = "twilio",
+                               .to = "+33612345678",
+                               .from = "+14155550100",
+                               .status = "requested",
+                               .created_ms = 1,
+                               .updated_ms = 1 };
+    kind.perform = perform;
+    struct operation_order order = { .kind = &kind,
+                                     .id = row.operation_id,
+                                     .object = row.id,
+                                     .request = STR("{}"),
+                                     .insert = insert,
+                                     .arg = &row };
+    CHECK_INT(operation_place(&h->t.ctx, &order, end), OK);
+    return row.operation_id;
+}
+
+static void check_states(struct house *h, const char *operation, const char *message,
+                         const char *jobs) {
+    CHECK_TEXT(temp_sql(&h->t, "SELECT state FROM operations"), operation);
+    CHECK_TEXT(temp_sql(&h->t, "SELECT status FROM messages"), message);
+    CHECK_TEXT(temp_sql(&h->t, "SELECT count(*) FROM jobs"), jobs);
+}
+
+/* --- told by the provider --------------------------------------------------------------------- */
+
+TEST(a_callback_settles_what_nobody_knew) {
+    struct house h;
+    struct operation_end end;
+    bool confirmed;
+    open_all(&h);
+    const char *id = place(&h, breaks, &end);
+    CHECK(end.is_accepted);
+    check_states(&h, "unknown", "unknown", "1");
+    CHECK_INT(operation_confirm(&h.t.ctx, id, STR(FACTS), &confirmed), OK);
+    CHECK(confirmed);
+    check_states(&h, "succeeded", "sent", "0");
+    CHECK_TEXT(temp_sql(&h.t, "SELECT provider_id FROM messages"), "SM1");
+    CHECK_INT(operation_replay(&h.t.ctx, id, &end), OK);
+    CHECK(!end.is_accepted && str_find(end.shown, STR("\"body\":\"Hello\"")) > 0);
+    house_close(&h);
+}
+
+TEST(a_second_callback_changes_nothing) {
+    struct house h;
+    struct operation_end end;
+    bool confirmed;
+    open_all(&h);
+    const char *id = place(&h, breaks, &end);
+    CHECK_INT(operation_confirm(&h.t.ctx, id, STR(FACTS), &confirmed), OK);
+    CHECK_INT(operation_confirm(&h.t.ctx, id,
+                                STR("{\"provider_id\":\"SM2\",\"status\":\"queued\"}"), &confirmed),
+              OK);
+    CHECK(!confirmed);
+    check_states(&h, "succeeded", "sent", "0");
+    CHECK_TEXT(temp_sql(&h.t, "SELECT provider_id FROM messages"), "SM1");
+    house_close(&h);
+}
+
+TEST(a_callback_of_another_workspace_or_of_nothing_is_passed_over) {
+    struct house h;
+    struct operation_end end;
+    bool confirmed;
+    open_all(&h);
+    const char *id = place(&h, breaks, &end);
+    CHECK_INT(operation_confirm(&h.t.ctx, "op_nothing", STR(FACTS), &confirmed), OK);
+    CHECK(!confirmed);
+    str_copy(h.t.ctx.who.workspace_id, sizeof h.t.ctx.who.workspace_id, str_of("ws_b"));
+    CHECK_INT(operation_confirm(&h.t.ctx, id, STR(FACTS), &confirmed), OK);
+    CHECK(!confirmed);
+    check_states(&h, "unknown", "unknown", "1");
+    house_close(&h);
+}
+
+TEST(a_callback_that_is_quicker_than_the_answer_stays) {
+    struct house h;
+    struct operation_end end;
+    open_all(&h);
+    const char *id = place(&h, calls_back_and_breaks, &end);
+    CHECK(!end.is_accepted);
+    CHECK(str_find(end.shown, STR("\"provider_id\":\"SM1\"")) > 0);
+    check_states(&h, "succeeded", "sent", "0");
+    CHECK_TEXT(temp_sql(&h.t, "SELECT attempts FROM operations"), "1");
+    CHECK_INT(operation_replay(&h.t.ctx, id, &end), OK);
+    house_close(&h);
+}
