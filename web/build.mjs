@@ -113,7 +113,7 @@ function measure(files, outputs, closure, app, { css, sprite: spritePath, early 
   const screens = {};
   for (const name of Object.keys(outputs)) {
     const source = outputs[name].entryPoint;
-    if (source?.includes("src/screens/")) screens[basename(source, ".tsx")] = [...closure(name)].filter((n) => !start.has(n)).reduce((sum, n) => sum + size(n), 0);
+    if (/src\/\w+\/screen\.tsx$/.test(source)) screens[basename(dirname(source))] = [...closure(name)].filter((n) => !start.has(n)).reduce((sum, n) => sum + size(n), 0);
   }
   return { first, css: size(css), sprite: size(spritePath), screens };
 }

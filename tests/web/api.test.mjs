@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { answer, load } from "./load.mjs";
 
-const { createClient } = await load("api.ts");
+const { createClient } = await load("kit/api.ts");
 
 const session = (csrf) => ({ user: { id: "usr_1" }, workspace: { id: "ws_1", role: "owner" }, csrf_token: csrf, profile: "sandbox" });
 const required = () => answer(401, { code: "session_required", status: 401, correlation_id: "c" });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const { secondsLeft, isSpoken, automaticTryAt, retryAfter } = await load("countdown.ts");
+const { secondsLeft, isSpoken, automaticTryAt, retryAfter } = await load("kit/countdown.ts");
 
 test("counts whole seconds down and stops at nought", () => {
   assert.equal(secondsLeft(17_000, 0), 17);

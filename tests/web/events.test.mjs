@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const { curl, windowOf, moment, local } = await load("events.ts");
+const { curl, windowOf, moment, local } = await load("activity/words.ts");
 
 // What a shell makes of it: the arguments, one a line.
 const shell = (command) => spawnSync("sh", ["-c", "curl() { printf '%s\\n' \"$@\"; }\nURL=http://here\n" + command], { encoding: "utf8" }).stdout.trimEnd().split("\n");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const { at, labelOf, sentence, valueWords } = await load("history.ts");
+const { at, labelOf, sentence, valueWords } = await load("assistants/history.ts");
 
 test("what people know by a name has that name, the rest reads as words", () => {
   assert.equal(labelOf("/firstMessage"), "Greeting");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const { joined, plainNumber } = await load("lists.tsx");
+const { joined, plainNumber } = await load("kit/lists.tsx");
 const rows = (...ids) => ids.map((id) => ({ id }));
 const page = (ids, next_cursor) => ({ rows: rows(...ids), next_cursor });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load, settled, Time } from "./load.mjs";
 
-const { Live } = await load("live.ts");
+const { Live } = await load("kit/live.ts");
 
 class Source {
   readyState = 0;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const { segments } = await load("messages.ts");
+const { segments } = await load("messages/segments.ts");
 
 test("counts the parts a text goes out in, by the alphabet of phones", () => {
   const cases = [["", 0, true], ["Hello", 1, true], ["x".repeat(160), 1, true], ["x".repeat(161), 2, true], ["x".repeat(306), 2, true], ["x".repeat(307), 3, true], ["€".repeat(80), 1, true], ["€".repeat(81), 2, true]];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load, settled, Time } from "./load.mjs";
 
-const { Resource } = await load("resource.ts");
+const { Resource } = await load("kit/resource.ts");
 const good = (data, more = {}) => ({ ok: true, data, stale: false, age: 0, ...more });
 const bad = (code, wait) => ({ ok: false, problem: { code, wait } });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const { complaint, isConflict, show, valueOf, withValue } = await load("settings.ts");
+const { complaint, isConflict, show, valueOf, withValue } = await load("assistants/settings.ts");
 
 test("takes the whole range of each setting and nothing beside it", () => {
   const cases = [

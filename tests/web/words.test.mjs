@@ -5,8 +5,8 @@ import test from "node:test";
 import { parse } from "yaml";
 import { load, root } from "./load.mjs";
 
-const i18n = await load("i18n.ts");
-const problems = await load("problem.ts");
+const i18n = await load("kit/i18n.ts");
+const problems = await load("kit/problem.ts");
 const words = JSON.parse(await readFile(join(root, "web/i18n/en.json"), "utf8"));
 const contract = parse(await readFile(join(root, "openapi.yaml"), "utf8"));
 const codes = contract.components.schemas.ProblemCode.enum;

@@ -1,28 +1,28 @@
 // The house: banner, side bar, the room of this address, toasts, and the dialog when a session is over.
 import { Component, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Problem } from "./api";
-import { t } from "./i18n";
-import { Button, Dialog, Heading, Icon, useAttention } from "./parts";
-import { Box, Loading, Trouble } from "./panel";
-import { hasShortcuts, setShortcuts, toggleTheme } from "./prefs";
-import { serviceName } from "./problem";
-import { follow, go, isRoom, roomOf, usePath } from "./router";
-import { SessionOver } from "./screens/signin";
-import SignIn from "./screens/signin";
-import { api, enter, forgetAll, integrations, live, profile, readiness, session, useCell } from "./state";
-import { toast, Toasts } from "./toasts";
+import type { Problem } from "./kit/api";
+import { t } from "./kit/i18n";
+import { Button, Dialog, Heading, Icon, useAttention } from "./kit/parts";
+import { Box, Loading, Trouble } from "./kit/panel";
+import { hasShortcuts, setShortcuts, toggleTheme } from "./kit/prefs";
+import { serviceName } from "./kit/problem";
+import { follow, go, isRoom, roomOf, usePath } from "./kit/router";
+import { SessionOver } from "./signin/screen";
+import SignIn from "./signin/screen";
+import { api, enter, forgetAll, integrations, live, profile, readiness, session, useCell } from "./kit/state";
+import { toast, Toasts } from "./kit/toasts";
 
 type Screen = ComponentType<Record<string, never>>;
 const lazy: Record<string, () => Promise<{ default: Screen }>> = {
-  "/": () => import("./screens/home"),
-  "/calls": () => import("./screens/calls"),
-  "/assistant": () => import("./screens/assistant"),
-  "/numbers": () => import("./screens/numbers"),
-  "/messages": () => import("./screens/messages"),
-  "/activity": () => import("./screens/activity"),
-  "/connections": () => import("./screens/connections"),
-  "/setup": () => import("./screens/setup"),
+  "/": () => import("./home/screen"),
+  "/calls": () => import("./calls/screen"),
+  "/assistant": () => import("./assistants/screen"),
+  "/numbers": () => import("./numbers/screen"),
+  "/messages": () => import("./messages/screen"),
+  "/activity": () => import("./activity/screen"),
+  "/connections": () => import("./connections/screen"),
+  "/setup": () => import("./setup/screen"),
 };
 const entries = [
   { path: "/", icon: "house", key: "h", name: "home" },

@@ -1,9 +1,9 @@
 // The reference page: reads the contract from this very Ava and shows it, with commands that can be copied and run.
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { t } from "./i18n";
-import { Button, Copy, Heading, Icon } from "./parts";
-import { Box, Loading } from "./panel";
+import { t } from "./kit/i18n";
+import { Button, Copy, Heading, Icon } from "./kit/parts";
+import { Box, Loading } from "./kit/panel";
 import { curl, type Document, methods, type Operation, resolve, shape } from "./reference";
 
 function Docs() {

@@ -1,6 +1,6 @@
 // Runs before everything else and before the first paint: the chosen theme, so that the other one never flashes, and the
 // first questions to the server, so that their answers are there when the page is. Then the page is drawn once, and stays put.
-import { applyTheme } from "./prefs";
+import { applyTheme } from "./kit/prefs";
 
 declare global {
   var avaEarly: Record<string, Promise<Response>> | undefined;

@@ -1,11 +1,11 @@
 // The caller's page of the sandbox: make a pretend provider misbehave, and see every request it got.
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Schemas } from "./api";
-import { money, t } from "./i18n";
-import { Badge, Button, Field, Heading, Icon, Select, When } from "./parts";
-import { Box } from "./panel";
-import { serviceName } from "./problem";
+import type { Schemas } from "./kit/api";
+import { money, t } from "./kit/i18n";
+import { Badge, Button, Field, Heading, Icon, Select, When } from "./kit/parts";
+import { Box } from "./kit/panel";
+import { serviceName } from "./kit/problem";
 
 type Fault = Schemas["Fault"];
 type Request = Schemas["FaultRequest"];

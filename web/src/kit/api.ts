@@ -1,0 +1,143 @@
+// The one way from the page to Ava. Knows cookies, the CSRF token and one refresh at a time; knows no screen.
+import type { components } from "../api-types";
+import { retryAfter } from "./countdown";
+
+export type Schemas = components["schemas"];
+export type Session = Schemas["Session"];
+export type ProblemCode = Schemas["ProblemCode"];
+
+// What the server said, or `offline` when it could not be asked at all.
+export interface Problem extends Omit<Partial<Schemas["Problem"]>, "code"> {
+  code: ProblemCode | "offline";
+  wait?: number; // seconds until another try makes sense
+}
+
+export type Reply<T> =
+  | { ok: true; data: T; stale: boolean; age: number; wait?: number; etag?: string }
+  | { ok: false; problem: Problem };
+
+export interface Options {
+  body?: unknown;
+  ifMatch?: string;
+  key?: string; // Idempotency-Key: the same again is done once
+  signal?: AbortSignal;
+}
+
+export interface Client {
+  get<T>(path: string, options?: Options): Promise<Reply<T>>;
+  send<T>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, options?: Options): Promise<Reply<T>>;
+  // Sign in, set up: no session yet, so a 401 means nothing here.
+  open(path: string, body: unknown): Promise<Reply<Session>>;
+  resume(): Promise<Reply<Session>>;
+  signOut(): Promise<Reply<undefined>>;
+  // The pretend providers, which know no session: whether they did it.
+  sandbox(path: string, body: unknown): Promise<boolean>;
+}
+
+export interface Seams {
+  fetch: (url: string, init: RequestInit) => Promise<Response>;
+  now: () => number;
+  // Asks the person to sign in again; true when a session is there, false when they left.
+  sessionOver: () => Promise<boolean>;
+}
+
+const base = "/api/v1";
+
+export function createClient({ fetch, now, sessionOver }: Seams): Client {
+  let csrf: string | null = null;
+  let refreshing: Promise<boolean> | undefined;
+  let asking: Promise<boolean> | undefined;
+
+  async function once<T>(method: string, path: string, { body, ifMatch, key, signal }: Options): Promise<Reply<T>> {
+    const headers: Record<string, string> = { Accept: "application/json" };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
+    if (ifMatch) headers["If-Match"] = ifMatch;
+    if (key) headers["Idempotency-Key"] = key;
+    let response: Response;
+    try {
+      response = await fetch(base + path, {
+        method, headers, signal: signal ?? null, credentials: "same-origin", cache: "no-store", redirect: "error",
+        body: body === undefined ? null : JSON.stringify(body),
+      });
+    } catch (e) {
+      if (signal?.aborted) throw e;
+      return { ok: false, problem: { code: "offline" } };
+    }
+    return read<T>(response);
+  }
+
+  async function read<T>(response: Response): Promise<Reply<T>> {
+    const wait = retryAfter(response.headers.get("Retry-After"), now());
+    let data: unknown;
+    try {
+      data = response.status === 204 ? undefined : await response.json();
+    } catch {
+      data = undefined; // a proxy's page, or a cut answer: the status has to do
+      if (response.ok) return { ok: false, problem: { code: "internal_error", ...reference(response) } };
+    }
+    if (response.ok) {
+      const stale = (data as { stale?: boolean } | undefined)?.stale === true;
+      const etag = response.headers.get("ETag") ?? undefined;
+      return { ok: true, data: data as T, stale, age: Number(response.headers.get("Age")) || 0, wait, etag };
+    }
+    const problem: Problem = { code: "internal_error", ...reference(response), ...(data as object) };
+    problem.wait = wait ?? problem.retry?.next_retry_in_seconds ?? undefined;
+    return { ok: false, problem };
+  }
+
+  // However many requests meet an old session, there is one refresh.
+  function refresh(): Promise<boolean> {
+    refreshing ??= once<Session>("POST", "/auth/refresh", {})
+      .then(keep)
+      .then((reply) => reply.ok)
+      .finally(() => (refreshing = undefined));
+    return refreshing;
+  }
+
+  function ask(): Promise<boolean> {
+    asking ??= sessionOver().finally(() => (asking = undefined));
+    return asking;
+  }
+
+  function keep(reply: Reply<Session>): Reply<Session> {
+    if (reply.ok) csrf = reply.data.csrf_token;
+    return reply;
+  }
+
+  async function request<T>(method: string, path: string, options: Options): Promise<Reply<T>> {
+    let reply = await once<T>(method, path, options);
+    if (codeOf(reply) === "csrf_failed") {
+      // Another tab may have moved the session on; take the new token and try once more.
+      const me = keep(await once<Session>("GET", "/auth/me", {}));
+      if (me.ok) reply = await once<T>(method, path, options);
+    }
+    if (codeOf(reply) === "session_required" && (await refresh()))
+      reply = await once<T>(method, path, options);
+    if (codeOf(reply) === "session_required" && (await ask()))
+      reply = await once<T>(method, path, options);
+    return reply;
+  }
+
+  return {
+    get: (path, options = {}) => request("GET", path, options),
+    send: (method, path, options = {}) => request(method, path, options),
+    open: async (path, body) => keep(await once<Session>("POST", path, { body })),
+    resume: async () => {
+      const me = keep(await once<Session>("GET", "/auth/me", {}));
+      return codeOf(me) === "session_required" ? keep(await once<Session>("POST", "/auth/refresh", {})) : me;
+    },
+    signOut: () => request("POST", "/auth/logout", {}),
+    sandbox: (path, body) =>
+      fetch("/sandbox/api/" + path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).then((r) => r.ok, () => false),
+  };
+}
+
+function codeOf(reply: Reply<unknown>): string {
+  return reply.ok ? "" : reply.problem.code;
+}
+
+function reference(response: Response): { correlation_id?: string } {
+  const id = response.headers.get("X-Correlation-ID");
+  return id ? { correlation_id: id } : {};
+}

@@ -1,0 +1,157 @@
+// What the whole dashboard knows: who is here, and the resources its panels share.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { createClient, type Schemas, type Session } from "./api";
+import type {} from "../early";
+import { Live, type Change, type Source } from "./live";
+import { realSeams, Resource, type Snapshot } from "./resource";
+
+class Cell<T> {
+  private listeners = new Set<() => void>();
+  constructor(public value: T) {}
+  set(value: T): void {
+    this.value = value;
+    for (const listener of [...this.listeners]) listener();
+  }
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => {
+      this.listeners.delete(listener);
+    };
+  }
+}
+
+export function useCell<T>(cell: Cell<T>): T {
+  const [, redraw] = useState({});
+  useEffect(() => cell.subscribe(() => redraw({})), [cell]);
+  return cell.value;
+}
+
+export type Profile = Schemas["Profile"];
+export const session = new Cell<Session | undefined>(undefined);
+export const profile = new Cell<Profile | undefined>(undefined);
+
+// The dialog over the page sets this; signing in, or leaving, answers it.
+export const signInAgain = new Cell<((signedIn: boolean) => void) | undefined>(undefined);
+
+// What early.ts has asked already is taken once, then asked for real.
+function take(url: string): Promise<Response> | undefined {
+  const answer = globalThis.avaEarly?.[url];
+  if (answer) delete globalThis.avaEarly![url];
+  return answer;
+}
+
+// The one thing to know before anybody is here: which profile, and whether an account exists.
+export const ready = new Cell<Schemas["Ready"] | undefined>(undefined);
+export async function readiness(): Promise<void> {
+  try {
+    const response = await (take("/health/ready") ?? fetch("/health/ready", { cache: "no-store" }));
+    ready.set((await response.json()) as Schemas["Ready"]);
+    profile.set(ready.value?.profile);
+  } catch {
+    // not reachable: the form says so when it is sent
+  }
+}
+
+export const api = createClient({
+  fetch: (url, init) => take(url) ?? fetch(url, init),
+  now: Date.now,
+  sessionOver: () =>
+    new Promise<boolean>((resolve) => {
+      signInAgain.set((signedIn) => {
+        signInAgain.set(undefined);
+        resolve(signedIn);
+      });
+    }),
+});
+
+export const settings = new Resource((signal) => api.get<Schemas["SettingList"]>("/vapi/settings", { signal }));
+export const integrations = new Resource((signal) => api.get<Schemas["IntegrationList"]>("/integrations", { signal }));
+export const endpoints = new Resource((signal) => api.get<Schemas["EndpointList"]>("/webhooks/endpoints", { signal }), 20_000);
+export const assistants = new Resource((signal) => api.get<Schemas["AssistantList"]>("/assistants?limit=20", { signal }));
+export const numbers = new Resource((signal) => api.get<Schemas["NumberList"]>("/twilio/numbers?limit=20", { signal }));
+export const limits = new Resource((signal) => api.get<Schemas["Limits"]>("/limits", { signal }));
+export const fallback = new Resource((signal) => api.get<Schemas["Fallback"]>("/fallback", { signal }));
+export const destinations = new Resource((signal) => api.get<Schemas["DestinationList"]>("/destinations?limit=20", { signal }));
+export const credentials = {
+  vapi: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/vapi", { signal }), 60_000),
+  twilio: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/twilio", { signal }), 60_000),
+};
+
+export function forgetAll(): void {
+  for (const r of [settings, assistants, integrations, endpoints, numbers, limits, fallback, destinations, credentials.vapi, credentials.twilio]) r.reset();
+}
+
+export const live = new Live({
+  ...realSeams,
+  open: (url) => new EventSource(url) as Source,
+  renew: async () => {
+    const reply = await api.resume();
+    return reply.ok ? "in" : reply.problem.code === "session_required" ? "out" : "unknown";
+  },
+});
+live.on("connection", () => integrations.changed());
+
+// A connection changed: everything read through it is out of date.
+export function connectionChanged(provider: Schemas["Service"]): void {
+  credentials[provider].expire();
+  integrations.expire();
+  endpoints.expire();
+  for (const r of provider === "vapi" ? [settings, assistants] : [numbers]) r.reset();
+}
+
+export function enter(now: Session): void {
+  if (session.value && session.value.user.id !== now.user.id) forgetAll();
+  session.set(now);
+  if (ready.value) ready.set({ ...ready.value, setup_needed: false });
+  profile.set(now.profile);
+}
+
+// Reads on view, when the window comes back after a minute, and when the network does.
+export function useResource<T>(resource: Resource<T>, wanted = true): Snapshot<T> {
+  const [, redraw] = useState({});
+  useEffect(() => resource.subscribe(() => redraw({})), [resource]);
+  useEffect(() => {
+    if (!wanted) return;
+    resource.view();
+    const focus = () => document.visibilityState === "visible" && resource.view(60_000);
+    const online = () => resource.snapshot.state === "offline" && void resource.reload();
+    document.addEventListener("visibilitychange", focus);
+    addEventListener("focus", focus);
+    const offline = () => resource.learn({ code: "offline" });
+    addEventListener("online", online);
+    addEventListener("offline", offline);
+    return () => {
+      document.removeEventListener("visibilitychange", focus);
+      removeEventListener("focus", focus);
+      removeEventListener("online", online);
+      removeEventListener("offline", offline);
+    };
+  }, [resource, wanted]);
+  return resource.snapshot;
+}
+
+// While this is on the page it hears what happens; undefined: something may have been missed.
+export function useLive<T>(name: Change, hear: (data: T | undefined) => void): void {
+  const newest = useRef(hear);
+  newest.current = hear;
+  useEffect(() => live.on(name, (data) => newest.current(data as T | undefined)), [name]);
+}
+
+// Many things at once are one reason to read anew.
+export function useSoon(ms: number, what: () => void): () => void {
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const newest = useRef(what);
+  newest.current = what;
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return () => {
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
+      newest.current();
+    }, ms);
+  };
+}
+
+export function mayManage(): boolean {
+  const role = session.value?.workspace.role;
+  return role === "owner" || role === "admin" || session.value?.user.admin === true;
+}
