@@ -23,22 +23,24 @@ static enum err find(struct ctx *ctx, struct db_stmt *q, const char *workspace_i
     return db_done(ctx, q);
 }
 
-enum err assistant_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        const char *id, struct assistant_row *found) {
+enum err assistant_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                            const char *id, struct assistant_row *found) {
     return find(ctx,
                 db_use(c, "SELECT " COLUMNS " FROM assistants WHERE workspace_id = ? AND id = ?"),
                 workspace_id, id, found);
 }
 
-enum err assistant_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                                    const char *provider_id, struct assistant_row *found) {
+enum err assistant_row_find_by_provider(struct ctx *ctx, struct db_conn *c,
+                                        const char *workspace_id, const char *provider_id,
+                                        struct assistant_row *found) {
     return find(
         ctx,
         db_use(c, "SELECT " COLUMNS " FROM assistants WHERE workspace_id = ? AND provider_id = ?"),
         workspace_id, provider_id, found);
 }
 
-enum err assistant_insert(struct ctx *ctx, struct db_conn *tx, const struct assistant_row *row) {
+enum err assistant_row_insert(struct ctx *ctx, struct db_conn *tx,
+                              const struct assistant_row *row) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO assistants (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_text(q, row->id);
@@ -52,7 +54,8 @@ enum err assistant_insert(struct ctx *ctx, struct db_conn *tx, const struct assi
     return db_run(ctx, q);
 }
 
-enum err assistant_update(struct ctx *ctx, struct db_conn *tx, const struct assistant_row *row) {
+enum err assistant_row_update(struct ctx *ctx, struct db_conn *tx,
+                              const struct assistant_row *row) {
     struct db_stmt *q = db_use(tx, "UPDATE assistants SET name = ?, version = ?, updated_at = ?,"
                                    " deleted_at = ? WHERE id = ?");
     db_bind_text(q, row->name);
@@ -74,8 +77,8 @@ static enum err drop_old(struct ctx *ctx, struct db_conn *tx, const char *assist
     return db_run(ctx, q);
 }
 
-enum err assistant_version_insert(struct ctx *ctx, struct db_conn *tx,
-                                  const struct assistant_version_row *row, int64_t keep) {
+enum err assistant_version_row_insert(struct ctx *ctx, struct db_conn *tx,
+                                      const struct assistant_version_row *row, int64_t keep) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO assistant_versions (id, workspace_id, assistant_id, version, what,"
                    " author, restored_version, created_at, sealed)"
@@ -113,8 +116,8 @@ static void read_version(struct ctx *ctx, struct db_stmt *q, struct assistant_ve
     v->created_ms = db_i64(q);
 }
 
-enum err assistant_version_find(struct ctx *ctx, struct db_conn *c, const char *assistant_id,
-                                int64_t version, struct assistant_version_row *found) {
+enum err assistant_version_row_find(struct ctx *ctx, struct db_conn *c, const char *assistant_id,
+                                    int64_t version, struct assistant_version_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " VERSION_COLUMNS ", v.sealed" VERSIONS
                                   " WHERE v.assistant_id = ? AND v.version = ?");
     db_bind_text(q, assistant_id);
@@ -127,8 +130,8 @@ enum err assistant_version_find(struct ctx *ctx, struct db_conn *c, const char *
     return db_done(ctx, q);
 }
 
-enum err assistant_version_at(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                              const char *provider_id, int64_t at_ms, int64_t *version) {
+enum err assistant_version_row_at(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                  const char *provider_id, int64_t at_ms, int64_t *version) {
     struct db_stmt *q =
         db_use(c, "SELECT MAX(v.version) FROM assistants a JOIN assistant_versions v"
                   " ON v.assistant_id = a.id WHERE a.workspace_id = ?"
@@ -140,9 +143,9 @@ enum err assistant_version_at(struct ctx *ctx, struct db_conn *c, const char *wo
     return db_done(ctx, q);
 }
 
-enum err assistant_versions_list(struct ctx *ctx, struct db_conn *c, const char *assistant_id,
-                                 int64_t before, int limit, struct assistant_version_row *out,
-                                 size_t *count) {
+enum err assistant_version_rows_list(struct ctx *ctx, struct db_conn *c, const char *assistant_id,
+                                     int64_t before, int limit, struct assistant_version_row *out,
+                                     size_t *count) {
     struct db_stmt *q =
         db_use(c, "SELECT " VERSION_COLUMNS VERSIONS " WHERE v.assistant_id = ? AND v.version < ?"
                   " ORDER BY v.version DESC LIMIT ?");

@@ -13,13 +13,14 @@ struct assistant_row {
 };
 
 /* found->id NULL when there is none; those that were deleted are found too. */
-enum err assistant_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        const char *id, struct assistant_row *found);
-enum err assistant_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                                    const char *provider_id, struct assistant_row *found);
-enum err assistant_insert(struct ctx *ctx, struct db_conn *tx, const struct assistant_row *row);
+enum err assistant_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                            const char *id, struct assistant_row *found);
+enum err assistant_row_find_by_provider(struct ctx *ctx, struct db_conn *c,
+                                        const char *workspace_id, const char *provider_id,
+                                        struct assistant_row *found);
+enum err assistant_row_insert(struct ctx *ctx, struct db_conn *tx, const struct assistant_row *row);
 /* Writes name, version, updated and deleted of that id. */
-enum err assistant_update(struct ctx *ctx, struct db_conn *tx, const struct assistant_row *row);
+enum err assistant_row_update(struct ctx *ctx, struct db_conn *tx, const struct assistant_row *row);
 
 struct assistant_version_row {
     const char *id, *workspace_id, *assistant_id;
@@ -32,14 +33,14 @@ struct assistant_version_row {
 };
 
 /* Inserts it, and drops those before the newest `keep` of its assistant. */
-enum err assistant_version_insert(struct ctx *ctx, struct db_conn *tx,
-                                  const struct assistant_version_row *row, int64_t keep);
-enum err assistant_version_find(struct ctx *ctx, struct db_conn *c, const char *assistant_id,
-                                int64_t version, struct assistant_version_row *found);
+enum err assistant_version_row_insert(struct ctx *ctx, struct db_conn *tx,
+                                      const struct assistant_version_row *row, int64_t keep);
+enum err assistant_version_row_find(struct ctx *ctx, struct db_conn *c, const char *assistant_id,
+                                    int64_t version, struct assistant_version_row *found);
 /* The version that was in force then, 0: none that we know of. */
-enum err assistant_version_at(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                              const char *provider_id, int64_t at_ms, int64_t *version);
+enum err assistant_version_row_at(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                  const char *provider_id, int64_t at_ms, int64_t *version);
 /* Newest first, below before (0: from the newest). */
-enum err assistant_versions_list(struct ctx *ctx, struct db_conn *c, const char *assistant_id,
-                                 int64_t before, int limit, struct assistant_version_row *out,
-                                 size_t *count);
+enum err assistant_version_rows_list(struct ctx *ctx, struct db_conn *c, const char *assistant_id,
+                                     int64_t before, int limit, struct assistant_version_row *out,
+                                     size_t *count);

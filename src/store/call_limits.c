@@ -20,8 +20,8 @@ bool call_limits_row_is_daily(const struct call_limits_row *row) {
     return row->daily_minutes != CALL_NO_LIMIT || row->daily_cost_cents != CALL_NO_LIMIT;
 }
 
-enum err call_limits_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                          const char *number, struct call_limits_row *found) {
+enum err call_limits_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                              const char *number, struct call_limits_row *found) {
     struct db_stmt *q =
         db_use(c, "SELECT workspace_id, number, daily_minutes, daily_cost_cents, concurrent_calls,"
                   " assistant_seconds, version, created_at, updated_at FROM call_limits"
@@ -45,7 +45,8 @@ enum err call_limits_find(struct ctx *ctx, struct db_conn *c, const char *worksp
     return db_done(ctx, q);
 }
 
-enum err call_limits_put(struct ctx *ctx, struct db_conn *tx, const struct call_limits_row *row) {
+enum err call_limits_row_put(struct ctx *ctx, struct db_conn *tx,
+                             const struct call_limits_row *row) {
     struct db_stmt *q = db_use(
         tx, "INSERT INTO call_limits (workspace_id, number, daily_minutes, daily_cost_cents,"
             " concurrent_calls, version, created_at, updated_at)"
@@ -63,8 +64,8 @@ enum err call_limits_put(struct ctx *ctx, struct db_conn *tx, const struct call_
     return db_run(ctx, q);
 }
 
-enum err call_limits_learn_length(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                                  int64_t seconds) {
+enum err call_limits_row_learn_length(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                                      int64_t seconds) {
     struct db_stmt *q = db_use(tx, "UPDATE call_limits SET assistant_seconds = ?"
                                    " WHERE workspace_id = ? AND number = ''");
     db_bind_i64(q, seconds);

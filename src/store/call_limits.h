@@ -19,11 +19,12 @@ struct call_limits_row {
 /* Has it a budget for the day? */
 bool call_limits_row_is_daily(const struct call_limits_row *row);
 
-enum err call_limits_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                          const char *number, struct call_limits_row *found);
-enum err call_limits_put(struct ctx *ctx, struct db_conn *tx, const struct call_limits_row *row);
-enum err call_limits_learn_length(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                                  int64_t seconds);
+enum err call_limits_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                              const char *number, struct call_limits_row *found);
+enum err call_limits_row_put(struct ctx *ctx, struct db_conn *tx,
+                             const struct call_limits_row *row);
+enum err call_limits_row_learn_length(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                                      int64_t seconds);
 
 struct call_day {
     int64_t seconds, cost_micros;              /* of calls that ended */

@@ -12,7 +12,7 @@ static void bind_cost(struct db_stmt *q, const struct call_row *row) {
         db_bind_null(q);
 }
 
-enum err call_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
+enum err call_row_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO calls (" COLUMNS ") VALUES"
                                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_text(q, row->id);
@@ -37,7 +37,7 @@ enum err call_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row 
     return db_run(ctx, q);
 }
 
-enum err call_update(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
+enum err call_row_update(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
     struct db_stmt *q = db_use(tx, "UPDATE calls SET provider_id = COALESCE(?, provider_id),"
                                    " status = ?, ended_reason = ?, started_at = ?, ended_at = ?,"
                                    " updated_at = ?, from_number = COALESCE(?, from_number),"
@@ -56,7 +56,7 @@ enum err call_update(struct ctx *ctx, struct db_conn *tx, const struct call_row 
     return db_run(ctx, q);
 }
 
-enum err call_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
+enum err call_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
     struct db_stmt *q = db_use(tx, "DELETE FROM calls WHERE id = ?");
     db_bind_text(q, id);
     return db_run(ctx, q);
@@ -92,8 +92,8 @@ static enum err read_one(struct ctx *ctx, struct db_stmt *q, struct call_row *fo
     return db_done(ctx, q);
 }
 
-enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
-                   struct call_row *found) {
+enum err call_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
+                       struct call_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?"
                                   " AND id = ?");
     db_bind_text(q, workspace_id);
@@ -101,9 +101,9 @@ enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
     return read_one(ctx, q, found);
 }
 
-enum err call_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                               const char *provider, const char *provider_id,
-                               struct call_row *found) {
+enum err call_row_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                   const char *provider, const char *provider_id,
+                                   struct call_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?"
                                   " AND provider = ? AND provider_id = ?");
     db_bind_text(q, workspace_id);
@@ -112,8 +112,8 @@ enum err call_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *w
     return read_one(ctx, q, found);
 }
 
-enum err call_find_placed(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                          const char *operation_id, struct call_row *found) {
+enum err call_row_find_placed(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                              const char *operation_id, struct call_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?"
                                   " AND operation_id = ?");
     db_bind_text(q, workspace_id);
@@ -121,8 +121,8 @@ enum err call_find_placed(struct ctx *ctx, struct db_conn *c, const char *worksp
     return read_one(ctx, q, found);
 }
 
-enum err call_find_carried(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                           const char *carrier_id, struct call_row *found) {
+enum err call_row_find_carried(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                               const char *carrier_id, struct call_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?"
                                   " AND carrier_id = ?");
     db_bind_text(q, workspace_id);
@@ -131,8 +131,8 @@ enum err call_find_carried(struct ctx *ctx, struct db_conn *c, const char *works
 }
 
 /* Each arm by an index of its own. */
-enum err call_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *id,
-                            struct call_row *found) {
+enum err call_row_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *id,
+                                struct call_row *found) {
     struct db_stmt *q = db_use(
         c,
         "SELECT " COLUMNS " FROM calls WHERE id = ?1 UNION ALL SELECT " COLUMNS " FROM calls"
@@ -144,8 +144,8 @@ enum err call_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *id,
     return read_one(ctx, q, found);
 }
 
-enum err call_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
-                       const char *provider_id, const char *except_id, bool *taken) {
+enum err call_row_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
+                           const char *provider_id, const char *except_id, bool *taken) {
     struct db_stmt *q = db_use(c, "SELECT 1 FROM calls WHERE provider = ? AND provider_id = ?"
                                   " AND id <> ?");
     db_bind_text(q, provider);
@@ -155,8 +155,8 @@ enum err call_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
     return db_done(ctx, q);
 }
 
-enum err calls_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_row *like,
-                         int64_t since_ms, int64_t until_ms, int64_t *count) {
+enum err call_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_row *like,
+                             int64_t since_ms, int64_t until_ms, int64_t *count) {
     struct db_stmt *q =
         db_use(c, "SELECT COUNT(*) FROM calls WHERE workspace_id = ? AND to_number = ?"
                   " AND from_number = ? AND id <> ? AND provider_id IS NULL AND created_at >= ?"
@@ -171,8 +171,9 @@ enum err calls_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_r
     return db_done(ctx, q);
 }
 
-enum err calls_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                    const struct call_filter *f, int limit, struct call_row *out, size_t *count) {
+enum err call_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        const struct call_filter *f, int limit, struct call_row *out,
+                        size_t *count) {
     struct db_stmt *q = db_use(
         c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?1 AND id < ?2"
            " AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR to_number = ?4)"

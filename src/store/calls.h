@@ -19,39 +19,39 @@ struct call_row {
     struct str sealed;
 };
 
-enum err call_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
+enum err call_row_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
 /* Writes status, ended_reason and times of that id, and where they are set provider_id, from,
  * carrier_id and cost. */
-enum err call_update(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
-enum err call_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
-enum err call_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
-                   struct call_row *found);
+enum err call_row_update(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
+enum err call_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
+enum err call_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
+                       struct call_row *found);
 /* By the provider's id, by the operation that placed it, by its id at the carrier. */
-enum err call_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                               const char *provider, const char *provider_id,
-                               struct call_row *found);
-enum err call_find_placed(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                          const char *operation_id, struct call_row *found);
-enum err call_find_carried(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                           const char *carrier_id, struct call_row *found);
+enum err call_row_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                   const char *provider, const char *provider_id,
+                                   struct call_row *found);
+enum err call_row_find_placed(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                              const char *operation_id, struct call_row *found);
+enum err call_row_find_carried(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                               const char *carrier_id, struct call_row *found);
 
 /* In any workspace, by its own id, its operation's, a provider's or a carrier's. */
-enum err call_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *id,
-                            struct call_row *found);
+enum err call_row_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *id,
+                                struct call_row *found);
 
 /* Whose is a provider's id, in any workspace? *taken: another row than except_id has it. */
-enum err call_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
-                       const char *provider_id, const char *except_id, bool *taken);
+enum err call_row_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
+                           const char *provider_id, const char *except_id, bool *taken);
 /* Others of the workspace between the same numbers, made in this time, of which nobody knows what
  * became of them. */
-enum err calls_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_row *like,
-                         int64_t since_ms, int64_t until_ms, int64_t *count);
+enum err call_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_row *like,
+                             int64_t since_ms, int64_t until_ms, int64_t *count);
 
 struct call_filter {
     const char *status, *direction, *to, *assistant_id; /* NULL: any */
     int64_t since_ms, until_ms;                         /* 0: any */
     const char *before_id;                              /* NULL: from the newest */
 };
-enum err calls_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                    const struct call_filter *filter, int limit, struct call_row *out,
-                    size_t *count);
+enum err call_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        const struct call_filter *filter, int limit, struct call_row *out,
+                        size_t *count);

@@ -4,8 +4,8 @@
     "seq, id, workspace_id, destination_id, event_id, type, resource, status, body, attempts, " \
     "tries, next_at, settled_at, created_at"
 
-enum err delivery_insert(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row,
-                         bool *is_new) {
+enum err delivery_row_insert(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row,
+                             bool *is_new) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO deliveries (id, workspace_id, destination_id, event_id, type,"
                    " resource, status, settled_at, created_at, body)"
@@ -43,8 +43,8 @@ static void read_delivery(struct ctx *ctx, struct db_stmt *q, struct delivery_ro
     d->created_ms = db_i64(q);
 }
 
-enum err delivery_find(struct ctx *ctx, struct db_conn *c, const char *destination_id,
-                       const char *id, struct delivery_row *found) {
+enum err delivery_row_find(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                           const char *id, struct delivery_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM deliveries WHERE id = ?"
                                   " AND destination_id = ?");
     db_bind_text(q, id);
@@ -55,9 +55,9 @@ enum err delivery_find(struct ctx *ctx, struct db_conn *c, const char *destinati
     return db_done(ctx, q);
 }
 
-enum err deliveries_list(struct ctx *ctx, struct db_conn *c, const char *destination_id,
-                         const struct delivery_filter *f, int limit, struct delivery_row *out,
-                         size_t *count) {
+enum err delivery_rows_list(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                            const struct delivery_filter *f, int limit, struct delivery_row *out,
+                            size_t *count) {
     struct db_stmt *q =
         db_use(c, "SELECT " COLUMNS " FROM deliveries WHERE destination_id = ?1"
                   " AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR type = ?3)"
@@ -82,9 +82,9 @@ enum err deliveries_list(struct ctx *ctx, struct db_conn *c, const char *destina
     " AND b.resource = d.resource AND b.seq < d.seq AND b.settled_at = 0))"
 
 /* By the destinations, which are few: an event alone has no index. */
-enum err deliveries_of_event(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                             const char *event_id, int limit, struct delivery_row *out,
-                             size_t *count) {
+enum err delivery_rows_of_event(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                const char *event_id, int limit, struct delivery_row *out,
+                                size_t *count) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM deliveries WHERE destination_id IN"
                                   " (SELECT id FROM destinations WHERE workspace_id = ?1)"
                                   " AND event_id = ?2 ORDER BY seq LIMIT ?3");
@@ -96,8 +96,8 @@ enum err deliveries_of_event(struct ctx *ctx, struct db_conn *c, const char *wor
     return db_done(ctx, q);
 }
 
-enum err deliveries_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
-                        int64_t now_ms, int limit, struct delivery_row *out, size_t *count) {
+enum err delivery_rows_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                           int64_t now_ms, int limit, struct delivery_row *out, size_t *count) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS
                                   " FROM deliveries AS d INDEXED BY deliveries_open WHERE" IS_FIRST
                                   " AND d.next_at <= ?2 ORDER BY d.next_at, d.seq LIMIT ?3");
@@ -109,8 +109,8 @@ enum err deliveries_due(struct ctx *ctx, struct db_conn *c, const char *destinat
     return db_done(ctx, q);
 }
 
-enum err deliveries_next_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
-                             int64_t *at_ms) {
+enum err delivery_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                                int64_t *at_ms) {
     struct db_stmt *q =
         db_use(c, "SELECT d.next_at FROM deliveries AS d INDEXED BY deliveries_open WHERE" IS_FIRST
                   " ORDER BY d.next_at LIMIT 1");
@@ -119,7 +119,7 @@ enum err deliveries_next_due(struct ctx *ctx, struct db_conn *c, const char *des
     return db_done(ctx, q);
 }
 
-enum err delivery_settle(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row) {
+enum err delivery_row_settle(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row) {
     struct db_stmt *q = db_use(tx, "UPDATE deliveries SET status = ?, attempts = ?, tries = ?,"
                                    " next_at = ?, settled_at = ? WHERE id = ?");
     db_bind_text(q, row->status);
@@ -131,8 +131,8 @@ enum err delivery_settle(struct ctx *ctx, struct db_conn *tx, const struct deliv
     return db_run(ctx, q);
 }
 
-enum err deliveries_hold(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
-                         int64_t now_ms) {
+enum err delivery_rows_hold(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
+                            int64_t now_ms) {
     struct db_stmt *q = db_use(tx, "UPDATE deliveries SET status = 'held', next_at = 0,"
                                    " settled_at = ? WHERE destination_id = ? AND settled_at = 0");
     db_bind_i64(q, now_ms);
@@ -140,8 +140,8 @@ enum err deliveries_hold(struct ctx *ctx, struct db_conn *tx, const char *destin
     return db_run(ctx, q);
 }
 
-enum err deliveries_release(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
-                            int64_t since_ms, int64_t *count) {
+enum err delivery_rows_release(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
+                               int64_t since_ms, int64_t *count) {
     struct db_stmt *q = db_use(tx, "UPDATE deliveries SET status = 'waiting', tries = 0,"
                                    " next_at = 0, settled_at = 0 WHERE destination_id = ?"
                                    " AND created_at >= ? AND status IN ('held', 'failed')");
@@ -154,8 +154,8 @@ enum err deliveries_release(struct ctx *ctx, struct db_conn *tx, const char *des
 
 /* --- attempts -------------------------------------------------------------------------------- */
 
-enum err attempt_insert(struct ctx *ctx, struct db_conn *tx, const char *delivery_id,
-                        const struct attempt_row *row) {
+enum err attempt_row_insert(struct ctx *ctx, struct db_conn *tx, const char *delivery_id,
+                            const struct attempt_row *row) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO delivery_attempts (delivery_id, number, at, duration_ms,"
                    " status_code, error) VALUES (?, ?, ?, ?, ?, ?)");
@@ -168,8 +168,8 @@ enum err attempt_insert(struct ctx *ctx, struct db_conn *tx, const char *deliver
     return db_run(ctx, q);
 }
 
-enum err attempts_list(struct ctx *ctx, struct db_conn *c, const char *delivery_id, int limit,
-                       struct attempt_row *out, size_t *count) {
+enum err attempt_rows_list(struct ctx *ctx, struct db_conn *c, const char *delivery_id, int limit,
+                           struct attempt_row *out, size_t *count) {
     struct db_stmt *q = db_use(c, "SELECT number, at, duration_ms, status_code, error"
                                   " FROM delivery_attempts WHERE delivery_id = ?"
                                   " ORDER BY number DESC LIMIT ?");
@@ -188,7 +188,7 @@ enum err attempts_list(struct ctx *ctx, struct db_conn *c, const char *delivery_
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-enum err deliveries_sweep(struct ctx *ctx, struct db_conn *tx, int64_t before_ms, int limit) {
+enum err delivery_rows_sweep(struct ctx *ctx, struct db_conn *tx, int64_t before_ms, int limit) {
     struct db_stmt *q =
         db_use(tx, "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries INDEXED BY"
                    " deliveries_settled WHERE settled_at > 0 AND created_at < ? LIMIT ?)");
@@ -197,7 +197,7 @@ enum err deliveries_sweep(struct ctx *ctx, struct db_conn *tx, int64_t before_ms
     return db_run(ctx, q);
 }
 
-enum err deliveries_count_open(struct ctx *ctx, struct db_conn *c, int64_t *out) {
+enum err delivery_rows_count_open(struct ctx *ctx, struct db_conn *c, int64_t *out) {
     struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM deliveries WHERE settled_at = 0");
     *out = db_next(q) ? db_i64(q) : 0;
     return db_done(ctx, q);

@@ -17,51 +17,51 @@ struct delivery_row {
 };
 
 /* *is_new false when this destination has that event already. seq is given by the store. */
-enum err delivery_insert(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row,
-                         bool *is_new);
+enum err delivery_row_insert(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row,
+                             bool *is_new);
 /* found->id NULL when there is none. */
-enum err delivery_find(struct ctx *ctx, struct db_conn *c, const char *destination_id,
-                       const char *id, struct delivery_row *found);
+enum err delivery_row_find(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                           const char *id, struct delivery_row *found);
 
 struct delivery_filter {
     const char *status, *type; /* NULL: any */
     const char *before_id;     /* NULL: from the newest */
 };
-enum err deliveries_list(struct ctx *ctx, struct db_conn *c, const char *destination_id,
-                         const struct delivery_filter *filter, int limit, struct delivery_row *out,
-                         size_t *count);
+enum err delivery_rows_list(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                            const struct delivery_filter *filter, int limit,
+                            struct delivery_row *out, size_t *count);
 
 /* Of one event, to all destinations of the workspace. */
-enum err deliveries_of_event(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                             const char *event_id, int limit, struct delivery_row *out,
-                             size_t *count);
+enum err delivery_rows_of_event(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                const char *event_id, int limit, struct delivery_row *out,
+                                size_t *count);
 
 /* The oldest that may be sent now. Of each resource only the first that is not settled. */
-enum err deliveries_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
-                        int64_t now_ms, int limit, struct delivery_row *out, size_t *count);
+enum err delivery_rows_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                           int64_t now_ms, int limit, struct delivery_row *out, size_t *count);
 /* When the first may be sent, 0: now; INT64_MAX when there is none. */
-enum err deliveries_next_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
-                             int64_t *at_ms);
+enum err delivery_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                                int64_t *at_ms);
 /* Writes status, attempts, tries, next and settled of that id. */
-enum err delivery_settle(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row);
+enum err delivery_row_settle(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row);
 /* All that are not settled are held from now on. */
-enum err deliveries_hold(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
-                         int64_t now_ms);
+enum err delivery_rows_hold(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
+                            int64_t now_ms);
 /* Held and failed ones made since then wait again. */
-enum err deliveries_release(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
-                            int64_t since_ms, int64_t *count);
+enum err delivery_rows_release(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
+                               int64_t since_ms, int64_t *count);
 
 struct attempt_row {
     int64_t number, at_ms, duration_ms;
     int64_t status_code; /* 0: no answer came */
     const char *error;   /* NULL: it was taken */
 };
-enum err attempt_insert(struct ctx *ctx, struct db_conn *tx, const char *delivery_id,
-                        const struct attempt_row *row);
+enum err attempt_row_insert(struct ctx *ctx, struct db_conn *tx, const char *delivery_id,
+                            const struct attempt_row *row);
 /* The newest first. */
-enum err attempts_list(struct ctx *ctx, struct db_conn *c, const char *delivery_id, int limit,
-                       struct attempt_row *out, size_t *count);
+enum err attempt_rows_list(struct ctx *ctx, struct db_conn *c, const char *delivery_id, int limit,
+                           struct attempt_row *out, size_t *count);
 
 /* Deletes settled ones made before that, up to limit. */
-enum err deliveries_sweep(struct ctx *ctx, struct db_conn *tx, int64_t before_ms, int limit);
-enum err deliveries_count_open(struct ctx *ctx, struct db_conn *c, int64_t *out);
+enum err delivery_rows_sweep(struct ctx *ctx, struct db_conn *tx, int64_t before_ms, int limit);
+enum err delivery_rows_count_open(struct ctx *ctx, struct db_conn *c, int64_t *out);

@@ -16,8 +16,8 @@ static void bind_choices(struct db_stmt *q, const struct destination_row *row) {
     db_bind_blob(q, row->sealed.ptr, row->sealed.len);
 }
 
-enum err destination_insert(struct ctx *ctx, struct db_conn *tx,
-                            const struct destination_row *row) {
+enum err destination_row_insert(struct ctx *ctx, struct db_conn *tx,
+                                const struct destination_row *row) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO destinations (url, events, enabled, disabled_because, disabled_at,"
                    " former_until, version, updated_at, sealed, id, workspace_id, created_at)"
@@ -29,8 +29,8 @@ enum err destination_insert(struct ctx *ctx, struct db_conn *tx,
     return db_run(ctx, q);
 }
 
-enum err destination_update(struct ctx *ctx, struct db_conn *tx,
-                            const struct destination_row *row) {
+enum err destination_row_update(struct ctx *ctx, struct db_conn *tx,
+                                const struct destination_row *row) {
     struct db_stmt *q =
         db_use(tx, "UPDATE destinations SET url = ?, events = ?, enabled = ?,"
                    " disabled_because = ?, disabled_at = ?, former_until = ?, version = ?,"
@@ -40,7 +40,8 @@ enum err destination_update(struct ctx *ctx, struct db_conn *tx,
     return db_run(ctx, q);
 }
 
-enum err destination_fares(struct ctx *ctx, struct db_conn *tx, const struct destination_row *row) {
+enum err destination_row_fares(struct ctx *ctx, struct db_conn *tx,
+                               const struct destination_row *row) {
     struct db_stmt *q = db_use(tx, "UPDATE destinations SET failing_since = ?,"
                                    " last_failure_at = ?, last_success_at = ? WHERE id = ?");
     db_bind_i64(q, row->failing_since_ms);
@@ -50,8 +51,8 @@ enum err destination_fares(struct ctx *ctx, struct db_conn *tx, const struct des
     return db_run(ctx, q);
 }
 
-enum err destination_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                            const char *id, bool *found) {
+enum err destination_row_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                                const char *id, bool *found) {
     struct db_stmt *q = db_use(tx, "DELETE FROM destinations WHERE workspace_id = ? AND id = ?");
     db_bind_text(q, workspace_id);
     db_bind_text(q, id);
@@ -78,8 +79,8 @@ static void read_destination(struct ctx *ctx, struct db_stmt *q, struct destinat
     d->sealed = db_blob(q, ctx->arena);
 }
 
-enum err destination_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                          const char *id, struct destination_row *found) {
+enum err destination_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                              const char *id, struct destination_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM destinations WHERE id = ?1"
                                   " AND (?2 IS NULL OR workspace_id = ?2)");
     db_bind_text(q, id);
@@ -90,9 +91,9 @@ enum err destination_find(struct ctx *ctx, struct db_conn *c, const char *worksp
     return db_done(ctx, q);
 }
 
-enum err destinations_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                           const char *before_id, int limit, struct destination_row *out,
-                           size_t *count) {
+enum err destination_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                               const char *before_id, int limit, struct destination_row *out,
+                               size_t *count) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM destinations WHERE workspace_id = ?"
                                   " AND id < ? ORDER BY id DESC LIMIT ?");
     db_bind_text(q, workspace_id);
@@ -103,7 +104,7 @@ enum err destinations_list(struct ctx *ctx, struct db_conn *c, const char *works
     return db_done(ctx, q);
 }
 
-enum err destinations_count_disabled(struct ctx *ctx, struct db_conn *c, int64_t *out) {
+enum err destination_rows_count_disabled(struct ctx *ctx, struct db_conn *c, int64_t *out) {
     struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM destinations WHERE disabled_because"
                                   " IN ('gone', 'failing')");
     *out = db_next(q) ? db_i64(q) : 0;

@@ -17,19 +17,22 @@ struct destination_row {
     struct str sealed;
 };
 
-enum err destination_insert(struct ctx *ctx, struct db_conn *tx, const struct destination_row *row);
+enum err destination_row_insert(struct ctx *ctx, struct db_conn *tx,
+                                const struct destination_row *row);
 /* Writes all but id, workspace, created and how it fares. */
-enum err destination_update(struct ctx *ctx, struct db_conn *tx, const struct destination_row *row);
+enum err destination_row_update(struct ctx *ctx, struct db_conn *tx,
+                                const struct destination_row *row);
 /* Writes failing_since, last_failure and last_success. */
-enum err destination_fares(struct ctx *ctx, struct db_conn *tx, const struct destination_row *row);
-enum err destination_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                            const char *id, bool *found);
+enum err destination_row_fares(struct ctx *ctx, struct db_conn *tx,
+                               const struct destination_row *row);
+enum err destination_row_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                                const char *id, bool *found);
 /* workspace_id NULL: of any. found->id NULL when there is none. */
-enum err destination_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                          const char *id, struct destination_row *found);
+enum err destination_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                              const char *id, struct destination_row *found);
 /* Newest first. */
-enum err destinations_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                           const char *before_id, int limit, struct destination_row *out,
-                           size_t *count);
+enum err destination_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                               const char *before_id, int limit, struct destination_row *out,
+                               size_t *count);
 /* Of all workspaces: those that Ava switched off. */
-enum err destinations_count_disabled(struct ctx *ctx, struct db_conn *c, int64_t *out);
+enum err destination_rows_count_disabled(struct ctx *ctx, struct db_conn *c, int64_t *out);

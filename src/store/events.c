@@ -9,8 +9,8 @@
     " workspace_id = ?1 AND (?2 IS NULL OR provider = ?2) AND (?3 IS NULL OR type = ?3)" \
     " AND (?4 IS NULL OR status = ?4) AND received_at >= ?6 AND received_at < ?7"
 
-enum err event_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
-                      bool *is_new) {
+enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
+                          bool *is_new) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status,"
                    " correlation_id, received_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -47,8 +47,8 @@ static void read_event(struct ctx *ctx, struct db_stmt *q, struct event_row *e) 
     e->detail = db_text(q, ctx->arena);
 }
 
-enum err event_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
-                    struct event_row *found) {
+enum err event_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        const char *id, struct event_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS ", sealed FROM events"
                                   " WHERE workspace_id = ? AND id = ?");
     db_bind_text(q, workspace_id);
@@ -71,9 +71,9 @@ static void bind_filter(struct db_stmt *q, const char *workspace_id, const struc
     db_bind_i64(q, f->until_ms ? f->until_ms : INT64_MAX);
 }
 
-enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                     const struct event_filter *f, int limit, struct event_row *out,
-                     size_t *count) {
+enum err event_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                         const struct event_filter *f, int limit, struct event_row *out,
+                         size_t *count) {
     /* Two statements, so that a search for one call uses its own index. */
     struct db_stmt *q =
         f->resource ? db_use(c, "SELECT " COLUMNS " FROM events WHERE" FILTER " AND resource = ?5"
@@ -92,9 +92,9 @@ enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_i
 
 #define OF_TAIL " (?2 IS NULL OR provider = ?2) AND (?3 = 0 OR status IN ('dead', 'retrying'))"
 
-enum err events_after(struct ctx *ctx, struct db_conn *c, const char *after_id,
-                      const struct event_tail *what, int limit, struct event_row *out,
-                      size_t *count) {
+enum err event_rows_after(struct ctx *ctx, struct db_conn *c, const char *after_id,
+                          const struct event_tail *what, int limit, struct event_row *out,
+                          size_t *count) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM events WHERE id > ?1 AND" OF_TAIL
                                   " ORDER BY id LIMIT ?4");
     db_bind_text(q, after_id);
@@ -106,8 +106,8 @@ enum err events_after(struct ctx *ctx, struct db_conn *c, const char *after_id,
     return db_done(ctx, q);
 }
 
-enum err events_before(struct ctx *ctx, struct db_conn *c, const struct event_tail *what,
-                       int64_t left, char *id, size_t room) {
+enum err event_rows_before(struct ctx *ctx, struct db_conn *c, const struct event_tail *what,
+                           int64_t left, char *id, size_t room) {
     struct db_stmt *q = db_use(c, "SELECT id FROM events WHERE id > ?1 AND" OF_TAIL
                                   " ORDER BY id DESC LIMIT 1 OFFSET ?4");
     db_bind_text(q, "");
@@ -120,8 +120,8 @@ enum err events_before(struct ctx *ctx, struct db_conn *c, const struct event_ta
     return db_done(ctx, q);
 }
 
-enum err event_whose(struct ctx *ctx, struct db_conn *c, const char *id,
-                     const char **workspace_id) {
+enum err event_row_whose(struct ctx *ctx, struct db_conn *c, const char *id,
+                         const char **workspace_id) {
     struct db_stmt *q = db_use(c, "SELECT workspace_id FROM events WHERE id = ?");
     db_bind_text(q, id);
     *workspace_id = db_next(q) ? db_text(q, ctx->arena) : NULL;
@@ -137,8 +137,8 @@ enum err event_whose(struct ctx *ctx, struct db_conn *c, const char *id,
     " AND b.resource = e.resource AND b.id < e.id AND b.provider = e.provider"              \
     " AND b.status = 'retrying'))"
 
-enum err events_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t now_ms,
-                    int limit, struct event_row *out, size_t *count) {
+enum err event_rows_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        int64_t now_ms, int limit, struct event_row *out, size_t *count) {
     struct db_stmt *q = db_use(
         c, "SELECT * FROM (SELECT " COLUMNS ", sealed FROM events WHERE workspace_id = ?1"
            " AND status = 'retrying' AND next_at <= ?2 ORDER BY next_at LIMIT ?3)"
@@ -154,8 +154,8 @@ enum err events_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id
     return db_done(ctx, q);
 }
 
-enum err events_next_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                         int64_t *at_ms) {
+enum err event_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                             int64_t *at_ms) {
     struct db_stmt *q = db_use(c, "SELECT 0 FROM events AS e WHERE" NOT_HELD " LIMIT 1");
     db_bind_text(q, workspace_id);
     *at_ms = db_next(q) ? 0 : INT64_MAX;
@@ -169,7 +169,7 @@ enum err events_next_due(struct ctx *ctx, struct db_conn *c, const char *workspa
     return db_done(ctx, q);
 }
 
-enum err event_settle(struct ctx *ctx, struct db_conn *tx, const struct event_row *row) {
+enum err event_row_settle(struct ctx *ctx, struct db_conn *tx, const struct event_row *row) {
     struct db_stmt *q = db_use(tx, "UPDATE events SET status = ?, attempts = ?, next_at = ?,"
                                    " settled_at = ?, cause = ?, detail = ? WHERE id = ?");
     db_bind_text(q, row->status);
@@ -188,8 +188,8 @@ enum err event_settle(struct ctx *ctx, struct db_conn *tx, const struct event_ro
     "UPDATE events SET status = 'received', attempts = 0, next_at = 0, settled_at = 0," \
     " cause = NULL, detail = NULL, replays = replays + 1 WHERE "
 
-enum err event_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id, const char *id,
-                     int64_t *count) {
+enum err event_row_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                         const char *id, int64_t *count) {
     struct db_stmt *q = db_use(tx, RESET "workspace_id = ? AND id = ?");
     db_bind_text(q, workspace_id);
     db_bind_text(q, id);
@@ -198,8 +198,8 @@ enum err event_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_
     return OK;
 }
 
-enum err events_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                      const struct event_filter *f, int limit, int64_t *count) {
+enum err event_rows_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                          const struct event_filter *f, int limit, int64_t *count) {
     struct db_stmt *q = db_use(tx, RESET "id IN (SELECT id FROM events WHERE" FILTER
                                          " AND (?5 IS NULL OR resource = ?5)"
                                          " AND status IN ('done', 'dead') ORDER BY id LIMIT ?8)");
@@ -212,7 +212,7 @@ enum err events_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-enum err events_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id, int limit) {
+enum err event_rows_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id, int limit) {
     struct db_stmt *q = db_use(tx, "DELETE FROM events WHERE id IN (SELECT id FROM events"
                                    " WHERE id < ? AND status IN ('done', 'dead') LIMIT ?)");
     db_bind_text(q, before_id);
@@ -220,7 +220,8 @@ enum err events_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id
     return db_run(ctx, q);
 }
 
-enum err events_count_dead(struct ctx *ctx, struct db_conn *c, const char *provider, int64_t *out) {
+enum err event_rows_count_dead(struct ctx *ctx, struct db_conn *c, const char *provider,
+                               int64_t *out) {
     struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM events WHERE status = 'dead'"
                                   " AND provider = ?");
     db_bind_text(q, provider);

@@ -21,13 +21,13 @@ struct event_filter {
 };
 
 /* *is_new false when that dedupe identity is there already. */
-enum err event_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
-                      bool *is_new);
-enum err event_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
-                    struct event_row *found);
-enum err events_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                     const struct event_filter *filter, int limit, struct event_row *out,
-                     size_t *count);
+enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
+                          bool *is_new);
+enum err event_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        const char *id, struct event_row *found);
+enum err event_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                         const struct event_filter *filter, int limit, struct event_row *out,
+                         size_t *count);
 
 /* For the command line, over all workspaces. */
 struct event_tail {
@@ -35,32 +35,33 @@ struct event_tail {
     bool is_failed;       /* those alone that could not be worked on */
 };
 /* Those whose ids sort behind it, oldest first. */
-enum err events_after(struct ctx *ctx, struct db_conn *c, const char *after_id,
-                      const struct event_tail *what, int limit, struct event_row *out,
-                      size_t *count);
+enum err event_rows_after(struct ctx *ctx, struct db_conn *c, const char *after_id,
+                          const struct event_tail *what, int limit, struct event_row *out,
+                          size_t *count);
 /* An id behind which so many of them are left; "" for all. */
-enum err events_before(struct ctx *ctx, struct db_conn *c, const struct event_tail *what,
-                       int64_t left, char *id, size_t room);
-enum err event_whose(struct ctx *ctx, struct db_conn *c, const char *id,
-                     const char **workspace_id); /* NULL: nobody's */
+enum err event_rows_before(struct ctx *ctx, struct db_conn *c, const struct event_tail *what,
+                           int64_t left, char *id, size_t room);
+enum err event_row_whose(struct ctx *ctx, struct db_conn *c, const char *id,
+                         const char **workspace_id); /* NULL: nobody's */
 
 /* The oldest that can be worked on now, with what is sealed. One that waits for its next try holds
  * back those of its resource behind it, and nobody else. */
-enum err events_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t now_ms,
-                    int limit, struct event_row *out, size_t *count);
+enum err event_rows_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        int64_t now_ms, int limit, struct event_row *out, size_t *count);
 /* When the first unsettled one may be worked on, 0: now; INT64_MAX when there is none. */
-enum err events_next_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                         int64_t *at_ms);
+enum err event_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                             int64_t *at_ms);
 /* Writes status, attempts, next, settled, cause and detail of that id. */
-enum err event_settle(struct ctx *ctx, struct db_conn *tx, const struct event_row *row);
+enum err event_row_settle(struct ctx *ctx, struct db_conn *tx, const struct event_row *row);
 
 /* Received again: the one of that id, or up to limit settled ones that the filter names, oldest
  * first. *count: how many. */
-enum err event_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id, const char *id,
-                     int64_t *count);
-enum err events_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                      const struct event_filter *filter, int limit, int64_t *count);
+enum err event_row_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                         const char *id, int64_t *count);
+enum err event_rows_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                          const struct event_filter *filter, int limit, int64_t *count);
 
 /* Deletes settled ones whose ids sort before that one, up to limit. */
-enum err events_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id, int limit);
-enum err events_count_dead(struct ctx *ctx, struct db_conn *c, const char *provider, int64_t *out);
+enum err event_rows_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id, int limit);
+enum err event_rows_count_dead(struct ctx *ctx, struct db_conn *c, const char *provider,
+                               int64_t *out);

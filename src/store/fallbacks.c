@@ -1,7 +1,7 @@
 #include "store/fallbacks.h"
 
-enum err fallback_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                       struct fallback_row *found) {
+enum err fallback_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                           struct fallback_row *found) {
     struct db_stmt *q = db_use(c, "SELECT workspace_id, kind, text, to_number, assistant_id,"
                                   " version, created_at, updated_at FROM fallbacks"
                                   " WHERE workspace_id = ?");
@@ -20,7 +20,7 @@ enum err fallback_find(struct ctx *ctx, struct db_conn *c, const char *workspace
     return db_done(ctx, q);
 }
 
-enum err fallback_put(struct ctx *ctx, struct db_conn *tx, const struct fallback_row *row) {
+enum err fallback_row_put(struct ctx *ctx, struct db_conn *tx, const struct fallback_row *row) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO fallbacks (workspace_id, kind, text, to_number, assistant_id,"
                    " version, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"

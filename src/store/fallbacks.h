@@ -10,6 +10,6 @@ struct fallback_row {
 };
 
 /* found->workspace_id NULL when the workspace has said nothing. */
-enum err fallback_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                       struct fallback_row *found);
-enum err fallback_put(struct ctx *ctx, struct db_conn *tx, const struct fallback_row *row);
+enum err fallback_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                           struct fallback_row *found);
+enum err fallback_row_put(struct ctx *ctx, struct db_conn *tx, const struct fallback_row *row);

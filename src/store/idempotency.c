@@ -24,8 +24,9 @@ static enum err find(struct ctx *ctx, struct db_conn *c, const struct idempotenc
     return db_done(ctx, q);
 }
 
-enum err idempotency_insert(struct ctx *ctx, struct db_conn *tx, const struct idempotency_row *row,
-                            int64_t expired_ms, bool *is_new, struct idempotency_row *found) {
+enum err idempotency_row_insert(struct ctx *ctx, struct db_conn *tx,
+                                const struct idempotency_row *row, int64_t expired_ms, bool *is_new,
+                                struct idempotency_row *found) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO idempotency_keys (id, workspace_id, principal, route, key,"
                    " fingerprint, owner, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
@@ -49,8 +50,8 @@ enum err idempotency_insert(struct ctx *ctx, struct db_conn *tx, const struct id
     return find(ctx, tx, row, found);
 }
 
-enum err idempotency_adopt(struct ctx *ctx, struct db_conn *tx, const char *id, const char *former,
-                           const char *owner, bool *is_mine) {
+enum err idempotency_row_adopt(struct ctx *ctx, struct db_conn *tx, const char *id,
+                               const char *former, const char *owner, bool *is_mine) {
     struct db_stmt *q = db_use(tx, "UPDATE idempotency_keys SET owner = ? WHERE id = ?"
                                    " AND owner = ? AND operation_id IS NULL AND sealed IS NULL");
     db_bind_text(q, owner);
@@ -61,36 +62,37 @@ enum err idempotency_adopt(struct ctx *ctx, struct db_conn *tx, const char *id, 
     return OK;
 }
 
-enum err idempotency_answer(struct ctx *ctx, struct db_conn *tx, const char *id,
-                            struct str sealed) {
+enum err idempotency_row_answer(struct ctx *ctx, struct db_conn *tx, const char *id,
+                                struct str sealed) {
     struct db_stmt *q = db_use(tx, "UPDATE idempotency_keys SET sealed = ? WHERE id = ?");
     db_bind_blob(q, sealed.ptr, sealed.len);
     db_bind_text(q, id);
     return db_run(ctx, q);
 }
 
-enum err idempotency_link(struct ctx *ctx, struct db_conn *tx, const char *id,
-                          const char *operation_id) {
+enum err idempotency_row_link(struct ctx *ctx, struct db_conn *tx, const char *id,
+                              const char *operation_id) {
     struct db_stmt *q = db_use(tx, "UPDATE idempotency_keys SET operation_id = ? WHERE id = ?");
     db_bind_text(q, operation_id);
     db_bind_text(q, id);
     return db_run(ctx, q);
 }
 
-enum err idempotency_has(struct ctx *ctx, struct db_conn *c, const char *operation_id, bool *has) {
+enum err idempotency_row_has(struct ctx *ctx, struct db_conn *c, const char *operation_id,
+                             bool *has) {
     struct db_stmt *q = db_use(c, "SELECT 1 FROM idempotency_keys WHERE operation_id = ?");
     db_bind_text(q, operation_id);
     *has = db_next(q);
     return db_done(ctx, q);
 }
 
-enum err idempotency_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
+enum err idempotency_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
     struct db_stmt *q = db_use(tx, "DELETE FROM idempotency_keys WHERE id = ?");
     db_bind_text(q, id);
     return db_run(ctx, q);
 }
 
-enum err idempotency_sweep(struct ctx *ctx, struct db_conn *tx, int64_t expired_ms) {
+enum err idempotency_row_sweep(struct ctx *ctx, struct db_conn *tx, int64_t expired_ms) {
     struct db_stmt *q = db_use(tx, "DELETE FROM idempotency_keys WHERE created_at < ?");
     db_bind_i64(q, expired_ms);
     return db_run(ctx, q);

@@ -15,14 +15,17 @@ struct idempotency_row {
 
 /* *is_new false when that key is there already: then *found is that row. Takes a row over, as new,
  * that is older than expired_ms. */
-enum err idempotency_insert(struct ctx *ctx, struct db_conn *tx, const struct idempotency_row *row,
-                            int64_t expired_ms, bool *is_new, struct idempotency_row *found);
+enum err idempotency_row_insert(struct ctx *ctx, struct db_conn *tx,
+                                const struct idempotency_row *row, int64_t expired_ms, bool *is_new,
+                                struct idempotency_row *found);
 /* Work begun by a run that is gone: *is_mine when it can be begun again under owner. */
-enum err idempotency_adopt(struct ctx *ctx, struct db_conn *tx, const char *id, const char *former,
-                           const char *owner, bool *is_mine);
-enum err idempotency_answer(struct ctx *ctx, struct db_conn *tx, const char *id, struct str sealed);
-enum err idempotency_link(struct ctx *ctx, struct db_conn *tx, const char *id,
-                          const char *operation_id);
-enum err idempotency_has(struct ctx *ctx, struct db_conn *c, const char *operation_id, bool *has);
-enum err idempotency_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
-enum err idempotency_sweep(struct ctx *ctx, struct db_conn *tx, int64_t expired_ms);
+enum err idempotency_row_adopt(struct ctx *ctx, struct db_conn *tx, const char *id,
+                               const char *former, const char *owner, bool *is_mine);
+enum err idempotency_row_answer(struct ctx *ctx, struct db_conn *tx, const char *id,
+                                struct str sealed);
+enum err idempotency_row_link(struct ctx *ctx, struct db_conn *tx, const char *id,
+                              const char *operation_id);
+enum err idempotency_row_has(struct ctx *ctx, struct db_conn *c, const char *operation_id,
+                             bool *has);
+enum err idempotency_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
+enum err idempotency_row_sweep(struct ctx *ctx, struct db_conn *tx, int64_t expired_ms);

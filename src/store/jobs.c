@@ -1,7 +1,7 @@
 #include "store/jobs.h"
 
-enum err job_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job, const char *owner,
-                 int64_t lease_until_ms) {
+enum err job_row_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
+                     const char *owner, int64_t lease_until_ms) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, owner,"
                    " lease_until, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
@@ -20,7 +20,7 @@ enum err job_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
     return db_run(ctx, q);
 }
 
-enum err job_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job) {
+enum err job_row_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, created_at)"
                    " VALUES (?1, ?2, ?3, ?4, 'ready', ?5, ?6)"
@@ -35,7 +35,7 @@ enum err job_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job
     return db_run(ctx, q);
 }
 
-enum err jobs_for_events(struct ctx *ctx, struct db_conn *tx, const char *kind) {
+enum err job_rows_for_events(struct ctx *ctx, struct db_conn *tx, const char *kind) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, created_at)"
                    " SELECT 'job_' || lower(hex(randomblob(16))), workspace_id, ?1, workspace_id,"
@@ -46,8 +46,8 @@ enum err jobs_for_events(struct ctx *ctx, struct db_conn *tx, const char *kind) 
     return db_run(ctx, q);
 }
 
-enum err job_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid *bid,
-                   struct job_row *found) {
+enum err job_row_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid *bid,
+                       struct job_row *found) {
     struct db_stmt *q =
         db_use(tx, "UPDATE jobs SET state = 'leased', owner = ?1, lease_until = ?2,"
                    " attempts = attempts + 1 WHERE id = (SELECT id FROM jobs WHERE state = 'ready'"
@@ -73,8 +73,8 @@ enum err job_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid *bi
     return db_done(ctx, q);
 }
 
-enum err jobs_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
-                        int64_t lease_until_ms) {
+enum err job_rows_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
+                            int64_t lease_until_ms) {
     struct db_stmt *q = db_use(tx, "UPDATE jobs SET lease_until = ? WHERE state = 'leased'"
                                    " AND owner = ?");
     db_bind_i64(q, lease_until_ms);
@@ -82,7 +82,8 @@ enum err jobs_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
     return db_run(ctx, q);
 }
 
-enum err jobs_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, const char *not_owner) {
+enum err job_rows_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms,
+                          const char *not_owner) {
     struct db_stmt *q = db_use(tx, "UPDATE jobs SET state = 'ready', owner = '', lease_until = 0"
                                    " WHERE state = 'leased'"
                                    " AND (lease_until < ?1 OR (?2 IS NOT NULL AND owner <> ?2))");
@@ -91,29 +92,29 @@ enum err jobs_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, const
     return db_run(ctx, q);
 }
 
-enum err jobs_give_back(struct ctx *ctx, struct db_conn *tx, const char *owner) {
+enum err job_rows_give_back(struct ctx *ctx, struct db_conn *tx, const char *owner) {
     struct db_stmt *q = db_use(tx, "UPDATE jobs SET state = 'ready', owner = '', lease_until = 0"
                                    " WHERE state = 'leased' AND owner = ?");
     db_bind_text(q, owner);
     return db_run(ctx, q);
 }
 
-enum err job_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object) {
+enum err job_row_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object) {
     struct db_stmt *q = db_use(tx, "DELETE FROM jobs WHERE kind = ? AND object = ?");
     db_bind_text(q, kind);
     db_bind_text(q, object);
     return db_run(ctx, q);
 }
 
-enum err job_bury(struct ctx *ctx, struct db_conn *tx, const char *id) {
+enum err job_row_bury(struct ctx *ctx, struct db_conn *tx, const char *id) {
     struct db_stmt *q = db_use(tx, "UPDATE jobs SET state = 'dead', owner = '', lease_until = 0"
                                    " WHERE id = ?");
     db_bind_text(q, id);
     return db_run(ctx, q);
 }
 
-enum err jobs_next_due(struct ctx *ctx, struct db_conn *c, const char *not_kind,
-                       int64_t *run_at_ms) {
+enum err job_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *not_kind,
+                           int64_t *run_at_ms) {
     struct db_stmt *q = db_use(c, "SELECT run_at FROM jobs WHERE state = 'ready'"
                                   " AND (?1 IS NULL OR kind <> ?1) ORDER BY run_at LIMIT 1");
     db_bind_text(q, not_kind);
@@ -121,8 +122,8 @@ enum err jobs_next_due(struct ctx *ctx, struct db_conn *c, const char *not_kind,
     return db_done(ctx, q);
 }
 
-enum err jobs_count(struct ctx *ctx, struct db_conn *c, const char *kind, int64_t now_ms,
-                    struct job_counts *out) {
+enum err job_rows_count(struct ctx *ctx, struct db_conn *c, const char *kind, int64_t now_ms,
+                        struct job_counts *out) {
     struct db_stmt *q = db_use(c, "SELECT SUM(state = 'ready'), SUM(state = 'dead'),"
                                   " MIN(CASE WHEN state = 'ready' AND run_at <= ?2 THEN run_at END)"
                                   " FROM jobs WHERE kind = ?1");

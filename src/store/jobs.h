@@ -12,13 +12,13 @@ struct job_row {
 
 /* Ready at run_at_ms; with an owner leased from the start, by whoever wrote it. A job of the same
  * kind and object is moved instead. */
-enum err job_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job, const char *owner,
-                 int64_t lease_until_ms);
-/* There is something to do: as job_put without an owner, but one that is there already is only
+enum err job_row_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
+                     const char *owner, int64_t lease_until_ms);
+/* There is something to do: as job_row_put without an owner, but one that is there already is only
  * hurried, and one that is being done is left alone: it looks again before it ends. */
-enum err job_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job);
+enum err job_row_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job);
 /* One of this kind for each workspace that has unsettled events, where there is none. */
-enum err jobs_for_events(struct ctx *ctx, struct db_conn *tx, const char *kind);
+enum err job_rows_for_events(struct ctx *ctx, struct db_conn *tx, const char *kind);
 struct job_bid {
     const char *after;    /* round robin: the last one's workspace; NULL or "" begins anew */
     const char *not_kind; /* NULL: of any kind */
@@ -27,25 +27,26 @@ struct job_bid {
 };
 /* Leases one that is due, of the first workspace after bid->after. found->id NULL when none is due
  * behind it. */
-enum err job_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid *bid,
-                   struct job_row *found);
+enum err job_row_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid *bid,
+                       struct job_row *found);
 /* All leases of this owner end later. */
-enum err jobs_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
-                        int64_t lease_until_ms);
+enum err job_rows_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
+                            int64_t lease_until_ms);
 /* Ready again: leases past their end, and at a start all that are not this owner's. */
-enum err jobs_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, const char *not_owner);
+enum err job_rows_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms,
+                          const char *not_owner);
 /* Ready again: all leases of this owner. */
-enum err jobs_give_back(struct ctx *ctx, struct db_conn *tx, const char *owner);
-enum err job_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object);
-enum err job_bury(struct ctx *ctx, struct db_conn *tx, const char *id);
+enum err job_rows_give_back(struct ctx *ctx, struct db_conn *tx, const char *owner);
+enum err job_row_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object);
+enum err job_row_bury(struct ctx *ctx, struct db_conn *tx, const char *id);
 
 /* When the next ready one is due, of any kind but not_kind (NULL: of any); INT64_MAX when there is
  * none. */
-enum err jobs_next_due(struct ctx *ctx, struct db_conn *c, const char *not_kind,
-                       int64_t *run_at_ms);
+enum err job_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *not_kind,
+                           int64_t *run_at_ms);
 
 struct job_counts {
     int64_t ready, dead, oldest_due_ms; /* oldest_due_ms: 0 when none is due */
 };
-enum err jobs_count(struct ctx *ctx, struct db_conn *c, const char *kind, int64_t now_ms,
-                    struct job_counts *out);
+enum err job_rows_count(struct ctx *ctx, struct db_conn *c, const char *kind, int64_t now_ms,
+                        struct job_counts *out);

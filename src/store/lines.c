@@ -27,17 +27,17 @@
                       " < " ROOM_OF_LINE ") AND (w.account = '' OR " HELD_OF_ACCOUNT \
                       " < " ROOM_OF_ACCOUNT ")"
 
-enum err line_put(struct ctx *ctx, struct db_conn *tx, const struct line_row *row,
-                  const char *slot) {
+enum err line_row_put(struct ctx *ctx, struct db_conn *tx, const struct line_row *row,
+                      const char *slot) {
     struct db_stmt *q = db_use(tx, "UPDATE calls SET line = ?, account = ? WHERE id = ?");
     db_bind_text(q, row->line);
     db_bind_text(q, row->account);
     db_bind_text(q, row->call_id);
     TRY(db_run(ctx, q));
-    return line_move(ctx, tx, row->call_id, slot);
+    return line_row_move(ctx, tx, row->call_id, slot);
 }
 
-enum err line_move(struct ctx *ctx, struct db_conn *tx, const char *call_id, const char *slot) {
+enum err line_row_move(struct ctx *ctx, struct db_conn *tx, const char *call_id, const char *slot) {
     struct db_stmt *q =
         db_use(tx, "UPDATE calls SET slot = ?1, status = CASE WHEN ?1 = 'waiting' THEN 'waiting'"
                    " WHEN status = 'waiting' THEN 'requested' ELSE status END WHERE id = ?2");
@@ -54,8 +54,8 @@ static void read_row(struct ctx *ctx, struct db_stmt *q, struct line_row *found)
     found->account = db_text(q, ctx->arena);
 }
 
-enum err line_find(struct ctx *ctx, struct db_conn *c, const char *call_id, struct line_row *found,
-                   bool *is_held) {
+enum err line_row_find(struct ctx *ctx, struct db_conn *c, const char *call_id,
+                       struct line_row *found, bool *is_held) {
     struct db_stmt *q = db_use(c, "SELECT " ROW ", slot = 'held' FROM calls WHERE id = ?"
                                   " AND slot IS NOT NULL");
     db_bind_text(q, call_id);
@@ -69,8 +69,8 @@ enum err line_find(struct ctx *ctx, struct db_conn *c, const char *call_id, stru
     return db_done(ctx, q);
 }
 
-enum err line_has_room(struct ctx *ctx, struct db_conn *c, const struct line_row *row,
-                       int64_t now_ms, bool *has_room) {
+enum err line_row_has_room(struct ctx *ctx, struct db_conn *c, const struct line_row *row,
+                           int64_t now_ms, bool *has_room) {
     struct db_stmt *q = db_use(c, "SELECT " HAS_ROOM " FROM (SELECT ?2 AS workspace_id,"
                                   " ?3 AS line, ?4 AS account) w");
     db_bind_i64(q, now_ms);
@@ -82,7 +82,7 @@ enum err line_has_room(struct ctx *ctx, struct db_conn *c, const struct line_row
 }
 
 /* The oldest of each workspace, line and account first: there are few of these, however many wait. */
-enum err line_next(struct ctx *ctx, struct db_conn *c, int64_t now_ms, struct line_row *found) {
+enum err line_row_next(struct ctx *ctx, struct db_conn *c, int64_t now_ms, struct line_row *found) {
     struct db_stmt *q = db_use(
         c, "SELECT id, w.workspace_id, (SELECT operation_id FROM calls o WHERE o.id = w.id),"
            " line, account FROM (SELECT MIN(id) AS id, workspace_id, line, account FROM calls"
@@ -96,8 +96,8 @@ enum err line_next(struct ctx *ctx, struct db_conn *c, int64_t now_ms, struct li
     return db_done(ctx, q);
 }
 
-enum err line_count(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *line,
-                    struct line_counts *out) {
+enum err line_rows_count(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                         const char *line, struct line_counts *out) {
     struct db_stmt *q =
         db_use(c, "SELECT (SELECT COUNT(*) FROM calls WHERE slot = 'held' AND workspace_id = ?1"
                   " AND (?2 = '' OR line = ?2)), (SELECT COUNT(*) FROM calls WHERE slot = 'waiting'"
@@ -111,7 +111,7 @@ enum err line_count(struct ctx *ctx, struct db_conn *c, const char *workspace_id
     return db_done(ctx, q);
 }
 
-enum err lines_count_all(struct ctx *ctx, struct db_conn *c, struct line_counts *out) {
+enum err line_rows_count_all(struct ctx *ctx, struct db_conn *c, struct line_counts *out) {
     struct db_stmt *q = db_use(c, "SELECT (SELECT COUNT(*) FROM calls WHERE slot = 'held'),"
                                   " (SELECT COUNT(*) FROM calls WHERE slot = 'waiting')");
     if (db_next(q)) {
@@ -122,8 +122,8 @@ enum err lines_count_all(struct ctx *ctx, struct db_conn *c, struct line_counts 
 }
 
 /* The length of the last twenty calls says how soon a place comes free. */
-enum err line_stands(struct ctx *ctx, struct db_conn *c, const char *call_id, int64_t now_ms,
-                     struct line_standing *out) {
+enum err line_row_stands(struct ctx *ctx, struct db_conn *c, const char *call_id, int64_t now_ms,
+                         struct line_standing *out) {
     struct db_stmt *q = db_use(
         c, "SELECT (SELECT COUNT(*) FROM calls p WHERE p.slot = 'waiting' AND p.workspace_id ="
            " w.workspace_id AND p.id <= w.id), MIN(" ROOM_OF_WORKSPACE ", CASE w.line WHEN ''"
@@ -143,8 +143,8 @@ enum err line_stands(struct ctx *ctx, struct db_conn *c, const char *call_id, in
     return db_done(ctx, q);
 }
 
-enum err account_put(struct ctx *ctx, struct db_conn *tx, const char *account, int64_t calls,
-                     int64_t until_ms) {
+enum err line_account_put(struct ctx *ctx, struct db_conn *tx, const char *account, int64_t calls,
+                          int64_t until_ms) {
     struct db_stmt *q = db_use(tx, "INSERT INTO call_accounts (account, concurrent_calls, until_at)"
                                    " VALUES (?1, ?2, ?3) ON CONFLICT (account) DO UPDATE SET"
                                    " concurrent_calls = ?2, until_at = ?3");
@@ -154,8 +154,8 @@ enum err account_put(struct ctx *ctx, struct db_conn *tx, const char *account, i
     return db_run(ctx, q);
 }
 
-enum err account_find(struct ctx *ctx, struct db_conn *c, const char *account, int64_t now_ms,
-                      int64_t *calls, int64_t *until_ms) {
+enum err line_account_find(struct ctx *ctx, struct db_conn *c, const char *account, int64_t now_ms,
+                           int64_t *calls, int64_t *until_ms) {
     struct db_stmt *q = db_use(c, "SELECT concurrent_calls, until_at FROM call_accounts"
                                   " WHERE account = ? AND until_at > ?");
     db_bind_text(q, account);
@@ -168,15 +168,15 @@ enum err account_find(struct ctx *ctx, struct db_conn *c, const char *account, i
     return db_done(ctx, q);
 }
 
-enum err account_held(struct ctx *ctx, struct db_conn *c, const char *account, int64_t *held) {
+enum err line_account_held(struct ctx *ctx, struct db_conn *c, const char *account, int64_t *held) {
     struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM calls WHERE slot = 'held' AND account = ?");
     db_bind_text(q, account);
     *held = db_next(q) ? db_i64(q) : 0;
     return db_done(ctx, q);
 }
 
-enum err lines_to_ask(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                      int64_t before_ms, int limit, const char **call_ids, size_t *count) {
+enum err line_rows_to_ask(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                          int64_t before_ms, int limit, const char **call_ids, size_t *count) {
     struct db_stmt *q =
         db_use(c, "SELECT id FROM (SELECT id, asked_at FROM calls WHERE slot = 'held' AND"
                   " workspace_id = ?1 AND asked_at < ?2 UNION SELECT id, asked_at FROM calls WHERE"
@@ -191,15 +191,15 @@ enum err lines_to_ask(struct ctx *ctx, struct db_conn *c, const char *workspace_
     return db_done(ctx, q);
 }
 
-enum err line_asked(struct ctx *ctx, struct db_conn *tx, const char *call_id, int64_t now_ms) {
+enum err line_row_asked(struct ctx *ctx, struct db_conn *tx, const char *call_id, int64_t now_ms) {
     struct db_stmt *q = db_use(tx, "UPDATE calls SET asked_at = ? WHERE id = ?");
     db_bind_i64(q, now_ms);
     db_bind_text(q, call_id);
     return db_run(ctx, q);
 }
 
-enum err lines_are_open(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        int64_t now_ms, bool *open) {
+enum err line_rows_are_open(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                            int64_t now_ms, bool *open) {
     struct db_stmt *q = db_use(
         c, "SELECT EXISTS (SELECT 1 FROM calls WHERE slot = 'held' AND workspace_id = ?1)"
            " OR EXISTS (SELECT 1 FROM calls WHERE slot = 'waiting' AND workspace_id = ?1)"

@@ -4,7 +4,7 @@
     "id, workspace_id, operation_id, channel, direction, provider, provider_id, " \
     "to_address, from_address, status, error, created_at, updated_at, sealed"
 
-enum err message_insert(struct ctx *ctx, struct db_conn *tx, const struct message_row *row) {
+enum err message_row_insert(struct ctx *ctx, struct db_conn *tx, const struct message_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO messages (" COLUMNS ") VALUES"
                                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_text(q, row->id);
@@ -24,7 +24,7 @@ enum err message_insert(struct ctx *ctx, struct db_conn *tx, const struct messag
     return db_run(ctx, q);
 }
 
-enum err message_update(struct ctx *ctx, struct db_conn *tx, const struct message_row *row) {
+enum err message_row_update(struct ctx *ctx, struct db_conn *tx, const struct message_row *row) {
     struct db_stmt *q = db_use(tx, "UPDATE messages SET provider_id = COALESCE(?, provider_id),"
                                    " status = ?, error = ?, updated_at = ? WHERE id = ?");
     db_bind_text(q, row->provider_id);
@@ -35,7 +35,7 @@ enum err message_update(struct ctx *ctx, struct db_conn *tx, const struct messag
     return db_run(ctx, q);
 }
 
-enum err message_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
+enum err message_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
     struct db_stmt *q = db_use(tx, "DELETE FROM messages WHERE id = ?");
     db_bind_text(q, id);
     return db_run(ctx, q);
@@ -65,8 +65,8 @@ static enum err read_one(struct ctx *ctx, struct db_stmt *q, struct message_row 
     return db_done(ctx, q);
 }
 
-enum err message_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
-                      struct message_row *found) {
+enum err message_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                          const char *id, struct message_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM messages WHERE workspace_id = ?"
                                   " AND id = ?");
     db_bind_text(q, workspace_id);
@@ -74,9 +74,9 @@ enum err message_find(struct ctx *ctx, struct db_conn *c, const char *workspace_
     return read_one(ctx, q, found);
 }
 
-enum err message_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                                  const char *provider, const char *provider_id,
-                                  struct message_row *found) {
+enum err message_row_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                      const char *provider, const char *provider_id,
+                                      struct message_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM messages WHERE workspace_id = ?"
                                   " AND provider = ? AND provider_id = ?");
     db_bind_text(q, workspace_id);
@@ -85,8 +85,8 @@ enum err message_find_by_provider(struct ctx *ctx, struct db_conn *c, const char
     return read_one(ctx, q, found);
 }
 
-enum err message_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
-                          const char *provider_id, const char *except_id, bool *taken) {
+enum err message_row_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
+                              const char *provider_id, const char *except_id, bool *taken) {
     struct db_stmt *q = db_use(c, "SELECT 1 FROM messages WHERE provider = ? AND provider_id = ?"
                                   " AND id <> ?");
     db_bind_text(q, provider);
@@ -96,8 +96,8 @@ enum err message_is_taken(struct ctx *ctx, struct db_conn *c, const char *provid
     return db_done(ctx, q);
 }
 
-enum err messages_unsettled(struct ctx *ctx, struct db_conn *c, const struct message_row *like,
-                            int64_t since_ms, int64_t until_ms, int64_t *count) {
+enum err message_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct message_row *like,
+                                int64_t since_ms, int64_t until_ms, int64_t *count) {
     struct db_stmt *q =
         db_use(c, "SELECT COUNT(*) FROM messages WHERE workspace_id = ? AND to_address = ?"
                   " AND from_address = ? AND id <> ? AND provider_id IS NULL AND created_at >= ?"
@@ -112,9 +112,9 @@ enum err messages_unsettled(struct ctx *ctx, struct db_conn *c, const struct mes
     return db_done(ctx, q);
 }
 
-enum err messages_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                       const struct message_filter *f, int limit, struct message_row *out,
-                       size_t *count) {
+enum err message_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                           const struct message_filter *f, int limit, struct message_row *out,
+                           size_t *count) {
     struct db_stmt *q =
         db_use(c, "SELECT " COLUMNS " FROM messages WHERE workspace_id = ?1 AND id < ?2"
                   " AND (?3 IS NULL OR channel = ?3) AND (?4 IS NULL OR direction = ?4)"

@@ -18,30 +18,30 @@ struct message_row {
     struct str sealed;
 };
 
-enum err message_insert(struct ctx *ctx, struct db_conn *tx, const struct message_row *row);
+enum err message_row_insert(struct ctx *ctx, struct db_conn *tx, const struct message_row *row);
 /* Writes provider_id (where it is not NULL), status and error of that id. */
-enum err message_update(struct ctx *ctx, struct db_conn *tx, const struct message_row *row);
-enum err message_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
+enum err message_row_update(struct ctx *ctx, struct db_conn *tx, const struct message_row *row);
+enum err message_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
 /* found->id NULL when there is none. */
-enum err message_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
-                      struct message_row *found);
-enum err message_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                                  const char *provider, const char *provider_id,
-                                  struct message_row *found);
+enum err message_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                          const char *id, struct message_row *found);
+enum err message_row_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                      const char *provider, const char *provider_id,
+                                      struct message_row *found);
 
 /* Whose is a provider's id, in any workspace? *taken: another row than except_id has it. */
-enum err message_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
-                          const char *provider_id, const char *except_id, bool *taken);
+enum err message_row_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
+                              const char *provider_id, const char *except_id, bool *taken);
 /* Others of the workspace between the same addresses, made in this time, of which nobody knows
  * what became of them. */
-enum err messages_unsettled(struct ctx *ctx, struct db_conn *c, const struct message_row *like,
-                            int64_t since_ms, int64_t until_ms, int64_t *count);
+enum err message_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct message_row *like,
+                                int64_t since_ms, int64_t until_ms, int64_t *count);
 
 struct message_filter {
     const char *channel, *direction, *status, *to, *from; /* NULL: any */
     int64_t since_ms, until_ms;                           /* 0: any */
     const char *before_id;                                /* NULL: from the newest */
 };
-enum err messages_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                       const struct message_filter *filter, int limit, struct message_row *out,
-                       size_t *count);
+enum err message_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                           const struct message_filter *filter, int limit, struct message_row *out,
+                           size_t *count);

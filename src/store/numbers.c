@@ -4,7 +4,7 @@
     "id, workspace_id, account, provider_id, phone_number, friendly_name, capabilities," \
     " vapi_id, imported_at, released_at, created_at, updated_at, sealed"
 
-enum err number_put(struct ctx *ctx, struct db_conn *tx, const struct number_row *row) {
+enum err number_row_put(struct ctx *ctx, struct db_conn *tx, const struct number_row *row) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO numbers (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
                    " ?) ON CONFLICT (id) DO UPDATE SET phone_number = excluded.phone_number,"
@@ -28,7 +28,7 @@ enum err number_put(struct ctx *ctx, struct db_conn *tx, const struct number_row
     return db_run(ctx, q);
 }
 
-enum err number_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
+enum err number_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
     struct db_stmt *q = db_use(tx, "DELETE FROM numbers WHERE id = ?");
     db_bind_text(q, id);
     return db_run(ctx, q);
@@ -57,22 +57,22 @@ static enum err find(struct ctx *ctx, struct db_stmt *q, const char *workspace_i
     return db_done(ctx, q);
 }
 
-enum err number_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
-                     struct number_row *found) {
+enum err number_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                         const char *id, struct number_row *found) {
     return find(ctx, db_use(c, "SELECT " COLUMNS " FROM numbers WHERE workspace_id = ? AND id = ?"),
                 workspace_id, id, found);
 }
 
-enum err number_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                                 const char *provider_id, struct number_row *found) {
+enum err number_row_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                     const char *provider_id, struct number_row *found) {
     return find(
         ctx,
         db_use(c, "SELECT " COLUMNS " FROM numbers WHERE workspace_id = ? AND provider_id = ?"),
         workspace_id, provider_id, found);
 }
 
-enum err number_find_at_vapi(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                             const char *vapi_id, struct number_row *found) {
+enum err number_row_find_at_vapi(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                 const char *vapi_id, struct number_row *found) {
     return find(ctx,
                 db_use(c, "SELECT " COLUMNS " FROM numbers WHERE workspace_id = ? AND vapi_id = ?"
                           " AND released_at = 0"),
@@ -81,8 +81,8 @@ enum err number_find_at_vapi(struct ctx *ctx, struct db_conn *c, const char *wor
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
-enum err number_step_insert(struct ctx *ctx, struct db_conn *tx,
-                            const struct number_step_row *row) {
+enum err number_step_row_insert(struct ctx *ctx, struct db_conn *tx,
+                                const struct number_step_row *row) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO number_steps (operation_id, seq, workspace_id, provider_id,"
                    " phone_number, step, state, detail, updated_at)"
@@ -99,8 +99,8 @@ enum err number_step_insert(struct ctx *ctx, struct db_conn *tx,
     return db_run(ctx, q);
 }
 
-enum err number_step_update(struct ctx *ctx, struct db_conn *tx,
-                            const struct number_step_row *row) {
+enum err number_step_row_update(struct ctx *ctx, struct db_conn *tx,
+                                const struct number_step_row *row) {
     struct db_stmt *q = db_use(tx, "UPDATE number_steps SET state = ?, detail = ?, updated_at = ?"
                                    " WHERE operation_id = ? AND seq = ?");
     db_bind_text(q, row->state);
@@ -111,8 +111,8 @@ enum err number_step_update(struct ctx *ctx, struct db_conn *tx,
     return db_run(ctx, q);
 }
 
-enum err number_steps_list(struct ctx *ctx, struct db_conn *c, const char *operation_id, int limit,
-                           struct number_step_row *out, size_t *count) {
+enum err number_step_rows_list(struct ctx *ctx, struct db_conn *c, const char *operation_id,
+                               int limit, struct number_step_row *out, size_t *count) {
     struct db_stmt *q =
         db_use(c, "SELECT operation_id, workspace_id, provider_id, phone_number, step, state,"
                   " detail, seq, updated_at FROM number_steps WHERE operation_id = ?"
@@ -134,8 +134,8 @@ enum err number_steps_list(struct ctx *ctx, struct db_conn *c, const char *opera
     return db_done(ctx, q);
 }
 
-enum err number_is_busy(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        const char *provider_id, bool *busy) {
+enum err number_row_is_busy(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                            const char *provider_id, bool *busy) {
     struct db_stmt *q = db_use(c, "SELECT 1 FROM number_steps s JOIN operations o"
                                   " ON o.id = s.operation_id WHERE s.workspace_id = ?"
                                   " AND s.provider_id = ?"

@@ -24,15 +24,15 @@ static inline bool number_is_held(const struct number_row *row) {
 }
 
 /* Inserts it, or writes everything but ids, account and created_ms of the row with that id. */
-enum err number_put(struct ctx *ctx, struct db_conn *tx, const struct number_row *row);
-enum err number_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
+enum err number_row_put(struct ctx *ctx, struct db_conn *tx, const struct number_row *row);
+enum err number_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
 /* found->id is NULL when there is none. By Ava's id, by Twilio's, by Vapi's. */
-enum err number_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
-                     struct number_row *found);
-enum err number_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                                 const char *provider_id, struct number_row *found);
-enum err number_find_at_vapi(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                             const char *vapi_id, struct number_row *found);
+enum err number_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                         const char *id, struct number_row *found);
+enum err number_row_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                     const char *provider_id, struct number_row *found);
+enum err number_row_find_at_vapi(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                 const char *vapi_id, struct number_row *found);
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
@@ -44,12 +44,14 @@ struct number_step_row {
     int64_t seq, updated_ms;
 };
 
-enum err number_step_insert(struct ctx *ctx, struct db_conn *tx, const struct number_step_row *row);
+enum err number_step_row_insert(struct ctx *ctx, struct db_conn *tx,
+                                const struct number_step_row *row);
 /* Writes state, detail and updated_ms. */
-enum err number_step_update(struct ctx *ctx, struct db_conn *tx, const struct number_step_row *row);
+enum err number_step_row_update(struct ctx *ctx, struct db_conn *tx,
+                                const struct number_step_row *row);
 /* In their order; out: room for limit. */
-enum err number_steps_list(struct ctx *ctx, struct db_conn *c, const char *operation_id, int limit,
-                           struct number_step_row *out, size_t *count);
+enum err number_step_rows_list(struct ctx *ctx, struct db_conn *c, const char *operation_id,
+                               int limit, struct number_step_row *out, size_t *count);
 /* Is an import of this number under way? */
-enum err number_is_busy(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        const char *provider_id, bool *busy);
+enum err number_row_is_busy(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                            const char *provider_id, bool *busy);

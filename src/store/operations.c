@@ -20,7 +20,8 @@ static enum operation_state state_parse(const char *name) {
     return s;
 }
 
-enum err operation_insert(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row) {
+enum err operation_row_insert(struct ctx *ctx, struct db_conn *tx,
+                              const struct operation_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO operations (" COLUMNS ") VALUES"
                                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_text(q, row->id);
@@ -42,8 +43,8 @@ enum err operation_insert(struct ctx *ctx, struct db_conn *tx, const struct oper
     return db_run(ctx, q);
 }
 
-enum err operation_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        const char *id, struct operation_row *found) {
+enum err operation_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                            const char *id, struct operation_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM operations WHERE id = ?1"
                                   " AND (?2 IS NULL OR workspace_id = ?2)");
     db_bind_text(q, id);
@@ -70,7 +71,8 @@ enum err operation_find(struct ctx *ctx, struct db_conn *c, const char *workspac
     return db_done(ctx, q);
 }
 
-enum err operation_update(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row) {
+enum err operation_row_update(struct ctx *ctx, struct db_conn *tx,
+                              const struct operation_row *row) {
     struct db_stmt *q = db_use(tx, "UPDATE operations SET state = ?, attempts = ?, next_at = ?,"
                                    " sent_at = ?, updated_at = ?, sealed = ? WHERE id = ?");
     db_bind_text(q, STATES[row->state]);
@@ -83,19 +85,20 @@ enum err operation_update(struct ctx *ctx, struct db_conn *tx, const struct oper
     return db_run(ctx, q);
 }
 
-enum err operation_promise(struct ctx *ctx, struct db_conn *tx, const char *id) {
+enum err operation_row_promise(struct ctx *ctx, struct db_conn *tx, const char *id) {
     struct db_stmt *q = db_use(tx, "UPDATE operations SET is_promised = 1 WHERE id = ?");
     db_bind_text(q, id);
     return db_run(ctx, q);
 }
 
-enum err operation_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
+enum err operation_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
     struct db_stmt *q = db_use(tx, "DELETE FROM operations WHERE id = ?");
     db_bind_text(q, id);
     return db_run(ctx, q);
 }
 
-enum err operations_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, int64_t *count) {
+enum err operation_rows_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_ms,
+                               int64_t *count) {
     struct db_stmt *q = db_use(tx, "UPDATE operations SET state = 'unknown', next_at = 0,"
                                    " updated_at = ? WHERE state = 'sent'");
     db_bind_i64(q, now_ms);
@@ -104,8 +107,8 @@ enum err operations_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, 
     return OK;
 }
 
-enum err operations_count(struct ctx *ctx, struct db_conn *c, enum operation_state state,
-                          const char *provider, int64_t *out) {
+enum err operation_rows_count(struct ctx *ctx, struct db_conn *c, enum operation_state state,
+                              const char *provider, int64_t *out) {
     /* The partial index serves only a literal list of states. */
     struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM operations WHERE state = ? AND provider = ?"
                                   " AND state IN ('prepared', 'sent', 'unknown')");

@@ -28,17 +28,17 @@ struct operation_row {
     struct str sealed;
 };
 
-enum err operation_insert(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row);
+enum err operation_row_insert(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row);
 /* workspace_id NULL: whose it is does not matter (jobs). found->id NULL when there is none. */
-enum err operation_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        const char *id, struct operation_row *found);
+enum err operation_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                            const char *id, struct operation_row *found);
 /* Writes state, attempts, next, sent, updated, promised and sealed of that id. */
-enum err operation_update(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row);
-enum err operation_promise(struct ctx *ctx, struct db_conn *tx, const char *id);
-enum err operation_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
+enum err operation_row_update(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row);
+enum err operation_row_promise(struct ctx *ctx, struct db_conn *tx, const char *id);
+enum err operation_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
 
 /* After a start: nobody knows what became of what was sent. Returns how many. */
-enum err operations_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, int64_t *count);
+enum err operation_rows_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, int64_t *count);
 /* Unsettled ones of a state, per provider, for metrics. */
-enum err operations_count(struct ctx *ctx, struct db_conn *c, enum operation_state state,
-                          const char *provider, int64_t *out);
+enum err operation_rows_count(struct ctx *ctx, struct db_conn *c, enum operation_state state,
+                              const char *provider, int64_t *out);

@@ -99,8 +99,8 @@ enum err workspace_keys_count(struct ctx *ctx, struct db_conn *c, int64_t *out) 
     return db_done(ctx, q);
 }
 
-enum err credential_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                         const char *provider, struct credential_row *found) {
+enum err credential_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                             const char *provider, struct credential_row *found) {
     struct db_stmt *q =
         db_use(c, "SELECT id, workspace_id, provider, public, version, checked_at, created_at,"
                   " updated_at, sealed FROM credentials WHERE workspace_id = ? AND provider = ?");
@@ -121,7 +121,7 @@ enum err credential_find(struct ctx *ctx, struct db_conn *c, const char *workspa
     return db_done(ctx, q);
 }
 
-enum err credential_put(struct ctx *ctx, struct db_conn *tx, const struct credential_row *row) {
+enum err credential_row_put(struct ctx *ctx, struct db_conn *tx, const struct credential_row *row) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO credentials (id, workspace_id, provider, version, sealed, public,"
                    " checked_at, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -141,8 +141,8 @@ enum err credential_put(struct ctx *ctx, struct db_conn *tx, const struct creden
     return db_run(ctx, q);
 }
 
-enum err credential_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                           const char *provider, bool *found) {
+enum err credential_row_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                               const char *provider, bool *found) {
     struct db_stmt *q =
         db_use(tx, "DELETE FROM credentials WHERE workspace_id = ? AND provider = ?");
     db_bind_text(q, workspace_id);
@@ -152,8 +152,8 @@ enum err credential_delete(struct ctx *ctx, struct db_conn *tx, const char *work
     return OK;
 }
 
-enum err credential_checked(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                            const char *provider, int64_t at_ms) {
+enum err credential_row_checked(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                                const char *provider, int64_t at_ms) {
     struct db_stmt *q = db_use(tx, "UPDATE credentials SET checked_at = ? WHERE workspace_id = ?"
                                    " AND provider = ?");
     db_bind_i64(q, at_ms);
@@ -175,8 +175,8 @@ static void read_endpoint(struct ctx *ctx, struct db_stmt *q, struct endpoint_ro
     e->sealed = db_blob(q, ctx->arena);
 }
 
-enum err endpoint_find(struct ctx *ctx, struct db_conn *c, const unsigned char token_hash[32],
-                       struct endpoint_row *found) {
+enum err endpoint_row_find(struct ctx *ctx, struct db_conn *c, const unsigned char token_hash[32],
+                           struct endpoint_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " ENDPOINT_COLUMNS " FROM webhook_endpoints"
                                   " WHERE token_hash = ?");
     db_bind_blob(q, token_hash, 32);
@@ -186,8 +186,8 @@ enum err endpoint_find(struct ctx *ctx, struct db_conn *c, const unsigned char t
     return db_done(ctx, q);
 }
 
-enum err endpoints_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        int64_t now_ms, struct endpoint_row *out, size_t room, size_t *count) {
+enum err endpoint_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                            int64_t now_ms, struct endpoint_row *out, size_t room, size_t *count) {
     struct db_stmt *q = db_use(c, "SELECT " ENDPOINT_COLUMNS " FROM webhook_endpoints"
                                   " WHERE workspace_id = ?"
                                   " AND (valid_until IS NULL OR valid_until > ?)"
@@ -200,7 +200,7 @@ enum err endpoints_list(struct ctx *ctx, struct db_conn *c, const char *workspac
     return db_done(ctx, q);
 }
 
-enum err endpoint_insert(struct ctx *ctx, struct db_conn *tx, const struct endpoint_row *row) {
+enum err endpoint_row_insert(struct ctx *ctx, struct db_conn *tx, const struct endpoint_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO webhook_endpoints (id, workspace_id, provider,"
                                    " token_hash, sealed, created_at) VALUES (?, ?, ?, ?, ?, ?)");
     db_bind_text(q, row->id);
@@ -212,8 +212,8 @@ enum err endpoint_insert(struct ctx *ctx, struct db_conn *tx, const struct endpo
     return db_run(ctx, q);
 }
 
-enum err endpoint_retire(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                         const char *provider, int64_t valid_until_ms) {
+enum err endpoint_row_retire(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                             const char *provider, int64_t valid_until_ms) {
     struct db_stmt *q = db_use(tx, "UPDATE webhook_endpoints SET valid_until = ?"
                                    " WHERE workspace_id = ? AND provider = ?"
                                    " AND valid_until IS NULL");
@@ -223,7 +223,7 @@ enum err endpoint_retire(struct ctx *ctx, struct db_conn *tx, const char *worksp
     return db_run(ctx, q);
 }
 
-enum err endpoint_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms) {
+enum err endpoint_row_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms) {
     struct db_stmt *q = db_use(tx, "UPDATE webhook_endpoints SET last_received_at = ?"
                                    " WHERE id = ?");
     db_bind_i64(q, at_ms);

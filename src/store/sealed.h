@@ -34,13 +34,13 @@ struct credential_row {
     struct str sealed;
 };
 
-enum err credential_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                         const char *provider, struct credential_row *found);
-enum err credential_put(struct ctx *ctx, struct db_conn *tx, const struct credential_row *row);
-enum err credential_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                           const char *provider, bool *found);
-enum err credential_checked(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                            const char *provider, int64_t at_ms);
+enum err credential_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                             const char *provider, struct credential_row *found);
+enum err credential_row_put(struct ctx *ctx, struct db_conn *tx, const struct credential_row *row);
+enum err credential_row_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                               const char *provider, bool *found);
+enum err credential_row_checked(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                                const char *provider, int64_t at_ms);
 
 struct endpoint_row {
     const char *id, *workspace_id, *provider;
@@ -49,15 +49,15 @@ struct endpoint_row {
     unsigned char token_hash[32];
 };
 
-enum err endpoint_find(struct ctx *ctx, struct db_conn *c, const unsigned char token_hash[32],
-                       struct endpoint_row *found);
+enum err endpoint_row_find(struct ctx *ctx, struct db_conn *c, const unsigned char token_hash[32],
+                           struct endpoint_row *found);
 /* The current ones first, then still valid former ones; each newest first. */
-enum err endpoints_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                        int64_t now_ms, struct endpoint_row *out, size_t room, size_t *count);
-enum err endpoint_insert(struct ctx *ctx, struct db_conn *tx, const struct endpoint_row *row);
-enum err endpoint_retire(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                         const char *provider, int64_t valid_until_ms);
-enum err endpoint_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms);
+enum err endpoint_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                            int64_t now_ms, struct endpoint_row *out, size_t room, size_t *count);
+enum err endpoint_row_insert(struct ctx *ctx, struct db_conn *tx, const struct endpoint_row *row);
+enum err endpoint_row_retire(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                             const char *provider, int64_t valid_until_ms);
+enum err endpoint_row_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms);
 
 /* Sealed fields under an old DEK, table by table, for rotation. */
 struct sealed_field {

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 
-enum err step_add(struct ctx *ctx, struct db_conn *tx, const struct step_row *step) {
+enum err step_row_add(struct ctx *ctx, struct db_conn *tx, const struct step_row *step) {
     struct db_stmt *q = db_use(tx, "INSERT INTO steps (workspace_id, subject, at, what, detail)"
                                    " VALUES (?, ?, ?, ?, ?)");
     db_bind_text(q, step->workspace_id);
@@ -13,8 +13,8 @@ enum err step_add(struct ctx *ctx, struct db_conn *tx, const struct step_row *st
     return db_run(ctx, q);
 }
 
-enum err steps_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                    const char *subject, int limit, struct step_row *out, size_t *count) {
+enum err step_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        const char *subject, int limit, struct step_row *out, size_t *count) {
     struct db_stmt *q = db_use(c, "SELECT at, what, detail FROM steps WHERE workspace_id = ?"
                                   " AND subject = ? ORDER BY id LIMIT ?");
     db_bind_text(q, workspace_id);

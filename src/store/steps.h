@@ -11,7 +11,7 @@ struct step_row {
     const char *detail;  /* JSON object, nothing secret; NULL: {} */
 };
 
-enum err step_add(struct ctx *ctx, struct db_conn *tx, const struct step_row *step);
+enum err step_row_add(struct ctx *ctx, struct db_conn *tx, const struct step_row *step);
 /* In the order in which they were added; out: room for limit. */
-enum err steps_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                    const char *subject, int limit, struct step_row *out, size_t *count);
+enum err step_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        const char *subject, int limit, struct step_row *out, size_t *count);

@@ -52,14 +52,14 @@ struct claiming {
 static enum err claim_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct claiming *c = arg;
     int64_t expired_ms = c->row.created_ms - IDEMPOTENCY_KEPT_MS;
-    TRY(idempotency_insert(ctx, tx, &c->row, expired_ms, &c->is_new, &c->found));
+    TRY(idempotency_row_insert(ctx, tx, &c->row, expired_ms, &c->is_new, &c->found));
     if (c->is_new || c->found.operation_id || c->found.sealed.ptr ||
         strcmp(c->found.owner, c->row.owner) == 0 ||
         memcmp(c->found.fingerprint, c->row.fingerprint, sizeof c->row.fingerprint) != 0)
         return OK;
     /* Whoever began it is gone and left no trace of having sent anything: begin again. One Ava
      * serves a data folder at a time, so another owner is a former one. */
-    TRY(idempotency_adopt(ctx, tx, c->found.id, c->found.owner, c->row.owner, &c->is_new));
+    TRY(idempotency_row_adopt(ctx, tx, c->found.id, c->found.owner, c->row.owner, &c->is_new));
     c->row.id = c->found.id;
     return OK;
 }
@@ -70,7 +70,7 @@ static struct vault_place place_of(const struct ctx *ctx, const char *id) {
 
 /* "status length-of-head content-type LF head body" */
 static enum err open_answer(struct ctx *ctx, const struct idempotency_row *row,
-                            struct idempotency_answer *out) {
+                            struct idempotency_row_answer *out) {
     struct vault_place place = place_of(ctx, row->id);
     struct str plain, rest, first;
     int64_t status, head_len;
@@ -81,7 +81,7 @@ static enum err open_answer(struct ctx *ctx, const struct idempotency_row *row,
     if (!str_to_i64(status_text, 100, 599, &status) ||
         !str_to_i64(head_text, 0, (int64_t)rest.len, &head_len))
         return ctx_fail(ctx, ERR_INTERNAL, "The stored answer cannot be read.");
-    *out = (struct idempotency_answer){
+    *out = (struct idempotency_row_answer){
         .status = (int)status,
         .content_type = type.len ? str_dup(ctx->arena, type) : NULL,
         .head = { rest.ptr, (size_t)head_len },
@@ -140,7 +140,7 @@ static enum err keep_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct vault_place place = place_of(ctx, k->id);
     struct str sealed;
     TRY(vault_seal(ctx, tx, &place, k->plain, &sealed));
-    return idempotency_answer(ctx, tx, k->id, sealed);
+    return idempotency_row_answer(ctx, tx, k->id, sealed);
 }
 
 /* The answer is on its way out: it is written down whatever is left of the request's time. */
@@ -151,7 +151,7 @@ static enum err write_late(struct ctx *ctx, db_fn *fn, void *arg) {
 }
 
 enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
-                          const struct idempotency_answer *answer) {
+                          const struct idempotency_row_answer *answer) {
     struct buf b = { 0 };
     buf_printf(&b, "%d %zu %s\n", answer->status, answer->head.len,
                answer->content_type ? answer->content_type : "");
@@ -166,7 +166,7 @@ enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
 
 static enum err give_back_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct id *claim = arg;
-    return idempotency_delete(ctx, tx, claim->text);
+    return idempotency_row_delete(ctx, tx, claim->text);
 }
 
 enum err idempotency_give_back(struct ctx *ctx, const struct id *claim) {
@@ -174,7 +174,7 @@ enum err idempotency_give_back(struct ctx *ctx, const struct id *claim) {
 }
 
 static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return idempotency_sweep(ctx, tx, ava_wall_ms() - IDEMPOTENCY_KEPT_MS);
+    return idempotency_row_sweep(ctx, tx, ava_wall_ms() - IDEMPOTENCY_KEPT_MS);
 }
 
 enum err idempotency_forget_old(struct ctx *ctx) {

@@ -144,7 +144,7 @@ void jobs_stop(struct jobs *j) {
 }
 
 static enum err release_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return jobs_give_back(ctx, tx, ctx->parts->run_id);
+    return job_rows_give_back(ctx, tx, ctx->parts->run_id);
 }
 
 void jobs_release(struct jobs *j) {
@@ -174,13 +174,13 @@ static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct job_kind *kind = job_kind_of(ctx->parts, row->kind);
     bool lasts = kind && kind->lasts;
     if (row->attempts >= ATTEMPTS_MAX && !lasts)
-        return job_bury(ctx, tx, row->id);
+        return job_row_bury(ctx, tx, row->id);
     int64_t bound = AGAIN_MS;
     for (int64_t k = 1; !lasts && k < row->attempts && bound < AGAIN_MAX_MS; k++)
         bound *= 2;
     struct job_row next = *row;
     next.run_at_ms = ava_wall_ms() + 1 + (int64_t)ava_rand_below((uint64_t)bound);
-    return job_put(ctx, tx, &next, NULL, 0);
+    return job_row_put(ctx, tx, &next, NULL, 0);
 }
 
 static void failed(struct task *t, enum err e) {
@@ -276,13 +276,13 @@ static const char *not_kind(const struct round *r) {
 static enum err lease_one(struct ctx *ctx, struct db_conn *tx, const struct round *r,
                           const char *after, struct job_row *row) {
     int64_t now_ms = ava_wall_ms();
-    return job_lease(ctx, tx,
-                     &(struct job_bid){ .after = after,
-                                        .not_kind = not_kind(r),
-                                        .now_ms = now_ms,
-                                        .owner = ctx->parts->run_id,
-                                        .lease_until_ms = now_ms + JOB_LEASE_MS },
-                     row);
+    return job_row_lease(ctx, tx,
+                         &(struct job_bid){ .after = after,
+                                            .not_kind = not_kind(r),
+                                            .now_ms = now_ms,
+                                            .owner = ctx->parts->run_id,
+                                            .lease_until_ms = now_ms + JOB_LEASE_MS },
+                         row);
 }
 
 /* The next workspace's turn each time; after the last one the first again. */
@@ -306,8 +306,8 @@ static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 static enum err beat_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     int64_t now_ms = ava_wall_ms();
-    TRY(jobs_heartbeat(ctx, tx, ctx->parts->run_id, now_ms + JOB_LEASE_MS));
-    return jobs_reclaim(ctx, tx, now_ms, NULL);
+    TRY(job_rows_heartbeat(ctx, tx, ctx->parts->run_id, now_ms + JOB_LEASE_MS));
+    return job_rows_reclaim(ctx, tx, now_ms, NULL);
 }
 
 /* Begins what is due; returns how long there is nothing to do. */
@@ -326,7 +326,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     if (r->room == 0)
         return IDLE_MS;
     wishes_read(j, r);
-    if (jobs_next_due(ctx, db_reader(j->parts->db), not_kind(r), &due_ms) != OK)
+    if (job_rows_next_due(ctx, db_reader(j->parts->db), not_kind(r), &due_ms) != OK)
         return IDLE_MS;
     int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_wall_ms();
     if (in_ms > 0 && !r->wanted_count)
@@ -392,7 +392,7 @@ static struct job_counts count(struct jobs *j, const char *kind) {
     struct ctx ctx;
     struct job_counts counts = { 0 };
     ctx_init(&ctx, j->parts, a, WRITE_MS);
-    if (jobs_count(&ctx, db_reader(j->parts->db), kind, ava_wall_ms(), &counts) != OK)
+    if (job_rows_count(&ctx, db_reader(j->parts->db), kind, ava_wall_ms(), &counts) != OK)
         counts = (struct job_counts){ 0 };
     arena_free(a);
     return counts;

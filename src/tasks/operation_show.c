@@ -150,7 +150,7 @@ const char *operation_sending(struct ctx *ctx, const struct operation_row *row,
 
 static enum err find_own(struct ctx *ctx, const char *id, struct operation_row *row,
                          json_t **content) {
-    TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
+    TRY(operation_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
     if (!row->id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such operation.");
     return operation_open(ctx, db_reader(ctx->parts->db), row, content);
@@ -202,7 +202,7 @@ void operation_tell(struct ctx *ctx, const char *id) {
     struct str none = { NULL, 0 };
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
-    if (operation_find(ctx, db_reader(ctx->parts->db), NULL, id, &row) != OK || !row.id)
+    if (operation_row_find(ctx, db_reader(ctx->parts->db), NULL, id, &row) != OK || !row.id)
         return; /* the next step tells it */
     operation_show(ctx, &w, &row, none, none);
     feed_publish(ctx->parts->feed, row.workspace_id, "operation", buf_view(&b));
@@ -216,8 +216,8 @@ void operations_collect(void *arg) {
     ctx_init(&ctx, parts, a, COLLECT_MS);
     for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
         int64_t count = 0;
-        if (operations_count(&ctx, db_reader(parts->db), OPERATION_UNKNOWN, provider_name(p),
-                             &count) == OK)
+        if (operation_rows_count(&ctx, db_reader(parts->db), OPERATION_UNKNOWN, provider_name(p),
+                                 &count) == OK)
             metric_set(METRIC_OPERATIONS_UNKNOWN, (double)count, provider_name(p));
     }
     arena_free(a);

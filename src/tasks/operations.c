@@ -112,8 +112,8 @@ struct moving {
 
 static enum err move_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct moving *m = arg;
-    TRY(operation_update(ctx, tx, m->row));
-    return step_add(ctx, tx, &m->step);
+    TRY(operation_row_update(ctx, tx, m->row));
+    return step_row_add(ctx, tx, &m->step);
 }
 
 static struct step_row step_of(const struct run *r, const char *what, const char *detail) {
@@ -179,7 +179,7 @@ struct settling {
 static enum err schedule(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row,
                          int64_t at_ms) {
     struct job_row job = job_of(ctx, &OPERATION_JOB, row->workspace_id, row->id, at_ms);
-    return job_put(ctx, tx, &job, NULL, 0);
+    return job_row_put(ctx, tx, &job, NULL, 0);
 }
 
 /* When it is worth asking again; 0 when it was asked often enough. */
@@ -221,13 +221,13 @@ static enum err add_outcome(struct ctx *ctx, struct db_conn *tx, struct run *r,
     jsonw_object_end(&w);
     struct step_row step = step_of(r, r->waits ? "queued" : operation_state_name(row->state),
                                    str_dup(r->arena, buf_view(b)));
-    return step_add(ctx, tx, &step);
+    return step_row_add(ctx, tx, &step);
 }
 
 /* "Accepted" is what whoever placed it hears now. */
 static enum err wait_again(struct ctx *ctx, struct db_conn *tx, struct run *r) {
-    TRY(operation_promise(ctx, tx, r->row.id));
-    TRY(job_delete(ctx, tx, OPERATION_JOB.name, r->row.id));
+    TRY(operation_row_promise(ctx, tx, r->row.id));
+    TRY(job_row_delete(ctx, tx, OPERATION_JOB.name, r->row.id));
     return r->kind->queue->requeue(ctx, tx, &r->op);
 }
 
@@ -235,7 +235,7 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct settling *s = arg;
     struct run *r = s->run;
     struct operation_row now;
-    TRY(operation_find(ctx, tx, NULL, s->row.id, &now));
+    TRY(operation_row_find(ctx, tx, NULL, s->row.id, &now));
     if (!now.id)
         return OK; /* its workspace was deleted meanwhile */
     if (now.state == OPERATION_SUCCEEDED)
@@ -250,23 +250,23 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     bool never_sent = s->row.state == OPERATION_FAILED && s->row.attempts == 0;
     if (never_sent && !now.is_promised) {
         s->was_abandoned = true;
-        TRY(job_delete(ctx, tx, OPERATION_JOB.name, now.id));
+        TRY(job_row_delete(ctx, tx, OPERATION_JOB.name, now.id));
         TRY(r->kind->forget(ctx, tx, &r->op));
-        return operation_delete(ctx, tx, now.id);
+        return operation_row_delete(ctx, tx, now.id);
     }
     s->shown = (struct str){ NULL, 0 };
     if (s->row.state != OPERATION_PREPARED)
         TRY(r->kind->settle(ctx, tx, &r->op, s->row.state, s->result, &s->shown));
     r->shown = s->shown;
     TRY(seal_content(ctx, tx, r, &s->row));
-    TRY(operation_update(ctx, tx, &s->row));
+    TRY(operation_row_update(ctx, tx, &s->row));
     if (s->row.state != now.state || r->waits)
         TRY(add_outcome(ctx, tx, r, &s->row));
     if (r->waits)
         return wait_again(ctx, tx, r);
     if (s->row.state == OPERATION_UNKNOWN || s->row.state == OPERATION_PREPARED)
         return schedule(ctx, tx, &s->row, s->row.next_ms);
-    return job_delete(ctx, tx, OPERATION_JOB.name, now.id);
+    return job_row_delete(ctx, tx, OPERATION_JOB.name, now.id);
 }
 
 /* What happened is written down, however long the store takes: until then the row says "sent",
@@ -425,24 +425,24 @@ static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     enum err e = vault_seal(ctx, tx, &place, buf_view(&b), &p->row.sealed);
     buf_fini(&b);
     TRY(e);
-    TRY(operation_insert(ctx, tx, &p->row));
+    TRY(operation_row_insert(ctx, tx, &p->row));
     TRY(p->order->insert(ctx, tx, p->order->arg));
     if (p->order->claim)
-        TRY(idempotency_link(ctx, tx, p->order->claim->text, p->row.id));
+        TRY(idempotency_row_link(ctx, tx, p->order->claim->text, p->row.id));
     if (p->order->waits && *p->order->waits) {
         struct step_row step = { .workspace_id = p->row.workspace_id,
                                  .subject = p->row.id,
                                  .what = "queued" };
-        TRY(step_add(ctx, tx, &step));
-        return operation_promise(ctx, tx, p->row.id);
+        TRY(step_row_add(ctx, tx, &step));
+        return operation_row_promise(ctx, tx, p->row.id);
     }
     struct job_row job =
         job_of(ctx, &OPERATION_JOB, p->row.workspace_id, p->row.id, p->row.created_ms);
-    return job_put(ctx, tx, &job, ctx->parts->run_id, p->row.created_ms + JOB_LEASE_MS);
+    return job_row_put(ctx, tx, &job, ctx->parts->run_id, p->row.created_ms + JOB_LEASE_MS);
 }
 
 static enum err promise_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return operation_promise(ctx, tx, arg);
+    return operation_row_promise(ctx, tx, arg);
 }
 
 /* "Accepted" is a promise, so it is durable before it is given. */
@@ -571,7 +571,7 @@ enum err operation_place(struct ctx *ctx, const struct operation_order *order,
  * placed it saw the connection break, and will ask anew. */
 static enum err is_wanted(struct ctx *ctx, const struct operation_row *row, bool *wanted) {
     *wanted = row->is_promised;
-    return *wanted ? OK : idempotency_has(ctx, db_reader(ctx->parts->db), row->id, wanted);
+    return *wanted ? OK : idempotency_row_has(ctx, db_reader(ctx->parts->db), row->id, wanted);
 }
 
 static void resume(struct run *r, bool wanted) {
@@ -609,7 +609,7 @@ static enum err run_of(struct ctx *ctx, const struct operation_kind *kind,
 enum err operation_work(struct ctx *ctx, const struct job_row *job) {
     struct operation_row row;
     struct run *r;
-    TRY(operation_find(ctx, db_reader(ctx->parts->db), NULL, job->object, &row));
+    TRY(operation_row_find(ctx, db_reader(ctx->parts->db), NULL, job->object, &row));
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind)
         return ctx_fail(ctx, ERR_INTERNAL, "There is no operation to work on.");
@@ -631,7 +631,7 @@ enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
     struct str result = { NULL, 0 };
     struct run *r;
     *is_absent = false;
-    TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
+    TRY(operation_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind || !kind->look_up || row.state != OPERATION_UNCONFIRMED)
         return OK;
@@ -658,7 +658,7 @@ enum err operation_cancel(struct ctx *ctx, const char *id, bool *done) {
     struct operation_row row;
     struct run *r;
     *done = false;
-    TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
+    TRY(operation_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind || !kind->queue || row.state != OPERATION_PREPARED)
         return OK;
@@ -677,7 +677,7 @@ enum err operation_confirm(struct ctx *ctx, const char *id, struct str facts, bo
     struct operation_row row;
     struct run *r;
     *confirmed = false;
-    TRY(operation_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
+    TRY(operation_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     bool is_open = row.state == OPERATION_SENT || row.state == OPERATION_UNKNOWN ||
                    row.state == OPERATION_UNCONFIRMED;
@@ -697,8 +697,8 @@ enum err operation_confirm(struct ctx *ctx, const char *id, struct str facts, bo
 
 static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     int64_t now_ms = ava_wall_ms();
-    TRY(operations_orphan(ctx, tx, now_ms, arg));
-    return jobs_reclaim(ctx, tx, now_ms, ctx->parts->run_id);
+    TRY(operation_rows_orphan(ctx, tx, now_ms, arg));
+    return job_rows_reclaim(ctx, tx, now_ms, ctx->parts->run_id);
 }
 
 enum err operations_recover(struct ctx *ctx) {

@@ -27,7 +27,7 @@ static enum err put_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
                            .object = p->id,
                            .run_at_ms = p->run_at_ms,
                            .created_ms = 1 };
-    return job_put(ctx, tx, &job, p->owner, p->lease_until_ms);
+    return job_row_put(ctx, tx, &job, p->owner, p->lease_until_ms);
 }
 
 static void put(struct temp *t, const char *id, const char *workspace_id, int64_t run_at_ms) {
@@ -44,13 +44,13 @@ struct lease {
 
 static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct lease *l = arg;
-    return job_lease(ctx, tx,
-                     &(struct job_bid){ .after = l->after,
-                                        .not_kind = l->not_kind,
-                                        .owner = l->owner,
-                                        .now_ms = l->now_ms,
-                                        .lease_until_ms = l->until_ms },
-                     &l->found);
+    return job_row_lease(ctx, tx,
+                         &(struct job_bid){ .after = l->after,
+                                            .not_kind = l->not_kind,
+                                            .owner = l->owner,
+                                            .now_ms = l->now_ms,
+                                            .lease_until_ms = l->until_ms },
+                         &l->found);
 }
 
 static struct job_row lease(struct temp *t, const char *after, int64_t now_ms) {
@@ -66,11 +66,11 @@ struct reclaim {
 
 static enum err reclaim_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct reclaim *r = arg;
-    return jobs_reclaim(ctx, tx, r->now_ms, r->not_owner);
+    return job_rows_reclaim(ctx, tx, r->now_ms, r->not_owner);
 }
 
 static enum err beat_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return jobs_heartbeat(ctx, tx, "run_a", *(const int64_t *)arg);
+    return job_rows_heartbeat(ctx, tx, "run_a", *(const int64_t *)arg);
 }
 
 static void open_with_workspaces(struct temp *t) {
@@ -150,9 +150,9 @@ TEST(the_same_object_has_one_job_which_is_moved) {
     int64_t due;
     put(&t, "job_1", "ws_a", 1000);
     put(&t, "job_1", "ws_a", 7000);
-    CHECK_INT(jobs_next_due(&t.ctx, db_reader(t.parts.db), NULL, &due), OK);
+    CHECK_INT(job_rows_next_due(&t.ctx, db_reader(t.parts.db), NULL, &due), OK);
     CHECK_INT(due, 7000);
-    CHECK_INT(jobs_count(&t.ctx, db_reader(t.parts.db), "k", 8000, &counts), OK);
+    CHECK_INT(job_rows_count(&t.ctx, db_reader(t.parts.db), "k", 8000, &counts), OK);
     CHECK_INT(counts.ready, 1);
     CHECK_INT(counts.oldest_due_ms, 7000);
     temp_close(&t);
@@ -166,7 +166,7 @@ TEST(a_kind_that_has_all_the_room_it_may_have_is_passed_over) {
     struct lease l = { "", "run_a", 1000, 61000, { .id = NULL }, "k" };
     CHECK_INT(db_write(&t.ctx, lease_write, &l), OK);
     CHECK(!l.found.id);
-    CHECK_INT(jobs_next_due(&t.ctx, db_reader(t.parts.db), "k", &due), OK);
+    CHECK_INT(job_rows_next_due(&t.ctx, db_reader(t.parts.db), "k", &due), OK);
     CHECK(due == INT64_MAX);
     l.not_kind = "another";
     CHECK_INT(db_write(&t.ctx, lease_write, &l), OK);
@@ -175,7 +175,7 @@ TEST(a_kind_that_has_all_the_room_it_may_have_is_passed_over) {
 }
 
 static enum err bury_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return job_bury(ctx, tx, arg);
+    return job_row_bury(ctx, tx, arg);
 }
 
 TEST(what_was_given_up_is_kept_as_dead_and_never_leased) {
@@ -185,7 +185,7 @@ TEST(what_was_given_up_is_kept_as_dead_and_never_leased) {
     put(&t, "job_1", "ws_a", 1000);
     CHECK_INT(db_write(&t.ctx, bury_write, (void *)"job_1"), OK);
     CHECK(!lease(&t, "", 2000).id);
-    CHECK_INT(jobs_count(&t.ctx, db_reader(t.parts.db), "k", 2000, &counts), OK);
+    CHECK_INT(job_rows_count(&t.ctx, db_reader(t.parts.db), "k", 2000, &counts), OK);
     CHECK_INT(counts.dead, 1);
     CHECK_INT(counts.ready, 0);
     temp_close(&t);

@@ -26,7 +26,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct message_row *row = arg;
     struct vault_place place = { "messages", "sealed", row->workspace_id, row->id };
     TRY(vault_seal(ctx, tx, &place, STR("{\"body\":\"Hello\"}"), &row->sealed));
-    return message_insert(ctx, tx, row);
+    return message_row_insert(ctx, tx, row);
 }
 
 /* --- providers of the test -------------------------------------------------------------------- */

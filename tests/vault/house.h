@@ -68,13 +68,13 @@ static inline enum err house_put_write(struct ctx *ctx, struct db_conn *tx, void
     TRY(vault_seal(ctx, tx, &place, str_of(r->text), &r->sealed));
     if (r->fails)
         return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE, "on purpose");
-    return credential_put(ctx, tx,
-                          &(struct credential_row){ .id = r->id,
-                                                    .workspace_id = r->workspace_id,
-                                                    .provider = r->id,
-                                                    .public = "{}",
-                                                    .version = 1,
-                                                    .sealed = r->sealed });
+    return credential_row_put(ctx, tx,
+                              &(struct credential_row){ .id = r->id,
+                                                        .workspace_id = r->workspace_id,
+                                                        .provider = r->id,
+                                                        .public = "{}",
+                                                        .version = 1,
+                                                        .sealed = r->sealed });
 }
 
 static inline enum err house_put(struct house *h, const char *workspace, const char *id,
@@ -88,7 +88,7 @@ static inline const char *house_get(struct ctx *ctx, const char *workspace, cons
     struct credential_row row;
     struct str plain;
     struct db_conn *c = db_reader(ctx->parts->db);
-    if (credential_find(ctx, c, workspace, id, &row) != OK || !row.id)
+    if (credential_row_find(ctx, c, workspace, id, &row) != OK || !row.id)
         return NULL;
     struct vault_place place = { "credentials", "sealed", workspace, id };
     if (vault_unseal(ctx, c, &place, row.sealed, &plain) != OK)

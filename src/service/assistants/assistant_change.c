@@ -84,7 +84,7 @@ static enum err see_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct assistant_row *row = &s->moment->row;
     const json_t *whole = s->moment->whole;
     json_t *known;
-    TRY(assistant_find_by_provider(ctx, tx, ctx->who.workspace_id, s->provider_id, row));
+    TRY(assistant_row_find_by_provider(ctx, tx, ctx->who.workspace_id, s->provider_id, row));
     if (!row->id || row->deleted_ms)
         return adopt(ctx, tx, s);
     if (!s->is_theirs || last_change(whole) <= row->updated_ms)
@@ -93,7 +93,7 @@ static enum err see_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     if (!tree_same(known, assistant_config_of(ctx, whole)))
         return assistant_version_add(ctx, tx, row, whole, &THEIRS);
     row->updated_ms = last_change(whole);
-    return assistant_update(ctx, tx, row);
+    return assistant_row_update(ctx, tx, row);
 }
 
 enum err assistant_look(struct ctx *ctx, const struct lent *lent, const char *provider_id,
@@ -102,8 +102,8 @@ enum err assistant_look(struct ctx *ctx, const struct lent *lent, const char *pr
     TRY(vapi_assistant_read(ctx, &lent->ref, provider_id, &whole));
     struct seeing s = { provider_id, turn_is_alone(turn), out };
     out->whole = whole;
-    TRY(assistant_find_by_provider(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
-                                   provider_id, &out->row));
+    TRY(assistant_row_find_by_provider(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
+                                       provider_id, &out->row));
     bool is_held = out->row.id && !out->row.deleted_ms;
     if (is_held && (!s.is_theirs || assistant_is_as_seen(&out->row, whole)))
         return OK;
@@ -136,7 +136,7 @@ static enum err commit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct committing *c = arg;
     struct audit_entry audit = c->change->audit;
     struct assistant_row *row = &c->now->row;
-    TRY(assistant_find_by_provider(ctx, tx, row->workspace_id, row->provider_id, row));
+    TRY(assistant_row_find_by_provider(ctx, tx, row->workspace_id, row->provider_id, row));
     if (!tree_same(assistant_config_of(ctx, c->was), assistant_config_of(ctx, c->now->whole)))
         TRY(add_version(ctx, tx, c));
     audit.object = audit.object ? audit.object : row->id;

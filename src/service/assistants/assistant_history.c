@@ -32,9 +32,9 @@ static enum err row_put(struct ctx *ctx, struct db_conn *tx, struct assistant_ro
     if (updated_ms) /* a configuration alone does not say */
         row->updated_ms = updated_ms;
     if (row->version++)
-        return assistant_update(ctx, tx, row);
+        return assistant_row_update(ctx, tx, row);
     row->created_ms = time_of(whole, "createdAt");
-    return assistant_insert(ctx, tx, row);
+    return assistant_row_insert(ctx, tx, row);
 }
 
 enum err assistant_version_add(struct ctx *ctx, struct db_conn *tx, struct assistant_row *row,
@@ -53,7 +53,7 @@ enum err assistant_version_add(struct ctx *ctx, struct db_conn *tx, struct assis
     v.version = row->version;
     struct str text = tree_text(ctx->arena, assistant_config_of(ctx, whole));
     TRY(vault_seal(ctx, tx, &place, text, &v.sealed));
-    return assistant_version_insert(ctx, tx, &v, ASSISTANT_VERSIONS_KEPT);
+    return assistant_version_row_insert(ctx, tx, &v, ASSISTANT_VERSIONS_KEPT);
 }
 
 /* --- reading them ---------------------------------------------------------------------------- */
@@ -73,12 +73,12 @@ enum err assistant_version_config(struct ctx *ctx, struct db_conn *c,
                                   json_t **config) {
     struct assistant_version_row v;
     *config = NULL;
-    TRY(assistant_version_find(ctx, c, row->id, version, &v));
+    TRY(assistant_version_row_find(ctx, c, row->id, version, &v));
     return v.id ? open_config(ctx, c, &v, config) : OK;
 }
 
 static enum err find_row(struct ctx *ctx, const char *id, struct assistant_row *row) {
-    TRY(assistant_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
+    TRY(assistant_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
     return row->id ? OK : ctx_fail(ctx, ERR_NOT_FOUND, "There is no such assistant.");
 }
 
@@ -86,8 +86,8 @@ enum err assistant_history_list(struct ctx *ctx, const char *id, int64_t before,
                                 struct assistant_version_row *out, size_t *count) {
     struct assistant_row row;
     TRY(find_row(ctx, id, &row));
-    return assistant_versions_list(ctx, db_reader(ctx->parts->db), row.id, before, limit, out,
-                                   count);
+    return assistant_version_rows_list(ctx, db_reader(ctx->parts->db), row.id, before, limit, out,
+                                       count);
 }
 
 static void write_members(struct jsonw *w, const struct assistant_version_row *v) {
@@ -152,7 +152,7 @@ enum err assistant_history_show(struct ctx *ctx, const char *id, int64_t version
     struct assistant_version_row v;
     json_t *config, *before;
     TRY(find_row(ctx, id, &row));
-    TRY(assistant_version_find(ctx, c, row.id, version, &v));
+    TRY(assistant_version_row_find(ctx, c, row.id, version, &v));
     if (!v.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such version of this assistant.");
     TRY(open_config(ctx, c, &v, &config));

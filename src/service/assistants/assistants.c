@@ -48,7 +48,7 @@ enum err assistant_lend(struct ctx *ctx, struct lent *out) {
 }
 
 enum err assistant_held(struct ctx *ctx, const char *id, struct assistant_row *row) {
-    TRY(assistant_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
+    TRY(assistant_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
     if (!row->id || row->deleted_ms)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such assistant.");
     return OK;
@@ -134,7 +134,7 @@ static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operati
         return OK; /* there is none */
     json_t *whole = json_parse(ctx->arena, result, &why);
     const char *provider_id = json_text(whole, "id");
-    TRY(assistant_find_by_provider(ctx, tx, ctx->who.workspace_id, provider_id, &v.row));
+    TRY(assistant_row_find_by_provider(ctx, tx, ctx->who.workspace_id, provider_id, &v.row));
     if (!v.row.id) {
         v.row = (struct assistant_row){ .id = op->object,
                                         .workspace_id = ctx->who.workspace_id,
@@ -324,7 +324,7 @@ static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     static const struct assistant_note DELETED = { .what = "deleted", .is_ours = true };
     struct assistant_row *row = arg;
     json_t *last;
-    TRY(assistant_find(ctx, tx, ctx->who.workspace_id, row->id, row));
+    TRY(assistant_row_find(ctx, tx, ctx->who.workspace_id, row->id, row));
     if (row->deleted_ms)
         return OK;
     TRY(assistant_version_config(ctx, tx, row, row->version, &last));

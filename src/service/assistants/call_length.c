@@ -16,13 +16,13 @@ struct learning {
 
 static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct learning *l = arg;
-    return call_limits_learn_length(ctx, tx, l->workspace_id, l->seconds);
+    return call_limits_row_learn_length(ctx, tx, l->workspace_id, l->seconds);
 }
 
 enum err call_length_known(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                            int64_t *seconds) {
     struct call_limits_row l;
-    TRY(call_limits_find(ctx, c, workspace_id, "", &l));
+    TRY(call_limits_row_find(ctx, c, workspace_id, "", &l));
     *seconds = !call_limits_row_is_daily(&l) ? 0
                : l.assistant_seconds         ? l.assistant_seconds
                                              : CALL_LENGTH_DEFAULT_S;

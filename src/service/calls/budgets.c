@@ -32,7 +32,7 @@ static enum err budget_applies(struct ctx *ctx, struct db_conn *c, const char *w
     *applies = false;
     for (size_t i = 0; i < s.count; i++) {
         struct call_limits_row l;
-        TRY(call_limits_find(ctx, c, workspace_id, s.numbers[i], &l));
+        TRY(call_limits_row_find(ctx, c, workspace_id, s.numbers[i], &l));
         *applies |= call_limits_row_is_daily(&l);
     }
     return OK;
@@ -84,7 +84,7 @@ static enum err look_out(struct ctx *ctx, struct db_conn *tx, const struct call_
     struct call_limits_row l;
     struct call_day d;
     int64_t day = call_day_of(row->created_ms);
-    TRY(call_limits_find(ctx, tx, row->workspace_id, number, &l));
+    TRY(call_limits_row_find(ctx, tx, row->workspace_id, number, &l));
     if (!call_limits_row_is_daily(&l))
         return OK;
     TRY(call_day_read(ctx, tx, row->workspace_id, number, day, &d));
@@ -118,7 +118,7 @@ static enum err check(struct ctx *ctx, struct db_conn *tx, const struct call_row
                       const char *number, int64_t seconds, int64_t micros) {
     struct call_limits_row l;
     struct call_day d;
-    TRY(call_limits_find(ctx, tx, row->workspace_id, number, &l));
+    TRY(call_limits_row_find(ctx, tx, row->workspace_id, number, &l));
     if (!call_limits_row_is_daily(&l))
         return OK;
     TRY(call_day_read(ctx, tx, row->workspace_id, number, call_day_of(row->created_ms), &d));

@@ -33,11 +33,11 @@ static enum err hangup_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     jsonw_object(&w);
     jsonw_text_at(&w, "text", arena_join(ctx->arena, who, " ended the call.", ""));
     jsonw_object_end(&w);
-    return step_add(ctx, tx,
-                    &(struct step_row){ .workspace_id = row->workspace_id,
-                                        .subject = row->id,
-                                        .what = "hangup",
-                                        .detail = str_dup(ctx->arena, buf_view(b)) });
+    return step_row_add(ctx, tx,
+                        &(struct step_row){ .workspace_id = row->workspace_id,
+                                            .subject = row->id,
+                                            .what = "hangup",
+                                            .detail = str_dup(ctx->arena, buf_view(b)) });
 }
 
 /* One that still waits for a free line never goes out. */

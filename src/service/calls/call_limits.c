@@ -33,9 +33,9 @@ enum err call_limits_read(struct ctx *ctx, const char *number, struct call_limit
     struct db_conn *c = db_reader(ctx->parts->db);
     const char *workspace_id = ctx->who.workspace_id;
     *out = (struct call_limits_view){ .day = call_day_of(ava_wall_ms()) };
-    TRY(call_limits_find(ctx, c, workspace_id, number, &out->row));
+    TRY(call_limits_row_find(ctx, c, workspace_id, number, &out->row));
     TRY(call_day_read(ctx, c, workspace_id, number, out->day, &out->today));
-    return line_count(ctx, c, workspace_id, number, &out->lines);
+    return line_rows_count(ctx, c, workspace_id, number, &out->lines);
 }
 
 /* --- changing them --------------------------------------------------------------------------- */
@@ -89,13 +89,13 @@ struct saving {
 static enum err save_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct saving *s = arg;
     struct call_limits_row was;
-    TRY(call_limits_find(ctx, tx, s->row.workspace_id, s->row.number, &was));
+    TRY(call_limits_row_find(ctx, tx, s->row.workspace_id, s->row.number, &was));
     if (s->etag && strcmp(s->etag, call_limits_etag(ctx, &was)) != 0)
         return ctx_fail(ctx, ERR_VERSION_CONFLICT,
                         "Someone else changed these limits meanwhile; read them again.");
     s->row.version = was.version + 1;
     s->row.created_ms = was.workspace_id ? was.created_ms : s->row.updated_ms;
-    TRY(call_limits_put(ctx, tx, &s->row));
+    TRY(call_limits_row_put(ctx, tx, &s->row));
     TRY(lines_admit(ctx, tx));
     return audit_write(
         ctx, tx,

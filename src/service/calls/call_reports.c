@@ -168,13 +168,13 @@ struct str call_report_facts(struct ctx *ctx, const struct call_report *r) {
  * on Twilio's line. */
 static enum err find(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                      const struct call_report *r, struct call_row *row) {
-    TRY(call_find_by_provider(ctx, tx, workspace_id, r->provider, r->provider_id, row));
+    TRY(call_row_find_by_provider(ctx, tx, workspace_id, r->provider, r->provider_id, row));
     if (!row->id && r->operation_id)
-        TRY(call_find_placed(ctx, tx, workspace_id, r->operation_id, row));
+        TRY(call_row_find_placed(ctx, tx, workspace_id, r->operation_id, row));
     if (row->id && strcmp(row->provider, r->provider) != 0)
         row->id = NULL;
     if (!row->id)
-        TRY(call_find_carried(ctx, tx, workspace_id, r->provider_id, row));
+        TRY(call_row_find_carried(ctx, tx, workspace_id, r->provider_id, row));
     return OK;
 }
 
@@ -194,7 +194,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, const char *workspac
                               .updated_ms = r->at_ms };
     struct vault_place place = { "calls", "sealed", workspace_id, row->id };
     TRY(vault_seal(ctx, tx, &place, STR("null"), &row->sealed));
-    return call_insert(ctx, tx, row);
+    return call_row_insert(ctx, tx, row);
 }
 
 /* True when it changes the row. What was said once stays, unless something later says otherwise. */
@@ -231,7 +231,7 @@ static enum err join_carried(struct ctx *ctx, struct db_conn *tx, const char *wo
                              const struct call_report *r) {
     struct call_row twin = { .id = NULL };
     if (r->carrier_id)
-        TRY(call_find_by_provider(ctx, tx, workspace_id, "twilio", r->carrier_id, &twin));
+        TRY(call_row_find_by_provider(ctx, tx, workspace_id, "twilio", r->carrier_id, &twin));
     return twin.id && !twin.operation_id ? call_remove(ctx, tx, &twin) : OK;
 }
 
@@ -247,7 +247,7 @@ static enum err note_inbound(struct ctx *ctx, struct db_conn *tx, const struct c
                  strcmp(row->status, "in-progress") == 0;
     if (!talks || call_row_is_over(row))
         return OK;
-    TRY(line_find(ctx, tx, row->id, &had, NULL));
+    TRY(line_row_find(ctx, tx, row->id, &had, NULL));
     return had.call_id ? OK : lines_note_inbound(ctx, tx, &line);
 }
 

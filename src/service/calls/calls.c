@@ -93,7 +93,7 @@ enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
                              .line = p->row.from ? p->row.from : "",
                              .account = p->account };
     TRY(vault_seal(ctx, tx, &place, p->metadata, &p->row.sealed));
-    TRY(call_insert(ctx, tx, &p->row));
+    TRY(call_row_insert(ctx, tx, &p->row));
     TRY(budget_reserve(ctx, tx, &p->row, line.line, p->seconds_max));
     return lines_enter(ctx, tx, &line, &p->waits);
 }
@@ -247,7 +247,7 @@ enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *r
 }
 
 enum err call_save(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
-    TRY(call_update(ctx, tx, row));
+    TRY(call_row_update(ctx, tx, row));
     TRY(budget_book(ctx, tx, row));
     return call_row_is_over(row) ? lines_leave(ctx, tx, row->id) : OK;
 }
@@ -263,7 +263,7 @@ static void take_state(struct ctx *ctx, enum operation_state state, struct call_
 enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                      enum operation_state state, struct str result, struct str *shown) {
     struct call_view v = { .metadata = NULL };
-    TRY(call_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
+    TRY(call_row_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
     if (!v.row.id)
         return OK;
     enum provider p = provider_parse(str_of(v.row.provider));
@@ -279,12 +279,12 @@ enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation
 enum err call_remove(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
     TRY(budget_forget(ctx, tx, row));
     TRY(lines_leave(ctx, tx, row->id));
-    return call_delete(ctx, tx, row->id);
+    return call_row_delete(ctx, tx, row->id);
 }
 
 enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
     struct call_row row;
-    TRY(call_find(ctx, tx, ctx->who.workspace_id, op->object, &row));
+    TRY(call_row_find(ctx, tx, ctx->who.workspace_id, op->object, &row));
     return row.id ? call_remove(ctx, tx, &row) : OK;
 }
 
@@ -365,7 +365,7 @@ struct learning {
 /* The row as it is now: a webhook may have been quicker. */
 static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct learning *l = arg;
-    TRY(call_find(ctx, tx, l->row.workspace_id, l->row.id, &l->row));
+    TRY(call_row_find(ctx, tx, l->row.workspace_id, l->row.id, &l->row));
     l->changed = l->row.id && call_learn(ctx, l->facts, &l->row);
     return l->changed ? call_save(ctx, tx, &l->row) : OK;
 }
@@ -409,7 +409,7 @@ static void refresh(struct ctx *ctx, struct call_view *v) {
 enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out) {
     struct db_conn *c = db_reader(ctx->parts->db);
     *out = (struct call_view){ .metadata = NULL };
-    TRY(call_find(ctx, c, ctx->who.workspace_id, id, &out->row));
+    TRY(call_row_find(ctx, c, ctx->who.workspace_id, id, &out->row));
     if (!out->row.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such call.");
     return open_metadata(ctx, c, out);
@@ -426,7 +426,7 @@ enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
                    struct call_view *out, size_t *count) {
     struct db_conn *c = db_reader(ctx->parts->db);
     struct call_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
-    TRY(calls_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count));
+    TRY(call_rows_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count));
     for (size_t i = 0; i < *count; i++) {
         out[i] = (struct call_view){ .row = rows[i] };
         TRY(open_metadata(ctx, c, &out[i]));

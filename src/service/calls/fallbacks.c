@@ -41,7 +41,7 @@ static struct fallback from_row(const struct fallback_row *row) {
 void fallback_of(struct ctx *ctx, const char *workspace_id, struct fallback *out) {
     struct problem before = ctx->problem;
     struct fallback_row row;
-    if (fallback_find(ctx, db_reader(ctx->parts->db), workspace_id, &row) != OK)
+    if (fallback_row_find(ctx, db_reader(ctx->parts->db), workspace_id, &row) != OK)
         row.workspace_id = NULL;
     ctx->problem = before;
     *out = from_row(&row);
@@ -102,14 +102,14 @@ static const char *detail_of(struct ctx *ctx, const struct fallback_row *row) {
 static enum err save_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct saving *s = arg;
     struct fallback_row old;
-    TRY(fallback_find(ctx, tx, s->row.workspace_id, &old));
+    TRY(fallback_row_find(ctx, tx, s->row.workspace_id, &old));
     struct fallback was = from_row(&old);
     if (s->etag && strcmp(s->etag, fallback_etag(ctx, &was)) != 0)
         return ctx_fail(ctx, ERR_VERSION_CONFLICT,
                         "Someone else changed what callers get meanwhile; read it again.");
     s->row.version = was.version + 1;
     s->row.created_ms = old.workspace_id ? old.created_ms : s->row.updated_ms;
-    TRY(fallback_put(ctx, tx, &s->row));
+    TRY(fallback_row_put(ctx, tx, &s->row));
     return audit_write(ctx, tx,
                        (struct audit_entry){ .action = "fallback.change",
                                              .object = s->row.kind,

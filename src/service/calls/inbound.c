@@ -23,15 +23,15 @@ static enum err admit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct line_row had;
     const char *workspace_id = ctx->who.workspace_id;
     TRY(call_report_apply(ctx, tx, workspace_id, &a->report, &a->shown));
-    TRY(call_find_by_provider(ctx, tx, workspace_id, a->report.provider, a->report.provider_id,
-                              &row));
+    TRY(call_row_find_by_provider(ctx, tx, workspace_id, a->report.provider, a->report.provider_id,
+                                  &row));
     a->has_place = row.id && !row.ended_ms;
     if (!a->has_place)
         return OK;
     struct line_row line = {
         .call_id = row.id, .workspace_id = workspace_id, .line = row.to, .account = a->account
     };
-    TRY(line_find(ctx, tx, row.id, &had, NULL));
+    TRY(line_row_find(ctx, tx, row.id, &had, NULL));
     TRY(lines_take_inbound(ctx, tx, &line, &a->has_place));
     if (!a->has_place || had.call_id)
         return OK;
@@ -42,7 +42,7 @@ static enum err admit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 static bool is_limited(struct ctx *ctx) {
     struct call_limits_row l;
     struct db_conn *c = db_reader(ctx->parts->db);
-    return call_limits_find(ctx, c, ctx->who.workspace_id, "", &l) == OK && l.workspace_id;
+    return call_limits_row_find(ctx, c, ctx->who.workspace_id, "", &l) == OK && l.workspace_id;
 }
 
 bool inbound_admit(struct ctx *ctx, const json_t *body, const struct lent *lent, bool can_write,

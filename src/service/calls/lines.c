@@ -36,14 +36,14 @@ const char *lines_account(struct ctx *ctx, enum provider p, const struct upstrea
 static enum err want_look(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                           int64_t at_ms) {
     struct job_row job = job_of(ctx, &LINES_JOB, workspace_id, workspace_id, at_ms);
-    return job_want(ctx, tx, &job);
+    return job_row_want(ctx, tx, &job);
 }
 
 static enum err step_line(struct ctx *ctx, struct db_conn *tx, const struct line_row *next) {
     struct step_row step = { .workspace_id = next->workspace_id,
                              .subject = next->operation_id,
                              .what = "line" };
-    return step_add(ctx, tx, &step);
+    return step_row_add(ctx, tx, &step);
 }
 
 /* newcomer: has not waited at all; NULL: nobody is new. */
@@ -51,11 +51,11 @@ static enum err admit(struct ctx *ctx, struct db_conn *tx, const char *newcomer)
     int64_t now_ms = ava_wall_ms();
     for (;;) {
         struct line_row next;
-        TRY(line_next(ctx, tx, now_ms, &next));
+        TRY(line_row_next(ctx, tx, now_ms, &next));
         if (!next.call_id)
             return OK;
-        TRY(line_move(ctx, tx, next.call_id, "held"));
-        TRY(line_asked(ctx, tx, next.call_id, now_ms));
+        TRY(line_row_move(ctx, tx, next.call_id, "held"));
+        TRY(line_row_asked(ctx, tx, next.call_id, now_ms));
         if (!newcomer || strcmp(newcomer, next.call_id) != 0)
             TRY(step_line(ctx, tx, &next));
         TRY(operation_begin(ctx, tx, next.workspace_id, next.operation_id));
@@ -69,17 +69,17 @@ enum err lines_admit(struct ctx *ctx, struct db_conn *tx) {
 enum err lines_enter(struct ctx *ctx, struct db_conn *tx, const struct line_row *row, bool *waits) {
     struct line_counts counts;
     bool is_held = false;
-    TRY(line_count(ctx, tx, row->workspace_id, "", &counts));
+    TRY(line_rows_count(ctx, tx, row->workspace_id, "", &counts));
     if (counts.waiting >= WAITING_MAX) {
         ctx->problem.retry_after_s = MEAN_CALL_MS / 1000;
         return ctx_fail(ctx, ERR_PROVIDER_BUSY,
                         "%d calls of this workspace wait for a free line already.", WAITING_MAX);
     }
-    TRY(line_put(ctx, tx, row, "waiting"));
+    TRY(line_row_put(ctx, tx, row, "waiting"));
     TRY(want_look(ctx, tx, row->workspace_id, ava_wall_ms() + interval_ms(ctx)));
     TRY(admit(ctx, tx, row->call_id)); /* whoever came first goes first */
     struct line_row now;
-    TRY(line_find(ctx, tx, row->call_id, &now, &is_held));
+    TRY(line_row_find(ctx, tx, row->call_id, &now, &is_held));
     *waits = !is_held;
     return OK;
 }
@@ -88,27 +88,27 @@ enum err lines_take_inbound(struct ctx *ctx, struct db_conn *tx, const struct li
                             bool *has_place) {
     bool is_held = false;
     struct line_row now;
-    TRY(line_find(ctx, tx, row->call_id, &now, &is_held));
+    TRY(line_row_find(ctx, tx, row->call_id, &now, &is_held));
     *has_place = is_held;
     if (is_held)
         return OK; /* asked again: the same answer */
-    TRY(line_has_room(ctx, tx, row, ava_wall_ms(), has_place));
+    TRY(line_row_has_room(ctx, tx, row, ava_wall_ms(), has_place));
     return *has_place ? lines_note_inbound(ctx, tx, row) : OK;
 }
 
 enum err lines_note_inbound(struct ctx *ctx, struct db_conn *tx, const struct line_row *row) {
     int64_t now_ms = ava_wall_ms();
-    TRY(line_put(ctx, tx, row, "held"));
-    TRY(line_asked(ctx, tx, row->call_id, now_ms));
+    TRY(line_row_put(ctx, tx, row, "held"));
+    TRY(line_row_asked(ctx, tx, row->call_id, now_ms));
     return want_look(ctx, tx, row->workspace_id, now_ms + interval_ms(ctx));
 }
 
 enum err lines_leave(struct ctx *ctx, struct db_conn *tx, const char *call_id) {
     struct line_row was;
-    TRY(line_find(ctx, tx, call_id, &was, NULL));
+    TRY(line_row_find(ctx, tx, call_id, &was, NULL));
     if (!was.call_id)
         return OK;
-    TRY(line_move(ctx, tx, call_id, NULL));
+    TRY(line_row_move(ctx, tx, call_id, NULL));
     return lines_admit(ctx, tx);
 }
 
@@ -117,7 +117,7 @@ enum err lines_leave(struct ctx *ctx, struct db_conn *tx, const char *call_id) {
 static enum err stands(struct ctx *ctx, struct db_conn *c, const struct operation *op,
                        struct operation_wait *out) {
     struct line_standing s;
-    TRY(line_stands(ctx, c, op->object, ava_wall_ms(), &s));
+    TRY(line_row_stands(ctx, c, op->object, ava_wall_ms(), &s));
     out->position = s.position;
     int64_t mean_ms = s.mean_call_ms > 0 ? s.mean_call_ms : MEAN_CALL_MS;
     int64_t room = s.room > 0 ? s.room : 1;
@@ -136,12 +136,12 @@ static int64_t rest_ms(const struct ctx *ctx) {
 static enum err requeue(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
     struct line_row was;
     int64_t now_ms = ava_wall_ms(), held;
-    TRY(line_find(ctx, tx, op->object, &was, NULL));
+    TRY(line_row_find(ctx, tx, op->object, &was, NULL));
     if (!was.call_id)
         return OK;
-    TRY(line_move(ctx, tx, op->object, "waiting"));
-    TRY(account_held(ctx, tx, was.account, &held));
-    TRY(account_put(ctx, tx, was.account, held, now_ms + rest_ms(ctx)));
+    TRY(line_row_move(ctx, tx, op->object, "waiting"));
+    TRY(line_account_held(ctx, tx, was.account, &held));
+    TRY(line_account_put(ctx, tx, was.account, held, now_ms + rest_ms(ctx)));
     return want_look(ctx, tx, was.workspace_id, now_ms + rest_ms(ctx));
 }
 
@@ -159,9 +159,9 @@ static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct learning *l = arg;
     int64_t now_ms = ava_wall_ms(), held;
     if (!l->is_blocked)
-        return account_put(ctx, tx, l->account, l->limit, now_ms + LEARNED_MS);
-    TRY(account_held(ctx, tx, l->account, &held));
-    TRY(account_put(ctx, tx, l->account, held < l->limit ? held : l->limit, now_ms + FULL_MS));
+        return line_account_put(ctx, tx, l->account, l->limit, now_ms + LEARNED_MS);
+    TRY(line_account_held(ctx, tx, l->account, &held));
+    TRY(line_account_put(ctx, tx, l->account, held < l->limit ? held : l->limit, now_ms + FULL_MS));
     return want_look(ctx, tx, ctx->who.workspace_id, now_ms + FULL_MS);
 }
 
@@ -169,10 +169,10 @@ void lines_learn(struct ctx *ctx, const char *account, int64_t limit, bool is_bl
     struct learning l = { account, limit, is_blocked };
     struct problem before = ctx->problem;
     int64_t known, until_ms, now_ms = ava_wall_ms();
-    bool is_news =
-        is_blocked ||
-        account_find(ctx, db_reader(ctx->parts->db), account, now_ms, &known, &until_ms) != OK ||
-        known != limit || until_ms < now_ms + LEARNED_MS / 2;
+    bool is_news = is_blocked ||
+                   line_account_find(ctx, db_reader(ctx->parts->db), account, now_ms, &known,
+                                     &until_ms) != OK ||
+                   known != limit || until_ms < now_ms + LEARNED_MS / 2;
     if (is_news && limit >= 0)
         db_write(ctx, learn_write, &l); /* said again with the next call */
     ctx->problem = before;
@@ -198,7 +198,7 @@ static void ask_lost(struct ctx *ctx, const struct call_row *row) {
 }
 
 static enum err asked_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return line_asked(ctx, tx, arg, ava_wall_ms());
+    return line_row_asked(ctx, tx, arg, ava_wall_ms());
 }
 
 static enum err ask_one(struct ctx *ctx, const char *call_id) {
@@ -206,7 +206,7 @@ static enum err ask_one(struct ctx *ctx, const char *call_id) {
     struct str facts;
     struct problem none = { .err = OK };
     TRY(db_write(ctx, asked_write, (void *)call_id));
-    TRY(call_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, call_id, &v.row));
+    TRY(call_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, call_id, &v.row));
     if (v.row.id && v.row.provider_id) {
         enum err e = call_ask(ctx, &v.row, &facts);
         if (e == OK)
@@ -226,9 +226,9 @@ static enum err look_again_write(struct ctx *ctx, struct db_conn *tx, void *arg)
     struct line_counts counts;
     bool is_open;
     TRY(lines_admit(ctx, tx));
-    TRY(job_delete(ctx, tx, LINES_JOB.name, workspace_id));
-    TRY(lines_are_open(ctx, tx, workspace_id, now_ms, &is_open));
-    TRY(line_count(ctx, tx, workspace_id, "", &counts));
+    TRY(job_row_delete(ctx, tx, LINES_JOB.name, workspace_id));
+    TRY(line_rows_are_open(ctx, tx, workspace_id, now_ms, &is_open));
+    TRY(line_rows_count(ctx, tx, workspace_id, "", &counts));
     if (counts.waiting && rest_ms > FULL_MS)
         rest_ms = FULL_MS; /* an account that was full may have room again */
     return is_open ? want_look(ctx, tx, workspace_id, now_ms + rest_ms) : OK;
@@ -241,8 +241,8 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     str_copy(own.who.workspace_id, sizeof own.who.workspace_id, str_of(job->workspace_id));
     int64_t began_ms = ava_wall_ms();
     do {
-        TRY(lines_to_ask(&own, db_reader(ctx->parts->db), job->workspace_id, began_ms, ASK_MAX, ids,
-                         &count));
+        TRY(line_rows_to_ask(&own, db_reader(ctx->parts->db), job->workspace_id, began_ms, ASK_MAX,
+                             ids, &count));
         for (size_t i = 0; i < count; i++)
             TRY(ask_one(&own, ids[i]));
     } while (count && ctx_left_ms(&own) > LAST_CALL_MS);
@@ -259,7 +259,7 @@ void lines_collect(void *arg) {
     struct ctx ctx;
     struct line_counts counts;
     ctx_init(&ctx, parts, a, COLLECT_MS);
-    if (lines_count_all(&ctx, db_reader(parts->db), &counts) == OK) {
+    if (line_rows_count_all(&ctx, db_reader(parts->db), &counts) == OK) {
         metric_set(METRIC_CALLS_LIVE, (double)counts.held, NULL);
         metric_set(METRIC_CALLS_WAITING, (double)counts.waiting, NULL);
     }

@@ -15,7 +15,7 @@ static const char KIND[] = "recording";
 /* *sid: what Twilio calls it; NULL: it never went over Twilio. */
 static enum err call_sid_of(struct ctx *ctx, const char *call_id, const char **sid) {
     struct call_row row;
-    TRY(call_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, call_id, &row));
+    TRY(call_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, call_id, &row));
     if (!row.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such call.");
     bool is_twilios = strcmp(row.provider, provider_name(PROVIDER_TWILIO)) == 0;
@@ -29,9 +29,10 @@ static enum err call_id_of(struct ctx *ctx, const char *sid, const char **id) {
     const char *workspace_id = ctx->who.workspace_id;
     struct call_row row = { .id = NULL };
     if (sid)
-        TRY(call_find_by_provider(ctx, c, workspace_id, provider_name(PROVIDER_TWILIO), sid, &row));
+        TRY(call_row_find_by_provider(ctx, c, workspace_id, provider_name(PROVIDER_TWILIO), sid,
+                                      &row));
     if (sid && !row.id)
-        TRY(call_find_carried(ctx, c, workspace_id, sid, &row));
+        TRY(call_row_find_carried(ctx, c, workspace_id, sid, &row));
     *id = row.id;
     return OK;
 }

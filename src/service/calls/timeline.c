@@ -86,7 +86,7 @@ static enum err add_steps(struct ctx *ctx, struct db_conn *c, const char *subjec
     struct step_row *steps = arena_alloc(ctx->arena, TIMELINE_STEPS_MAX * sizeof *steps);
     size_t count;
     const char *why;
-    TRY(steps_list(ctx, c, ctx->who.workspace_id, subject, TIMELINE_STEPS_MAX, steps, &count));
+    TRY(step_rows_list(ctx, c, ctx->who.workspace_id, subject, TIMELINE_STEPS_MAX, steps, &count));
     for (size_t i = 0; i < count; i++) {
         const json_t *d = json_parse(ctx->arena, str_of(steps[i].detail), &why);
         add(t, steps[i].at_ms, steps[i].what, step_text(ctx->arena, &steps[i], d, &t->call.row),
@@ -106,14 +106,14 @@ static enum err add_request(struct ctx *ctx, struct db_conn *c, struct timeline 
     const struct call_row *call = &t->call.row;
     if (!call->operation_id)
         return OK;
-    TRY(operation_find(ctx, c, call->workspace_id, call->operation_id, &op));
+    TRY(operation_row_find(ctx, c, call->workspace_id, call->operation_id, &op));
     if (!op.id)
         return OK;
     TRY(user_find(ctx, c, op.actor, &user));
     t->correlation_id = op.correlation_id;
-    TRY(assistant_version_at(ctx, c, call->workspace_id,
-                             call->assistant_id ? call->assistant_id : "", op.created_ms,
-                             &t->assistant_version));
+    TRY(assistant_version_row_at(ctx, c, call->workspace_id,
+                                 call->assistant_id ? call->assistant_id : "", op.created_ms,
+                                 &t->assistant_version));
     t->asked_by = !user.id ? NULL : user.name && user.name[0] ? user.name : user.email;
     add(t, op.created_ms, "requested",
         arena_printf(ctx->arena, "%s asked for a call to %s%s.",
@@ -133,7 +133,7 @@ static const char *status_in(struct ctx *ctx, struct db_conn *c, const struct ev
     struct call_report report = { .status = NULL };
     struct str plain;
     const char *why;
-    if (event_find(ctx, c, e->workspace_id, e->id, &full) == OK &&
+    if (event_row_find(ctx, c, e->workspace_id, e->id, &full) == OK &&
         vault_unseal(ctx, c, &place, full.sealed, &plain) == OK) {
         const json_t *content = json_parse(ctx->arena, plain, &why);
         if (content)
@@ -158,8 +158,8 @@ static enum err add_deliveries(struct ctx *ctx, struct db_conn *c, const struct 
                                struct timeline *t) {
     struct delivery_row rows[DESTINATIONS_SHOWN];
     size_t count;
-    TRY(deliveries_of_event(ctx, c, ctx->who.workspace_id, event->id, DESTINATIONS_SHOWN, rows,
-                            &count));
+    TRY(delivery_rows_of_event(ctx, c, ctx->who.workspace_id, event->id, DESTINATIONS_SHOWN, rows,
+                               &count));
     for (size_t i = 0; i < count; i++) {
         const struct delivery_row *d = &rows[i];
         const char *how = strcmp(d->status, "delivered") == 0 ? "was told to your endpoint"
@@ -181,7 +181,7 @@ static enum err add_events(struct ctx *ctx, struct db_conn *c, const char *provi
     size_t count;
     if (!provider_id)
         return OK;
-    TRY(events_list(ctx, c, ctx->who.workspace_id, &f, TIMELINE_EVENTS_MAX + 1, rows, &count));
+    TRY(event_rows_list(ctx, c, ctx->who.workspace_id, &f, TIMELINE_EVENTS_MAX + 1, rows, &count));
     t->is_cut |= count > TIMELINE_EVENTS_MAX;
     if (count > TIMELINE_EVENTS_MAX)
         count = TIMELINE_EVENTS_MAX;
@@ -279,7 +279,7 @@ void timeline_write(struct jsonw *w, const struct timeline *t) {
 enum err timeline_find(struct ctx *ctx, const char *id, const char **workspace_id,
                        const char **call_id) {
     struct call_row row;
-    TRY(call_find_anywhere(ctx, db_reader(ctx->parts->db), id, &row));
+    TRY(call_row_find_anywhere(ctx, db_reader(ctx->parts->db), id, &row));
     *call_id = row.id;
     *workspace_id = row.workspace_id;
     return OK;

@@ -123,9 +123,9 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, struct str 
         .id = op->object, .workspace_id = ctx->who.workspace_id, .to = order.to, .from = order.from
     };
     TRY(twilio_calls_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
-    TRY(calls_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms, rivals.until_ms,
-                        &others));
-    return matching_find(ctx, &matches, op->object, call_is_taken, others, result, is_absent);
+    TRY(call_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms, rivals.until_ms,
+                            &others));
+    return matching_find(ctx, &matches, op->object, call_row_is_taken, others, result, is_absent);
 }
 
 const struct operation_kind TWILIO_CALL_CREATE = {

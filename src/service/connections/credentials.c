@@ -195,8 +195,8 @@ static void describe(struct ctx *ctx, enum provider p, const struct credential_r
 
 enum err credentials_describe(struct ctx *ctx, enum provider p, struct connection *out) {
     struct credential_row row;
-    TRY(credential_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, provider_name(p),
-                        &row));
+    TRY(credential_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, provider_name(p),
+                            &row));
     describe(ctx, p, &row, out);
     return OK;
 }
@@ -255,7 +255,7 @@ struct saving {
 static enum err save_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct saving *s = arg;
     struct credential_row old;
-    TRY(credential_find(ctx, tx, ctx->who.workspace_id, provider_name(s->provider), &old));
+    TRY(credential_row_find(ctx, tx, ctx->who.workspace_id, provider_name(s->provider), &old));
     struct id id = id_make("cred");
     s->was_there = old.id != NULL;
     s->row.id = old.id ? old.id : arena_strdup(ctx->arena, id.text);
@@ -263,7 +263,7 @@ static enum err save_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     s->row.created_ms = old.id ? old.created_ms : s->row.updated_ms;
     struct vault_place place = { "credentials", "sealed", s->row.workspace_id, s->row.id };
     TRY(vault_seal(ctx, tx, &place, secret_reveal(s->fields), &s->row.sealed));
-    TRY(credential_put(ctx, tx, &s->row));
+    TRY(credential_row_put(ctx, tx, &s->row));
     return audit_write(
         ctx, tx,
         (struct audit_entry){ .action = s->was_there ? "credential.rotate" : "credential.add",
@@ -288,7 +288,7 @@ static enum err make_secret_write(struct ctx *ctx, struct db_conn *tx, void *arg
     SCOPED(secret_wipe) struct secret fields = { 0 };
     const char *text = arg;
     struct credential_row row;
-    TRY(credential_find(ctx, tx, ctx->who.workspace_id, provider_name(PROVIDER_VAPI), &row));
+    TRY(credential_row_find(ctx, tx, ctx->who.workspace_id, provider_name(PROVIDER_VAPI), &row));
     if (!row.id)
         return ctx_fail(ctx, ERR_NOT_CONNECTED, "Vapi is not connected.");
     struct vault_place place = { "credentials", "sealed", row.workspace_id, row.id };
@@ -353,7 +353,8 @@ struct checked {
 
 static enum err checked_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct checked *c = arg;
-    return credential_checked(ctx, tx, ctx->who.workspace_id, provider_name(c->provider), c->at_ms);
+    return credential_row_checked(ctx, tx, ctx->who.workspace_id, provider_name(c->provider),
+                                  c->at_ms);
 }
 
 enum err credentials_verify(struct ctx *ctx, enum provider p, struct connection *out,
@@ -369,7 +370,7 @@ enum err credentials_verify(struct ctx *ctx, enum provider p, struct connection 
 static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const char *provider = arg;
     bool found;
-    TRY(credential_delete(ctx, tx, ctx->who.workspace_id, provider, &found));
+    TRY(credential_row_delete(ctx, tx, ctx->who.workspace_id, provider, &found));
     if (!found)
         return OK;
     return audit_write(ctx, tx,

@@ -21,7 +21,8 @@ static enum err find(struct ctx *ctx, struct db_conn *c, enum provider p, struct
                      bool *found) {
     struct endpoint_row rows[ENDPOINTS_MAX];
     size_t count;
-    TRY(endpoints_list(ctx, c, ctx->who.workspace_id, ava_wall_ms(), rows, ENDPOINTS_MAX, &count));
+    TRY(endpoint_rows_list(ctx, c, ctx->who.workspace_id, ava_wall_ms(), rows, ENDPOINTS_MAX,
+                           &count));
     *found = false;
     *out = (struct endpoint){ .provider = provider_name(p) };
     for (size_t i = 0; i < count; i++) {
@@ -58,7 +59,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, enum provider p) {
     vault_token_hash(str_of(token), row.token_hash);
     struct vault_place place = place_of(row.workspace_id, row.id);
     TRY(vault_seal(ctx, tx, &place, str_of(token), &row.sealed));
-    return endpoint_insert(ctx, tx, &row);
+    return endpoint_row_insert(ctx, tx, &row);
 }
 
 struct making {
@@ -74,8 +75,8 @@ static enum err make_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     if (found && !m->anew)
         return OK; /* somebody was quicker */
     if (found)
-        TRY(endpoint_retire(ctx, tx, ctx->who.workspace_id, provider_name(m->provider),
-                            ava_wall_ms() + OVERLAP_MS));
+        TRY(endpoint_row_retire(ctx, tx, ctx->who.workspace_id, provider_name(m->provider),
+                                ava_wall_ms() + OVERLAP_MS));
     TRY(insert(ctx, tx, m->provider));
     TRY(audit_write(
         ctx, tx,
@@ -101,7 +102,7 @@ enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_ro
     if (token.len != TOKEN_CHARS)
         return OK;
     vault_token_hash(token, hash);
-    TRY(endpoint_find(ctx, db_reader(ctx->parts->db), hash, found));
+    TRY(endpoint_row_find(ctx, db_reader(ctx->parts->db), hash, found));
     if (found->id && found->valid_until_ms && found->valid_until_ms <= ava_wall_ms())
         *found = (struct endpoint_row){ 0 };
     return OK;

@@ -107,7 +107,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                               struct lent *out) {
     struct credential_row row;
     bool platform, is_shared;
-    TRY(credential_find(ctx, db_reader(ctx->parts->db), workspace_id, provider_name(p), &row));
+    TRY(credential_row_find(ctx, db_reader(ctx->parts->db), workspace_id, provider_name(p), &row));
     if (row.id) {
         const char *why;
         json_t *public = json_parse(ctx->arena, str_of(row.public), &why);

@@ -64,7 +64,7 @@ static enum err note_health(struct ctx *ctx, struct db_conn *tx, struct outcome_
     d->failing_since_ms = h.failing_since_ms;
     d->last_failure_ms = h.last_failure_ms;
     d->last_success_ms = h.last_success_ms;
-    return destination_fares(ctx, tx, d);
+    return destination_row_fares(ctx, tx, d);
 }
 
 static void settle_row(struct outcome_note *n) {
@@ -90,25 +90,25 @@ static enum err outcome_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct delivery_row *sent = n->sent;
     bool gives_up;
     n->is_switched_off = false;
-    TRY(destination_find(ctx, tx, NULL, sent->destination_id, &n->destination));
-    TRY(delivery_find(ctx, tx, sent->destination_id, sent->id, &n->row));
+    TRY(destination_row_find(ctx, tx, NULL, sent->destination_id, &n->destination));
+    TRY(delivery_row_find(ctx, tx, sent->destination_id, sent->id, &n->row));
     if (!n->destination.id || !n->row.id)
         return OK; /* removed meanwhile */
     n->row.attempts++;
     n->row.tries++;
-    TRY(attempt_insert(ctx, tx, sent->id,
-                       &(struct attempt_row){ .number = n->row.attempts,
-                                              .at_ms = n->now_ms,
-                                              .duration_ms = n->echo.took_us / 1000,
-                                              .status_code = n->echo.status,
-                                              .error = n->error }));
+    TRY(attempt_row_insert(ctx, tx, sent->id,
+                           &(struct attempt_row){ .number = n->row.attempts,
+                                                  .at_ms = n->now_ms,
+                                                  .duration_ms = n->echo.took_us / 1000,
+                                                  .status_code = n->echo.status,
+                                                  .error = n->error }));
     TRY(note_health(ctx, tx, n, &gives_up));
     const char *because = n->echo.status == GONE ? "gone" : gives_up ? "failing" : NULL;
     n->is_switched_off = because && n->destination.enabled;
     if (n->is_switched_off)
         TRY(destination_switch_off(ctx, tx, &n->destination, because));
     settle_row(n);
-    return delivery_settle(ctx, tx, &n->row);
+    return delivery_row_settle(ctx, tx, &n->row);
 }
 
 /* Counted and told after it is on disk. */
@@ -146,7 +146,7 @@ enum err delivery_send(struct ctx *ctx, const struct delivery_row *d, int64_t *p
     struct destination_row to;
     struct outcome_note n = { .sent = d };
     *pause_ms = BROKEN_PAUSE_MS;
-    TRY(destination_find(ctx, db_reader(ctx->parts->db), NULL, d->destination_id, &to));
+    TRY(destination_row_find(ctx, db_reader(ctx->parts->db), NULL, d->destination_id, &to));
     if (!to.id || !to.enabled)
         return OK;
     enum err e = shoot(ctx, &to, d->id, str_of(d->body), &n.echo);
@@ -173,8 +173,8 @@ static enum err view(struct ctx *ctx, struct db_conn *c, const struct delivery_r
                      struct delivery_view *out) {
     out->row = *row;
     out->attempts = arena_alloc(ctx->arena, DELIVERY_ATTEMPTS_SHOWN * sizeof *out->attempts);
-    return attempts_list(ctx, c, row->id, DELIVERY_ATTEMPTS_SHOWN, out->attempts,
-                         &out->attempt_count);
+    return attempt_rows_list(ctx, c, row->id, DELIVERY_ATTEMPTS_SHOWN, out->attempts,
+                             &out->attempt_count);
 }
 
 enum err delivery_list(struct ctx *ctx, const char *destination_id,
@@ -184,7 +184,7 @@ enum err delivery_list(struct ctx *ctx, const char *destination_id,
     struct delivery_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
     struct destination_row d;
     TRY(destination_read(ctx, destination_id, &d));
-    TRY(deliveries_list(ctx, c, d.id, filter, limit, rows, count));
+    TRY(delivery_rows_list(ctx, c, d.id, filter, limit, rows, count));
     for (size_t i = 0; i < *count; i++)
         TRY(view(ctx, c, &rows[i], &out[i]));
     return OK;
@@ -232,7 +232,7 @@ struct again {
 
 static enum err find_enabled(struct ctx *ctx, struct db_conn *tx, const char *id,
                              struct destination_row *out) {
-    TRY(destination_find(ctx, tx, ctx->who.workspace_id, id, out));
+    TRY(destination_row_find(ctx, tx, ctx->who.workspace_id, id, out));
     if (!out->id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such destination.");
     if (out->enabled)
@@ -246,12 +246,12 @@ static enum err resend_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct again *a = arg;
     struct destination_row to;
     TRY(find_enabled(ctx, tx, a->destination_id, &to));
-    TRY(delivery_find(ctx, tx, to.id, a->id, &a->row));
+    TRY(delivery_row_find(ctx, tx, to.id, a->id, &a->row));
     if (!a->row.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such delivery.");
     a->row.status = "waiting";
     a->row.tries = a->row.next_ms = a->row.settled_ms = 0;
-    TRY(delivery_settle(ctx, tx, &a->row));
+    TRY(delivery_row_settle(ctx, tx, &a->row));
     TRY(forwarding_want(ctx, tx, &to, ava_wall_ms()));
     return audit_write(ctx, tx,
                        (struct audit_entry){ .action = "delivery.resend", .object = a->id });
@@ -270,7 +270,7 @@ static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct destination_row to;
     char since[32];
     TRY(find_enabled(ctx, tx, a->destination_id, &to));
-    TRY(deliveries_release(ctx, tx, to.id, a->since_ms, &a->count));
+    TRY(delivery_rows_release(ctx, tx, to.id, a->since_ms, &a->count));
     if (a->count)
         TRY(forwarding_want(ctx, tx, &to, ava_wall_ms()));
     clock_rfc3339(a->since_ms, since);
@@ -312,7 +312,7 @@ enum err delivery_test(struct ctx *ctx, const char *destination_id, struct upstr
 
 static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const int64_t kept_ms = INT64_C(24) * 3600 * 1000 * DELIVERY_KEPT_DAYS;
-    return deliveries_sweep(ctx, tx, ava_wall_ms() - kept_ms, SWEEP_MAX);
+    return delivery_rows_sweep(ctx, tx, ava_wall_ms() - kept_ms, SWEEP_MAX);
 }
 
 enum err deliveries_forget_old(struct ctx *ctx) {
@@ -325,9 +325,9 @@ void deliveries_collect(void *arg) {
     int64_t count = 0;
     ctx_init(&ctx, arg, a, 1000);
     struct db_conn *c = db_reader(ctx.parts->db);
-    if (deliveries_count_open(&ctx, c, &count) == OK)
+    if (delivery_rows_count_open(&ctx, c, &count) == OK)
         metric_set(METRIC_DELIVERIES_WAITING, (double)count, NULL);
-    if (destinations_count_disabled(&ctx, c, &count) == OK)
+    if (destination_rows_count_disabled(&ctx, c, &count) == OK)
         metric_set(METRIC_DESTINATIONS_DISABLED, (double)count, NULL);
     arena_free(a);
 }

@@ -205,13 +205,13 @@ static enum err add_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct change *c = arg;
     struct destination_row *d = c->out, others[DESTINATIONS_MAX];
     size_t count;
-    TRY(destinations_list(ctx, tx, d->workspace_id, NULL, DESTINATIONS_MAX, others, &count));
+    TRY(destination_rows_list(ctx, tx, d->workspace_id, NULL, DESTINATIONS_MAX, others, &count));
     if (count == DESTINATIONS_MAX)
         return ctx_fail(ctx, ERR_INVALID,
                         "A workspace has at most %d destinations; remove one first.",
                         DESTINATIONS_MAX);
     TRY(seal(ctx, tx, d, str_of(c->secret), (struct str){ NULL, 0 }));
-    TRY(destination_insert(ctx, tx, d));
+    TRY(destination_row_insert(ctx, tx, d));
     return audit(ctx, tx, "destination.add", d);
 }
 
@@ -238,7 +238,7 @@ enum err destination_add(struct ctx *ctx, const json_t *body, struct destination
 
 static enum err find(struct ctx *ctx, struct db_conn *c, const char *id,
                      struct destination_row *out) {
-    TRY(destination_find(ctx, c, ctx->who.workspace_id, id, out));
+    TRY(destination_row_find(ctx, c, ctx->who.workspace_id, id, out));
     return out->id ? OK : ctx_fail(ctx, ERR_NOT_FOUND, "%s", NONE);
 }
 
@@ -248,8 +248,8 @@ enum err destination_read(struct ctx *ctx, const char *id, struct destination_ro
 
 enum err destination_list(struct ctx *ctx, const char *before_id, int limit,
                           struct destination_row *out, size_t *count) {
-    return destinations_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, before_id,
-                             limit, out, count);
+    return destination_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, before_id,
+                                 limit, out, count);
 }
 
 static enum err change_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -265,13 +265,13 @@ static enum err change_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         set_enabled(d, json_is_true(enabled), "by_hand");
     d->version += moves;
     d->updated_ms = ava_wall_ms();
-    TRY(destination_update(ctx, tx, d));
+    TRY(destination_row_update(ctx, tx, d));
     if (moves || comes_back) { /* how it fared says nothing about how it will */
         d->failing_since_ms = 0;
-        TRY(destination_fares(ctx, tx, d));
+        TRY(destination_row_fares(ctx, tx, d));
     }
     if (!d->enabled)
-        TRY(deliveries_hold(ctx, tx, d->id, d->updated_ms));
+        TRY(delivery_rows_hold(ctx, tx, d->id, d->updated_ms));
     return audit(ctx, tx, "destination.change", d);
 }
 
@@ -289,7 +289,7 @@ static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct change *c = arg;
     bool found;
     TRY(find(ctx, tx, c->id, c->out));
-    TRY(destination_delete(ctx, tx, ctx->who.workspace_id, c->id, &found));
+    TRY(destination_row_delete(ctx, tx, ctx->who.workspace_id, c->id, &found));
     return audit(ctx, tx, "destination.remove", c->out);
 }
 
@@ -312,7 +312,7 @@ static enum err rotate_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     d->version++;
     TRY(seal(ctx, tx, d, str_of(c->secret),
              e == OK ? secret_field(&both, "secret") : (struct str){ NULL, 0 }));
-    TRY(destination_update(ctx, tx, d));
+    TRY(destination_row_update(ctx, tx, d));
     return audit(ctx, tx, "destination.rotate", d);
 }
 
@@ -330,7 +330,7 @@ enum err destination_switch_off(struct ctx *ctx, struct db_conn *tx, struct dest
                                 const char *because) {
     set_enabled(row, false, because);
     row->updated_ms = ava_wall_ms();
-    TRY(destination_update(ctx, tx, row));
-    TRY(deliveries_hold(ctx, tx, row->id, row->updated_ms));
+    TRY(destination_row_update(ctx, tx, row));
+    TRY(delivery_rows_hold(ctx, tx, row->id, row->updated_ms));
     return audit(ctx, tx, "destination.disable", row);
 }

@@ -39,11 +39,12 @@ static enum err find_subject(struct ctx *ctx, struct db_conn *tx, const struct e
     *out = (struct subject){ .call_id = NULL };
     if (!e->resource[0])
         return OK;
-    TRY(call_find_by_provider(ctx, tx, e->workspace_id, e->provider, e->resource, &call));
+    TRY(call_row_find_by_provider(ctx, tx, e->workspace_id, e->provider, e->resource, &call));
     if (!call.id)
-        TRY(message_find_by_provider(ctx, tx, e->workspace_id, e->provider, e->resource, &message));
+        TRY(message_row_find_by_provider(ctx, tx, e->workspace_id, e->provider, e->resource,
+                                         &message));
     if (!call.id && !message.id)
-        TRY(call_find_carried(ctx, tx, e->workspace_id, e->resource, &call));
+        TRY(call_row_find_carried(ctx, tx, e->workspace_id, e->resource, &call));
     if (call.id)
         *out = (struct subject){ .call_id = call.id,
                                  .operation_id = call.operation_id,
@@ -88,7 +89,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, const struct destina
     row.destination_id = to->id;
     row.status = to->enabled ? "waiting" : "held";
     row.settled_ms = to->enabled ? 0 : like->created_ms;
-    TRY(delivery_insert(ctx, tx, &row, &is_new));
+    TRY(delivery_row_insert(ctx, tx, &row, &is_new));
     if (!is_new)
         return OK;
     if (!to->enabled) {
@@ -106,7 +107,7 @@ enum err forwarding_note(struct ctx *ctx, struct db_conn *tx, const struct event
     struct subject subject;
     size_t found;
     struct delivery_row like = { .workspace_id = event->workspace_id, .event_id = event->id };
-    TRY(destinations_list(ctx, tx, event->workspace_id, NULL, DESTINATIONS_MAX, all, &found));
+    TRY(destination_rows_list(ctx, tx, event->workspace_id, NULL, DESTINATIONS_MAX, all, &found));
     if (!found)
         return OK;
     like.type = forward_type(ctx->arena, event->provider, event->type, status);
@@ -126,7 +127,7 @@ enum err forwarding_note(struct ctx *ctx, struct db_conn *tx, const struct event
 enum err forwarding_want(struct ctx *ctx, struct db_conn *tx, const struct destination_row *to,
                          int64_t at_ms) {
     struct job_row job = job_of(ctx, &FORWARDING_JOB, to->workspace_id, to->id, at_ms);
-    return job_want(ctx, tx, &job);
+    return job_row_want(ctx, tx, &job);
 }
 
 void forwarding_wake(struct ctx *ctx) {
@@ -166,8 +167,8 @@ static void fill_shelf(struct turn *t) {
     t->arena = arena_new(ARENA_BYTES * 4);
     t->next = t->count = 0;
     ctx_init(&ctx, t->parts, t->arena, WRITE_MS);
-    if (deliveries_due(&ctx, db_reader(t->parts->db), t->destination_id, ava_wall_ms(), SHELF_MAX,
-                       t->shelf, &found) != OK)
+    if (delivery_rows_due(&ctx, db_reader(t->parts->db), t->destination_id, ava_wall_ms(),
+                          SHELF_MAX, t->shelf, &found) != OK)
         t->is_over = true;
     for (size_t i = 0; i < found; i++)
         if (!is_under_way(t, t->shelf[i].id))
@@ -255,17 +256,17 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct turn *t = arg;
     struct destination_row to;
     int64_t at_ms = INT64_MAX, now_ms = ava_wall_ms();
-    TRY(destination_find(ctx, tx, NULL, t->destination_id, &to));
+    TRY(destination_row_find(ctx, tx, NULL, t->destination_id, &to));
     if (to.id && to.enabled)
-        TRY(deliveries_next_due(ctx, tx, to.id, &at_ms));
+        TRY(delivery_rows_next_due(ctx, tx, to.id, &at_ms));
     if (at_ms == INT64_MAX)
-        return job_delete(ctx, tx, FORWARDING_JOB.name, t->destination_id);
+        return job_row_delete(ctx, tx, FORWARDING_JOB.name, t->destination_id);
     if (at_ms < t->resumes_ms)
         at_ms = t->resumes_ms;
     if (at_ms < now_ms)
         at_ms = now_ms;
     struct job_row job = job_of(ctx, &FORWARDING_JOB, to.workspace_id, to.id, at_ms);
-    return job_put(ctx, tx, &job, NULL, 0);
+    return job_row_put(ctx, tx, &job, NULL, 0);
 }
 
 static enum err work(struct ctx *ctx, const struct job_row *job) {

@@ -34,9 +34,9 @@ static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
                              .dedupe = in->dedupe };
     struct vault_place place = { "events", "sealed", in->workspace_id, id.text };
     TRY(vault_seal(ctx, tx, &place, in->content, &row.sealed));
-    TRY(event_insert(ctx, tx, &row, &t->is_new));
+    TRY(event_row_insert(ctx, tx, &row, &t->is_new));
     if (in->touch_endpoint)
-        TRY(endpoint_touch(ctx, tx, in->endpoint_id, row.received_ms));
+        TRY(endpoint_row_touch(ctx, tx, in->endpoint_id, row.received_ms));
     return OK;
 }
 
@@ -55,13 +55,13 @@ enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
 
 enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limit,
                     struct event_row *out, size_t *count) {
-    return events_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, filter, limit, out,
-                       count);
+    return event_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, filter, limit,
+                           out, count);
 }
 
 enum err event_read(struct ctx *ctx, const char *id, struct event_row *out, struct str *content) {
     struct db_conn *c = db_reader(ctx->parts->db);
-    TRY(event_find(ctx, c, ctx->who.workspace_id, id, out));
+    TRY(event_row_find(ctx, c, ctx->who.workspace_id, id, out));
     if (!out->id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such event.");
     struct vault_place place = { "events", "sealed", ctx->who.workspace_id, out->id };
@@ -114,9 +114,9 @@ static enum err replay_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct replaying *r = arg;
     const char *workspace_id = ctx->who.workspace_id;
     if (r->id)
-        TRY(event_reset(ctx, tx, workspace_id, r->id, &r->count));
+        TRY(event_row_reset(ctx, tx, workspace_id, r->id, &r->count));
     else
-        TRY(events_reset(ctx, tx, workspace_id, r->filter, EVENT_REPLAYS_MAX, &r->count));
+        TRY(event_rows_reset(ctx, tx, workspace_id, r->filter, EVENT_REPLAYS_MAX, &r->count));
     if (r->count == 0)
         return OK;
     return audit_write(ctx, tx,
@@ -131,7 +131,7 @@ enum err event_replay(struct ctx *ctx, const char *id, struct event_row *out) {
     if (r.count == 0)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such event.");
     jobs_want(ctx->parts->jobs, &INBOX_JOB, ctx->who.workspace_id);
-    return event_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, out);
+    return event_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, out);
 }
 
 enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64_t *count) {
@@ -148,7 +148,7 @@ enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64
 static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const int64_t kept_ms = INT64_C(24) * 3600 * 1000 * EVENT_KEPT_DAYS;
     struct id oldest = id_floor("evt", ava_wall_ms() - kept_ms);
-    return events_sweep(ctx, tx, oldest.text, SWEEP_MAX);
+    return event_rows_sweep(ctx, tx, oldest.text, SWEEP_MAX);
 }
 
 enum err events_forget_old(struct ctx *ctx) {
@@ -162,7 +162,7 @@ void events_collect(void *arg) {
     ctx_init(&ctx, arg, a, 1000);
     for (size_t i = 0; i < ARRAY_LEN(PROVIDERS); i++) {
         int64_t count = 0;
-        if (events_count_dead(&ctx, db_reader(ctx.parts->db), PROVIDERS[i], &count) == OK)
+        if (event_rows_count_dead(&ctx, db_reader(ctx.parts->db), PROVIDERS[i], &count) == OK)
             metric_set(METRIC_WEBHOOK_DEAD, (double)count, PROVIDERS[i]);
     }
     arena_free(a);

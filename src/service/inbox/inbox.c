@@ -38,11 +38,11 @@ static _Atomic uint64_t taken_count;
 
 static enum err want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
     struct job_row job = job_of(ctx, &INBOX_JOB, workspace_id, workspace_id, ava_wall_ms());
-    return job_want(ctx, tx, &job);
+    return job_row_want(ctx, tx, &job);
 }
 
 static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return jobs_for_events(ctx, tx, INBOX_JOB.name);
+    return job_rows_for_events(ctx, tx, INBOX_JOB.name);
 }
 
 enum err inbox_recover(struct ctx *ctx) {
@@ -94,7 +94,7 @@ static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
 static enum err load(struct ctx *ctx, struct batch *b) {
     struct db_conn *c = db_reader(ctx->parts->db);
     struct event_row *rows = arena_alloc(ctx->arena, BATCH_MAX * sizeof *rows);
-    TRY(events_due(ctx, c, b->workspace_id, b->now_ms, BATCH_MAX, rows, &b->count));
+    TRY(event_rows_due(ctx, c, b->workspace_id, b->now_ms, BATCH_MAX, rows, &b->count));
     for (size_t i = 0; i < b->count; i++) {
         b->items[i].row = b->items[i].was = rows[i];
         enum err e = open_item(ctx, c, &b->items[i]);
@@ -176,7 +176,7 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
         is_done(it, now_ms);
         TRY(forwarding_note(ctx, tx, &it->row, it->call.status, forwarded));
     }
-    return event_settle(ctx, tx, &it->row);
+    return event_row_settle(ctx, tx, &it->row);
 }
 
 /* The job comes again when there is more, and ends when there is not: what is taken in from now on
@@ -184,12 +184,12 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
 static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct batch *b = arg;
     struct job_row job = job_of(ctx, &INBOX_JOB, b->workspace_id, b->workspace_id, b->now_ms);
-    TRY(events_next_due(ctx, tx, b->workspace_id, &job.run_at_ms));
+    TRY(event_rows_next_due(ctx, tx, b->workspace_id, &job.run_at_ms));
     if (job.run_at_ms == INT64_MAX)
-        return job_delete(ctx, tx, INBOX_JOB.name, b->workspace_id);
+        return job_row_delete(ctx, tx, INBOX_JOB.name, b->workspace_id);
     if (job.run_at_ms < b->now_ms)
         job.run_at_ms = b->now_ms;
-    return job_put(ctx, tx, &job, NULL, 0);
+    return job_row_put(ctx, tx, &job, NULL, 0);
 }
 
 static enum err all_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -211,7 +211,7 @@ static enum err one_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 static enum err failed_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct item *it = arg;
-    return event_settle(ctx, tx, &it->row);
+    return event_row_settle(ctx, tx, &it->row);
 }
 
 /* One of them fails: each gets a transaction of its own, so that it fails alone. */

@@ -91,7 +91,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, const char *workspac
                                  .updated_ms = r->at_ms };
     struct vault_place place = { "messages", "sealed", workspace_id, row->id };
     TRY(vault_seal(ctx, tx, &place, r->content, &row->sealed));
-    return message_insert(ctx, tx, row);
+    return message_row_insert(ctx, tx, row);
 }
 
 enum err message_report_apply(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
@@ -100,13 +100,13 @@ enum err message_report_apply(struct ctx *ctx, struct db_conn *tx, const char *w
     *shown = (struct str){ NULL, 0 };
     if (!r->concerns_message)
         return OK;
-    TRY(message_find_by_provider(ctx, tx, workspace_id, r->provider, r->provider_id, &row));
+    TRY(message_row_find_by_provider(ctx, tx, workspace_id, r->provider, r->provider_id, &row));
     if (!row.id && !r->is_received)
         return OK; /* sent by somebody else's hand */
     if (!row.id) {
         TRY(insert(ctx, tx, workspace_id, r, &row));
     } else if (message_learn(ctx, r->facts, &row)) {
-        TRY(message_update(ctx, tx, &row));
+        TRY(message_row_update(ctx, tx, &row));
     } else {
         return OK;
     }

@@ -61,7 +61,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct placing *p = arg;
     struct vault_place place = place_of(&p->row);
     TRY(vault_seal(ctx, tx, &place, p->content, &p->row.sealed));
-    return message_insert(ctx, tx, &p->row);
+    return message_row_insert(ctx, tx, &p->row);
 }
 
 static void write_content(struct jsonw *w, const json_t *body) {
@@ -161,9 +161,10 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, struct str 
         .id = op->object, .workspace_id = ctx->who.workspace_id, .to = text.to, .from = text.from
     };
     TRY(twilio_texts_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
-    TRY(messages_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms, rivals.until_ms,
-                           &others));
-    return matching_find(ctx, &matches, op->object, message_is_taken, others, result, is_absent);
+    TRY(message_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms,
+                               rivals.until_ms, &others));
+    return matching_find(ctx, &matches, op->object, message_row_is_taken, others, result,
+                         is_absent);
 }
 
 bool message_learn(struct ctx *ctx, struct str facts, struct message_row *row) {
@@ -206,7 +207,7 @@ enum err message_show(struct ctx *ctx, struct db_conn *tx, const struct message_
 static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                        enum operation_state state, struct str result, struct str *shown) {
     struct message_view v = { .content = NULL };
-    TRY(message_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
+    TRY(message_row_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
     if (!v.row.id)
         return OK;
     if (state == OPERATION_SUCCEEDED) {
@@ -216,12 +217,12 @@ static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operati
         v.row.error = state == OPERATION_FAILED ? ctx->problem.detail : NULL;
     }
     v.row.updated_ms = ava_wall_ms();
-    TRY(message_update(ctx, tx, &v.row));
+    TRY(message_row_update(ctx, tx, &v.row));
     return message_show(ctx, tx, &v.row, shown);
 }
 
 static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
-    return message_delete(ctx, tx, op->object);
+    return message_row_delete(ctx, tx, op->object);
 }
 
 const struct operation_kind MESSAGE_CREATE = {
@@ -261,9 +262,9 @@ struct refreshing {
 /* The row as it is now: a webhook may have been quicker. */
 static enum err refresh_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct refreshing *r = arg;
-    TRY(message_find(ctx, tx, r->row.workspace_id, r->row.id, &r->row));
+    TRY(message_row_find(ctx, tx, r->row.workspace_id, r->row.id, &r->row));
     r->changed = r->row.id && message_learn(ctx, r->facts, &r->row);
-    return r->changed ? message_update(ctx, tx, &r->row) : OK;
+    return r->changed ? message_row_update(ctx, tx, &r->row) : OK;
 }
 
 static void publish(struct ctx *ctx, const struct message_view *v) {
@@ -298,7 +299,7 @@ static void refresh(struct ctx *ctx, struct message_view *v) {
 enum err message_read(struct ctx *ctx, const char *id, struct message_view *out) {
     struct db_conn *c = db_reader(ctx->parts->db);
     *out = (struct message_view){ .content = NULL };
-    TRY(message_find(ctx, c, ctx->who.workspace_id, id, &out->row));
+    TRY(message_row_find(ctx, c, ctx->who.workspace_id, id, &out->row));
     if (!out->row.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such message.");
     TRY(open_content(ctx, c, out));
@@ -312,7 +313,7 @@ enum err message_list(struct ctx *ctx, const struct message_filter *filter, int 
                       struct message_view *out, size_t *count) {
     struct db_conn *c = db_reader(ctx->parts->db);
     struct message_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
-    TRY(messages_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count));
+    TRY(message_rows_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count));
     for (size_t i = 0; i < *count; i++) {
         out[i] = (struct message_view){ .row = rows[i] };
         TRY(open_content(ctx, c, &out[i]));

@@ -105,8 +105,8 @@ static enum err hold(struct ctx *ctx, struct db_conn *tx, const struct operation
                      const json_t *number, struct number_row *row) {
     json_t *content = tree_in(
         ctx->arena, json_pack("{s:{}, s:{}, s:b}", "former", "before", "is_made_at_vapi", 0));
-    TRY(number_find_by_provider(ctx, tx, ctx->who.workspace_id, json_text(number, "provider_id"),
-                                row));
+    TRY(number_row_find_by_provider(ctx, tx, ctx->who.workspace_id,
+                                    json_text(number, "provider_id"), row));
     if (row->id)
         return OK;
     number_take(number, row);

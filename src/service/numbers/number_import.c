@@ -122,8 +122,8 @@ static enum err plan_one(struct ctx *ctx, const struct order *o, size_t i, struc
             TRY(number_leads_to(ctx, db_reader(ctx->parts->db), routes, way, &p->leads_to[way]));
             p->is_blocked |= !o->overwrite && is_taken(o, p, way);
         }
-        TRY(number_is_busy(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
-                           json_text(number, "provider_id"), &p->is_busy));
+        TRY(number_row_is_busy(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
+                               json_text(number, "provider_id"), &p->is_busy));
     }
     return OK;
 }
@@ -244,7 +244,7 @@ static enum err insert_steps(struct ctx *ctx, struct db_conn *tx, const struct p
                                        .state = "waiting",
                                        .seq = ++*seq,
                                        .updated_ms = ava_wall_ms() };
-        TRY(number_step_insert(ctx, tx, &row));
+        TRY(number_step_row_insert(ctx, tx, &row));
     }
     return OK;
 }
@@ -254,8 +254,9 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     int64_t seq = 0;
     for (size_t i = 0; i < p->order->count; i++) {
         struct plan *plan = &p->plans[i];
-        TRY(number_is_busy(ctx, tx, ctx->who.workspace_id, json_text(plan->number, "provider_id"),
-                           &plan->is_busy)); /* somebody may have been quicker */
+        TRY(number_row_is_busy(ctx, tx, ctx->who.workspace_id,
+                               json_text(plan->number, "provider_id"),
+                               &plan->is_busy)); /* somebody may have been quicker */
         note_wrong(ctx, p->order, p->plans, i);
         TRY(insert_steps(ctx, tx, p, plan, &seq));
     }

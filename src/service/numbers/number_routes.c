@@ -72,7 +72,7 @@ enum err number_party_of(struct ctx *ctx, struct db_conn *c, const char *url, bo
         return OK;
     }
     vault_token_hash(token, hash);
-    TRY(endpoint_find(ctx, c, hash, &row));
+    TRY(endpoint_row_find(ctx, c, hash, &row));
     bool is_foreign = row.id && strcmp(row.workspace_id, ctx->who.workspace_id) != 0;
     *out = is_foreign ? NUMBER_OTHER : NUMBER_AVA;
     return OK;

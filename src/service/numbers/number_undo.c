@@ -68,7 +68,7 @@ static enum err close_row(struct ctx *ctx, struct db_conn *tx, struct number_wal
     if (!w->row.id)
         return OK;
     if (!w->row.imported_ms)
-        return number_delete(ctx, tx, w->row.id);
+        return number_row_delete(ctx, tx, w->row.id);
     return number_keep(ctx, tx, &w->row, w->content);
 }
 
@@ -83,7 +83,7 @@ static enum err undo_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         s->state = is_ahead ? "skipped" : u->to;
         s->detail = u->detail && !is_ahead ? u->detail : s->detail;
         s->updated_ms = ava_wall_ms();
-        TRY(number_step_update(ctx, tx, s));
+        TRY(number_step_row_update(ctx, tx, s));
     }
     if (u->closes)
         TRY(close_row(ctx, tx, w));
@@ -163,7 +163,7 @@ static enum err give_up_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
             continue;
         s->state = strcmp(s->state, "waiting") == 0 ? "skipped" : "failed";
         s->updated_ms = ava_wall_ms();
-        TRY(number_step_update(ctx, tx, s));
+        TRY(number_step_row_update(ctx, tx, s));
     }
     return audit_write(ctx, tx,
                        (struct audit_entry){ .action = "number.import_undone",
@@ -201,8 +201,8 @@ static enum err release_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 static enum err check_idle(struct ctx *ctx, const struct number_row *row) {
     bool is_busy;
-    TRY(number_is_busy(ctx, db_reader(ctx->parts->db), row->workspace_id, row->provider_id,
-                       &is_busy));
+    TRY(number_row_is_busy(ctx, db_reader(ctx->parts->db), row->workspace_id, row->provider_id,
+                           &is_busy));
     if (is_busy)
         ctx_field(ctx, "id", "in_progress", "This number is being imported; wait for its end.");
     return ctx_fields_ok(ctx);

@@ -46,7 +46,7 @@ struct marking {
 
 static enum err mark_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct marking *m = arg;
-    TRY(number_step_update(ctx, tx, m->step));
+    TRY(number_step_row_update(ctx, tx, m->step));
     if (m->row)
         TRY(number_keep(ctx, tx, m->row, m->content));
     for (size_t i = 0; i < m->count; i++)
@@ -271,8 +271,8 @@ static enum err walk_steps(struct number_walk *w) {
 
 static enum err load(struct number_walk *w) {
     struct db_conn *c = db_reader(w->ctx->parts->db);
-    TRY(number_find_by_provider(w->ctx, c, w->ctx->who.workspace_id, w->steps[0].provider_id,
-                                &w->row));
+    TRY(number_row_find_by_provider(w->ctx, c, w->ctx->who.workspace_id, w->steps[0].provider_id,
+                                    &w->row));
     w->content = NULL;
     return w->row.id ? number_open(w->ctx, c, &w->row, &w->content) : OK;
 }
@@ -333,7 +333,8 @@ enum err number_walk(struct ctx *ctx, const struct operation *op,
     struct buf *out = buf_in(ctx->arena);
     struct jsonw json = jsonw_to(out);
     size_t count;
-    TRY(number_steps_list(ctx, db_reader(ctx->parts->db), op->id, ARRAY_LEN(steps), steps, &count));
+    TRY(number_step_rows_list(ctx, db_reader(ctx->parts->db), op->id, ARRAY_LEN(steps), steps,
+                              &count));
     enum err e = begin(ctx, op, &w);
     if (e != OK)
         return may_pass(e) && !op->is_last ? e : number_give_up(ctx, op, steps, count, e);
@@ -360,8 +361,8 @@ enum err number_walk_steps(struct ctx *ctx, const char *operation_id, struct jso
     struct number_step_row *steps =
         arena_alloc(ctx->arena, NUMBERS_MAX * NUMBER_STEPS_MAX * sizeof *steps);
     size_t count;
-    TRY(number_steps_list(ctx, db_reader(ctx->parts->db), operation_id,
-                          NUMBERS_MAX * NUMBER_STEPS_MAX, steps, &count));
+    TRY(number_step_rows_list(ctx, db_reader(ctx->parts->db), operation_id,
+                              NUMBERS_MAX * NUMBER_STEPS_MAX, steps, &count));
     jsonw_list(w);
     for (size_t i = 0; i < count; i++) {
         jsonw_object(w);

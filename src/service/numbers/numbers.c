@@ -20,7 +20,7 @@ enum err number_lend(struct ctx *ctx, struct lent *out) {
 }
 
 enum err number_held(struct ctx *ctx, const char *id, struct number_row *row) {
-    TRY(number_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
+    TRY(number_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
     if (!number_is_held(row))
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such number.");
     return OK;
@@ -45,7 +45,8 @@ enum err number_at_vapi(struct ctx *ctx, const char *id, const char **vapi_id) {
 
 enum err number_of_vapi(struct ctx *ctx, const char *vapi_id, const char **phone_number) {
     struct number_row row;
-    TRY(number_find_at_vapi(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, vapi_id, &row));
+    TRY(number_row_find_at_vapi(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, vapi_id,
+                                &row));
     *phone_number = row.phone_number;
     return OK;
 }
@@ -71,7 +72,7 @@ enum err number_keep(struct ctx *ctx, struct db_conn *tx, struct number_row *row
     struct vault_place place = place_of(row);
     TRY(vault_seal(ctx, tx, &place, tree_text(ctx->arena, content), &row->sealed));
     row->updated_ms = ava_wall_ms();
-    return number_put(ctx, tx, row);
+    return number_row_put(ctx, tx, row);
 }
 
 void number_take(const json_t *number, struct number_row *row) {
@@ -129,7 +130,8 @@ static enum err write_listed(struct ctx *ctx, struct jsonw *w, const json_t *n) 
                          .sms_url = json_text(n, "sms_url") };
     struct number_row row;
     struct db_conn *c = db_reader(ctx->parts->db);
-    TRY(number_find_by_provider(ctx, c, ctx->who.workspace_id, json_text(n, "provider_id"), &row));
+    TRY(number_row_find_by_provider(ctx, c, ctx->who.workspace_id, json_text(n, "provider_id"),
+                                    &row));
     TRY(number_party_of(ctx, c, ways.voice_url, json_is_true(json_object_get(n, "has_voice_app")),
                         &ways.calls));
     TRY(number_party_of(ctx, c, ways.sms_url, json_is_true(json_object_get(n, "has_sms_app")),
