@@ -15,7 +15,7 @@ static enum call_stats_by input_by(struct ctx *ctx, const struct call *call) {
     return by;
 }
 
-enum err analytics_get_calls(struct ctx *ctx, struct call *call) {
+enum err get_analytics_calls(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "by",           "since",  "until", "direction",
                                          "assistant_id", "number", NULL };
     struct call_stats_filter f = { 0 };

@@ -16,11 +16,11 @@ static enum err answer(struct ctx *ctx, struct call *call, const struct assistan
     return OK;
 }
 
-enum err assistants_get(struct ctx *ctx, struct call *call) {
+enum err get_assistants(struct ctx *ctx, struct call *call) {
     return reply_upstream_page(ctx, call, assistants_list);
 }
 
-enum err assistants_post(struct ctx *ctx, struct call *call) {
+enum err post_assistant(struct ctx *ctx, struct call *call) {
     struct operation_end end;
     enum err e = assistant_place(ctx, call->body, input_patience(call), call->claim, &end);
     TRY(reply_operation(ctx, call, e, &end));
@@ -34,7 +34,7 @@ enum err assistants_post(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err assistants_post_import(struct ctx *ctx, struct call *call) {
+enum err post_assistants_import(struct ctx *ctx, struct call *call) {
     struct assistant_view views[ASSISTANT_IMPORT_MAX];
     size_t count;
     TRY(assistants_import(ctx, call->body, views, &count));
@@ -49,26 +49,26 @@ enum err assistants_post_import(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err assistant_get(struct ctx *ctx, struct call *call) {
+enum err get_assistant(struct ctx *ctx, struct call *call) {
     struct assistant_view v;
     TRY(assistant_read(ctx, input_param(ctx, call, 0), &v));
     return answer(ctx, call, &v);
 }
 
-enum err assistant_patch_it(struct ctx *ctx, struct call *call) {
+enum err patch_assistant(struct ctx *ctx, struct call *call) {
     struct assistant_view v;
     TRY(assistant_patch(ctx, input_param(ctx, call, 0), call->body, input_if_match(ctx, call), &v));
     return answer(ctx, call, &v);
 }
 
-enum err assistant_remove_it(struct ctx *ctx, struct call *call) {
+enum err delete_assistant(struct ctx *ctx, struct call *call) {
     TRY(assistant_remove(ctx, input_param(ctx, call, 0), input_if_match(ctx, call)));
     return reply_none(call);
 }
 
 /* --- history --------------------------------------------------------------------------------- */
 
-enum err assistant_get_history(struct ctx *ctx, struct call *call) {
+enum err get_assistant_history(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "limit", "cursor", NULL };
     struct assistant_version_row *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
     const char *cursor;
@@ -104,12 +104,12 @@ static int64_t version_of(struct ctx *ctx, const struct call *call) {
     return version;
 }
 
-enum err assistant_get_version(struct ctx *ctx, struct call *call) {
+enum err get_assistant_version(struct ctx *ctx, struct call *call) {
     struct jsonw w = reply_json(call, 200);
     return assistant_history_show(ctx, input_param(ctx, call, 0), version_of(ctx, call), &w);
 }
 
-enum err assistant_post_restore(struct ctx *ctx, struct call *call) {
+enum err post_assistant_restore(struct ctx *ctx, struct call *call) {
     struct assistant_view v;
     TRY(assistant_restore(ctx, input_param(ctx, call, 0), version_of(ctx, call),
                           input_if_match(ctx, call), &v));

@@ -25,7 +25,7 @@ static enum err answer(struct ctx *ctx, struct call *call, int status, const str
     return OK;
 }
 
-enum err auth_post_setup(struct ctx *ctx, struct call *call) {
+enum err post_auth_setup(struct ctx *ctx, struct call *call) {
     struct grant g = { 0 };
     struct input in = input_of(ctx, call);
     const char *token = input_text(&in, "token", true, 1, 256);
@@ -42,7 +42,7 @@ enum err auth_post_setup(struct ctx *ctx, struct call *call) {
     return answer(ctx, call, 201, &g);
 }
 
-enum err auth_post_login(struct ctx *ctx, struct call *call) {
+enum err post_auth_login(struct ctx *ctx, struct call *call) {
     struct grant g = { 0 };
     struct input in = input_of(ctx, call);
     const char *email = input_text(&in, "email", true, 1, 254);
@@ -55,7 +55,7 @@ enum err auth_post_login(struct ctx *ctx, struct call *call) {
     return answer(ctx, call, 200, &g);
 }
 
-enum err auth_post_refresh(struct ctx *ctx, struct call *call) {
+enum err post_auth_refresh(struct ctx *ctx, struct call *call) {
     struct grant g = { 0 };
     struct str cookie = cookie_find(call->req, reply_cookie_name(ctx));
     if (!cookie.ptr)
@@ -67,7 +67,7 @@ enum err auth_post_refresh(struct ctx *ctx, struct call *call) {
     return answer(ctx, call, 200, &g);
 }
 
-enum err auth_post_logout(struct ctx *ctx, struct call *call) {
+enum err post_auth_logout(struct ctx *ctx, struct call *call) {
     struct str cookie = cookie_find(call->req, reply_cookie_name(ctx));
     if (cookie.ptr)
         TRY(auth_logout(ctx, cookie));
@@ -75,7 +75,7 @@ enum err auth_post_logout(struct ctx *ctx, struct call *call) {
     return reply_none(call);
 }
 
-enum err auth_get_me(struct ctx *ctx, struct call *call) {
+enum err get_auth_me(struct ctx *ctx, struct call *call) {
     struct grant g;
     TRY(auth_me(ctx, &g));
     memcpy(g.csrf, ctx->who.csrf, sizeof g.csrf);

@@ -12,19 +12,19 @@ static enum err answer(struct ctx *ctx, struct call *call, const struct call_lim
     return OK;
 }
 
-enum err limits_get(struct ctx *ctx, struct call *call) {
+enum err get_limits(struct ctx *ctx, struct call *call) {
     struct call_limits_view v;
     TRY(call_limits_read(ctx, "", &v));
     return answer(ctx, call, &v);
 }
 
-enum err limits_put_it(struct ctx *ctx, struct call *call) {
+enum err put_limits(struct ctx *ctx, struct call *call) {
     struct call_limits_view v;
     TRY(call_limits_save(ctx, "", call->body, input_if_match(ctx, call), &v));
     return answer(ctx, call, &v);
 }
 
-enum err number_limits_get(struct ctx *ctx, struct call *call) {
+enum err get_number_limits(struct ctx *ctx, struct call *call) {
     struct number_row row;
     struct call_limits_view v;
     TRY(number_held(ctx, input_param(ctx, call, 0), &row));
@@ -32,7 +32,7 @@ enum err number_limits_get(struct ctx *ctx, struct call *call) {
     return answer(ctx, call, &v);
 }
 
-enum err number_limits_put_it(struct ctx *ctx, struct call *call) {
+enum err put_number_limits(struct ctx *ctx, struct call *call) {
     struct number_row row;
     struct call_limits_view v;
     TRY(number_held(ctx, input_param(ctx, call, 0), &row));

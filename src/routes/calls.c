@@ -11,19 +11,19 @@
 
 enum { PAGE_MAX = 101 };
 
-enum err calls_post(struct ctx *ctx, struct call *call) {
+enum err post_call(struct ctx *ctx, struct call *call) {
     struct operation_end end;
     enum err e = call_place(ctx, call->body, input_patience(call), call->claim, &end);
     return reply_operation(ctx, call, e, &end);
 }
 
-enum err twilio_calls_post(struct ctx *ctx, struct call *call) {
+enum err post_twilio_call(struct ctx *ctx, struct call *call) {
     struct operation_end end;
     enum err e = twilio_call_place(ctx, call->body, input_patience(call), call->claim, &end);
     return reply_operation(ctx, call, e, &end);
 }
 
-enum err calls_get(struct ctx *ctx, struct call *call) {
+enum err get_calls(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "status",       "direction", "to",
                                          "assistant_id", "since",     "until",
                                          "limit",        "cursor",    NULL };
@@ -48,7 +48,7 @@ enum err calls_get(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err call_get(struct ctx *ctx, struct call *call) {
+enum err get_call(struct ctx *ctx, struct call *call) {
     struct call_view v;
     TRY(call_read(ctx, input_param(ctx, call, 0), &v));
     struct jsonw w = reply_json(call, 200);
@@ -56,7 +56,7 @@ enum err call_get(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err call_get_timeline(struct ctx *ctx, struct call *call) {
+enum err get_call_timeline(struct ctx *ctx, struct call *call) {
     struct timeline t;
     TRY(timeline_read(ctx, input_param(ctx, call, 0), &t));
     struct jsonw w = reply_json(call, 200);
@@ -64,7 +64,7 @@ enum err call_get_timeline(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err call_post_end(struct ctx *ctx, struct call *call) {
+enum err post_call_end(struct ctx *ctx, struct call *call) {
     struct call_view v;
     TRY(call_end(ctx, input_param(ctx, call, 0), &v));
     struct jsonw w = reply_json(call, 200);

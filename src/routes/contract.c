@@ -4,11 +4,11 @@
 #include "routes/reply.h"
 #include "routes/resources.h"
 
-enum err contract_openapi(struct ctx *ctx, struct call *call) {
+enum err get_openapi(struct ctx *ctx, struct call *call) {
     return pages_asset(ctx, call, "/openapi.json");
 }
 
-enum err contract_docs(struct ctx *ctx, struct call *call) {
+enum err get_docs(struct ctx *ctx, struct call *call) {
     return pages_asset(ctx, call, "/docs.html");
 }
 
@@ -19,7 +19,7 @@ static void put_part(struct buf *b, const char *heading, const char *text, bool 
     buf_text(b, is_code ? "</code></pre>\n" : "</p>\n");
 }
 
-enum err contract_problem(struct ctx *ctx, struct call *call) {
+enum err get_problem(struct ctx *ctx, struct call *call) {
     for (enum err e = OK + 1; e < ERR_COUNT; e++) {
         const struct err_info *info = err_info(e);
         if (!str_is(call->match->params[0], info->code))

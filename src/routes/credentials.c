@@ -76,7 +76,7 @@ static enum err resolve_assistant(struct ctx *ctx, const json_t **body) {
     return OK;
 }
 
-enum err credential_get(struct ctx *ctx, struct call *call) {
+enum err get_credential(struct ctx *ctx, struct call *call) {
     enum provider p;
     struct connection c;
     struct connection_check check = { 0 };
@@ -87,7 +87,7 @@ enum err credential_get(struct ctx *ctx, struct call *call) {
     return answer(call, &c, &check);
 }
 
-enum err credential_put_it(struct ctx *ctx, struct call *call) {
+enum err put_credential(struct ctx *ctx, struct call *call) {
     enum provider p;
     struct connection c;
     struct connection_check check;
@@ -100,7 +100,7 @@ enum err credential_put_it(struct ctx *ctx, struct call *call) {
     return answer(call, &c, &check);
 }
 
-enum err credential_remove_it(struct ctx *ctx, struct call *call) {
+enum err delete_credential(struct ctx *ctx, struct call *call) {
     enum provider p;
     TRY(provider_of(ctx, call, &p));
     TRY(credentials_remove(ctx, p));

@@ -22,7 +22,7 @@ static enum err answer(struct call *call, int status, const struct destination_r
     return OK;
 }
 
-enum err destinations_get(struct ctx *ctx, struct call *call) {
+enum err get_destinations(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "limit", "cursor", NULL };
     struct destination_row *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
     const char *cursor;
@@ -47,38 +47,38 @@ enum err destinations_get(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err destinations_post(struct ctx *ctx, struct call *call) {
+enum err post_destination(struct ctx *ctx, struct call *call) {
     struct destination_row d;
     const char *secret;
     TRY(destination_add(ctx, call->body, &d, &secret));
     return answer(call, 201, &d, secret);
 }
 
-enum err destination_get(struct ctx *ctx, struct call *call) {
+enum err get_destination(struct ctx *ctx, struct call *call) {
     struct destination_row d;
     TRY(destination_read(ctx, input_param(ctx, call, 0), &d));
     return answer(call, 200, &d, NULL);
 }
 
-enum err destination_patch(struct ctx *ctx, struct call *call) {
+enum err patch_destination(struct ctx *ctx, struct call *call) {
     struct destination_row d;
     TRY(destination_change(ctx, input_param(ctx, call, 0), call->body, &d));
     return answer(call, 200, &d, NULL);
 }
 
-enum err destination_remove_it(struct ctx *ctx, struct call *call) {
+enum err delete_destination(struct ctx *ctx, struct call *call) {
     TRY(destination_remove(ctx, input_param(ctx, call, 0)));
     return reply_none(call);
 }
 
-enum err destination_rotate_it(struct ctx *ctx, struct call *call) {
+enum err post_destination_rotate(struct ctx *ctx, struct call *call) {
     struct destination_row d;
     const char *secret;
     TRY(destination_rotate(ctx, input_param(ctx, call, 0), &d, &secret));
     return answer(call, 200, &d, secret);
 }
 
-enum err destination_test_it(struct ctx *ctx, struct call *call) {
+enum err post_destination_test(struct ctx *ctx, struct call *call) {
     struct upstream_echo echo;
     TRY(delivery_test(ctx, input_param(ctx, call, 0), &echo));
     const char *error = delivery_error(ctx, &echo);
@@ -108,7 +108,7 @@ static void check_status(struct ctx *ctx, const char *status) {
                   "The status must be waiting, retrying, delivered, failed or held.");
 }
 
-enum err deliveries_get(struct ctx *ctx, struct call *call) {
+enum err get_deliveries(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "status", "type", "limit", "cursor", NULL };
     struct delivery_view *views = arena_alloc(ctx->arena, PAGE_MAX * sizeof *views);
     struct delivery_filter f = { .status = NULL };
@@ -133,7 +133,7 @@ enum err deliveries_get(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err delivery_resend_it(struct ctx *ctx, struct call *call) {
+enum err post_delivery_resend(struct ctx *ctx, struct call *call) {
     struct delivery_view v;
     TRY(delivery_resend(ctx, input_param(ctx, call, 0), input_param(ctx, call, 1), &v));
     struct jsonw w = reply_json(call, 202);
@@ -141,7 +141,7 @@ enum err delivery_resend_it(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err destination_recover_it(struct ctx *ctx, struct call *call) {
+enum err post_destination_recover(struct ctx *ctx, struct call *call) {
     struct input in = input_of(ctx, call);
     struct destination_row d;
     int64_t count;

@@ -19,7 +19,7 @@ static void check_status(struct ctx *ctx, const char *status) {
                   "The status must be received, done, retrying or dead.");
 }
 
-enum err events_get(struct ctx *ctx, struct call *call) {
+enum err get_events(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "provider", "type",  "since",  "until", "resource",
                                          "status",   "limit", "cursor", NULL };
     struct event_row *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
@@ -71,7 +71,7 @@ static void write_redacted(struct jsonw *w, const json_t *object) {
     jsonw_object_end(w);
 }
 
-enum err event_get(struct ctx *ctx, struct call *call) {
+enum err get_event(struct ctx *ctx, struct call *call) {
     struct event_row row;
     struct str content;
     const char *why;
@@ -88,7 +88,7 @@ enum err event_get(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err event_replay_it(struct ctx *ctx, struct call *call) {
+enum err post_event_replay(struct ctx *ctx, struct call *call) {
     struct event_row row;
     TRY(event_replay(ctx, input_param(ctx, call, 0), &row));
     struct jsonw w = reply_json(call, 202);
@@ -98,7 +98,7 @@ enum err event_replay_it(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err events_replay_them(struct ctx *ctx, struct call *call) {
+enum err post_events_replay(struct ctx *ctx, struct call *call) {
     struct input in = input_of(ctx, call);
     int64_t count;
     struct event_filter f = { .provider = input_text(&in, "provider", false, 1, 32),
@@ -122,7 +122,7 @@ enum err events_replay_them(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err audit_get(struct ctx *ctx, struct call *call) {
+enum err get_audit(struct ctx *ctx, struct call *call) {
     struct audit_page page;
     int limit;
     const char *cursor;

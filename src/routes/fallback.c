@@ -15,13 +15,13 @@ static enum err answer(struct ctx *ctx, struct call *call, const struct fallback
     return OK;
 }
 
-enum err fallback_get(struct ctx *ctx, struct call *call) {
+enum err get_fallback(struct ctx *ctx, struct call *call) {
     struct fallback f;
     fallback_of(ctx, ctx->who.workspace_id, &f);
     return answer(ctx, call, &f);
 }
 
-enum err fallback_put_it(struct ctx *ctx, struct call *call) {
+enum err put_fallback(struct ctx *ctx, struct call *call) {
     struct fallback f;
     TRY(fallback_save(ctx, call->body, input_if_match(ctx, call), &f));
     return answer(ctx, call, &f);

@@ -8,7 +8,7 @@
 
 enum { STALLED_MS = 1000 };
 
-enum err health_live(struct ctx *ctx, struct call *call) {
+enum err get_health_live(struct ctx *ctx, struct call *call) {
     int64_t since = ava_now_ms() - atomic_load(&call->entry->last_turn_ms);
     bool live = since <= STALLED_MS;
     struct jsonw w = reply_json(call, live ? 200 : 503);
@@ -18,7 +18,7 @@ enum err health_live(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err health_ready(struct ctx *ctx, struct call *call) {
+enum err get_health_ready(struct ctx *ctx, struct call *call) {
     bool draining = atomic_load(&call->entry->draining);
     bool setup_needed = false;
     struct readiness r;
@@ -54,7 +54,7 @@ enum err health_ready(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err health_metrics(struct ctx *ctx, struct call *call) {
+enum err get_metrics(struct ctx *ctx, struct call *call) {
     if (call->entry->metrics_moved)
         return ctx_fail(ctx, ERR_NOT_FOUND, "The metrics are on an address of their own.");
     call->reply->content_type = "text/plain; version=0.0.4; charset=utf-8";

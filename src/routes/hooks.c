@@ -36,7 +36,7 @@ static struct str header_of(const void *req, const char *name) {
     return http_field_count(req, name) == 1 ? http_field(req, name) : (struct str){ NULL, 0 };
 }
 
-enum err hook_vapi(struct ctx *ctx, struct call *call) {
+enum err post_vapi(struct ctx *ctx, struct call *call) {
     const struct http_req *req = call->req;
     struct str params, type = str_trim(str_cut(http_field(req, "content-type"), ';', &params));
     TRY(limit_webhook(ctx, call->entry, call->match->params[0]));
@@ -86,18 +86,18 @@ static enum err take(struct ctx *ctx, struct call *call, const char *kind) {
     return OK;
 }
 
-enum err hook_twilio_voice(struct ctx *ctx, struct call *call) {
+enum err post_twilio_voice(struct ctx *ctx, struct call *call) {
     return take(ctx, call, "voice");
 }
 
-enum err hook_twilio_status(struct ctx *ctx, struct call *call) {
+enum err post_twilio_status(struct ctx *ctx, struct call *call) {
     return take(ctx, call, "status");
 }
 
-enum err hook_twilio_message(struct ctx *ctx, struct call *call) {
+enum err post_twilio_message(struct ctx *ctx, struct call *call) {
     return take(ctx, call, "message");
 }
 
-enum err hook_twilio_message_status(struct ctx *ctx, struct call *call) {
+enum err post_twilio_message_status(struct ctx *ctx, struct call *call) {
     return take(ctx, call, "message-status");
 }

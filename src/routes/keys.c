@@ -6,7 +6,7 @@
 
 enum { PAGE_MAX = 101 };
 
-enum err keys_get(struct ctx *ctx, struct call *call) {
+enum err get_keys(struct ctx *ctx, struct call *call) {
     struct api_key *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
     size_t count;
     int limit;
@@ -33,7 +33,7 @@ enum err keys_get(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err keys_post(struct ctx *ctx, struct call *call) {
+enum err post_key(struct ctx *ctx, struct call *call) {
     bool sandbox = strcmp(call->entry->profile, "sandbox") == 0;
     struct api_key made;
     const char *key;
@@ -62,7 +62,7 @@ enum err keys_post(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err keys_delete(struct ctx *ctx, struct call *call) {
+enum err delete_key(struct ctx *ctx, struct call *call) {
     TRY(key_remove(ctx, input_param(ctx, call, 0)));
     return reply_none(call);
 }

@@ -9,13 +9,13 @@
 
 enum { PAGE_MAX = 101 };
 
-enum err messages_post(struct ctx *ctx, struct call *call) {
+enum err post_message(struct ctx *ctx, struct call *call) {
     struct operation_end end;
     enum err e = message_place(ctx, call->body, input_patience(call), call->claim, &end);
     return reply_operation(ctx, call, e, &end);
 }
 
-enum err messages_get(struct ctx *ctx, struct call *call) {
+enum err get_messages(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "channel", "direction", "status", "to",     "from",
                                          "since",   "until",     "limit",  "cursor", NULL };
     struct message_view *views = arena_alloc(ctx->arena, PAGE_MAX * sizeof *views);
@@ -40,7 +40,7 @@ enum err messages_get(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err message_get(struct ctx *ctx, struct call *call) {
+enum err get_message(struct ctx *ctx, struct call *call) {
     struct message_view v;
     TRY(message_read(ctx, input_param(ctx, call, 0), &v));
     struct jsonw w = reply_json(call, 200);

@@ -9,7 +9,7 @@
 #include "service/numbers/number_buy.h"
 #include "service/numbers/number_import.h"
 
-enum err numbers_get(struct ctx *ctx, struct call *call) {
+enum err get_numbers(struct ctx *ctx, struct call *call) {
     return reply_upstream_page(ctx, call, numbers_list);
 }
 
@@ -60,7 +60,7 @@ static void input_offer(struct ctx *ctx, const struct call *call, struct twilio_
                   "Write 2 to 16 digits; a star stands for any one digit.");
 }
 
-enum err numbers_get_available(struct ctx *ctx, struct call *call) {
+enum err get_numbers_available(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "country", "type",  "area_code", "contains",
                                          "sms",     "voice", "limit",     NULL };
     struct twilio_offer offer;
@@ -76,13 +76,13 @@ enum err numbers_get_available(struct ctx *ctx, struct call *call) {
 
 /* --- buying, importing, letting go ----------------------------------------------------------- */
 
-enum err numbers_post(struct ctx *ctx, struct call *call) {
+enum err post_number(struct ctx *ctx, struct call *call) {
     struct operation_end end;
     enum err e = number_buy_place(ctx, call->body, input_patience(call), call->claim, &end);
     return reply_operation(ctx, call, e, &end);
 }
 
-enum err numbers_post_import(struct ctx *ctx, struct call *call) {
+enum err post_numbers_import(struct ctx *ctx, struct call *call) {
     struct operation_end end;
     struct str plan = { NULL, 0 };
     enum err e = number_import_place(ctx, call->body, call->claim, &plan, &end);
@@ -93,7 +93,7 @@ enum err numbers_post_import(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err number_remove_it(struct ctx *ctx, struct call *call) {
+enum err delete_number(struct ctx *ctx, struct call *call) {
     struct jsonw w = reply_json(call, 200);
     return number_release(ctx, input_param(ctx, call, 0), &w);
 }

@@ -58,7 +58,7 @@ enum err reply_operation_again(struct ctx *ctx, struct call *call, const char *i
     return end.is_accepted ? accepted(ctx, call, id) : made(call, &end);
 }
 
-enum err operation_get(struct ctx *ctx, struct call *call) {
+enum err get_operation(struct ctx *ctx, struct call *call) {
     const char *id = input_param(ctx, call, 0);
     reply_json(call, 200);
     return operation_read(ctx, id, &call->reply->body);

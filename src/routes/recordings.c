@@ -4,7 +4,7 @@
 #include "routes/reply.h"
 #include "routes/resources.h"
 
-enum err recordings_get(struct ctx *ctx, struct call *call) {
+enum err get_recordings(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "call_id", "since", "limit", "cursor", NULL };
     struct recordings_wish wish = { .call_id = NULL };
     TRY(input_known_query(ctx, call, KNOWN));
@@ -15,7 +15,7 @@ enum err recordings_get(struct ctx *ctx, struct call *call) {
     return recordings_list(ctx, &wish, &w);
 }
 
-enum err recording_get_audio(struct ctx *ctx, struct call *call) {
+enum err get_recording_audio(struct ctx *ctx, struct call *call) {
     const char *token;
     TRY(recording_link(ctx, input_param(ctx, call, 0), &token));
     call->reply->status = 302;
@@ -24,7 +24,7 @@ enum err recording_get_audio(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err recording_hear(struct ctx *ctx, struct call *call) {
+enum err get_recording(struct ctx *ctx, struct call *call) {
     struct str audio;
     TRY(recording_audio(ctx, str_of(input_param(ctx, call, 0)), &audio));
     call->reply->status = 200;

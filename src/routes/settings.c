@@ -9,7 +9,7 @@ static enum err answer(struct call *call, const struct settings_view *v) {
     return OK;
 }
 
-enum err settings_get(struct ctx *ctx, struct call *call) {
+enum err get_settings(struct ctx *ctx, struct call *call) {
     struct settings_view v;
     TRY(settings_list(ctx, &v));
     return answer(call, &v);
@@ -24,7 +24,7 @@ static enum err key_of(struct ctx *ctx, struct call *call, enum vapi_setting *s)
     return OK;
 }
 
-enum err setting_get(struct ctx *ctx, struct call *call) {
+enum err get_setting(struct ctx *ctx, struct call *call) {
     struct settings_view v;
     enum vapi_setting s;
     TRY(key_of(ctx, call, &s));
@@ -32,7 +32,7 @@ enum err setting_get(struct ctx *ctx, struct call *call) {
     return answer(call, &v);
 }
 
-enum err setting_put(struct ctx *ctx, struct call *call) {
+enum err put_setting(struct ctx *ctx, struct call *call) {
     struct settings_view v;
     enum vapi_setting s;
     struct str etag = http_field(call->req, "if-match");

@@ -92,7 +92,7 @@ static enum err enter(struct ctx *ctx, struct call *call, struct live *l) {
     return OK;
 }
 
-enum err stream_get(struct ctx *ctx, struct call *call) {
+enum err get_stream(struct ctx *ctx, struct call *call) {
     static const char *const NONE[] = { NULL };
     struct live *l = arena_alloc(ctx->arena, sizeof *l);
     TRY(input_known_query(ctx, call, NONE));

@@ -7,7 +7,7 @@
 #include "service/connections/endpoints.h"
 #include "service/connections/integrations.h"
 
-enum err integrations_get(struct ctx *ctx, struct call *call) {
+enum err get_integrations(struct ctx *ctx, struct call *call) {
     struct integration rows[INTEGRATIONS_MAX];
     size_t count;
     bool sandbox = strcmp(call->entry->profile, "sandbox") == 0;
@@ -69,7 +69,7 @@ static void write_endpoint(struct ctx *ctx, struct jsonw *w, const struct endpoi
     jsonw_object_end(w);
 }
 
-enum err endpoints_get(struct ctx *ctx, struct call *call) {
+enum err get_endpoints(struct ctx *ctx, struct call *call) {
     static const enum provider PROVIDERS[] = { PROVIDER_TWILIO, PROVIDER_VAPI };
     struct endpoint endpoints[ARRAY_LEN(PROVIDERS)];
     for (size_t i = 0; i < ARRAY_LEN(PROVIDERS); i++)
@@ -85,7 +85,7 @@ enum err endpoints_get(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err endpoint_rotate_it(struct ctx *ctx, struct call *call) {
+enum err post_endpoint_rotate(struct ctx *ctx, struct call *call) {
     struct endpoint e;
     enum provider p = provider_parse(call->match->params[0]);
     if (p != PROVIDER_TWILIO && p != PROVIDER_VAPI)
@@ -96,7 +96,7 @@ enum err endpoint_rotate_it(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err endpoint_set_up(struct ctx *ctx, struct call *call) {
+enum err post_endpoint_setup(struct ctx *ctx, struct call *call) {
     struct webhook_setup setup;
     struct input in = input_of(ctx, call);
     bool given, overwrite = input_bool(&in, "overwrite", &given);

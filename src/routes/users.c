@@ -22,7 +22,7 @@ static enum err answer(struct call *call, int status, const struct user *u) {
     return OK;
 }
 
-enum err users_get(struct ctx *ctx, struct call *call) {
+enum err get_users(struct ctx *ctx, struct call *call) {
     struct user *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
     size_t count;
     int limit;
@@ -37,7 +37,7 @@ enum err users_get(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err users_post(struct ctx *ctx, struct call *call) {
+enum err post_user(struct ctx *ctx, struct call *call) {
     struct user user;
     struct input in = input_of(ctx, call);
     bool has_admin;
@@ -54,13 +54,13 @@ enum err users_post(struct ctx *ctx, struct call *call) {
     return answer(call, 201, &user);
 }
 
-enum err user_get(struct ctx *ctx, struct call *call) {
+enum err get_user(struct ctx *ctx, struct call *call) {
     struct user user;
     TRY(people_get(ctx, input_param(ctx, call, 0), &user));
     return answer(call, 200, &user);
 }
 
-enum err user_patch(struct ctx *ctx, struct call *call) {
+enum err patch_user(struct ctx *ctx, struct call *call) {
     struct user user;
     struct user_change c = { 0 };
     struct input in = input_of(ctx, call);
@@ -81,7 +81,7 @@ enum err user_patch(struct ctx *ctx, struct call *call) {
     return answer(call, 200, &user);
 }
 
-enum err user_remove(struct ctx *ctx, struct call *call) {
+enum err delete_user(struct ctx *ctx, struct call *call) {
     TRY(people_remove(ctx, input_param(ctx, call, 0)));
     return reply_none(call);
 }

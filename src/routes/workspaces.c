@@ -22,7 +22,7 @@ static enum err answer(struct call *call, int status, const struct workspace *ws
     return OK;
 }
 
-enum err workspaces_get(struct ctx *ctx, struct call *call) {
+enum err get_workspaces(struct ctx *ctx, struct call *call) {
     struct workspace *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
     size_t count;
     int limit;
@@ -43,7 +43,7 @@ static enum err read_name(struct ctx *ctx, struct call *call, const char **name)
     return input_done(&in);
 }
 
-enum err workspaces_post(struct ctx *ctx, struct call *call) {
+enum err post_workspace(struct ctx *ctx, struct call *call) {
     struct workspace ws;
     const char *name;
     TRY(read_name(ctx, call, &name));
@@ -62,14 +62,14 @@ static enum err find(struct ctx *ctx, struct call *call, enum role needed, enum 
     return OK;
 }
 
-enum err workspace_get(struct ctx *ctx, struct call *call) {
+enum err get_workspace(struct ctx *ctx, struct call *call) {
     struct workspace ws;
     enum role role;
     TRY(find(ctx, call, ROLE_MEMBER, &role, &ws));
     return answer(call, 200, &ws);
 }
 
-enum err workspace_patch(struct ctx *ctx, struct call *call) {
+enum err patch_workspace(struct ctx *ctx, struct call *call) {
     struct workspace ws;
     enum role role;
     const char *name;
@@ -79,7 +79,7 @@ enum err workspace_patch(struct ctx *ctx, struct call *call) {
     return answer(call, 200, &ws);
 }
 
-enum err workspace_remove_it(struct ctx *ctx, struct call *call) {
+enum err delete_workspace(struct ctx *ctx, struct call *call) {
     struct workspace ws;
     enum role role;
     TRY(find(ctx, call, ROLE_OWNER, &role, &ws));
@@ -97,7 +97,7 @@ static void write_member(struct jsonw *w, const struct member *m) {
     jsonw_object_end(w);
 }
 
-enum err members_get(struct ctx *ctx, struct call *call) {
+enum err get_members(struct ctx *ctx, struct call *call) {
     struct member *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
     struct workspace ws;
     enum role role;
@@ -115,7 +115,7 @@ enum err members_get(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err member_put_it(struct ctx *ctx, struct call *call) {
+enum err put_member(struct ctx *ctx, struct call *call) {
     struct workspace ws;
     struct member m;
     enum role mine, wanted;
@@ -133,7 +133,7 @@ enum err member_put_it(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err member_remove_it(struct ctx *ctx, struct call *call) {
+enum err delete_member(struct ctx *ctx, struct call *call) {
     struct workspace ws;
     enum role mine;
     const char *user_id = input_param(ctx, call, 1);
