@@ -181,7 +181,7 @@ void reload_refuse(const char *why, struct buf *answer) {
     write_problems(&w, why);
 }
 
-static enum err audit_it(struct ctx *ctx, struct db_conn *tx, void *arg) {
+static enum err audit_reload(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct plan *p = arg;
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
@@ -205,7 +205,7 @@ bool reload_run(struct reload *r, struct ctx *ctx, const struct reload_way *way,
     struct plan p = read_again(r);
     struct jsonw w = jsonw_to(answer);
     bool good = p.bad == 0;
-    if (good && db_write(ctx, audit_it, &p) != OK) {
+    if (good && db_write(ctx, audit_reload, &p) != OK) {
         p.problems = "The reload cannot be written into the audit log; nothing was changed.";
         good = false;
     }

@@ -171,7 +171,7 @@ static void print_secret(enum provider p, const struct secret *fields) {
     printf("%.*s\n", STR_FMT(secret));
 }
 
-static enum err send_it(struct ctx *ctx, struct cli *cli) {
+static enum err send_as_provider(struct ctx *ctx, struct cli *cli) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
     struct str kind, provider = str_cut(str_of(cli_arg(cli, 0)), '.', &kind);
     enum provider p = provider_parse(provider);
@@ -195,5 +195,5 @@ static enum err send_it(struct ctx *ctx, struct cli *cli) {
 int cmd_webhook_send(struct cli *cli) {
     if (!cli_arg(cli, 0))
         return cli_fail(EXIT_USAGE, "webhook send needs a KIND, like twilio.voice");
-    return house_visit(cli, send_it);
+    return house_visit(cli, send_as_provider);
 }

@@ -29,7 +29,7 @@ static bool accepts(const struct http_req *req, const char *coding) {
 }
 
 /* If-None-Match: a list of tags, weak or not, or "*" (RFC 9110, 13.1.2). */
-static bool has_it(struct str tags, const char *etag) {
+static bool has_tag(struct str tags, const char *etag) {
     for (struct str rest = tags, tag; rest.ptr && rest.len;) {
         tag = str_trim(str_cut(rest, ',', &rest));
         if (str_starts(tag, STR("W/")))
@@ -46,7 +46,7 @@ void asset_reply(const struct asset *asset, const struct http_req *req, struct h
                            asset->immutable ? "public, max-age=31536000, immutable" : "no-cache");
     http_reply_header_text(reply, "Vary", "Accept-Encoding");
     reply->content_type = asset->type;
-    if (has_it(http_field(req, "if-none-match"), asset->etag)) {
+    if (has_tag(http_field(req, "if-none-match"), asset->etag)) {
         reply->status = 304;
         return;
     }

@@ -53,9 +53,9 @@ static bool to_list(struct ctx *ctx, struct str body, struct str *kept) {
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
-enum err twilio_text_create(struct ctx *ctx, const struct upstream_credential *c,
-                            const char *account_sid, const struct twilio_text *text,
-                            const struct upstream_watch *watch, struct str *facts) {
+enum err twilio_message_create(struct ctx *ctx, const struct upstream_credential *c,
+                               const char *account_sid, const struct twilio_text *text,
+                               const struct upstream_watch *watch, struct str *facts) {
     struct upstream_request req = twilio_request(c, "POST", "message.create",
                                                  twilio_path(ctx, account_sid, "/Messages.json"));
     struct buf *form = buf_in(ctx->arena);
@@ -73,17 +73,17 @@ enum err twilio_text_create(struct ctx *ctx, const struct upstream_credential *c
     return twilio_ask(ctx, &req, facts);
 }
 
-enum err twilio_text_read(struct ctx *ctx, const struct upstream_credential *c,
-                          const char *account_sid, const char *provider_id, struct str *facts) {
+enum err twilio_message_read(struct ctx *ctx, const struct upstream_credential *c,
+                             const char *account_sid, const char *provider_id, struct str *facts) {
     struct upstream_request req = twilio_request(
         c, "GET", "message.get", twilio_thing_path(ctx, account_sid, "/Messages/", provider_id));
     req.digest = to_facts;
     return twilio_ask(ctx, &req, facts);
 }
 
-enum err twilio_texts_like(struct ctx *ctx, const struct upstream_credential *c,
-                           const char *account_sid, const struct twilio_search *search,
-                           struct twilio_matches *out) {
+enum err twilio_messages_like(struct ctx *ctx, const struct upstream_credential *c,
+                              const char *account_sid, const struct twilio_search *search,
+                              struct twilio_matches *out) {
     struct upstream_request req = twilio_request(c, "GET", "message.list", NULL);
     req.digest = to_list;
     return twilio_find(ctx, &req, account_sid, "/Messages.json", "DateSent>", search, out);

@@ -15,15 +15,15 @@ struct twilio_text {
 
 /* facts as JSON in the arena: {"provider_id","status","error"}. Never repeated after its first
  * byte: see watch. */
-enum err twilio_text_create(struct ctx *ctx, const struct upstream_credential *c,
-                            const char *account_sid, const struct twilio_text *text,
-                            const struct upstream_watch *watch, struct str *facts);
+enum err twilio_message_create(struct ctx *ctx, const struct upstream_credential *c,
+                               const char *account_sid, const struct twilio_text *text,
+                               const struct upstream_watch *watch, struct str *facts);
 
 /* Past the cache: a text is delivered within seconds. */
-enum err twilio_text_read(struct ctx *ctx, const struct upstream_credential *c,
-                          const char *account_sid, const char *provider_id, struct str *facts);
+enum err twilio_message_read(struct ctx *ctx, const struct upstream_credential *c,
+                             const char *account_sid, const char *provider_id, struct str *facts);
 
 /* Those Twilio has that could be this one. */
-enum err twilio_texts_like(struct ctx *ctx, const struct upstream_credential *c,
-                           const char *account_sid, const struct twilio_search *search,
-                           struct twilio_matches *out);
+enum err twilio_messages_like(struct ctx *ctx, const struct upstream_credential *c,
+                              const char *account_sid, const struct twilio_search *search,
+                              struct twilio_matches *out);

@@ -67,9 +67,9 @@ static void strange_answers(struct stage *s) {
     struct str facts;
     CHECK_INT(twilio_call_read(stage_ctx(s), &s->credential, SID, "CA1", &facts),
               ERR_PROVIDER_BAD_RESPONSE);
-    CHECK_INT(twilio_text_read(stage_ctx(s), &s->credential, SID, "SM1", &facts),
+    CHECK_INT(twilio_message_read(stage_ctx(s), &s->credential, SID, "SM1", &facts),
               ERR_PROVIDER_BAD_RESPONSE);
-    CHECK_INT(twilio_text_read(stage_ctx(s), &s->credential, SID, "../x", &facts),
+    CHECK_INT(twilio_message_read(stage_ctx(s), &s->credential, SID, "../x", &facts),
               ERR_PROVIDER_RESOURCE_NOT_FOUND);
     CHECK_INT(stage_seen(s, "/Messages/..%2Fx.json "), 1);
 }
@@ -99,7 +99,7 @@ TEST(hanging_up_is_tried_again) {
 static void send_one(struct stage *s) {
     struct str facts;
     struct twilio_text text = { .to = "+1", .from = "+2", .body = "a&b" };
-    CHECK_INT(twilio_text_create(stage_ctx(s), &s->credential, SID, &text, NULL, &facts),
+    CHECK_INT(twilio_message_create(stage_ctx(s), &s->credential, SID, &text, NULL, &facts),
               ERR_OUTCOME_UNKNOWN);
     CHECK_INT(stage_seen(s, "To=%2B1&From=%2B2&Body=a%26b"), 1);
 }
@@ -116,7 +116,7 @@ static void look_for_one(struct stage *s) {
                                     .body = "Hi",
                                     .since_ms = MADE_MS,
                                     .until_ms = MADE_MS + 60000 };
-    CHECK_INT(twilio_texts_like(stage_ctx(s), &s->credential, SID, &search, &m), OK);
+    CHECK_INT(twilio_messages_like(stage_ctx(s), &s->credential, SID, &search, &m), OK);
     CHECK(m.count == 1 && !m.is_whole);
     search.body = NULL;
     CHECK_INT(twilio_calls_like(stage_ctx(s), &s->credential, SID, &search, &m), OK);

@@ -153,9 +153,9 @@ static enum err send(struct ctx *ctx, const struct lent *lent, const char *provi
     return OK;
 }
 
-static enum err change_it(struct ctx *ctx, const struct lent *lent, const char *provider_id,
-                          const struct assistant_change *change, struct turn *turn,
-                          struct assistant_moment *out, struct upstream_answer *answer) {
+static enum err change_in_turn(struct ctx *ctx, const struct lent *lent, const char *provider_id,
+                               const struct assistant_change *change, struct turn *turn,
+                               struct assistant_moment *out, struct upstream_answer *answer) {
     struct str patch = { NULL, 0 };
     TRY(assistant_look(ctx, lent, provider_id, turn, out));
     TRY(assistant_match(ctx, &out->row, change->if_match));
@@ -178,5 +178,5 @@ enum err assistant_change(struct ctx *ctx, const struct lent *lent, const char *
                           struct upstream_answer *answer) {
     SCOPED(turn_give) struct turn turn = { .is_mine = false };
     TRY(assistant_turn(ctx, provider_id, change->may_share, &turn));
-    return change_it(ctx, lent, provider_id, change, &turn, out, answer);
+    return change_in_turn(ctx, lent, provider_id, change, &turn, out, answer);
 }

@@ -166,7 +166,7 @@ static enum err rebook(struct ctx *ctx, struct db_conn *tx, const struct call_ro
 static struct call_book book_of(const struct call_row *row, const struct call_book *was) {
     struct call_book is = *was;
     bool has_talked = row->started_ms && row->ended_ms > row->started_ms;
-    if (!call_row_is_over(row))
+    if (!call_is_over(row))
         return is;
     is.booked_seconds = has_talked ? (row->ended_ms - row->started_ms + 999) / 1000 : 0;
     is.booked_micros = row->has_cost ? row->cost_micros : 0;

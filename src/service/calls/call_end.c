@@ -54,7 +54,7 @@ enum err call_end(struct ctx *ctx, const char *id, struct call_view *out) {
     bool done;
     TRY(call_read(ctx, id, out));
     TRY(withdraw(ctx, out, &done));
-    if (done || call_row_is_over(&out->row))
+    if (done || call_is_over(&out->row))
         return OK;
     if (!out->row.provider_id) {
         ctx->problem.service = out->row.provider;
@@ -75,7 +75,7 @@ enum err call_end(struct ctx *ctx, const char *id, struct call_view *out) {
     if (call_ask(ctx, &out->row, &facts) == OK)
         call_take(ctx, facts, out);
     ctx->problem = problem;
-    if (!call_row_is_over(&out->row))
+    if (!call_is_over(&out->row))
         return e;
     ctx->problem = (struct problem){ .err = OK };
     return OK;

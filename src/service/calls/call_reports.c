@@ -245,7 +245,7 @@ static enum err note_inbound(struct ctx *ctx, struct db_conn *tx, const struct c
                     had;
     bool talks = strcmp(row->direction, "inbound") == 0 && r->account &&
                  strcmp(row->status, "in-progress") == 0;
-    if (!talks || call_row_is_over(row))
+    if (!talks || call_is_over(row))
         return OK;
     TRY(line_row_find(ctx, tx, row->id, &had, NULL));
     return had.call_id ? OK : lines_note_inbound(ctx, tx, &line);

@@ -44,7 +44,7 @@ bool call_status_is_last(enum provider p, const char *status) {
     return call_status_rank(p, status) >= LAST;
 }
 
-bool call_row_is_over(const struct call_row *row) {
+bool call_is_over(const struct call_row *row) {
     bool never_was = !row->provider_id &&
                      (strcmp(row->status, "failed") == 0 || strcmp(row->status, "canceled") == 0);
     return row->ended_ms || never_was ||

@@ -19,4 +19,4 @@ bool call_status_follows(enum provider p, const char *from, const char *to);
 bool call_status_is_last(enum provider p, const char *status); /* the call is over */
 
 /* The call has ended, or it never was: refused, or ended while it waited. */
-bool call_row_is_over(const struct call_row *row);
+bool call_is_over(const struct call_row *row);

@@ -249,7 +249,7 @@ enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *r
 enum err call_save(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
     TRY(call_row_update(ctx, tx, row));
     TRY(budget_book(ctx, tx, row));
-    return call_row_is_over(row) ? lines_leave(ctx, tx, row->id) : OK;
+    return call_is_over(row) ? lines_leave(ctx, tx, row->id) : OK;
 }
 
 /* How an operation that did not succeed left it. */
@@ -310,7 +310,7 @@ static void write_cost(struct jsonw *w, const struct call_row *c) {
 static void write_ended(struct jsonw *w, const struct call_row *c) {
     struct arena *a = arena_new(ENDED_BYTES);
     struct ended e = { 0 };
-    if (call_row_is_over(c))
+    if (call_is_over(c))
         e = ended_explain(a, c->ended_reason ? c->ended_reason : c->status);
     jsonw_key(w, "ended");
     ended_write(w, &e);

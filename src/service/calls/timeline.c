@@ -209,7 +209,7 @@ static void add_talk(struct ctx *ctx, struct timeline *t) {
     const struct call_row *call = &t->call.row;
     const char *reason = call->ended_reason ? call->ended_reason : call->status;
     add(t, call->started_ms, "talking", "Somebody picked up.", NULL);
-    if (!call_row_is_over(call))
+    if (!call_is_over(call))
         return;
     t->ended = ended_explain(ctx->arena, reason);
     add(t, call->ended_ms ? call->ended_ms : call->updated_ms, "ended", end_text(ctx, t), NULL);

@@ -140,7 +140,7 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     TRY(text_of(ctx, op, &text));
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
     TRY(endpoint_callback(ctx, PROVIDER_TWILIO, "message-status", op->id, &text.callback));
-    return twilio_text_create(ctx, &lent.ref, lent.account_sid, &text, watch, result);
+    return twilio_message_create(ctx, &lent.ref, lent.account_sid, &text, watch, result);
 }
 
 static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
@@ -160,7 +160,7 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, struct str 
     struct message_row like = {
         .id = op->object, .workspace_id = ctx->who.workspace_id, .to = text.to, .from = text.from
     };
-    TRY(twilio_texts_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
+    TRY(twilio_messages_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
     TRY(message_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms,
                                rivals.until_ms, &others));
     return matching_find(ctx, &matches, op->object, message_row_is_taken, others, result,
@@ -281,7 +281,7 @@ static void refresh(struct ctx *ctx, struct message_view *v) {
     struct refreshing r = { .row = v->row };
     struct problem none = { .err = OK };
     if (lending_find(ctx, PROVIDER_TWILIO, &lent) != OK ||
-        twilio_text_read(ctx, &lent.ref, lent.account_sid, v->row.provider_id, &r.facts) != OK) {
+        twilio_message_read(ctx, &lent.ref, lent.account_sid, v->row.provider_id, &r.facts) != OK) {
         ctx->problem = none;
         v->is_stale = true;
         return;
