@@ -91,6 +91,16 @@ const char *json_text(const json_t *object, const char *name) {
     return json_string_value(json_object_get(object, name));
 }
 
+const char *json_word(const json_t *object, const char *name, size_t max) {
+    const char *text = json_text(object, name);
+    if (!text || !text[0] || strlen(text) > max)
+        return NULL;
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20)
+            return NULL;
+    return text;
+}
+
 int64_t json_i64_or(const json_t *object, const char *name, int64_t fallback) {
     const json_t *v = json_object_get(object, name);
     return json_is_integer(v) ? json_integer_value(v) : fallback;

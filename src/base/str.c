@@ -101,6 +101,13 @@ bool str_is_utf8(struct str s) {
     return true;
 }
 
+bool str_is_visible(struct str s) {
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.ptr[i] <= 0x20 || (unsigned char)s.ptr[i] >= 0x7F)
+            return false;
+    return true;
+}
+
 bool str_has_nul(struct str s) {
     return s.len && memchr(s.ptr, 0, s.len) != NULL;
 }

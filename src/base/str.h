@@ -46,7 +46,8 @@ bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out);
 
 char *str_dup(struct arena *a, struct str s); /* adds the NUL */
 
-bool str_is_utf8(struct str s); /* well-formed, RFC 3629 */
+bool str_is_utf8(struct str s);    /* well-formed, RFC 3629 */
+bool str_is_visible(struct str s); /* ASCII without blanks and control characters */
 bool str_has_nul(struct str s);
 
 /* How many edits (insert, delete, replace, up to 64 bytes each) lead from a to b: for "did you

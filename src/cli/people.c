@@ -7,6 +7,7 @@
 
 #include "auth/session.h"
 #include "cli/house.h"
+#include "providers/dialect.h"
 
 /* First line of a file; the password never comes from the command line. */
 static bool read_password(const char *path, struct secret *out) {
@@ -152,7 +153,7 @@ int cmd_workspace_member(struct cli *cli) {
 
 int cmd_workspace_allow(struct cli *cli) {
     const char *p = cli_arg(cli, 1);
-    if (!p || (strcmp(p, "vapi") != 0 && strcmp(p, "twilio") != 0))
+    if (!p || !dialect_of(provider_parse(str_of(p)))->platform)
         return cli_fail(EXIT_USAGE, "workspace allow-platform needs ID and vapi or twilio");
     return house_visit(cli, allow);
 }

@@ -25,6 +25,7 @@
 #include "net/loop.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "providers/dialect.h"
 #include "providers/outbound.h"
 #include "providers/upstream.h"
 #include "resilience/shed.h"
@@ -477,7 +478,7 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
                         c->data_dir);
     metrics_declare_services(provider_names(), PROVIDER_COUNT);
     metrics_before_scrape(collect, s);
-    s->house.parts.upstream = upstream_new(c);
+    s->house.parts.upstream = upstream_new(c, dialect_of);
     s->house.parts.feed = feed_new((size_t)c->max_connections / STREAMS_PART);
     upstream_on_moved(s->house.parts.upstream, integrations_moved, &s->house.parts);
     s->house.parts.jobs = jobs_new(&s->house.parts);

@@ -71,7 +71,7 @@ static enum err compose_twilio(struct sending *s, const char *kind, const struct
         json_object_set_new(params, "Body", json_string(cli_flag(s->cli, "text")));
     what.params = params;
     what.auth_token = str_dup(s->ctx->arena, secret_field(fields, "auth_token"));
-    what.account_sid = lent.account_sid;
+    what.account_sid = lent.account.account_sid;
     caller_compose(s->ctx->arena, &what, &s->letter);
     json_decref(params);
     return OK;
@@ -161,34 +161,36 @@ static enum err find_url(struct sending *s, enum provider p, const char *kind) {
     if (s->url)
         return OK;
     TRY(endpoint_current(s->ctx, p, &e));
-    s->url = endpoint_url(s->ctx, &e, p == PROVIDER_TWILIO ? kind : NULL);
+    s->url = endpoint_url(s->ctx, &e, endpoint_addresses(p)->kind ? kind : NULL);
     return OK;
 }
 
-static void print_secret(enum provider p, const struct secret *fields) {
-    struct str secret =
-        secret_field(fields, p == PROVIDER_TWILIO ? "auth_token" : "webhook_secret");
-    printf("%.*s\n", STR_FMT(secret));
-}
+/* Those who can be played, and what proves them. */
+static const struct {
+    enum err (*compose)(struct sending *s, const char *kind, const struct secret *fields);
+    const char *proof;
+} ROLES[PROVIDER_COUNT] = {
+    [PROVIDER_TWILIO] = { compose_twilio, "auth_token" },
+    [PROVIDER_VAPI] = { compose_vapi, "webhook_secret" },
+};
 
 static enum err send_as_provider(struct ctx *ctx, struct cli *cli) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
     struct str kind, provider = str_cut(str_of(cli_arg(cli, 0)), '.', &kind);
     enum provider p = provider_parse(provider);
     struct sending s = { .ctx = ctx, .cli = cli };
-    if ((p != PROVIDER_TWILIO && p != PROVIDER_VAPI) || !kind.len)
+    if (p == PROVIDER_COUNT || !ROLES[p].compose || !kind.len)
         return ctx_fail(ctx, ERR_INVALID,
                         "the kind is twilio.voice, twilio.status, twilio.message, "
                         "twilio.message-status or vapi. and the type of a server message");
     TRY(choose_workspace(ctx, cli));
     TRY(lending_reveal(ctx, ctx->who.workspace_id, p, &fields));
     if (cli_has(cli, "print-secret")) {
-        print_secret(p, &fields);
+        printf("%.*s\n", STR_FMT(secret_field(&fields, ROLES[p].proof)));
         return OK;
     }
     TRY(find_url(&s, p, kind.ptr));
-    TRY(p == PROVIDER_TWILIO ? compose_twilio(&s, kind.ptr, &fields)
-                             : compose_vapi(&s, kind.ptr, &fields));
+    TRY(ROLES[p].compose(&s, kind.ptr, &fields));
     return post(&s);
 }
 

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-enum { DIGITS_MIN = 7, DIGITS_MAX = 15, URL_MAX = 2048 };
+#include "base/clock.h"
+
+enum { DIGITS_MIN = 7, DIGITS_MAX = 15, URL_MAX = 2048, TIME_CHARS_MAX = 40 };
 
 /* '+', a digit that is not 0, at most 15 digits in all. */
 bool field_is_phone(const char *text) {
@@ -37,27 +39,38 @@ static size_t chars_of(const char *text) {
     return n;
 }
 
-void field_text(struct ctx *ctx, const json_t *body, const char *name, bool required,
-                size_t min_chars, size_t max_chars) {
+const char *field_text(struct ctx *ctx, const json_t *body, const char *name, bool required,
+                       size_t min_chars, size_t max_chars) {
     const json_t *value = json_object_get(body, name);
     const char *text = json_string_value(value);
     if (!value || json_is_null(value)) {
         if (required)
             ctx_field(ctx, name, "required",
                       arena_printf(ctx->arena, "The field %s is missing.", name));
-        return;
+        return NULL;
     }
     if (!text) {
         ctx_field(ctx, name, "wrong_type",
                   arena_printf(ctx->arena, "The field %s must be a text.", name));
-        return;
+        return NULL;
     }
     size_t chars = chars_of(text);
-    if (chars < min_chars || chars > max_chars)
-        ctx_field_range(ctx, name, chars < min_chars ? "too_short" : "too_long", (double)min_chars,
-                        (double)max_chars,
-                        arena_printf(ctx->arena, "The field %s needs %zu to %zu characters.", name,
-                                     min_chars, max_chars));
+    if (chars >= min_chars && chars <= max_chars)
+        return text;
+    ctx_field_range(ctx, name, chars < min_chars ? "too_short" : "too_long", (double)min_chars,
+                    (double)max_chars,
+                    arena_printf(ctx->arena, "The field %s needs %zu to %zu characters.", name,
+                                 min_chars, max_chars));
+    return NULL;
+}
+
+int64_t field_time(struct ctx *ctx, const json_t *body, const char *name, bool required) {
+    const char *text = field_text(ctx, body, name, required, 1, TIME_CHARS_MAX);
+    int64_t ms = 0;
+    if (text && !clock_parse_rfc3339(text, strlen(text), &ms))
+        ctx_field(ctx, name, "wrong_format",
+                  "Write the time as in RFC 3339, like 2026-11-20T10:00:00Z.");
+    return ms;
 }
 
 /* A host follows, and nothing that a URL has only in escapes. */
@@ -71,11 +84,12 @@ static bool is_https(const char *text) {
     return true;
 }
 
-void field_bool(struct ctx *ctx, const json_t *body, const char *name) {
+bool field_bool(struct ctx *ctx, const json_t *body, const char *name) {
     const json_t *value = json_object_get(body, name);
     if (value && !json_is_null(value) && !json_is_boolean(value))
         ctx_field(ctx, name, "wrong_type",
                   arena_printf(ctx->arena, "The field %s must be true or false.", name));
+    return json_is_true(value);
 }
 
 void field_https(struct ctx *ctx, const char *name, const json_t *url) {
@@ -104,6 +118,11 @@ size_t field_bytes(const json_t *value) {
     return bytes;
 }
 
+void field_unknown(struct ctx *ctx, const char *name) {
+    ctx_field(ctx, arena_strdup(ctx->arena, name), "unknown_field",
+              arena_printf(ctx->arena, "There is no field %.40s here.", name));
+}
+
 enum err fields_known(struct ctx *ctx, const json_t *body, const char *const *names, size_t count) {
     const char *name;
     json_t *value;
@@ -112,8 +131,7 @@ enum err fields_known(struct ctx *ctx, const json_t *body, const char *const *na
         for (size_t i = 0; i < count && !known; i++)
             known = strcmp(name, names[i]) == 0;
         if (!known)
-            ctx_field(ctx, arena_strdup(ctx->arena, name), "unknown_field",
-                      arena_printf(ctx->arena, "There is no field %.40s here.", name));
+            field_unknown(ctx, name);
     }
     return ctx_fields_ok(ctx);
 }

@@ -93,23 +93,6 @@ struct upstream_request twilio_request(const struct upstream_credential *c, cons
                                       .reason = reason };
 }
 
-enum err twilio_ask(struct ctx *ctx, const struct upstream_request *req, struct str *facts) {
-    struct upstream_answer answer;
-    TRY(upstream_call(ctx, req, &answer));
-    *facts = answer.body;
-    return OK;
-}
-
-bool twilio_facts(struct ctx *ctx, struct str body, twilio_facts_fn *write, struct str *kept) {
-    const char *why;
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    if (!write(ctx, &w, json_parse(ctx->arena, body, &why)))
-        return false;
-    *kept = buf_view(out);
-    return true;
-}
-
 void twilio_pair(struct buf *form, const char *name, const char *value) {
     if (!value)
         return;

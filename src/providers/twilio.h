@@ -21,11 +21,3 @@ const char *twilio_thing_path(struct ctx *ctx, const char *account_sid, const ch
 
 int64_t twilio_time(const char *text);                         /* RFC 2822; 0 when it is none */
 const char *twilio_error_words(struct ctx *ctx, int64_t code); /* a sentence for people */
-
-/* Writes what Ava keeps of a call, a text, a number as an object; false when it is none. */
-typedef bool twilio_facts_fn(struct ctx *ctx, struct jsonw *w, const json_t *thing);
-/* An answer that is one of them, for upstream_request.digest; *kept is the arena's. */
-bool twilio_facts(struct ctx *ctx, struct str body, twilio_facts_fn *write, struct str *kept);
-
-/* *facts: what the digest kept. */
-enum err twilio_ask(struct ctx *ctx, const struct upstream_request *req, struct str *facts);

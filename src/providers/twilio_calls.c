@@ -5,16 +5,24 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/jsonw.h"
+
+const struct dialect_rank TWILIO_CALL_RANKS[] = {
+    { "queued", 1 },
+    { "initiated", 2 },
+    { "ringing", 3 },
+    { "in-progress", 4 },
+    { "completed", DIALECT_RANK_LAST },
+    { "busy", DIALECT_RANK_LAST },
+    { "failed", DIALECT_RANK_LAST },
+    { "no-answer", DIALECT_RANK_LAST },
+    { "canceled", DIALECT_RANK_LAST },
+    { NULL, 0 },
+};
 
 /* --- reading --------------------------------------------------------------------------------- */
 
 static bool has_ended(const char *status) {
-    static const char *const ENDS[] = { "completed", "busy", "failed", "no-answer", "canceled" };
-    for (size_t i = 0; i < ARRAY_LEN(ENDS); i++)
-        if (strcmp(status, ENDS[i]) == 0)
-            return true;
-    return false;
+    return dialect_rank(TWILIO_CALL_RANKS, status) >= DIALECT_RANK_LAST;
 }
 
 /* When it ended. A call that was never answered may have no end_time. */
@@ -28,37 +36,46 @@ static int64_t end_of(const json_t *call, const char *status) {
 }
 
 /* False when it is not a call. */
-static bool facts_write(struct ctx *ctx, struct jsonw *w, const json_t *call) {
+static bool facts_of(const json_t *call, struct call_facts *out) {
     const char *sid = json_text(call, "sid"), *status = json_text(call, "status");
     if (!sid || !sid[0] || !status)
         return false;
-    jsonw_object(w);
-    jsonw_text_at(w, "provider_id", sid);
-    jsonw_text_at(w, "status", status);
-    jsonw_text_at(w, "ended_reason", has_ended(status) ? status : NULL);
-    jsonw_i64_at(w, "started_at", twilio_time(json_text(call, "start_time")));
-    jsonw_i64_at(w, "ended_at", end_of(call, status));
-    jsonw_text_at(w, "to", json_text(call, "to"));
-    jsonw_text_at(w, "from", json_text(call, "from"));
-    jsonw_i64_at(w, "made_at", twilio_time(json_text(call, "date_created")));
-    jsonw_object_end(w);
+    *out = (struct call_facts){ .provider_id = sid,
+                                .to = json_text(call, "to"),
+                                .from = json_text(call, "from"),
+                                .status = status,
+                                .ended_reason = has_ended(status) ? status : NULL,
+                                .started_ms = twilio_time(json_text(call, "start_time")),
+                                .ended_ms = end_of(call, status),
+                                .has_exact_times = true,
+                                .account_calls = -1 };
     return true;
 }
 
-static bool to_facts(struct ctx *ctx, struct str body, struct str *kept) {
-    return twilio_facts(ctx, body, facts_write, kept);
+static bool read_call(struct ctx *ctx, struct str body, void *into) {
+    const char *why;
+    return facts_of(json_parse(ctx->arena, body, &why), into);
 }
 
-static bool to_list(struct ctx *ctx, struct str body, struct str *kept) {
-    return twilio_found(ctx, body, "calls", facts_write, kept);
+static bool read_match(struct ctx *ctx, const json_t *one, struct twilio_match *out) {
+    struct call_facts *facts = arena_alloc(ctx->arena, sizeof *facts);
+    if (!facts_of(one, facts))
+        return false;
+    *out = (struct twilio_match){ .provider_id = facts->provider_id,
+                                  .to = facts->to,
+                                  .from = facts->from,
+                                  .made_ms = twilio_time(json_text(one, "date_created")),
+                                  .facts = facts };
+    return true;
 }
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
 enum err twilio_call_create(struct ctx *ctx, const struct upstream_credential *c,
                             const char *account_sid, const struct twilio_call_order *order,
-                            const struct upstream_watch *watch, struct str *facts) {
+                            const struct upstream_watch *watch, struct call_facts *out) {
     static const char *const EVENTS[] = { "initiated", "ringing", "answered", "completed" };
+    struct upstream_answer answer;
     struct upstream_request req =
         twilio_request(c, "POST", "call.create", twilio_path(ctx, account_sid, "/Calls.json"));
     struct buf *form = buf_in(ctx->arena);
@@ -71,33 +88,39 @@ enum err twilio_call_create(struct ctx *ctx, const struct upstream_credential *c
     for (size_t i = 0; order->callback && i < ARRAY_LEN(EVENTS); i++)
         twilio_pair(form, "StatusCallbackEvent", EVENTS[i]);
     req.body = buf_view(form);
-    req.digest = to_facts;
+    req.read = read_call;
+    req.into = out;
     req.watch = watch;
-    return twilio_ask(ctx, &req, facts);
+    return upstream_call(ctx, &req, &answer);
 }
 
 enum err twilio_call_read(struct ctx *ctx, const struct upstream_credential *c,
-                          const char *account_sid, const char *provider_id, struct str *facts) {
+                          const char *account_sid, const char *provider_id,
+                          struct call_facts *out) {
+    struct upstream_answer answer;
     struct upstream_request req = twilio_request(
         c, "GET", "call.get", twilio_thing_path(ctx, account_sid, "/Calls/", provider_id));
-    req.digest = to_facts;
-    return twilio_ask(ctx, &req, facts);
+    req.read = read_call;
+    req.into = out;
+    return upstream_call(ctx, &req, &answer);
 }
 
 enum err twilio_call_end(struct ctx *ctx, const struct upstream_credential *c,
-                         const char *account_sid, const char *provider_id, struct str *facts) {
+                         const char *account_sid, const char *provider_id, struct call_facts *out) {
+    struct upstream_answer answer;
     struct upstream_request req = twilio_request(
         c, "POST", "call.end", twilio_thing_path(ctx, account_sid, "/Calls/", provider_id));
     req.body = STR("Status=completed");
-    req.digest = to_facts;
+    req.read = read_call;
+    req.into = out;
     req.is_repeatable = true;
-    return twilio_ask(ctx, &req, facts);
+    return upstream_call(ctx, &req, &answer);
 }
 
 enum err twilio_calls_like(struct ctx *ctx, const struct upstream_credential *c,
                            const char *account_sid, const struct twilio_search *search,
                            struct twilio_matches *out) {
-    struct upstream_request req = twilio_request(c, "GET", "call.list", NULL);
-    req.digest = to_list;
-    return twilio_find(ctx, &req, account_sid, "/Calls.json", "StartTime>", search, out);
+    static const struct twilio_list CALLS = { "call.list", "/Calls.json", "StartTime>", "calls",
+                                              read_match };
+    return twilio_find(ctx, c, account_sid, &CALLS, search, out);
 }

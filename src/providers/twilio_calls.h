@@ -1,12 +1,14 @@
 /* twilio_calls: phone calls in the dialect of Twilio's API 2010-04-01: POST, GET Calls.json, GET and
  * POST Calls/{Sid}.json.
  *
- * As with texts, what must come back travels in the StatusCallback. Facts are JSON in the arena:
- *     {"provider_id","status","ended_reason","started_at","ended_at"}
- * The times are Unix ms, 0 when unknown; Twilio gives no reason for an end but the last status. */
+ * As with texts, what must come back travels in the StatusCallback. Facts live in the arena; Twilio
+ * gives no reason for an end but the last status. */
 #pragma once
 
+#include "providers/dialect.h"
 #include "providers/twilio_search.h"
+
+extern const struct dialect_rank TWILIO_CALL_RANKS[];
 
 struct twilio_call_order {
     const char *to, *from;   /* E.164 */
@@ -18,16 +20,16 @@ struct twilio_call_order {
 /* Never repeated after its first byte: see watch. */
 enum err twilio_call_create(struct ctx *ctx, const struct upstream_credential *c,
                             const char *account_sid, const struct twilio_call_order *order,
-                            const struct upstream_watch *watch, struct str *facts);
+                            const struct upstream_watch *watch, struct call_facts *out);
 
 /* Past the cache: the state of a call changes by the second. */
 enum err twilio_call_read(struct ctx *ctx, const struct upstream_credential *c,
-                          const char *account_sid, const char *provider_id, struct str *facts);
+                          const char *account_sid, const char *provider_id, struct call_facts *out);
 
 /* Status=completed, which Twilio documents to end a call in any state and to change nothing of one
  * that has ended: it is repeated where that helps. */
 enum err twilio_call_end(struct ctx *ctx, const struct upstream_credential *c,
-                         const char *account_sid, const char *provider_id, struct str *facts);
+                         const char *account_sid, const char *provider_id, struct call_facts *out);
 
 /* Those Twilio has that could be this one; search->body is NULL. */
 enum err twilio_calls_like(struct ctx *ctx, const struct upstream_credential *c,

@@ -4,58 +4,65 @@
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "base/jsonw.h"
+
+/* A text that was delivered may still be read. */
+const struct dialect_rank TWILIO_MESSAGE_RANKS[] = {
+    { "accepted", 1 },
+    { "scheduled", 2 },
+    { "queued", 3 },
+    { "sending", 4 },
+    { "sent", 5 },
+    { "receiving", 5 },
+    { "partially_delivered", 6 },
+    { "delivered", DIALECT_RANK_LAST },
+    { "undelivered", DIALECT_RANK_LAST },
+    { "failed", DIALECT_RANK_LAST },
+    { "canceled", DIALECT_RANK_LAST },
+    { "received", DIALECT_RANK_LAST },
+    { "read", DIALECT_RANK_LAST + 1 },
+    { NULL, 0 },
+};
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static bool is_text(const json_t *text) {
-    const char *sid = json_text(text, "sid");
-    return sid && sid[0] && json_text(text, "status");
-}
-
-static void state_write(struct ctx *ctx, struct jsonw *w, const json_t *text) {
+/* False when it is not a text. */
+static bool facts_of(struct ctx *ctx, const json_t *text, struct message_facts *out) {
+    const char *sid = json_text(text, "sid"), *status = json_text(text, "status");
     int64_t code = json_i64_or(text, "error_code", 0);
-    jsonw_text_at(w, "provider_id", json_text(text, "sid"));
-    jsonw_text_at(w, "status", json_text(text, "status"));
-    jsonw_text_at(w, "error", code ? twilio_error_words(ctx, code) : NULL);
-}
-
-static bool facts_write(struct ctx *ctx, struct jsonw *w, const json_t *text) {
-    if (!is_text(text))
+    if (!sid || !sid[0] || !status)
         return false;
-    jsonw_object(w);
-    state_write(ctx, w, text);
-    jsonw_object_end(w);
+    *out = (struct message_facts){ .provider_id = sid,
+                                   .to = json_text(text, "to"),
+                                   .from = json_text(text, "from"),
+                                   .status = status,
+                                   .error = code ? twilio_error_words(ctx, code) : NULL };
     return true;
 }
 
-/* With what it says, which is for the match only. */
-static bool listed_write(struct ctx *ctx, struct jsonw *w, const json_t *text) {
-    if (!is_text(text))
+static bool read_text(struct ctx *ctx, struct str body, void *into) {
+    const char *why;
+    return facts_of(ctx, json_parse(ctx->arena, body, &why), into);
+}
+
+static bool read_match(struct ctx *ctx, const json_t *one, struct twilio_match *out) {
+    struct message_facts *facts = arena_alloc(ctx->arena, sizeof *facts);
+    if (!facts_of(ctx, one, facts))
         return false;
-    jsonw_object(w);
-    state_write(ctx, w, text);
-    jsonw_text_at(w, "to", json_text(text, "to"));
-    jsonw_text_at(w, "from", json_text(text, "from"));
-    jsonw_text_at(w, "body", json_text(text, "body"));
-    jsonw_i64_at(w, "made_at", twilio_time(json_text(text, "date_created")));
-    jsonw_object_end(w);
+    *out = (struct twilio_match){ .provider_id = facts->provider_id,
+                                  .to = facts->to,
+                                  .from = facts->from,
+                                  .body = json_text(one, "body"),
+                                  .made_ms = twilio_time(json_text(one, "date_created")),
+                                  .facts = facts };
     return true;
-}
-
-static bool to_facts(struct ctx *ctx, struct str body, struct str *kept) {
-    return twilio_facts(ctx, body, facts_write, kept);
-}
-
-static bool to_list(struct ctx *ctx, struct str body, struct str *kept) {
-    return twilio_found(ctx, body, "messages", listed_write, kept);
 }
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
 enum err twilio_message_create(struct ctx *ctx, const struct upstream_credential *c,
                                const char *account_sid, const struct twilio_text *text,
-                               const struct upstream_watch *watch, struct str *facts) {
+                               const struct upstream_watch *watch, struct message_facts *out) {
+    struct upstream_answer answer;
     struct upstream_request req = twilio_request(c, "POST", "message.create",
                                                  twilio_path(ctx, account_sid, "/Messages.json"));
     struct buf *form = buf_in(ctx->arena);
@@ -68,23 +75,27 @@ enum err twilio_message_create(struct ctx *ctx, const struct upstream_credential
         twilio_pair(form, "MediaUrl", json_string_value(url));
     twilio_pair(form, "StatusCallback", text->callback);
     req.body = buf_view(form);
-    req.digest = to_facts;
+    req.read = read_text;
+    req.into = out;
     req.watch = watch;
-    return twilio_ask(ctx, &req, facts);
+    return upstream_call(ctx, &req, &answer);
 }
 
 enum err twilio_message_read(struct ctx *ctx, const struct upstream_credential *c,
-                             const char *account_sid, const char *provider_id, struct str *facts) {
+                             const char *account_sid, const char *provider_id,
+                             struct message_facts *out) {
+    struct upstream_answer answer;
     struct upstream_request req = twilio_request(
         c, "GET", "message.get", twilio_thing_path(ctx, account_sid, "/Messages/", provider_id));
-    req.digest = to_facts;
-    return twilio_ask(ctx, &req, facts);
+    req.read = read_text;
+    req.into = out;
+    return upstream_call(ctx, &req, &answer);
 }
 
 enum err twilio_messages_like(struct ctx *ctx, const struct upstream_credential *c,
                               const char *account_sid, const struct twilio_search *search,
                               struct twilio_matches *out) {
-    struct upstream_request req = twilio_request(c, "GET", "message.list", NULL);
-    req.digest = to_list;
-    return twilio_find(ctx, &req, account_sid, "/Messages.json", "DateSent>", search, out);
+    static const struct twilio_list TEXTS = { "message.list", "/Messages.json", "DateSent>",
+                                              "messages", read_match };
+    return twilio_find(ctx, c, account_sid, &TEXTS, search, out);
 }

@@ -4,7 +4,10 @@
  * StatusCallback, and without one a text is found again only by what it says. */
 #pragma once
 
+#include "providers/dialect.h"
 #include "providers/twilio_search.h"
+
+extern const struct dialect_rank TWILIO_MESSAGE_RANKS[];
 
 struct twilio_text {
     const char *to, *from; /* E.164 */
@@ -13,15 +16,15 @@ struct twilio_text {
     const char *callback;     /* where its states are told; NULL: nowhere */
 };
 
-/* facts as JSON in the arena: {"provider_id","status","error"}. Never repeated after its first
- * byte: see watch. */
+/* Never repeated after its first byte: see watch. */
 enum err twilio_message_create(struct ctx *ctx, const struct upstream_credential *c,
                                const char *account_sid, const struct twilio_text *text,
-                               const struct upstream_watch *watch, struct str *facts);
+                               const struct upstream_watch *watch, struct message_facts *out);
 
 /* Past the cache: a text is delivered within seconds. */
 enum err twilio_message_read(struct ctx *ctx, const struct upstream_credential *c,
-                             const char *account_sid, const char *provider_id, struct str *facts);
+                             const char *account_sid, const char *provider_id,
+                             struct message_facts *out);
 
 /* Those Twilio has that could be this one. */
 enum err twilio_messages_like(struct ctx *ctx, const struct upstream_credential *c,

@@ -4,7 +4,6 @@
 
 #include "base/encode.h"
 #include "base/json.h"
-#include "base/tree.h"
 
 const char TWILIO_NUMBERS[] = "numbers";
 
@@ -41,82 +40,80 @@ bool twilio_is_number_sid(struct str text) {
            hex_decode((struct str){ text.ptr + 2, text.len - 2 }, raw, sizeof raw);
 }
 
-static bool facts_write(struct ctx *ctx, struct jsonw *w, const json_t *n) {
-    const char *sid = json_text(n, "sid");
-    if (!sid || !twilio_is_number_sid(str_of(sid)) || !json_text(n, "phone_number"))
-        return false;
-    jsonw_object(w);
-    jsonw_text_at(w, "provider_id", sid);
-    jsonw_text_at(w, "phone_number", json_text(n, "phone_number"));
-    jsonw_text_at(w, "friendly_name", json_text(n, "friendly_name"));
-    twilio_capabilities_write(w, n);
-    jsonw_key(w, "routes");
-    jsonw_object(w);
-    for (size_t i = 0; i < TWILIO_ROUTES; i++) {
-        const char *value = json_text(n, TWILIO_ROUTE[i].field);
-        jsonw_text_at(w, TWILIO_ROUTE[i].field, value && value[0] ? value : NULL);
-    }
-    jsonw_object_end(w);
-    jsonw_object_end(w);
-    return true;
-}
-
-static bool to_facts(struct ctx *ctx, struct str body, struct str *kept) {
-    return twilio_facts(ctx, body, facts_write, kept);
-}
-
-static bool to_found(struct ctx *ctx, struct str body, struct str *kept) {
-    const char *why;
-    json_t *page = json_parse(ctx->arena, body, &why), *one;
-    const json_t *list = json_object_get(page, "incoming_phone_numbers");
+/* What Ava keeps of a number; NULL when it is not one. */
+static json_t *facts_of(struct ctx *ctx, const json_t *n) {
+    const char *sid = json_text(n, "sid"), *phone = json_text(n, "phone_number"), *why;
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
-    size_t i;
-    if (!json_is_array(list))
-        return false;
-    jsonw_list(&w);
-    json_array_foreach(list, i, one) {
-        if (!facts_write(ctx, &w, one))
-            return false;
+    if (!sid || !twilio_is_number_sid(str_of(sid)) || !phone)
+        return NULL;
+    jsonw_object(&w);
+    jsonw_text_at(&w, "provider_id", sid);
+    jsonw_text_at(&w, "phone_number", phone);
+    jsonw_text_at(&w, "friendly_name", json_text(n, "friendly_name"));
+    twilio_capabilities_write(&w, n);
+    jsonw_key(&w, "routes");
+    jsonw_object(&w);
+    for (size_t i = 0; i < TWILIO_ROUTES; i++) {
+        const char *value = json_text(n, TWILIO_ROUTE[i].field);
+        jsonw_text_at(&w, TWILIO_ROUTE[i].field, value && value[0] ? value : NULL);
     }
-    jsonw_list_end(&w);
-    *kept = buf_view(out);
-    return true;
+    jsonw_object_end(&w);
+    jsonw_object_end(&w);
+    return json_parse(ctx->arena, buf_view(out), &why);
+}
+
+static bool read_number(struct ctx *ctx, struct str body, void *into) {
+    const char *why;
+    json_t **number = into;
+    *number = facts_of(ctx, json_parse(ctx->arena, body, &why));
+    return *number != NULL;
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static enum err ask(struct ctx *ctx, struct upstream_request *req, json_t **out) {
-    struct str facts;
+struct finding {
+    const char *phone;
+    json_t *number; /* NULL: not there */
+};
+
+/* Twilio's filter matches parts of numbers too. */
+static bool read_found(struct ctx *ctx, struct str body, void *into) {
+    struct finding *f = into;
     const char *why;
-    TRY(twilio_ask(ctx, req, &facts));
-    *out = json_parse(ctx->arena, facts, &why);
-    return OK;
+    const json_t *page = json_parse(ctx->arena, body, &why), *one;
+    const json_t *list = json_object_get(page, "incoming_phone_numbers");
+    size_t i;
+    f->number = NULL;
+    json_array_foreach(list, i, one) {
+        json_t *number = facts_of(ctx, one);
+        if (!number)
+            return false;
+        if (strcmp(json_text(number, "phone_number"), f->phone) == 0)
+            f->number = number;
+    }
+    return json_is_array(list);
 }
 
 static const char *path_of(struct ctx *ctx, const char *account_sid, const char *sid) {
     return twilio_thing_path(ctx, account_sid, "/IncomingPhoneNumbers/", sid);
 }
 
-/* Twilio's filter matches parts of numbers too. */
 static enum err read_by_phone(struct ctx *ctx, const struct upstream_credential *c,
                               const char *account_sid, const char *phone, json_t **number) {
     struct buf *query = buf_in(ctx->arena);
-    json_t *list, *one;
-    size_t i;
+    struct upstream_answer answer;
+    struct finding f = { .phone = phone };
     twilio_pair(query, "PageSize", "50");
     twilio_pair(query, "PhoneNumber", phone);
     struct upstream_request req = twilio_request(
         c, "GET", "number.find",
         arena_join(ctx->arena, twilio_path(ctx, account_sid, "/IncomingPhoneNumbers.json"), "?",
                    str_dup(ctx->arena, buf_view(query))));
-    req.digest = to_found;
-    TRY(ask(ctx, &req, &list));
-    *number = NULL;
-    json_array_foreach(list, i, one) {
-        if (strcmp(json_text(one, "phone_number"), phone) == 0)
-            *number = one;
-    }
+    req.read = read_found;
+    req.into = &f;
+    TRY(upstream_call(ctx, &req, &answer));
+    *number = f.number;
     return OK;
 }
 
@@ -124,10 +121,12 @@ enum err twilio_number_read(struct ctx *ctx, const struct upstream_credential *c
                             const char *account_sid, const char *which, json_t **number) {
     if (which[0] == '+')
         return read_by_phone(ctx, c, account_sid, which, number);
+    struct upstream_answer answer;
     struct upstream_request req =
         twilio_request(c, "GET", "number.get", path_of(ctx, account_sid, which));
-    req.digest = to_facts;
-    enum err e = ask(ctx, &req, number);
+    req.read = read_number;
+    req.into = number;
+    enum err e = upstream_call(ctx, &req, &answer);
     if (e != ERR_PROVIDER_RESOURCE_NOT_FOUND)
         return e;
     ctx->problem = (struct problem){ .err = OK };
@@ -151,28 +150,32 @@ static void add_routes(struct buf *form, const json_t *routes) {
 enum err twilio_number_route(struct ctx *ctx, const struct upstream_credential *c,
                              const char *account_sid, const char *sid, const json_t *routes,
                              json_t **number) {
+    struct upstream_answer answer;
     struct upstream_request req =
         twilio_request(c, "POST", "number.update", path_of(ctx, account_sid, sid));
     struct buf *form = buf_in(ctx->arena);
     add_routes(form, routes);
     req.body = buf_view(form);
-    req.digest = to_facts;
+    req.read = read_number;
+    req.into = number;
     req.resource = TWILIO_NUMBERS;
     req.is_repeatable = true;
-    return ask(ctx, &req, number);
+    return upstream_call(ctx, &req, &answer);
 }
 
 enum err twilio_number_buy(struct ctx *ctx, const struct upstream_credential *c,
                            const char *account_sid, const char *phone_number, const json_t *routes,
-                           const struct upstream_watch *watch, struct str *facts) {
+                           const struct upstream_watch *watch, json_t **number) {
+    struct upstream_answer answer;
     struct upstream_request req = twilio_request(
         c, "POST", "number.buy", twilio_path(ctx, account_sid, "/IncomingPhoneNumbers.json"));
     struct buf *form = buf_in(ctx->arena);
     twilio_pair(form, "PhoneNumber", phone_number);
     add_routes(form, routes);
     req.body = buf_view(form);
-    req.digest = to_facts;
+    req.read = read_number;
+    req.into = number;
     req.resource = TWILIO_NUMBERS;
     req.watch = watch;
-    return twilio_ask(ctx, &req, facts);
+    return upstream_call(ctx, &req, &answer);
 }

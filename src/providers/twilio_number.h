@@ -34,7 +34,7 @@ enum err twilio_number_route(struct ctx *ctx, const struct upstream_credential *
                              const char *account_sid, const char *sid, const json_t *routes,
                              json_t **number);
 
-/* Costs money each month. Never repeated after its first byte: see watch. *facts: the number. */
+/* Costs money each month. Never repeated after its first byte: see watch. *number as above. */
 enum err twilio_number_buy(struct ctx *ctx, const struct upstream_credential *c,
                            const char *account_sid, const char *phone_number, const json_t *routes,
-                           const struct upstream_watch *watch, struct str *facts);
+                           const struct upstream_watch *watch, json_t **number);

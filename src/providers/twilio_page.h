@@ -2,13 +2,17 @@
  * is relative and carries a token; of it only the query is kept, as the cursor of ours. */
 #pragma once
 
+#include "base/jsonw.h"
 #include "providers/twilio.h"
+
+/* Writes what people get of one thing as an object; false when it is none of the kind. */
+typedef bool twilio_item_fn(struct ctx *ctx, struct jsonw *w, const json_t *thing);
 
 /* A page as {"<ours>":[...],"next_cursor":...}, from {"<theirs>":[...],"next_page_uri":...} of the
  * list "/Calls.json". False when it is not one. */
 struct twilio_page {
     const char *list, *theirs, *ours;
-    twilio_facts_fn *write;
+    twilio_item_fn *write;
 };
 bool twilio_page(struct ctx *ctx, struct str body, const struct twilio_page *page,
                  struct str *kept);

@@ -38,8 +38,9 @@ static bool to_page(struct ctx *ctx, struct str body, struct str *kept) {
     return twilio_page(ctx, body, &PAGE, kept);
 }
 
-static bool to_one(struct ctx *ctx, struct str body, struct str *kept) {
-    return twilio_facts(ctx, body, recording_write, kept);
+static bool read_one(struct ctx *ctx, struct str body, void *into) {
+    const char *why, *sid = json_text(json_parse(ctx->arena, body, &why), "sid");
+    return sid && twilio_is_recording_sid(str_of(sid));
 }
 
 enum err twilio_recordings_read(struct ctx *ctx, const struct upstream_credential *c,
@@ -66,7 +67,7 @@ enum err twilio_recording_check(struct ctx *ctx, const struct upstream_credentia
     struct upstream_answer answer;
     struct upstream_request req = twilio_request(
         c, "GET", "recording.get", twilio_thing_path(ctx, account_sid, "/Recordings/", sid));
-    req.digest = to_one;
+    req.read = read_one;
     return upstream_call(ctx, &req, &answer);
 }
 

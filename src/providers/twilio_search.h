@@ -16,22 +16,36 @@ struct twilio_search {
     int64_t since_ms, until_ms;
 };
 
+/* A call or a text of Twilio's. */
+struct twilio_match {
+    const char *provider_id, *to, *from, *body; /* body NULL: it has none */
+    int64_t made_ms;
+    const void *facts; /* struct call_facts or message_facts, the arena's */
+};
+
+/* Reads one of a list; false when it is none of the kind. */
+typedef bool twilio_match_fn(struct ctx *ctx, const json_t *one, struct twilio_match *out);
+
 struct twilio_matches {
-    const json_t *list[TWILIO_PAGE]; /* facts, with "provider_id" */
+    struct twilio_match list[TWILIO_PAGE];
     size_t count;
     bool is_whole; /* there can be no more than these */
 };
 
-/* list "/Calls.json", filter "StartTime>": Twilio filters by number and by when it began, which is
- * nothing for what still waits in its queue. digest makes twilio_found of the answer. */
-enum err twilio_find(struct ctx *ctx, struct upstream_request *req, const char *account_sid,
-                     const char *list, const char *filter, const struct twilio_search *search,
+struct twilio_list {
+    const char *operation; /* for metrics: "call.list" */
+    const char *path;      /* "/Calls.json" */
+    const char *filter;    /* "StartTime>": from when on */
+    const char *member;    /* "calls": what the answer calls them */
+    twilio_match_fn *read;
+};
+
+/* Twilio filters by number and by when it began, which is nothing for what still waits in its
+ * queue. */
+enum err twilio_find(struct ctx *ctx, const struct upstream_credential *c, const char *account_sid,
+                     const struct twilio_list *list, const struct twilio_search *search,
                      struct twilio_matches *out);
 
-/* Those of a page that twilio_found made which fit. */
-void twilio_pick(struct ctx *ctx, struct str page, const struct twilio_search *search,
-                 struct twilio_matches *out);
-
-/* A page of them under this name, as {"is_whole","found":[facts with "to","from","body","made_at"]} */
-bool twilio_found(struct ctx *ctx, struct str body, const char *name, twilio_facts_fn *write,
-                  struct str *kept);
+/* Those of a page of Twilio's that fit; false when it is no such page. */
+bool twilio_pick(struct ctx *ctx, struct str page, const struct twilio_list *list,
+                 const struct twilio_search *search, struct twilio_matches *out);

@@ -12,6 +12,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "providers/answer.h"
+#include "providers/dialect.h"
 #include "providers/outbound.h"
 #include "resilience/bulkhead.h"
 #include "resilience/cache.h"
@@ -31,6 +32,7 @@ enum {
 
 struct upstream {
     const struct config *config;
+    const struct dialect *(*dialect_of)(enum provider p);
     struct guard *guard;
     struct bulkhead *bulkhead;
     struct retry_budget *budget;
@@ -63,11 +65,13 @@ static struct bulkhead_conf bulkhead_rules(const struct config *config) {
                                    .wait_ms = QUEUE_MS };
 }
 
-struct upstream *upstream_new(const struct config *config) {
+struct upstream *upstream_new(const struct config *config,
+                              const struct dialect *(*dialect)(enum provider p)) {
     struct upstream *u = calloc(1, sizeof *u);
     if (!u)
         abort();
     u->config = config;
+    u->dialect_of = dialect;
     struct guard_conf guard = guard_rules(config);
     struct bulkhead_conf bulkhead = bulkhead_rules(config);
     u->guard = guard_new(&guard);
@@ -130,17 +134,18 @@ struct guard_state upstream_state(struct upstream *u, enum provider p, const cha
     return guard_state(u->guard, p, NULL, credential_id, ava_now_ms());
 }
 
+const char *upstream_breaker(struct upstream *u, enum provider p, const char *credential_id) {
+    return breaker_state_name(upstream_state(u, p, credential_id).breaker);
+}
+
 /* --- one attempt ----------------------------------------------------------------------------- */
 
-static const char *base_url(const struct config *c, enum provider p) {
-    switch (p) {
-    case PROVIDER_VAPI:
-        return c->vapi_base_url;
-    case PROVIDER_TWILIO:
-        return c->twilio_base_url;
-    default:
-        return "";
-    }
+/* Where the request goes. */
+static const char *url_of(struct ctx *ctx, const struct upstream_request *req) {
+    const struct upstream *u = ctx->parts->upstream;
+    const struct dialect *d = u->dialect_of(req->provider);
+    return req->url || !d->base_url ? req->url
+                                    : arena_join(ctx->arena, d->base_url(u->config), req->path);
 }
 
 /* How long an attempt may take, and its first byte. */
@@ -186,9 +191,7 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
     int64_t left = ctx_left_ms(ctx);
     *call = (struct client_call){
         .method = req->method,
-        .url = req->url
-                   ? req->url
-                   : arena_join(ctx->arena, base_url(ctx->parts->config, req->provider), req->path),
+        .url = url_of(ctx, req),
         .headers = lines,
         .header_count = n,
         .body = req->fill ? secret_reveal(&filled) : req->body,
@@ -247,7 +250,8 @@ static void classify(struct ctx *ctx, const struct upstream_request *req, struct
     if (a->outcome != OUTCOME_OK || c->status >= 300)
         return;
     a->kept = c->answer;
-    if (req->digest && !req->digest(ctx, c->answer, &a->kept)) {
+    if ((req->read && !req->read(ctx, c->answer, req->into)) ||
+        (req->digest && !req->digest(ctx, c->answer, &a->kept))) {
         a->bad_shape = true;
         a->outcome = OUTCOME_FAIL;
     } else if (c->took_us / 1000 > SLOW_MS && !req->attempt_ms) {
@@ -302,13 +306,19 @@ static int64_t said_to_wait(const struct client_call *c) {
                              c->date ? str_of(c->date) : (struct str){ NULL, 0 });
 }
 
+static struct retry_request safety_of(const struct upstream *u, const struct upstream_request *req,
+                                      const struct attempt *a) {
+    return (struct retry_request){ .throttle_did_nothing =
+                                       u->dialect_of(req->provider)->throttle_did_nothing,
+                                   .is_idempotent = retry_method_is_idempotent(str_of(req->method)),
+                                   .is_repeatable = req->is_repeatable,
+                                   .left_host = a->call.left_host };
+}
+
 static struct retry_question question(struct ctx *ctx, const struct upstream_request *req,
                                       const struct attempt *a, bool is_probe) {
     return (struct retry_question){
-        .request = { .provider = req->provider,
-                     .is_idempotent = retry_method_is_idempotent(str_of(req->method)),
-                     .is_repeatable = req->is_repeatable,
-                     .left_host = a->call.left_host },
+        .request = safety_of(ctx->parts->upstream, req, a),
         .outcome = a->outcome,
         .attempts_max = UPSTREAM_ATTEMPTS_MAX,
         .left_ms = ctx_left_ms(ctx),
@@ -401,11 +411,9 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
 }
 
 /* It may have happened, and asking for it again could make it happen twice. */
-static bool is_unknown(const struct upstream_request *req, const struct attempt *a) {
-    struct retry_request r = { .provider = req->provider,
-                               .is_idempotent = retry_method_is_idempotent(str_of(req->method)),
-                               .is_repeatable = req->is_repeatable,
-                               .left_host = a->call.left_host };
+static bool is_unknown(const struct upstream *u, const struct upstream_request *req,
+                       const struct attempt *a) {
+    struct retry_request r = safety_of(u, req, a);
     return (a->outcome == OUTCOME_FAIL || a->outcome == OUTCOME_LOCAL) &&
            strcmp(req->method, "GET") != 0 && !retry_is_safe(&r, OUTCOME_FAIL);
 }
@@ -442,7 +450,7 @@ static enum err call_through(struct ctx *ctx, const struct upstream_request *req
                                          .attempts = ctx->attempts };
         return OK;
     }
-    if (is_unknown(req, a))
+    if (is_unknown(u, req, a))
         return answer_unknown(ctx, req, a->call.result == CLIENT_DONE ? a->call.status : 0);
     return answer_error(
         ctx, req,

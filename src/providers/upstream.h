@@ -22,8 +22,11 @@
 
 struct upstream;
 struct config;
+struct dialect;
 
-struct upstream *upstream_new(const struct config *config);
+/* config must outlive it. dialect: dialect_of of dialect.h, by a pointer, since dialects call in here. */
+struct upstream *upstream_new(const struct config *config,
+                              const struct dialect *(*dialect)(enum provider p));
 void upstream_free(struct upstream *u);
 void upstream_retune(struct upstream *u, const struct config *config); /* live ones */
 void upstream_drain(struct upstream *u); /* from now on nothing is retried */
@@ -87,6 +90,10 @@ struct upstream_request {
     /* Reads a good answer: *kept is what callers get and the cache keeps. False: it is not what
      * the provider documents, which counts as its failure. */
     bool (*digest)(struct ctx *ctx, struct str body, struct str *kept);
+    /* Instead of digest, where nothing is cached: reads a good answer into *into, which is the
+     * caller's, anew for each attempt. False as above. */
+    bool (*read)(struct ctx *ctx, struct str body, void *into);
+    void *into;
     /* The provider's own words for a refusal, cleaned; NULL when it gave none. */
     const char *(*reason)(struct ctx *ctx, struct str body);
     /* Does this refusal say that there is no room for it now? Then ERR_PROVIDER_BUSY. NULL: none does. */
@@ -147,3 +154,5 @@ enum { UPSTREAM_ATTEMPTS_MAX = 3 };
 
 /* For the integrations page and status. credential_id NULL: the provider's own breaker. */
 struct guard_state upstream_state(struct upstream *u, enum provider p, const char *credential_id);
+/* "closed", "half_open" or "open", as above. */
+const char *upstream_breaker(struct upstream *u, enum provider p, const char *credential_id);

@@ -1,59 +1,13 @@
-/* vapi: the dialect of Vapi (https://api.vapi.ai, OpenAPI of 2026-08-20).
- *
- * There is no settings endpoint: Ava's settings are fields of one assistant (contracts: firstMessage,
- * maxDurationSeconds, voice.speed). `voice` is a union by provider and must be sent back whole. */
+/* vapi: what all requests to Vapi share (https://api.vapi.ai, OpenAPI of 2026-08-20). */
 #pragma once
 
 #include <jansson.h>
 
-#include "base/jsonw.h"
 #include "providers/upstream.h"
-
-enum vapi_setting { VAPI_GREETING, VAPI_DURATION, VAPI_SPEED, VAPI_SETTING_COUNT };
-
-const char *vapi_setting_name(enum vapi_setting s);    /* "greeting_message" */
-enum vapi_setting vapi_setting_parse(struct str name); /* VAPI_SETTING_COUNT when unknown */
-
-/* The settings of the assistant, from the cache where it may be: out->body is
- * {"settings":[{"key","value","updated_at"}]}, only what the assistant sets. */
-enum err vapi_settings_read(struct ctx *ctx, const struct upstream_credential *c,
-                            const char *assistant_id, struct upstream_answer *out);
-
-/* Changes one of them: reads the assistant anew, checks that Ava's view of it still has the etag
- * (NULL: whatever it is), and patches only what belongs to the setting. value has the right type
- * and Ava's range; a speed the assistant's voice does not allow ends in ERR_INVALID with the true
- * range. out->body as in vapi_settings_read, of after the change. */
-enum err vapi_setting_write(struct ctx *ctx, const struct upstream_credential *c,
-                            const char *assistant_id, enum vapi_setting s, const json_t *value,
-                            const char *etag, struct upstream_answer *out);
-
-/* What vapi_setting_write would send: JSON in the arena. */
-enum err vapi_setting_patch(struct ctx *ctx, const json_t *assistant, enum vapi_setting s,
-                            const json_t *value, const char *etag, struct str *patch);
-
-/* Asks Vapi whether this key can read this assistant. */
-enum err vapi_check(struct ctx *ctx, const struct upstream_credential *c, const char *assistant_id);
-
-/* The ETag of a settings body. */
-const char *vapi_settings_etag(struct ctx *ctx, struct str body);
-
-/* The speeds a voice allows, within Ava's own 0.5..1.2. False when it has no speed. */
-bool vapi_voice_speed_range(const json_t *voice, double *min, double *max);
 
 /* A request to Vapi with what all of them share, not cached; the caller adds the rest. */
 struct upstream_request vapi_request(const struct upstream_credential *c, const char *method,
                                      const char *operation, const char *path);
 
-/* The same for one assistant: the answer is its settings, and it is cached as them. */
-struct upstream_request vapi_assistant_request(struct ctx *ctx, const struct upstream_credential *c,
-                                               const char *method, const char *operation,
-                                               const char *assistant_id);
-/* Writes what Ava keeps of a call, a number, an assistant as an object; false when it is none. */
-typedef bool vapi_facts_fn(struct jsonw *w, const json_t *thing);
-/* For digests: an answer that is one of them, or a bare list of them; *kept is the arena's. */
-bool vapi_facts(struct ctx *ctx, struct str body, vapi_facts_fn *write, struct str *kept);
-bool vapi_facts_list(struct ctx *ctx, struct str body, vapi_facts_fn *write, struct str *kept);
-
-/* Digests: the settings of an assistant; and the whole of it, which vapi_assistants.h reads. */
-bool vapi_to_settings(struct ctx *ctx, struct str body, struct str *kept);
-bool vapi_to_assistant(struct ctx *ctx, struct str body, struct str *kept);
+/* A member that is a time, Unix ms; 0 when it is none. */
+int64_t vapi_read_time(const json_t *thing, const char *name);

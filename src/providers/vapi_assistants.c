@@ -119,54 +119,41 @@ static struct str order_body(struct ctx *ctx, const struct vapi_assistant_order 
 
 enum err vapi_assistant_create(struct ctx *ctx, const struct upstream_credential *c,
                                const struct vapi_assistant_order *order,
-                               const struct upstream_watch *watch, struct str *whole) {
+                               const struct upstream_watch *watch, const json_t **whole) {
     struct upstream_request req = vapi_request(c, "POST", "assistant.create", "/assistant");
     struct upstream_answer answer;
+    const char *why;
     req.body = order_body(ctx, order);
     req.content_type = "application/json";
     req.digest = vapi_to_assistant;
     req.watch = watch;
     req.resource = LIST;
     TRY(upstream_call(ctx, &req, &answer));
-    *whole = answer.body;
+    *whole = json_parse(ctx->arena, answer.body, &why);
     return OK;
 }
 
-/* {"op","created","whole"} of each: one that somebody else made may have any shape. */
-static bool made_write(struct jsonw *w, const json_t *one) {
-    if (!json_text(one, "id") || !json_text(one, "createdAt"))
-        return false;
-    jsonw_object(w);
-    jsonw_text_at(w, "op", json_text(json_object_get(one, "metadata"), "ava_op"));
-    jsonw_text_at(w, "created", json_text(one, "createdAt"));
-    jsonw_key(w, "whole");
-    jsonw_tree(w, one);
-    jsonw_object_end(w);
-    return true;
+/* One that somebody else made may have any shape. */
+static bool is_one(const json_t *one) {
+    return json_text(one, "id") != NULL;
 }
 
-static bool to_made(struct ctx *ctx, struct str body, struct str *kept) {
-    return vapi_facts_list(ctx, body, made_write, kept);
+static const char *operation_of(const json_t *one) {
+    return json_text(json_object_get(one, "metadata"), "ava_op");
 }
 
 enum err vapi_assistant_made(struct ctx *ctx, const struct upstream_credential *c,
-                             const char *operation_id, int64_t since_ms, struct str *whole,
+                             const char *operation_id, int64_t since_ms, const json_t **whole,
                              bool *is_absent) {
     struct vapi_search search = { .operation = "assistant.list",
                                   .before = "/assistant?",
                                   .after = "",
                                   .page = FIND_PAGE,
-                                  .digest = to_made,
+                                  .is_one = is_one,
+                                  .operation_of = operation_of,
                                   .operation_id = operation_id,
                                   .since_ms = since_ms };
-    struct str found = { NULL, 0 };
-    const char *why;
-    TRY(vapi_find(ctx, c, &search, &found, is_absent));
-    if (!found.ptr)
-        return OK;
-    json_t *one = json_parse(ctx->arena, found, &why);
-    *whole = tree_text(ctx->arena, json_object_get(one, "whole"));
-    return OK;
+    return vapi_find(ctx, c, &search, whole, is_absent);
 }
 
 /* --- listing --------------------------------------------------------------------------------- */
@@ -184,7 +171,21 @@ static bool listed_write(struct jsonw *w, const json_t *one) {
 }
 
 static bool to_page(struct ctx *ctx, struct str body, struct str *kept) {
-    return vapi_facts_list(ctx, body, listed_write, kept);
+    const char *why;
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    json_t *list = json_parse(ctx->arena, body, &why), *one;
+    size_t i;
+    if (!json_is_array(list))
+        return false;
+    jsonw_list(&w);
+    json_array_foreach(list, i, one) {
+        if (!listed_write(&w, one))
+            return false;
+    }
+    jsonw_list_end(&w);
+    *kept = buf_view(out);
+    return true;
 }
 
 /* A cursor says when the last one shown was made, and how many of that millisecond were shown. */

@@ -5,8 +5,8 @@
  * its own, in which the id of Ava's operation travels (ava_op), by which it is found again. */
 #pragma once
 
-#include "providers/vapi.h"
 #include "providers/vapi_server.h"
+#include "providers/vapi_settings.h"
 
 /* As it is now, past the cache; the arena's. */
 enum err vapi_assistant_read(struct ctx *ctx, const struct upstream_credential *c, const char *id,
@@ -30,14 +30,14 @@ struct vapi_assistant_order {
     const char *operation_id;
 };
 
-/* *whole: the assistant. Never repeated after its first byte: see watch. */
+/* *whole: the assistant, the arena's. Never repeated after its first byte: see watch. */
 enum err vapi_assistant_create(struct ctx *ctx, const struct upstream_credential *c,
                                const struct vapi_assistant_order *order,
-                               const struct upstream_watch *watch, struct str *whole);
+                               const struct upstream_watch *watch, const json_t **whole);
 /* The one made for the operation, looked for among those since since_ms (wall clock). *whole stays
  * as it was when it was not found; is_absent as in vapi_find.h. */
 enum err vapi_assistant_made(struct ctx *ctx, const struct upstream_credential *c,
-                             const char *operation_id, int64_t since_ms, struct str *whole,
+                             const char *operation_id, int64_t since_ms, const json_t **whole,
                              bool *is_absent);
 
 /* A page of the account's, newest first, from the cache where it may be: out->body is

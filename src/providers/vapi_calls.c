@@ -15,54 +15,55 @@ enum { PAGE = 50 };
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static int64_t time_of(const json_t *call, const char *name) {
-    const char *text = json_text(call, name);
-    int64_t ms = 0;
-    if (text)
-        clock_parse_rfc3339(text, strlen(text), &ms);
-    return ms;
-}
-
 int64_t vapi_cost_micros(const json_t *cost) {
     double dollars = json_number_value(cost);
     return json_is_number(cost) && dollars >= 0 && dollars < 1e6 ? (int64_t)llround(dollars * 1e6)
                                                                  : -1;
 }
 
-/* False when it is not a call. */
-static bool facts_write(struct jsonw *w, const json_t *call) {
+static bool is_call(const json_t *call) {
     const char *id = json_text(call, "id"), *created = json_text(call, "createdAt");
     int64_t created_ms;
-    if (!id || !id[0] || !created || !clock_parse_rfc3339(created, strlen(created), &created_ms))
-        return false;
+    return id && id[0] && created && clock_parse_rfc3339(created, strlen(created), &created_ms);
+}
+
+static const char *operation_of(const json_t *call) {
     const json_t *overrides = json_object_get(call, "assistantOverrides");
+    return json_text(json_object_get(overrides, "metadata"), "ava_op");
+}
+
+/* How many calls the account may have at once is told beside a call that was just made. */
+static void read_room(const json_t *call, struct call_facts *out) {
     const json_t *limits = json_object_get(call, "subscriptionLimits");
-    const json_t *cost = json_object_get(call, "cost");
+    out->account_calls = json_is_number(json_object_get(limits, "concurrencyLimit"))
+                             ? json_i64_or(limits, "concurrencyLimit", 0)
+                             : -1;
+    out->is_blocked = json_is_true(json_object_get(limits, "concurrencyBlocked"));
+}
+
+static void facts_of(const json_t *call, struct call_facts *out) {
     const char *status = json_text(call, "status");
-    jsonw_object(w);
-    jsonw_text_at(w, "provider_id", id);
-    jsonw_text_at(w, "status", status ? status : "queued");
-    jsonw_text_at(w, "ended_reason", json_text(call, "endedReason"));
-    jsonw_i64_at(w, "started_at", time_of(call, "startedAt"));
-    jsonw_i64_at(w, "ended_at", time_of(call, "endedAt"));
-    jsonw_text_at(w, "op", json_text(json_object_get(overrides, "metadata"), "ava_op"));
-    jsonw_text_at(w, "created", created);
-    if (json_is_number(cost) && json_text(call, "endedAt"))
-        jsonw_i64_at(w, "cost_micros", vapi_cost_micros(cost));
-    if (json_is_number(json_object_get(limits, "concurrencyLimit"))) {
-        jsonw_i64_at(w, "account_calls", json_i64_or(limits, "concurrencyLimit", 0));
-        jsonw_bool_at(w, "is_blocked", json_is_true(json_object_get(limits, "concurrencyBlocked")));
-    }
-    jsonw_object_end(w);
+    int64_t micros =
+        json_text(call, "endedAt") ? vapi_cost_micros(json_object_get(call, "cost")) : -1;
+    *out = (struct call_facts){ .provider_id = json_text(call, "id"),
+                                .operation_id = operation_of(call),
+                                .status = status ? status : "queued",
+                                .ended_reason = json_text(call, "endedReason"),
+                                .started_ms = vapi_read_time(call, "startedAt"),
+                                .ended_ms = vapi_read_time(call, "endedAt"),
+                                .has_exact_times = true,
+                                .has_cost = micros >= 0,
+                                .cost_micros = micros >= 0 ? micros : 0 };
+    read_room(call, out);
+}
+
+static bool read_call(struct ctx *ctx, struct str body, void *into) {
+    const char *why;
+    const json_t *call = json_parse(ctx->arena, body, &why);
+    if (!is_call(call))
+        return false;
+    facts_of(call, into);
     return true;
-}
-
-static bool to_facts(struct ctx *ctx, struct str body, struct str *kept) {
-    return vapi_facts(ctx, body, facts_write, kept);
-}
-
-static bool to_list(struct ctx *ctx, struct str body, struct str *kept) {
-    return vapi_facts_list(ctx, body, facts_write, kept);
 }
 
 /* --- asking ---------------------------------------------------------------------------------- */
@@ -107,17 +108,16 @@ static bool is_full(struct ctx *ctx, struct str body) {
 
 enum err vapi_call_create(struct ctx *ctx, const struct upstream_credential *c,
                           const struct vapi_call_order *order, const struct upstream_watch *watch,
-                          struct str *facts) {
+                          struct call_facts *out) {
     struct upstream_request req = vapi_request(c, "POST", "call.create", "/call");
     struct upstream_answer answer;
     req.body = order_body(ctx, order);
     req.content_type = "application/json";
-    req.digest = to_facts;
+    req.read = read_call;
+    req.into = out;
     req.watch = watch;
     req.is_full = is_full;
-    TRY(upstream_call(ctx, &req, &answer));
-    *facts = answer.body;
-    return OK;
+    return upstream_call(ctx, &req, &answer);
 }
 
 static const char *call_path(struct ctx *ctx, const char *provider_id) {
@@ -128,13 +128,12 @@ static const char *call_path(struct ctx *ctx, const char *provider_id) {
 }
 
 enum err vapi_call_read(struct ctx *ctx, const struct upstream_credential *c,
-                        const char *provider_id, struct str *facts) {
+                        const char *provider_id, struct call_facts *out) {
     struct upstream_answer answer;
     struct upstream_request req = vapi_request(c, "GET", "call.get", call_path(ctx, provider_id));
-    req.digest = to_facts;
-    TRY(upstream_call(ctx, &req, &answer));
-    *facts = answer.body;
-    return OK;
+    req.read = read_call;
+    req.into = out;
+    return upstream_call(ctx, &req, &answer);
 }
 
 /* --- ending ---------------------------------------------------------------------------------- */
@@ -171,19 +170,18 @@ bool vapi_is_control_url(const char *base_url, const char *url) {
     return is_https && !port.ptr && str_ends(host, STR(".vapi.ai"));
 }
 
-static bool to_control(struct ctx *ctx, struct str body, struct str *kept) {
+/* Where a call can be ended, and whether that is over already. */
+struct control {
+    const char *status, *url;
+};
+
+static bool read_control(struct ctx *ctx, struct str body, void *into) {
     const char *why;
-    json_t *call = json_parse(ctx->arena, body, &why);
-    struct buf *out = buf_in(ctx->arena);
-    struct jsonw w = jsonw_to(out);
-    if (!json_text(call, "id"))
-        return false;
-    jsonw_object(&w);
-    jsonw_text_at(&w, "status", json_text(call, "status"));
-    jsonw_text_at(&w, "control", json_text(json_object_get(call, "monitor"), "controlUrl"));
-    jsonw_object_end(&w);
-    *kept = buf_view(out);
-    return true;
+    const json_t *call = json_parse(ctx->arena, body, &why);
+    *(struct control *)into =
+        (struct control){ .status = json_text(call, "status"),
+                          .url = json_text(json_object_get(call, "monitor"), "controlUrl") };
+    return json_text(call, "id") != NULL;
 }
 
 static void no_key(struct ctx *ctx, const struct upstream_request *req, const struct secret *fields,
@@ -192,14 +190,13 @@ static void no_key(struct ctx *ctx, const struct upstream_request *req, const st
 static enum err find_control(struct ctx *ctx, const struct upstream_credential *c,
                              const char *provider_id, bool *ended, const char **url) {
     struct upstream_answer answer;
-    const char *why;
+    struct control control;
     struct upstream_request req = vapi_request(c, "GET", "call.get", call_path(ctx, provider_id));
-    req.digest = to_control;
+    req.read = read_control;
+    req.into = &control;
     TRY(upstream_call(ctx, &req, &answer));
-    json_t *call = json_parse(ctx->arena, answer.body, &why);
-    const char *status = json_text(call, "status");
-    *url = json_text(call, "control");
-    *ended = status && strcmp(status, "ended") == 0;
+    *url = control.url;
+    *ended = control.status && strcmp(control.status, "ended") == 0;
     if (*ended || (*url && vapi_is_control_url(ctx->parts->config->vapi_base_url, *url)))
         return OK;
     ctx->problem.service = provider_name(PROVIDER_VAPI);
@@ -227,8 +224,8 @@ enum err vapi_call_end(struct ctx *ctx, const struct upstream_credential *c,
 /* --- looking for one --------------------------------------------------------------------------- */
 
 enum err vapi_call_find(struct ctx *ctx, const struct upstream_credential *c,
-                        const struct vapi_call_order *order, int64_t since_ms, struct str *facts,
-                        bool *is_absent) {
+                        const struct vapi_call_order *order, int64_t since_ms,
+                        const struct call_facts **out, bool *is_absent) {
     struct buf *before = buf_in(ctx->arena), *after = buf_in(ctx->arena);
     buf_text(before, "/call?assistantId=");
     percent_encode(before, str_of(order->assistant_id));
@@ -239,8 +236,16 @@ enum err vapi_call_find(struct ctx *ctx, const struct upstream_credential *c,
                                   .before = before->ptr,
                                   .after = after->ptr,
                                   .page = PAGE,
-                                  .digest = to_list,
+                                  .is_one = is_call,
+                                  .operation_of = operation_of,
                                   .operation_id = order->operation_id,
                                   .since_ms = since_ms };
-    return vapi_find(ctx, c, &search, facts, is_absent);
+    const json_t *found = NULL;
+    TRY(vapi_find(ctx, c, &search, &found, is_absent));
+    if (!found)
+        return OK;
+    struct call_facts *facts = arena_alloc(ctx->arena, sizeof *facts);
+    facts_of(found, facts);
+    *out = facts;
+    return OK;
 }

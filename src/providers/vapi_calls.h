@@ -4,6 +4,7 @@
  * the id of Ava's operation among it (ava_op), by which a call is found again. */
 #pragma once
 
+#include "providers/call_facts.h"
 #include "providers/vapi.h"
 
 struct vapi_call_order {
@@ -13,19 +14,16 @@ struct vapi_call_order {
     int64_t seconds_max;    /* the longest it may last; 0: as long as the assistant says */
 };
 
-/* All three give facts as JSON in the arena:
- *     {"provider_id","status","ended_reason","started_at","ended_at","cost_micros"?}
- * The times are Unix ms, 0 when unknown; the cost, of a call that has ended, millionths of a US
- * dollar. What was created may add {"account_calls","is_blocked"}: how many calls the account can
- * have at once, and whether Vapi makes this one wait for that. Never repeated after its first byte:
- * see watch. ERR_PROVIDER_BUSY with an upstream_status: Vapi has no line free, and did nothing. */
+/* Facts of the arena: the times are Vapi's own, the cost is that of a call that has ended, and
+ * account_calls and is_blocked come with one that was just created. Never repeated after its first
+ * byte: see watch. ERR_PROVIDER_BUSY with an upstream_status: Vapi has no line free, and did nothing. */
 enum err vapi_call_create(struct ctx *ctx, const struct upstream_credential *c,
                           const struct vapi_call_order *order, const struct upstream_watch *watch,
-                          struct str *facts);
+                          struct call_facts *out);
 
 /* Past the cache: the state of a call changes by the second. */
 enum err vapi_call_read(struct ctx *ctx, const struct upstream_credential *c,
-                        const char *provider_id, struct str *facts);
+                        const char *provider_id, struct call_facts *out);
 
 /* Ends it. Vapi has no request for that (DELETE erases its data): each call names a control URL of
  * its own, which is the secret itself, so no key goes there. It is read anew, and asked only where
@@ -37,11 +35,11 @@ enum err vapi_call_end(struct ctx *ctx, const struct upstream_credential *c,
 bool vapi_is_control_url(const char *base_url, const char *url);
 
 /* The call made for order->operation_id, looked for among those since since_ms (wall clock; our
- * clock and theirs may differ by a minute). *facts stays NULL when it was not found; *is_absent:
+ * clock and theirs may differ by a minute). *out stays as it was when it was not found; *is_absent:
  * all of them were looked through. */
 enum err vapi_call_find(struct ctx *ctx, const struct upstream_credential *c,
-                        const struct vapi_call_order *order, int64_t since_ms, struct str *facts,
-                        bool *is_absent);
+                        const struct vapi_call_order *order, int64_t since_ms,
+                        const struct call_facts **out, bool *is_absent);
 
 /* A cost of Vapi's in US dollars, in millionths; -1 when it is none. */
 int64_t vapi_cost_micros(const json_t *cost);

@@ -5,17 +5,37 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/json.h"
-#include "base/tree.h"
 
 enum { PAGES_MAX = 40, CLOCKS_APART_MS = 60 * 1000 };
 
+struct page {
+    const struct vapi_search *search;
+    const json_t *list;
+};
+
+/* Each has the time at which it was made, by which the next page is found. */
+static bool read_page(struct ctx *ctx, struct str body, void *into) {
+    struct page *p = into;
+    const char *why;
+    const json_t *one;
+    size_t i;
+    p->list = json_parse(ctx->arena, body, &why);
+    if (!json_is_array(p->list))
+        return false;
+    json_array_foreach(p->list, i, one) {
+        if (!json_text(one, "createdAt") || !p->search->is_one(one))
+            return false;
+    }
+    return true;
+}
+
 /* One page of what was made until `until` (NULL: the newest) or, strictly, before it. */
-static enum err page(struct ctx *ctx, const struct upstream_credential *c,
-                     const struct vapi_search *s, const char *since, const char *until,
-                     bool strictly, json_t **out) {
+static enum err ask(struct ctx *ctx, const struct upstream_credential *c,
+                    const struct vapi_search *s, const char *since, const char *until,
+                    bool strictly, const json_t **out) {
     struct buf *path = buf_in(ctx->arena);
     struct upstream_answer answer;
-    const char *why;
+    struct page page = { .search = s };
     buf_printf(path, "%screatedAtGe=", s->before);
     percent_encode(path, str_of(since));
     if (until) {
@@ -25,19 +45,20 @@ static enum err page(struct ctx *ctx, const struct upstream_credential *c,
     buf_printf(path, "&limit=%d%s", s->page, s->after);
     struct upstream_request req =
         vapi_request(c, "GET", s->operation, str_dup(ctx->arena, buf_view(path)));
-    req.digest = s->digest;
+    req.read = read_page;
+    req.into = &page;
     TRY(upstream_call(ctx, &req, &answer));
-    *out = json_parse(ctx->arena, answer.body, &why);
+    *out = page.list;
     return OK;
 }
 
 /* The one made for the operation; NULL when it is not on this page. */
-static const json_t *pick(const json_t *list, const char *operation_id) {
+static const json_t *pick(const json_t *list, const struct vapi_search *s) {
     const json_t *one;
     size_t i;
     json_array_foreach(list, i, one) {
-        const char *op = json_text(one, "op");
-        if (op && strcmp(op, operation_id) == 0)
+        const char *op = s->operation_of(one);
+        if (op && strcmp(op, s->operation_id) == 0)
             return one;
     }
     return NULL;
@@ -45,23 +66,23 @@ static const json_t *pick(const json_t *list, const char *operation_id) {
 
 /* Pages overlap: several may be made in the millisecond in which one ends. */
 enum err vapi_find(struct ctx *ctx, const struct upstream_credential *c,
-                   const struct vapi_search *search, struct str *found, bool *is_absent) {
+                   const struct vapi_search *search, const json_t **found, bool *is_absent) {
     char since[32];
     const char *until = NULL;
     bool strictly = false;
     *is_absent = false;
     clock_rfc3339(search->since_ms - CLOCKS_APART_MS, since);
     for (int i = 0; i < PAGES_MAX; i++) {
-        json_t *list;
-        TRY(page(ctx, c, search, since, until, strictly, &list));
-        const json_t *one = pick(list, search->operation_id);
+        const json_t *list;
+        TRY(ask(ctx, c, search, since, until, strictly, &list));
+        const json_t *one = pick(list, search);
         size_t count = json_array_size(list);
         if (one)
-            *found = tree_text(ctx->arena, one);
+            *found = one;
         *is_absent = !one && count < (size_t)search->page;
         if (one || *is_absent)
             return OK;
-        const char *last = json_text(json_array_get(list, count - 1), "created");
+        const char *last = json_text(json_array_get(list, count - 1), "createdAt");
         strictly = until && strcmp(last, until) == 0; /* a whole page of one millisecond */
         until = last;
     }

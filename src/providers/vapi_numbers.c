@@ -7,23 +7,9 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 
-static bool number_write(struct jsonw *w, const json_t *n) {
+static bool is_number(const json_t *n) {
     const char *id = json_text(n, "id");
-    if (!id || !id[0])
-        return false;
-    jsonw_object(w);
-    jsonw_text_at(w, "id", id);
-    jsonw_text_at(w, "number", json_text(n, "number"));
-    jsonw_object_end(w);
-    return true;
-}
-
-static bool to_number(struct ctx *ctx, struct str body, struct str *kept) {
-    return vapi_facts(ctx, body, number_write, kept);
-}
-
-static bool to_numbers(struct ctx *ctx, struct str body, struct str *kept) {
-    return vapi_facts_list(ctx, body, number_write, kept);
+    return id && id[0];
 }
 
 /* --- making one ------------------------------------------------------------------------------ */
@@ -51,39 +37,58 @@ static enum err fill(struct ctx *ctx, const struct upstream_request *req, struct
     return OK;
 }
 
+static bool read_id(struct ctx *ctx, struct str body, void *into) {
+    const char *why;
+    const json_t *number = json_parse(ctx->arena, body, &why);
+    *(const char **)into = json_text(number, "id");
+    return is_number(number);
+}
+
 enum err vapi_number_create(struct ctx *ctx, const struct upstream_credential *c,
                             const struct vapi_number_order *order,
                             const struct upstream_watch *watch, const char **id) {
     struct upstream_request req = vapi_request(c, "POST", "number.create", "/phone-number");
     struct upstream_answer answer;
-    const char *why;
     req.content_type = "application/json";
     req.fill = fill;
     req.fill_arg = order;
-    req.digest = to_number;
+    req.read = read_id;
+    req.into = id;
     req.watch = watch;
-    TRY(upstream_call(ctx, &req, &answer));
-    *id = json_text(json_parse(ctx->arena, answer.body, &why), "id");
-    return OK;
+    return upstream_call(ctx, &req, &answer);
 }
 
 /* --- finding, removing ----------------------------------------------------------------------- */
+
+struct finding {
+    const char *phone_number, *id; /* id NULL: not there */
+};
+
+static bool read_list(struct ctx *ctx, struct str body, void *into) {
+    struct finding *f = into;
+    const char *why;
+    const json_t *list = json_parse(ctx->arena, body, &why), *one;
+    size_t i;
+    f->id = NULL;
+    json_array_foreach(list, i, one) {
+        const char *number = json_text(one, "number");
+        if (!is_number(one))
+            return false;
+        if (number && strcmp(number, f->phone_number) == 0)
+            f->id = json_text(one, "id");
+    }
+    return json_is_array(list);
+}
 
 enum err vapi_number_find(struct ctx *ctx, const struct upstream_credential *c,
                           const char *phone_number, const char **id) {
     struct upstream_request req = vapi_request(c, "GET", "number.list", "/phone-number?limit=1000");
     struct upstream_answer answer;
-    const char *why;
-    json_t *one;
-    size_t i;
-    req.digest = to_numbers;
+    struct finding f = { .phone_number = phone_number };
+    req.read = read_list;
+    req.into = &f;
     TRY(upstream_call(ctx, &req, &answer));
-    *id = NULL;
-    json_array_foreach(json_parse(ctx->arena, answer.body, &why), i, one) {
-        const char *number = json_text(one, "number");
-        if (number && strcmp(number, phone_number) == 0)
-            *id = json_text(one, "id");
-    }
+    *id = f.id;
     return OK;
 }
 

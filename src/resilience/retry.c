@@ -91,8 +91,7 @@ bool retry_is_safe(const struct retry_request *r, enum outcome o) {
         return true;
     if (o == OUTCOME_AUTH) /* who is not let in has done nothing inside */
         return true;
-    return o == OUTCOME_THROTTLE &&
-           (r->provider == PROVIDER_TWILIO || r->provider == PROVIDER_VAPI);
+    return o == OUTCOME_THROTTLE && r->throttle_did_nothing;
 }
 
 struct purse { /* one provider's */

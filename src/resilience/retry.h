@@ -21,11 +21,11 @@ int64_t retry_after_parse(struct str value, struct str date);
 
 /* What is known about the request, for the safe rule. */
 struct retry_request {
-    enum provider provider;
-    bool is_idempotent;       /* by its method: retry_method_is_idempotent */
-    bool is_repeatable;       /* by what the provider documents: sets absolute values, hang up */
-    bool has_idempotency_key; /* the provider takes one and we sent it */
-    bool left_host;           /* at least one byte of the request was sent */
+    bool throttle_did_nothing; /* the provider documents that what it throttles is not begun */
+    bool is_idempotent;        /* by its method: retry_method_is_idempotent */
+    bool is_repeatable;        /* by what the provider documents: sets absolute values, hang up */
+    bool has_idempotency_key;  /* the provider takes one and we sent it */
+    bool left_host;            /* at least one byte of the request was sent */
 };
 
 bool retry_method_is_idempotent(struct str method); /* GET HEAD PUT DELETE */

@@ -1,5 +1,6 @@
 #include "routes/entry.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "http/status.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "obs/provider.h"
 #include "resilience/login_limit.h"
 #include "resilience/ratelimit.h"
 #include "resilience/shed.h"
@@ -268,6 +270,14 @@ static void stamp(struct ctx *ctx, struct entry *e, const struct http_req *req,
         origin_allow(e, req, reply);
 }
 
+/* Whose webhooks come at "/webhooks/twilio/{token}/voice"; a route of the table names one we know. */
+static const char *webhook_provider(const char *template) {
+    struct str rest, name = str_cut(str_of(template + strlen("/webhooks/")), '/', &rest);
+    enum provider p = provider_parse(name);
+    assert(p != PROVIDER_COUNT);
+    return provider_name(p);
+}
+
 static void account(struct ctx *ctx, const struct route *route, const struct http_req *req,
                     const struct http_reply *reply) {
     const char *template = route ? route->at.path : reply->status == 404 ? "unmatched" : "pages";
@@ -277,8 +287,7 @@ static void account(struct ctx *ctx, const struct route *route, const struct htt
                        (char)('0' + reply->status / 10 % 10), (char)('0' + reply->status % 10) };
     metric_observe_us(METRIC_HTTP_DURATION, took_us, method, template, status);
     if (route && route->limit == BY_WEBHOOK)
-        metric_observe_us(METRIC_WEBHOOK_ACK, took_us,
-                          strncmp(template, "/webhooks/vapi", 14) == 0 ? "vapi" : "twilio");
+        metric_observe_us(METRIC_WEBHOOK_ACK, took_us, webhook_provider(template));
     enum log_level level = reply->status >= 500     ? LOG_ERROR
                            : route && !route->limit ? LOG_DEBUG /* health and metrics */
                                                     : LOG_INFO;

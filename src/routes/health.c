@@ -45,8 +45,7 @@ enum err get_health_ready(struct ctx *ctx, struct call *call) {
             continue;
         jsonw_object(&w);
         jsonw_text_at(&w, "service", provider_name(p));
-        jsonw_text_at(&w, "state",
-                      breaker_state_name(upstream_state(ctx->parts->upstream, p, NULL).breaker));
+        jsonw_text_at(&w, "state", integration_breaker(ctx, p));
         jsonw_object_end(&w);
     }
     jsonw_list_end(&w);

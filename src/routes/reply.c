@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "config/config.h"
+#include "obs/fields.h"
 #include "service/assistants/settings.h"
 
 struct jsonw reply_json(struct call *call, int status) {
@@ -148,80 +149,38 @@ struct input input_of(struct ctx *ctx, const struct call *call) {
     return (struct input){ .ctx = ctx, .body = call->body };
 }
 
-static const json_t *member(struct input *in, const char *name) {
+/* From here on the field is known, whatever is in it. */
+static const char *seen(struct input *in, const char *name) {
     if (in->seen_count < ARRAY_LEN(in->seen))
         in->seen[in->seen_count++] = name;
-    return json_object_get(in->body, name);
+    return name;
 }
 
 bool input_has(struct input *in, const char *name) {
     return json_object_get(in->body, name) != NULL;
 }
 
-/* Characters, not bytes: continuation bytes do not count. */
-static size_t chars_of(const char *text) {
-    size_t n = 0;
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
+const json_t *input_value(struct input *in, const char *name) {
+    return json_object_get(in->body, seen(in, name));
 }
 
 const char *input_text(struct input *in, const char *name, bool required, size_t min_chars,
                        size_t max_chars) {
-    const json_t *v = member(in, name);
-    struct arena *a = in->ctx->arena;
-    if (!v || json_is_null(v)) {
-        if (required)
-            ctx_field(in->ctx, name, "required", arena_printf(a, "The field %s is missing.", name));
-        return NULL;
-    }
-    const char *text = json_string_value(v);
-    if (!text) {
-        ctx_field(in->ctx, name, "wrong_type",
-                  arena_printf(a, "The field %s must be a text.", name));
-        return NULL;
-    }
-    size_t chars = chars_of(text);
-    if (chars < min_chars || chars > max_chars) {
-        ctx_field_range(in->ctx, name, chars < min_chars ? "too_short" : "too_long",
-                        (double)min_chars, (double)max_chars,
-                        arena_printf(a, "The field %s needs %zu to %zu characters.", name,
-                                     min_chars, max_chars));
-        return NULL;
-    }
-    return text;
+    return field_text(in->ctx, in->body, seen(in, name), required, min_chars, max_chars);
 }
 
 int64_t input_time_field(struct input *in, const char *name, bool required) {
-    const char *text = input_text(in, name, required, 1, 40);
-    int64_t ms = 0;
-    if (text && !clock_parse_rfc3339(text, strlen(text), &ms))
-        ctx_field(in->ctx, name, "wrong_format",
-                  "Write the time as in RFC 3339, like 2026-11-20T10:00:00Z.");
-    return ms;
+    return field_time(in->ctx, in->body, seen(in, name), required);
 }
 
 bool input_bool(struct input *in, const char *name, bool *has) {
-    const json_t *v = member(in, name);
-    *has = v != NULL;
-    if (v && !json_is_boolean(v))
-        ctx_field(in->ctx, name, "wrong_type",
-                  arena_printf(in->ctx->arena, "The field %s must be true or false.", name));
-    return json_is_true(v);
+    const json_t *value = json_object_get(in->body, name);
+    *has = value && !json_is_null(value);
+    return field_bool(in->ctx, in->body, seen(in, name));
 }
 
 enum err input_done(struct input *in) {
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)in->body, name, value) {
-        bool known = false;
-        for (size_t i = 0; i < in->seen_count && !known; i++)
-            known = strcmp(name, in->seen[i]) == 0;
-        if (!known)
-            ctx_field(in->ctx, arena_strdup(in->ctx->arena, name), "unknown_field",
-                      arena_printf(in->ctx->arena, "There is no field %.40s here.", name));
-    }
-    return ctx_fields_ok(in->ctx);
+    return fields_known(in->ctx, in->body, in->seen, in->seen_count);
 }
 
 enum err reply_upstream_page(struct ctx *ctx, struct call *call, reply_page_fn *read) {

@@ -58,6 +58,8 @@ const char *input_text(struct input *in, const char *name, bool required, size_t
                        size_t max_chars);
 /* A time as in RFC 3339, in Unix ms; 0 when missing or wrong. */
 int64_t input_time_field(struct input *in, const char *name, bool required);
-bool input_bool(struct input *in, const char *name, bool *has); /* has: it was given */
-bool input_has(struct input *in, const char *name);             /* given, be it null */
+bool input_bool(struct input *in, const char *name, bool *has); /* has: given, and not null */
+/* Of any type, for the service to judge; NULL when it is missing. */
+const json_t *input_value(struct input *in, const char *name);
+bool input_has(struct input *in, const char *name); /* given, be it null */
 enum err input_done(struct input *in);

@@ -35,12 +35,10 @@ enum err get_setting(struct ctx *ctx, struct call *call) {
 enum err put_setting(struct ctx *ctx, struct call *call) {
     struct settings_view v;
     enum vapi_setting s;
-    struct str etag = http_field(call->req, "if-match");
+    struct input in = input_of(ctx, call);
     TRY(key_of(ctx, call, &s));
-    struct input in = { .ctx = ctx, .body = call->body, .seen = { "value" }, .seen_count = 1 };
+    const json_t *value = input_value(&in, "value");
     TRY(input_done(&in));
-    const json_t *value = json_object_get(call->body, "value");
-    bool any = !etag.ptr || str_is(etag, "*");
-    TRY(setting_save(ctx, s, value, any ? NULL : str_dup(ctx->arena, etag), &v));
+    TRY(setting_save(ctx, s, value, input_if_match(ctx, call), &v));
     return answer(call, &v);
 }

@@ -38,28 +38,15 @@ enum err get_integrations(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-/* Where each provider sends what, by the names people paste them under. */
-static const struct {
-    enum provider provider;
-    const char *name, *kind; /* kind: behind the token; NULL: nothing */
-} ADDRESSES[] = {
-    { PROVIDER_TWILIO, "voice", "voice" },
-    { PROVIDER_TWILIO, "status", "status" },
-    { PROVIDER_TWILIO, "message", "message" },
-    { PROVIDER_TWILIO, "message_status", "message-status" },
-    { PROVIDER_VAPI, "server", NULL },
-};
-
 static void write_endpoint(struct ctx *ctx, struct jsonw *w, const struct endpoint *e) {
-    enum provider p = provider_parse(str_of(e->provider));
+    const struct dialect_webhook *address = endpoint_addresses(provider_parse(str_of(e->provider)));
     jsonw_object(w);
     jsonw_text_at(w, "id", e->id);
     jsonw_text_at(w, "provider", e->provider);
     jsonw_key(w, "urls");
     jsonw_object(w);
-    for (size_t i = 0; i < ARRAY_LEN(ADDRESSES); i++)
-        if (ADDRESSES[i].provider == p)
-            jsonw_text_at(w, ADDRESSES[i].name, endpoint_url(ctx, e, ADDRESSES[i].kind));
+    for (; address->name; address++)
+        jsonw_text_at(w, address->name, endpoint_url(ctx, e, address->kind));
     jsonw_object_end(w);
     jsonw_time_at(w, "last_received_at", e->last_received_ms);
     if (e->previous_valid_until_ms)
@@ -70,15 +57,16 @@ static void write_endpoint(struct ctx *ctx, struct jsonw *w, const struct endpoi
 }
 
 enum err get_endpoints(struct ctx *ctx, struct call *call) {
-    static const enum provider PROVIDERS[] = { PROVIDER_TWILIO, PROVIDER_VAPI };
-    struct endpoint endpoints[ARRAY_LEN(PROVIDERS)];
-    for (size_t i = 0; i < ARRAY_LEN(PROVIDERS); i++)
-        TRY(endpoint_current(ctx, PROVIDERS[i], &endpoints[i]));
+    struct endpoint endpoints[PROVIDER_COUNT];
+    size_t count = 0;
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++)
+        if (endpoint_addresses(p))
+            TRY(endpoint_current(ctx, p, &endpoints[count++]));
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);
     jsonw_key(&w, "endpoints");
     jsonw_list(&w);
-    for (size_t i = 0; i < ARRAY_LEN(PROVIDERS); i++)
+    for (size_t i = 0; i < count; i++)
         write_endpoint(ctx, &w, &endpoints[i]);
     jsonw_list_end(&w);
     jsonw_object_end(&w);
@@ -88,7 +76,7 @@ enum err get_endpoints(struct ctx *ctx, struct call *call) {
 enum err post_endpoint_rotate(struct ctx *ctx, struct call *call) {
     struct endpoint e;
     enum provider p = provider_parse(call->match->params[0]);
-    if (p != PROVIDER_TWILIO && p != PROVIDER_VAPI)
+    if (!endpoint_addresses(p))
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such provider here.");
     TRY(endpoint_rotate(ctx, p, &e));
     struct jsonw w = reply_json(call, 200);
@@ -101,9 +89,8 @@ enum err post_endpoint_setup(struct ctx *ctx, struct call *call) {
     struct input in = input_of(ctx, call);
     bool given, overwrite = input_bool(&in, "overwrite", &given);
     TRY(input_done(&in));
-    if (provider_parse(call->match->params[0]) != PROVIDER_VAPI)
-        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such provider here.");
-    TRY(webhook_setup_vapi(ctx, given && overwrite, &setup));
+    enum provider p = provider_parse(call->match->params[0]);
+    TRY(webhook_setup(ctx, p, given && overwrite, &setup));
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);
     jsonw_text_at(&w, "url", setup.url);

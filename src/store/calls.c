@@ -1,5 +1,7 @@
 #include "store/calls.h"
 
+#include "obs/provider.h"
+
 #define COLUMNS                                                                              \
     "id, workspace_id, operation_id, provider, provider_id, direction, to_number, "          \
     "from_number_id, assistant_id, status, ended_reason, started_at, ended_at, created_at, " \
@@ -133,14 +135,15 @@ enum err call_row_find_carried(struct ctx *ctx, struct db_conn *c, const char *w
 /* Each arm by an index of its own. */
 enum err call_row_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *id,
                                 struct call_row *found) {
+    _Static_assert(PROVIDER_COUNT == 7, "bind as many names as there are");
     struct db_stmt *q = db_use(
-        c,
-        "SELECT " COLUMNS " FROM calls WHERE id = ?1 UNION ALL SELECT " COLUMNS " FROM calls"
-        " WHERE operation_id = ?1 UNION ALL SELECT " COLUMNS " FROM calls WHERE provider = 'vapi'"
-        " AND provider_id = ?1 UNION ALL SELECT " COLUMNS " FROM calls WHERE provider = 'twilio'"
-        " AND provider_id = ?1 UNION ALL SELECT " COLUMNS " FROM calls WHERE carrier_id = ?1"
-        " LIMIT 1");
+        c, "SELECT " COLUMNS " FROM calls WHERE id = ?1 UNION ALL SELECT " COLUMNS " FROM calls"
+           " WHERE operation_id = ?1 UNION ALL SELECT " COLUMNS " FROM calls"
+           " WHERE provider IN (?2, ?3, ?4, ?5, ?6, ?7, ?8) AND provider_id = ?1 UNION ALL"
+           " SELECT " COLUMNS " FROM calls WHERE carrier_id = ?1 LIMIT 1");
     db_bind_text(q, id);
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++)
+        db_bind_text(q, provider_name(p));
     return read_one(ctx, q, found);
 }
 

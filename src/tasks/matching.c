@@ -1,8 +1,5 @@
 #include "tasks/matching.h"
 
-#include "base/json.h"
-#include "base/tree.h"
-
 enum {
     RUN_MS = 60 * 1000,   /* an operation runs no longer than that after it was sent */
     APART_MS = 60 * 1000, /* two clocks */
@@ -16,8 +13,9 @@ struct matching_span matching_rivals(int64_t sent_ms) {
     return (struct matching_span){ sent_ms - RUN_MS - APART_MS, sent_ms + RUN_MS + APART_MS };
 }
 
-const json_t *matching_only(const struct twilio_matches *m, const bool *taken, int64_t others) {
-    const json_t *only = NULL;
+const struct twilio_match *matching_only(const struct twilio_matches *m, const bool *taken,
+                                         int64_t others) {
+    const struct twilio_match *only = NULL;
     if (others || !m->is_whole)
         return NULL;
     for (size_t i = 0; i < m->count; i++) {
@@ -25,24 +23,24 @@ const json_t *matching_only(const struct twilio_matches *m, const bool *taken, i
             continue;
         if (only)
             return NULL;
-        only = m->list[i];
+        only = &m->list[i];
     }
     return only;
 }
 
 enum err matching_find(struct ctx *ctx, const struct twilio_matches *m, const char *row_id,
-                       matching_taken_fn *is_taken, int64_t others, struct str *facts,
+                       matching_taken_fn *is_taken, int64_t others, const void **facts,
                        bool *is_absent) {
     struct db_conn *c = db_reader(ctx->parts->db);
     bool taken[TWILIO_PAGE] = { false };
     *is_absent = m->is_whole;
     for (size_t i = 0; i < m->count; i++) {
-        TRY(is_taken(ctx, c, provider_name(PROVIDER_TWILIO), json_text(m->list[i], "provider_id"),
-                     row_id, &taken[i]));
+        TRY(is_taken(ctx, c, provider_name(PROVIDER_TWILIO), m->list[i].provider_id, row_id,
+                     &taken[i]));
         *is_absent &= taken[i];
     }
-    const json_t *only = matching_only(m, taken, others);
+    const struct twilio_match *only = matching_only(m, taken, others);
     if (only)
-        *facts = tree_text(ctx->arena, only);
+        *facts = only->facts;
     return OK;
 }

@@ -24,9 +24,10 @@ typedef enum err matching_taken_fn(struct ctx *ctx, struct db_conn *c, const cha
 
 /* Pure: the match, or NULL. taken: one for each of m; others: of our rows of which nobody knows
  * what became, and which could have made the same. */
-const json_t *matching_only(const struct twilio_matches *m, const bool *taken, int64_t others);
+const struct twilio_match *matching_only(const struct twilio_matches *m, const bool *taken,
+                                         int64_t others);
 
 /* *facts stays NULL when it is not certain; *is_absent: none of them could be it. */
 enum err matching_find(struct ctx *ctx, const struct twilio_matches *m, const char *row_id,
-                       matching_taken_fn *is_taken, int64_t others, struct str *facts,
+                       matching_taken_fn *is_taken, int64_t others, const void **facts,
                        bool *is_absent);

@@ -138,8 +138,7 @@ const char *operation_sending(struct ctx *ctx, const struct operation_row *row,
     jsonw_text_at(&w, "service", row->provider);
     jsonw_i64_at(&w, "attempt", row->attempts + 1);
     if (u && c)
-        jsonw_text_at(&w, "breaker",
-                      breaker_state_name(upstream_state(u, req->provider, c->id).breaker));
+        jsonw_text_at(&w, "breaker", upstream_breaker(u, req->provider, c->id));
     if (c && c->last4[0])
         jsonw_text_at(&w, "key_last4", c->last4);
     jsonw_object_end(&w);

@@ -170,7 +170,8 @@ static void on_waiting(struct ctx *ctx, int attempts, int64_t wait_ms, void *arg
 struct settling {
     struct run *run;
     struct operation_row row; /* as it shall be */
-    struct str result, shown;
+    const void *result;
+    struct str shown;
     bool was_abandoned;
     bool was_confirmed; /* somebody else knew first that it succeeded: that stays */
     bool is_late;       /* it was to be ended while it waited, and had begun */
@@ -271,7 +272,7 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 /* What happened is written down, however long the store takes: until then the row says "sent",
  * and a process that dies here leaves it unknown. */
-static void settle(struct run *r, enum operation_state state, struct str result, int64_t next_ms) {
+static void settle(struct run *r, enum operation_state state, const void *result, int64_t next_ms) {
     struct settling s = { .run = r, .row = r->row, .result = result };
     bool is_written = false;
     s.row.state = state;
@@ -334,7 +335,7 @@ static bool is_held_up(const struct run *r) {
 }
 
 static void perform(struct run *r) {
-    struct str result = { NULL, 0 };
+    const void *result = NULL;
     bool is_known, goes_on;
     r->op.is_last = next_look(&r->row, ava_wall_ms()) == 0;
     r->result = r->kind->perform(&r->ctx, &r->op, &r->watch, &result);
@@ -546,7 +547,7 @@ enum err operation_place(struct ctx *ctx, const struct operation_order *order,
         fiber_on_loop(run_begin, r);
         if (r->result == ERR_OVERLOADED) { /* no room for a fiber: nothing was tried */
             ctx_fail(&r->ctx, ERR_OVERLOADED, "Ava is busy; try again in a second.");
-            settle(r, OPERATION_FAILED, (struct str){ NULL, 0 }, 0);
+            settle(r, OPERATION_FAILED, NULL, 0);
             r->is_over = true;
         }
     } else {
@@ -580,16 +581,16 @@ static void resume(struct run *r, bool wanted) {
         return;
     }
     r->result = ctx_fail(&r->ctx, ERR_DRAINING, "Ava stopped before this was sent.");
-    settle(r, OPERATION_FAILED, (struct str){ NULL, 0 }, 0);
+    settle(r, OPERATION_FAILED, NULL, 0);
 }
 
 static void look(struct run *r) {
-    struct str result = { NULL, 0 };
+    const void *result = NULL;
     r->ctx.attempts = 0;
     bool is_absent;
     r->result = r->kind->look_up(&r->ctx, &r->op, &result, &is_absent);
     int64_t next_ms = next_look(&r->row, ava_wall_ms());
-    if (r->result == OK && result.ptr) {
+    if (r->result == OK && result) {
         settle(r, OPERATION_SUCCEEDED, result, 0);
     } else {
         r->ctx.attempts = 0; /* of looking, not of the operation */
@@ -628,7 +629,7 @@ enum err operation_work(struct ctx *ctx, const struct job_row *job) {
 
 enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
     struct operation_row row;
-    struct str result = { NULL, 0 };
+    const void *result = NULL;
     struct run *r;
     *is_absent = false;
     TRY(operation_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
@@ -637,7 +638,7 @@ enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
         return OK;
     TRY(run_of(ctx, kind, &row, &r));
     enum err e = kind->look_up(&r->ctx, &r->op, &result, is_absent);
-    if (e == OK && result.ptr) {
+    if (e == OK && result) {
         r->ctx.attempts = 0;
         settle(r, OPERATION_SUCCEEDED, result, 0);
     }
@@ -665,7 +666,7 @@ enum err operation_cancel(struct ctx *ctx, const char *id, bool *done) {
     TRY(run_of(ctx, kind, &row, &r));
     r->withdraws = true;
     r->result = ctx_fail(&r->ctx, ERR_CANCELED, "It was ended while it waited for its turn.");
-    settle(r, OPERATION_FAILED, (struct str){ NULL, 0 }, 0);
+    settle(r, OPERATION_FAILED, NULL, 0);
     *done = r->is_settled;
     run_release(r);
     return OK;
@@ -673,7 +674,7 @@ enum err operation_cancel(struct ctx *ctx, const char *id, bool *done) {
 
 /* --- told by the provider -------------------------------------------------------------------- */
 
-enum err operation_confirm(struct ctx *ctx, const char *id, struct str facts, bool *confirmed) {
+enum err operation_confirm(struct ctx *ctx, const char *id, const void *facts, bool *confirmed) {
     struct operation_row row;
     struct run *r;
     *confirmed = false;

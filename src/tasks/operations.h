@@ -49,18 +49,19 @@ struct operation_kind {
     const char *name;  /* "call.create" */
     const char *event; /* of its object in the feed: "call" */
     enum provider provider;
-    /* Sends it, with watch in the upstream_request. *result: JSON of what the provider made.
-     * ERR_OUTCOME_UNKNOWN when it may have happened. */
+    /* Sends it, with watch in the upstream_request. *result: what the provider made, in the form
+     * that settle takes (struct call_facts, a tree, ...); the arena's. ERR_OUTCOME_UNKNOWN when it
+     * may have happened. */
     enum err (*perform)(struct ctx *ctx, const struct operation *op,
-                        const struct upstream_watch *watch, struct str *result);
+                        const struct upstream_watch *watch, const void **result);
     /* Asks the provider whether it happened; *result stays NULL when nothing is found, and then
      * *is_absent says whether there is nothing that could be it. */
-    enum err (*look_up)(struct ctx *ctx, const struct operation *op, struct str *result,
+    enum err (*look_up)(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent);
     /* Within the transaction that settles it: brings the object up to date. *shown: its JSON, which
      * whoever watches gets, and with SUCCEEDED whoever placed it; NULL ptr when it is gone. */
     enum err (*settle)(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                       enum operation_state state, struct str result, struct str *shown);
+                       enum operation_state state, const void *result, struct str *shown);
     /* It was refused before anything was sent: there never was an object. */
     enum err (*forget)(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
     const struct operation_queue *queue; /* NULL: it never waits */
@@ -117,11 +118,10 @@ void operation_tell(struct ctx *ctx, const char *id);
 /* A webhook of the provider names the operation (?op=ID): so it happened. Settles one that is sent,
  * unknown or unconfirmed as succeeded, with its object, and tells whoever watches; *confirmed says
  * whether that was done. A run that still waits for its answer finds it settled, and so does a look
- * that found nothing. facts: what perform would have given as its result, {"provider_id","status",
- * ...}. ctx->who.workspace_id is whose webhook it was: another workspace's operation, one that is
+ * that found nothing. facts: what perform would have given as its result. ctx->who.workspace_id is whose webhook it was: another workspace's operation, one that is
  * not there, and one that is settled already are passed over with OK. ERR_STORAGE_UNAVAILABLE: not
  * settled, to be tried again. Not inside a transaction; on a fiber or not. */
-enum err operation_confirm(struct ctx *ctx, const char *id, struct str facts, bool *confirmed);
+enum err operation_confirm(struct ctx *ctx, const char *id, const void *facts, bool *confirmed);
 
 extern const struct job_kind OPERATION_JOB;
 enum err operation_work(struct ctx *ctx, const struct job_row *job);

@@ -117,9 +117,12 @@ static const char *choose_assistant(struct ctx *ctx, const struct asked *q,
     struct problem before = ctx->problem;
     const char *id = NULL;
     if (lending_find(ctx, PROVIDER_VAPI, &lent) == OK) {
-        bool has_own = lent.assistant_id && lent.assistant_id[0];
-        id = has_own ? lent.assistant_id : f->kind == FALLBACK_ASSISTANT ? f->assistant_id : NULL;
-        if (id && !inbound_admit(ctx, q->body, &lent, q->is_kept, seconds_max))
+        bool has_own = lent.account.assistant_id && lent.account.assistant_id[0];
+        id = has_own                         ? lent.account.assistant_id
+             : f->kind == FALLBACK_ASSISTANT ? f->assistant_id
+                                             : NULL;
+        if (id && !inbound_admit(ctx, PROVIDER_VAPI, "assistant-request", q->body, &lent,
+                                 q->is_kept, seconds_max))
             id = NULL;
     }
     ctx->problem = before;

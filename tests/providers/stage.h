@@ -7,6 +7,7 @@
 #include "net/loop.h"
 #include "net/rude.h"
 #include "obs/log.h"
+#include "providers/dialect.h"
 #include "providers/upstream.h"
 
 /* What the provider answers: by "METHOD path". */
@@ -81,7 +82,7 @@ static inline void stage_play(const struct scene *scenes, void (*act)(struct sta
     snprintf(url, sizeof url, "http://127.0.0.1:%d", s.rude->port);
     s.config.vapi_base_url = s.config.twilio_base_url = url;
     s.parts.config = &s.config;
-    s.parts.upstream = upstream_new(&s.config);
+    s.parts.upstream = upstream_new(&s.config, dialect_of);
     s.credential = (struct upstream_credential){
         .id = "cred_1", .version = 1, .workspace_id = "ws_1", .reveal = stage_reveal
     };

@@ -1,6 +1,5 @@
 #include "providers/twilio_calls.h"
 
-#include "base/json.h"
 #include "providers/stage.h"
 #include "providers/twilio_messages.h"
 #include "test.h"
@@ -18,20 +17,15 @@
 
 static const int64_t MADE_MS = INT64_C(1283286988000);
 
-static json_t *facts_of(struct stage *s, struct str facts) {
-    const char *why;
-    return json_parse(s->arena, facts, &why);
-}
-
 static void place_one(struct stage *s) {
-    struct str facts;
+    struct call_facts facts;
     struct twilio_call_order order = { .to = "+33612345678",
                                        .from = "+14155550100",
                                        .twiml = "<Response/>",
                                        .callback = "https://ava.example/x?op=op_1#rc=5",
                                        .time_limit_s = 3600 };
     CHECK_INT(twilio_call_create(stage_ctx(s), &s->credential, SID, &order, NULL, &facts), OK);
-    CHECK_TEXT(json_text(facts_of(s, facts), "provider_id"), "CA1");
+    CHECK_TEXT(facts.provider_id, "CA1");
     CHECK_INT(stage_seen(s, "To=%2B33612345678&From=%2B14155550100&Twiml=%3CResponse%2F%3E"
                             "&TimeLimit=3600&StatusCallback=https%3A%2F%2Fava.example%2Fx%3Fop%3D"
                             "op_1%23rc%3D5&StatusCallbackEvent=initiated&StatusCallbackEvent="
@@ -47,12 +41,11 @@ TEST(a_call_is_asked_for_with_all_that_must_come_back) {
 }
 
 static void read_ended(struct stage *s) {
-    struct str facts;
+    struct call_facts facts;
     CHECK_INT(twilio_call_read(stage_ctx(s), &s->credential, SID, "CA1", &facts), OK);
-    json_t *f = facts_of(s, facts);
-    CHECK_TEXT(json_text(f, "ended_reason"), "busy");
-    CHECK(json_i64_or(f, "started_at", 1) == 0);
-    CHECK(json_i64_or(f, "ended_at", 0) == MADE_MS + 16000); /* as there is no end_time */
+    CHECK_TEXT(facts.ended_reason, "busy");
+    CHECK(facts.started_ms == 0);
+    CHECK(facts.ended_ms == MADE_MS + 16000); /* as there is no end_time */
 }
 
 TEST(a_call_that_was_never_answered_has_ended_all_the_same) {
@@ -64,12 +57,13 @@ TEST(a_call_that_was_never_answered_has_ended_all_the_same) {
 }
 
 static void strange_answers(struct stage *s) {
-    struct str facts;
+    struct call_facts facts;
+    struct message_facts text;
     CHECK_INT(twilio_call_read(stage_ctx(s), &s->credential, SID, "CA1", &facts),
               ERR_PROVIDER_BAD_RESPONSE);
-    CHECK_INT(twilio_message_read(stage_ctx(s), &s->credential, SID, "SM1", &facts),
+    CHECK_INT(twilio_message_read(stage_ctx(s), &s->credential, SID, "SM1", &text),
               ERR_PROVIDER_BAD_RESPONSE);
-    CHECK_INT(twilio_message_read(stage_ctx(s), &s->credential, SID, "../x", &facts),
+    CHECK_INT(twilio_message_read(stage_ctx(s), &s->credential, SID, "../x", &text),
               ERR_PROVIDER_RESOURCE_NOT_FOUND);
     CHECK_INT(stage_seen(s, "/Messages/..%2Fx.json "), 1);
 }
@@ -85,7 +79,7 @@ TEST(what_is_not_a_call_or_a_text_is_a_failure_of_twilio) {
 }
 
 static void end_one(struct stage *s) {
-    struct str facts;
+    struct call_facts facts;
     CHECK_INT(twilio_call_end(stage_ctx(s), &s->credential, SID, "CA1", &facts),
               ERR_PROVIDER_ERROR);
     CHECK_INT(stage_seen(s, "POST " CALLS "/CA1.json "), UPSTREAM_ATTEMPTS_MAX);
@@ -97,7 +91,7 @@ TEST(hanging_up_is_tried_again) {
 }
 
 static void send_one(struct stage *s) {
-    struct str facts;
+    struct message_facts facts;
     struct twilio_text text = { .to = "+1", .from = "+2", .body = "a&b" };
     CHECK_INT(twilio_message_create(stage_ctx(s), &s->credential, SID, &text, NULL, &facts),
               ERR_OUTCOME_UNKNOWN);
@@ -121,7 +115,7 @@ static void look_for_one(struct stage *s) {
     search.body = NULL;
     CHECK_INT(twilio_calls_like(stage_ctx(s), &s->credential, SID, &search, &m), OK);
     CHECK(m.count == 1 && m.is_whole);
-    CHECK_TEXT(json_text(m.list[0], "provider_id"), "CA1");
+    CHECK_TEXT(m.list[0].provider_id, "CA1");
 }
 
 TEST(one_is_looked_for_by_its_numbers_and_from_a_minute_before) {

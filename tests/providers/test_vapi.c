@@ -2,7 +2,7 @@
 
 #include "base/json.h"
 #include "providers/stage.h"
-#include "providers/vapi.h"
+#include "providers/vapi_assistants.h"
 #include "providers/vapi_calls.h"
 
 #define ASSISTANT(rest) "{\"id\":\"asst\",\"updatedAt\":\"2026-11-20T08:00:00.000Z\"" rest "}"
@@ -89,11 +89,21 @@ TEST(an_answer_of_another_shape_is_never_taken_for_settings) {
     stage_play(SCENES, bad_answers);
 }
 
+/* As service/assistants/settings does it. */
+static enum err write_setting(struct stage *s, const char *id, enum vapi_setting what,
+                              const json_t *value, const char *etag) {
+    struct ctx *ctx = stage_ctx(s);
+    struct upstream_answer out;
+    json_t *assistant;
+    struct str patch, whole;
+    TRY(vapi_assistant_read(ctx, &s->credential, id, &assistant));
+    TRY(vapi_setting_patch(ctx, assistant, what, value, etag, &patch));
+    return vapi_assistant_write(ctx, &s->credential, id, patch, &whole, &out);
+}
+
 static void change(struct stage *s, const char *assistant, enum vapi_setting what,
                    const char *value, enum err expected) {
-    struct upstream_answer out;
-    enum err e = vapi_setting_write(stage_ctx(s), &s->credential, assistant, what,
-                                    json_of(s, value), NULL, &out);
+    enum err e = write_setting(s, assistant, what, json_of(s, value), NULL);
     if (e != expected)
         print_error("%s: %s\n", assistant, s->ctx.problem.detail ? s->ctx.problem.detail : "");
     CHECK_INT(e, expected);
@@ -119,9 +129,7 @@ static void change_speeds(struct stage *s) {
               1);
     change(s, "labs", VAPI_DURATION, "900", OK);
     CHECK_INT(stage_seen(s, "{\"maxDurationSeconds\":900}"), 1);
-    struct upstream_answer out;
-    CHECK_INT(vapi_setting_write(stage_ctx(s), &s->credential, "labs", VAPI_DURATION,
-                                 json_of(s, "900"), "\"other\"", &out),
+    CHECK_INT(write_setting(s, "labs", VAPI_DURATION, json_of(s, "900"), "\"other\""),
               ERR_VERSION_CONFLICT);
 }
 

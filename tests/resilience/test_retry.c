@@ -89,7 +89,7 @@ TEST(a_date_counts_from_the_responses_own_date) {
 }
 
 TEST(the_safe_rule_allows_each_of_its_cases_and_nothing_else) {
-    struct retry_request post = { .provider = PROVIDER_GOOGLE, .left_host = true };
+    struct retry_request post = { .left_host = true };
     CHECK(!retry_is_safe(&post, OUTCOME_FAIL));
     CHECK(!retry_is_safe(&post, OUTCOME_THROTTLE));
     struct retry_request r = post;
@@ -99,9 +99,7 @@ TEST(the_safe_rule_allows_each_of_its_cases_and_nothing_else) {
     r.left_host = false;
     CHECK(retry_is_safe(&r, OUTCOME_FAIL));
     r = post;
-    r.provider = PROVIDER_TWILIO;
-    CHECK(retry_is_safe(&r, OUTCOME_THROTTLE) && !retry_is_safe(&r, OUTCOME_FAIL));
-    r.provider = PROVIDER_VAPI;
+    r.throttle_did_nothing = true;
     CHECK(retry_is_safe(&r, OUTCOME_THROTTLE) && !retry_is_safe(&r, OUTCOME_FAIL));
     r = post;
     r.has_idempotency_key = true;
@@ -119,7 +117,7 @@ TEST(get_head_put_and_delete_are_idempotent) {
 
 static struct retry_question question(enum outcome o) {
     return (struct retry_question){
-        .request = { .provider = PROVIDER_VAPI, .is_idempotent = true, .left_host = true },
+        .request = { .throttle_did_nothing = true, .is_idempotent = true, .left_host = true },
         .outcome = o,
         .attempts_max = 3,
         .left_ms = 10000,
@@ -130,7 +128,7 @@ static struct retry_question question(enum outcome o) {
 /* What is decided after the first attempt of a fresh call. */
 static struct retry_decision decide(const struct retry_question *q) {
     struct retry_budget *b = retry_budget_new();
-    struct retry_call c = retry_begin(b, q->request.provider);
+    struct retry_call c = retry_begin(b, PROVIDER_VAPI);
     struct retry_decision d = retry_decide(b, &c, q);
     retry_end(b, &c, q->outcome);
     retry_budget_free(b);
@@ -161,7 +159,7 @@ TEST(a_new_token_is_tried_once_and_at_once_even_for_a_post) {
     struct retry_budget *b = retry_budget_new();
     struct retry_call c = retry_begin(b, PROVIDER_GOOGLE);
     struct retry_question q = question(OUTCOME_AUTH);
-    q.request = (struct retry_request){ .provider = PROVIDER_GOOGLE, .left_host = true };
+    q.request = (struct retry_request){ .left_host = true };
     q.has_new_token = true;
     struct retry_decision d = retry_decide(b, &c, &q);
     CHECK(d.answer == RETRY_AGAIN);
@@ -183,7 +181,7 @@ TEST(what_may_have_happened_is_unknown_and_not_sent_again) {
     CHECK(decide(&q).answer == RETRY_UNKNOWN);
     q = question(OUTCOME_THROTTLE);
     q.request.is_idempotent = false;
-    q.request.provider = PROVIDER_RESEND;
+    q.request.throttle_did_nothing = false;
     CHECK(decide(&q).answer == RETRY_UNSAFE);
 }
 

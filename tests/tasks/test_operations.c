@@ -8,7 +8,7 @@
 #include "vault/house.h"
 #include "vault/vault.h"
 
-#define FACTS "{\"provider_id\":\"SM1\",\"status\":\"sent\",\"error\":null}"
+static const struct message_facts FACTS = { .provider_id = "SM1", .status = "sent" };
 
 static const struct operation_kind *const OPERATIONS[] = { &MESSAGE_CREATE };
 static const struct task_kinds KINDS = { .operations = OPERATIONS, .operation_count = 1 };
@@ -33,7 +33,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 /* It may have happened: the connection breaks. */
 static enum err breaks(struct ctx *ctx, const struct operation *op,
-                       const struct upstream_watch *watch, struct str *result) {
+                       const struct upstream_watch *watch, const void **result) {
     TRY(watch->sending(ctx, &REQUEST, watch->arg));
     ctx->attempts = 1;
     return ctx_fail(ctx, ERR_OUTCOME_UNKNOWN, "Nobody knows.");
@@ -41,17 +41,17 @@ static enum err breaks(struct ctx *ctx, const struct operation *op,
 
 /* The same, but its callback is here first. */
 static enum err calls_back_and_breaks(struct ctx *ctx, const struct operation *op,
-                                      const struct upstream_watch *watch, struct str *result) {
+                                      const struct upstream_watch *watch, const void **result) {
     bool confirmed;
     TRY(watch->sending(ctx, &REQUEST, watch->arg));
     ctx->attempts = 1;
-    TRY(operation_confirm(ctx, op->id, STR(FACTS), &confirmed));
+    TRY(operation_confirm(ctx, op->id, &FACTS, &confirmed));
     CHECK(confirmed);
     return ctx_fail(ctx, ERR_OUTCOME_UNKNOWN, "Nobody knows.");
 }
 
 typedef enum err performing(struct ctx *ctx, const struct operation *op,
-                            const struct upstream_watch *watch, struct str *result);
+                            const struct upstream_watch *watch, const void **result);
 
 static const char *place(struct house *h, performing *perform, struct operation_end *end) {
     struct operation_kind kind = MESSAGE_CREATE;
@@ -95,7 +95,7 @@ TEST(a_callback_settles_what_nobody_knew) {
     const char *id = place(&h, breaks, &end);
     CHECK(end.is_accepted);
     check_states(&h, "unknown", "unknown", "1");
-    CHECK_INT(operation_confirm(&h.t.ctx, id, STR(FACTS), &confirmed), OK);
+    CHECK_INT(operation_confirm(&h.t.ctx, id, &FACTS, &confirmed), OK);
     CHECK(confirmed);
     check_states(&h, "succeeded", "sent", "0");
     CHECK_TEXT(temp_sql(&h.t, "SELECT provider_id FROM messages"), "SM1");
@@ -105,15 +105,14 @@ TEST(a_callback_settles_what_nobody_knew) {
 }
 
 TEST(a_second_callback_changes_nothing) {
+    static const struct message_facts OTHERS = { .provider_id = "SM2", .status = "queued" };
     struct house h;
     struct operation_end end;
     bool confirmed;
     open_all(&h);
     const char *id = place(&h, breaks, &end);
-    CHECK_INT(operation_confirm(&h.t.ctx, id, STR(FACTS), &confirmed), OK);
-    CHECK_INT(operation_confirm(&h.t.ctx, id,
-                                STR("{\"provider_id\":\"SM2\",\"status\":\"queued\"}"), &confirmed),
-              OK);
+    CHECK_INT(operation_confirm(&h.t.ctx, id, &FACTS, &confirmed), OK);
+    CHECK_INT(operation_confirm(&h.t.ctx, id, &OTHERS, &confirmed), OK);
     CHECK(!confirmed);
     check_states(&h, "succeeded", "sent", "0");
     CHECK_TEXT(temp_sql(&h.t, "SELECT provider_id FROM messages"), "SM1");
@@ -126,10 +125,10 @@ TEST(a_callback_of_another_workspace_or_of_nothing_is_passed_over) {
     bool confirmed;
     open_all(&h);
     const char *id = place(&h, breaks, &end);
-    CHECK_INT(operation_confirm(&h.t.ctx, "op_nothing", STR(FACTS), &confirmed), OK);
+    CHECK_INT(operation_confirm(&h.t.ctx, "op_nothing", &FACTS, &confirmed), OK);
     CHECK(!confirmed);
     str_copy(h.t.ctx.who.workspace_id, sizeof h.t.ctx.who.workspace_id, str_of("ws_b"));
-    CHECK_INT(operation_confirm(&h.t.ctx, id, STR(FACTS), &confirmed), OK);
+    CHECK_INT(operation_confirm(&h.t.ctx, id, &FACTS, &confirmed), OK);
     CHECK(!confirmed);
     check_states(&h, "unknown", "unknown", "1");
     house_close(&h);

@@ -47,7 +47,7 @@ static void tell(struct ctx *ctx, const struct lent *lent, const struct assistan
     struct assistant_view v = {
         .row = now->row,
         .config = assistant_config_of(ctx, now->whole),
-        .is_in_use = lent->assistant_id && strcmp(id, lent->assistant_id) == 0,
+        .is_in_use = lent->account.assistant_id && strcmp(id, lent->account.assistant_id) == 0,
     };
     assistant_write(ctx, &w, &v);
     feed_publish(ctx->parts->feed, now->row.workspace_id, ASSISTANT_CREATE.event, buf_view(&b));

@@ -24,7 +24,9 @@ static enum err write_item(struct ctx *ctx, struct jsonw *w, const struct lent *
     jsonw_text_at(w, "id", is_held ? row.id : NULL);
     jsonw_text_at(w, "provider_id", provider_id);
     jsonw_text_at(w, "name", json_text(one, "name"));
-    jsonw_bool_at(w, "in_use", lent->assistant_id && strcmp(lent->assistant_id, provider_id) == 0);
+    jsonw_bool_at(w, "in_use",
+                  lent->account.assistant_id &&
+                      strcmp(lent->account.assistant_id, provider_id) == 0);
     jsonw_key(w, "version");
     if (is_held)
         jsonw_i64(w, row.version);
@@ -114,11 +116,11 @@ enum err assistants_import(struct ctx *ctx, const json_t *body, struct assistant
         struct assistant_moment now;
         TRY(assistant_turn(ctx, provider_id, false, &turn));
         TRY(assistant_look(ctx, &lent, provider_id, &turn, &now));
-        out[*count] =
-            (struct assistant_view){ .row = now.row,
-                                     .config = assistant_config_of(ctx, now.whole),
-                                     .is_in_use = lent.assistant_id &&
-                                                  strcmp(lent.assistant_id, provider_id) == 0 };
+        out[*count] = (struct assistant_view){ .row = now.row,
+                                               .config = assistant_config_of(ctx, now.whole),
+                                               .is_in_use = lent.account.assistant_id &&
+                                                            strcmp(lent.account.assistant_id,
+                                                                   provider_id) == 0 };
     }
     return OK;
 }

@@ -65,7 +65,7 @@ enum err assistant_resolve(struct ctx *ctx, const char *id, const char **provide
 }
 
 static bool is_in_use(const struct lent *lent, const char *provider_id) {
-    return lent->assistant_id && strcmp(lent->assistant_id, provider_id) == 0;
+    return lent->account.assistant_id && strcmp(lent->account.assistant_id, provider_id) == 0;
 }
 
 static void view_of(struct ctx *ctx, const struct lent *lent, const struct assistant_moment *now,
@@ -101,7 +101,7 @@ enum err assistant_place(struct ctx *ctx, const json_t *body, enum operation_pat
 }
 
 static enum err perform(struct ctx *ctx, const struct operation *op,
-                        const struct upstream_watch *watch, struct str *result) {
+                        const struct upstream_watch *watch, const void **result) {
     SCOPED(secret_wipe) struct secret secret = { 0 };
     struct lent lent;
     struct vapi_server server = { .secret = &secret };
@@ -114,25 +114,30 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     struct vapi_assistant_order order = { .config = config,
                                           .server = server.url ? &server : NULL,
                                           .operation_id = op->id };
-    return vapi_assistant_create(ctx, &lent.ref, &order, watch, result);
+    const json_t *whole = NULL;
+    TRY(vapi_assistant_create(ctx, &lent.ref, &order, watch, &whole));
+    *result = whole;
+    return OK;
 }
 
-static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
+static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent) {
     struct lent lent;
+    const json_t *whole = NULL;
     TRY(assistant_lend(ctx, &lent));
-    return vapi_assistant_made(ctx, &lent.ref, op->id, op->sent_ms, result, is_absent);
+    TRY(vapi_assistant_made(ctx, &lent.ref, op->id, op->sent_ms, &whole, is_absent));
+    *result = whole;
+    return OK;
 }
 
 /* Somebody may have taken it under Ava's care while nobody knew whose it was. */
 static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                       enum operation_state state, struct str result, struct str *shown) {
+                       enum operation_state state, const void *result, struct str *shown) {
     static const struct assistant_note CREATED = { .what = "created", .is_ours = true };
     struct assistant_view v = { .is_stale = false };
-    const char *why;
+    const json_t *whole = result;
     if (state != OPERATION_SUCCEEDED)
         return OK; /* there is none */
-    json_t *whole = json_parse(ctx->arena, result, &why);
     const char *provider_id = json_text(whole, "id");
     TRY(assistant_row_find_by_provider(ctx, tx, ctx->who.workspace_id, provider_id, &v.row));
     if (!v.row.id) {

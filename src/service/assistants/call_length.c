@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "providers/vapi.h"
+#include "providers/vapi_settings.h"
 #include "store/call_limits.h"
 
 enum { REFRESH_MS = 2000 };
@@ -74,6 +74,7 @@ void call_length_refresh(struct ctx *ctx) {
     int64_t seconds, until_ms = ava_now_ms() + REFRESH_MS;
     if (until_ms < own.deadline_ms)
         own.deadline_ms = until_ms;
-    if (lending_find(&own, PROVIDER_VAPI, &lent) == OK && lent.assistant_id && lent.assistant_id[0])
-        call_length_of(&own, &lent, lent.assistant_id, &seconds);
+    if (lending_find(&own, PROVIDER_VAPI, &lent) == OK && lent.account.assistant_id &&
+        lent.account.assistant_id[0])
+        call_length_of(&own, &lent, lent.account.assistant_id, &seconds);
 }

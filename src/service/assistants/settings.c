@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "providers/vapi_assistants.h"
 #include "service/assistants/assistant_change.h"
 #include "service/assistants/call_length.h"
 #include "service/connections/credentials.h"
@@ -14,7 +15,7 @@ static const double SPEED_MIN = 0.5, SPEED_MAX = 1.2;
 
 static enum err lend(struct ctx *ctx, struct lent *out) {
     TRY(lending_find(ctx, PROVIDER_VAPI, out));
-    if (!out->assistant_id || !out->assistant_id[0]) {
+    if (!out->account.assistant_id || !out->account.assistant_id[0]) {
         ctx->problem.service = provider_name(PROVIDER_VAPI);
         return ctx_fail(ctx, ERR_NOT_CONNECTED,
                         "No assistant is chosen; connect Vapi with the id of one.");
@@ -33,24 +34,19 @@ enum err settings_list(struct ctx *ctx, struct settings_view *out) {
     struct lent lent;
     struct upstream_answer answer;
     TRY(lend(ctx, &lent));
-    TRY(vapi_settings_read(ctx, &lent.ref, lent.assistant_id, &answer));
+    TRY(vapi_settings_read(ctx, &lent.ref, lent.account.assistant_id, &answer));
     view_of(ctx, &answer, out);
     return OK;
-}
-
-static void release_buf(void *b) {
-    buf_fini(b);
 }
 
 /* The one object out of the list; with a null value when the assistant does not set it. */
 static struct str pick(struct ctx *ctx, struct str list, enum vapi_setting s) {
     const char *why;
     json_t *tree = json_parse(ctx->arena, list, &why), *item;
-    struct buf *out = arena_alloc(ctx->arena, sizeof *out);
+    struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     size_t i;
     const json_t *found = NULL;
-    arena_defer(ctx->arena, release_buf, out);
     json_array_foreach(json_object_get(tree, "settings"), i, item) {
         const char *key = json_text(item, "key");
         if (key && strcmp(key, vapi_setting_name(s)) == 0)
@@ -123,12 +119,22 @@ static enum err audit_change(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return audit_write(ctx, tx, *(const struct audit_entry *)arg);
 }
 
+/* Reads the assistant anew, and changes only what belongs to the setting. */
+static enum err write_setting(struct ctx *ctx, const struct lent *lent, const struct saving *s,
+                              struct upstream_answer *answer) {
+    const char *id = lent->account.assistant_id;
+    json_t *assistant;
+    struct str patch, whole;
+    TRY(vapi_assistant_read(ctx, &lent->ref, id, &assistant));
+    TRY(vapi_setting_patch(ctx, assistant, s->setting, s->value, s->etag, &patch));
+    return vapi_assistant_write(ctx, &lent->ref, id, patch, &whole, answer);
+}
+
 /* An assistant of the operator's belongs to nobody's history. */
 static enum err save_shared(struct ctx *ctx, const struct lent *lent, const struct saving *s,
                             struct audit_entry audit, struct upstream_answer *answer) {
     TRY(db_write_probe(ctx, 0)); /* no change at the provider that could not be written down */
-    TRY(vapi_setting_write(ctx, &lent->ref, lent->assistant_id, s->setting, s->value, s->etag,
-                           answer));
+    TRY(write_setting(ctx, lent, s, answer));
     enum err e = db_write(ctx, audit_change, &audit);
     if (e != OK)
         return ctx_fail(ctx, e,
@@ -154,7 +160,7 @@ enum err setting_save(struct ctx *ctx, enum vapi_setting s, const json_t *value,
     if (lent.ref.is_platform)
         TRY(save_shared(ctx, &lent, &saving, change.audit, &answer));
     else
-        TRY(assistant_change(ctx, &lent, lent.assistant_id, &change, &now, &answer));
+        TRY(assistant_change(ctx, &lent, lent.account.assistant_id, &change, &now, &answer));
     if (s == VAPI_DURATION)
         call_length_learn(ctx, json_integer_value(value));
     view_of(ctx, &answer, out);

@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-#include "providers/vapi.h"
+#include "providers/vapi_settings.h"
 
 struct settings_view {
     struct str body;  /* {"settings":[...]} or one setting object */

@@ -21,7 +21,7 @@ static enum err secret_of(struct ctx *ctx, struct secret *out) {
         secret_set(out, secret_field(&fields, "webhook_secret"));
         return OK;
     }
-    return credentials_make_webhook_secret(ctx, out);
+    return credentials_make_webhook_secret(ctx, PROVIDER_VAPI, out);
 }
 
 enum err webhook_setup_server(struct ctx *ctx, struct lent *lent, struct secret *secret,
@@ -59,7 +59,7 @@ static enum err make(struct ctx *ctx, const struct assistant_moment *now, void *
     return OK;
 }
 
-enum err webhook_setup_vapi(struct ctx *ctx, bool overwrite, struct webhook_setup *out) {
+static enum err set_up_vapi(struct ctx *ctx, bool overwrite, struct webhook_setup *out) {
     SCOPED(secret_wipe) struct secret secret = { 0 };
     struct lent lent;
     struct assistant_moment now;
@@ -73,6 +73,18 @@ enum err webhook_setup_vapi(struct ctx *ctx, bool overwrite, struct webhook_setu
                             .out = out };
     TRY(assistant_lend(ctx, &lent));
     TRY(webhook_setup_server(ctx, &lent, &secret, &s.server.url));
-    *out = (struct webhook_setup){ .url = s.server.url, .assistant_id = lent.assistant_id };
-    return assistant_change(ctx, &lent, lent.assistant_id, &s.change, &now, &answer);
+    *out = (struct webhook_setup){ .url = s.server.url, .assistant_id = lent.account.assistant_id };
+    return assistant_change(ctx, &lent, lent.account.assistant_id, &s.change, &now, &answer);
+}
+
+static enum err (*const SETUPS[PROVIDER_COUNT])(struct ctx *ctx, bool overwrite,
+                                                struct webhook_setup *out) = {
+    [PROVIDER_VAPI] = set_up_vapi,
+};
+
+enum err webhook_setup(struct ctx *ctx, enum provider p, bool overwrite,
+                       struct webhook_setup *out) {
+    if (p == PROVIDER_COUNT || !SETUPS[p])
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such provider here.");
+    return SETUPS[p](ctx, overwrite, out);
 }

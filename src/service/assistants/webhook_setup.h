@@ -9,11 +9,12 @@ struct webhook_setup {
     const char *assistant_id; /* whose they are */
 };
 
-/* The assistant of the workspace's own Vapi credential. Without a webhook_secret one is made and
+/* At Vapi: the assistant of the workspace's own credential. ERR_NOT_FOUND for a provider where there
+ * is no way to set them up from here. Without a webhook_secret one is made and
  * saved first. ERR_INVALID on field overwrite when its messages go elsewhere and overwrite is false,
  * on field webhook_auth when a plan of hmac or bearer is saved, which Vapi's own credentials must
  * carry out. */
-enum err webhook_setup_vapi(struct ctx *ctx, bool overwrite, struct webhook_setup *out);
+enum err webhook_setup(struct ctx *ctx, enum provider p, bool overwrite, struct webhook_setup *out);
 
 /* Where an assistant sends its messages so that Ava believes them: *url, with *secret in
  * X-Vapi-Secret (wiped by the caller). The same secret and the same errors as above; lent is found

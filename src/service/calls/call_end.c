@@ -3,24 +3,17 @@
 
 #include "base/buf.h"
 #include "base/jsonw.h"
-#include "providers/twilio_calls.h"
-#include "providers/vapi_calls.h"
 #include "service/calls/call_status.h"
 #include "service/calls/calls.h"
-#include "service/connections/lending.h"
 #include "store/people.h"
 #include "store/steps.h"
 
 /* *facts: how it stands after that. */
-static enum err hang_up(struct ctx *ctx, const struct call_row *row, struct str *facts) {
+static enum err hang_up(struct ctx *ctx, const struct call_row *row, struct call_facts *facts) {
+    const struct dialect_calls *calls;
     struct lent lent;
-    bool ended;
-    enum provider p = provider_parse(str_of(row->provider));
-    TRY(lending_find(ctx, p, &lent));
-    if (p == PROVIDER_TWILIO)
-        return twilio_call_end(ctx, &lent.ref, lent.account_sid, row->provider_id, facts);
-    TRY(vapi_call_end(ctx, &lent.ref, row->provider_id, &ended));
-    return call_ask(ctx, row, facts);
+    TRY(call_reach(ctx, row, &calls, &lent));
+    return calls->end(ctx, &lent.ref, &lent.account, row->provider_id, facts);
 }
 
 static enum err hangup_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -50,7 +43,7 @@ static enum err withdraw(struct ctx *ctx, struct call_view *out, bool *done) {
 }
 
 enum err call_end(struct ctx *ctx, const char *id, struct call_view *out) {
-    struct str facts;
+    struct call_facts facts;
     bool done;
     TRY(call_read(ctx, id, out));
     TRY(withdraw(ctx, out, &done));
@@ -67,13 +60,13 @@ enum err call_end(struct ctx *ctx, const char *id, struct call_view *out) {
     enum err e = hang_up(ctx, &out->row, &facts);
     if (e == OK) {
         out->is_stale = false;
-        call_take(ctx, facts, out);
+        call_take(ctx, &facts, out);
         return OK;
     }
     /* Refused, because it ended meanwhile? */
     struct problem problem = ctx->problem;
     if (call_ask(ctx, &out->row, &facts) == OK)
-        call_take(ctx, facts, out);
+        call_take(ctx, &facts, out);
     ctx->problem = problem;
     if (!call_is_over(&out->row))
         return e;

@@ -1,8 +1,8 @@
 /* call_status: which status of a call is further on.
  *
  * Providers' webhooks come in any order, and beside answers that were asked for: a status of a
- * lower rank never overwrites one of a higher, and of those that end it the first stays. Words of
- * contracts/README (Twilio API 2010-04-01, Vapi OpenAPI of 2026-08-20). */
+ * lower rank never overwrites one of a higher, and of those that end it the first stays. The ranks
+ * are the dialect's. */
 #pragma once
 
 #include <stdbool.h>

@@ -8,11 +8,12 @@
 #include "base/jsonw.h"
 #include "base/tree.h"
 #include "obs/fields.h"
-#include "providers/twilio_calls.h"
+#include "providers/dialect.h"
 #include "providers/vapi_calls.h"
 #include "service/assistants/assistants.h"
 #include "service/assistants/call_length.h"
 #include "service/calls/budgets.h"
+#include "service/calls/call_apply.h"
 #include "service/calls/call_status.h"
 #include "service/calls/ended.h"
 #include "service/calls/lines.h"
@@ -124,11 +125,11 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
     TRY(check_body(ctx, body));
     TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
     TRY(assistant_resolve(ctx, json_text(body, "assistant_id"), &assistant));
-    TRY(choose(ctx, &lent, "assistant_id", assistant, lent.assistant_id,
+    TRY(choose(ctx, &lent, "assistant_id", assistant, lent.account.assistant_id,
                "No assistant is chosen; send assistant_id, or connect Vapi with the id of one.",
                &p.row.assistant_id));
     TRY(number_at_vapi(ctx, json_text(body, "from_number_id"), &number));
-    TRY(choose(ctx, &lent, "from_number_id", number, lent.number_id,
+    TRY(choose(ctx, &lent, "from_number_id", number, lent.account.number_id,
                "No number to call from is chosen; send from_number_id, or connect Vapi with "
                "default_number_id.",
                &p.row.from_number_id));
@@ -168,62 +169,36 @@ static enum err order_of(struct ctx *ctx, const struct operation *op,
 }
 
 /* Beside the call Vapi says how many its account can have. */
-static void learn_room(struct ctx *ctx, const struct upstream_credential *c, struct str facts) {
-    const char *why;
-    json_t *f = json_parse(ctx->arena, facts, &why);
-    int64_t room = json_i64_or(f, "account_calls", -1);
-    if (room >= 0)
-        lines_learn(ctx, lines_account(ctx, PROVIDER_VAPI, c), room,
-                    json_is_true(json_object_get(f, "is_blocked")));
+static void learn_room(struct ctx *ctx, const struct upstream_credential *c,
+                       const struct call_facts *facts) {
+    if (facts->account_calls >= 0)
+        lines_learn(ctx, lines_account(ctx, PROVIDER_VAPI, c), facts->account_calls,
+                    facts->is_blocked);
 }
 
 static enum err perform(struct ctx *ctx, const struct operation *op,
-                        const struct upstream_watch *watch, struct str *result) {
+                        const struct upstream_watch *watch, const void **result) {
     struct lent lent;
     struct vapi_call_order order;
+    struct call_facts *facts = arena_alloc(ctx->arena, sizeof *facts);
     TRY(order_of(ctx, op, &order));
     TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
-    TRY(vapi_call_create(ctx, &lent.ref, &order, watch, result));
-    learn_room(ctx, &lent.ref, *result);
+    TRY(vapi_call_create(ctx, &lent.ref, &order, watch, facts));
+    learn_room(ctx, &lent.ref, facts);
+    *result = facts;
     return OK;
 }
 
-static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
+static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent) {
     struct lent lent;
     struct vapi_call_order order;
+    const struct call_facts *facts = NULL;
     TRY(order_of(ctx, op, &order));
     TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
-    return vapi_call_find(ctx, &lent.ref, &order, op->sent_ms, result, is_absent);
-}
-
-bool call_learn(struct ctx *ctx, struct str facts, struct call_row *row) {
-    const char *why;
-    json_t *f = json_parse(ctx->arena, facts, &why);
-    struct call_row was = *row;
-    const char *id = json_text(f, "provider_id"), *status = json_text(f, "status");
-    const char *reason = json_text(f, "ended_reason");
-    int64_t started_ms = json_i64_or(f, "started_at", 0), ended_ms = json_i64_or(f, "ended_at", 0);
-    if (id)
-        row->provider_id = id;
-    if (call_status_follows(provider_parse(str_of(row->provider)), row->status, status))
-        row->status = status;
-    row->ended_reason = row->ended_reason ? row->ended_reason : reason;
-    if (json_object_get(f, "cost_micros") && json_i64_or(f, "cost_micros", -1) >= 0 &&
-        !row->has_cost) {
-        row->has_cost = true;
-        row->cost_micros = json_i64_or(f, "cost_micros", 0);
-    }
-    if (started_ms)
-        row->started_ms = started_ms;
-    if (ended_ms)
-        row->ended_ms = ended_ms;
-    if (was.provider_id && strcmp(row->status, was.status) == 0 &&
-        row->started_ms == was.started_ms && row->ended_ms == was.ended_ms &&
-        row->has_cost == was.has_cost)
-        return false;
-    row->updated_ms = ava_wall_ms();
-    return true;
+    TRY(vapi_call_find(ctx, &lent.ref, &order, op->sent_ms, &facts, is_absent));
+    *result = facts;
+    return OK;
 }
 
 static enum err open_metadata(struct ctx *ctx, struct db_conn *c, struct call_view *v) {
@@ -261,14 +236,14 @@ static void take_state(struct ctx *ctx, enum operation_state state, struct call_
 }
 
 enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                     enum operation_state state, struct str result, struct str *shown) {
+                     enum operation_state state, const void *result, struct str *shown) {
     struct call_view v = { .metadata = NULL };
     TRY(call_row_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
     if (!v.row.id)
         return OK;
     enum provider p = provider_parse(str_of(v.row.provider));
     if (state == OPERATION_SUCCEEDED)
-        call_learn(ctx, result, &v.row);
+        call_facts_apply(&v.row, result);
     else if (call_status_rank(p, v.row.status) == 0) /* else a webhook was quicker */
         take_state(ctx, state, &v.row);
     v.row.updated_ms = ava_wall_ms();
@@ -357,7 +332,7 @@ static void publish(struct ctx *ctx, const struct call_view *v) {
 }
 
 struct learning {
-    struct str facts;
+    const struct call_facts *facts;
     struct call_row row;
     bool changed;
 };
@@ -366,17 +341,19 @@ struct learning {
 static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct learning *l = arg;
     TRY(call_row_find(ctx, tx, l->row.workspace_id, l->row.id, &l->row));
-    l->changed = l->row.id && call_learn(ctx, l->facts, &l->row);
+    l->changed = l->row.id && call_facts_apply(&l->row, l->facts);
+    l->row.updated_ms = ava_wall_ms();
     return l->changed ? call_save(ctx, tx, &l->row) : OK;
 }
 
 /* Into the row, the view and the feed. What cannot be written is shown all the same, and asked for
  * again next time. */
-void call_take(struct ctx *ctx, struct str facts, struct call_view *v) {
+void call_take(struct ctx *ctx, const struct call_facts *facts, struct call_view *v) {
     struct learning l = { .facts = facts, .row = v->row };
     struct problem none = { .err = OK };
-    if (!call_learn(ctx, facts, &v->row))
+    if (!call_facts_apply(&v->row, facts))
         return;
+    v->row.updated_ms = ava_wall_ms();
     if (db_write(ctx, learn_write, &l) != OK) {
         ctx->problem = none;
     } else if (l.changed) {
@@ -386,24 +363,31 @@ void call_take(struct ctx *ctx, struct str facts, struct call_view *v) {
     }
 }
 
-enum err call_ask(struct ctx *ctx, const struct call_row *row, struct str *facts) {
-    struct lent lent;
+enum err call_reach(struct ctx *ctx, const struct call_row *row, const struct dialect_calls **calls,
+                    struct lent *lent) {
     enum provider p = provider_parse(str_of(row->provider));
-    TRY(lending_find(ctx, p, &lent));
-    if (p == PROVIDER_TWILIO)
-        return twilio_call_read(ctx, &lent.ref, lent.account_sid, row->provider_id, facts);
-    return vapi_call_read(ctx, &lent.ref, row->provider_id, facts);
+    *calls = dialect_of(p)->calls;
+    if (!*calls)
+        return ctx_fail(ctx, ERR_INTERNAL, "This Ava does not know the provider of this call.");
+    return lending_find(ctx, p, lent);
+}
+
+enum err call_ask(struct ctx *ctx, const struct call_row *row, struct call_facts *facts) {
+    const struct dialect_calls *calls;
+    struct lent lent;
+    TRY(call_reach(ctx, row, &calls, &lent));
+    return calls->read(ctx, &lent.ref, &lent.account, row->provider_id, facts);
 }
 
 /* How it stands by now, as far as the provider can be asked. */
 static void refresh(struct ctx *ctx, struct call_view *v) {
-    struct str facts;
+    struct call_facts facts;
     struct problem none = { .err = OK };
     v->is_stale = call_ask(ctx, &v->row, &facts) != OK;
     if (v->is_stale)
         ctx->problem = none;
     else
-        call_take(ctx, facts, v);
+        call_take(ctx, &facts, v);
 }
 
 enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out) {

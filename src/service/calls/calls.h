@@ -6,6 +6,8 @@
 #include <jansson.h>
 
 #include "base/jsonw.h"
+#include "providers/dialect.h"
+#include "service/connections/lending.h"
 #include "store/calls.h"
 #include "tasks/operations.h"
 
@@ -29,12 +31,8 @@ struct call_placing {
 void call_placing_init(struct ctx *ctx, struct call_placing *p, enum provider provider);
 enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *placing);
 enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                     enum operation_state state, struct str result, struct str *shown);
+                     enum operation_state state, const void *result, struct str *shown);
 enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
-
-/* What the provider said (vapi_calls.h, twilio_calls.h), into the row; a status that is behind the
- * row's changes nothing. False when nothing changed. */
-bool call_learn(struct ctx *ctx, struct str facts, struct call_row *row);
 
 /* In the transaction that changes a call, or removes it: with what its budget and its line need to
  * know of that. jobs_wake after the commit. */
@@ -55,10 +53,12 @@ enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out);
  * fine. ERR_OUTCOME_UNKNOWN while nobody knows whether it goes out. */
 enum err call_end(struct ctx *ctx, const char *id, struct call_view *out);
 
-/* Between calls.c and call_end.c: asks the provider how the call stands; takes what it said into
- * the row, the view and the feed. */
-enum err call_ask(struct ctx *ctx, const struct call_row *row, struct str *facts);
-void call_take(struct ctx *ctx, struct str facts, struct call_view *v);
+/* How to deal with a call that is there: in which dialect, and by which credential. */
+enum err call_reach(struct ctx *ctx, const struct call_row *row, const struct dialect_calls **calls,
+                    struct lent *lent);
+/* Asks the provider how the call stands; takes what it said into the row, the view and the feed. */
+enum err call_ask(struct ctx *ctx, const struct call_row *row, struct call_facts *facts);
+void call_take(struct ctx *ctx, const struct call_facts *facts, struct call_view *v);
 /* out: room for limit rows. */
 enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
                    struct call_view *out, size_t *count);

@@ -1,6 +1,7 @@
 #include "service/calls/inbound.h"
 
 #include "base/clock.h"
+#include "providers/dialect.h"
 #include "service/assistants/call_length.h"
 #include "service/calls/budgets.h"
 #include "service/calls/call_reports.h"
@@ -23,8 +24,8 @@ static enum err admit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct line_row had;
     const char *workspace_id = ctx->who.workspace_id;
     TRY(call_report_apply(ctx, tx, workspace_id, &a->report, &a->shown));
-    TRY(call_row_find_by_provider(ctx, tx, workspace_id, a->report.provider, a->report.provider_id,
-                                  &row));
+    TRY(call_row_find_by_provider(ctx, tx, workspace_id, a->report.provider,
+                                  a->report.facts.provider_id, &row));
     a->has_place = row.id && !row.ended_ms;
     if (!a->has_place)
         return OK;
@@ -45,22 +46,19 @@ static bool is_limited(struct ctx *ctx) {
     return call_limits_row_find(ctx, c, ctx->who.workspace_id, "", &l) == OK && l.workspace_id;
 }
 
-bool inbound_admit(struct ctx *ctx, const json_t *body, const struct lent *lent, bool can_write,
-                   int64_t *seconds_max) {
-    struct event_row event = { .provider = "vapi",
-                               .type = "assistant-request",
-                               .received_ms = ava_wall_ms() };
-    json_t *content = json_pack("{s:O}", "body", body);
-    struct admission a = { .account = lines_account(ctx, PROVIDER_VAPI, &lent->ref) };
+bool inbound_admit(struct ctx *ctx, enum provider p, const char *type, const json_t *body,
+                   const struct lent *lent, bool can_write, int64_t *seconds_max) {
+    struct dialect_event event = { .type = type, .body = body, .received_ms = ava_wall_ms() };
+    struct dialect_facts facts = { .call = { .provider_id = NULL } };
+    struct admission a = { .account = lines_account(ctx, p, &lent->ref) };
     struct ctx own = *ctx;
     own.deadline_ms = ava_now_ms() + WRITE_MS;
     *seconds_max = 0;
-    if (!can_write) {
-        json_decref(content);
+    if (!can_write)
         return !is_limited(&own);
-    }
-    call_report_read(&own, &event, content, &a.report);
-    bool is_call = a.report.concerns_call;
+    dialect_of(p)->read_event(&own, &event, &facts);
+    call_report_of(&own, provider_name(p), &facts.call, &a.report);
+    bool is_call = facts.call.provider_id;
     enum err e =
         call_length_known(&own, db_reader(ctx->parts->db), ctx->who.workspace_id, &a.seconds_max);
     if (e == OK && is_call)
@@ -71,6 +69,5 @@ bool inbound_admit(struct ctx *ctx, const json_t *body, const struct lent *lent,
         *seconds_max = a.seconds_max;
     }
     bool may = e == OK ? !is_call || a.has_place : e != ERR_BUDGET_EXHAUSTED && !is_limited(&own);
-    json_decref(content);
     return may;
 }

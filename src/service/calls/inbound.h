@@ -7,8 +7,8 @@
 
 #include "service/connections/lending.h"
 
-/* body: of the assistant-request, {"message":{...}}. lent: whose assistant it would be. seconds_max:
- * how long it may last at most; 0: as long as the assistant says. can_write false (the store did not
+/* type, body: of the webhook that asks for it. lent: whose assistant it would be. seconds_max: how
+ * long it may last at most; 0: as long as the assistant says. can_write false (the store did not
  * take its event): it may as long as nothing limits the workspace. */
-bool inbound_admit(struct ctx *ctx, const json_t *body, const struct lent *lent, bool can_write,
-                   int64_t *seconds_max);
+bool inbound_admit(struct ctx *ctx, enum provider p, const char *type, const json_t *body,
+                   const struct lent *lent, bool can_write, int64_t *seconds_max);

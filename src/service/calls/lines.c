@@ -203,14 +203,14 @@ static enum err asked_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 static enum err ask_one(struct ctx *ctx, const char *call_id) {
     struct call_view v = { .metadata = NULL };
-    struct str facts;
+    struct call_facts facts;
     struct problem none = { .err = OK };
     TRY(db_write(ctx, asked_write, (void *)call_id));
     TRY(call_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, call_id, &v.row));
     if (v.row.id && v.row.provider_id) {
         enum err e = call_ask(ctx, &v.row, &facts);
         if (e == OK)
-            call_take(ctx, facts, &v);
+            call_take(ctx, &facts, &v);
         else if (e == ERR_PROVIDER_RESOURCE_NOT_FOUND) /* erased there: it cannot go on */
             TRY(db_write(ctx, give_up_write, &v.row));
     } else if (v.row.id && v.row.operation_id && strcmp(v.row.status, "unconfirmed") == 0) {

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "providers/dialect.h"
 #include "service/numbers/numbers.h"
 #include "store/calls.h"
 #include "vault/links.h"
@@ -12,14 +13,15 @@ static const char KIND[] = "recording";
 
 /* --- the list -------------------------------------------------------------------------------- */
 
-/* *sid: what Twilio calls it; NULL: it never went over Twilio. */
+/* *sid: what the carrier calls it; NULL: it never went over one. */
 static enum err call_sid_of(struct ctx *ctx, const char *call_id, const char **sid) {
     struct call_row row;
     TRY(call_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, call_id, &row));
     if (!row.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such call.");
-    bool is_twilios = strcmp(row.provider, provider_name(PROVIDER_TWILIO)) == 0;
-    *sid = is_twilios ? row.provider_id : row.carrier_id;
+    const struct dialect_calls *calls = dialect_of(provider_parse(str_of(row.provider)))->calls;
+    bool is_carried = calls && calls->carrier != PROVIDER_COUNT;
+    *sid = is_carried ? row.carrier_id : row.provider_id;
     return OK;
 }
 
@@ -68,7 +70,7 @@ enum err recordings_list(struct ctx *ctx, const struct recordings_wish *wish, st
         TRY(call_sid_of(ctx, wish->call_id, &theirs.call_sid));
     TRY(number_lend(ctx, &lent));
     if (theirs.call_sid || !wish->call_id)
-        TRY(twilio_recordings_read(ctx, &lent.ref, lent.account_sid, &theirs, &answer));
+        TRY(twilio_recordings_read(ctx, &lent.ref, lent.account.account_sid, &theirs, &answer));
     json_t *page = json_parse(ctx->arena, answer.body, &why);
     jsonw_object(w);
     jsonw_key(w, "recordings");
@@ -89,7 +91,7 @@ enum err recording_link(struct ctx *ctx, const char *id, const char **token) {
     if (!twilio_is_recording_sid(str_of(id)))
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such recording.");
     TRY(number_lend(ctx, &lent));
-    TRY(twilio_recording_check(ctx, &lent.ref, lent.account_sid, id));
+    TRY(twilio_recording_check(ctx, &lent.ref, lent.account.account_sid, id));
     *token = link_make(ctx, KIND, id, RECORDING_LINK_MS);
     return OK;
 }
@@ -100,5 +102,5 @@ enum err recording_audio(struct ctx *ctx, struct str token, struct str *audio) {
     TRY(link_open(ctx, KIND, token, &id));
     TRY(number_lend(ctx, &lent));
     ctx->deadline_ms = ava_now_ms() + TWILIO_AUDIO_MS; /* it is long, and may take its time */
-    return twilio_recording_audio(ctx, &lent.ref, lent.account_sid, id, audio);
+    return twilio_recording_audio(ctx, &lent.ref, lent.account.account_sid, id, audio);
 }

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "service/calls/call_reports.h"
+#include "providers/dialect.h"
 #include "service/calls/call_status.h"
 #include "store/assistants.h"
 #include "store/deliveries.h"
@@ -130,17 +130,22 @@ static const char *status_in(struct ctx *ctx, struct db_conn *c, const struct ev
     struct vault_place place = { "events", "sealed", e->workspace_id, e->id };
     struct problem before = ctx->problem;
     struct event_row full;
-    struct call_report report = { .status = NULL };
+    const struct dialect *d = dialect_of(provider_parse(str_of(e->provider)));
+    struct dialect_facts facts = { .call = { .status = NULL } };
     struct str plain;
     const char *why;
     if (event_row_find(ctx, c, e->workspace_id, e->id, &full) == OK &&
         vault_unseal(ctx, c, &place, full.sealed, &plain) == OK) {
         const json_t *content = json_parse(ctx->arena, plain, &why);
-        if (content)
-            call_report_read(ctx, e, content, &report);
+        struct dialect_event event = { .type = e->type,
+                                       .query = json_object_get(content, "query"),
+                                       .body = json_object_get(content, "body"),
+                                       .received_ms = e->received_ms };
+        if (d->read_event && json_is_object(event.body))
+            d->read_event(ctx, &event, &facts);
     }
     ctx->problem = before;
-    return report.status;
+    return facts.call.status;
 }
 
 static const char *event_text(struct ctx *ctx, struct db_conn *c, const struct event_row *e) {

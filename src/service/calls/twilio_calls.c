@@ -98,16 +98,19 @@ static enum err order_of(struct ctx *ctx, const struct operation *op,
 }
 
 static enum err perform(struct ctx *ctx, const struct operation *op,
-                        const struct upstream_watch *watch, struct str *result) {
+                        const struct upstream_watch *watch, const void **result) {
     struct lent lent;
     struct twilio_call_order order;
+    struct call_facts *facts = arena_alloc(ctx->arena, sizeof *facts);
     TRY(order_of(ctx, op, &order));
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
     TRY(endpoint_callback(ctx, PROVIDER_TWILIO, "status", op->id, &order.callback));
-    return twilio_call_create(ctx, &lent.ref, lent.account_sid, &order, watch, result);
+    TRY(twilio_call_create(ctx, &lent.ref, lent.account.account_sid, &order, watch, facts));
+    *result = facts;
+    return OK;
 }
 
-static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
+static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent) {
     struct lent lent;
     struct twilio_call_order order;
@@ -122,7 +125,7 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, struct str 
     struct call_row like = {
         .id = op->object, .workspace_id = ctx->who.workspace_id, .to = order.to, .from = order.from
     };
-    TRY(twilio_calls_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
+    TRY(twilio_calls_like(ctx, &lent.ref, lent.account.account_sid, &search, &matches));
     TRY(call_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms, rivals.until_ms,
                             &others));
     return matching_find(ctx, &matches, op->object, call_row_is_taken, others, result, is_absent);

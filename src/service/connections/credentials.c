@@ -1,6 +1,5 @@
 #include "service/connections/credentials.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -9,126 +8,52 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/jsonw.h"
-#include "providers/twilio_numbers.h"
-#include "providers/vapi.h"
-#include "providers/vapi_auth.h"
+#include "obs/fields.h"
 #include "store/audit.h"
 #include "store/sealed.h"
 #include "vault/vault.h"
 
 /* --- what a credential consists of ----------------------------------------------------------- */
 
-struct field_spec {
-    const char *name;
-    bool is_secret, is_required;
-    size_t chars_max;
-};
-
-/* The one field that is an object: a plan of vapi_auth.h. */
-static const char WEBHOOK_AUTH[] = "webhook_auth";
-
-static const struct field_spec VAPI_FIELDS[] = { { "api_key", true, true, 512 },
-                                                 { "assistant_id", false, true, 128 },
-                                                 { "default_number_id", false, false, 128 },
-                                                 { "webhook_secret", true, false, 512 },
-                                                 { WEBHOOK_AUTH, true, false, 0 } };
-static const struct field_spec TWILIO_FIELDS[] = { { "account_sid", false, true, 34 },
-                                                   { "auth_token", true, true, 512 },
-                                                   { "next_auth_token", true, false, 512 } };
-
-static const struct field_spec *specs_of(enum provider p, size_t *count) {
-    *count = p == PROVIDER_VAPI ? ARRAY_LEN(VAPI_FIELDS) : ARRAY_LEN(TWILIO_FIELDS);
-    return p == PROVIDER_VAPI ? VAPI_FIELDS : p == PROVIDER_TWILIO ? TWILIO_FIELDS : NULL;
-}
-
 bool credentials_supports(enum provider p) {
-    return p == PROVIDER_VAPI || p == PROVIDER_TWILIO;
+    return dialect_of(p)->fields != NULL;
 }
 
-static const struct field_spec *spec_find(enum provider p, const char *name) {
-    size_t count;
-    const struct field_spec *specs = specs_of(p, &count);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(specs[i].name, name) == 0)
-            return &specs[i];
-    return NULL;
+static void check_text(struct ctx *ctx, const struct dialect_field *f, const json_t *body) {
+    const char *text = field_text(ctx, body, f->name, f->is_required, 1, f->chars_max);
+    const char *wrong = text && f->wrong ? f->wrong(str_of(text)) : NULL;
+    if (text && !str_is_visible(str_of(text)))
+        ctx_field(
+            ctx, f->name, "wrong_format",
+            arena_printf(ctx->arena, "The field %s has blanks or characters no key has.", f->name));
+    else if (wrong)
+        ctx_field(ctx, f->name, "wrong_format", wrong);
 }
 
-static bool is_visible_ascii(const char *text) {
-    for (; *text; text++)
-        if ((unsigned char)*text <= 0x20 || (unsigned char)*text >= 0x7F)
-            return false;
-    return true;
-}
-
-static void check_field(struct ctx *ctx, const struct field_spec *spec, const json_t *value) {
-    const char *text = json_string_value(value);
-    if (!value || json_is_null(value)) {
-        if (spec->is_required)
-            ctx_field(ctx, spec->name, "required",
-                      arena_printf(ctx->arena, "The field %s is missing.", spec->name));
-    } else if (strcmp(spec->name, WEBHOOK_AUTH) == 0) {
-        vapi_auth_check_plan(ctx, value);
-    } else if (!text) {
-        ctx_field(ctx, spec->name, "wrong_type",
-                  arena_printf(ctx->arena, "The field %s must be a text.", spec->name));
-    } else if (!text[0]) {
-        ctx_field_range(ctx, spec->name, "too_short", 1, (double)spec->chars_max,
-                        arena_printf(ctx->arena, "The field %s is empty.", spec->name));
-    } else if (json_string_length(value) > spec->chars_max) {
-        ctx_field_range(ctx, spec->name, "too_long", 1, (double)spec->chars_max,
-                        arena_printf(ctx->arena, "The field %s is longer than %zu characters.",
-                                     spec->name, spec->chars_max));
-    } else if (!is_visible_ascii(text)) {
-        ctx_field(ctx, spec->name, "wrong_format",
-                  arena_printf(ctx->arena, "The field %s has blanks or characters no key has.",
-                               spec->name));
-    } else if (strcmp(spec->name, "account_sid") == 0 && !twilio_is_account_sid(str_of(text))) {
-        ctx_field(ctx, spec->name, "wrong_format",
-                  "A Twilio account SID is 'AC' and 32 hexadecimal digits.");
+static enum err check_body(struct ctx *ctx, const struct dialect *d, const json_t *body) {
+    const char *names[CONNECTION_FIELDS_MAX];
+    for (size_t i = 0; i < d->field_count; i++) {
+        const struct dialect_field *f = &d->fields[i];
+        const json_t *value = json_object_get(body, f->name);
+        names[i] = f->name;
+        if (!f->check_object)
+            check_text(ctx, f, body);
+        else if (value && !json_is_null(value))
+            f->check_object(ctx, value);
     }
+    if (d->check_fields)
+        d->check_fields(ctx, body);
+    return fields_known(ctx, body, names, d->field_count);
 }
 
-static enum err check_body(struct ctx *ctx, enum provider p, const json_t *body) {
-    size_t count;
-    const struct field_spec *specs = specs_of(p, &count);
-    const char *name;
-    json_t *value;
-    for (size_t i = 0; i < count; i++)
-        check_field(ctx, &specs[i], json_object_get(body, specs[i].name));
-    json_object_foreach((json_t *)body, name, value) {
-        if (!spec_find(p, name))
-            ctx_field(ctx, arena_strdup(ctx->arena, name), "unknown_field",
-                      arena_printf(ctx->arena, "There is no field %.40s here.", name));
-    }
-    if (json_is_object(json_object_get(body, WEBHOOK_AUTH)) && json_text(body, "webhook_secret"))
-        ctx_field(ctx, WEBHOOK_AUTH, "conflict",
-                  "Send webhook_auth or webhook_secret, not both: either says how Vapi proves "
-                  "itself.");
-    return ctx_fields_ok(ctx);
-}
-
-/* Part by part, so that judging a webhook reads them where they are. */
-static void collect_plan(const json_t *plan, struct secret *out) {
-    struct vapi_auth_plan parts = vapi_auth_plan_of(plan);
-    for (const char *const *name = VAPI_AUTH_PARTS; *name; name++) {
-        char field[64];
-        struct str value = parts.part(parts.arg, *name);
-        snprintf(field, sizeof field, "%s.%s", WEBHOOK_AUTH, *name);
-        if (value.ptr)
-            secret_field_add(out, str_of(field), value);
-    }
-}
-
-static void collect_secret(enum provider p, const json_t *body, struct secret *out) {
-    size_t count;
-    const struct field_spec *specs = specs_of(p, &count);
-    for (size_t i = 0; i < count; i++) {
-        const json_t *value = json_object_get(body, specs[i].name);
+static void collect_secret(const struct dialect *d, const json_t *body, struct secret *out) {
+    for (size_t i = 0; i < d->field_count; i++) {
+        const struct dialect_field *f = &d->fields[i];
+        const json_t *value = json_object_get(body, f->name);
         if (json_is_string(value))
-            secret_field_add(out, str_of(specs[i].name), str_of(json_string_value(value)));
-        else if (json_is_object(value))
-            collect_plan(value, out);
+            secret_field_add(out, str_of(f->name), str_of(json_string_value(value)));
+        else if (f->collect_object && json_is_object(value))
+            f->collect_object(value, out);
     }
 }
 
@@ -141,9 +66,9 @@ static const char *last4(struct ctx *ctx, const char *text) {
 }
 
 /* {"assistant_id":"...","last4":{"api_key":"...."}}: everything but secrets. */
-static const char *public_json(struct ctx *ctx, enum provider p, const json_t *body) {
-    size_t count;
-    const struct field_spec *specs = specs_of(p, &count);
+static const char *public_json(struct ctx *ctx, const struct dialect *d, const json_t *body) {
+    const struct dialect_field *specs = d->fields;
+    size_t count = d->field_count;
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
     jsonw_object(&w);
@@ -164,10 +89,17 @@ static const char *public_json(struct ctx *ctx, enum provider p, const json_t *b
     return text;
 }
 
+static const char *last4_of(const struct connection *c, const char *field) {
+    for (size_t i = 0; i < c->field_count; i++)
+        if (strcmp(c->fields[i].name, field) == 0)
+            return c->fields[i].last4;
+    return NULL;
+}
+
 static void describe(struct ctx *ctx, enum provider p, const struct credential_row *row,
                      struct connection *out) {
-    size_t count;
-    const struct field_spec *specs = specs_of(p, &count);
+    const struct dialect *d = dialect_of(p);
+    const struct dialect_field *specs = d->fields;
     const char *why;
     json_t *public = row->id ? json_parse(ctx->arena, str_of(row->public), &why) : NULL;
     const json_t *tails = json_object_get(public, "last4");
@@ -179,7 +111,7 @@ static void describe(struct ctx *ctx, enum provider p, const struct credential_r
                                 .account_sid = json_text(public, "account_sid"),
                                 .checked_ms = row->checked_ms,
                                 .updated_ms = row->updated_ms };
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < d->field_count; i++) {
         if (!specs[i].is_secret)
             continue;
         const char *tail = json_text(tails, specs[i].name);
@@ -190,7 +122,7 @@ static void describe(struct ctx *ctx, enum provider p, const struct credential_r
     if (out->account_sid)
         out->account_last4 = out->account_sid + strlen(out->account_sid) - 4;
     else if (row->id)
-        out->account_last4 = out->fields[0].last4;
+        out->account_last4 = last4_of(out, d->key_field);
 }
 
 enum err credentials_describe(struct ctx *ctx, enum provider p, struct connection *out) {
@@ -212,35 +144,25 @@ static enum err reveal_copy(struct ctx *ctx, const struct upstream_credential *c
 
 /* A refusal of the key while it is being saved or tested is a wrong field, not a broken
  * connection. */
-static enum err as_field_error(struct ctx *ctx, enum provider p, enum err e) {
-    const char *field = p == PROVIDER_VAPI ? "api_key" : "auth_token";
-    const char *words = p == PROVIDER_VAPI
-                            ? "Vapi did not accept this key. Check that it is the private key."
-                            : "Twilio did not accept this account SID and token together.";
-    if (p == PROVIDER_VAPI && e == ERR_PROVIDER_RESOURCE_NOT_FOUND) {
-        field = "assistant_id";
-        words = "Vapi has no assistant with this id under this key.";
-    } else if (e != ERR_CREDENTIALS_REJECTED && e != ERR_PROVIDER_RESOURCE_NOT_FOUND) {
-        return e;
+static enum err as_field_error(struct ctx *ctx, const struct dialect *d, enum err e) {
+    for (const struct dialect_refusal *r = d->refusals; r->err != OK; r++) {
+        if (r->err != e)
+            continue;
+        ctx_field(ctx, r->field, "not_accepted", r->words);
+        return ctx_fail(ctx, ERR_CREDENTIAL_INVALID, "%s", r->words);
     }
-    ctx_field(ctx, field, "not_accepted", words);
-    return ctx_fail(ctx, ERR_CREDENTIAL_INVALID, "%s", words);
+    return e;
 }
 
 static enum err ask(struct ctx *ctx, enum provider p, const struct lent *lent,
                     struct connection_check *check) {
-    enum err e;
-    check->numbers = -1;
-    if (p == PROVIDER_VAPI) {
-        e = vapi_check(ctx, &lent->ref, lent->assistant_id);
-        check->message = "Works - the assistant answers";
-    } else {
-        e = twilio_check(ctx, &lent->ref, lent->account_sid, &check->numbers);
-        check->message = arena_printf(ctx->arena, "Works - %d number%s found", check->numbers,
-                                      check->numbers == 1 ? "" : "s");
-    }
-    check->was_made = e == OK;
-    return e == OK ? OK : as_field_error(ctx, p, e);
+    const struct dialect *d = dialect_of(p);
+    struct dialect_check said = { .numbers = -1 };
+    enum err e = d->check(ctx, &lent->ref, &lent->account, &said);
+    *check = (struct connection_check){ .was_made = e == OK,
+                                        .message = said.message,
+                                        .numbers = said.numbers };
+    return e == OK ? OK : as_field_error(ctx, d, e);
 }
 
 /* --- saving ---------------------------------------------------------------------------------- */
@@ -284,31 +206,37 @@ static const char *public_with(struct ctx *ctx, const char *public, const char *
     return str_dup(ctx->arena, buf_view(b));
 }
 
+struct making {
+    enum provider provider;
+    const char *text;
+};
+
 static enum err make_secret_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
-    const char *text = arg;
+    const struct making *m = arg;
     struct credential_row row;
-    TRY(credential_row_find(ctx, tx, ctx->who.workspace_id, provider_name(PROVIDER_VAPI), &row));
+    TRY(credential_row_find(ctx, tx, ctx->who.workspace_id, provider_name(m->provider), &row));
     if (!row.id)
-        return ctx_fail(ctx, ERR_NOT_CONNECTED, "Vapi is not connected.");
+        return ctx_fail(ctx, ERR_NOT_CONNECTED, "%s is not connected.",
+                        provider_title(m->provider));
     struct vault_place place = { "credentials", "sealed", row.workspace_id, row.id };
     TRY(vault_reveal(ctx, tx, &place, row.sealed, &fields));
-    if (!secret_field_add(&fields, STR("webhook_secret"), str_of(text)))
+    if (!secret_field_add(&fields, STR("webhook_secret"), str_of(m->text)))
         return ctx_fail(ctx, ERR_INTERNAL, "The credential has no room for a webhook_secret.");
-    struct saving s = { .provider = PROVIDER_VAPI, .fields = &fields, .row = row };
-    s.row.public = public_with(ctx, row.public, "webhook_secret", last4(ctx, text));
+    struct saving s = { .provider = m->provider, .fields = &fields, .row = row };
+    s.row.public = public_with(ctx, row.public, "webhook_secret", last4(ctx, m->text));
     s.row.updated_ms = ava_wall_ms();
     return save_write(ctx, tx, &s);
 }
 
-enum err credentials_make_webhook_secret(struct ctx *ctx, struct secret *out) {
+enum err credentials_make_webhook_secret(struct ctx *ctx, enum provider p, struct secret *out) {
     unsigned char raw[32];
     ava_rand(raw, sizeof raw);
     char *text = base64url_encode(ctx->arena, raw, sizeof raw);
-    enum err e = db_write(ctx, make_secret_write, text);
+    enum err e = db_write(ctx, make_secret_write, &(struct making){ p, text });
     if (e == OK)
         secret_set(out, str_of(text));
-    lending_forget(ctx, PROVIDER_VAPI);
+    lending_forget(ctx, p);
     explicit_bzero(raw, sizeof raw);
     explicit_bzero(text, strlen(text));
     return e;
@@ -318,8 +246,8 @@ enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, 
                           struct connection *out, struct connection_check *check) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
     *check = (struct connection_check){ .numbers = -1 };
-    TRY(check_body(ctx, p, body));
-    collect_secret(p, body, &fields);
+    TRY(check_body(ctx, dialect_of(p), body));
+    collect_secret(dialect_of(p), body, &fields);
     int64_t now = ava_wall_ms();
     if (verify) {
         struct lent candidate = {
@@ -328,8 +256,8 @@ enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, 
                      .workspace_id = ctx->who.workspace_id,
                      .reveal = reveal_copy,
                      .source = { (const char *)&fields, sizeof fields } },
-            .assistant_id = json_text(body, "assistant_id"),
-            .account_sid = json_text(body, "account_sid"),
+            .account = { .assistant_id = json_text(body, "assistant_id"),
+                         .account_sid = json_text(body, "account_sid") },
         };
         TRY(ask(ctx, p, &candidate, check));
     }
@@ -337,7 +265,7 @@ enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, 
                         .fields = &fields,
                         .row = { .workspace_id = ctx->who.workspace_id,
                                  .provider = provider_name(p),
-                                 .public = public_json(ctx, p, body),
+                                 .public = public_json(ctx, dialect_of(p), body),
                                  .checked_ms = verify ? now : 0,
                                  .updated_ms = now } };
     TRY(db_write(ctx, save_write, &s));

@@ -8,7 +8,7 @@
 
 #include "service/connections/lending.h"
 
-enum { CONNECTION_FIELDS_MAX = 4 };
+enum { CONNECTION_FIELDS_MAX = 8 };
 
 struct connection {
     enum provider provider;
@@ -41,6 +41,6 @@ enum err credentials_verify(struct ctx *ctx, enum provider p, struct connection 
                             struct connection_check *check);
 enum err credentials_remove(struct ctx *ctx, enum provider p);
 
-/* Adds a random webhook_secret to the workspace's own Vapi credential, which must have none; *out:
- * that secret, wiped by the caller. ERR_NOT_CONNECTED when there is no credential. */
-enum err credentials_make_webhook_secret(struct ctx *ctx, struct secret *out);
+/* Adds a random webhook_secret to the workspace's own credential, which must have none; *out: that
+ * secret, wiped by the caller. ERR_NOT_CONNECTED when there is no credential. */
+enum err credentials_make_webhook_secret(struct ctx *ctx, enum provider p, struct secret *out);

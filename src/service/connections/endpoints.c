@@ -108,25 +108,28 @@ enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_ro
     return OK;
 }
 
+const struct dialect_webhook *endpoint_addresses(enum provider p) {
+    return dialect_of(p)->webhooks;
+}
+
 /* Base URLs that are not https are of this machine: config refuses others. */
 bool endpoint_is_out_of_reach(const struct ctx *ctx, enum provider p) {
     const struct config *config = ctx->parts->config;
-    const char *base = p == PROVIDER_TWILIO ? config->twilio_base_url : config->vapi_base_url;
+    const struct dialect *d = dialect_of(p);
+    const char *base = d->base_url ? d->base_url(config) : "";
     return strncmp(config->public_url, "https://", 8) != 0 && strncmp(base, "https://", 8) == 0;
 }
 
-/* The fragment asks Twilio to try five times more, also when we could not store what it told (5xx);
- * its default is once, and only when it could not connect (its page on connection overrides, read
- * 2026-11-21). It is never sent to us, nor signed. */
 enum err endpoint_callback(struct ctx *ctx, enum provider p, const char *kind,
                            const char *operation_id, const char **url) {
     struct endpoint e;
+    const char *suffix = dialect_of(p)->callback_suffix;
     *url = NULL;
     if (endpoint_is_out_of_reach(ctx, p))
         return OK;
     TRY(endpoint_current(ctx, p, &e));
     *url = arena_printf(ctx->arena, "%s?op=%s%s", endpoint_url(ctx, &e, kind), operation_id,
-                        p == PROVIDER_TWILIO ? "#rc=5&rp=ct,rt,5xx" : "");
+                        suffix ? suffix : "");
     return OK;
 }
 

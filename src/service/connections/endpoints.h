@@ -4,7 +4,7 @@
  * showing. Changing it leaves the former one good for 24 hours. */
 #pragma once
 
-#include "providers/upstream.h"
+#include "providers/dialect.h"
 #include "store/sealed.h"
 
 struct endpoint {
@@ -19,8 +19,11 @@ enum err endpoint_rotate(struct ctx *ctx, enum provider p, struct endpoint *out)
 /* Whose webhook is this? found->id is NULL for an unknown or expired token. */
 enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_row *found);
 
-/* Could nothing of the provider's come here? A public address on this machine, for a provider that
- * is not. */
+/* The addresses at which its webhooks arrive, ended by a NULL name; NULL: it sends none. */
+const struct dialect_webhook *endpoint_addresses(enum provider p);
+
+/* True when the provider cannot reach us: AVA_PUBLIC_URL is on this machine, the provider on the
+ * internet. */
 bool endpoint_is_out_of_reach(const struct ctx *ctx, enum provider p);
 
 /* Where the provider shall tell what becomes of an operation: the address of this kind, with

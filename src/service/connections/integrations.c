@@ -55,6 +55,10 @@ enum err integrations_list(struct ctx *ctx, struct integration out[INTEGRATIONS_
     return OK;
 }
 
+const char *integration_breaker(const struct ctx *ctx, enum provider p) {
+    return upstream_breaker(ctx->parts->upstream, p, NULL);
+}
+
 void integrations_moved(void *arg, enum provider p, const char *workspace_id) {
     const struct parts *parts = arg;
     struct buf b = { 0 };

@@ -12,11 +12,14 @@ struct integration {
     enum breaker_state breaker;
 };
 
-enum { INTEGRATIONS_MAX = 2 };
+enum { INTEGRATIONS_MAX = PROVIDER_COUNT };
 
 /* For upstream_on_moved, with ctx->parts as arg: tells those who watch, as event "connection", that
  * this is worth reading anew. What each of them would read differs, so it is not in the event. */
 void integrations_moved(void *parts, enum provider p, const char *workspace_id);
+
+/* How the provider's own breaker stands: "closed", "half_open" or "open". */
+const char *integration_breaker(const struct ctx *ctx, enum provider p);
 
 enum err integrations_list(struct ctx *ctx, struct integration out[INTEGRATIONS_MAX],
                            size_t *count);

@@ -44,24 +44,18 @@ struct lending {
     struct lent_slot slots[LENDING_SLOTS];
 };
 
-static bool is_set(const struct platform *p, enum provider which) {
-    return which == PROVIDER_VAPI ? secret_is_set(&p->secret) : p->account_sid && p->account_sid[0];
-}
-
+/* The source names the provider. */
 static enum err reveal_platform(struct ctx *ctx, const struct upstream_credential *c,
                                 struct secret *out) {
     struct lending *l = ctx->parts->lending;
-    bool is_vapi = str_is(c->source, provider_name(PROVIDER_VAPI));
+    enum provider which = provider_parse(c->source);
     pthread_mutex_lock(&l->lock);
-    const struct platform *p = &l->platforms[is_vapi ? PROVIDER_VAPI : PROVIDER_TWILIO];
-    if (is_vapi) {
-        secret_field_add(out, STR("api_key"), secret_reveal(&p->secret));
-        if (secret_is_set(&p->webhook_secret))
-            secret_field_add(out, STR("webhook_secret"), secret_reveal(&p->webhook_secret));
-    } else {
-        secret_field_add(out, STR("account_sid"), str_of(p->account_sid ? p->account_sid : ""));
-        secret_field_add(out, STR("auth_token"), secret_reveal(&p->secret));
-    }
+    const struct platform *p = &l->platforms[which];
+    if (p->account_sid[0])
+        secret_field_add(out, STR("account_sid"), str_of(p->account_sid));
+    secret_field_add(out, str_of(dialect_of(which)->key_field), secret_reveal(&p->secret));
+    if (secret_is_set(&p->webhook_secret))
+        secret_field_add(out, STR("webhook_secret"), secret_reveal(&p->webhook_secret));
     pthread_mutex_unlock(&l->lock);
     return OK;
 }
@@ -74,7 +68,7 @@ static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum
     int64_t count = 0;
     *is_shared = false;
     pthread_mutex_lock(&l->lock);
-    *may = is_set(&l->platforms[p], p);
+    *may = secret_is_set(&l->platforms[p].secret);
     pthread_mutex_unlock(&l->lock);
     if (!*may)
         return OK;
@@ -97,10 +91,17 @@ static void lend_platform(struct ctx *ctx, const struct platform *p, struct lent
     struct lending *l = ctx->parts->lending;
     pthread_mutex_lock(&l->lock);
     out->ref.version = p->version;
-    out->assistant_id = arena_strdup(ctx->arena, p->assistant_id);
-    out->number_id = arena_strdup(ctx->arena, p->number_id);
-    out->account_sid = arena_strdup(ctx->arena, p->account_sid);
+    out->account.assistant_id = arena_strdup(ctx->arena, p->assistant_id);
+    out->account.number_id = arena_strdup(ctx->arena, p->number_id);
+    out->account.account_sid = arena_strdup(ctx->arena, p->account_sid);
     pthread_mutex_unlock(&l->lock);
+}
+
+/* What of a credential stands in its row for all to see. */
+static struct dialect_account credential_account(const json_t *public) {
+    return (struct dialect_account){ .assistant_id = json_text(public, "assistant_id"),
+                                     .number_id = json_text(public, "default_number_id"),
+                                     .account_sid = json_text(public, "account_sid") };
 }
 
 static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum provider p,
@@ -111,16 +112,13 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
     if (row.id) {
         const char *why;
         json_t *public = json_parse(ctx->arena, str_of(row.public), &why);
-        const char *tail = json_text(json_object_get(public, "last4"),
-                                     p == PROVIDER_VAPI ? "api_key" : "auth_token");
+        const char *tail = json_text(json_object_get(public, "last4"), dialect_of(p)->key_field);
         *out = (struct lent){ .ref = { .id = row.id,
                                        .version = row.version,
                                        .workspace_id = row.workspace_id,
                                        .reveal = reveal_own,
                                        .source = row.sealed },
-                              .assistant_id = json_text(public, "assistant_id"),
-                              .number_id = json_text(public, "default_number_id"),
-                              .account_sid = json_text(public, "account_sid") };
+                              .account = credential_account(public) };
         str_copy(out->ref.last4, sizeof out->ref.last4, str_of(tail ? tail : ""));
         return OK;
     }
@@ -131,7 +129,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                         "%s is not connected; connect it once under Connections.",
                         provider_title(p));
     }
-    *out = (struct lent){ .ref = { .id = p == PROVIDER_VAPI ? "platform-vapi" : "platform-twilio",
+    *out = (struct lent){ .ref = { .id = arena_join(ctx->arena, "platform-", provider_name(p)),
                                    .workspace_id = arena_strdup(ctx->arena, workspace_id),
                                    .is_platform = true,
                                    .reveal = reveal_platform,
@@ -158,29 +156,37 @@ static void platform_drop(struct platform *p) {
     free(p->account_sid);
 }
 
-/* Always a new version: what is remembered under an older one is asked for anew. */
-static void platform_set(struct platform *p, const struct secret *secret, const char *assistant_id,
-                         const char *number_id, const char *account_sid) {
-    struct platform next = { .version = p->version + 1,
-                             .assistant_id = strdup(assistant_id),
-                             .number_id = strdup(number_id),
-                             .account_sid = strdup(account_sid) };
-    if (!next.assistant_id || !next.number_id || !next.account_sid)
+static char *copy_of(const char *text) {
+    char *copy = strdup(text ? text : "");
+    if (!copy)
         abort();
-    secret_set(&next.secret, secret_reveal(secret));
+    return copy;
+}
+
+/* Always a new version: what is remembered under an older one is asked for anew. */
+static void platform_set(struct platform *p, const struct dialect_platform *now) {
+    struct platform next = { .version = p->version + 1,
+                             .assistant_id = copy_of(now->account.assistant_id),
+                             .number_id = copy_of(now->account.number_id),
+                             .account_sid = copy_of(now->account.account_sid) };
+    secret_set(&next.secret, secret_reveal(now->key));
+    if (now->webhook_secret)
+        secret_set(&next.webhook_secret, secret_reveal(now->webhook_secret));
     platform_drop(p);
     *p = next;
     secret_wipe(&next.secret);
+    secret_wipe(&next.webhook_secret);
 }
 
 void lending_set_platform(struct lending *l, const struct config *c) {
     pthread_mutex_lock(&l->lock);
-    platform_set(&l->platforms[PROVIDER_VAPI], &c->platform_vapi_api_key,
-                 c->platform_vapi_assistant_id, c->platform_vapi_number_id, "");
-    secret_set(&l->platforms[PROVIDER_VAPI].webhook_secret,
-               secret_reveal(&c->platform_vapi_webhook_secret));
-    platform_set(&l->platforms[PROVIDER_TWILIO], &c->platform_twilio_auth_token, "", "",
-                 c->platform_twilio_account_sid);
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
+        struct dialect_platform now;
+        if (!dialect_of(p)->platform)
+            continue;
+        dialect_of(p)->platform(c, &now);
+        platform_set(&l->platforms[p], &now);
+    }
     l->generation++;
     for (size_t i = 0; i < LENDING_SLOTS; i++)
         l->slots[i].until_ms = 0;
@@ -215,9 +221,9 @@ static bool recall(struct ctx *ctx, const char *workspace_id, enum provider p, s
         *out = s->lent;
         out->ref.id = arena_strdup(ctx->arena, s->id);
         out->ref.workspace_id = arena_strdup(ctx->arena, s->workspace_id);
-        out->assistant_id = arena_strdup(ctx->arena, s->assistant_id);
-        out->number_id = arena_strdup(ctx->arena, s->number_id);
-        out->account_sid = arena_strdup(ctx->arena, s->account_sid);
+        out->account.assistant_id = arena_strdup(ctx->arena, s->assistant_id);
+        out->account.number_id = arena_strdup(ctx->arena, s->number_id);
+        out->account.account_sid = arena_strdup(ctx->arena, s->account_sid);
         out->ref.source.ptr = arena_copy(ctx->arena, s->source, s->lent.ref.source.len);
     }
     pthread_mutex_unlock(&l->lock);
@@ -228,9 +234,9 @@ static bool recall(struct ctx *ctx, const char *workspace_id, enum provider p, s
 static void remember(struct ctx *ctx, const char *workspace_id, enum provider p,
                      const struct lent *lent, uint64_t generation) {
     struct lending *l = ctx->parts->lending;
-    const char *assistant = lent->assistant_id ? lent->assistant_id : "";
-    const char *number = lent->number_id ? lent->number_id : "";
-    const char *account = lent->account_sid ? lent->account_sid : "";
+    const char *assistant = lent->account.assistant_id ? lent->account.assistant_id : "";
+    const char *number = lent->account.number_id ? lent->account.number_id : "";
+    const char *account = lent->account.account_sid ? lent->account.account_sid : "";
     pthread_mutex_lock(&l->lock);
     struct lent_slot *s = slot_of(l, workspace_id, p);
     s->until_ms = 0;

@@ -3,7 +3,7 @@
  * The workspace's own, or the platform's where the operator allows it. */
 #pragma once
 
-#include "providers/upstream.h"
+#include "providers/dialect.h"
 
 /* What is known of who may use what, for a second: each call to a provider asks. */
 struct lending;
@@ -20,12 +20,12 @@ void lending_set_platform(struct lending *l, const struct config *c);
 struct lent {
     struct upstream_credential ref;
     bool is_shared; /* the operator's, and other workspaces use it too */
-    const char *assistant_id, *number_id, *account_sid; /* NULL or "": none */
+    struct dialect_account account;
 };
 enum err lending_find(struct ctx *ctx, enum provider p, struct lent *out);
 
-/* May any number of this account be used? Under a shared one ERR_NOT_FOUND: whose its numbers are
- * nobody said yet. */
+/* May any number of this account be used? Under an operator's account that workspaces share:
+ * ERR_NOT_FOUND, since nothing says yet which of its numbers belong to whom. */
 enum err lent_owns_numbers(struct ctx *ctx, const struct lent *lent);
 
 /* The secret fields of the credential themselves, for judging what claims to come from the

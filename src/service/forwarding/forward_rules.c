@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/defs.h"
-#include "service/calls/call_status.h"
+#include "providers/dialect.h"
 
 enum { RETRY_AFTER_MAX_S = 3600, PATTERN_MAX_CHARS = 40 };
 static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
@@ -14,40 +14,10 @@ const char *const FORWARD_TYPES[] = { "call.incoming",    "call.status",     "ca
 
 /* --- names ----------------------------------------------------------------------------------- */
 
-static const char *of_call(const char *provider, const char *status) {
-    enum provider p = provider_parse(str_of(provider));
-    return status && call_status_is_last(p, status) ? "call.ended" : "call.status";
-}
-
-static const char *of_twilio(const char *type, const char *status) {
-    if (strcmp(type, "message") == 0)
-        return "message.incoming";
-    if (strcmp(type, "message-status") == 0)
-        return "message.status";
-    if (strcmp(type, "voice") == 0 && status && strcmp(status, "ringing") == 0)
-        return "call.incoming";
-    return (strcmp(type, "voice") == 0 || strcmp(type, "status") == 0) && status
-               ? of_call("twilio", status)
-               : NULL;
-}
-
-static const char *of_vapi(const char *type, const char *status) {
-    if (strcmp(type, "status-update") == 0)
-        return status ? of_call("vapi", status) : NULL;
-    if (strcmp(type, "end-of-call-report") == 0)
-        return "call.report";
-    if (strcmp(type, "assistant-request") == 0)
-        return "call.incoming";
-    if (strcmp(type, "tool-calls") == 0)
-        return "call.tool";
-    return str_starts(str_of(type), STR("transcript")) ? "call.transcript" : NULL;
-}
-
 const char *forward_type(struct arena *a, const char *provider, const char *type,
                          const char *status) {
-    const char *name = strcmp(provider, "twilio") == 0 ? of_twilio(type, status)
-                       : strcmp(provider, "vapi") == 0 ? of_vapi(type, status)
-                                                       : NULL;
+    const struct dialect *d = dialect_of(provider_parse(str_of(provider)));
+    const char *name = d->event_name ? d->event_name(type, status) : NULL;
     return name ? name : arena_join(a, "webhook.", provider);
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "obs/metrics.h"
+#include "providers/dialect.h"
 #include "service/inbox/inbox.h"
 #include "store/audit.h"
 #include "store/sealed.h"
@@ -156,14 +157,15 @@ enum err events_forget_old(struct ctx *ctx) {
 }
 
 void events_collect(void *arg) {
-    static const char *const PROVIDERS[] = { "twilio", "vapi" };
     struct arena *a = arena_new(4096);
     struct ctx ctx;
     ctx_init(&ctx, arg, a, 1000);
-    for (size_t i = 0; i < ARRAY_LEN(PROVIDERS); i++) {
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
+        const char *name = provider_name(p);
         int64_t count = 0;
-        if (event_rows_count_dead(&ctx, db_reader(ctx.parts->db), PROVIDERS[i], &count) == OK)
-            metric_set(METRIC_WEBHOOK_DEAD, (double)count, PROVIDERS[i]);
+        if (dialect_of(p)->webhooks &&
+            event_rows_count_dead(&ctx, db_reader(ctx.parts->db), name, &count) == OK)
+            metric_set(METRIC_WEBHOOK_DEAD, (double)count, name);
     }
     arena_free(a);
 }

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "providers/dialect.h"
 #include "service/calls/call_reports.h"
 #include "service/forwarding/forwarding.h"
 #include "service/inbox/events.h"
@@ -61,7 +62,7 @@ void inbox_note_taken(void) {
 struct item {
     struct event_row row, was; /* was: as it was read */
     struct call_report call;
-    struct message_report message;
+    struct message_facts message;
     const char *unreadable;            /* why; NULL: it could be read */
     struct str call_shown, text_shown; /* what it changed, as people see it; NULL ptr: nothing */
 };
@@ -76,18 +77,33 @@ struct batch {
     size_t forwarded;    /* deliveries that are to be sent now */
 };
 
+/* What the event says, in the dialect of its provider. */
+static void read_item(struct ctx *ctx, const json_t *content, struct item *it) {
+    const struct dialect *d = dialect_of(provider_parse(str_of(it->row.provider)));
+    struct dialect_event event = { .type = it->row.type,
+                                   .query = json_object_get(content, "query"),
+                                   .body = json_object_get(content, "body"),
+                                   .received_ms = it->row.received_ms };
+    struct dialect_facts facts = { .call = { .provider_id = NULL } };
+    if (!content)
+        it->unreadable = "Ava cannot read what it stored.";
+    else if (!d->read_event)
+        it->unreadable = "This Ava does not know the provider it came from.";
+    else if (!json_is_object(event.body))
+        it->unreadable = "It holds no fields.";
+    if (it->unreadable)
+        return;
+    d->read_event(ctx, &event, &facts);
+    it->message = facts.message;
+    call_report_of(ctx, it->row.provider, &facts.call, &it->call);
+}
+
 static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
     struct vault_place place = { "events", "sealed", it->row.workspace_id, it->row.id };
     struct str plain;
     const char *why;
     TRY(vault_unseal(ctx, c, &place, it->row.sealed, &plain));
-    const json_t *content = json_parse(ctx->arena, plain, &why);
-    if (!content) {
-        it->unreadable = "Ava cannot read what it stored.";
-        return OK;
-    }
-    message_report_read(ctx, &it->row, content, &it->message);
-    it->unreadable = call_report_read(ctx, &it->row, content, &it->call);
+    read_item(ctx, json_parse(ctx->arena, plain, &why), it);
     return OK;
 }
 
@@ -114,11 +130,10 @@ static enum err confirm_one(struct ctx *ctx, const struct item *it) {
     bool confirmed;
     if (it->unreadable)
         return OK;
-    if (it->call.operation_id)
-        return operation_confirm(ctx, it->call.operation_id, call_report_facts(ctx, &it->call),
-                                 &confirmed);
+    if (it->call.facts.operation_id)
+        return operation_confirm(ctx, it->call.facts.operation_id, &it->call.facts, &confirmed);
     if (it->message.operation_id)
-        return operation_confirm(ctx, it->message.operation_id, it->message.facts, &confirmed);
+        return operation_confirm(ctx, it->message.operation_id, &it->message, &confirmed);
     return OK;
 }
 
@@ -130,7 +145,7 @@ static enum err confirm(struct ctx *ctx, const struct batch *b) {
 
 /* --- settling -------------------------------------------------------------------------------- */
 
-static void is_done(struct item *it, int64_t now_ms) {
+static void mark_done(struct item *it, int64_t now_ms) {
     it->row.status = "done";
     it->row.attempts++;
     it->row.next_ms = 0;
@@ -138,19 +153,19 @@ static void is_done(struct item *it, int64_t now_ms) {
     it->row.cause = it->row.detail = NULL;
 }
 
-static void is_dead(struct item *it, int64_t now_ms, const char *detail) {
-    is_done(it, now_ms);
+static void mark_dead(struct item *it, int64_t now_ms, const char *detail) {
+    mark_done(it, now_ms);
     it->row.status = "dead";
     it->row.cause = "ours";
     it->row.detail = detail;
 }
 
-static void has_failed(struct ctx *ctx, struct item *it, int64_t now_ms, enum err e) {
+static void mark_failed(struct ctx *ctx, struct item *it, int64_t now_ms, enum err e) {
     const char *detail =
         arena_printf(ctx->arena, "Ava could not work on it: %s",
                      ctx->problem.detail ? ctx->problem.detail : err_info(e)->meaning);
     if ((size_t)it->row.attempts >= ARRAY_LEN(TRIES_MS)) {
-        is_dead(it, now_ms, detail);
+        mark_dead(it, now_ms, detail);
         return;
     }
     it->row.status = "retrying";
@@ -169,12 +184,13 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
     const char *workspace_id = it->row.workspace_id;
     forget_shown(it);
     if (it->unreadable) {
-        is_dead(it, now_ms, it->unreadable);
+        mark_dead(it, now_ms, it->unreadable);
     } else {
         TRY(call_report_apply(ctx, tx, workspace_id, &it->call, &it->call_shown));
-        TRY(message_report_apply(ctx, tx, workspace_id, &it->message, &it->text_shown));
-        is_done(it, now_ms);
-        TRY(forwarding_note(ctx, tx, &it->row, it->call.status, forwarded));
+        TRY(message_report_apply(ctx, tx, workspace_id, it->row.provider, &it->message,
+                                 &it->text_shown));
+        mark_done(it, now_ms);
+        TRY(forwarding_note(ctx, tx, &it->row, it->call.facts.status, forwarded));
     }
     return event_row_settle(ctx, tx, &it->row);
 }
@@ -227,7 +243,7 @@ static enum err one_by_one(struct ctx *ctx, struct batch *b) {
             continue;
         it->row = it->was;
         forget_shown(it);
-        has_failed(ctx, it, b->now_ms, e);
+        mark_failed(ctx, it, b->now_ms, e);
         log_warn(ctx, "event failed", L("event", it->row.id), L("type", it->row.type),
                  L("attempts", (long)it->row.attempts), L("code", err_info(e)->code));
         TRY(db_write(ctx, failed_write, it));

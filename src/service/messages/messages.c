@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "obs/fields.h"
+#include "providers/dialect.h"
 #include "providers/twilio_messages.h"
 #include "service/connections/endpoints.h"
 #include "service/connections/lending.h"
@@ -134,16 +135,19 @@ static enum err text_of(struct ctx *ctx, const struct operation *op, struct twil
 }
 
 static enum err perform(struct ctx *ctx, const struct operation *op,
-                        const struct upstream_watch *watch, struct str *result) {
+                        const struct upstream_watch *watch, const void **result) {
     struct lent lent;
     struct twilio_text text;
+    struct message_facts *facts = arena_alloc(ctx->arena, sizeof *facts);
     TRY(text_of(ctx, op, &text));
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
     TRY(endpoint_callback(ctx, PROVIDER_TWILIO, "message-status", op->id, &text.callback));
-    return twilio_message_create(ctx, &lent.ref, lent.account_sid, &text, watch, result);
+    TRY(twilio_message_create(ctx, &lent.ref, lent.account.account_sid, &text, watch, facts));
+    *result = facts;
+    return OK;
 }
 
-static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
+static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent) {
     struct lent lent;
     struct twilio_text text;
@@ -160,28 +164,23 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, struct str 
     struct message_row like = {
         .id = op->object, .workspace_id = ctx->who.workspace_id, .to = text.to, .from = text.from
     };
-    TRY(twilio_messages_like(ctx, &lent.ref, lent.account_sid, &search, &matches));
+    TRY(twilio_messages_like(ctx, &lent.ref, lent.account.account_sid, &search, &matches));
     TRY(message_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms,
                                rivals.until_ms, &others));
     return matching_find(ctx, &matches, op->object, message_row_is_taken, others, result,
                          is_absent);
 }
 
-bool message_learn(struct ctx *ctx, struct str facts, struct message_row *row) {
-    const char *why;
-    json_t *f = json_parse(ctx->arena, facts, &why);
-    const char *id = json_text(f, "provider_id"), *status = json_text(f, "status");
-    bool changed = id && !row->provider_id;
-    if (changed)
-        row->provider_id = id;
-    if (message_status_follows(row->status, status)) {
-        changed |= strcmp(row->status, status) != 0;
-        row->status = status;
-        row->error = json_text(f, "error");
+bool message_facts_apply(struct message_row *row, const struct message_facts *f) {
+    enum provider p = provider_parse(str_of(row->provider));
+    struct message_row was = *row;
+    if (!row->provider_id)
+        row->provider_id = f->provider_id;
+    if (message_status_follows(p, row->status, f->status)) {
+        row->status = f->status;
+        row->error = f->error;
     }
-    if (changed)
-        row->updated_ms = ava_wall_ms();
-    return changed;
+    return row->provider_id != was.provider_id || strcmp(row->status, was.status) != 0;
 }
 
 static enum err open_content(struct ctx *ctx, struct db_conn *c, struct message_view *v) {
@@ -205,14 +204,15 @@ enum err message_show(struct ctx *ctx, struct db_conn *tx, const struct message_
 }
 
 static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                       enum operation_state state, struct str result, struct str *shown) {
+                       enum operation_state state, const void *result, struct str *shown) {
     struct message_view v = { .content = NULL };
     TRY(message_row_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
     if (!v.row.id)
         return OK;
+    enum provider p = provider_parse(str_of(v.row.provider));
     if (state == OPERATION_SUCCEEDED) {
-        message_learn(ctx, result, &v.row);
-    } else if (message_status_rank(v.row.status) == 0) { /* else a webhook was quicker */
+        message_facts_apply(&v.row, result);
+    } else if (message_status_rank(p, v.row.status) == 0) { /* else a webhook was quicker */
         v.row.status = operation_state_name(state);
         v.row.error = state == OPERATION_FAILED ? ctx->problem.detail : NULL;
     }
@@ -254,7 +254,7 @@ void message_write(struct jsonw *w, const struct message_view *v) {
 }
 
 struct refreshing {
-    struct str facts;
+    struct message_facts facts;
     struct message_row row;
     bool changed;
 };
@@ -263,7 +263,8 @@ struct refreshing {
 static enum err refresh_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct refreshing *r = arg;
     TRY(message_row_find(ctx, tx, r->row.workspace_id, r->row.id, &r->row));
-    r->changed = r->row.id && message_learn(ctx, r->facts, &r->row);
+    r->changed = r->row.id && message_facts_apply(&r->row, &r->facts);
+    r->row.updated_ms = ava_wall_ms();
     return r->changed ? message_row_update(ctx, tx, &r->row) : OK;
 }
 
@@ -276,18 +277,20 @@ static void publish(struct ctx *ctx, const struct message_view *v) {
 }
 
 /* How it stands by now, as far as the provider can be asked. */
-static void refresh(struct ctx *ctx, struct message_view *v) {
+static void refresh(struct ctx *ctx, enum provider p, struct message_view *v) {
     struct lent lent;
     struct refreshing r = { .row = v->row };
     struct problem none = { .err = OK };
-    if (lending_find(ctx, PROVIDER_TWILIO, &lent) != OK ||
-        twilio_message_read(ctx, &lent.ref, lent.account_sid, v->row.provider_id, &r.facts) != OK) {
+    if (lending_find(ctx, p, &lent) != OK ||
+        dialect_of(p)->messages->read(ctx, &lent.ref, &lent.account, v->row.provider_id,
+                                      &r.facts) != OK) {
         ctx->problem = none;
         v->is_stale = true;
         return;
     }
-    if (!message_learn(ctx, r.facts, &v->row))
+    if (!message_facts_apply(&v->row, &r.facts))
         return;
+    v->row.updated_ms = ava_wall_ms();
     if (db_write(ctx, refresh_write, &r) != OK) {
         ctx->problem = none; /* shown all the same; it is asked for again next time */
     } else if (r.changed) {
@@ -303,9 +306,10 @@ enum err message_read(struct ctx *ctx, const char *id, struct message_view *out)
     if (!out->row.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such message.");
     TRY(open_content(ctx, c, out));
-    bool is_asked = strcmp(out->row.provider, provider_name(PROVIDER_TWILIO)) == 0;
-    if (is_asked && out->row.provider_id && !message_status_is_last(out->row.status))
-        refresh(ctx, out);
+    enum provider p = provider_parse(str_of(out->row.provider));
+    if (dialect_of(p)->messages && out->row.provider_id &&
+        !message_status_is_last(p, out->row.status))
+        refresh(ctx, p, out);
     return OK;
 }
 

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/jsonw.h"
+#include "providers/message_facts.h"
 #include "store/messages.h"
 #include "tasks/operations.h"
 
@@ -33,6 +34,6 @@ void message_write(struct jsonw *w, const struct message_view *v); /* the object
 enum err message_show(struct ctx *ctx, struct db_conn *tx, const struct message_row *row,
                       struct str *shown);
 
-/* What the provider said ({"provider_id","status","error"}), into the row; a status that is behind
- * the row's changes nothing. False when nothing changed. */
-bool message_learn(struct ctx *ctx, struct str facts, struct message_row *row);
+/* What the provider told, into the row; a status that is behind the row's changes nothing. True when
+ * the row is another one now; its texts are lent from facts. */
+bool message_facts_apply(struct message_row *row, const struct message_facts *facts);

@@ -25,7 +25,7 @@ static enum err nothing_to_insert(struct ctx *ctx, struct db_conn *tx, void *arg
 /* Bought anew it would cost nothing, but say that it did. */
 static enum err check_new(struct ctx *ctx, const struct lent *lent, const char *phone) {
     json_t *number;
-    TRY(twilio_number_read(ctx, &lent->ref, lent->account_sid, phone, &number));
+    TRY(twilio_number_read(ctx, &lent->ref, lent->account.account_sid, phone, &number));
     if (number)
         ctx_field(ctx, "phone_number", "owned", "Your Twilio account has this number already.");
     return ctx_fields_ok(ctx);
@@ -36,7 +36,7 @@ static struct str request_text(struct ctx *ctx, const json_t *body, const struct
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     jsonw_object(&w);
-    jsonw_text_at(&w, "account", lent->account_sid);
+    jsonw_text_at(&w, "account", lent->account.account_sid);
     jsonw_text_at(&w, "phone_number", json_text(body, "phone_number"));
     jsonw_bool_at(&w, "import", json_is_true(json_object_get(body, "import")));
     jsonw_object_end(&w);
@@ -75,28 +75,29 @@ static const json_t *request_of(struct ctx *ctx, const struct operation *op) {
 }
 
 static enum err perform(struct ctx *ctx, const struct operation *op,
-                        const struct upstream_watch *watch, struct str *result) {
+                        const struct upstream_watch *watch, const void **result) {
     static const struct number_wish ALL = { .vapi = false };
     const json_t *request = request_of(ctx, op);
-    json_t *routes = NULL;
+    json_t *routes = NULL, *number;
     struct lent lent;
     TRY(number_lend(ctx, &lent));
     if (json_is_true(json_object_get(request, "import")))
         TRY(number_routes_wanted(ctx, &ALL, NULL, &routes));
-    return twilio_number_buy(ctx, &lent.ref, lent.account_sid, json_text(request, "phone_number"),
-                             routes, watch, result);
+    TRY(twilio_number_buy(ctx, &lent.ref, lent.account.account_sid,
+                          json_text(request, "phone_number"), routes, watch, &number));
+    *result = number;
+    return OK;
 }
 
-static enum err look_up(struct ctx *ctx, const struct operation *op, struct str *result,
+static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent) {
     struct lent lent;
     json_t *number;
     TRY(number_lend(ctx, &lent));
-    TRY(twilio_number_read(ctx, &lent.ref, lent.account_sid,
+    TRY(twilio_number_read(ctx, &lent.ref, lent.account.account_sid,
                            json_text(request_of(ctx, op), "phone_number"), &number));
     *is_absent = !number;
-    if (number)
-        *result = tree_text(ctx->arena, number);
+    *result = number;
     return OK;
 }
 
@@ -120,14 +121,13 @@ static enum err hold(struct ctx *ctx, struct db_conn *tx, const struct operation
 }
 
 static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                       enum operation_state state, struct str result, struct str *shown) {
+                       enum operation_state state, const void *result, struct str *shown) {
     struct number_row row = { .id = NULL };
     struct buf *out = buf_in(ctx->arena), *number_text = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out), nw = jsonw_to(number_text);
-    const char *why;
+    const json_t *number = result;
     if (state != OPERATION_SUCCEEDED)
         return OK; /* there is none */
-    const json_t *number = json_parse(ctx->arena, result, &why);
     const char *phone = json_text(number, "phone_number");
     TRY(audit_write(ctx, tx,
                     (struct audit_entry){

@@ -114,7 +114,8 @@ static void note_wrong(struct ctx *ctx, const struct order *o, const struct plan
 static enum err plan_one(struct ctx *ctx, const struct order *o, size_t i, struct plan *p) {
     json_t *number;
     *p = (struct plan){ .number = NULL };
-    TRY(twilio_number_read(ctx, &o->twilio.ref, o->twilio.account_sid, o->asked[i], &number));
+    TRY(twilio_number_read(ctx, &o->twilio.ref, o->twilio.account.account_sid, o->asked[i],
+                           &number));
     p->number = number;
     if (number) {
         const json_t *routes = json_object_get(number, "routes");
@@ -267,7 +268,7 @@ static struct str request_of(struct ctx *ctx, const struct order *o) {
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     jsonw_object(&w);
-    jsonw_text_at(&w, "account", o->twilio.account_sid);
+    jsonw_text_at(&w, "account", o->twilio.account.account_sid);
     jsonw_bool_at(&w, "overwrite", o->overwrite);
     jsonw_bool_at(&w, "vapi", o->wish.vapi);
     jsonw_bool_at(&w, "sms_via_vapi", o->wish.texts_to_vapi);
@@ -304,9 +305,9 @@ enum err number_import_place(struct ctx *ctx, const json_t *body, const struct i
 /* --- as an operation ------------------------------------------------------------------------- */
 
 static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                       enum operation_state state, struct str result, struct str *shown) {
+                       enum operation_state state, const void *result, struct str *shown) {
     if (state == OPERATION_SUCCEEDED)
-        *shown = result;
+        *shown = *(const struct str *)result;
     return OK; /* the steps wrote everything */
 }
 

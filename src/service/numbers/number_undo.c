@@ -21,13 +21,14 @@ static enum err put_back(struct ctx *ctx, const struct lent *twilio, const char 
                          const json_t *was, unsigned *restored, unsigned *left) {
     json_t *number, *routes;
     *restored = *left = 0;
-    TRY(twilio_number_read(ctx, &twilio->ref, twilio->account_sid, sid, &number));
+    TRY(twilio_number_read(ctx, &twilio->ref, twilio->account.account_sid, sid, &number));
     if (!number)
         return OK;
     TRY(number_routes_back(ctx, json_object_get(number, "routes"), was, &routes, restored, left));
     if (json_object_size(routes) == 0)
         return OK;
-    return twilio_number_route(ctx, &twilio->ref, twilio->account_sid, sid, routes, &number);
+    return twilio_number_route(ctx, &twilio->ref, twilio->account.account_sid, sid, routes,
+                               &number);
 }
 
 static void write_ways(struct jsonw *w, const char *name, unsigned ways) {

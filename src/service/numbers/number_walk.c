@@ -109,7 +109,8 @@ static enum err finish(struct number_walk *w, struct number_step_row *step, cons
 
 static enum err read_number(struct number_walk *w, json_t **number) {
     const struct number_step_row *s = &w->steps[0];
-    TRY(twilio_number_read(w->ctx, &w->twilio.ref, w->twilio.account_sid, s->provider_id, number));
+    TRY(twilio_number_read(w->ctx, &w->twilio.ref, w->twilio.account.account_sid, s->provider_id,
+                           number));
     if (!*number)
         return ctx_fail(w->ctx, ERR_PROVIDER_RESOURCE_NOT_FOUND,
                         "Your Twilio account has no number %s any more.", s->phone_number);
@@ -159,7 +160,7 @@ static enum err remember(struct number_walk *w, struct number_step_row *step) {
         struct id id = id_make("num");
         w->row = (struct number_row){ .id = arena_strdup(ctx->arena, id.text),
                                       .workspace_id = ctx->who.workspace_id,
-                                      .account = w->twilio.account_sid,
+                                      .account = w->twilio.account.account_sid,
                                       .created_ms = ava_wall_ms() };
     }
     number_take(number, &w->row);
@@ -175,8 +176,8 @@ static enum err point(struct number_walk *w, struct number_step_row *step) {
         return finish(w, step, NULL, detail);
     if (!is_state(step, "started"))
         TRY(mark_only(w, step, "started", detail));
-    TRY(twilio_number_route(w->ctx, &w->twilio.ref, w->twilio.account_sid, w->row.provider_id,
-                            wanted, &number));
+    TRY(twilio_number_route(w->ctx, &w->twilio.ref, w->twilio.account.account_sid,
+                            w->row.provider_id, wanted, &number));
     return finish(w, step, "number.point", detail);
 }
 
@@ -202,7 +203,7 @@ static enum err import_at_vapi(struct number_walk *w, struct number_step_row *st
     struct upstream_watch watch = { on_sending, on_waiting, w };
     struct vapi_number_order order = { .phone_number = w->row.phone_number,
                                        .name = name_for_vapi(w),
-                                       .assistant_id = w->vapi.assistant_id,
+                                       .assistant_id = w->vapi.account.assistant_id,
                                        .twilio = &w->twilio.ref,
                                        .takes_texts = w->wish.texts_to_vapi };
     bool was_sent = is_state(step, "started"), is_new = true;
@@ -289,7 +290,7 @@ static enum err begin(struct ctx *ctx, const struct operation *op, struct number
     w->wish.vapi = json_is_true(json_object_get(request, "vapi"));
     w->wish.texts_to_vapi = json_is_true(json_object_get(request, "sms_via_vapi"));
     TRY(number_lend(ctx, &w->twilio));
-    if (!account || strcmp(account, w->twilio.account_sid) != 0)
+    if (!account || strcmp(account, w->twilio.account.account_sid) != 0)
         return ctx_fail(ctx, ERR_VERSION_CONFLICT,
                         "Another Twilio account is connected now than when this was ordered.");
     return w->wish.vapi ? assistant_lend(ctx, &w->vapi) : OK;
@@ -327,7 +328,7 @@ static enum err tell_failed(struct ctx *ctx, const struct number_step_row *steps
 }
 
 enum err number_walk(struct ctx *ctx, const struct operation *op,
-                     const struct upstream_watch *watch, struct str *result) {
+                     const struct upstream_watch *watch, const void **result) {
     struct number_step_row steps[NUMBERS_MAX * NUMBER_STEPS_MAX];
     struct number_walk w = { .watch = watch };
     struct buf *out = buf_in(ctx->arena);
@@ -353,7 +354,8 @@ enum err number_walk(struct ctx *ctx, const struct operation *op,
     }
     jsonw_list_end(&json);
     jsonw_object_end(&json);
-    *result = buf_view(out);
+    struct str text = buf_view(out);
+    *result = arena_copy(ctx->arena, &text, sizeof text);
     return tell_failed(ctx, steps, count);
 }
 

@@ -16,5 +16,5 @@ const char *number_reason(struct ctx *ctx, enum err e);
 
 /* For operation_kind. */
 enum err number_walk(struct ctx *ctx, const struct operation *op,
-                     const struct upstream_watch *watch, struct str *result);
+                     const struct upstream_watch *watch, const void **result);
 enum err number_walk_steps(struct ctx *ctx, const char *operation_id, struct jsonw *w);

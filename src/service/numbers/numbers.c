@@ -146,7 +146,7 @@ enum err numbers_list(struct ctx *ctx, int limit, const char *cursor, struct ups
     json_t *n;
     size_t i;
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
-    TRY(twilio_numbers_read(ctx, &lent.ref, lent.account_sid, limit, cursor, out));
+    TRY(twilio_numbers_read(ctx, &lent.ref, lent.account.account_sid, limit, cursor, out));
     json_t *page = json_parse(ctx->arena, out->body, &why);
     struct buf *b = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(b);
@@ -167,5 +167,5 @@ enum err numbers_offered(struct ctx *ctx, const struct twilio_offer *offer,
                          struct upstream_answer *out) {
     struct lent lent;
     TRY(number_lend(ctx, &lent));
-    return twilio_numbers_offered(ctx, &lent.ref, lent.account_sid, offer, out);
+    return twilio_numbers_offered(ctx, &lent.ref, lent.account.account_sid, offer, out);
 }

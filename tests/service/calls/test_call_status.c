@@ -56,3 +56,9 @@ TEST(a_word_nobody_documented_never_replaces_one_that_is_known) {
     CHECK(twilio_follows("requested", "warbling")); /* better than nothing */
     CHECK(!twilio_follows("requested", NULL) && twilio_follows(NULL, "queued"));
 }
+
+TEST(a_provider_without_a_dialect_is_taken_for_no_other) {
+    CHECK_INT(call_status_rank(PROVIDER_RESEND, "completed"), 0);
+    CHECK_INT(call_status_rank(PROVIDER_COUNT, "ended"), 0);
+    CHECK(!call_status_is_last(PROVIDER_GOOGLE, "ended"));
+}

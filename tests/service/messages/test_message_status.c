@@ -8,22 +8,31 @@ TEST(a_text_only_goes_on_and_may_be_read_after_it_was_delivered) {
                                          "sent",     "delivered", "read" };
     for (size_t i = 0; i < ARRAY_LEN(ORDER); i++)
         for (size_t k = 0; k < ARRAY_LEN(ORDER); k++)
-            CHECK_INT(message_status_follows(ORDER[i], ORDER[k]), k > i);
-    CHECK(!message_status_follows("delivered", "undelivered"));
-    CHECK(!message_status_follows("undelivered", "sent"));
-    CHECK(message_status_follows("receiving", "received"));
-    CHECK(message_status_is_last("failed") && !message_status_is_last("partially_delivered"));
+            CHECK_INT(message_status_follows(PROVIDER_TWILIO, ORDER[i], ORDER[k]), k > i);
+    CHECK(!message_status_follows(PROVIDER_TWILIO, "delivered", "undelivered"));
+    CHECK(!message_status_follows(PROVIDER_TWILIO, "undelivered", "sent"));
+    CHECK(message_status_follows(PROVIDER_TWILIO, "receiving", "received"));
+    CHECK(message_status_is_last(PROVIDER_TWILIO, "failed") &&
+          !message_status_is_last(PROVIDER_TWILIO, "partially_delivered"));
 }
 
 TEST(avas_own_words_give_way_to_every_word_of_the_provider) {
     static const char *const OWN[] = { "requested", "unknown", "unconfirmed" };
     for (size_t i = 0; i < ARRAY_LEN(OWN); i++)
-        CHECK(message_status_follows(OWN[i], "accepted") &&
-              !message_status_follows("sent", OWN[i]));
+        CHECK(message_status_follows(PROVIDER_TWILIO, OWN[i], "accepted") &&
+              !message_status_follows(PROVIDER_TWILIO, "sent", OWN[i]));
 }
 
 TEST(a_word_nobody_documented_never_replaces_one_that_is_known) {
-    CHECK(!message_status_follows("sent", "warbled"));
-    CHECK(message_status_follows("requested", "warbled")); /* better than nothing */
-    CHECK(!message_status_follows("requested", NULL) && message_status_follows(NULL, "queued"));
+    CHECK(!message_status_follows(PROVIDER_TWILIO, "sent", "warbled"));
+    CHECK(
+        message_status_follows(PROVIDER_TWILIO, "requested", "warbled")); /* better than nothing */
+    CHECK(!message_status_follows(PROVIDER_TWILIO, "requested", NULL) &&
+          message_status_follows(PROVIDER_TWILIO, NULL, "queued"));
+}
+
+TEST(a_provider_without_a_dialect_is_taken_for_no_other) {
+    CHECK_INT(message_status_rank(PROVIDER_RESEND, "delivered"), 0);
+    CHECK_INT(message_status_rank(PROVIDER_VAPI, "delivered"), 0); /* it sends no texts */
+    CHECK(!message_status_is_last(PROVIDER_COUNT, "delivered"));
 }

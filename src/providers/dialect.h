@@ -1,0 +1,137 @@
+/* dialect: what sets one provider apart from another, as one constant each.
+ *
+ * Services ask the dialect instead of comparing names, so that a new provider is a constant, its
+ * dialect files and a line in dialect.c. A provider without a dialect has one of nothing: it has no
+ * credential fields, no webhooks and no calls, and is never taken for another. */
+#pragma once
+
+#include <jansson.h>
+
+#include "providers/call_facts.h"
+#include "providers/message_facts.h"
+#include "providers/upstream.h"
+
+/* --- credentials -------------------------------------------------------------------------------- */
+
+/* One field of a credential, as people send it. */
+struct dialect_field {
+    const char *name;
+    bool is_secret, is_required;
+    size_t chars_max;
+    /* A text: why it cannot be one of these, a sentence; NULL when it can. NULL: nothing to check. */
+    const char *(*wrong)(struct str text);
+    /* A field that is an object: checks it, each wrong part a field of ctx; and adds its parts to
+     * the secret. NULL: the field is a text. */
+    void (*check_object)(struct ctx *ctx, const json_t *value);
+    void (*collect_object)(const json_t *value, struct secret *out);
+};
+
+/* What of a credential is no secret and travels with its requests. NULL or "": none. */
+struct dialect_account {
+    const char *assistant_id, *number_id, *account_sid;
+};
+
+/* What the provider said of a credential that works. */
+struct dialect_check {
+    const char *message; /* "Works - 3 numbers found" */
+    int numbers;         /* -1: not a question for this provider */
+};
+
+/* An error of check that is a wrong field of the credential, not trouble of the connection. */
+struct dialect_refusal {
+    enum err err;
+    const char *field, *words;
+};
+
+/* The operator's own credential, lent from the settings. */
+struct dialect_platform {
+    const struct secret *key,
+        *webhook_secret; /* key: the value of key_field; the other may be NULL */
+    struct dialect_account account;
+};
+
+/* --- webhooks ----------------------------------------------------------------------------------- */
+
+/* An address of Ava's at which the provider's webhooks arrive. */
+struct dialect_webhook {
+    const char *name; /* by which people paste it: "message_status" */
+    const char *kind; /* what stands behind the token: "message-status"; NULL: nothing */
+};
+
+/* One webhook as the inbox keeps it. */
+struct dialect_event {
+    const char *type;
+    const json_t *query, *body; /* query: NULL where there was none */
+    int64_t received_ms;
+};
+
+struct dialect_facts {
+    struct call_facts call;
+    struct message_facts message;
+};
+
+/* --- calls -------------------------------------------------------------------------------------- */
+
+enum { DIALECT_RANK_LAST = 10 }; /* from this rank on it is over */
+
+/* Which status is further on: webhooks come in any order. Ended by a NULL status. */
+struct dialect_rank {
+    const char *status;
+    int rank;
+};
+
+struct dialect_calls {
+    const struct dialect_rank *ranks;
+    enum provider carrier; /* whose ids call_facts.carrier_id are; PROVIDER_COUNT: of none */
+    /* Asks how the call stands, past the cache. */
+    enum err (*read)(struct ctx *ctx, const struct upstream_credential *c,
+                     const struct dialect_account *account, const char *provider_id,
+                     struct call_facts *out);
+    /* Ends it, and tells how it stands then; one that is over already is fine. */
+    enum err (*end)(struct ctx *ctx, const struct upstream_credential *c,
+                    const struct dialect_account *account, const char *provider_id,
+                    struct call_facts *out);
+};
+
+struct dialect_messages {
+    const struct dialect_rank *ranks;
+    enum err (*read)(struct ctx *ctx, const struct upstream_credential *c,
+                     const struct dialect_account *account, const char *provider_id,
+                     struct message_facts *out);
+};
+
+/* ------------------------------------------------------------------------------------------------ */
+
+struct dialect {
+    /* What paths are below; NULL: each request brings its whole URL. */
+    const char *(*base_url)(const struct config *config);
+    bool
+        throttle_did_nothing; /* a request it refused with 429 may be sent again, whatever it was */
+
+    const struct dialect_field *fields; /* NULL: it cannot be connected */
+    size_t field_count;
+    const char
+        *key_field; /* whose last four stand for the credential where it has no account_sid */
+    void (*check_fields)(struct ctx *ctx, const json_t *body); /* of several together; NULL: none */
+    enum err (*check)(struct ctx *ctx, const struct upstream_credential *c,
+                      const struct dialect_account *account, struct dialect_check *out);
+    const struct dialect_refusal *refusals; /* ended by err OK */
+    void (*platform)(const struct config *config, struct dialect_platform *out); /* NULL: never */
+
+    const struct dialect_webhook *webhooks; /* ended by a NULL name; NULL: it sends none */
+    const char *callback_suffix; /* behind the address that one request names; NULL: none */
+    /* What the webhook says of a call or a text; both empty when it says nothing of either. */
+    void (*read_event)(struct ctx *ctx, const struct dialect_event *event,
+                       struct dialect_facts *out);
+    /* By which name customers' endpoints know it: "call.ended"; NULL: by none of its own. status:
+     * what it says of its call. */
+    const char *(*event_name)(const char *type, const char *status);
+
+    const struct dialect_calls *calls;       /* NULL: it makes no calls */
+    const struct dialect_messages *messages; /* NULL: it sends no messages */
+};
+
+const struct dialect *dialect_of(enum provider p); /* never NULL */
+
+/* The rank of a status, 0 for words that are not in the table or NULL. ranks NULL: always 0. */
+int dialect_rank(const struct dialect_rank *ranks, const char *status);

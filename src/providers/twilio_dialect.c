@@ -1,0 +1,104 @@
+#include "providers/twilio_dialect.h"
+
+#include "config/config.h"
+#include "providers/twilio.h"
+#include "providers/twilio_calls.h"
+#include "providers/twilio_events.h"
+#include "providers/twilio_messages.h"
+#include "providers/twilio_numbers.h"
+
+static const char *base_url(const struct config *config) {
+    return config->twilio_base_url;
+}
+
+/* --- credentials ------------------------------------------------------------------------------ */
+
+static const char *wrong_sid(struct str text) {
+    return twilio_is_account_sid(text) ? NULL
+                                       : "A Twilio account SID is 'AC' and 32 hexadecimal digits.";
+}
+
+static const struct dialect_field FIELDS[] = {
+    { "account_sid", false, true, 34, wrong_sid, NULL, NULL },
+    { "auth_token", true, true, 512, NULL, NULL, NULL },
+    { "next_auth_token", true, false, 512, NULL, NULL, NULL },
+};
+
+static enum err check(struct ctx *ctx, const struct upstream_credential *c,
+                      const struct dialect_account *account, struct dialect_check *out) {
+    int numbers;
+    TRY(twilio_check(ctx, c, account->account_sid, &numbers));
+    *out = (struct dialect_check){ .message = arena_printf(ctx->arena, "Works - %d number%s found",
+                                                           numbers, numbers == 1 ? "" : "s"),
+                                   .numbers = numbers };
+    return OK;
+}
+
+static const char REFUSED[] = "Twilio did not accept this account SID and token together.";
+
+static const struct dialect_refusal REFUSALS[] = {
+    { ERR_CREDENTIALS_REJECTED, "auth_token", REFUSED },
+    { ERR_PROVIDER_RESOURCE_NOT_FOUND, "auth_token", REFUSED },
+    { OK, NULL, NULL },
+};
+
+static void platform(const struct config *config, struct dialect_platform *out) {
+    *out = (struct dialect_platform){
+        .key = &config->platform_twilio_auth_token,
+        .account = { .account_sid = config->platform_twilio_account_sid },
+    };
+}
+
+/* --- calls and texts -------------------------------------------------------------------------- */
+
+static enum err call_read(struct ctx *ctx, const struct upstream_credential *c,
+                          const struct dialect_account *account, const char *provider_id,
+                          struct call_facts *out) {
+    return twilio_call_read(ctx, c, account->account_sid, provider_id, out);
+}
+
+static enum err call_end(struct ctx *ctx, const struct upstream_credential *c,
+                         const struct dialect_account *account, const char *provider_id,
+                         struct call_facts *out) {
+    return twilio_call_end(ctx, c, account->account_sid, provider_id, out);
+}
+
+static const struct dialect_calls CALLS = {
+    .ranks = TWILIO_CALL_RANKS, .carrier = PROVIDER_COUNT, .read = call_read, .end = call_end
+};
+
+static enum err message_read(struct ctx *ctx, const struct upstream_credential *c,
+                             const struct dialect_account *account, const char *provider_id,
+                             struct message_facts *out) {
+    return twilio_message_read(ctx, c, account->account_sid, provider_id, out);
+}
+
+static const struct dialect_messages MESSAGES = { TWILIO_MESSAGE_RANKS, message_read };
+
+/* ------------------------------------------------------------------------------------------------ */
+
+static const struct dialect_webhook WEBHOOKS[] = {
+    { "voice", "voice" },     { "status", "status" },
+    { "message", "message" }, { "message_status", "message-status" },
+    { NULL, NULL },
+};
+
+const struct dialect TWILIO_DIALECT = {
+    .base_url = base_url,
+    .throttle_did_nothing = true,
+    .fields = FIELDS,
+    .field_count = ARRAY_LEN(FIELDS),
+    .key_field = "auth_token",
+    .check = check,
+    .refusals = REFUSALS,
+    .platform = platform,
+    .webhooks = WEBHOOKS,
+    /* The fragment asks Twilio to try five times more, also when we could not store what it told
+     * (5xx); its default is once, and only when it could not connect (its page on connection
+     * overrides, read 2026-11-21). It is never sent to us, nor signed. */
+    .callback_suffix = "#rc=5&rp=ct,rt,5xx",
+    .read_event = twilio_event_read,
+    .event_name = twilio_event_name,
+    .calls = &CALLS,
+    .messages = &MESSAGES,
+};

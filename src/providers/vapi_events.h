@@ -1,0 +1,13 @@
+/* vapi_events: what Vapi's server messages say of a call (OpenAPI of 2026-08-20).
+ *
+ * status-update, end-of-call-report and assistant-request do; the others say nothing of the state of
+ * a call. */
+#pragma once
+
+#include "providers/dialect.h"
+
+extern const struct dialect_rank VAPI_CALL_RANKS[];
+
+/* For dialect.read_event and dialect.event_name. */
+void vapi_event_read(struct ctx *ctx, const struct dialect_event *event, struct dialect_facts *out);
+const char *vapi_event_name(const char *type, const char *status);

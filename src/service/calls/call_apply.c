@@ -1,0 +1,38 @@
+#include "service/calls/call_apply.h"
+
+#include "service/calls/call_status.h"
+
+/* A call that ended tells when it began as well as when it ended; before that a later message may
+ * have been on its way for longer. */
+static void take_times(struct call_row *row, const struct call_facts *f, bool is_behind) {
+    bool knows_start = f->has_exact_times || (f->ended_ms && !is_behind);
+    bool knows_end = f->has_exact_times || (f->ended_reason && !row->ended_reason);
+    if (f->started_ms && (!row->started_ms || knows_start))
+        row->started_ms = f->started_ms;
+    if (f->ended_ms && (!row->ended_ms || knows_end))
+        row->ended_ms = f->ended_ms;
+}
+
+bool call_facts_apply(struct call_row *row, const struct call_facts *f) {
+    struct call_row was = *row;
+    enum provider p = provider_parse(str_of(row->provider));
+    take_times(row, f, call_status_rank(p, f->status) < call_status_rank(p, row->status));
+    if (call_status_follows(p, row->status, f->status))
+        row->status = f->status;
+    if (!row->provider_id)
+        row->provider_id = f->provider_id;
+    if (!row->carrier_id)
+        row->carrier_id = f->carrier_id;
+    if (!row->from)
+        row->from = f->from;
+    if (!row->ended_reason)
+        row->ended_reason = f->ended_reason;
+    if (f->has_cost && !row->has_cost) {
+        row->has_cost = true;
+        row->cost_micros = f->cost_micros;
+    }
+    return row->status != was.status || row->provider_id != was.provider_id ||
+           row->carrier_id != was.carrier_id || row->from != was.from ||
+           row->started_ms != was.started_ms || row->ended_ms != was.ended_ms ||
+           row->ended_reason != was.ended_reason || row->has_cost != was.has_cost;
+}
