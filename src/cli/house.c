@@ -85,6 +85,9 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
     h->parts.run_id = h->run.text;
     h->parts.config = &h->config;
     h->parts.kinds = &KINDS;
+    if (kinds_find_wrong(&KINDS))
+        return cli_fail(EXIT_FAILED, "operation %s: its provider has no dialect",
+                        kinds_find_wrong(&KINDS));
     h->parts.accounts = accounts_new(is_sandbox);
     h->parts.lending = lending_new(is_sandbox);
     h->parts.turns = turns_new();

@@ -281,7 +281,9 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
     jsonw_object_end(&w);
     jsonw_key(&w, "providers");
     jsonw_list(&w);
-    for (enum provider p = PROVIDER_VAPI; p <= PROVIDER_TWILIO; p++) {
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
+        if (!dialect_of(p)->fields)
+            continue;
         struct guard_state state = upstream_state(s->house.parts.upstream, p, NULL);
         jsonw_object(&w);
         jsonw_text_at(&w, "name", provider_name(p));

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "providers/dialect.h"
 #include "tasks/operations.h"
 
 struct job_row job_of(struct ctx *ctx, const struct job_kind *kind, const char *workspace_id,
@@ -15,6 +16,13 @@ struct job_row job_of(struct ctx *ctx, const struct job_kind *kind, const char *
                              .object = object,
                              .run_at_ms = at_ms,
                              .created_ms = ava_wall_ms() };
+}
+
+const char *kinds_find_wrong(const struct task_kinds *kinds) {
+    for (size_t i = 0; i < kinds->operation_count; i++)
+        if (!dialect_of(kinds->operations[i]->provider)->base_url)
+            return kinds->operations[i]->name;
+    return NULL;
 }
 
 const struct job_kind *job_kind_of(const struct parts *parts, const char *name) {

@@ -31,6 +31,10 @@ struct task_kinds {
 struct job_row job_of(struct ctx *ctx, const struct job_kind *kind, const char *workspace_id,
                       const char *object, int64_t at_ms);
 
+/* The name of a kind whose provider has no dialect, so that it could never be sent; NULL: all are
+ * good. Asked once at a start. */
+const char *kinds_find_wrong(const struct task_kinds *kinds);
+
 /* NULL: there is none of that name, or parts have no kinds (commands). */
 const struct job_kind *job_kind_of(const struct parts *parts, const char *name);
 const struct operation_kind *operation_kind_of(const struct ctx *ctx, const char *name);

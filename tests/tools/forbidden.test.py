@@ -60,6 +60,32 @@ class Forbidden(CheckerTest):
         self.plant("src/base/secret.c", "sodium_memzero(p, n);\n")
         self.assert_fine()
 
+    def test_lets_only_dialects_tell_providers_apart(self):
+        for line in (
+            "if (p == PROVIDER_VAPI)", "if (PROVIDER_TWILIO != p)", "case PROVIDER_RESEND:",
+            "p == PROVIDER_VAPI ? a : b", "for (p = 0; p <= PROVIDER_TWILIO; p++)",
+            'if (strcmp(row->provider, "vapi") == 0)', 'x = str_is(name, "twilio");',
+            "strcmp(row.provider,\n    provider_name(PROVIDER_TWILIO))",
+            'strncmp(template, "/webhooks/vapi", 14)', "q = \"SELECT 1 WHERE provider = 'vapi'\";",
+        ):
+            with self.subTest(line):
+                self.plant("src/service/calls/a.c", line + "\n")
+                self.assert_refused("src/service/calls/a.c:1:", "ask dialect_of(p)")
+                self.plant("src/service/calls/a.c", "\n")
+                self.plant("src/providers/a.c", line + "\n")
+                self.assert_fine()
+                self.plant("src/providers/a.c", "\n")
+
+    def test_lets_everybody_name_a_provider(self):
+        self.plant(
+            "src/service/calls/a.c",
+            "TRY(lending_find(ctx, PROVIDER_VAPI, &lent));\n"
+            "T x[] = { [PROVIDER_TWILIO] = f };\n"
+            "if (p == PROVIDER_COUNT || strcmp(row->provider, provider_name(p)) == 0)\n"
+            '    jsonw_text_at(w, "vapi", y);\n',
+        )
+        self.assert_fine()
+
     def test_wants_the_own_header_first(self):
         self.plant("src/base/a.h", "#pragma once\n")
         self.plant("src/base/a.c", '#include <string.h>\n#include "base/a.h"\n')
