@@ -19,7 +19,7 @@ static enum err read_key(struct ctx *ctx, const struct call *call, struct str *k
     return OK;
 }
 
-static enum err say_again(struct call *call, const struct idempotency_row_answer *a) {
+static enum err say_again(struct call *call, const struct idempotency_answer *a) {
     struct http_reply *reply = call->reply;
     reply->status = a->status;
     reply->content_type = a->content_type;
@@ -40,7 +40,7 @@ static void settle(struct ctx *ctx, struct call *call, enum err e, size_t head_f
         kept = idempotency_give_back(ctx, call->claim);
     } else {
         struct str head = buf_view(&reply->head), body = buf_view(&reply->body);
-        struct idempotency_row_answer answer = {
+        struct idempotency_answer answer = {
             .status = reply->status,
             .content_type = reply->content_type,
             .head = { head.ptr + head_from, head.len - head_from },

@@ -77,6 +77,10 @@ static enum err drop_old(struct ctx *ctx, struct db_conn *tx, const char *assist
     return db_run(ctx, q);
 }
 
+struct sealed_place assistant_version_row_place(const struct assistant_version_row *row) {
+    return (struct sealed_place){ "assistant_versions", "sealed", row->workspace_id, row->id };
+}
+
 enum err assistant_version_row_insert(struct ctx *ctx, struct db_conn *tx,
                                       const struct assistant_version_row *row, int64_t keep) {
     struct db_stmt *q =

@@ -2,7 +2,7 @@
  * a configuration may hold secrets of other services. */
 #pragma once
 
-#include "db/db.h"
+#include "store/sealed.h"
 
 struct assistant_row {
     const char *id, *workspace_id, *provider_id;
@@ -32,6 +32,7 @@ struct assistant_version_row {
     struct str sealed; /* not read by lists */
 };
 
+struct sealed_place assistant_version_row_place(const struct assistant_version_row *row);
 /* Inserts it, and drops those before the newest `keep` of its assistant. */
 enum err assistant_version_row_insert(struct ctx *ctx, struct db_conn *tx,
                                       const struct assistant_version_row *row, int64_t keep);

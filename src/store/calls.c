@@ -14,6 +14,10 @@ static void bind_cost(struct db_stmt *q, const struct call_row *row) {
         db_bind_null(q);
 }
 
+struct sealed_place call_row_place(const struct call_row *row) {
+    return (struct sealed_place){ "calls", "sealed", row->workspace_id, row->id };
+}
+
 enum err call_row_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO calls (" COLUMNS ") VALUES"
                                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");

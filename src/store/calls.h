@@ -2,7 +2,7 @@
  * times and states are plain, because people search them. */
 #pragma once
 
-#include "db/db.h"
+#include "store/sealed.h"
 
 struct call_row {
     const char *id, *workspace_id, *operation_id, *provider;
@@ -19,6 +19,7 @@ struct call_row {
     struct str sealed;
 };
 
+struct sealed_place call_row_place(const struct call_row *row);
 enum err call_row_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
 /* Writes status, ended_reason and times of that id, and where they are set provider_id, from,
  * carrier_id and cost. */

@@ -16,6 +16,10 @@ static void bind_choices(struct db_stmt *q, const struct destination_row *row) {
     db_bind_blob(q, row->sealed.ptr, row->sealed.len);
 }
 
+struct sealed_place destination_row_place(const struct destination_row *row) {
+    return (struct sealed_place){ "destinations", "sealed", row->workspace_id, row->id };
+}
+
 enum err destination_row_insert(struct ctx *ctx, struct db_conn *tx,
                                 const struct destination_row *row) {
     struct db_stmt *q =

@@ -1,7 +1,7 @@
 /* destinations: rows of customers' own endpoints. Their secrets are sealed. */
 #pragma once
 
-#include "db/db.h"
+#include "store/sealed.h"
 
 struct destination_row {
     const char *id, *workspace_id, *url;
@@ -17,6 +17,7 @@ struct destination_row {
     struct str sealed;
 };
 
+struct sealed_place destination_row_place(const struct destination_row *row);
 enum err destination_row_insert(struct ctx *ctx, struct db_conn *tx,
                                 const struct destination_row *row);
 /* Writes all but id, workspace, created and how it fares. */

@@ -9,6 +9,10 @@
     " workspace_id = ?1 AND (?2 IS NULL OR provider = ?2) AND (?3 IS NULL OR type = ?3)" \
     " AND (?4 IS NULL OR status = ?4) AND received_at >= ?6 AND received_at < ?7"
 
+struct sealed_place event_row_place(const struct event_row *row) {
+    return (struct sealed_place){ "events", "sealed", row->workspace_id, row->id };
+}
+
 enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
                           bool *is_new) {
     struct db_stmt *q =

@@ -2,7 +2,7 @@
  * once per dedupe identity; worked on afterwards, by service/inbox/inbox. Their content is sealed. */
 #pragma once
 
-#include "db/db.h"
+#include "store/sealed.h"
 
 /* received > done | retrying > done | dead; a replay makes it received again. */
 struct event_row {
@@ -20,6 +20,7 @@ struct event_filter {
     const char *before_id;                           /* NULL: from the newest */
 };
 
+struct sealed_place event_row_place(const struct event_row *row);
 /* *is_new false when that dedupe identity is there already. */
 enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
                           bool *is_new);

@@ -24,6 +24,10 @@ static enum err find(struct ctx *ctx, struct db_conn *c, const struct idempotenc
     return db_done(ctx, q);
 }
 
+struct sealed_place idempotency_row_place(const struct idempotency_row *row) {
+    return (struct sealed_place){ "idempotency_keys", "sealed", row->workspace_id, row->id };
+}
+
 enum err idempotency_row_insert(struct ctx *ctx, struct db_conn *tx,
                                 const struct idempotency_row *row, int64_t expired_ms, bool *is_new,
                                 struct idempotency_row *found) {

@@ -2,7 +2,7 @@
  * (RESILIENCE 9). The unique index over (workspace, principal, route, key) decides who was first. */
 #pragma once
 
-#include "db/db.h"
+#include "store/sealed.h"
 
 struct idempotency_row {
     const char *id, *workspace_id, *principal, *route, *key;
@@ -13,6 +13,7 @@ struct idempotency_row {
     struct str sealed; /* the answer; NULL ptr until there is one */
 };
 
+struct sealed_place idempotency_row_place(const struct idempotency_row *row);
 /* *is_new false when that key is there already: then *found is that row. Takes a row over, as new,
  * that is older than expired_ms. */
 enum err idempotency_row_insert(struct ctx *ctx, struct db_conn *tx,

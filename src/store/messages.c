@@ -4,6 +4,10 @@
     "id, workspace_id, operation_id, channel, direction, provider, provider_id, " \
     "to_address, from_address, status, error, created_at, updated_at, sealed"
 
+struct sealed_place message_row_place(const struct message_row *row) {
+    return (struct sealed_place){ "messages", "sealed", row->workspace_id, row->id };
+}
+
 enum err message_row_insert(struct ctx *ctx, struct db_conn *tx, const struct message_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO messages (" COLUMNS ") VALUES"
                                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");

@@ -2,7 +2,7 @@
  * and states are plain, because people search them. */
 #pragma once
 
-#include "db/db.h"
+#include "store/sealed.h"
 
 struct message_row {
     const char *id, *workspace_id;
@@ -18,6 +18,7 @@ struct message_row {
     struct str sealed;
 };
 
+struct sealed_place message_row_place(const struct message_row *row);
 enum err message_row_insert(struct ctx *ctx, struct db_conn *tx, const struct message_row *row);
 /* Writes provider_id (where it is not NULL), status and error of that id. */
 enum err message_row_update(struct ctx *ctx, struct db_conn *tx, const struct message_row *row);

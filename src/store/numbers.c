@@ -4,6 +4,10 @@
     "id, workspace_id, account, provider_id, phone_number, friendly_name, capabilities," \
     " vapi_id, imported_at, released_at, created_at, updated_at, sealed"
 
+struct sealed_place number_row_place(const struct number_row *row) {
+    return (struct sealed_place){ "numbers", "sealed", row->workspace_id, row->id };
+}
+
 enum err number_row_put(struct ctx *ctx, struct db_conn *tx, const struct number_row *row) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO numbers (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"

@@ -2,7 +2,7 @@
  * a number led before is sealed: other systems write tokens into their addresses. */
 #pragma once
 
-#include "db/db.h"
+#include "store/sealed.h"
 
 enum number_can { NUMBER_VOICE = 1, NUMBER_SMS = 2, NUMBER_MMS = 4 };
 
@@ -23,6 +23,7 @@ static inline bool number_is_held(const struct number_row *row) {
     return row->id && row->imported_ms && !row->released_ms;
 }
 
+struct sealed_place number_row_place(const struct number_row *row);
 /* Inserts it, or writes everything but ids, account and created_ms of the row with that id. */
 enum err number_row_put(struct ctx *ctx, struct db_conn *tx, const struct number_row *row);
 enum err number_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);

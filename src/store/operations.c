@@ -20,6 +20,10 @@ static enum operation_state state_parse(const char *name) {
     return s;
 }
 
+struct sealed_place operation_row_place(const struct operation_row *row) {
+    return (struct sealed_place){ "operations", "sealed", row->workspace_id, row->id };
+}
+
 enum err operation_row_insert(struct ctx *ctx, struct db_conn *tx,
                               const struct operation_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO operations (" COLUMNS ") VALUES"

@@ -2,7 +2,7 @@
  * follows it to its end (RESILIENCE 4, 9). What was asked and what came of it is sealed. */
 #pragma once
 
-#include "db/db.h"
+#include "store/sealed.h"
 
 /* prepared > sent > succeeded | failed | unknown > succeeded | unconfirmed. A call that the
  * provider did not process goes back from sent to prepared while it waits for its next attempt. */
@@ -28,6 +28,7 @@ struct operation_row {
     struct str sealed;
 };
 
+struct sealed_place operation_row_place(const struct operation_row *row);
 enum err operation_row_insert(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row);
 /* workspace_id NULL: whose it is does not matter (jobs). found->id NULL when there is none. */
 enum err operation_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,

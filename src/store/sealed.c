@@ -99,6 +99,10 @@ enum err workspace_keys_count(struct ctx *ctx, struct db_conn *c, int64_t *out) 
     return db_done(ctx, q);
 }
 
+struct sealed_place credential_row_place(const struct credential_row *row) {
+    return (struct sealed_place){ "credentials", "sealed", row->workspace_id, row->id };
+}
+
 enum err credential_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                              const char *provider, struct credential_row *found) {
     struct db_stmt *q =
@@ -175,6 +179,10 @@ static void read_endpoint(struct ctx *ctx, struct db_stmt *q, struct endpoint_ro
     e->sealed = db_blob(q, ctx->arena);
 }
 
+struct sealed_place endpoint_row_place(const struct endpoint_row *row) {
+    return (struct sealed_place){ "webhook_endpoints", "sealed", row->workspace_id, row->id };
+}
+
 enum err endpoint_row_find(struct ctx *ctx, struct db_conn *c, const unsigned char token_hash[32],
                            struct endpoint_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " ENDPOINT_COLUMNS " FROM webhook_endpoints"
@@ -229,6 +237,10 @@ enum err endpoint_row_touch(struct ctx *ctx, struct db_conn *tx, const char *id,
     db_bind_i64(q, at_ms);
     db_bind_text(q, id);
     return db_run(ctx, q);
+}
+
+struct sealed_place sealed_field_place(const struct sealed_field *f) {
+    return (struct sealed_place){ f->table, "sealed", f->workspace_id, f->row_id };
 }
 
 /* A sealed field names its DEK in bytes 3..6 (big endian), so SQL can find those under it. */

@@ -4,6 +4,12 @@
 
 #include "db/db.h"
 
+/* Where a sealed value stands. It is authenticated with the value, so that a blob that was moved does
+ * not open; so each table says it once, in its ..._place function, and nobody spells it out. */
+struct sealed_place {
+    const char *table, *column, *workspace_id, *row_id;
+};
+
 struct workspace_key {
     const char *workspace_id, *kek_id;
     int64_t dek_id; /* 1.. ; the highest is the one new fields are sealed with */
@@ -34,6 +40,7 @@ struct credential_row {
     struct str sealed;
 };
 
+struct sealed_place credential_row_place(const struct credential_row *row);
 enum err credential_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                              const char *provider, struct credential_row *found);
 enum err credential_row_put(struct ctx *ctx, struct db_conn *tx, const struct credential_row *row);
@@ -49,6 +56,7 @@ struct endpoint_row {
     unsigned char token_hash[32];
 };
 
+struct sealed_place endpoint_row_place(const struct endpoint_row *row);
 enum err endpoint_row_find(struct ctx *ctx, struct db_conn *c, const unsigned char token_hash[32],
                            struct endpoint_row *found);
 /* The current ones first, then still valid former ones; each newest first. */
@@ -64,6 +72,7 @@ struct sealed_field {
     const char *workspace_id, *table, *row_id;
     struct str sealed;
 };
+struct sealed_place sealed_field_place(const struct sealed_field *f);
 enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t dek_id,
                       int limit, struct sealed_field *out, size_t *count);
 enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed_field *f,

@@ -64,14 +64,10 @@ static enum err claim_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return OK;
 }
 
-static struct vault_place place_of(const struct ctx *ctx, const char *id) {
-    return (struct vault_place){ "idempotency_keys", "sealed", ctx->who.workspace_id, id };
-}
-
 /* "status length-of-head content-type LF head body" */
 static enum err open_answer(struct ctx *ctx, const struct idempotency_row *row,
-                            struct idempotency_row_answer *out) {
-    struct vault_place place = place_of(ctx, row->id);
+                            struct idempotency_answer *out) {
+    struct sealed_place place = idempotency_row_place(row);
     struct str plain, rest, first;
     int64_t status, head_len;
     TRY(vault_unseal(ctx, db_reader(ctx->parts->db), &place, row->sealed, &plain));
@@ -81,7 +77,7 @@ static enum err open_answer(struct ctx *ctx, const struct idempotency_row *row,
     if (!str_to_i64(status_text, 100, 599, &status) ||
         !str_to_i64(head_text, 0, (int64_t)rest.len, &head_len))
         return ctx_fail(ctx, ERR_INTERNAL, "The stored answer cannot be read.");
-    *out = (struct idempotency_row_answer){
+    *out = (struct idempotency_answer){
         .status = (int)status,
         .content_type = type.len ? str_dup(ctx->arena, type) : NULL,
         .head = { rest.ptr, (size_t)head_len },
@@ -137,7 +133,8 @@ struct keeping {
 
 static enum err keep_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct keeping *k = arg;
-    struct vault_place place = place_of(ctx, k->id);
+    struct idempotency_row row = { .workspace_id = ctx->who.workspace_id, .id = k->id };
+    struct sealed_place place = idempotency_row_place(&row);
     struct str sealed;
     TRY(vault_seal(ctx, tx, &place, k->plain, &sealed));
     return idempotency_row_answer(ctx, tx, k->id, sealed);
@@ -151,7 +148,7 @@ static enum err write_late(struct ctx *ctx, db_fn *fn, void *arg) {
 }
 
 enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
-                          const struct idempotency_row_answer *answer) {
+                          const struct idempotency_answer *answer) {
     struct buf b = { 0 };
     buf_printf(&b, "%d %zu %s\n", answer->status, answer->head.len,
                answer->content_type ? answer->content_type : "");

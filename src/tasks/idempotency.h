@@ -17,7 +17,7 @@ enum { IDEMPOTENCY_KEY_MAX = 255, IDEMPOTENCY_KEPT_MS = 24 * 3600 * 1000 };
  * something else. */
 bool idempotency_key_parse(struct str header, struct str *key);
 
-struct idempotency_row_answer {
+struct idempotency_answer {
     int status;
     const char *content_type; /* NULL: no body */
     struct str head, body;    /* head: header lines, each ended by CRLF */
@@ -31,9 +31,9 @@ enum idempotency_found {
 
 struct idempotency_claim {
     enum idempotency_found found;
-    struct id id;                         /* FIRST: of the claim */
-    struct idempotency_row_answer answer; /* ANSWERED; the arena's */
-    const char *operation_id;             /* OPERATION */
+    struct id id;                     /* FIRST: of the claim */
+    struct idempotency_answer answer; /* ANSWERED; the arena's */
+    const char *operation_id;         /* OPERATION */
 };
 
 /* route: method and template; path as it came; body NULL when there is none. Durable when OK.
@@ -45,7 +45,7 @@ enum err idempotency_claim(struct ctx *ctx, struct str key, const char *route, s
 /* How a claim ends that did not lead to an operation. Both work also when the request's own time
  * is over. */
 enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
-                          const struct idempotency_row_answer *answer);
+                          const struct idempotency_answer *answer);
 enum err idempotency_give_back(struct ctx *ctx, const struct id *claim);
 
 enum err idempotency_forget_old(struct ctx *ctx);

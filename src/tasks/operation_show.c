@@ -12,13 +12,9 @@ enum { COLLECT_MS = 5000 };
 
 /* --- what is sealed -------------------------------------------------------------------------- */
 
-struct vault_place operation_vault_place(const struct operation_row *row) {
-    return (struct vault_place){ "operations", "sealed", row->workspace_id, row->id };
-}
-
 enum err operation_open(struct ctx *ctx, struct db_conn *c, const struct operation_row *row,
                         json_t **out) {
-    struct vault_place place = operation_vault_place(row);
+    struct sealed_place place = operation_row_place(row);
     struct str plain;
     const char *why;
     TRY(vault_unseal(ctx, c, &place, row->sealed, &plain));

@@ -9,7 +9,6 @@
 #include "vault/vault.h"
 
 /* Sealed is {"request":...,"result":...} or {"request":...,"problem":...}. */
-struct vault_place operation_vault_place(const struct operation_row *row);
 enum err operation_open(struct ctx *ctx, struct db_conn *c, const struct operation_row *row,
                         json_t **out);
 /* A member of it, as JSON of the arena; NULL ptr where there is none. */

@@ -70,7 +70,7 @@ static enum err seal_content(struct ctx *ctx, struct db_conn *tx, const struct r
                              struct operation_row *row) {
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
-    struct vault_place place = operation_vault_place(row);
+    struct sealed_place place = operation_row_place(row);
     jsonw_object(&w);
     jsonw_key(&w, "request");
     jsonw_raw(&w, r->op.request);
@@ -420,7 +420,7 @@ struct placing {
 /* The object, the intent and the job that would take it up again, in one transaction. */
 static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct placing *p = arg;
-    struct vault_place place = operation_vault_place(&p->row);
+    struct sealed_place place = operation_row_place(&p->row);
     struct buf b = { 0 };
     buf_printf(&b, "{\"request\":%.*s}", STR_FMT(p->order->request));
     enum err e = vault_seal(ctx, tx, &place, buf_view(&b), &p->row.sealed);

@@ -31,6 +31,6 @@ enum err dek_unwrap(struct ctx *ctx, struct vault *v, const struct workspace_key
 void dek_wrap(struct ctx *ctx, struct vault *v, const unsigned char dek[DEK_BYTES],
               struct workspace_key *row);
 
-enum err vault_seal_with(struct ctx *ctx, const struct vault_place *place,
+enum err vault_seal_with(struct ctx *ctx, const struct sealed_place *place,
                          const unsigned char dek[DEK_BYTES], int64_t dek_id, struct str plain,
                          struct str *sealed);

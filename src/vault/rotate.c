@@ -45,8 +45,7 @@ static enum err reseal_some(struct ctx *ctx, struct db_conn *tx, void *arg) {
             continue;
         TRY(sealed_under(ctx, tx, step->workspace_id, dek_id, BATCH, fields, &count));
         for (size_t i = 0; i < count; i++) {
-            struct vault_place place = { fields[i].table, "sealed", step->workspace_id,
-                                         fields[i].row_id };
+            struct sealed_place place = sealed_field_place(&fields[i]);
             struct str plain, was = fields[i].sealed;
             TRY(vault_unseal(ctx, tx, &place, was, &plain));
             TRY(vault_seal(ctx, tx, &place, plain, &fields[i].sealed));

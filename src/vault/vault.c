@@ -39,7 +39,7 @@ static void aad_number(struct buf *b, int64_t n) {
     aad_part(b, (struct str){ text, (size_t)len });
 }
 
-static void field_aad(struct buf *b, const struct vault_place *place, int64_t dek_id) {
+static void field_aad(struct buf *b, const struct sealed_place *place, int64_t dek_id) {
     aad_part(b, STR("ava/field/v1"));
     aad_part(b, str_of(place->table));
     aad_part(b, str_of(place->column));
@@ -194,7 +194,7 @@ void vault_forget(struct vault *v, const char *workspace_id) {
 
 /* --- fields ---------------------------------------------------------------------------------- */
 
-enum err vault_seal_with(struct ctx *ctx, const struct vault_place *place,
+enum err vault_seal_with(struct ctx *ctx, const struct sealed_place *place,
                          const unsigned char dek[DEK_BYTES], int64_t dek_id, struct str plain,
                          struct str *sealed) {
     struct buf aad = { 0 };
@@ -211,7 +211,7 @@ enum err vault_seal_with(struct ctx *ctx, const struct vault_place *place,
     return OK;
 }
 
-enum err vault_seal(struct ctx *ctx, struct db_conn *tx, const struct vault_place *place,
+enum err vault_seal(struct ctx *ctx, struct db_conn *tx, const struct sealed_place *place,
                     struct str plain, struct str *sealed) {
     unsigned char dek[DEK_BYTES];
     int64_t dek_id;
@@ -222,7 +222,7 @@ enum err vault_seal(struct ctx *ctx, struct db_conn *tx, const struct vault_plac
 }
 
 /* Opens into out, which has room for sealed.len bytes. */
-static enum err open_into(struct ctx *ctx, struct db_conn *c, const struct vault_place *place,
+static enum err open_into(struct ctx *ctx, struct db_conn *c, const struct sealed_place *place,
                           struct str sealed, unsigned char *out, size_t *len) {
     const unsigned char *p = (const unsigned char *)sealed.ptr;
     if (sealed.len < FIELD_HEAD_BYTES + AEAD_MORE_BYTES || p[0] != FIELD_MARK ||
@@ -250,7 +250,7 @@ static enum err open_into(struct ctx *ctx, struct db_conn *c, const struct vault
     return OK;
 }
 
-enum err vault_reveal(struct ctx *ctx, struct db_conn *c, const struct vault_place *place,
+enum err vault_reveal(struct ctx *ctx, struct db_conn *c, const struct sealed_place *place,
                       struct str sealed, struct secret *out) {
     if (sealed.len > SECRET_MAX_BYTES)
         return failed(ctx, "size");
@@ -258,7 +258,7 @@ enum err vault_reveal(struct ctx *ctx, struct db_conn *c, const struct vault_pla
     return open_into(ctx, c, place, sealed, out->hidden, &out->hidden_len);
 }
 
-enum err vault_unseal(struct ctx *ctx, struct db_conn *c, const struct vault_place *place,
+enum err vault_unseal(struct ctx *ctx, struct db_conn *c, const struct sealed_place *place,
                       struct str sealed, struct str *out) {
     unsigned char *plain = arena_alloc(ctx->arena, sealed.len + 1);
     size_t len = 0;

@@ -8,15 +8,11 @@
 #pragma once
 
 #include "base/secret.h"
-#include "db/db.h"
 #include "obs/ctx.h"
+#include "store/sealed.h"
 #include "vault/keyring.h"
 
 struct vault;
-
-struct vault_place {
-    const char *table, *column, *workspace_id, *row_id;
-};
 
 /* Takes over the keyring. Checks the canary of every known key and that every key in use is
  * loaded; NULL and *why (for exit 78) when not, and then nothing was changed. ctx->parts->db must
@@ -28,13 +24,13 @@ bool vault_is_ready(const struct vault *v);
 /* Seals with the newest DEK. Only inside a write, so that a key being rotated away is never the
  * one a new field depends on; a workspace's first field makes its first DEK. The result is the
  * arena's. */
-enum err vault_seal(struct ctx *ctx, struct db_conn *tx, const struct vault_place *place,
+enum err vault_seal(struct ctx *ctx, struct db_conn *tx, const struct sealed_place *place,
                     struct str plain, struct str *sealed);
 
 /* Opens into a secret (credentials, tokens), or into the arena (bodies of events and texts). */
-enum err vault_reveal(struct ctx *ctx, struct db_conn *c, const struct vault_place *place,
+enum err vault_reveal(struct ctx *ctx, struct db_conn *c, const struct sealed_place *place,
                       struct str sealed, struct secret *out);
-enum err vault_unseal(struct ctx *ctx, struct db_conn *c, const struct vault_place *place,
+enum err vault_unseal(struct ctx *ctx, struct db_conn *c, const struct sealed_place *place,
                       struct str sealed, struct str *out);
 
 /* What is stored of a token that is only ever looked up: BLAKE2b-256. */

@@ -24,7 +24,7 @@ static const struct upstream_request REQUEST = { .method = "POST" };
 
 static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct message_row *row = arg;
-    struct vault_place place = { "messages", "sealed", row->workspace_id, row->id };
+    struct sealed_place place = message_row_place(row);
     TRY(vault_seal(ctx, tx, &place, STR("{\"body\":\"Hello\"}"), &row->sealed));
     return message_row_insert(ctx, tx, row);
 }

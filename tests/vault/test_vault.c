@@ -34,7 +34,7 @@ static struct house_row sealed_row(struct house *h, const char *text) {
 }
 
 TEST(a_blob_that_was_moved_does_not_open) {
-    static const struct vault_place ELSEWHERE[] = {
+    static const struct sealed_place ELSEWHERE[] = {
         { "credentials", "sealed", "ws_a", "c2" }, { "credentials", "public", "ws_a", "c1" },
         { "events", "sealed", "ws_a", "c1" },      { "credentials", "sealed", "ws_b", "c1" },
         { "credentialss", "ealed", "ws_a", "c1" },
@@ -53,7 +53,7 @@ TEST(a_blob_that_was_moved_does_not_open) {
 
 TEST(no_single_bit_of_a_blob_can_be_changed_nor_a_byte_cut_off) {
     struct house h;
-    struct vault_place place = { "credentials", "sealed", "ws_a", "c1" };
+    struct sealed_place place = { "credentials", "sealed", "ws_a", "c1" };
     house_open(&h);
     struct house_row r = sealed_row(&h, "the secret");
     for (size_t i = 0; i < r.sealed.len; i++) {
@@ -78,7 +78,7 @@ TEST(no_single_bit_of_a_blob_can_be_changed_nor_a_byte_cut_off) {
 
 TEST(every_reason_not_to_open_looks_the_same) {
     struct house h;
-    struct vault_place place = { "credentials", "sealed", "ws_a", "c1" };
+    struct sealed_place place = { "credentials", "sealed", "ws_a", "c1" };
     struct str plain;
     house_open(&h);
     sealed_row(&h, "x");
@@ -145,7 +145,7 @@ static enum err share_key(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 TEST(the_workspace_binds_a_blob_even_under_the_same_key) {
     struct house h;
-    struct vault_place place = { "credentials", "sealed", "ws_b", "c1" };
+    struct sealed_place place = { "credentials", "sealed", "ws_b", "c1" };
     struct str plain;
     house_open(&h);
     struct house_row r = sealed_row(&h, "the secret");

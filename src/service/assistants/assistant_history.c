@@ -10,10 +10,6 @@
 #include "service/assistants/masking.h"
 #include "vault/vault.h"
 
-static struct vault_place place_of(const struct assistant_version_row *v) {
-    return (struct vault_place){ "assistant_versions", "sealed", v->workspace_id, v->id };
-}
-
 /* --- writing one ----------------------------------------------------------------------------- */
 
 static int64_t time_of(const json_t *whole, const char *name) {
@@ -46,7 +42,7 @@ enum err assistant_version_add(struct ctx *ctx, struct db_conn *tx, struct assis
                                        .what = note->what,
                                        .restored_version = note->restored_version,
                                        .created_ms = ava_wall_ms() };
-    struct vault_place place = place_of(&v);
+    struct sealed_place place = assistant_version_row_place(&v);
     TRY(row_put(ctx, tx, row, whole));
     if (note->is_ours && ctx->who.user_id[0])
         v.author = ctx->who.user_id;
@@ -60,7 +56,7 @@ enum err assistant_version_add(struct ctx *ctx, struct db_conn *tx, struct assis
 
 static enum err open_config(struct ctx *ctx, struct db_conn *c,
                             const struct assistant_version_row *v, json_t **config) {
-    struct vault_place place = place_of(v);
+    struct sealed_place place = assistant_version_row_place(v);
     struct str plain;
     const char *why;
     TRY(vault_unseal(ctx, c, &place, v->sealed, &plain));

@@ -62,7 +62,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, const char *workspac
                               .status = "requested",
                               .created_ms = f->at_ms,
                               .updated_ms = f->at_ms };
-    struct vault_place place = { "calls", "sealed", workspace_id, row->id };
+    struct sealed_place place = call_row_place(row);
     TRY(vault_seal(ctx, tx, &place, STR("null"), &row->sealed));
     return call_row_insert(ctx, tx, row);
 }

@@ -66,10 +66,6 @@ static enum err choose(struct ctx *ctx, const struct lent *lent, const char *fie
 
 /* --- placing one ----------------------------------------------------------------------------- */
 
-static struct vault_place place_of(const struct call_row *row) {
-    return (struct vault_place){ "calls", "sealed", row->workspace_id, row->id };
-}
-
 void call_placing_init(struct ctx *ctx, struct call_placing *p, enum provider provider) {
     struct id id = id_make("call"), op = id_make("op");
     p->row = (struct call_row){ .id = arena_strdup(ctx->arena, id.text),
@@ -87,7 +83,7 @@ void call_placing_init(struct ctx *ctx, struct call_placing *p, enum provider pr
 
 enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct call_placing *p = arg;
-    struct vault_place place = place_of(&p->row);
+    struct sealed_place place = call_row_place(&p->row);
     struct line_row line = { .call_id = p->row.id,
                              .workspace_id = p->row.workspace_id,
                              .operation_id = p->row.operation_id,
@@ -202,7 +198,7 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
 }
 
 static enum err open_metadata(struct ctx *ctx, struct db_conn *c, struct call_view *v) {
-    struct vault_place place = place_of(&v->row);
+    struct sealed_place place = call_row_place(&v->row);
     struct str plain;
     const char *why;
     TRY(vault_unseal(ctx, c, &place, v->row.sealed, &plain));

@@ -127,7 +127,7 @@ static enum err add_request(struct ctx *ctx, struct db_conn *c, struct timeline 
 
 /* What it said of the state, where it says one. */
 static const char *status_in(struct ctx *ctx, struct db_conn *c, const struct event_row *e) {
-    struct vault_place place = { "events", "sealed", e->workspace_id, e->id };
+    struct sealed_place place = event_row_place(e);
     struct problem before = ctx->problem;
     struct event_row full;
     const struct dialect *d = dialect_of(provider_parse(str_of(e->provider)));

@@ -183,7 +183,7 @@ static enum err save_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     s->row.id = old.id ? old.id : arena_strdup(ctx->arena, id.text);
     s->row.version = old.id ? old.version + 1 : 1;
     s->row.created_ms = old.id ? old.created_ms : s->row.updated_ms;
-    struct vault_place place = { "credentials", "sealed", s->row.workspace_id, s->row.id };
+    struct sealed_place place = credential_row_place(&s->row);
     TRY(vault_seal(ctx, tx, &place, secret_reveal(s->fields), &s->row.sealed));
     TRY(credential_row_put(ctx, tx, &s->row));
     return audit_write(
@@ -219,7 +219,7 @@ static enum err make_secret_write(struct ctx *ctx, struct db_conn *tx, void *arg
     if (!row.id)
         return ctx_fail(ctx, ERR_NOT_CONNECTED, "%s is not connected.",
                         provider_title(m->provider));
-    struct vault_place place = { "credentials", "sealed", row.workspace_id, row.id };
+    struct sealed_place place = credential_row_place(&row);
     TRY(vault_reveal(ctx, tx, &place, row.sealed, &fields));
     if (!secret_field_add(&fields, STR("webhook_secret"), str_of(m->text)))
         return ctx_fail(ctx, ERR_INTERNAL, "The credential has no room for a webhook_secret.");

@@ -12,10 +12,6 @@
 enum { ENDPOINTS_MAX = 16, TOKEN_CHARS = 43 };
 static const int64_t OVERLAP_MS = INT64_C(24) * 3600 * 1000;
 
-static struct vault_place place_of(const char *workspace_id, const char *id) {
-    return (struct vault_place){ "webhook_endpoints", "sealed", workspace_id, id };
-}
-
 /* The current address and how long a former one stays good; *found says whether there is one. */
 static enum err find(struct ctx *ctx, struct db_conn *c, enum provider p, struct endpoint *out,
                      bool *found) {
@@ -36,7 +32,7 @@ static enum err find(struct ctx *ctx, struct db_conn *c, enum provider p, struct
                 out->previous_valid_until_ms = row->valid_until_ms;
             continue;
         }
-        struct vault_place place = place_of(row->workspace_id, row->id);
+        struct sealed_place place = endpoint_row_place(row);
         struct str token;
         TRY(vault_unseal(ctx, c, &place, row->sealed, &token));
         out->id = row->id;
@@ -57,7 +53,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, enum provider p) {
                                 .provider = provider_name(p),
                                 .created_ms = ava_wall_ms() };
     vault_token_hash(str_of(token), row.token_hash);
-    struct vault_place place = place_of(row.workspace_id, row.id);
+    struct sealed_place place = endpoint_row_place(&row);
     TRY(vault_seal(ctx, tx, &place, str_of(token), &row.sealed));
     return endpoint_row_insert(ctx, tx, &row);
 }

@@ -62,15 +62,11 @@ void destination_publish(struct ctx *ctx, const struct destination_row *d) {
 
 /* --- secrets --------------------------------------------------------------------------------- */
 
-static struct vault_place place_of(const struct destination_row *d) {
-    return (struct vault_place){ "destinations", "sealed", d->workspace_id, d->id };
-}
-
 /* former.len 0: none */
 static enum err seal(struct ctx *ctx, struct db_conn *tx, struct destination_row *d,
                      struct str secret, struct str former) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
-    struct vault_place place = place_of(d);
+    struct sealed_place place = destination_row_place(d);
     secret_field_add(&fields, STR("secret"), secret);
     if (former.len)
         secret_field_add(&fields, STR("former"), former);
@@ -81,7 +77,7 @@ static enum err seal(struct ctx *ctx, struct db_conn *tx, struct destination_row
 static enum err reveal(struct ctx *ctx, const struct upstream_credential *c, struct secret *out) {
     const struct destination_row *d = ((const struct destination_signer *)c)->row;
     SCOPED(secret_wipe) struct secret both = { 0 };
-    struct vault_place place = place_of(d);
+    struct sealed_place place = destination_row_place(d);
     TRY(vault_reveal(ctx, db_reader(ctx->parts->db), &place, c->source, &both));
     struct str former = secret_field(&both, "former");
     secret_field_add(out, STR("secret"), secret_field(&both, "secret"));
@@ -303,7 +299,7 @@ static enum err rotate_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct destination_row *d = c->out;
     SCOPED(secret_wipe) struct secret both = { 0 };
     TRY(find(ctx, tx, c->id, d));
-    struct vault_place place = place_of(d);
+    struct sealed_place place = destination_row_place(d);
     enum err e = vault_reveal(ctx, tx, &place, d->sealed, &both);
     if (e == ERR_STORAGE_UNAVAILABLE)
         return e;

@@ -33,7 +33,7 @@ static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
                              .correlation_id = ctx->correlation_id,
                              .received_ms = ava_wall_ms(),
                              .dedupe = in->dedupe };
-    struct vault_place place = { "events", "sealed", in->workspace_id, id.text };
+    struct sealed_place place = event_row_place(&row);
     TRY(vault_seal(ctx, tx, &place, in->content, &row.sealed));
     TRY(event_row_insert(ctx, tx, &row, &t->is_new));
     if (in->touch_endpoint)
@@ -65,7 +65,7 @@ enum err event_read(struct ctx *ctx, const char *id, struct event_row *out, stru
     TRY(event_row_find(ctx, c, ctx->who.workspace_id, id, out));
     if (!out->id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such event.");
-    struct vault_place place = { "events", "sealed", ctx->who.workspace_id, out->id };
+    struct sealed_place place = event_row_place(out);
     return vault_unseal(ctx, c, &place, out->sealed, content);
 }
 

@@ -99,7 +99,7 @@ static void read_item(struct ctx *ctx, const json_t *content, struct item *it) {
 }
 
 static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
-    struct vault_place place = { "events", "sealed", it->row.workspace_id, it->row.id };
+    struct sealed_place place = event_row_place(&it->row);
     struct str plain;
     const char *why;
     TRY(vault_unseal(ctx, c, &place, it->row.sealed, &plain));

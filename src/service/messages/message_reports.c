@@ -20,7 +20,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, const char *workspac
                                  .status = "received",
                                  .created_ms = f->at_ms,
                                  .updated_ms = f->at_ms };
-    struct vault_place place = { "messages", "sealed", workspace_id, row->id };
+    struct sealed_place place = message_row_place(row);
     TRY(vault_seal(ctx, tx, &place, f->content, &row->sealed));
     return message_row_insert(ctx, tx, row);
 }

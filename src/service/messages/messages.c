@@ -54,13 +54,9 @@ struct placing {
     struct str content;
 };
 
-static struct vault_place place_of(const struct message_row *row) {
-    return (struct vault_place){ "messages", "sealed", row->workspace_id, row->id };
-}
-
 static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct placing *p = arg;
-    struct vault_place place = place_of(&p->row);
+    struct sealed_place place = message_row_place(&p->row);
     TRY(vault_seal(ctx, tx, &place, p->content, &p->row.sealed));
     return message_row_insert(ctx, tx, &p->row);
 }
@@ -184,7 +180,7 @@ bool message_facts_apply(struct message_row *row, const struct message_facts *f)
 }
 
 static enum err open_content(struct ctx *ctx, struct db_conn *c, struct message_view *v) {
-    struct vault_place place = place_of(&v->row);
+    struct sealed_place place = message_row_place(&v->row);
     struct str plain;
     const char *why;
     TRY(vault_unseal(ctx, c, &place, v->row.sealed, &plain));

@@ -53,13 +53,9 @@ enum err number_of_vapi(struct ctx *ctx, const char *vapi_id, const char **phone
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
-static struct vault_place place_of(const struct number_row *row) {
-    return (struct vault_place){ "numbers", "sealed", row->workspace_id, row->id };
-}
-
 enum err number_open(struct ctx *ctx, struct db_conn *c, const struct number_row *row,
                      json_t **content) {
-    struct vault_place place = place_of(row);
+    struct sealed_place place = number_row_place(row);
     struct str plain;
     const char *why;
     TRY(vault_unseal(ctx, c, &place, row->sealed, &plain));
@@ -69,7 +65,7 @@ enum err number_open(struct ctx *ctx, struct db_conn *c, const struct number_row
 
 enum err number_keep(struct ctx *ctx, struct db_conn *tx, struct number_row *row,
                      const json_t *content) {
-    struct vault_place place = place_of(row);
+    struct sealed_place place = number_row_place(row);
     TRY(vault_seal(ctx, tx, &place, tree_text(ctx->arena, content), &row->sealed));
     row->updated_ms = ava_wall_ms();
     return number_row_put(ctx, tx, row);
