@@ -2,8 +2,8 @@
 
 #include "base/defs.h"
 #include "service/assistants/assistants.h"
+#include "service/calls/call_checks.h"
 #include "service/calls/calls.h"
-#include "service/calls/lines.h"
 #include "service/calls/twilio_calls.h"
 #include "service/forwarding/forwarding.h"
 #include "service/inbox/inbox.h"

@@ -166,68 +166,92 @@ static void bool_set(struct config *c, enum setting s, bool value) {
     atomic_store((atomic_bool *)field_of(c, s), value);
 }
 
-/* Parses value into the field; says what is wrong with `origin` behind it. */
+/* One value that was given to one setting. */
+struct giving {
+    enum setting setting;
+    struct str value;
+    const char *where; /* it came from, for people */
+};
+
+static bool give_int(struct load *l, const struct giving *g) {
+    const struct setting_info *info = &TABLE[g->setting];
+    int64_t number;
+    if (!str_to_i64(g->value, INT64_MIN / 2, INT64_MAX / 2, &number)) {
+        problem(l, "%s: '%.*s' is not a whole number (%lld..%lld)\n  %s", info->name,
+                STR_FMT(g->value), (long long)info->min, (long long)info->max, g->where);
+        return false;
+    }
+    if (number < info->min || number > info->max) {
+        problem(l, "%s: %lld is too %s (%lld..%lld)\n  %s", info->name, (long long)number,
+                number < info->min ? "low" : "high", (long long)info->min, (long long)info->max,
+                g->where);
+        return false;
+    }
+    int_set(l->config, g->setting, number);
+    return true;
+}
+
+static bool give_bool(struct load *l, const struct giving *g) {
+    bool truth;
+    if (!parse_bool(g->value, &truth)) {
+        problem(l, "%s: '%.*s' is neither true nor false\n  %s", TABLE[g->setting].name,
+                STR_FMT(g->value), g->where);
+        return false;
+    }
+    bool_set(l->config, g->setting, truth);
+    return true;
+}
+
+static bool give_text(struct load *l, const struct giving *g) {
+    *(const char **)field_of(l->config, g->setting) = str_dup(l->arena, g->value);
+    return true;
+}
+
+static bool give_choice(struct load *l, const struct giving *g) {
+    const struct setting_info *info = &TABLE[g->setting];
+    if (is_choice(g->value, info->choices))
+        return give_text(l, g);
+    problem(l, "%s: '%.*s' is not one of %s\n  %s", info->name, STR_FMT(g->value), info->choices,
+            g->where);
+    return false;
+}
+
+static bool give_secret(struct load *l, const struct giving *g) {
+    if (secret_set(field_of(l->config, g->setting), g->value))
+        return true;
+    problem(l, "%s: longer than %d bytes\n  %s", TABLE[g->setting].name, SECRET_MAX_BYTES,
+            g->where);
+    return false;
+}
+
+static bool give_url(struct load *l, const struct giving *g) {
+    const char *name = TABLE[g->setting].name, *why = check_url(g->value);
+    struct giving bare = *g;
+    if (why && str_find(g->value, STR("@")) >= 0) /* it may hold a password */
+        problem(l, "%s: the value %s\n  %s", name, why, g->where);
+    else if (why)
+        problem(l, "%s: '%.*s' %s\n  %s", name, STR_FMT(g->value), why, g->where);
+    if (why)
+        return false;
+    while (bare.value.len && bare.value.ptr[bare.value.len - 1] == '/')
+        bare.value.len--;
+    return give_text(l, &bare);
+}
+
+/* By the first letter of the kind in config.def. */
+static const struct {
+    char letter;
+    bool (*give)(struct load *l, const struct giving *g);
+} GIVERS[] = { { 'I', give_int },    { 'B', give_bool }, { 'C', give_choice },
+               { 'S', give_secret }, { 'U', give_url },  { 'T', give_text } };
+
+/* Parses value into the field; says what is wrong with `where` behind it. */
 static void assign(struct load *l, enum setting s, struct str value, enum origin origin,
                    const char *where) {
-    const struct setting_info *info = &TABLE[s];
-    void *field = field_of(l->config, s);
-    int64_t number;
-    bool truth;
-    switch (info->kind[0]) {
-    case 'I':
-        if (!str_to_i64(value, INT64_MIN / 2, INT64_MAX / 2, &number)) {
-            problem(l, "%s: '%.*s' is not a whole number (%lld..%lld)\n  %s", info->name,
-                    STR_FMT(value), (long long)info->min, (long long)info->max, where);
-            return;
-        }
-        if (number < info->min || number > info->max) {
-            problem(l, "%s: %lld is too %s (%lld..%lld)\n  %s", info->name, (long long)number,
-                    number < info->min ? "low" : "high", (long long)info->min, (long long)info->max,
-                    where);
-            return;
-        }
-        int_set(l->config, s, number);
-        break;
-    case 'B':
-        if (!parse_bool(value, &truth)) {
-            problem(l, "%s: '%.*s' is neither true nor false\n  %s", info->name, STR_FMT(value),
-                    where);
-            return;
-        }
-        bool_set(l->config, s, truth);
-        break;
-    case 'C':
-        if (!is_choice(value, info->choices)) {
-            problem(l, "%s: '%.*s' is not one of %s\n  %s", info->name, STR_FMT(value),
-                    info->choices, where);
-            return;
-        }
-        *(const char **)field = str_dup(l->arena, value);
-        break;
-    case 'S':
-        if (!secret_set(field, value)) {
-            problem(l, "%s: longer than %d bytes\n  %s", info->name, SECRET_MAX_BYTES, where);
-            return;
-        }
-        break;
-    case 'U': {
-        const char *why = check_url(value);
-        if (why) {
-            if (str_find(value, STR("@")) >= 0) /* it may hold a password */
-                problem(l, "%s: the value %s\n  %s", info->name, why, where);
-            else
-                problem(l, "%s: '%.*s' %s\n  %s", info->name, STR_FMT(value), why, where);
-            return;
-        }
-        while (value.len && value.ptr[value.len - 1] == '/')
-            value.len--;
-        *(const char **)field = str_dup(l->arena, value);
-        break;
-    }
-    default:
-        *(const char **)field = str_dup(l->arena, value);
-    }
-    l->config->origins[s] = origin;
+    struct giving g = { s, value, where };
+    for (size_t i = 0; i < ARRAY_LEN(GIVERS); i++)
+        if (GIVERS[i].letter == TABLE[s].kind[0] && GIVERS[i].give(l, &g))
+            l->config->origins[s] = origin;
 }
 
 /* Whole file into buf; NULL or why not. */

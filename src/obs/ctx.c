@@ -37,6 +37,18 @@ enum err ctx_fail(struct ctx *ctx, enum err err, const char *format, ...) {
     return err;
 }
 
+void ctx_clear(struct ctx *ctx) {
+    ctx->problem = (struct problem){ .err = OK };
+}
+
+struct ctx_aside ctx_aside(struct ctx *ctx) {
+    return (struct ctx_aside){ ctx, ctx->problem };
+}
+
+void ctx_back(struct ctx_aside *aside) {
+    aside->ctx->problem = aside->problem;
+}
+
 void ctx_field_range(struct ctx *ctx, const char *field, const char *code, double min, double max,
                      const char *message) {
     ctx_field(ctx, field, code, message);

@@ -93,6 +93,19 @@ void ctx_init(struct ctx *ctx, const struct parts *parts, struct arena *a, int64
 /* Says once what went wrong and returns err, so that `return ctx_fail(...)` reads well. */
 enum err ctx_fail(struct ctx *ctx, enum err err, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* What went wrong was dealt with: the request goes on as if it had not. */
+void ctx_clear(struct ctx *ctx);
+
+/* For what may fail without anybody being told: the problem as it was is put back at the end of the
+ * scope.
+ *     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx); */
+struct ctx_aside {
+    struct ctx *ctx;
+    struct problem problem;
+};
+struct ctx_aside ctx_aside(struct ctx *ctx);
+void ctx_back(struct ctx_aside *aside);
+
 /* Adds one wrong field; ends in ERR_INVALID. All are collected, so that people see them at once:
  * call ctx_fields_ok() at the end. field and code must outlive ctx (literals or arena). */
 void ctx_field(struct ctx *ctx, const char *field, const char *code, const char *message);

@@ -129,7 +129,7 @@ enum err twilio_number_read(struct ctx *ctx, const struct upstream_credential *c
     enum err e = upstream_call(ctx, &req, &answer);
     if (e != ERR_PROVIDER_RESOURCE_NOT_FOUND)
         return e;
-    ctx->problem = (struct problem){ .err = OK };
+    ctx_clear(ctx);
     *number = NULL;
     return OK;
 }

@@ -89,7 +89,7 @@ enum err twilio_numbers_offered(struct ctx *ctx, const struct upstream_credentia
     enum err e = upstream_call(ctx, &req, out);
     if (e != ERR_PROVIDER_RESOURCE_NOT_FOUND)
         return e;
-    ctx->problem = (struct problem){ .err = OK };
+    ctx_clear(ctx);
     *out = (struct upstream_answer){ .status = 200, .body = STR("{\"numbers\":[]}") };
     return OK;
 }

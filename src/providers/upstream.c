@@ -444,7 +444,7 @@ static enum err call_through(struct ctx *ctx, const struct upstream_request *req
     if (e != OK)
         return e;
     if ((a->outcome == OUTCOME_OK || a->outcome == OUTCOME_SLOW) && a->call.status < 300) {
-        ctx->problem = (struct problem){ 0 };
+        ctx_clear(ctx);
         *out = (struct upstream_answer){ .status = a->call.status,
                                          .body = a->kept,
                                          .attempts = ctx->attempts };
@@ -577,7 +577,7 @@ static enum err or_stale(struct ctx *ctx, const struct upstream_request *req, st
     if (!v)
         return e;
     int64_t retry_after_s = ctx->problem.retry_after_s;
-    ctx->problem = (struct problem){ 0 };
+    ctx_clear(ctx);
     enum err found = from_cache(ctx, v, ava_now_ms() - v->stored_at_ms, true, req, out);
     out->retry_after_s = retry_after_s;
     return found;

@@ -70,13 +70,12 @@ enum err vapi_assistant_delete(struct ctx *ctx, const struct upstream_credential
                                const char *id) {
     struct upstream_request req = vapi_assistant_request(ctx, c, "DELETE", "assistant.delete", id);
     struct upstream_answer answer;
-    struct problem none = { .err = OK };
     req.digest = to_nothing;
     enum err e = upstream_call(ctx, &req, &answer);
     forget_list(ctx, c);
     if (e != ERR_PROVIDER_RESOURCE_NOT_FOUND)
         return e;
-    ctx->problem = none; /* an attempt before this one may have done it */
+    ctx_clear(ctx); /* an attempt before this one may have done it */
     return OK;
 }
 

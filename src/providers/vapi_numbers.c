@@ -102,6 +102,6 @@ enum err vapi_number_delete(struct ctx *ctx, const struct upstream_credential *c
     enum err e = upstream_call(ctx, &req, &answer);
     if (e != ERR_PROVIDER_RESOURCE_NOT_FOUND)
         return e;
-    ctx->problem = (struct problem){ .err = OK };
+    ctx_clear(ctx);
     return OK;
 }

@@ -153,29 +153,19 @@ enum err call_row_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *
 
 enum err call_row_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
                            const char *provider_id, const char *except_id, bool *taken) {
-    struct db_stmt *q = db_use(c, "SELECT 1 FROM calls WHERE provider = ? AND provider_id = ?"
-                                  " AND id <> ?");
-    db_bind_text(q, provider);
-    db_bind_text(q, provider_id);
-    db_bind_text(q, except_id);
-    *taken = db_next(q);
-    return db_done(ctx, q);
+    return rival_has_id(ctx, c,
+                        "SELECT 1 FROM calls WHERE provider = ? AND provider_id = ? AND id <> ?",
+                        provider, provider_id, except_id, taken);
 }
 
-enum err call_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_row *like,
-                             int64_t since_ms, int64_t until_ms, int64_t *count) {
-    struct db_stmt *q =
-        db_use(c, "SELECT COUNT(*) FROM calls WHERE workspace_id = ? AND to_number = ?"
-                  " AND from_number = ? AND id <> ? AND provider_id IS NULL AND created_at >= ?"
-                  " AND created_at < ? AND status IN ('requested', 'unknown', 'unconfirmed')");
-    db_bind_text(q, like->workspace_id);
-    db_bind_text(q, like->to);
-    db_bind_text(q, like->from);
-    db_bind_text(q, like->id);
-    db_bind_i64(q, since_ms);
-    db_bind_i64(q, until_ms);
-    *count = db_next(q) ? db_i64(q) : 0;
-    return db_done(ctx, q);
+enum err call_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct rival_like *like,
+                             int64_t *count) {
+    return rivals_count(
+        ctx, c,
+        "SELECT COUNT(*) FROM calls WHERE workspace_id = ? AND to_number = ?"
+        " AND from_number = ? AND id <> ? AND provider_id IS NULL AND created_at >= ?"
+        " AND created_at < ? AND status IN ('requested', 'unknown', 'unconfirmed')",
+        like, count);
 }
 
 enum err call_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,

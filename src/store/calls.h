@@ -2,6 +2,7 @@
  * times and states are plain, because people search them. */
 #pragma once
 
+#include "store/rivals.h"
 #include "store/sealed.h"
 
 struct call_row {
@@ -45,8 +46,8 @@ enum err call_row_is_taken(struct ctx *ctx, struct db_conn *c, const char *provi
                            const char *provider_id, const char *except_id, bool *taken);
 /* Others of the workspace between the same numbers, made in this time, of which nobody knows what
  * became of them. */
-enum err call_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct call_row *like,
-                             int64_t since_ms, int64_t until_ms, int64_t *count);
+enum err call_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct rival_like *like,
+                             int64_t *count);
 
 struct call_filter {
     const char *status, *direction, *to, *assistant_id; /* NULL: any */

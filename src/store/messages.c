@@ -91,29 +91,19 @@ enum err message_row_find_by_provider(struct ctx *ctx, struct db_conn *c, const 
 
 enum err message_row_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
                               const char *provider_id, const char *except_id, bool *taken) {
-    struct db_stmt *q = db_use(c, "SELECT 1 FROM messages WHERE provider = ? AND provider_id = ?"
-                                  " AND id <> ?");
-    db_bind_text(q, provider);
-    db_bind_text(q, provider_id);
-    db_bind_text(q, except_id);
-    *taken = db_next(q);
-    return db_done(ctx, q);
+    return rival_has_id(ctx, c,
+                        "SELECT 1 FROM messages WHERE provider = ? AND provider_id = ? AND id <> ?",
+                        provider, provider_id, except_id, taken);
 }
 
-enum err message_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct message_row *like,
-                                int64_t since_ms, int64_t until_ms, int64_t *count) {
-    struct db_stmt *q =
-        db_use(c, "SELECT COUNT(*) FROM messages WHERE workspace_id = ? AND to_address = ?"
-                  " AND from_address = ? AND id <> ? AND provider_id IS NULL AND created_at >= ?"
-                  " AND created_at < ? AND status IN ('requested', 'unknown', 'unconfirmed')");
-    db_bind_text(q, like->workspace_id);
-    db_bind_text(q, like->to);
-    db_bind_text(q, like->from);
-    db_bind_text(q, like->id);
-    db_bind_i64(q, since_ms);
-    db_bind_i64(q, until_ms);
-    *count = db_next(q) ? db_i64(q) : 0;
-    return db_done(ctx, q);
+enum err message_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct rival_like *like,
+                                int64_t *count) {
+    return rivals_count(
+        ctx, c,
+        "SELECT COUNT(*) FROM messages WHERE workspace_id = ? AND to_address = ?"
+        " AND from_address = ? AND id <> ? AND provider_id IS NULL AND created_at >= ?"
+        " AND created_at < ? AND status IN ('requested', 'unknown', 'unconfirmed')",
+        like, count);
 }
 
 enum err message_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,

@@ -2,6 +2,7 @@
  * and states are plain, because people search them. */
 #pragma once
 
+#include "store/rivals.h"
 #include "store/sealed.h"
 
 struct message_row {
@@ -35,8 +36,8 @@ enum err message_row_is_taken(struct ctx *ctx, struct db_conn *c, const char *pr
                               const char *provider_id, const char *except_id, bool *taken);
 /* Others of the workspace between the same addresses, made in this time, of which nobody knows
  * what became of them. */
-enum err message_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct message_row *like,
-                                int64_t since_ms, int64_t until_ms, int64_t *count);
+enum err message_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct rival_like *like,
+                                int64_t *count);
 
 struct message_filter {
     const char *channel, *direction, *status, *to, *from; /* NULL: any */

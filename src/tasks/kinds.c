@@ -7,12 +7,12 @@
 #include "providers/dialect.h"
 #include "tasks/operations.h"
 
-struct job_row job_of(struct ctx *ctx, const struct job_kind *kind, const char *workspace_id,
+struct job_row job_of(struct ctx *ctx, const char *kind, const char *workspace_id,
                       const char *object, int64_t at_ms) {
     struct id id = id_make("job");
     return (struct job_row){ .id = arena_strdup(ctx->arena, id.text),
                              .workspace_id = workspace_id,
-                             .kind = kind->name,
+                             .kind = kind,
                              .object = object,
                              .run_at_ms = at_ms,
                              .created_ms = ava_wall_ms() };

@@ -28,7 +28,7 @@ struct task_kinds {
 };
 
 /* A job of this kind, ready at at_ms of the wall clock; its id is new and the arena's. */
-struct job_row job_of(struct ctx *ctx, const struct job_kind *kind, const char *workspace_id,
+struct job_row job_of(struct ctx *ctx, const char *kind, const char *workspace_id,
                       const char *object, int64_t at_ms);
 
 /* The name of a kind whose provider has no dialect, so that it could never be sent; NULL: all are

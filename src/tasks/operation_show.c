@@ -50,25 +50,23 @@ static struct operation_wait wait_of(struct ctx *ctx, const struct operation_row
     const struct operation_kind *kind = operation_kind_of(ctx, row->kind);
     struct operation op = { .id = row->id, .object = row->object };
     struct operation_wait wait = { 0 };
-    struct problem before = ctx->problem;
+    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     bool has_begun = row->state != OPERATION_PREPARED || row->attempts > 0;
     if (!has_begun && kind->queue &&
         kind->queue->stands(ctx, db_reader(ctx->parts->db), &op, &wait) != OK)
         wait.position = 0;
-    ctx->problem = before;
     return wait;
 }
 
 static void write_steps(struct ctx *ctx, struct jsonw *w, const struct operation_row *row) {
     const struct operation_kind *kind = operation_kind_of(ctx, row->kind);
-    struct problem before = ctx->problem;
+    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     struct buf *b = buf_in(ctx->arena);
     struct jsonw steps = jsonw_to(b);
     if (kind->steps && kind->steps(ctx, row->id, &steps) == OK) {
         jsonw_key(w, "steps");
         jsonw_raw(w, buf_view(b));
     }
-    ctx->problem = before;
 }
 
 void operation_show(struct ctx *ctx, struct jsonw *w, const struct operation_row *row,

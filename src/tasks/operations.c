@@ -179,7 +179,7 @@ struct settling {
 
 static enum err schedule(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row,
                          int64_t at_ms) {
-    struct job_row job = job_of(ctx, &OPERATION_JOB, row->workspace_id, row->id, at_ms);
+    struct job_row job = job_of(ctx, OPERATION_JOB.name, row->workspace_id, row->id, at_ms);
     return job_row_put(ctx, tx, &job, NULL, 0);
 }
 
@@ -438,7 +438,7 @@ static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         return operation_row_promise(ctx, tx, p->row.id);
     }
     struct job_row job =
-        job_of(ctx, &OPERATION_JOB, p->row.workspace_id, p->row.id, p->row.created_ms);
+        job_of(ctx, OPERATION_JOB.name, p->row.workspace_id, p->row.id, p->row.created_ms);
     return job_row_put(ctx, tx, &job, ctx->parts->run_id, p->row.created_ms + JOB_LEASE_MS);
 }
 
@@ -570,7 +570,8 @@ enum err operation_place(struct ctx *ctx, const struct operation_order *order,
 
 /* Nobody was told that it would happen, and nobody can ask for it again under the same key: whoever
  * placed it saw the connection break, and will ask anew. */
-static enum err is_wanted(struct ctx *ctx, const struct operation_row *row, bool *wanted) {
+static enum err find_whether_wanted(struct ctx *ctx, const struct operation_row *row,
+                                    bool *wanted) {
     *wanted = row->is_promised;
     return *wanted ? OK : idempotency_row_has(ctx, db_reader(ctx->parts->db), row->id, wanted);
 }
@@ -621,7 +622,7 @@ enum err operation_work(struct ctx *ctx, const struct job_row *job) {
         look(r);
     else if (row.state == OPERATION_UNKNOWN)
         perform(r);
-    else if (row.state == OPERATION_PREPARED && (e = is_wanted(ctx, &row, &wanted)) == OK)
+    else if (row.state == OPERATION_PREPARED && (e = find_whether_wanted(ctx, &row, &wanted)) == OK)
         resume(r, wanted);
     run_release(r);
     return e;

@@ -80,7 +80,7 @@ static struct keeping *keeping_new(const struct ctx *ctx, const struct endpoint_
     return k;
 }
 
-static void is_over(struct keeping *k, bool is_kept) {
+static void end_keeping(struct keeping *k, bool is_kept) {
     k->is_over = true;
     k->is_kept = is_kept;
     if (!is_kept)
@@ -90,7 +90,7 @@ static void is_over(struct keeping *k, bool is_kept) {
 
 static void keep_alone(void *arg) {
     struct keeping *k = arg;
-    is_over(k, intake_keep(&k->ctx, &k->endpoint, &k->in) == OK);
+    end_keeping(k, intake_keep(&k->ctx, &k->endpoint, &k->in) == OK);
     if (k->waiter)
         fiber_unpark(k->waiter);
     k->waiter = NULL;
@@ -103,7 +103,7 @@ static void keep_begin(void *arg) {
     if (fiber_run(keep_alone, k))
         return;
     k->holders--;
-    is_over(k, false);
+    end_keeping(k, false);
 }
 
 bool intake_keep_soon(struct ctx *ctx, const struct endpoint_row *endpoint,

@@ -114,7 +114,7 @@ static void answer_number(struct jsonw *w, const char *number) {
 static const char *choose_assistant(struct ctx *ctx, const struct asked *q,
                                     const struct fallback *f, int64_t *seconds_max) {
     struct lent lent;
-    struct problem before = ctx->problem;
+    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     const char *id = NULL;
     if (lending_find(ctx, PROVIDER_VAPI, &lent) == OK) {
         bool has_own = lent.account.assistant_id && lent.account.assistant_id[0];
@@ -125,7 +125,6 @@ static const char *choose_assistant(struct ctx *ctx, const struct asked *q,
                                  q->is_kept, seconds_max))
             id = NULL;
     }
-    ctx->problem = before;
     return id;
 }
 

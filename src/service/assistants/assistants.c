@@ -189,7 +189,7 @@ static enum err last_seen(struct ctx *ctx, const struct lent *lent, const struct
                           struct assistant_view *out) {
     json_t *config;
     TRY(assistant_version_config(ctx, db_reader(ctx->parts->db), row, row->version, &config));
-    ctx->problem = (struct problem){ .err = OK };
+    ctx_clear(ctx);
     *out = (struct assistant_view){ .row = *row,
                                     .config = config,
                                     .is_in_use = is_in_use(lent, row->provider_id),

@@ -44,7 +44,6 @@ static int64_t in_settings(struct ctx *ctx, struct str body) {
 enum err call_length_of(struct ctx *ctx, const struct lent *lent, const char *assistant_id,
                         int64_t *seconds) {
     const char *workspace_id = ctx->who.workspace_id;
-    struct problem none = { .err = OK };
     struct upstream_answer answer;
     int64_t known;
     TRY(call_length_known(ctx, db_reader(ctx->parts->db), workspace_id, &known));
@@ -52,7 +51,7 @@ enum err call_length_of(struct ctx *ctx, const struct lent *lent, const char *as
     if (!known)
         return OK;
     if (vapi_settings_read(ctx, &lent->ref, assistant_id, &answer) != OK) {
-        ctx->problem = none;
+        ctx_clear(ctx);
         return OK;
     }
     *seconds = in_settings(ctx, answer.body);
@@ -62,10 +61,9 @@ enum err call_length_of(struct ctx *ctx, const struct lent *lent, const char *as
 }
 
 void call_length_learn(struct ctx *ctx, int64_t seconds) {
-    struct problem before = ctx->problem;
+    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     struct learning l = { ctx->who.workspace_id, seconds };
     db_write(ctx, learn_write, &l);
-    ctx->problem = before;
 }
 
 void call_length_refresh(struct ctx *ctx) {

@@ -64,12 +64,12 @@ enum err call_end(struct ctx *ctx, const char *id, struct call_view *out) {
         return OK;
     }
     /* Refused, because it ended meanwhile? */
-    struct problem problem = ctx->problem;
+    struct ctx_aside refused = ctx_aside(ctx);
     if (call_ask(ctx, &out->row, &facts) == OK)
         call_take(ctx, &facts, out);
-    ctx->problem = problem;
+    ctx_back(&refused);
     if (!call_is_over(&out->row))
         return e;
-    ctx->problem = (struct problem){ .err = OK };
+    ctx_clear(ctx);
     return OK;
 }

@@ -16,10 +16,9 @@
 static const char *account_of(struct ctx *ctx, const char *provider,
                               const struct call_facts *facts) {
     struct lent lent;
-    struct problem before = ctx->problem;
+    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     enum provider p = provider_parse(str_of(provider));
     bool found = facts->provider_id && facts->assistant_id && lending_find(ctx, p, &lent) == OK;
-    ctx->problem = before;
     return found ? lines_account(ctx, p, &lent.ref) : NULL;
 }
 

@@ -346,12 +346,11 @@ static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
  * again next time. */
 void call_take(struct ctx *ctx, const struct call_facts *facts, struct call_view *v) {
     struct learning l = { .facts = facts, .row = v->row };
-    struct problem none = { .err = OK };
     if (!call_facts_apply(&v->row, facts))
         return;
     v->row.updated_ms = ava_wall_ms();
     if (db_write(ctx, learn_write, &l) != OK) {
-        ctx->problem = none;
+        ctx_clear(ctx);
     } else if (l.changed) {
         v->row = l.row;
         publish(ctx, v);
@@ -378,10 +377,9 @@ enum err call_ask(struct ctx *ctx, const struct call_row *row, struct call_facts
 /* How it stands by now, as far as the provider can be asked. */
 static void refresh(struct ctx *ctx, struct call_view *v) {
     struct call_facts facts;
-    struct problem none = { .err = OK };
     v->is_stale = call_ask(ctx, &v->row, &facts) != OK;
     if (v->is_stale)
-        ctx->problem = none;
+        ctx_clear(ctx);
     else
         call_take(ctx, &facts, v);
 }

@@ -39,11 +39,10 @@ static struct fallback from_row(const struct fallback_row *row) {
 }
 
 void fallback_of(struct ctx *ctx, const char *workspace_id, struct fallback *out) {
-    struct problem before = ctx->problem;
+    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     struct fallback_row row;
     if (fallback_row_find(ctx, db_reader(ctx->parts->db), workspace_id, &row) != OK)
         row.workspace_id = NULL;
-    ctx->problem = before;
     *out = from_row(&row);
 }
 

@@ -5,9 +5,9 @@
  * outbound call waits in a queue on disk, and workspaces take turns by what they hold for their
  * weight. An inbound call cannot wait: it is given a place, or the workspace's fallback answers.
  *
- * A place is given up on proof only: the call's own end as a webhook, an answer or the provider asked
- * by us tells it, or that it never began. Nothing here ends by the clock; the job of this file asks
- * about those that were long silent. Everything is written on the one writer, in the transactions
+ * A line is freed only on proof that the call is over: a webhook or the provider's answer says so, or
+ * it is known never to have begun. Never by a timer; call_checks.h asks about those that were long
+ * silent. Everything is written on the one writer, in the transactions
  * that write the calls, so that nobody is ever above a limit and a crash loses nobody's turn. */
 #pragma once
 
@@ -42,5 +42,12 @@ void lines_learn(struct ctx *ctx, const char *account, int64_t limit, bool is_bl
 /* Whose limit at the provider counts, for line_row.account; in the arena. */
 const char *lines_account(struct ctx *ctx, enum provider p, const struct upstream_credential *c);
 
-extern const struct job_kind LINES_JOB;
+/* For call_checks.h: its job, which asks about calls that say nothing. */
+enum {
+    LINES_FULL_MS = 15 * 1000
+}; /* how long a refusal counts: others use the account too, and may leave */
+extern const char LINES_JOB_NAME[];
+int64_t lines_check_interval_ms(const struct ctx *ctx);
+enum err lines_want_check(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                          int64_t at_ms);
 void lines_collect(void *parts); /* for metrics_before_scrape */

@@ -128,7 +128,7 @@ static enum err add_request(struct ctx *ctx, struct db_conn *c, struct timeline 
 /* What it said of the state, where it says one. */
 static const char *status_in(struct ctx *ctx, struct db_conn *c, const struct event_row *e) {
     struct sealed_place place = event_row_place(e);
-    struct problem before = ctx->problem;
+    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     struct event_row full;
     const struct dialect *d = dialect_of(provider_parse(str_of(e->provider)));
     struct dialect_facts facts = { .call = { .status = NULL } };
@@ -144,7 +144,6 @@ static const char *status_in(struct ctx *ctx, struct db_conn *c, const struct ev
         if (d->read_event && json_is_object(event.body))
             d->read_event(ctx, &event, &facts);
     }
-    ctx->problem = before;
     return facts.call.status;
 }
 

@@ -122,12 +122,14 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
     struct twilio_search search = {
         .to = order.to, .from = order.from, .since_ms = run.since_ms, .until_ms = run.until_ms
     };
-    struct call_row like = {
-        .id = op->object, .workspace_id = ctx->who.workspace_id, .to = order.to, .from = order.from
-    };
+    struct rival_like like = { .id = op->object,
+                               .workspace_id = ctx->who.workspace_id,
+                               .to = order.to,
+                               .from = order.from,
+                               .since_ms = rivals.since_ms,
+                               .until_ms = rivals.until_ms };
     TRY(twilio_calls_like(ctx, &lent.ref, lent.account.account_sid, &search, &matches));
-    TRY(call_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms, rivals.until_ms,
-                            &others));
+    TRY(call_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, &others));
     return matching_find(ctx, &matches, op->object, call_row_is_taken, others, result, is_absent);
 }
 

@@ -32,7 +32,7 @@ static enum err look_at(struct ctx *ctx, enum provider p, struct integration *ou
     enum err e = lending_find(ctx, p, &lent);
     if (e != OK && e != ERR_NOT_CONNECTED)
         return e;
-    ctx->problem = (struct problem){ 0 };
+    ctx_clear(ctx);
     if (e == OK) {
         own = upstream_state(ctx->parts->upstream, p, lent.ref.id);
         out->status = own.needs_reauth ? "needs_attention" : "connected";

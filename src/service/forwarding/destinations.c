@@ -317,7 +317,7 @@ enum err destination_rotate(struct ctx *ctx, const char *id, struct destination_
     struct change c = { .id = id, .out = out };
     *secret = c.secret = destination_secret_make(ctx->arena);
     TRY(db_write(ctx, rotate_write, &c));
-    ctx->problem = (struct problem){ .err = OK };
+    ctx_clear(ctx);
     destination_publish(ctx, out);
     return OK;
 }

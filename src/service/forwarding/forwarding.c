@@ -126,7 +126,7 @@ enum err forwarding_note(struct ctx *ctx, struct db_conn *tx, const struct event
 
 enum err forwarding_want(struct ctx *ctx, struct db_conn *tx, const struct destination_row *to,
                          int64_t at_ms) {
-    struct job_row job = job_of(ctx, &FORWARDING_JOB, to->workspace_id, to->id, at_ms);
+    struct job_row job = job_of(ctx, FORWARDING_JOB.name, to->workspace_id, to->id, at_ms);
     return job_row_want(ctx, tx, &job);
 }
 
@@ -138,7 +138,7 @@ void forwarding_wake(struct ctx *ctx) {
 
 /* All of it on one loop: its fibers take from the shelf one after the other, and nothing waits between
  * looking and taking. */
-struct turn {
+struct sending {
     const struct parts *parts;
     const char *destination_id;
     struct arena *arena; /* of the shelf */
@@ -152,7 +152,7 @@ struct turn {
     struct fiber_parking done;
 };
 
-static bool is_under_way(const struct turn *t, const char *id) {
+static bool is_under_way(const struct sending *t, const char *id) {
     for (size_t i = 0; i < FORWARDING_AT_ONCE; i++)
         if (strcmp(t->under_way[i], id) == 0)
             return true;
@@ -160,7 +160,7 @@ static bool is_under_way(const struct turn *t, const char *id) {
 }
 
 /* What can be sent now, and is not under way. */
-static void fill_shelf(struct turn *t) {
+static void fill_shelf(struct sending *t) {
     struct ctx ctx;
     size_t found = 0;
     arena_free(t->arena);
@@ -178,21 +178,21 @@ static void fill_shelf(struct turn *t) {
 static void sender_run(void *arg);
 
 static void sender_begin(void *arg) {
-    struct turn *t = arg;
+    struct sending *t = arg;
     t->senders++;
     if (!fiber_run(sender_run, t)) /* no room for a fiber: those there are do it */
         t->senders--;
 }
 
 /* As many as there is to do for, with who asks. */
-static void call_others(struct turn *t) {
+static void call_others(struct sending *t) {
     size_t left = t->count - t->next;
     for (size_t i = 0; i < left && t->senders < FORWARDING_AT_ONCE; i++)
         fiber_on_loop(sender_begin, t);
 }
 
 /* The next one, copied into the arena of who sends it; *slot: where it is noted as under way. */
-static bool take(struct turn *t, struct arena *a, struct delivery_row *out, char **slot) {
+static bool take(struct sending *t, struct arena *a, struct delivery_row *out, char **slot) {
     if (t->is_over || ava_now_ms() >= t->until_ms || jobs_is_stopping(t->parts->jobs))
         return false;
     if (t->next == t->count)
@@ -213,14 +213,14 @@ static bool take(struct turn *t, struct arena *a, struct delivery_row *out, char
     return false; /* cannot be: a sender has one at a time */
 }
 
-static void rest(struct turn *t, int64_t pause_ms) {
+static void rest(struct sending *t, int64_t pause_ms) {
     int64_t at_ms = ava_wall_ms() + pause_ms;
     t->is_over = true;
     if (at_ms > t->resumes_ms)
         t->resumes_ms = at_ms;
 }
 
-static bool send_next(struct turn *t) {
+static bool send_next(struct sending *t) {
     struct arena *a = arena_new(ARENA_BYTES);
     struct delivery_row row;
     struct ctx ctx;
@@ -244,7 +244,7 @@ static bool send_next(struct turn *t) {
 }
 
 static void sender_run(void *arg) {
-    struct turn *t = arg;
+    struct sending *t = arg;
     while (send_next(t))
         ;
     if (--t->senders == 0)
@@ -253,7 +253,7 @@ static void sender_run(void *arg) {
 
 /* The job comes again when there is more, and ends when there is not. */
 static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    const struct turn *t = arg;
+    const struct sending *t = arg;
     struct destination_row to;
     int64_t at_ms = INT64_MAX, now_ms = ava_wall_ms();
     TRY(destination_row_find(ctx, tx, NULL, t->destination_id, &to));
@@ -265,16 +265,16 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         at_ms = t->resumes_ms;
     if (at_ms < now_ms)
         at_ms = now_ms;
-    struct job_row job = job_of(ctx, &FORWARDING_JOB, to.workspace_id, to.id, at_ms);
+    struct job_row job = job_of(ctx, FORWARDING_JOB.name, to.workspace_id, to.id, at_ms);
     return job_row_put(ctx, tx, &job, NULL, 0);
 }
 
 static enum err work(struct ctx *ctx, const struct job_row *job) {
-    struct turn *t = arena_alloc(ctx->arena, sizeof *t);
-    *t = (struct turn){ .parts = ctx->parts,
-                        .destination_id = job->object,
-                        .arena = arena_new(4096),
-                        .until_ms = ava_now_ms() + TURN_MS };
+    struct sending *t = arena_alloc(ctx->arena, sizeof *t);
+    *t = (struct sending){ .parts = ctx->parts,
+                           .destination_id = job->object,
+                           .arena = arena_new(4096),
+                           .until_ms = ava_now_ms() + TURN_MS };
     fiber_parking_init(&t->done);
     t->senders = 1; /* this fiber, so that nobody wakes it before it sleeps */
     fiber_on_loop(sender_begin, t);

@@ -38,7 +38,7 @@ static _Atomic int64_t rest_until_ms;
 static _Atomic uint64_t taken_count;
 
 static enum err want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
-    struct job_row job = job_of(ctx, &INBOX_JOB, workspace_id, workspace_id, ava_wall_ms());
+    struct job_row job = job_of(ctx, INBOX_JOB.name, workspace_id, workspace_id, ava_wall_ms());
     return job_row_want(ctx, tx, &job);
 }
 
@@ -199,7 +199,7 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
  * wants it anew. */
 static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct batch *b = arg;
-    struct job_row job = job_of(ctx, &INBOX_JOB, b->workspace_id, b->workspace_id, b->now_ms);
+    struct job_row job = job_of(ctx, INBOX_JOB.name, b->workspace_id, b->workspace_id, b->now_ms);
     TRY(event_rows_next_due(ctx, tx, b->workspace_id, &job.run_at_ms));
     if (job.run_at_ms == INT64_MAX)
         return job_row_delete(ctx, tx, INBOX_JOB.name, b->workspace_id);
@@ -235,7 +235,7 @@ static enum err one_by_one(struct ctx *ctx, struct batch *b) {
     for (size_t i = 0; i < b->count; i++) {
         struct item *it = &b->items[i];
         it->row = it->was;
-        ctx->problem = (struct problem){ .err = OK };
+        ctx_clear(ctx);
         enum err e = db_write(ctx, one_write, &(struct single){ b, it });
         if (e == ERR_STORAGE_UNAVAILABLE)
             return e;

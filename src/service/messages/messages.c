@@ -157,12 +157,14 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
                                     .body = text.body,
                                     .since_ms = run.since_ms,
                                     .until_ms = run.until_ms };
-    struct message_row like = {
-        .id = op->object, .workspace_id = ctx->who.workspace_id, .to = text.to, .from = text.from
-    };
+    struct rival_like like = { .id = op->object,
+                               .workspace_id = ctx->who.workspace_id,
+                               .to = text.to,
+                               .from = text.from,
+                               .since_ms = rivals.since_ms,
+                               .until_ms = rivals.until_ms };
     TRY(twilio_messages_like(ctx, &lent.ref, lent.account.account_sid, &search, &matches));
-    TRY(message_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, rivals.since_ms,
-                               rivals.until_ms, &others));
+    TRY(message_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, &others));
     return matching_find(ctx, &matches, op->object, message_row_is_taken, others, result,
                          is_absent);
 }
@@ -276,11 +278,10 @@ static void publish(struct ctx *ctx, const struct message_view *v) {
 static void refresh(struct ctx *ctx, enum provider p, struct message_view *v) {
     struct lent lent;
     struct refreshing r = { .row = v->row };
-    struct problem none = { .err = OK };
     if (lending_find(ctx, p, &lent) != OK ||
         dialect_of(p)->messages->read(ctx, &lent.ref, &lent.account, v->row.provider_id,
                                       &r.facts) != OK) {
-        ctx->problem = none;
+        ctx_clear(ctx);
         v->is_stale = true;
         return;
     }
@@ -288,7 +289,7 @@ static void refresh(struct ctx *ctx, enum provider p, struct message_view *v) {
         return;
     v->row.updated_ms = ava_wall_ms();
     if (db_write(ctx, refresh_write, &r) != OK) {
-        ctx->problem = none; /* shown all the same; it is asked for again next time */
+        ctx_clear(ctx); /* shown all the same; it is asked for again next time */
     } else if (r.changed) {
         v->row = r.row;
         publish(ctx, v);

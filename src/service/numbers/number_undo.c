@@ -129,7 +129,7 @@ static enum err go_back(struct number_walk *w, unsigned *restored, unsigned *lef
 }
 
 enum err number_undo(struct number_walk *w) {
-    struct problem why = w->ctx->problem;
+    struct ctx_aside why = ctx_aside(w->ctx);
     struct undoing begin = { .from = { "done", "started" }, .to = "undoing" };
     struct undoing end = { .from = { "undoing", "undoing" }, .to = "undone", .closes = true };
     unsigned restored, left;
@@ -145,7 +145,7 @@ enum err number_undo(struct number_walk *w) {
                                       .object = w->steps[0].provider_id,
                                       .outcome = e == OK ? "ok" : "failed",
                                       .detail = ways_text(w->ctx, restored, left) };
-    w->ctx->problem = why;
+    ctx_back(&why);
     return write_undo(w, &end);
 }
 
@@ -174,10 +174,10 @@ static enum err give_up_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 enum err number_give_up(struct ctx *ctx, const struct operation *op, struct number_step_row *steps,
                         size_t count, enum err e) {
-    struct problem why = ctx->problem;
     struct giving_up g = { steps, count };
+    struct ctx_aside why = ctx_aside(ctx);
     TRY(db_write(ctx, give_up_write, &g));
-    ctx->problem = why;
+    ctx_back(&why);
     return e;
 }
 

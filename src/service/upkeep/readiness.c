@@ -8,5 +8,5 @@ enum { PROBE_AGE_MS = 5000 };
 void readiness_check(struct ctx *ctx, struct readiness *out) {
     out->database = db_write_probe(ctx, PROBE_AGE_MS) == OK;
     out->keys = vault_is_ready(ctx->parts->vault);
-    ctx->problem = (struct problem){ 0 }; /* what it found is the answer, not a failure of it */
+    ctx_clear(ctx); /* what it found is the answer, not a failure of it */
 }
