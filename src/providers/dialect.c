@@ -1,7 +1,5 @@
 #include "providers/dialect.h"
 
-#include <string.h>
-
 #include "providers/twilio_dialect.h"
 #include "providers/vapi_dialect.h"
 
@@ -14,11 +12,4 @@ static const struct dialect *const DIALECTS[PROVIDER_COUNT] = {
 
 const struct dialect *dialect_of(enum provider p) {
     return p < PROVIDER_COUNT && DIALECTS[p] ? DIALECTS[p] : &NONE;
-}
-
-int dialect_rank(const struct dialect_rank *ranks, const char *status) {
-    for (; status && ranks && ranks->status; ranks++)
-        if (strcmp(ranks->status, status) == 0)
-            return ranks->rank;
-    return 0;
 }

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "providers/call_facts.h"
+#include "providers/dialect_rank.h"
 #include "providers/message_facts.h"
 #include "providers/upstream.h"
 
@@ -72,14 +73,6 @@ struct dialect_facts {
 
 /* --- calls -------------------------------------------------------------------------------------- */
 
-enum { DIALECT_RANK_LAST = 10 }; /* from this rank on it is over */
-
-/* Which status is further on: webhooks come in any order. Ended by a NULL status. */
-struct dialect_rank {
-    const char *status;
-    int rank;
-};
-
 struct dialect_calls {
     const struct dialect_rank *ranks;
     enum provider carrier; /* whose ids call_facts.carrier_id are; PROVIDER_COUNT: of none */
@@ -132,6 +125,3 @@ struct dialect {
 };
 
 const struct dialect *dialect_of(enum provider p); /* never NULL */
-
-/* The rank of a status, 0 for words that are not in the table or NULL. ranks NULL: always 0. */
-int dialect_rank(const struct dialect_rank *ranks, const char *status);

@@ -42,6 +42,7 @@ struct jobs {
     struct wish wishes[WISHES_MAX];
     size_t wish_count, unmade;
     atomic_bool stopping;
+    struct jobs_burst burst;
     /* The pump's own: */
     size_t running, slow;
     char cursor[40]; /* the workspace served last */
@@ -134,6 +135,10 @@ void jobs_unwant(struct jobs *j, const struct job_kind *kind, const char *worksp
     if (w)
         wish_drop(j, w);
     pthread_mutex_unlock(&j->lock);
+}
+
+struct jobs_burst *jobs_burst(struct jobs *j) {
+    return &j->burst;
 }
 
 void jobs_stop(struct jobs *j) {

@@ -25,6 +25,14 @@ void jobs_want(struct jobs *j, const struct job_kind *kind, const char *workspac
  * new wish, and so a new job. */
 void jobs_unwant(struct jobs *j, const struct job_kind *kind, const char *workspace_id);
 
+/* How busy taking in is, which goes first: nothing is lost by working on it later. Written by any
+ * thread; lives as long as j. */
+struct jobs_burst {
+    _Atomic uint64_t taken;        /* things taken in so far */
+    _Atomic int64_t rest_until_ms; /* monotonic: what works on them rests until then */
+};
+struct jobs_burst *jobs_burst(struct jobs *j);
+
 void jobs_stop(struct jobs *j);              /* any thread: nothing new is begun */
 void jobs_release(struct jobs *j);           /* when nothing runs any more: leases are given back */
 bool jobs_is_stopping(const struct jobs *j); /* NULL: no */

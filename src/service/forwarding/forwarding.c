@@ -134,7 +134,7 @@ void forwarding_wake(struct ctx *ctx) {
     jobs_wake(ctx->parts->jobs);
 }
 
-/* --- a turn ---------------------------------------------------------------------------------- */
+/* --- sending --------------------------------------------------------------------------------- */
 
 /* All of it on one loop: its fibers take from the shelf one after the other, and nothing waits between
  * looking and taking. */
@@ -152,84 +152,84 @@ struct sending {
     struct fiber_parking done;
 };
 
-static bool is_under_way(const struct sending *t, const char *id) {
+static bool is_under_way(const struct sending *s, const char *id) {
     for (size_t i = 0; i < FORWARDING_AT_ONCE; i++)
-        if (strcmp(t->under_way[i], id) == 0)
+        if (strcmp(s->under_way[i], id) == 0)
             return true;
     return false;
 }
 
 /* What can be sent now, and is not under way. */
-static void fill_shelf(struct sending *t) {
+static void fill_shelf(struct sending *s) {
     struct ctx ctx;
     size_t found = 0;
-    arena_free(t->arena);
-    t->arena = arena_new(ARENA_BYTES * 4);
-    t->next = t->count = 0;
-    ctx_init(&ctx, t->parts, t->arena, WRITE_MS);
-    if (delivery_rows_due(&ctx, db_reader(t->parts->db), t->destination_id, ava_wall_ms(),
-                          SHELF_MAX, t->shelf, &found) != OK)
-        t->is_over = true;
+    arena_free(s->arena);
+    s->arena = arena_new(ARENA_BYTES * 4);
+    s->next = s->count = 0;
+    ctx_init(&ctx, s->parts, s->arena, WRITE_MS);
+    if (delivery_rows_due(&ctx, db_reader(s->parts->db), s->destination_id, ava_wall_ms(),
+                          SHELF_MAX, s->shelf, &found) != OK)
+        s->is_over = true;
     for (size_t i = 0; i < found; i++)
-        if (!is_under_way(t, t->shelf[i].id))
-            t->shelf[t->count++] = t->shelf[i];
+        if (!is_under_way(s, s->shelf[i].id))
+            s->shelf[s->count++] = s->shelf[i];
 }
 
 static void sender_run(void *arg);
 
 static void sender_begin(void *arg) {
-    struct sending *t = arg;
-    t->senders++;
-    if (!fiber_run(sender_run, t)) /* no room for a fiber: those there are do it */
-        t->senders--;
+    struct sending *s = arg;
+    s->senders++;
+    if (!fiber_run(sender_run, s)) /* no room for a fiber: those there are do it */
+        s->senders--;
 }
 
-/* As many as there is to do for, with who asks. */
-static void call_others(struct sending *t) {
-    size_t left = t->count - t->next;
-    for (size_t i = 0; i < left && t->senders < FORWARDING_AT_ONCE; i++)
-        fiber_on_loop(sender_begin, t);
+/* Starts further senders: one per delivery on the shelf, at most FORWARDING_AT_ONCE with the caller. */
+static void call_others(struct sending *s) {
+    size_t left = s->count - s->next;
+    for (size_t i = 0; i < left && s->senders < FORWARDING_AT_ONCE; i++)
+        fiber_on_loop(sender_begin, s);
 }
 
 /* The next one, copied into the arena of who sends it; *slot: where it is noted as under way. */
-static bool take(struct sending *t, struct arena *a, struct delivery_row *out, char **slot) {
-    if (t->is_over || ava_now_ms() >= t->until_ms || jobs_is_stopping(t->parts->jobs))
+static bool take(struct sending *s, struct arena *a, struct delivery_row *out, char **slot) {
+    if (s->is_over || ava_now_ms() >= s->until_ms || jobs_is_stopping(s->parts->jobs))
         return false;
-    if (t->next == t->count)
-        fill_shelf(t);
-    if (t->next == t->count)
+    if (s->next == s->count)
+        fill_shelf(s);
+    if (s->next == s->count)
         return false;
-    *out = t->shelf[t->next++];
+    *out = s->shelf[s->next++];
     out->id = arena_strdup(a, out->id);
-    out->destination_id = t->destination_id;
+    out->destination_id = s->destination_id;
     out->body = arena_strdup(a, out->body);
     out->workspace_id = arena_strdup(a, out->workspace_id);
     for (size_t i = 0; i < FORWARDING_AT_ONCE; i++)
-        if (!t->under_way[i][0]) {
-            *slot = t->under_way[i];
+        if (!s->under_way[i][0]) {
+            *slot = s->under_way[i];
             str_copy(*slot, ID_BYTES, str_of(out->id));
             return true;
         }
     return false; /* cannot be: a sender has one at a time */
 }
 
-static void rest(struct sending *t, int64_t pause_ms) {
+static void rest(struct sending *s, int64_t pause_ms) {
     int64_t at_ms = ava_wall_ms() + pause_ms;
-    t->is_over = true;
-    if (at_ms > t->resumes_ms)
-        t->resumes_ms = at_ms;
+    s->is_over = true;
+    if (at_ms > s->resumes_ms)
+        s->resumes_ms = at_ms;
 }
 
-static bool send_next(struct sending *t) {
+static bool send_next(struct sending *s) {
     struct arena *a = arena_new(ARENA_BYTES);
     struct delivery_row row;
     struct ctx ctx;
     char *slot;
     int64_t pause_ms = 0;
-    bool is_taken = take(t, a, &row, &slot);
+    bool is_taken = take(s, a, &row, &slot);
     if (is_taken) {
-        call_others(t);
-        ctx_init(&ctx, t->parts, a, SENDING_MS);
+        call_others(s);
+        ctx_init(&ctx, s->parts, a, SENDING_MS);
         str_copy(ctx.who.workspace_id, sizeof ctx.who.workspace_id, str_of(row.workspace_id));
         enum err e = delivery_send(&ctx, &row, &pause_ms);
         slot[0] = 0;
@@ -237,32 +237,32 @@ static bool send_next(struct sending *t) {
             log_warn(&ctx, "delivery not written down", L("delivery", row.id),
                      L("code", err_info(e)->code));
         if (pause_ms)
-            rest(t, pause_ms);
+            rest(s, pause_ms);
     }
     arena_free(a);
     return is_taken;
 }
 
 static void sender_run(void *arg) {
-    struct sending *t = arg;
-    while (send_next(t))
+    struct sending *s = arg;
+    while (send_next(s))
         ;
-    if (--t->senders == 0)
-        fiber_unpark(&t->done);
+    if (--s->senders == 0)
+        fiber_unpark(&s->done);
 }
 
 /* The job comes again when there is more, and ends when there is not. */
 static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    const struct sending *t = arg;
+    const struct sending *s = arg;
     struct destination_row to;
     int64_t at_ms = INT64_MAX, now_ms = ava_wall_ms();
-    TRY(destination_row_find(ctx, tx, NULL, t->destination_id, &to));
+    TRY(destination_row_find(ctx, tx, NULL, s->destination_id, &to));
     if (to.id && to.enabled)
         TRY(delivery_rows_next_due(ctx, tx, to.id, &at_ms));
     if (at_ms == INT64_MAX)
-        return job_row_delete(ctx, tx, FORWARDING_JOB.name, t->destination_id);
-    if (at_ms < t->resumes_ms)
-        at_ms = t->resumes_ms;
+        return job_row_delete(ctx, tx, FORWARDING_JOB.name, s->destination_id);
+    if (at_ms < s->resumes_ms)
+        at_ms = s->resumes_ms;
     if (at_ms < now_ms)
         at_ms = now_ms;
     struct job_row job = job_of(ctx, FORWARDING_JOB.name, to.workspace_id, to.id, at_ms);
@@ -270,19 +270,19 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 }
 
 static enum err work(struct ctx *ctx, const struct job_row *job) {
-    struct sending *t = arena_alloc(ctx->arena, sizeof *t);
-    *t = (struct sending){ .parts = ctx->parts,
+    struct sending *s = arena_alloc(ctx->arena, sizeof *s);
+    *s = (struct sending){ .parts = ctx->parts,
                            .destination_id = job->object,
                            .arena = arena_new(4096),
                            .until_ms = ava_now_ms() + TURN_MS };
-    fiber_parking_init(&t->done);
-    t->senders = 1; /* this fiber, so that nobody wakes it before it sleeps */
-    fiber_on_loop(sender_begin, t);
-    if (--t->senders)
-        fiber_park(&t->done, FIBER_NO_DEADLINE, NULL, NULL);
-    arena_free(t->arena);
+    fiber_parking_init(&s->done);
+    s->senders = 1; /* this fiber, so that nobody wakes it before it sleeps */
+    fiber_on_loop(sender_begin, s);
+    if (--s->senders)
+        fiber_park(&s->done, FIBER_NO_DEADLINE, NULL, NULL);
+    arena_free(s->arena);
     ctx->deadline_ms = ava_now_ms() + WRITE_MS;
-    return db_write(ctx, go_on_write, t);
+    return db_write(ctx, go_on_write, s);
 }
 
 const struct job_kind FORWARDING_JOB = {

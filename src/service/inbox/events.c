@@ -46,7 +46,8 @@ enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
     TRY(db_write(ctx, take_write, &t));
     *is_new = t.is_new;
     if (t.is_new) {
-        inbox_note_taken();
+        if (ctx->parts->jobs)
+            jobs_burst(ctx->parts->jobs)->taken++;
         jobs_want(ctx->parts->jobs, &INBOX_JOB, in->workspace_id);
     }
     return OK;

@@ -33,10 +33,6 @@ static const int64_t TRIES_MS[] = {
     30 * 60 * 1000, 2 * 3600 * 1000, 6 * 3600 * 1000, 12 * 3600 * 1000
 };
 
-/* Of this process. Taking in goes first: nothing is lost by working on it later. */
-static _Atomic int64_t rest_until_ms;
-static _Atomic uint64_t taken_count;
-
 static enum err want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
     struct job_row job = job_of(ctx, INBOX_JOB.name, workspace_id, workspace_id, ava_wall_ms());
     return job_row_want(ctx, tx, &job);
@@ -50,10 +46,6 @@ enum err inbox_recover(struct ctx *ctx) {
     TRY(db_write(ctx, recover_write, NULL));
     jobs_wake(ctx->parts->jobs);
     return OK;
-}
-
-void inbox_note_taken(void) {
-    taken_count++;
 }
 
 /* --- a batch --------------------------------------------------------------------------------- */
@@ -73,7 +65,7 @@ struct batch {
     const char *workspace_id;
     int64_t now_ms;
     int64_t began_ms;    /* monotonic */
-    uint64_t taken_then; /* taken_count when it began */
+    uint64_t taken_then; /* burst->taken when it began */
     size_t forwarded;    /* deliveries that are to be sent now */
 };
 
@@ -276,29 +268,30 @@ static void publish(struct ctx *ctx, const struct batch *b) {
 
 /* --- in turn with taking in ------------------------------------------------------------------ */
 
-static void wait_for_turn(void) {
-    int64_t left_ms = rest_until_ms - ava_now_ms();
+static void wait_for_turn(const struct jobs_burst *burst) {
+    int64_t left_ms = burst->rest_until_ms - ava_now_ms();
     if (left_ms > 0)
         fiber_sleep(left_ms < REST_MAX_MS ? left_ms : REST_MAX_MS);
 }
 
 /* A burst: there is more to do than a batch, and more came in meanwhile than was worked on. */
-static void note_turn(const struct batch *b) {
-    if (b->count == BATCH_MAX && taken_count - b->taken_then > BATCH_MAX)
-        rest_until_ms = ava_now_ms() + (ava_now_ms() - b->began_ms + 1) * REST_TIMES;
+static void note_turn(const struct batch *b, struct jobs_burst *burst) {
+    if (b->count == BATCH_MAX && burst->taken - b->taken_then > BATCH_MAX)
+        burst->rest_until_ms = ava_now_ms() + (ava_now_ms() - b->began_ms + 1) * REST_TIMES;
 }
 
 static enum err work(struct ctx *ctx, const struct job_row *job) {
     struct arena *a = arena_new(BATCH_ARENA_BYTES);
     struct batch *b = arena_alloc(a, sizeof *b);
+    struct jobs_burst *burst = jobs_burst(ctx->parts->jobs);
     struct ctx own = *ctx;
     own.arena = a;
     str_copy(own.who.workspace_id, sizeof own.who.workspace_id, str_of(job->workspace_id));
-    wait_for_turn();
+    wait_for_turn(burst);
     *b = (struct batch){ .workspace_id = job->workspace_id,
                          .now_ms = ava_wall_ms(),
                          .began_ms = ava_now_ms(),
-                         .taken_then = taken_count };
+                         .taken_then = burst->taken };
     own.deadline_ms = ava_now_ms() + WRITE_MS;
     enum err e = load(&own, b);
     if (e == OK)
@@ -306,7 +299,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     jobs_unwant(ctx->parts->jobs, &INBOX_JOB, job->workspace_id);
     if (e == OK)
         e = db_write(&own, all_write, b);
-    note_turn(b);
+    note_turn(b, burst);
     if (e != OK && e != ERR_STORAGE_UNAVAILABLE)
         e = one_by_one(&own, b);
     if (e == OK)

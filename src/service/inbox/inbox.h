@@ -14,4 +14,3 @@ extern const struct job_kind INBOX_JOB;
 
 /* At a start and now and then: jobs for all events that wait and have none. */
 enum err inbox_recover(struct ctx *ctx);
-void inbox_note_taken(void); /* an event was taken in: how busy is it? */

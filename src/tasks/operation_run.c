@@ -1,0 +1,390 @@
+#include "tasks/operation_run.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/jsonw.h"
+#include "obs/log.h"
+#include "providers/answer.h"
+#include "store/steps.h"
+#include "tasks/feed.h"
+#include "tasks/jobs.h"
+#include "tasks/operation_show.h"
+#include "vault/vault.h"
+
+enum {
+    OPERATION_MS = 60 * 1000, /* of a run, RESILIENCE 5 */
+    ARENA_BYTES = 8 << 20,
+    SETTLE_MS = 30 * 1000,
+    SETTLE_AGAIN_MS = 1000,
+    GIVE_UP_MS = 15 * 60 * 1000,
+};
+
+const char OPERATION_JOB_NAME[] = "operation";
+
+/* After it was sent; RESILIENCE 4. */
+static const int64_t LOOKS_MS[] = { 5000, 30 * 1000, 2 * 60 * 1000, 10 * 60 * 1000, GIVE_UP_MS };
+
+/* --- one under way --------------------------------------------------------------------------- */
+
+void operation_run_release(struct operation_run *r) {
+    if (--r->holders == 0)
+        arena_free(r->arena); /* r lives in it */
+}
+
+static void tell(struct operation_run *r) {
+    struct fiber_parking *waiter = r->waiter;
+    r->waiter = NULL;
+    if (waiter)
+        fiber_unpark(waiter);
+}
+
+static enum err seal_content(struct ctx *ctx, struct db_conn *tx, const struct operation_run *r,
+                             struct operation_row *row) {
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    struct sealed_place place = operation_row_place(row);
+    jsonw_object(&w);
+    jsonw_key(&w, "request");
+    jsonw_raw(&w, r->op.request);
+    if (row->state == OPERATION_SUCCEEDED) {
+        jsonw_key(&w, "result");
+        jsonw_raw(&w, r->shown);
+    } else if (row->state == OPERATION_FAILED) {
+        jsonw_key(&w, "problem");
+        operation_problem_write(&w, &r->ctx, r->result);
+    }
+    jsonw_object_end(&w);
+    enum err e = vault_seal(ctx, tx, &place, buf_view(&b), &row->sealed);
+    buf_fini(&b);
+    return e;
+}
+
+/* --- telling those who watch ----------------------------------------------------------------- */
+
+/* After the commit only: what is told can be read. */
+void operation_run_publish(struct operation_run *r) {
+    struct buf b = { 0 }, problem = { 0 };
+    struct jsonw w = jsonw_to(&b), pw = jsonw_to(&problem);
+    struct str none = { NULL, 0 };
+    if (r->row.state == OPERATION_FAILED)
+        operation_problem_write(&pw, &r->ctx, r->result);
+    operation_show(&r->ctx, &w, &r->row, r->row.state == OPERATION_SUCCEEDED ? r->shown : none,
+                   problem.len ? buf_view(&problem) : none);
+    feed_publish(r->ctx.parts->feed, r->row.workspace_id, "operation", buf_view(&b));
+    buf_fini(&problem);
+    buf_fini(&b);
+}
+
+/* --- what the provider call tells ------------------------------------------------------------ */
+
+struct moving {
+    const struct operation_row *row;
+    struct step_row step;
+};
+
+static enum err move_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct moving *m = arg;
+    TRY(operation_row_update(ctx, tx, m->row));
+    return step_row_add(ctx, tx, &m->step);
+}
+
+static struct step_row step_of(const struct operation_run *r, const char *what,
+                               const char *detail) {
+    return (struct step_row){
+        .workspace_id = r->row.workspace_id, .subject = r->row.id, .what = what, .detail = detail
+    };
+}
+
+static enum err on_sending(struct ctx *ctx, const struct upstream_request *req, void *arg) {
+    struct operation_run *r = arg;
+    struct operation_row next = r->row;
+    struct moving m = { &next, step_of(r, "sending", operation_sending(&r->ctx, &r->row, req)) };
+    next.state = OPERATION_SENT;
+    next.next_ms = 0;
+    next.updated_ms = ava_wall_ms();
+    if (next.sent_ms == 0)
+        next.sent_ms = next.updated_ms;
+    TRY(db_write(ctx, move_write, &m));
+    r->row = next;
+    r->op.sent_ms = next.sent_ms;
+    r->attempt_ms = ava_now_ms();
+    operation_run_publish(r);
+    return OK;
+}
+
+/* A wait that can not be written down is waited all the same: the row says "sent", which errs on
+ * the safe side. */
+static void on_waiting(struct ctx *ctx, int attempts, int64_t wait_ms, void *arg) {
+    struct operation_run *r = arg;
+    struct operation_row next = r->row;
+    next.state = OPERATION_PREPARED;
+    next.attempts = attempts;
+    next.updated_ms = ava_wall_ms();
+    next.next_ms = next.updated_ms + wait_ms;
+    struct moving m = { &next, step_of(r, "retry",
+                                       arena_printf(r->arena,
+                                                    "{\"service\":\"%s\",\"attempt\":%d,"
+                                                    "\"ms\":%lld,\"wait_ms\":%lld}",
+                                                    r->row.provider, attempts,
+                                                    (long long)(ava_now_ms() - r->attempt_ms),
+                                                    (long long)wait_ms)) };
+    if (db_write(ctx, move_write, &m) == OK) {
+        r->row = next;
+        operation_run_publish(r);
+    }
+    if (ava_now_ms() + wait_ms > r->began_ms + OPERATION_PATIENT_MS) {
+        r->is_slow = true;
+        tell(r);
+    }
+}
+
+/* --- settling -------------------------------------------------------------------------------- */
+
+struct settling {
+    struct operation_run *run;
+    struct operation_row row; /* as it shall be */
+    const void *result;
+    struct str shown;
+    bool was_abandoned;
+    bool was_confirmed; /* somebody else knew first that it succeeded: that stays */
+    bool is_late;       /* it was to be ended while it waited, and had begun */
+};
+
+enum err operation_schedule(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row,
+                            int64_t at_ms) {
+    struct job_row job = job_of(ctx, OPERATION_JOB_NAME, row->workspace_id, row->id, at_ms);
+    return job_row_put(ctx, tx, &job, NULL, 0);
+}
+
+/* When it is worth asking again; 0 when it was asked often enough. */
+int64_t operation_next_look(const struct operation_row *row, int64_t now_ms) {
+    int64_t since_ms = row->sent_ms ? row->sent_ms : row->created_ms;
+    for (size_t i = 0; i < ARRAY_LEN(LOOKS_MS); i++)
+        if (since_ms + LOOKS_MS[i] > now_ms)
+            return since_ms + LOOKS_MS[i];
+    return 0;
+}
+
+/* A callback was quicker than the answer, or than whoever asked: what it said stays. */
+static enum err take_confirmed(struct ctx *ctx, struct db_conn *tx, struct settling *s,
+                               const struct operation_row *now) {
+    json_t *content;
+    TRY(operation_open(ctx, tx, now, &content));
+    s->row = *now;
+    s->shown = operation_member(ctx, content, "result");
+    s->was_confirmed = true;
+    return OK;
+}
+
+/* How it came out, for the timeline. */
+static enum err add_outcome(struct ctx *ctx, struct db_conn *tx, struct operation_run *r,
+                            const struct operation_row *row) {
+    struct buf *b = buf_in(r->arena);
+    struct jsonw w = jsonw_to(b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "service", row->provider);
+    if (r->attempt_ms)
+        jsonw_i64_at(&w, "ms", ava_now_ms() - r->attempt_ms);
+    if (r->result != OK) {
+        jsonw_text_at(&w, "code", err_info(r->result)->code);
+        if (r->ctx.problem.upstream_status)
+            jsonw_i64_at(&w, "upstream_status", r->ctx.problem.upstream_status);
+        if (r->ctx.problem.detail)
+            jsonw_text_at(&w, "text", r->ctx.problem.detail);
+    }
+    jsonw_object_end(&w);
+    struct step_row step = step_of(r, r->waits ? "queued" : operation_state_name(row->state),
+                                   str_dup(r->arena, buf_view(b)));
+    return step_row_add(ctx, tx, &step);
+}
+
+/* "Accepted" is what whoever placed it hears now. */
+static enum err wait_again(struct ctx *ctx, struct db_conn *tx, struct operation_run *r) {
+    TRY(operation_row_promise(ctx, tx, r->row.id));
+    TRY(job_row_delete(ctx, tx, OPERATION_JOB_NAME, r->row.id));
+    return r->kind->queue->requeue(ctx, tx, &r->op);
+}
+
+static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct settling *s = arg;
+    struct operation_run *r = s->run;
+    struct operation_row now;
+    TRY(operation_row_find(ctx, tx, NULL, s->row.id, &now));
+    if (!now.id)
+        return OK; /* its workspace was deleted meanwhile */
+    if (now.state == OPERATION_SUCCEEDED)
+        return take_confirmed(ctx, tx, s, &now);
+    if (r->withdraws) {
+        struct operation_wait wait;
+        TRY(r->kind->queue->stands(ctx, tx, &r->op, &wait));
+        s->is_late = wait.position == 0;
+        if (s->is_late)
+            return OK;
+    }
+    bool never_sent = s->row.state == OPERATION_FAILED && s->row.attempts == 0;
+    if (never_sent && !now.is_promised) {
+        s->was_abandoned = true;
+        TRY(job_row_delete(ctx, tx, OPERATION_JOB_NAME, now.id));
+        TRY(r->kind->forget(ctx, tx, &r->op));
+        return operation_row_delete(ctx, tx, now.id);
+    }
+    s->shown = (struct str){ NULL, 0 };
+    if (s->row.state != OPERATION_PREPARED)
+        TRY(r->kind->settle(ctx, tx, &r->op, s->row.state, s->result, &s->shown));
+    r->shown = s->shown;
+    TRY(seal_content(ctx, tx, r, &s->row));
+    TRY(operation_row_update(ctx, tx, &s->row));
+    if (s->row.state != now.state || r->waits)
+        TRY(add_outcome(ctx, tx, r, &s->row));
+    if (r->waits)
+        return wait_again(ctx, tx, r);
+    if (s->row.state == OPERATION_UNKNOWN || s->row.state == OPERATION_PREPARED)
+        return operation_schedule(ctx, tx, &s->row, s->row.next_ms);
+    return job_row_delete(ctx, tx, OPERATION_JOB_NAME, now.id);
+}
+
+/* What happened is written down, however long the store takes: until then the row says "sent",
+ * and a process that dies here leaves it unknown. */
+void operation_run_settle(struct operation_run *r, enum operation_state state, const void *result,
+                          int64_t next_ms) {
+    struct settling s = { .run = r, .row = r->row, .result = result };
+    bool is_written = false;
+    s.row.state = state;
+    s.row.attempts = r->ctx.attempts > r->row.attempts ? r->ctx.attempts : r->row.attempts;
+    if (r->waits)
+        s.row.attempts = 0; /* nothing came of them */
+    s.row.next_ms = next_ms;
+    for (;;) {
+        struct ctx late = r->ctx;
+        late.deadline_ms = ava_now_ms() + SETTLE_MS;
+        s.row.updated_ms = ava_wall_ms();
+        enum err e = db_write(&late, settle_write, &s);
+        is_written = e == OK;
+        if (is_written)
+            break;
+        if (e != ERR_STORAGE_UNAVAILABLE) {
+            log_error(&r->ctx, "operation not settled", L("operation", r->row.id),
+                      L("code", err_info(e)->code));
+            break;
+        }
+        if (jobs_is_stopping(r->ctx.parts->jobs))
+            break;
+        fiber_sleep(SETTLE_AGAIN_MS);
+    }
+    r->row = s.row;
+    r->is_settled = is_written && !s.is_late;
+    if (s.is_late)
+        return;
+    r->was_abandoned = s.was_abandoned;
+    if (s.was_confirmed) {
+        r->result = OK;
+        r->shown = s.shown;
+    } else if (is_written) {
+        operation_run_publish(r);
+        if (s.shown.ptr)
+            feed_publish(r->ctx.parts->feed, r->row.workspace_id, r->kind->event, s.shown);
+    }
+    if (r->kind->queue)
+        jobs_wake(r->ctx.parts->jobs); /* what it had may be somebody else's turn */
+    log_info(&r->ctx, "operation", L("operation", r->row.id), L("kind", r->row.kind),
+             L("state", s.was_abandoned ? "abandoned" : operation_state_name(r->row.state)),
+             L("attempts", (long)r->row.attempts));
+}
+
+/* --- running it ------------------------------------------------------------------------------ */
+
+/* Nothing was done, and it can be done later: the provider said that it has no room; or somebody was
+ * told that it would happen, and the provider cannot be asked just now. */
+static bool can_wait(const struct operation_run *r) {
+    bool said_so = r->result == ERR_PROVIDER_BUSY && r->ctx.problem.upstream_status;
+    bool is_later = r->result == ERR_PROVIDER_BUSY || r->result == ERR_PROVIDER_UNAVAILABLE ||
+                    r->result == ERR_PROVIDER_RATE_LIMITED;
+    return r->kind->queue && (said_so || (is_later && r->row.is_promised));
+}
+
+/* Of a walk: something stood in its way that may be gone later. */
+static bool is_held_up(const struct operation_run *r) {
+    return !r->kind->look_up &&
+           (answer_may_be_stale(r->result) || r->result == ERR_STORAGE_UNAVAILABLE);
+}
+
+void operation_run_perform(struct operation_run *r) {
+    const void *result = NULL;
+    bool is_known, goes_on;
+    r->op.is_last = operation_next_look(&r->row, ava_wall_ms()) == 0;
+    r->result = r->kind->perform(&r->ctx, &r->op, &r->watch, &result);
+    r->waits = can_wait(r);
+    if (r->waits) {
+        operation_run_settle(r, OPERATION_PREPARED, result, 0);
+        return;
+    }
+    int64_t next_ms = operation_next_look(&r->row, ava_wall_ms());
+    switch (r->result) {
+    case OK:
+        operation_run_settle(r, OPERATION_SUCCEEDED, result, 0);
+        break;
+    case ERR_OUTCOME_UNKNOWN:
+        operation_run_settle(r, next_ms ? OPERATION_UNKNOWN : OPERATION_UNCONFIRMED, result,
+                             next_ms);
+        jobs_wake(r->ctx.parts->jobs);
+        break;
+    case ERR_DRAINING: /* the next process goes on, if anybody was told that it would happen */
+        is_known = r->row.attempts > 0 || r->row.is_promised;
+        operation_run_settle(r, is_known ? OPERATION_PREPARED : OPERATION_FAILED, result,
+                             ava_wall_ms());
+        break;
+    default:
+        goes_on = is_held_up(r) && next_ms && !r->op.is_last;
+        r->ctx.attempts += goes_on && !r->ctx.attempts; /* it is retried, so something was tried */
+        operation_run_settle(r, goes_on ? OPERATION_PREPARED : OPERATION_FAILED, result,
+                             goes_on ? next_ms : 0);
+        if (goes_on)
+            jobs_wake(r->ctx.parts->jobs);
+    }
+}
+
+static void run_alone(void *arg) {
+    struct operation_run *r = arg;
+    operation_run_perform(r);
+    r->is_over = true;
+    tell(r);
+    operation_run_release(r);
+}
+
+void operation_run_begin(void *arg) {
+    struct operation_run *r = arg;
+    r->holders++;
+    if (!fiber_run(run_alone, r)) {
+        r->holders--;
+        r->result = ERR_OVERLOADED;
+    }
+}
+
+/* A run of a row, with a ctx and an arena of its own. */
+struct operation_run *operation_run_new(const struct ctx *ctx, const struct operation_kind *kind,
+                                        const struct operation_row *row, struct str request) {
+    struct arena *a = arena_new(ARENA_BYTES);
+    struct operation_run *r = arena_alloc(a, sizeof *r);
+    *r = (struct operation_run){ .arena = a, .kind = kind, .row = *row, .holders = 1 };
+    ctx_init(&r->ctx, ctx->parts, a, OPERATION_MS);
+    r->began_ms = ava_now_ms();
+    r->ctx.trace = ctx->trace;
+    r->ctx.who = ctx->who;
+    str_copy(r->ctx.correlation_id, sizeof r->ctx.correlation_id, str_of(row->correlation_id));
+    str_copy(r->ctx.who.workspace_id, sizeof r->ctx.who.workspace_id, str_of(row->workspace_id));
+    str_copy(r->ctx.who.user_id, sizeof r->ctx.who.user_id, str_of(row->actor));
+    r->row.id = arena_strdup(a, row->id);
+    r->row.workspace_id = r->ctx.who.workspace_id;
+    r->row.kind = kind->name;
+    r->row.provider = provider_name(kind->provider);
+    r->row.object = arena_strdup(a, row->object);
+    r->row.actor = r->ctx.who.user_id;
+    r->row.correlation_id = r->ctx.correlation_id;
+    r->row.sealed.ptr = arena_copy(a, row->sealed.ptr, row->sealed.len);
+    r->op = (struct operation){ .id = r->row.id, .object = r->row.object, .sent_ms = row->sent_ms };
+    r->op.request = (struct str){ arena_copy(a, request.ptr, request.len), request.len };
+    r->watch = (struct upstream_watch){ on_sending, on_waiting, r };
+    return r;
+}

@@ -1,0 +1,53 @@
+/* operation_run: one run of an operation, from its first attempt to what is on disk of its end. Between
+ * the files of operations: operations.c places, resumes, cancels and confirms. */
+#pragma once
+
+#include "base/fiber.h"
+#include "tasks/operations.h"
+
+enum { OPERATION_PATIENT_MS = 2000 }; /* of retries that who placed it waits for */
+
+extern const char OPERATION_JOB_NAME[];
+
+/* On a fiber of its own, on the loop of whoever placed it; so nothing here needs a lock. */
+struct operation_run {
+    struct arena *arena;
+    struct ctx ctx;
+    const struct operation_kind *kind;
+    struct operation_row row;
+    struct operation op;
+    struct upstream_watch watch;
+    struct str shown;
+    enum err result;
+    bool is_over, was_abandoned, is_slow; /* slow: it waits for a retry beyond our patience */
+    bool is_settled;                      /* how it stands is on disk */
+    bool waits;                           /* for its turn, again */
+    bool withdraws;                       /* to be ended only if it still waits */
+    int64_t began_ms, attempt_ms;         /* monotonic; of the attempt, 0: there was none */
+    struct fiber_parking *waiter;         /* NULL: nobody waits */
+    unsigned holders;
+};
+
+/* A run of a row, with a ctx and an arena of its own; one holder, the caller. */
+struct operation_run *operation_run_new(const struct ctx *ctx, const struct operation_kind *kind,
+                                        const struct operation_row *row, struct str request);
+void operation_run_release(struct operation_run *r); /* the last holder frees it */
+
+/* On the stack of a loop (fiber_on_loop): performs it on a fiber of its own. r->result is
+ * ERR_OVERLOADED when there was no room for one, and then nothing was tried. */
+void operation_run_begin(void *run);
+/* Sends it, or asks the provider, and settles what came of it. */
+void operation_run_perform(struct operation_run *r);
+
+/* Writes the state down, with its object, however long the store takes, and tells whoever watches.
+ * result: as kind->settle takes it; next_ms: when it is looked at again, 0: never. */
+void operation_run_settle(struct operation_run *r, enum operation_state state, const void *result,
+                          int64_t next_ms);
+/* Tells those who watch how it stands; after the commit only. */
+void operation_run_publish(struct operation_run *r);
+
+/* When it is worth asking again (wall clock); 0 when it was asked often enough. */
+int64_t operation_next_look(const struct operation_row *row, int64_t now_ms);
+/* Within a transaction: its job, ready at at_ms. */
+enum err operation_schedule(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row,
+                            int64_t at_ms);
