@@ -59,6 +59,10 @@ __attribute__((constructor)) static void use_blocks(void) {
     json_object_seed(0); /* now, before there are threads */
 }
 
+void json_use_arena(struct arena *a) {
+    parsing = a;
+}
+
 json_t *json_parse(struct arena *a, struct str text, const char **why) {
     json_error_t error;
     const char *much = too_much(text);

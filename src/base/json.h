@@ -13,6 +13,10 @@
 
 enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 1 << 16 };
 
+/* For readers that build trees themselves: until it is called with NULL, what jansson makes on this
+ * thread is the arena's. Nothing may wait in between. */
+void json_use_arena(struct arena *a);
+
 /* NULL when text is not one JSON value; *why then says what is wrong and where, for people. */
 json_t *json_parse(struct arena *a, struct str text, const char **why);
 

@@ -72,33 +72,47 @@ char *str_dup(struct arena *a, struct str s) {
     return arena_strndup(a, s.ptr, s.len);
 }
 
-/* How many bytes a well-formed sequence that begins with these has, 0 when it is not one. */
-static size_t utf8_step(const unsigned char *p, size_t left) {
+/* How many bytes of the sequence that begins here are well-formed, at least 1; *is_whole: it is one.
+ * Of one that is not, these bytes are the maximal bad part. */
+static size_t utf8_step(const unsigned char *p, size_t left, bool *is_whole) {
     unsigned char c = p[0];
+    *is_whole = c < 0x80;
     if (c < 0x80)
         return 1;
     size_t n = c >= 0xC2 && c <= 0xDF ? 2 : (c & 0xF0) == 0xE0 ? 3 : c >= 0xF0 && c <= 0xF4 ? 4 : 0;
-    if (n == 0 || left < n)
-        return 0;
     unsigned char low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
     unsigned char high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
-    if (p[1] < low || p[1] > high)
-        return 0;
-    for (size_t i = 2; i < n; i++)
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    return n;
+    size_t i = 1;
+    for (; i < n && i < left && p[i] >= low && p[i] <= high; i++) {
+        low = 0x80;
+        high = 0xBF;
+    }
+    *is_whole = n && i == n;
+    return i;
 }
 
 bool str_is_utf8(struct str s) {
     const unsigned char *p = (const unsigned char *)s.ptr;
-    for (size_t i = 0; i < s.len;) {
-        size_t n = utf8_step(p + i, s.len - i);
-        if (n == 0)
-            return false;
-        i += n;
+    bool is_whole = true;
+    for (size_t i = 0; i < s.len && is_whole;)
+        i += utf8_step(p + i, s.len - i, &is_whole);
+    return is_whole;
+}
+
+struct str str_clean(struct arena *a, struct str s) {
+    static const char MARK[] = "\xEF\xBF\xBD";
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    size_t len = 0;
+    bool is_whole;
+    if (str_is_utf8(s))
+        return s;
+    char *out = arena_alloc(a, s.len * 3); /* each byte a mark of three, at worst */
+    for (size_t i = 0, n; i < s.len; i += n) {
+        n = utf8_step(p + i, s.len - i, &is_whole);
+        memcpy(out + len, is_whole ? s.ptr + i : MARK, is_whole ? n : 3);
+        len += is_whole ? n : 3;
     }
-    return true;
+    return (struct str){ out, len };
 }
 
 bool str_is_visible(struct str s) {

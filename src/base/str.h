@@ -46,7 +46,10 @@ bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out);
 
 char *str_dup(struct arena *a, struct str s); /* adds the NUL */
 
-bool str_is_utf8(struct str s);    /* well-formed, RFC 3629 */
+bool str_is_utf8(struct str s); /* well-formed, RFC 3629 */
+/* The same text in well-formed UTF-8: s itself where it is, else a copy of the arena's in which each
+ * maximal bad part is one U+FFFD (WHATWG Encoding, 4.8.1). */
+struct str str_clean(struct arena *a, struct str s);
 bool str_is_visible(struct str s); /* ASCII without blanks and control characters */
 bool str_has_nul(struct str s);
 
