@@ -35,6 +35,19 @@ void jsonw_list_end(struct jsonw *w) {
     w->comma = true;
 }
 
+/* What cannot stand in a JSON text as it is. NUL could, but readers that end their texts with one
+ * refuse it (ours among them): it becomes U+FFFD, as in sift.h. */
+static void put_special(struct buf *out, unsigned char c) {
+    if (c == '"' || c == '\\')
+        buf_printf(out, "\\%c", c);
+    else if (c == '\n')
+        buf_put(out, "\\n", 2);
+    else if (c == 0)
+        buf_text(out, "\xEF\xBF\xBD");
+    else
+        buf_printf(out, "\\u%04x", c);
+}
+
 static void put_escaped(struct buf *out, struct str s) {
     buf_reserve(out, s.len + 2);
     buf_char(out, '"');
@@ -45,12 +58,7 @@ static void put_escaped(struct buf *out, struct str s) {
             continue;
         buf_put(out, s.ptr + from, i - from);
         from = i + 1;
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c == '\n')
-            buf_put(out, "\\n", 2);
-        else
-            buf_printf(out, "\\u%04x", c);
+        put_special(out, c);
     }
     buf_put(out, s.ptr + from, s.len - from);
     buf_char(out, '"');
@@ -76,9 +84,11 @@ void jsonw_str(struct jsonw *w, struct str value) {
         return;
     }
     struct buf clean = { 0 };
-    for (size_t i = 0; i < value.len; i++) {
-        if ((unsigned char)value.ptr[i] < 0x80)
-            buf_char(&clean, value.ptr[i]);
+    bool is_whole;
+    for (size_t i = 0, n; i < value.len; i += n) {
+        n = str_utf8_step(value.ptr + i, value.len - i, &is_whole);
+        if (is_whole)
+            buf_put(&clean, value.ptr + i, n);
         else
             buf_text(&clean, "\xEF\xBF\xBD");
     }

@@ -25,7 +25,7 @@ void jsonw_list_end(struct jsonw *w);
 void jsonw_key(struct jsonw *w, const char *name);
 void jsonw_key_str(struct jsonw *w, struct str name); /* a name that came from outside */
 
-void jsonw_str(struct jsonw *w, struct str value);   /* invalid UTF-8 becomes U+FFFD */
+void jsonw_str(struct jsonw *w, struct str value);   /* each bad part, and NUL, is one U+FFFD */
 void jsonw_text(struct jsonw *w, const char *value); /* NULL becomes null */
 void jsonw_i64(struct jsonw *w, int64_t value);
 void jsonw_double(struct jsonw *w, double value); /* shortest form that reads back */

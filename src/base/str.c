@@ -72,9 +72,8 @@ char *str_dup(struct arena *a, struct str s) {
     return arena_strndup(a, s.ptr, s.len);
 }
 
-/* How many bytes of the sequence that begins here are well-formed, at least 1; *is_whole: it is one.
- * Of one that is not, these bytes are the maximal bad part. */
-static size_t utf8_step(const unsigned char *p, size_t left, bool *is_whole) {
+size_t str_utf8_step(const char *bytes, size_t left, bool *is_whole) {
+    const unsigned char *p = (const unsigned char *)bytes;
     unsigned char c = p[0];
     *is_whole = c < 0x80;
     if (c < 0x80)
@@ -92,23 +91,21 @@ static size_t utf8_step(const unsigned char *p, size_t left, bool *is_whole) {
 }
 
 bool str_is_utf8(struct str s) {
-    const unsigned char *p = (const unsigned char *)s.ptr;
     bool is_whole = true;
     for (size_t i = 0; i < s.len && is_whole;)
-        i += utf8_step(p + i, s.len - i, &is_whole);
+        i += str_utf8_step(s.ptr + i, s.len - i, &is_whole);
     return is_whole;
 }
 
 struct str str_clean(struct arena *a, struct str s) {
     static const char MARK[] = "\xEF\xBF\xBD";
-    const unsigned char *p = (const unsigned char *)s.ptr;
     size_t len = 0;
     bool is_whole;
     if (str_is_utf8(s))
         return s;
     char *out = arena_alloc(a, s.len * 3); /* each byte a mark of three, at worst */
     for (size_t i = 0, n; i < s.len; i += n) {
-        n = utf8_step(p + i, s.len - i, &is_whole);
+        n = str_utf8_step(s.ptr + i, s.len - i, &is_whole);
         memcpy(out + len, is_whole ? s.ptr + i : MARK, is_whole ? n : 3);
         len += is_whole ? n : 3;
     }

@@ -50,6 +50,9 @@ bool str_is_utf8(struct str s); /* well-formed, RFC 3629 */
 /* The same text in well-formed UTF-8: s itself where it is, else a copy of the arena's in which each
  * maximal bad part is one U+FFFD (WHATWG Encoding, 4.8.1). */
 struct str str_clean(struct arena *a, struct str s);
+/* How many bytes of the sequence that begins here are well-formed, at least 1 of the len there are;
+ * *is_whole: it is one. Of one that is not, these bytes are the maximal bad part. */
+size_t str_utf8_step(const char *bytes, size_t len, bool *is_whole);
 bool str_is_visible(struct str s); /* ASCII without blanks and control characters */
 bool str_has_nul(struct str s);
 

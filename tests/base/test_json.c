@@ -67,10 +67,47 @@ TEST(writes_what_it_read) {
     arena_free(a);
 }
 
-TEST(bytes_that_are_no_utf8_are_replaced) {
-    struct buf out = { 0 };
-    struct jsonw w = jsonw_to(&out);
-    jsonw_str(&w, STR("a\xFFz"));
-    CHECK_TEXT(out.ptr, "\"a\xEF\xBF\xBDz\"");
-    buf_fini(&out);
+#define MARK "\xEF\xBF\xBD"
+
+TEST(each_maximal_bad_part_is_one_mark_and_the_letters_around_it_stay) {
+    static const struct {
+        struct str text;
+        const char *written;
+    } CASES[] = {
+        { STR("a\xFFz"), "\"a" MARK "z\"" },
+        { STR("\xC3\x80\xC3\xA9\xFF\xE2\x82\xAC"), "\"\xC3\x80\xC3\xA9" MARK "\xE2\x82\xAC\"" },
+        { STR("\xE2\x82"), "\"" MARK "\"" },
+        { STR("\xF0\x9F\x98z"), "\"" MARK "z\"" },
+        { STR("a\0b"), "\"a" MARK "b\"" }, /* our own reader refuses an escaped NUL */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        struct buf out = { 0 };
+        struct jsonw w = jsonw_to(&out);
+        jsonw_str(&w, CASES[i].text);
+        CHECK_TEXT(out.ptr, CASES[i].written);
+        buf_fini(&out);
+    }
+}
+
+/* What Ava writes, Ava reads, whatever bytes it was given. */
+TEST(what_is_written_of_any_bytes_can_be_read) {
+    uint64_t seed = 7;
+    for (int round = 0; round < 20000; round++) {
+        struct arena *a = arena_new(1 << 20);
+        struct buf out = { 0 };
+        struct jsonw w = jsonw_to(&out);
+        char bytes[24];
+        const char *why = "";
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            bytes[i] = (char)(seed >> 33 & (seed >> 60 ? 0xFF : 0));
+        }
+        jsonw_object(&w);
+        jsonw_key_str(&w, (struct str){ bytes, 8 });
+        jsonw_str(&w, (struct str){ bytes + 8, sizeof bytes - 8 });
+        jsonw_object_end(&w);
+        CHECK(json_parse(a, buf_view(&out), &why));
+        buf_fini(&out);
+        arena_free(a);
+    }
 }
