@@ -55,7 +55,8 @@ enum {
     TURN_MS = 2000,
     RELOAD_MS = 5000,
     SWEEP_EVERY_MS = 10 * 60 * 1000,
-    STREAMS_PART = 4, /* one connection in so many may be a stream of live events */
+    LONG_BODIES_MAX_BYTES = 64 << 20, /* RESILIENCE 11 */
+    STREAMS_PART = 4,                 /* one connection in so many may be a stream of live events */
 };
 
 struct worker {
@@ -74,6 +75,7 @@ struct serve {
     struct entry *entry;
     struct http_app app, metrics_app;
     struct http_limits limits;
+    struct http_memory memory; /* of long bodies, on all loops */
     struct sandbox *sandbox;
     struct worker workers[THREADS_MAX];
     size_t worker_count, address_count;
@@ -465,6 +467,8 @@ static int come_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     s->worker_count = c->threads ? (size_t)c->threads : cores < 4 ? (size_t)cores : 4;
     s->limits = HTTP_LIMITS_DEFAULT;
+    s->memory.max = LONG_BODIES_MAX_BYTES;
+    s->limits.memory = &s->memory;
     s->limits.connections_max = (size_t)c->max_connections / s->worker_count + 1;
     share_fibers(s);
     client_global_init();

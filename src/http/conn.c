@@ -8,7 +8,40 @@ enum { LINGER_MS = 1000 };
 
 /* --- life and death of a connection ---------------------------------------------------------- */
 
+/* How much of a buffer of this size counts as long. */
+static size_t long_bytes(size_t room) {
+    return room > HTTP_LONG_BYTES ? room : 0;
+}
+
+static bool hold(struct conn *c, size_t bytes) {
+    struct http_memory *m = c->server->limits->memory;
+    if (m && bytes > c->held &&
+        atomic_fetch_add(&m->held, bytes - c->held) + (bytes - c->held) > m->max) {
+        atomic_fetch_sub(&m->held, bytes - c->held);
+        return false;
+    }
+    if (m && bytes < c->held)
+        atomic_fetch_sub(&m->held, c->held - bytes);
+    c->held = bytes;
+    return true;
+}
+
+bool conn_resize(struct conn *c, size_t room) {
+    size_t was = c->held;
+    if (!hold(c, long_bytes(room)))
+        return false;
+    char *in = realloc(c->in, room);
+    if (!in) {
+        hold(c, was);
+        return false;
+    }
+    c->in = in;
+    c->in_room = room;
+    return true;
+}
+
 void conn_free(struct conn *c) {
+    hold(c, 0);
     if (c->prev)
         c->prev->next = c->next;
     else

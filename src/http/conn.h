@@ -34,6 +34,7 @@ struct conn {
 
     char *in;
     size_t in_len, in_room, scanned;
+    size_t held; /* of in_room, as http_memory counts it */
 
     struct http_head head;
     struct http_chunks chunks;
@@ -79,6 +80,8 @@ static inline void conn_swap_bufs(struct buf *a, struct buf *b) {
     *b = was;
 }
 
+/* Room of this size for what comes in; false when there is none, and then it is as it was. */
+bool conn_resize(struct conn *c, size_t room);
 void conn_free(struct conn *c); /* once uv is done with it, and no fiber has it in hand */
 void conn_close(struct conn *c);
 void conn_reset(struct conn *c);

@@ -83,14 +83,6 @@ static void conn_refuse(struct conn *c, enum err err, const char *detail) {
 
 /* --- answering ------------------------------------------------------------------------------- */
 
-static void shrink(struct conn *c) {
-    char *in = realloc(c->in, IN_FIRST_BYTES);
-    if (in) {
-        c->in = in;
-        c->in_room = IN_FIRST_BYTES;
-    }
-}
-
 /* The request is answered: its bytes go, the answer waits for the end of the turn. */
 static void finish(void *arg) {
     struct conn *c = arg;
@@ -123,7 +115,7 @@ static void finish(void *arg) {
     c->in_len -= c->request_bytes;
     memmove(c->in, c->in + c->request_bytes, c->in_len);
     if (c->in_room > IN_KEPT_BYTES && c->in_len < IN_FIRST_BYTES)
-        shrink(c);
+        conn_resize(c, IN_FIRST_BYTES);
     c->scanned = 0;
     c->phase = IDLE;
     c->deadline_ms = ava_now_ms() + c->server->limits->idle_ms;
@@ -227,12 +219,7 @@ static bool room_for(struct conn *c, size_t total) {
     size_t room = c->in_room ? c->in_room : IN_FIRST_BYTES;
     while (room < total)
         room *= 2;
-    char *in = realloc(c->in, room);
-    if (!in)
-        return false;
-    c->in = in;
-    c->in_room = room;
-    return true;
+    return conn_resize(c, room);
 }
 
 /* True when the body is whole; false when more must come or the connection is refused. */
@@ -241,11 +228,8 @@ static bool take_body(struct conn *c) {
     struct http_refusal why;
     if (!c->head.is_chunked) {
         size_t whole = (size_t)c->head.content_length;
-        if (c->in_len - head < whole) {
-            if (!room_for(c, head + whole))
-                conn_refuse(c, ERR_OVERLOADED, "There is no memory for this body.");
-            return false;
-        }
+        if (c->in_len - head < whole)
+            return false; /* room is made as it comes: a length alone costs nothing */
         c->body_len = whole;
         c->request_bytes = head + whole;
         return true;
@@ -346,7 +330,7 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b) {
     /* Nothing is parsed while a write is pending: whoever does not read is not read either. */
     bool pinned = c->phase == HANDLING || c->writing;
     if (!pinned && c->in_len == c->in_room && !room_for(c, c->in_room + 1)) {
-        *b = uv_buf_init(NULL, 0);
+        *b = uv_buf_init(NULL, 0); /* on_read says so */
         return;
     }
     *b = uv_buf_init(c->in + c->in_len, (unsigned)(c->in_room - c->in_len));
@@ -356,6 +340,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
     struct conn *c = stream->data;
     if (n == 0)
         return;
+    bool pinned = c->phase == HANDLING || c->writing;
+    if (n == UV_ENOBUFS && !pinned && c->phase == BODY) {
+        conn_refuse(c, ERR_OVERLOADED,
+                    "There is no memory for this body now; send it again later.");
+        return;
+    }
     if (n == UV_ENOBUFS) { /* full while a fiber has it pinned: look again when that is done */
         uv_read_stop(stream);
         c->reading = false;

@@ -5,6 +5,7 @@
  * write. Time limits are for a whole head, a whole body, an idle wait: never per byte. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,10 +29,18 @@ struct http_app {
                    struct http_reply *reply);
 };
 
+/* What long bodies hold, of all servers that share it. */
+struct http_memory {
+    atomic_size_t held; /* by buffers over HTTP_LONG_BYTES */
+    size_t max;         /* over it a body is refused with ERR_OVERLOADED */
+};
+enum { HTTP_LONG_BYTES = 512 * 1024 };
+
 struct http_limits {
     size_t connections_max;
     int64_t head_ms, body_ms, idle_ms, write_ms; /* RESILIENCE 6: 5000, 10000, 60000, 30000 */
     size_t arena_bytes;                          /* ceiling of one request */
+    struct http_memory *memory;                  /* NULL: long bodies are not counted */
 };
 extern const struct http_limits HTTP_LIMITS_DEFAULT;
 

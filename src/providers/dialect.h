@@ -113,9 +113,12 @@ struct dialect {
 
     const struct dialect_webhook *webhooks; /* ended by a NULL name; NULL: it sends none */
     const char *callback_suffix; /* behind the address that one request names; NULL: none */
-    /* What the webhook says of a call or a text; both empty when it says nothing of either. */
-    void (*read_event)(struct ctx *ctx, const struct dialect_event *event,
-                       struct dialect_facts *out);
+    /* What of a body read_event looks at, for sift.h; NULL: all of it. */
+    const char *const *event_paths;
+    /* What the webhook says of a call or a text; both empty when it says nothing of either. NULL, or
+     * why it cannot be understood, a sentence for people. */
+    const char *(*read_event)(struct ctx *ctx, const struct dialect_event *event,
+                              struct dialect_facts *out);
     /* By which name customers' endpoints know it: "call.ended"; NULL: by none of its own. status:
      * what it says of its call. */
     const char *(*event_name)(const char *type, const char *status);

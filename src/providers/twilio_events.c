@@ -111,14 +111,17 @@ static void read_text(struct ctx *ctx, const struct dialect_event *event, bool c
 
 /* ----------------------------------------------------------------------------------------------- */
 
-void twilio_event_read(struct ctx *ctx, const struct dialect_event *event,
-                       struct dialect_facts *out) {
+const char *twilio_event_read(struct ctx *ctx, const struct dialect_event *event,
+                              struct dialect_facts *out) {
+    if (!json_is_object(event->body))
+        return "It holds no fields.";
     if (strcmp(event->type, "voice") == 0 || strcmp(event->type, "status") == 0)
         read_call(event, &out->call);
     else if (strcmp(event->type, "message") == 0)
         read_text(ctx, event, true, &out->message);
     else if (strcmp(event->type, "message-status") == 0)
         read_text(ctx, event, false, &out->message);
+    return NULL;
 }
 
 const char *twilio_event_name(const char *type, const char *status) {

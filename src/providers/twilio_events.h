@@ -5,6 +5,6 @@
 #include "providers/dialect.h"
 
 /* For dialect.read_event and dialect.event_name. */
-void twilio_event_read(struct ctx *ctx, const struct dialect_event *event,
-                       struct dialect_facts *out);
+const char *twilio_event_read(struct ctx *ctx, const struct dialect_event *event,
+                              struct dialect_facts *out);
 const char *twilio_event_name(const char *type, const char *status);

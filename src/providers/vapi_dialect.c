@@ -103,6 +103,7 @@ const struct dialect VAPI_DIALECT = {
     .refusals = REFUSALS,
     .platform = platform,
     .webhooks = WEBHOOKS,
+    .event_paths = VAPI_EVENT_PATHS,
     .read_event = vapi_event_read,
     .event_name = vapi_event_name,
     .calls = &CALLS,

@@ -18,6 +18,29 @@ const struct dialect_rank VAPI_CALL_RANKS[] = {
     { NULL, 0 },
 };
 
+const char *const VAPI_EVENT_PATHS[] = {
+    "message.type",
+    "message.timestamp",
+    "message.status",
+    "message.startedAt",
+    "message.endedAt",
+    "message.endedReason",
+    "message.cost",
+    "message.phoneNumber.number",
+    "message.call.id",
+    "message.call.type",
+    "message.call.assistantId",
+    "message.call.phoneNumberId",
+    "message.call.phoneCallProviderId",
+    "message.call.customer.number",
+    "message.call.assistantOverrides.metadata.ava_op",
+    "message.toolCallList[].id",
+    "message.toolCalls[].id",
+    "message.toolWithToolCallList[].toolCall.id",
+    "message.functionCall.name",
+    NULL,
+};
+
 static bool is_last(const char *status) {
     return dialect_rank(VAPI_CALL_RANKS, status) >= DIALECT_RANK_LAST;
 }
@@ -52,13 +75,15 @@ static const char *status_of(const char *type, const json_t *message) {
     return strcmp(type, "assistant-request") == 0 ? "ringing" : NULL;
 }
 
-void vapi_event_read(struct ctx *ctx, const struct dialect_event *event,
-                     struct dialect_facts *out) {
+const char *vapi_event_read(struct ctx *ctx, const struct dialect_event *event,
+                            struct dialect_facts *out) {
     const json_t *message = json_object_get(event->body, "message");
     const json_t *call = json_object_get(message, "call");
     const char *status = status_of(event->type, message);
+    if (!word(message, "type"))
+        return "It is no server message: there is no message.type in it.";
     if (!status || !word(call, "id"))
-        return;
+        return NULL;
     bool goes_out = is_outbound(call);
     const char *person = word(json_object_get(call, "customer"), "number");
     const char *line = word(json_object_get(message, "phoneNumber"), "number");
@@ -79,6 +104,7 @@ void vapi_event_read(struct ctx *ctx, const struct dialect_event *event,
         read_end(message, &out->call);
     else if (strcmp(status, "in-progress") == 0)
         out->call.started_ms = out->call.at_ms;
+    return NULL;
 }
 
 const char *vapi_event_name(const char *type, const char *status) {

@@ -8,6 +8,10 @@
 
 extern const struct dialect_rank VAPI_CALL_RANKS[];
 
+/* What Ava looks at in a server message: the state of a call, and what a question needs. */
+extern const char *const VAPI_EVENT_PATHS[];
+
 /* For dialect.read_event and dialect.event_name. */
-void vapi_event_read(struct ctx *ctx, const struct dialect_event *event, struct dialect_facts *out);
+const char *vapi_event_read(struct ctx *ctx, const struct dialect_event *event,
+                            struct dialect_facts *out);
 const char *vapi_event_name(const char *type, const char *status);

@@ -29,7 +29,7 @@ enum {
     TIMEOUT_MAX_MS = 30000,
     JSON_MAX_BYTES = 1 << 20,
     AUTH_MAX_BYTES = 16 << 10,
-    WEBHOOK_MAX_BYTES = 256 << 10,
+    WEBHOOK_MAX_BYTES = 8 << 20,
 };
 
 static struct entry_rules *rules_new(const struct config *c) {

@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-#include "base/json.h"
+#include "base/sift.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
 #include "service/upkeep/trail.h"
 
-enum { PAGE_MAX = 101 };
+enum { PAGE_MAX = 101, RAW_MAX = 64 * 1024 };
 
 static void check_status(struct ctx *ctx, const char *status) {
     static const char *const STATES[] = { "received", "done", "retrying", "dead" };
@@ -71,19 +71,29 @@ static void write_redacted(struct jsonw *w, const json_t *object) {
     jsonw_object_end(w);
 }
 
+/* What is no JSON object, as far as it is worth looking at. */
+static void write_raw(struct jsonw *w, struct str body) {
+    jsonw_object(w);
+    jsonw_str_at(w, "raw", (struct str){ body.ptr, body.len < RAW_MAX ? body.len : RAW_MAX });
+    jsonw_object_end(w);
+}
+
 enum err get_event(struct ctx *ctx, struct call *call) {
     struct event_row row;
-    struct str content;
-    const char *why;
+    struct event_content content;
+    enum sift_end how;
     TRY(event_read(ctx, input_param(ctx, call, 0), &row, &content));
-    const json_t *tree = json_parse(ctx->arena, content, &why);
+    const json_t *body = sift_text(ctx->arena, content.body, NULL, &how);
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);
     event_write(&w, &row);
     jsonw_key(&w, "headers");
-    write_redacted(&w, json_object_get(tree, "headers"));
+    write_redacted(&w, sift_text(ctx->arena, content.headers, NULL, &how));
     jsonw_key(&w, "body");
-    write_redacted(&w, json_object_get(tree, "body"));
+    if (json_is_object(body))
+        write_redacted(&w, body);
+    else
+        write_raw(&w, content.body);
     jsonw_object_end(&w);
     return OK;
 }

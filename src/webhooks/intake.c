@@ -8,7 +8,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 
-enum { TOUCH_EVERY_MS = 1000, KEEP_MS = 20 * 1000 };
+enum { TOUCH_EVERY_MS = 1000, KEEP_MS = 20 * 1000, KEEPING_BYTES = 4 << 20 };
 
 enum err intake_find(struct ctx *ctx, const char *provider, struct str token,
                      struct endpoint_row *out) {
@@ -64,7 +64,7 @@ static void keeping_release(struct keeping *k) {
 
 static struct keeping *keeping_new(const struct ctx *ctx, const struct endpoint_row *endpoint,
                                    const struct incoming *in) {
-    struct arena *a = arena_new(4 << 20);
+    struct arena *a = arena_new(KEEPING_BYTES + 4 * in->content.body.len);
     struct keeping *k = arena_alloc(a, sizeof *k);
     *k = (struct keeping){ .arena = a, .endpoint = *endpoint, .in = *in, .holders = 1 };
     ctx_init(&k->ctx, ctx->parts, a, KEEP_MS);
@@ -76,7 +76,10 @@ static struct keeping *keeping_new(const struct ctx *ctx, const struct endpoint_
     k->in.type = arena_strdup(a, in->type);
     k->in.resource = arena_strdup(a, in->resource);
     k->in.dedupe.ptr = arena_copy(a, in->dedupe.ptr, in->dedupe.len);
-    k->in.content.ptr = arena_copy(a, in->content.ptr, in->content.len);
+    k->in.content.headers.ptr = arena_copy(a, in->content.headers.ptr, in->content.headers.len);
+    k->in.content.body.ptr = arena_copy(a, in->content.body.ptr, in->content.body.len);
+    if (in->content.query.ptr)
+        k->in.content.query.ptr = arena_copy(a, in->content.query.ptr, in->content.query.len);
     return k;
 }
 

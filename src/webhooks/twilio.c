@@ -68,26 +68,18 @@ static void put_pairs(struct jsonw *w, const struct form *form) {
     jsonw_object_end(w);
 }
 
-static struct str content_of(struct ctx *ctx, const struct twilio_webhook *hook) {
-    struct buf b = { 0 };
-    struct jsonw w = jsonw_to(&b);
-    jsonw_object(&w);
-    jsonw_key(&w, "headers");
-    jsonw_raw(&w, hook->headers);
-    jsonw_key(&w, "query");
-    put_pairs(&w, hook->query);
-    jsonw_key(&w, "body");
-    if (hook->request.form) {
-        put_pairs(&w, hook->request.form);
-    } else {
-        jsonw_object(&w);
-        jsonw_str_at(&w, "raw", hook->request.body);
-        jsonw_object_end(&w);
-    }
-    jsonw_object_end(&w);
-    struct str content = { arena_strndup(ctx->arena, b.ptr, b.len), b.len };
-    buf_fini(&b);
-    return content;
+static struct str pairs_text(struct ctx *ctx, const struct form *form) {
+    struct buf *b = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(b);
+    put_pairs(&w, form);
+    return buf_view(b);
+}
+
+static struct event_content content_of(struct ctx *ctx, const struct twilio_webhook *hook) {
+    const struct form *form = hook->request.form;
+    return (struct event_content){ .headers = hook->headers,
+                                   .query = pairs_text(ctx, hook->query),
+                                   .body = form ? pairs_text(ctx, form) : hook->request.body };
 }
 
 static const char *resource_of(struct ctx *ctx, const struct form *form) {

@@ -4,16 +4,27 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fiber.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/sift.h"
 #include "crypto/hash.h"
 #include "providers/vapi_auth.h"
+#include "providers/vapi_events.h"
 #include "service/calls/fallbacks.h"
 #include "service/calls/inbound.h"
 #include "service/connections/lending.h"
 #include "webhooks/intake.h"
 
-enum { TYPE_MAX = 64, RESOURCE_MAX = 64, TOOLS_MAX = 64, ID_MAX = 256 };
+enum {
+    TYPE_MAX = 64,
+    RESOURCE_MAX = 64,
+    TOOLS_MAX = 64,
+    ID_MAX = 256,
+    SLOW_BYTES = 256 * 1024, /* to read beside the loop */
+};
+static const double ENDPOINTING_S = 1.0; /* after so much silence somebody has finished speaking */
+static const char NOT_NOW[] = "This cannot be done right now.";
 
 static const char PROVIDER[] = "vapi";
 
@@ -63,38 +74,29 @@ static enum err check_proof(struct ctx *ctx, const struct vapi_webhook *hook,
 
 /* --- keeping --------------------------------------------------------------------------------- */
 
-static struct str member(const json_t *object, const char *name) {
-    const char *text = json_text(object, name);
-    return str_of(text ? text : "");
-}
-
-/* What is the same when the same message comes again. */
-static struct str dedupe_of(struct ctx *ctx, const struct vapi_webhook *hook, const char *type,
-                            const char *call_id, int64_t timestamp) {
+/* The body as it came: what is the same when the same message comes again. */
+static struct str dedupe_of(struct ctx *ctx, struct str body) {
     struct hash h;
     unsigned char *out = arena_alloc(ctx->arena, HASH_BYTES);
     hash_begin(&h);
-    hash_add_field(&h, str_of(type));
-    hash_add_field(&h, str_of(call_id));
-    hash_add_field(&h, (struct str){ (const char *)&timestamp, sizeof timestamp });
-    hash_add_field(&h, hook->body);
+    hash_add_field(&h, body);
     hash_end(&h, out);
     return (struct str){ (char *)out, HASH_BYTES };
 }
 
-static struct str content_of(struct ctx *ctx, const struct vapi_webhook *hook) {
-    return str_of(arena_printf(ctx->arena, "{\"headers\":%.*s,\"body\":%.*s}",
-                               STR_FMT(hook->headers), STR_FMT(hook->body)));
+struct reading {
+    struct arena *arena;
+    struct str body;
+    const json_t *tree; /* of VAPI_EVENT_PATHS; NULL when nothing could be read */
+};
+
+static void read_body(void *arg) {
+    struct reading *r = arg;
+    enum sift_end how;
+    r->tree = sift_text(r->arena, r->body, VAPI_EVENT_PATHS, &how);
 }
 
 /* --- answering ------------------------------------------------------------------------------- */
-
-/* Types whose sender waits with somebody on the phone. */
-static bool is_asking(const char *type) {
-    return strcmp(type, "assistant-request") == 0 || strcmp(type, "tool-calls") == 0 ||
-           strcmp(type, "transfer-destination-request") == 0 ||
-           strcmp(type, "knowledge-base-request") == 0;
-}
 
 struct asked {
     const json_t *body; /* {"message":{...}} */
@@ -148,7 +150,8 @@ static void answer_assistant(struct ctx *ctx, const struct asked *q, struct json
     }
 }
 
-static void answer_transfer(struct ctx *ctx, struct jsonw *w) {
+/* To whom, for a call that is to be given to somebody else. */
+static void answer_destination(struct ctx *ctx, const struct asked *q, struct jsonw *w) {
     struct fallback f;
     fallback_of(ctx, ctx->who.workspace_id, &f);
     if (f.kind == FALLBACK_FORWARD)
@@ -157,69 +160,127 @@ static void answer_transfer(struct ctx *ctx, struct jsonw *w) {
         jsonw_text_at(w, "error", f.text);
 }
 
-/* Every tool call gets an answer, or the assistant would wait for it. Its id is at the same place in
- * all three shapes of the message. */
-static void answer_tools(const json_t *message, struct jsonw *w) {
-    const json_t *list = json_object_get(message, "toolCallList"), *tool;
-    size_t i;
+/* --- tools */
+
+/* The id of a tool call, wherever the shape of the message has it; NULL: none that is fit. */
+static const char *tool_id(const json_t *tool) {
+    const json_t *inner = json_object_get(tool, "toolCall");
+    return json_word(inner ? inner : tool, "id", ID_MAX);
+}
+
+static bool has_text(const char *const *list, size_t count, const char *text) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i], text) == 0)
+            return true;
+    return false;
+}
+
+/* Every tool call gets one answer, or the assistant would wait for it. Three lists may hold them: the
+ * older toolCalls, toolCallList, and toolWithToolCallList with each call below its tool. */
+static void answer_tools(struct ctx *ctx, const struct asked *q, struct jsonw *w) {
+    static const char *const LISTS[] = { "toolCallList", "toolCalls", "toolWithToolCallList" };
+    const json_t *message = json_object_get(q->body, "message"), *tool;
+    const char *ids[TOOLS_MAX];
+    size_t count = 0, i;
+    for (size_t l = 0; l < ARRAY_LEN(LISTS); l++) {
+        json_array_foreach(json_object_get(message, LISTS[l]), i, tool) {
+            const char *id = tool_id(tool);
+            if (id && count < TOOLS_MAX && !has_text(ids, count, id))
+                ids[count++] = id;
+        }
+    }
     jsonw_key(w, "results");
     jsonw_list(w);
-    json_array_foreach(list, i, tool) {
-        const char *id = json_text(tool, "id");
-        if (i == TOOLS_MAX)
-            break;
-        if (!id || strlen(id) > ID_MAX)
-            continue;
+    for (i = 0; i < count; i++) {
         jsonw_object(w);
-        jsonw_text_at(w, "toolCallId", id);
-        jsonw_text_at(w, "result", "This cannot be done right now.");
+        jsonw_text_at(w, "toolCallId", ids[i]);
+        jsonw_text_at(w, "result", NOT_NOW);
         jsonw_object_end(w);
     }
     jsonw_list_end(w);
 }
 
-static void answer(struct ctx *ctx, const char *type, const struct asked *q, struct buf *out) {
+static void answer_function(struct ctx *ctx, const struct asked *q, struct jsonw *w) {
+    jsonw_text_at(w, "result", NOT_NOW);
+}
+
+static void answer_documents(struct ctx *ctx, const struct asked *q, struct jsonw *w) {
+    jsonw_key(w, "documents");
+    jsonw_list(w);
+    jsonw_list_end(w);
+}
+
+static void answer_endpointing(struct ctx *ctx, const struct asked *q, struct jsonw *w) {
+    jsonw_key(w, "timeoutSeconds");
+    jsonw_double(w, ENDPOINTING_S);
+}
+
+static void answer_predial(struct ctx *ctx, const struct asked *q, struct jsonw *w) {
+    jsonw_bool_at(w, "eligible", true); /* or Vapi does not dial */
+}
+
+/* What waits for an answer with somebody on the phone, by its type: the members of the answer
+ * (ServerMessageResponse..., OpenAPI of 2026-08-20). voice-request wants sound, which Ava has none
+ * of: answer NULL. */
+static const struct question {
+    const char *type;
+    void (*answer)(struct ctx *ctx, const struct asked *q, struct jsonw *w);
+} QUESTIONS[] = {
+    { "assistant-request", answer_assistant },
+    { "tool-calls", answer_tools },
+    { "function-call", answer_function },
+    { "transfer-destination-request", answer_destination },
+    { "handoff-destination-request", answer_destination },
+    { "knowledge-base-request", answer_documents },
+    { "call.endpointing.request", answer_endpointing },
+    { "campaign.predial", answer_predial },
+    { "voice-request", NULL },
+};
+
+static const struct question *question_of(const char *type) {
+    for (size_t i = 0; i < ARRAY_LEN(QUESTIONS); i++)
+        if (strcmp(QUESTIONS[i].type, type) == 0)
+            return &QUESTIONS[i];
+    return NULL;
+}
+
+static enum err answer(struct ctx *ctx, const struct question *question, const struct asked *q,
+                       struct buf *out) {
     struct jsonw w = jsonw_to(out);
+    if (question && !question->answer)
+        return ctx_fail(ctx, ERR_INVALID,
+                        "Ava has no voice of its own; set another voice server at Vapi.");
     jsonw_object(&w);
-    if (strcmp(type, "assistant-request") == 0) {
-        answer_assistant(ctx, q, &w);
-    } else if (strcmp(type, "tool-calls") == 0) {
-        answer_tools(json_object_get(q->body, "message"), &w);
-    } else if (strcmp(type, "transfer-destination-request") == 0) {
-        answer_transfer(ctx, &w);
-    } else if (strcmp(type, "knowledge-base-request") == 0) {
-        jsonw_key(&w, "documents");
-        jsonw_list(&w);
-        jsonw_list_end(&w);
-    }
+    if (question)
+        question->answer(ctx, q, &w);
     jsonw_object_end(&w);
+    return OK;
 }
 
 enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, struct buf *out) {
     struct endpoint_row endpoint;
-    const char *why = "";
+    struct reading r = { .arena = ctx->arena, .body = hook->body };
     TRY(intake_find(ctx, PROVIDER, hook->token, &endpoint));
     TRY(check_proof(ctx, hook, endpoint.workspace_id));
-    const json_t *body = json_parse(ctx->arena, hook->body, &why);
-    const json_t *message = json_object_get(body, "message");
-    const char *type = intake_word(ctx, member(message, "type"), TYPE_MAX);
-    if (!type[0])
-        return ctx_fail(ctx, ERR_MALFORMED,
-                        "A server message is an object with message.type; this is none. %s", why);
-    const char *call_id =
-        intake_word(ctx, member(json_object_get(message, "call"), "id"), RESOURCE_MAX);
+    if (hook->body.len > SLOW_BYTES)
+        fiber_offload(read_body, &r);
+    else
+        read_body(&r);
+    const json_t *message = json_object_get(r.tree, "message");
+    const char *type = json_word(message, "type", TYPE_MAX);
+    const char *call_id = json_word(json_object_get(message, "call"), "id", RESOURCE_MAX);
+    const struct question *question = type ? question_of(type) : NULL;
+    struct asked q = { .body = r.tree };
     struct incoming in = {
         .provider = PROVIDER,
-        .type = type,
-        .resource = call_id,
-        .dedupe = dedupe_of(ctx, hook, type, call_id, json_i64_or(message, "timestamp", 0)),
-        .content = content_of(ctx, hook),
+        .type = type ? type : "unknown",
+        .resource = call_id ? call_id : "",
+        .dedupe = dedupe_of(ctx, hook->body),
+        .content = { .headers = hook->headers, .body = hook->body },
     };
-    struct asked q = { .body = body };
-    if (is_asking(type))
+    if (question)
         q.is_kept = intake_keep_soon(ctx, &endpoint, &in);
     else
         TRY(intake_keep(ctx, &endpoint, &in));
-    answer(ctx, type, &q, out);
-    return OK;
+    return answer(ctx, question, &q, out);
 }

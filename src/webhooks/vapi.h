@@ -1,8 +1,8 @@
 /* vapi: taking in what Vapi sends, its server messages (OpenAPI of 2026-08-20).
  *
- * Token, then proof by the workspace's plan (providers/vapi_auth.h), then on disk, then the answer.
- * Most messages only tell; assistant-request, tool-calls, transfer-destination-request and
- * knowledge-base-request ask, and get their answer from what Ava has at hand. */
+ * Token, then proof by the workspace's plan (providers/vapi_auth.h), then on disk, then the answer: a
+ * message that was proven is kept whatever is in it. Most only tell; nine types ask, and get their
+ * answer from what Ava has at hand. */
 #pragma once
 
 #include "base/buf.h"
@@ -19,6 +19,6 @@ struct vapi_webhook {
 };
 
 /* OK: it is on disk (or was already), and the JSON answer is appended to out. ERR_NOT_FOUND for an
- * unknown token, ERR_FORBIDDEN without proof, ERR_MALFORMED for what is no server message,
+ * unknown token, ERR_FORBIDDEN without proof, ERR_INVALID for a voice-request (kept all the same),
  * ERR_STORAGE_UNAVAILABLE so that Vapi tries again. */
 enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, struct buf *out);

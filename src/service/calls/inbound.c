@@ -56,7 +56,7 @@ bool inbound_admit(struct ctx *ctx, enum provider p, const char *type, const jso
     *seconds_max = 0;
     if (!can_write)
         return !is_limited(&own);
-    dialect_of(p)->read_event(&own, &event, &facts);
+    dialect_of(p)->read_event(&own, &event, &facts); /* what it does not tell is not there */
     call_report_of(&own, provider_name(p), &facts.call, &a.report);
     bool is_call = facts.call.provider_id;
     enum err e =

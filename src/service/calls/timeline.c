@@ -4,13 +4,13 @@
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "providers/dialect.h"
 #include "service/calls/call_status.h"
 #include "store/assistants.h"
 #include "store/deliveries.h"
 #include "store/events.h"
 #include "store/people.h"
 #include "store/steps.h"
+#include "tasks/event_facts.h"
 #include "vault/vault.h"
 
 enum {
@@ -127,23 +127,13 @@ static enum err add_request(struct ctx *ctx, struct db_conn *c, struct timeline 
 
 /* What it said of the state, where it says one. */
 static const char *status_in(struct ctx *ctx, struct db_conn *c, const struct event_row *e) {
-    struct sealed_place place = event_row_place(e);
     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     struct event_row full;
-    const struct dialect *d = dialect_of(provider_parse(str_of(e->provider)));
     struct dialect_facts facts = { .call = { .status = NULL } };
-    struct str plain;
     const char *why;
-    if (event_row_find(ctx, c, e->workspace_id, e->id, &full) == OK &&
-        vault_unseal(ctx, c, &place, full.sealed, &plain) == OK) {
-        const json_t *content = json_parse(ctx->arena, plain, &why);
-        struct dialect_event event = { .type = e->type,
-                                       .query = json_object_get(content, "query"),
-                                       .body = json_object_get(content, "body"),
-                                       .received_ms = e->received_ms };
-        if (d->read_event && json_is_object(event.body))
-            d->read_event(ctx, &event, &facts);
-    }
+    if (event_row_find(ctx, c, e->workspace_id, e->id, &full) != OK ||
+        event_facts_read(ctx, c, &full, &facts, &why) != OK)
+        return NULL;
     return facts.call.status;
 }
 

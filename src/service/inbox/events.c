@@ -2,23 +2,32 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/fiber.h"
 #include "base/id.h"
 #include "obs/metrics.h"
 #include "providers/dialect.h"
 #include "service/inbox/inbox.h"
 #include "store/audit.h"
 #include "store/sealed.h"
+#include "tasks/event_facts.h"
 #include "tasks/jobs.h"
 #include "vault/vault.h"
 
-enum { SWEEP_MAX = 1000 };
+enum { SWEEP_MAX = 1000, SLOW_BYTES = 64 * 1024 /* to compress beside the loop */ };
 
 /* --- taking in ------------------------------------------------------------------------------- */
 
 struct taking {
+    struct ctx *ctx;
     const struct incoming *in;
+    struct str content; /* packed */
     bool is_new;
 };
+
+static void pack(void *arg) {
+    struct taking *t = arg;
+    t->content = event_content_pack(t->ctx->arena, &t->in->content);
+}
 
 static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct taking *t = arg;
@@ -34,7 +43,7 @@ static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
                              .received_ms = ava_wall_ms(),
                              .dedupe = in->dedupe };
     struct sealed_place place = event_row_place(&row);
-    TRY(vault_seal(ctx, tx, &place, in->content, &row.sealed));
+    TRY(vault_seal(ctx, tx, &place, t->content, &row.sealed));
     TRY(event_row_insert(ctx, tx, &row, &t->is_new));
     if (in->touch_endpoint)
         TRY(endpoint_row_touch(ctx, tx, in->endpoint_id, row.received_ms));
@@ -42,7 +51,11 @@ static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 }
 
 enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
-    struct taking t = { .in = in };
+    struct taking t = { .ctx = ctx, .in = in };
+    if (in->content.body.len > SLOW_BYTES)
+        fiber_offload(pack, &t);
+    else
+        pack(&t);
     TRY(db_write(ctx, take_write, &t));
     *is_new = t.is_new;
     if (t.is_new) {
@@ -61,13 +74,13 @@ enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limi
                            out, count);
 }
 
-enum err event_read(struct ctx *ctx, const char *id, struct event_row *out, struct str *content) {
+enum err event_read(struct ctx *ctx, const char *id, struct event_row *out,
+                    struct event_content *content) {
     struct db_conn *c = db_reader(ctx->parts->db);
     TRY(event_row_find(ctx, c, ctx->who.workspace_id, id, out));
     if (!out->id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such event.");
-    struct sealed_place place = event_row_place(out);
-    return vault_unseal(ctx, c, &place, out->sealed, content);
+    return event_content_open(ctx, c, out, content);
 }
 
 void event_write(struct jsonw *w, const struct event_row *e) {

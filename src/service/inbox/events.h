@@ -3,12 +3,13 @@
 #pragma once
 
 #include "base/jsonw.h"
+#include "store/event_content.h"
 #include "store/events.h"
 
 struct incoming {
     const char *workspace_id, *endpoint_id, *provider, *type, *resource;
-    struct str dedupe;  /* what makes it the same event when it comes again */
-    struct str content; /* JSON {"headers":{...},"query":{...}?,"body":{...}} */
+    struct str dedupe; /* what makes it the same event when it comes again */
+    struct event_content content;
     bool touch_endpoint;
 };
 
@@ -17,8 +18,9 @@ enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new);
 
 enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limit,
                     struct event_row *out, size_t *count);
-/* content as taken in. ERR_NOT_FOUND for a foreign or missing id alike. */
-enum err event_read(struct ctx *ctx, const char *id, struct event_row *out, struct str *content);
+/* content as it was taken in; the arena's. ERR_NOT_FOUND for a foreign or missing id alike. */
+enum err event_read(struct ctx *ctx, const char *id, struct event_row *out,
+                    struct event_content *content);
 
 /* Worked on once more, under the same identity; audited. ERR_NOT_FOUND as above; *out: as it is
  * now. */

@@ -9,11 +9,11 @@
 #include "base/json.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
-#include "providers/dialect.h"
 #include "service/calls/call_reports.h"
 #include "service/forwarding/forwarding.h"
 #include "service/inbox/events.h"
 #include "service/messages/message_reports.h"
+#include "tasks/event_facts.h"
 #include "tasks/feed.h"
 #include "tasks/jobs.h"
 #include "tasks/operations.h"
@@ -69,33 +69,11 @@ struct batch {
     size_t forwarded;    /* deliveries that are to be sent now */
 };
 
-/* What the event says, in the dialect of its provider. */
-static void read_item(struct ctx *ctx, const json_t *content, struct item *it) {
-    const struct dialect *d = dialect_of(provider_parse(str_of(it->row.provider)));
-    struct dialect_event event = { .type = it->row.type,
-                                   .query = json_object_get(content, "query"),
-                                   .body = json_object_get(content, "body"),
-                                   .received_ms = it->row.received_ms };
-    struct dialect_facts facts = { .call = { .provider_id = NULL } };
-    if (!content)
-        it->unreadable = "Ava cannot read what it stored.";
-    else if (!d->read_event)
-        it->unreadable = "This Ava does not know the provider it came from.";
-    else if (!json_is_object(event.body))
-        it->unreadable = "It holds no fields.";
-    if (it->unreadable)
-        return;
-    d->read_event(ctx, &event, &facts);
+static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
+    struct dialect_facts facts;
+    TRY(event_facts_read(ctx, c, &it->row, &facts, &it->unreadable));
     it->message = facts.message;
     call_report_of(ctx, it->row.provider, &facts.call, &it->call);
-}
-
-static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
-    struct sealed_place place = event_row_place(&it->row);
-    struct str plain;
-    const char *why;
-    TRY(vault_unseal(ctx, c, &place, it->row.sealed, &plain));
-    read_item(ctx, json_parse(ctx->arena, plain, &why), it);
     return OK;
 }
 

@@ -1,0 +1,162 @@
+// A proven webhook is kept first and read afterwards: whatever characters, numbers, names or depth it
+// has, it is answered 200, stands in the inbox, and does what it says (TRAFFIC K1, K2, K14, T20).
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { Ava, missing, until } from "../lib/ava.mjs";
+import { sign } from "../lib/twilio.mjs";
+import { headersOf, secretPlan } from "../lib/vapi.mjs";
+
+const LONG = Boolean(process.env.TEST_SOAK), ODDITIES = LONG ? 1_000_000 : 1500;
+const SECRET = "what-vapi-sends-with-each-message";
+const SID = "AC" + "0123456789abcdef".repeat(2);
+const TOKEN = "the-auth-token-of-today-1";
+const ASSISTANT = "5b0a4a08-133c-4146-9315-0984f8c6be80";
+const MiB = 1 << 20;
+const bytes = (...parts) => Buffer.concat(parts.map((p) => (typeof p === "string" ? Buffer.from(p) : Buffer.from(p))));
+
+describe("a proven webhook", { skip: missing, concurrency: 1 }, () => {
+  let a, server, status;
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "off", RATE_LIMIT_WEBHOOKS_PER_SECOND: "100000" } });
+    await a.signUp();
+    await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: SID, auth_token: TOKEN } });
+    await a.call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: "kept-first-vapi-key-0001", assistant_id: ASSISTANT, webhook_secret: SECRET } });
+    const { endpoints } = (await a.call("/api/v1/webhooks/endpoints")).json;
+    server = endpoints.find((e) => e.provider === "vapi").urls.server;
+    status = endpoints.find((e) => e.provider === "twilio").urls.status;
+  });
+  after(() => a.remove());
+
+  const post = (body, headers) => a.call(server.slice(a.base.length), { key: null, method: "POST", raw: body, headers: { "Content-Type": "application/json", ...(headers ?? headersOf(secretPlan(SECRET), { url: server, body })) } });
+  const events = async (query = "") => (await a.call("/api/v1/events?limit=100" + query)).json.events;
+  const settled = () => until(async () => (await events("&status=received")).length === 0, { what: "nothing left to work on", ms: 60000 });
+  const eventOf = async (resource) => (await events("&resource=" + resource))[0];
+  const callOf = async (id) => (await a.call("/api/v1/calls?limit=100")).json.calls.find((c) => c.provider_id === id);
+
+  // Each with the id of its own call; ends: it says that the call is over.
+  const odd = [
+    ["half a surrogate", (id) => `{"message":{"type":"conversation-update","timestamp":1790000000101,"conversation":[{"role":"user","content":"the sun is up \\udf1e"}],"call":{"id":"${id}"}}}`, false],
+    ["a NUL in a text", (id) => `{"message":{"type":"end-of-call-report","timestamp":1790000000102,"endedReason":"silence-timed-out","summary":"left a note\\u0000","call":{"id":"${id}"}}}`, true],
+    ["an integer over 64 bits", (id) => `{"message":{"type":"end-of-call-report","timestamp":1790000000103,"endedReason":"silence-timed-out","analysis":{"structuredData":{"parcel":-92233720368547758080}},"call":{"id":"${id}"}}}`, true],
+    ["a real beyond reals", (id) => `{"message":{"type":"end-of-call-report","timestamp":1790000000104,"endedReason":"silence-timed-out","analysis":{"structuredData":{"score":4e4000}},"call":{"id":"${id}"}}}`, true],
+    ["a cut character", (id) => bytes(`{"message":{"type":"status-update","status":"ended","timestamp":1790000000105,"note":"caf`, [0xc3], `","call":{"id":"${id}"}}}`), true],
+    ["a byte order mark", (id) => bytes([0xef, 0xbb, 0xbf], `{"message":{"type":"status-update","status":"ended","timestamp":1790000000106,"call":{"id":"${id}"}}}`), true],
+    ["a name twice", (id) => `{"message":{"type":"status-update","status":"ended","timestamp":1790000000107,"artifact":{"variables":{"n":1,"n":2}},"call":{"id":"${id}"}}}`, true],
+    ["64 levels", (id) => `{"message":{"type":"status-update","status":"ended","timestamp":1790000000108,"x":${'{"a":'.repeat(64)}1${"}".repeat(64)},"call":{"id":"${id}"}}}`, true],
+    ["5,000 levels", (id) => `{"message":{"type":"status-update","status":"ended","timestamp":1790000000109,"x":${"[".repeat(5000)}${"]".repeat(5000)},"call":{"id":"${id}"}}}`, true],
+    ["something behind it", (id) => `{"message":{"type":"status-update","status":"ended","timestamp":1790000000110,"call":{"id":"${id}"}}}\n\n]x`, true],
+    ["90,000 numbers", (id) => `{"message":{"type":"status-update","status":"ended","timestamp":1790000000111,"n":[${Array(90000).fill(7)}],"call":{"id":"${id}"}}}`, true],
+    ["half a megabyte of talk, twice", (id) => JSON.stringify({ message: { type: "end-of-call-report", timestamp: 1790000000112, endedReason: "hangup", artifact: { messages: Array.from({ length: 800 }, (_, i) => ({ role: "user", time: i, message: "x".repeat(280) })), messagesOpenAIFormatted: Array(800).fill({ role: "user", content: "y".repeat(280) }) }, cost: 0.25, call: { id } } }), true],
+    ["close to 8 MiB", (id) => JSON.stringify({ message: { type: "status-update", status: "ended", timestamp: 1790000000113, transcript: "\u00e9 ".repeat((8 * MiB) / 3 - 200), call: { id } } }), true],
+  ];
+
+  for (const [what, body, ends] of odd)
+    test(`with ${what} is kept, and does what it says`, async () => {
+      const id = randomUUID(), r = await post(body(id));
+      assert.equal(r.status, 200, r.text);
+      await settled();
+      const event = await eventOf(id);
+      assert.equal(event?.status, "done", JSON.stringify(event));
+      if (ends) assert.equal((await callOf(id))?.status, "ended");
+      const shown = await a.call("/api/v1/events/" + event.id);
+      assert.equal(shown.status, 200, shown.text.slice(0, 200));
+    });
+
+  test("that is no JSON at all is kept as dead, with its reason, and can be worked on again", async () => {
+    for (const [body, reason] of [["<html>bad gateway</html>", /not JSON/], ["", /ends in the middle|not JSON/], ['{"message":{"type":"status-up', /ends in the middle|no message\.type/], ['{"hello":1}', /no message\.type/], [Buffer.from([0xff, 0xfe, 0x7b, 0x00]), /not JSON/]]) {
+      const r = await post(body);
+      assert.equal(r.status, 200, r.text);
+      await settled();
+      const event = (await events("&type=unknown"))[0];
+      assert.equal(event.status, "dead");
+      assert.match(event.detail, reason);
+      assert.equal((await a.call("/api/v1/events/" + event.id)).status, 200);
+      assert.equal((await a.call(`/api/v1/events/${event.id}/replay`, { method: "POST" })).status, 202);
+      await settled();
+    }
+  });
+
+  test("comes once, however often it is sent; another byte is another message", async () => {
+    const id = randomUUID(), body = `{"message":{"type":"hang","call":{"id":"${id}"}}}`;
+    for (let i = 0; i < 3; i++) assert.equal((await post(body)).status, 200);
+    assert.equal((await post(body + " ")).status, 200);
+    assert.equal((await events("&resource=" + id)).length, 2);
+  });
+
+  test("that is not proven, or over 8 MiB, is refused and not kept", async () => {
+    const before = (await events()).length;
+    assert.equal((await post('{"message":{"type":"hang"}}', { "X-Vapi-Secret": "wrong" })).status, 403);
+    assert.equal((await post("x".repeat(8 * MiB + 1))).status, 413);
+    assert.equal((await events()).length, before);
+  });
+
+  test("of Twilio with a NUL in it ends its call", async () => {
+    const sid = "CA" + "d".repeat(32), pairs = [["CallSid", sid], ["CallStatus", "completed"], ["ForwardedFrom", "+1500555\0"]];
+    const r = await a.call(status.slice(a.base.length), { key: null, method: "POST", raw: new URLSearchParams(pairs).toString(), headers: { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(status, pairs, TOKEN) } });
+    assert.equal(r.status, 200, r.text);
+    await settled();
+    assert.equal((await eventOf(sid)).status, "done");
+    assert.equal((await callOf(sid)).status, "completed");
+  });
+
+  describe("that asks a question is answered by its shape", () => {
+    const ask = async (message) => (await post(JSON.stringify({ message: { timestamp: Date.now(), call: { id: randomUUID() }, ...message } })));
+    const NOT_NOW = "This cannot be done right now.";
+    before(() => a.call("/api/v1/fallback", { method: "PUT", body: { kind: "forward", to: "+15005550221" } }));
+    const destination = { destination: { type: "number", number: "+15005550221" } };
+    for (const [message, answer] of [
+      [{ type: "campaign.predial" }, { eligible: true }],
+      [{ type: "handoff-destination-request" }, destination],
+      [{ type: "transfer-destination-request" }, destination],
+      [{ type: "knowledge-base-request" }, { documents: [] }],
+      [{ type: "call.endpointing.request", messagesOpenAIFormatted: [] }, { timeoutSeconds: 1 }],
+      [{ type: "function-call", functionCall: { name: "f", parameters: {} } }, { result: NOT_NOW }],
+      [{ type: "tool-calls", toolWithToolCallList: [{ type: "function", toolCall: { id: "t18" } }] }, { results: [{ toolCallId: "t18", result: NOT_NOW }] }],
+      [{ type: "tool-calls", toolCallList: [{ id: "t1" }], toolCalls: [{ id: "t1" }, { id: "t2" }], toolWithToolCallList: [{ toolCall: { id: "t2" } }] }, { results: [{ toolCallId: "t1", result: NOT_NOW }, { toolCallId: "t2", result: NOT_NOW }] }],
+      [{ type: "tool-calls", toolCallList: [{ id: 7 }, {}, "x", { id: "t3", function: { arguments: '{"x":"\udf1e"}' } }] }, { results: [{ toolCallId: "t3", result: NOT_NOW }] }],
+      [{ type: "model-output", output: "hello" }, {}],
+    ])
+      test(message.type, async () => {
+        const r = await ask(message);
+        assert.equal(r.status, 200, r.text);
+        assert.deepEqual(r.json, answer);
+      });
+
+    test("voice-request, which wants sound: refused in words, and kept", async () => {
+      const id = randomUUID(), r = await ask({ type: "voice-request", text: "Hello", sampleRate: 24000, call: { id } });
+      assert.equal(r.status, 422, r.text);
+      assert.match(r.json.detail, /voice/);
+      assert.equal((await events("&resource=" + id)).length, 1);
+    });
+  });
+
+  // One odd thing in a field that Ava does not use changes neither the answer nor the row.
+  test(`with any odd thing in it (${ODDITIES}) does the same as without`, { timeout: LONG ? 3_600_000 : 120_000 }, async () => {
+    const things = ['"\\ud83c"', '"\\ude00\\ud83d"', '"a\\u0000"', "-1e-5000", "123456789012345678901234567890", "1e999", '{"n":1,"n":[]}', "[".repeat(90) + "]".repeat(90), '"\\q"', '"\\u12"', "NaN", [0x22, 0xc3, 0x22], [0x22, 0xff, 0xfe, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22], [0x22, 0x00, 0x22], [0x22, 0xf0, 0x9f, 0x98, 0x22]];
+    const places = [(o, id) => bytes('{"odd":', o, `,"message":{"type":"status-update","status":"ended","endedReason":"hangup","timestamp":1790000001000,"call":{"id":"${id}"}}}`), (o, id) => bytes(`{"message":{"type":"status-update","odd":`, o, `,"status":"ended","endedReason":"hangup","timestamp":1790000001000,"call":{"id":"${id}"}}}`), (o, id) => bytes(`{"message":{"type":"status-update","status":"ended","endedReason":"hangup","timestamp":1790000001000,"call":{"x":[`, o, `],"id":"${id}"}}}`), (o, id) => bytes(`{"message":{"type":"status-update","status":"ended","endedReason":"hangup","timestamp":1790000001000,"call":{"id":"${id}"}},"z":`, o, "}")];
+    let sent = 0, seed = 42;
+    const roll = (n) => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
+    const worker = async () => {
+      while (sent < ODDITIES) {
+        const id = `odd-${String(sent++).padStart(8, "0")}`;
+        const r = await post(places[roll(places.length)](things[roll(things.length)], id));
+        assert.equal(r.status, 200, r.text);
+        assert.equal(r.text, "{}");
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, worker));
+    await until(async () => (await events("&status=received")).length === 0, { what: "all worked on", ms: LONG ? 3_000_000 : 90_000 });
+    assert.deepEqual((await events("&status=dead")).filter((e) => e.resource?.startsWith("odd-")), []);
+    let cursor = "", rows = 0;
+    do {
+      const page = (await a.call(`/api/v1/calls?limit=100${cursor && "&cursor=" + cursor}`)).json;
+      for (const c of page.calls.filter((row) => row.provider_id?.startsWith("odd-"))) {
+        rows++;
+        assert.deepEqual([c.status, c.ended_reason, c.ended_at, c.direction], ["ended", "hangup", "2026-09-21T14:13:21.000Z", "inbound"]);
+      }
+      cursor = page.next_cursor;
+    } while (cursor);
+    assert.equal(rows, ODDITIES);
+  });
+});
