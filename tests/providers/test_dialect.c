@@ -101,7 +101,8 @@ TEST(an_end_of_vapi_brings_its_own_times_and_its_cost) {
     struct arena *a = arena_new(1 << 20);
     struct dialect_facts f = read_event(
         a, PROVIDER_VAPI, "end-of-call-report",
-        "{\"message\":{\"type\":\"end-of-call-report\",\"timestamp\":5000,\"startedAt\":\"1970-01-01T00:00:01Z\",\"endedAt\":"
+        "{\"message\":{\"type\":\"end-of-call-report\",\"timestamp\":5000,\"startedAt\":\"1970-01-"
+        "01T00:00:01Z\",\"endedAt\":"
         "\"1970-01-01T00:00:03Z\",\"endedReason\":\"hangup\",\"cost\":0.05,\"call\":{\"id\":\"v1\","
         "\"type\":\"outboundPhoneCall\",\"phoneCallProviderId\":\"CA1\",\"customer\":{\"number\":"
         "\"+1\"},\"assistantOverrides\":{\"metadata\":{\"ava_op\":\"op_1\"}}}}}",
