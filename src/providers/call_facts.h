@@ -23,5 +23,6 @@ struct call_facts {
     bool has_cost;
     int64_t cost_micros;   /* millionths of a US dollar */
     int64_t account_calls; /* how many calls the account may have at once; -1: not said */
-    bool is_blocked;       /* the provider makes this one wait, since it has no more room */
+    bool is_blocked;       /* the provider has no room for more than there are now */
+    bool is_refused;       /* and ended this one at once for that reason; else it makes it wait */
 };

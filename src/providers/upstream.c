@@ -251,7 +251,8 @@ static void classify_refusal(struct ctx *ctx, const struct upstream_request *req
     if (d->judge)
         d->judge(ctx, a->call.status, said, &a->refusal);
     if (a->refusal.about == REFUSAL_KEY && req->url)
-        a->refusal.about = REFUSAL_REQUEST; /* it says nothing about a key that was not sent there */
+        a->refusal.about =
+            REFUSAL_REQUEST; /* it says nothing about a key that was not sent there */
 }
 
 /* Content is nobody's failure: an answer that is whole JSON, but not as documented, is an error of
@@ -261,17 +262,16 @@ static void classify_content(struct ctx *ctx, const struct upstream_request *req
     enum sift_end how = SIFT_SHORT;
     const json_t *said = a->sift ? sift_end(a->sift, &how, NULL) : NULL;
     a->kept = req->accept ? a->call.answer : (struct str){ "", 0 };
-    bool is_read =
-        req->read ? req->read(ctx, said, req->into)
-                  : !req->digest || (how == SIFT_WHOLE && req->digest(ctx, said, &a->kept));
+    bool is_read = req->read
+                       ? req->read(ctx, said, req->into)
+                       : !req->digest || (how == SIFT_WHOLE && req->digest(ctx, said, &a->kept));
     if (req->read && how != SIFT_WHOLE)
         is_read = false;
     if (is_read)
         return;
     a->bad_shape = true;
-    a->outcome =
-        how == SIFT_WHOLE && (json_is_object(said) || json_is_array(said)) ? OUTCOME_LOCAL
-                                                                           : OUTCOME_FAIL;
+    a->outcome = how == SIFT_WHOLE && (json_is_object(said) || json_is_array(said)) ? OUTCOME_LOCAL
+                                                                                    : OUTCOME_FAIL;
 }
 
 static void classify(struct ctx *ctx, const struct upstream_request *req, struct attempt *a) {

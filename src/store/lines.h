@@ -29,6 +29,10 @@ enum err line_row_has_room(struct ctx *ctx, struct db_conn *c, const struct line
  * holds least for its weight; there the oldest. found->call_id is NULL when there is none. */
 enum err line_row_next(struct ctx *ctx, struct db_conn *c, int64_t now_ms, struct line_row *found);
 
+/* Nobody is let in over this number of ours until then: its day is used up. */
+enum err line_row_rest(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                       const char *line, int64_t until_ms);
+
 struct line_counts {
     int64_t held, waiting;
 };

@@ -167,9 +167,8 @@ static enum err order_of(struct ctx *ctx, const struct operation *op,
 /* Beside the call Vapi says how many its account can have. */
 static void learn_room(struct ctx *ctx, const struct upstream_credential *c,
                        const struct call_facts *facts) {
-    if (facts->account_calls >= 0)
-        lines_learn(ctx, lines_account(ctx, PROVIDER_VAPI, c), facts->account_calls,
-                    facts->is_blocked);
+    if (facts->account_calls >= 0 || facts->is_blocked)
+        lines_learn(ctx, lines_account(ctx, PROVIDER_VAPI, c), facts);
 }
 
 static enum err perform(struct ctx *ctx, const struct operation *op,

@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "config/config.h"
 #include "obs/metrics.h"
+#include "providers/call_facts.h"
 #include "service/calls/budgets.h"
 #include "store/steps.h"
 
@@ -128,7 +129,8 @@ static int64_t rest_ms(const struct ctx *ctx) {
 }
 
 /* The provider has no room although we thought so, or cannot be asked: it waits again, where it
- * stood, and with it whoever else calls over this account. */
+ * stood, and with it whoever else calls over this account; or over this number alone, when that has to
+ * wait longer than any account (the number's day is used up). */
 static enum err requeue(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
     struct line_row was;
     int64_t now_ms = ava_wall_ms(), held;
@@ -136,6 +138,11 @@ static enum err requeue(struct ctx *ctx, struct db_conn *tx, const struct operat
     if (!was.call_id)
         return OK;
     TRY(line_row_move(ctx, tx, op->object, "waiting"));
+    if (ctx->problem.retry_after_s * 1000 > LATER_MS && was.line[0]) {
+        int64_t until_ms = now_ms + ctx->problem.retry_after_s * 1000;
+        TRY(line_row_rest(ctx, tx, was.workspace_id, was.line, until_ms));
+        return lines_want_check(ctx, tx, was.workspace_id, until_ms);
+    }
     TRY(line_account_held(ctx, tx, was.account, &held));
     TRY(line_account_put(ctx, tx, was.account, held, now_ms + rest_ms(ctx)));
     return lines_want_check(ctx, tx, was.workspace_id, now_ms + rest_ms(ctx));
@@ -147,8 +154,8 @@ const struct operation_queue LINES_QUEUE = { stands, requeue };
 
 struct learning {
     const char *account;
-    int64_t limit;
-    bool is_blocked;
+    int64_t limit; /* -1: it did not say */
+    bool is_blocked, is_over;
 };
 
 static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -157,20 +164,21 @@ static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     if (!l->is_blocked)
         return line_account_put(ctx, tx, l->account, l->limit, now_ms + LEARNED_MS);
     TRY(line_account_held(ctx, tx, l->account, &held));
-    TRY(line_account_put(ctx, tx, l->account, held < l->limit ? held : l->limit,
+    held -= l->is_over && held > 0;
+    TRY(line_account_put(ctx, tx, l->account, l->limit < 0 || held < l->limit ? held : l->limit,
                          now_ms + LINES_FULL_MS));
     return lines_want_check(ctx, tx, ctx->who.workspace_id, now_ms + LINES_FULL_MS);
 }
 
-void lines_learn(struct ctx *ctx, const char *account, int64_t limit, bool is_blocked) {
-    struct learning l = { account, limit, is_blocked };
+void lines_learn(struct ctx *ctx, const char *account, const struct call_facts *facts) {
+    struct learning l = { account, facts->account_calls, facts->is_blocked, facts->is_refused };
     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     int64_t known, until_ms, now_ms = ava_wall_ms();
-    bool is_news = is_blocked ||
+    bool is_news = l.is_blocked ||
                    line_account_find(ctx, db_reader(ctx->parts->db), account, now_ms, &known,
                                      &until_ms) != OK ||
-                   known != limit || until_ms < now_ms + LEARNED_MS / 2;
-    if (is_news && limit >= 0)
+                   known != l.limit || until_ms < now_ms + LEARNED_MS / 2;
+    if (is_news && (l.limit >= 0 || l.is_blocked))
         db_write(ctx, learn_write, &l); /* said again with the next call */
 }
 

@@ -35,9 +35,9 @@ enum err lines_admit(struct ctx *ctx, struct db_conn *tx);
 /* For operation_kind.queue of kinds whose object is a call. */
 extern const struct operation_queue LINES_QUEUE;
 
-/* The provider said how many calls its account can take (201 with subscriptionLimits). is_blocked: it
- * made this one wait on its own side, so it has no room for more than we hold now. */
-void lines_learn(struct ctx *ctx, const char *account, int64_t limit, bool is_blocked);
+/* What a call that was just made tells of the room its account has (201 with subscriptionLimits). */
+struct call_facts;
+void lines_learn(struct ctx *ctx, const char *account, const struct call_facts *facts);
 
 /* Whose limit at the provider counts, for line_row.account; in the arena. */
 const char *lines_account(struct ctx *ctx, enum provider p, const struct upstream_credential *c);
