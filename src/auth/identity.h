@@ -16,9 +16,9 @@ void accounts_changed(struct accounts *a); /* any user, session, key or role cha
 enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found);
 enum err auth_by_key(struct ctx *ctx, struct str key, bool *found);
 
-/* Has nothing ended the session this cookie was found by? For what stays open while the id is
- * rotated: unlike auth_by_session this takes an old id for no theft, and one that only waits for a
- * refresh for good. Fills ctx->who too. */
+/* Is this cookie's session still alive? For answers that outlive a rotation of the id (the event
+ * stream): unlike auth_by_session, a rotated id is not treated as stolen, and one that is due for a
+ * refresh is accepted. Fills ctx->who too. */
 enum err auth_session_lasts(struct ctx *ctx, struct str cookie, bool *lasts);
 
 /* The CSRF token that belongs to a session cookie. out has 48 bytes. */

@@ -19,7 +19,7 @@ static struct {
     struct waiter *first;
 } gate = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* False when it stands there no more: it was handed a place. */
+/* Takes w out of the queue. False when it is no longer in it, because leave() gave it a place. */
 static bool drop(struct waiter *w) {
     for (struct waiter **at = &gate.first; *at; at = &(*at)->next) {
         if (*at == w) {

@@ -83,7 +83,7 @@ static void conn_refuse(struct conn *c, enum err err, const char *detail) {
 
 /* --- answering ------------------------------------------------------------------------------- */
 
-/* The request is answered: its bytes go, the answer waits for the end of the turn. */
+/* Drops the request's bytes and queues the answer; it is written at the end of this loop turn. */
 static void finish(void *arg) {
     struct conn *c = arg;
     c->server->busy--;

@@ -15,7 +15,8 @@ struct matching_span {
 
 /* When an operation that was sent then can have made something, by our clock. */
 struct matching_span matching_run(int64_t sent_ms);
-/* When a row must have been made to stand for something that could be taken for the same. */
+/* The span in which another row of ours must have been made to be a rival: its request could have
+ * produced the same call or text. */
 struct matching_span matching_rivals(int64_t sent_ms);
 
 /* Does another row than except_id have this id, in any workspace? */

@@ -121,8 +121,8 @@ struct committing {
     struct assistant_moment *now;
 };
 
-/* Of changes that share, a later one may have been written down first: what it saw is the newer
- * state, with this change in it, and stays that. */
+/* Two shared changes can commit in the opposite order of their PATCHes. The one that Vapi dated
+ * later already contains this one, so its configuration is kept as the newest. */
 static enum err add_version(struct ctx *ctx, struct db_conn *tx, const struct committing *c) {
     struct assistant_row *row = &c->now->row;
     json_t *newest;

@@ -34,9 +34,9 @@ bool number_way_is_ours(const struct number_wish *wish, enum number_way way);
 enum err number_routes_wanted(struct ctx *ctx, const struct number_wish *wish, const json_t *now,
                               json_t **out);
 
-/* The routes that must change so that it is as it was, but only in ways that still lead where Ava,
- * or Vapi for it, has led them. restored, left: bits of the ways that are put back, and of those that
- * somebody else has changed meanwhile and are left alone. */
+/* What to set at Twilio so that the number leads where was says; the arena's. A way that leads to
+ * NUMBER_OTHER now was changed by somebody else and is left alone; one that leads to Ava, to Vapi or
+ * nowhere is put back. restored, left: bits (1 << way) of the ways put back, and of those left. */
 enum err number_routes_back(struct ctx *ctx, const json_t *now, const json_t *was, json_t **out,
                             unsigned *restored, unsigned *left);
 
