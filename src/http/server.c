@@ -23,8 +23,8 @@ enum {
     IN_FIRST_BYTES = 2048,
     IN_KEPT_BYTES = 64 * 1024, /* a larger buffer shrinks again after its request */
     SWEEP_MS = 500,
-    /* For connections that are half made: a kernel may keep back the last packet of their making for
-     * 200 ms, to send it together with the request. */
+    /* For connections that are half made: a kernel may keep back the last packet of their making
+     * for 200 ms, to send it together with the request. */
     LEAVE_MS = 300,
     FRESH_MS = 1000,         /* for the first request on one that was just made */
     SPARE_CONNECTIONS = 256, /* beyond the limit, for saying that it is reached */

@@ -43,25 +43,25 @@ struct operation_queue {
 
 /* One kind of unsafe call; every kind is a constant of the service that owns the object.
  *
- * A kind without look_up is a walk: steps whose state it stores itself, so that perform resumes where
- * it stopped. When its outcome is unknown, or a provider could not be reached, it is performed again
- * at the times at which other kinds ask the provider (look_up). */
+ * A kind without look_up is a walk: steps whose state it stores itself, so that perform resumes
+ * where it stopped. When its outcome is unknown, or a provider could not be reached, it is
+ * performed again at the times at which other kinds ask the provider (look_up). */
 struct operation_kind {
     const char *name;  /* "call.create" */
     const char *event; /* of its object in the feed: "call" */
     enum provider provider;
-    /* Sends the request, with watch in the upstream_request. *result: what the provider made, in the
-     * form that settle takes (struct call_facts, a tree, ...); the arena's. ERR_OUTCOME_UNKNOWN when
-     * it may have happened. */
+    /* Sends the request, with watch in the upstream_request. *result: what the provider made, in
+     * the form that settle takes (struct call_facts, a tree, ...); the arena's. ERR_OUTCOME_UNKNOWN
+     * when it may have happened. */
     enum err (*perform)(struct ctx *ctx, const struct operation *op,
                         const struct upstream_watch *watch, const void **result);
-    /* Asks the provider whether the request happened. *result: what was found, as perform gives it, or
-     * NULL; then *is_absent says whether the provider has nothing that could be it. */
+    /* Asks the provider whether the request happened. *result: what was found, as perform gives it,
+     * or NULL; then *is_absent says whether the provider has nothing that could be it. */
     enum err (*look_up)(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent);
-    /* Within the transaction that settles the operation: brings the object's row up to date. *shown:
-     * the object as JSON, for the feed and, with SUCCEEDED, for whoever placed the operation; NULL ptr
-     * when the row is gone. */
+    /* Within the transaction that settles the operation: brings the object's row up to date.
+     * *shown: the object as JSON, for the feed and, with SUCCEEDED, for whoever placed the
+     * operation; NULL ptr when the row is gone. */
     enum err (*settle)(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                        enum operation_state state, const void *result, struct str *shown);
     /* Deletes the object's row: the operation was refused before anything was sent. */
@@ -71,9 +71,9 @@ struct operation_kind {
     enum err (*steps)(struct ctx *ctx, const char *operation_id, struct jsonw *w);
 };
 
-/* How long operation_place waits for the operation to be settled, at most until the deadline of ctx.
- * NORMAL: once a retry is due, not beyond 2 s after the start. NONE: not at all. What
- * is not settled by then is accepted; with ALL it is ERR_OUTCOME_UNKNOWN instead. */
+/* How long operation_place waits for the operation to be settled, at most until the deadline of
+ * ctx. NORMAL: once a retry is due, not beyond 2 s after the start. NONE: not at all. What is not
+ * settled by then is accepted; with ALL it is ERR_OUTCOME_UNKNOWN instead. */
 enum operation_patience { PATIENCE_NORMAL, PATIENCE_NONE /* respond-async */, PATIENCE_ALL };
 
 struct operation_order {
@@ -95,8 +95,9 @@ struct operation_end {
     int attempts;       /* sent so far */
 };
 
-/* Writes the object, the intent and its job in one transaction, runs the operation on a fiber of its
- * own and waits as order->patience says. OK when it succeeded or is accepted; else its error. */
+/* Writes the object, the intent and its job in one transaction, runs the operation on a fiber of
+ * its own and waits as order->patience says. OK when it succeeded or is accepted; else its
+ * error. */
 enum err operation_place(struct ctx *ctx, const struct operation_order *order,
                          struct operation_end *out);
 
@@ -104,37 +105,39 @@ enum err operation_place(struct ctx *ctx, const struct operation_order *order,
  * jobs_wake after the commit. */
 enum err operation_begin(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                          const char *id);
-/* Ends a waiting operation of the asker's workspace: it fails with ERR_CANCELED. *done false: it does
- * not wait any more, and was left alone. */
+/* Ends a waiting operation of the asker's workspace: it fails with ERR_CANCELED. *done false: it
+ * does not wait any more, and was left alone. */
 enum err operation_cancel(struct ctx *ctx, const char *id, bool *done);
-/* Asks the provider once more about an unconfirmed operation of the asker's workspace; what is found
- * settles it as succeeded. *is_absent: the provider has nothing that could be it. OK, and not absent,
- * when the operation is in any other state or not there. */
+/* Asks the provider once more about an unconfirmed operation of the asker's workspace; what is
+ * found settles it as succeeded. *is_absent: the provider has nothing that could be it. OK, and not
+ * absent, when the operation is in any other state or not there. */
 enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent);
 
-/* Appends the operation as people see it to out, as JSON. ERR_NOT_FOUND for another workspace's id as
- * for a missing one. */
+/* Appends the operation as people see it to out, as JSON. ERR_NOT_FOUND for another workspace's id
+ * as for a missing one. */
 enum err operation_read(struct ctx *ctx, const char *id, struct buf *out);
-/* Answers a repeated request: how the operation stands, in the form operation_place gives. The error
- * of a failed operation is returned; ERR_IDEMPOTENCY_IN_PROGRESS while the first request runs. */
+/* Answers a repeated request: how the operation stands, in the form operation_place gives. The
+ * error of a failed operation is returned; ERR_IDEMPOTENCY_IN_PROGRESS while the first request
+ * runs. */
 enum err operation_replay(struct ctx *ctx, const char *id, struct operation_end *end);
 
 /* Publishes to the feed how an operation stands; after the commit that moved one of its steps. */
 void operation_tell(struct ctx *ctx, const char *id);
 
 /* Settles an operation as succeeded because a webhook of the provider names it (?op=ID): so it
- * happened. Only one that is sent, unknown or unconfirmed, of the workspace in ctx->who (whose webhook
- * it was); any other, or none, is passed over with OK. *confirmed: whether it was settled here. A run
- * that still waits for its answer finds it settled. facts: as perform would give them as its result.
- * ERR_STORAGE_UNAVAILABLE: not settled, try again. Not inside a transaction; on a fiber or not. */
+ * happened. Only one that is sent, unknown or unconfirmed, of the workspace in ctx->who (whose
+ * webhook it was); any other, or none, is passed over with OK. *confirmed: whether it was settled
+ * here. A run that still waits for its answer finds it settled. facts: as perform would give them
+ * as its result. ERR_STORAGE_UNAVAILABLE: not settled, try again. Not inside a transaction; on a
+ * fiber or not. */
 enum err operation_confirm(struct ctx *ctx, const char *id, const void *facts, bool *confirmed);
 
 extern const struct job_kind OPERATION_JOB;
 /* The work of OPERATION_JOB: resumes the operation that job->object names, or asks the provider. */
 enum err operation_work(struct ctx *ctx, const struct job_row *job);
 
-/* Call before the first request: operations that were sent when the last process died become unknown,
- * and leases of former processes are taken back. */
+/* Call before the first request: operations that were sent when the last process died become
+ * unknown, and leases of former processes are taken back. */
 enum err operations_recover(struct ctx *ctx);
 
 /* For metrics_before_scrape, with ctx->parts as arg. */

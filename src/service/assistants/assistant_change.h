@@ -1,8 +1,9 @@
 /* assistant_change: the one way in which Ava changes an assistant: on top of what Vapi has at that
  * moment, and written down as a version with its author.
  *
- * Changes of one assistant run one after the other, except those with may_share (the three settings):
- * each sets members of its own and has no if_match, so that a slow Vapi does not make them queue. */
+ * Changes of one assistant run one after the other, except those with may_share (the three
+ * settings): each sets members of its own and has no if_match, so that a slow Vapi does not make
+ * them queue. */
 #pragma once
 
 #include "service/assistants/assistant_history.h"

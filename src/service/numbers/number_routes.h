@@ -34,9 +34,10 @@ bool number_way_is_ours(const struct number_wish *wish, enum number_way way);
 enum err number_routes_wanted(struct ctx *ctx, const struct number_wish *wish, const json_t *now,
                               json_t **out);
 
-/* What to set at Twilio so that the number leads where was says; the arena's. A way that leads to
- * NUMBER_OTHER now was changed by somebody else and is left alone; one that leads to Ava, to Vapi or
- * nowhere is put back. restored, left: bits (1 << way) of the ways put back, and of those left. */
+/* What to set at Twilio so that the number leads where was says; the arena's. A way that leads
+ * to NUMBER_OTHER now was changed by somebody else and is left alone; one that leads to Ava, to
+ * Vapi or nowhere is put back. restored, left: bits (1 << way) of the ways put back, and of
+ * those left. */
 enum err number_routes_back(struct ctx *ctx, const json_t *now, const json_t *was, json_t **out,
                             unsigned *restored, unsigned *left);
 
