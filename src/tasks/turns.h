@@ -16,7 +16,7 @@ struct turn { /* lives with whoever takes it; a turn of zeros is not taken */
 };
 
 struct turns;
-struct turns *turns_new(void);
+struct turns *turns_new(void);    /* the queue of a process, lent through ctx->parts */
 void turns_free(struct turns *t); /* when no turn is held or waited for; NULL is fine */
 
 /* Acquires the turn on what, waiting until the deadline of ctx: then ERR_PROVIDER_BUSY.
