@@ -237,7 +237,7 @@ static void task_begin(void *arg) {
     j->running++;
     j->slow += is_slow(j, t->row.kind);
     if (!fiber_run(task_run, t))
-        end_task(t); /* no room for a fiber: its lease runs out, and it comes again */
+        end_task(t); /* no room for a fiber: it stays leased until this process ends */
 }
 
 /* Gives a leased job an arena and a ctx of its own, and starts it. Copies the row. */
