@@ -12,7 +12,8 @@ struct accounts *accounts_new(bool test_keys_allowed);
 void accounts_free(struct accounts *a);
 void accounts_changed(struct accounts *a); /* any user, session, key or role changed */
 
-/* Fill ctx->who when the token is good; *found tells. An error is the store's. */
+/* Fill ctx->who and set *found when the token is good. A session id that is used 30 s after it was
+ * rotated counts as stolen: its session ends. An error is the store's. */
 enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found);
 enum err auth_by_key(struct ctx *ctx, struct str key, bool *found);
 
@@ -27,6 +28,7 @@ void auth_csrf_token(struct str cookie, char out[48]);
 /* Is this the X-CSRF-Token of the session in ctx? In constant time. */
 bool auth_csrf_matches(const struct ctx *ctx, struct str token);
 
-/* Secrets of 256 random bits as text, and what is stored of them. */
+/* A secret of 256 random bits as text behind the prefix, the arena's; and the hash that is stored
+ * of it. */
 const char *auth_token_new(struct ctx *ctx, const char *prefix);
 void auth_token_hash(struct str token, unsigned char out[32]);

@@ -128,7 +128,7 @@ static const char *detail_of(struct ctx *ctx, const struct replaying *r) {
     return text;
 }
 
-/* Makes settled events due again, one or by filter, and audits it. */
+/* Makes one event due again, or the settled ones of a filter, and audits it. */
 static enum err replay_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct replaying *r = arg;
     const char *workspace_id = ctx->who.workspace_id;

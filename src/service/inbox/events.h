@@ -24,7 +24,7 @@ enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limi
 enum err event_read(struct ctx *ctx, const char *id, struct event_row *out,
                     struct event_content *content);
 
-/* Makes a settled event due once more, under the same id; audited. ERR_NOT_FOUND as above. *out:
+/* Makes an event due once more, under the same id; audited. ERR_NOT_FOUND as above. *out:
  * the event as it is now. */
 enum err event_replay(struct ctx *ctx, const char *id, struct event_row *out);
 
