@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 /* Gives a lent thing back on every way out of the scope: SCOPED(fn) struct x *v = ...; */
-#define SCOPED(fn) __attribute__((cleanup(fn)))
+#define SCOPED(fn) __attribute__((cleanup(fn), unused))
 
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 #define MUST_USE                __attribute__((warn_unused_result))

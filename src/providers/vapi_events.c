@@ -22,6 +22,7 @@ const char *const VAPI_EVENT_PATHS[] = {
     "message.type",
     "message.timestamp",
     "message.status",
+    "message.transcriptType",
     "message.startedAt",
     "message.endedAt",
     "message.endedReason",

@@ -25,11 +25,18 @@ static struct str kept_headers(struct ctx *ctx, const struct http_req *req) {
     return json;
 }
 
-/* Who guesses addresses meets the limit of strangers. */
+/* Who guesses addresses, or has no proof, meets a limit of their own. */
 static enum err taken(struct ctx *ctx, struct call *call, enum err e) {
     if (e == ERR_NOT_FOUND)
         TRY(limit_unknown(ctx, call->entry));
+    if (e == ERR_FORBIDDEN)
+        TRY(limit_unproven(ctx, call->entry, call->match->params[0]));
     return e;
+}
+
+/* Asked once a message is proven, and can wait. */
+static enum err admit(struct ctx *ctx, void *entry, bool is_noise) {
+    return limit_webhook(ctx, entry, is_noise);
 }
 
 static struct str header_of(const void *req, const char *name) {
@@ -39,7 +46,6 @@ static struct str header_of(const void *req, const char *name) {
 enum err post_vapi(struct ctx *ctx, struct call *call) {
     const struct http_req *req = call->req;
     struct str params, type = str_trim(str_cut(http_field(req, "content-type"), ';', &params));
-    TRY(limit_webhook(ctx, call->entry, call->match->params[0]));
     if (!str_eq_nocase(type, STR("application/json")))
         return ctx_fail(ctx, ERR_UNSUPPORTED_MEDIA_TYPE,
                         "Vapi sends JSON; this is something else.");
@@ -48,7 +54,9 @@ enum err post_vapi(struct ctx *ctx, struct call *call) {
                                  .body = req->body,
                                  .headers = kept_headers(ctx, req),
                                  .header = header_of,
-                                 .arg = req };
+                                 .arg = req,
+                                 .admit = admit,
+                                 .admit_arg = call->entry };
     TRY(taken(ctx, call, vapi_webhook_take(ctx, &hook, &call->reply->body)));
     call->reply->content_type = "application/json; charset=utf-8";
     return OK;
@@ -60,7 +68,6 @@ static enum err take(struct ctx *ctx, struct call *call, const char *kind) {
     struct str params;
     struct str type = str_trim(str_cut(http_field(req, "content-type"), ';', &params));
     bool is_form = str_eq_nocase(type, STR("application/x-www-form-urlencoded"));
-    TRY(limit_webhook(ctx, call->entry, call->match->params[0]));
     if (!is_form && !str_eq_nocase(type, STR("application/json")))
         return ctx_fail(ctx, ERR_UNSUPPORTED_MEDIA_TYPE,
                         "Twilio sends forms or JSON; this is neither.");

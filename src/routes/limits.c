@@ -13,7 +13,7 @@
 #include "resilience/login_limit.h"
 #include "resilience/ratelimit.h"
 
-enum { MINUTE_MS = 60000 };
+enum { MINUTE_MS = 60000, NOISE_PART = 5 /* noise may use one of so many parts */ };
 
 static enum err refused(struct ctx *ctx, int64_t retry_after_s) {
     ctx->problem.retry_after_s = retry_after_s > 0 ? retry_after_s : 1;
@@ -85,13 +85,41 @@ enum err limit_user(struct ctx *ctx, struct entry *e, const struct route *route,
     return r.is_allowed ? OK : refused(ctx, r.retry_after_s);
 }
 
-enum err limit_webhook(struct ctx *ctx, struct entry *e, struct str token) {
+/* A refusal is 503: providers send again what they were told to send later, and drop what is 429. */
+static enum err busy(struct ctx *ctx, int64_t retry_after_s) {
+    ctx->problem.retry_after_s = retry_after_s > 0 ? retry_after_s : 1;
+    return ctx_fail(
+        ctx, ERR_OVERLOADED,
+        "This workspace's webhooks come faster than Ava takes them. Try again in %lld s.",
+        (long long)ctx->problem.retry_after_s);
+}
+
+enum err limit_webhook(struct ctx *ctx, struct entry *e, bool is_noise) {
     const struct config *c = e->parts.config;
+    int64_t per_second = c->rate_webhooks_per_second;
+    struct str key = str_of(ctx->who.workspace_id);
     if (!c->rate_limiting)
         return OK;
-    struct ratelimit_rule rule = { "webhook", RATELIMIT_GCRA, c->rate_webhooks_per_second, 1000,
-                                   5 * c->rate_webhooks_per_second };
-    struct ratelimit_result r = ratelimit_take(e->limits, &rule, token, ava_now_ms());
+    int64_t noise = per_second > NOISE_PART ? per_second / NOISE_PART : 1;
+    struct ratelimit_rule quiet = { "webhook-noise", RATELIMIT_GCRA, noise, 1000, 5 * noise };
+    struct ratelimit_rule all = { "webhook", RATELIMIT_GCRA, per_second, 1000, 5 * per_second };
+    struct ratelimit_result r = { .is_allowed = true };
+    if (is_noise)
+        r = ratelimit_take(e->limits, &quiet, key, ava_now_ms());
+    if (r.is_allowed)
+        r = ratelimit_take(e->limits, &all, key, ava_now_ms());
+    return r.is_allowed ? OK : busy(ctx, r.retry_after_s);
+}
+
+enum err limit_unproven(struct ctx *ctx, struct entry *e, struct str token) {
+    static const struct ratelimit_rule RULE = { "webhook-proof", RATELIMIT_GCRA, 20, 1000, 100 };
+    struct str address = address_key(ctx);
+    char key[256];
+    int len = snprintf(key, sizeof key, "%.*s %.*s", STR_FMT(address), STR_FMT(token));
+    if (!e->parts.config->rate_limiting)
+        return OK;
+    struct str name = { key, (size_t)len < sizeof key ? (size_t)len : sizeof key - 1 };
+    struct ratelimit_result r = ratelimit_take(e->limits, &RULE, name, ava_now_ms());
     return r.is_allowed ? OK : refused(ctx, r.retry_after_s);
 }
 

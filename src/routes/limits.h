@@ -10,7 +10,12 @@ enum err limit_unknown(struct ctx *ctx, struct entry *e);
 enum err limit_user(struct ctx *ctx, struct entry *e, const struct route *route,
                     struct http_reply *reply);
 
-enum err limit_webhook(struct ctx *ctx, struct entry *e, struct str token);
+/* Of the workspace, for webhooks that are proven and can wait: noise has a fifth of it. ERR_OVERLOADED
+ * with the seconds after which it is let in. Never asked for what a call depends on. */
+enum err limit_webhook(struct ctx *ctx, struct entry *e, bool is_noise);
+/* Of an address at one webhook URL, for what came without proof, so that strangers use up nothing of
+ * the workspace's. ERR_RATE_LIMITED. */
+enum err limit_unproven(struct ctx *ctx, struct entry *e, struct str token);
 
 /* L4: before and after a try to sign in. */
 enum err limit_login(struct ctx *ctx, struct entry *e, const char *email);

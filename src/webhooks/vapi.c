@@ -98,6 +98,22 @@ static void read_body(void *arg) {
 
 /* --- answering ------------------------------------------------------------------------------- */
 
+/* What a call depends on is never refused: its states, and what it took. */
+static bool can_wait(const char *type) {
+    return !type || (strcmp(type, "status-update") != 0 && strcmp(type, "end-of-call-report") != 0);
+}
+
+/* What comes by the dozen while people talk, and is told again in the report. */
+static bool is_noise(const json_t *message, const char *type) {
+    static const char *const NOISE[] = { "speech-update", "model-output", "voice-input",
+                                         "conversation-update", "user-interrupted" };
+    const char *half = json_text(message, "transcriptType");
+    for (size_t i = 0; type && i < ARRAY_LEN(NOISE); i++)
+        if (strcmp(type, NOISE[i]) == 0)
+            return true;
+    return type && strcmp(type, "transcript") == 0 && half && strcmp(half, "partial") == 0;
+}
+
 struct asked {
     const json_t *body; /* {"message":{...}} */
     bool is_kept;       /* its event is on disk */
@@ -160,8 +176,6 @@ static void answer_destination(struct ctx *ctx, const struct asked *q, struct js
         jsonw_text_at(w, "error", f.text);
 }
 
-/* --- tools */
-
 /* The id of a tool call, wherever the shape of the message has it; NULL: none that is fit. */
 static const char *tool_id(const json_t *tool) {
     const json_t *inner = json_object_get(tool, "toolCall");
@@ -180,7 +194,7 @@ static bool has_text(const char *const *list, size_t count, const char *text) {
 static void answer_tools(struct ctx *ctx, const struct asked *q, struct jsonw *w) {
     static const char *const LISTS[] = { "toolCallList", "toolCalls", "toolWithToolCallList" };
     const json_t *message = json_object_get(q->body, "message"), *tool;
-    const char *ids[TOOLS_MAX];
+    const char *ids[TOOLS_MAX] = { NULL };
     size_t count = 0, i;
     for (size_t l = 0; l < ARRAY_LEN(LISTS); l++) {
         json_array_foreach(json_object_get(message, LISTS[l]), i, tool) {
@@ -278,6 +292,8 @@ enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, str
         .dedupe = dedupe_of(ctx, hook->body),
         .content = { .headers = hook->headers, .body = hook->body },
     };
+    if (!question && can_wait(type))
+        TRY(hook->admit(ctx, hook->admit_arg, is_noise(message, type)));
     if (question)
         q.is_kept = intake_keep_soon(ctx, &endpoint, &in);
     else

@@ -16,6 +16,9 @@ struct vapi_webhook {
     /* The one header of that name; a NULL ptr when absent or there twice. */
     struct str (*header)(const void *arg, const char *name);
     const void *arg;
+    /* Is there room for one that can wait? Its error is the answer, and nothing is kept. */
+    enum err (*admit)(struct ctx *ctx, void *arg, bool is_noise);
+    void *admit_arg;
 };
 
 /* OK: it is on disk (or was already), and the JSON answer is appended to out. ERR_NOT_FOUND for an

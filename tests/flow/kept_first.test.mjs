@@ -160,3 +160,44 @@ describe("a proven webhook", { skip: missing, concurrency: 1 }, () => {
     assert.equal(rows, ODDITIES);
   });
 });
+
+// A limit costs no call: strangers and noise meet limits of their own, and what a call depends on none.
+describe("the limit of webhooks", { skip: missing, concurrency: 1 }, () => {
+  let a, server, status, calls = 0;
+  before(async () => {
+    a = await Ava.start({ limits: true, env: { AVA_LOG_LEVEL: "off", RATE_LIMIT_WEBHOOKS_PER_SECOND: "4" } });
+    await a.signUp();
+    await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: SID, auth_token: TOKEN } });
+    await a.call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: "limit-vapi-key-0001", assistant_id: ASSISTANT, webhook_secret: SECRET } });
+    const { endpoints } = (await a.call("/api/v1/webhooks/endpoints")).json;
+    server = endpoints.find((e) => e.provider === "vapi").urls.server;
+    status = endpoints.find((e) => e.provider === "twilio").urls.status;
+  });
+  after(() => a.remove());
+  const send = (message, secret = SECRET) => a.call(server.slice(a.base.length), { key: null, method: "POST", raw: JSON.stringify({ message: { timestamp: Date.now(), call: { id: "limit-" + ++calls }, ...message } }), headers: { "Content-Type": "application/json", "X-Vapi-Secret": secret } });
+  const all = (n, message, secret) => Promise.all(Array.from({ length: n }, () => send(message, secret)));
+  const statuses = (list) => [...new Set(list.map((r) => r.status))].sort();
+
+  test("strangers use up nothing of the workspace's", async () => {
+    assert.deepEqual(statuses(await all(200, { type: "hang" }, "wrong")), [403, 429]);
+    assert.equal((await send({ type: "assistant-request" })).status, 200);
+    assert.equal((await send({ type: "status-update", status: "ended" })).status, 200);
+  });
+
+  test("noise is refused first, with a time to come again, and never what a call depends on", async () => {
+    const noisy = await all(60, { type: "speech-update" });
+    assert.deepEqual(statuses(noisy), [200, 503]);
+    for (const r of noisy.filter((one) => one.status === 503)) assert.ok(Number(r.headers.get("retry-after")) >= 1);
+    assert.equal((await send({ type: "hang" })).status, 200, "what is no noise still has its part");
+    assert.deepEqual(statuses(await all(60, { type: "hang" })), [200, 503]);
+    for (const type of ["end-of-call-report", "status-update", "assistant-request", "tool-calls", "campaign.predial"]) assert.deepEqual(statuses(await all(20, { type, status: "ringing" })), [200], type);
+  });
+
+  test("Twilio's callbacks are never refused by it", async () => {
+    const one = (i) => {
+      const pairs = [["CallSid", "CA" + String(i).padStart(32, "0")], ["CallStatus", "ringing"]];
+      return a.call(status.slice(a.base.length), { key: null, method: "POST", raw: new URLSearchParams(pairs).toString(), headers: { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(status, pairs, TOKEN) } });
+    };
+    assert.deepEqual(statuses(await Promise.all(Array.from({ length: 200 }, (_, i) => one(i)))), [200]);
+  });
+});
