@@ -233,6 +233,15 @@ static void put_text_byte(struct sift *s, char c) {
         buf_char(s->text, c);
 }
 
+static void put_text_bytes(struct sift *s, struct str bytes) {
+    size_t max = s->is_key ? KEY_MAX : s->kept_max - s->kept;
+    size_t room = max > s->text->len ? max - s->text->len : 0;
+    if (!s->is_key && !s->is_kept)
+        return;
+    s->is_text_cut |= bytes.len > room;
+    buf_put(s->text, bytes.ptr, bytes.len < room ? bytes.len : room);
+}
+
 static void put_code_point(struct sift *s, unsigned cp) {
     char out[4];
     size_t n = 0;
@@ -493,6 +502,14 @@ static void feed_structure(struct sift *s, char c) {
     }
 }
 
+/* How many bytes from here on stand for themselves. */
+static size_t plain_run(struct str bytes) {
+    size_t n = 0;
+    while (n < bytes.len && bytes.ptr[n] != '"' && bytes.ptr[n] != '\\' && bytes.ptr[n] != 0)
+        n++;
+    return n;
+}
+
 static void feed_byte(struct sift *s, char c) {
     if (s->state == IN_TEXT) {
         feed_text(s, c);
@@ -526,6 +543,13 @@ void sift_feed(struct sift *s, struct str bytes) {
         if (s->state == IN_NOTHING) {
             i += feed_nothing(s, (struct str){ bytes.ptr + i, bytes.len - i });
             continue;
+        }
+        if (s->state == IN_TEXT && !s->escape && !s->high) {
+            size_t run = plain_run((struct str){ bytes.ptr + i, bytes.len - i });
+            put_text_bytes(s, (struct str){ bytes.ptr + i, run });
+            i += run;
+            if (i == bytes.len)
+                break;
         }
         char c = bytes.ptr[i++];
         if (s->bom < 3 && is_mark(s, c))

@@ -28,6 +28,8 @@ enum {
     HEAD_BYTES_MAX = 64 << 10,
     BODY_BYTES_PER_S_MIN = 1024, /* measured from one second after the head on */
     LOOK_MS = 500,               /* how often a body's rate is looked at */
+    UNREAD_MS = 100,             /* for a body that nobody reads, and how much of it: */
+    UNREAD_BYTES_MAX = 64 << 10,
     NO_LENGTH = -1,
 };
 
@@ -64,7 +66,7 @@ struct transfer {
     struct curl_slist *headers, *connect_to;
     struct buf body;
     CURLcode code;
-    size_t head_bytes;
+    size_t head_bytes, body_bytes;
     int64_t length;       /* as the answer states it */
     int64_t head_done_ms; /* 0: the head of the final answer is not whole yet */
     int sendings;
@@ -216,11 +218,21 @@ static int close_socket(void *arg, curl_socket_t fd) {
 /* Gathers the body, up to its limit; 0 ends the transfer. */
 static size_t take_body(char *bytes, size_t one, size_t len, void *arg) {
     struct transfer *t = arg;
-    if (t->body.len + len > t->call->body_max_bytes) {
+    struct client_call *call = t->call;
+    long status = 0;
+    t->body_bytes += len;
+    if (call->head_is_enough)
+        return t->body_bytes <= UNREAD_BYTES_MAX ? len : 0;
+    if (t->body_bytes > call->body_max_bytes) {
         t->is_too_large = true;
         return 0;
     }
-    buf_put(&t->body, bytes, len);
+    if (call->take) {
+        curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+        call->take(call->take_arg, (int)status, (struct str){ bytes, len });
+    } else {
+        buf_put(&t->body, bytes, len);
+    }
     return len;
 }
 
@@ -248,7 +260,7 @@ static void take_length(struct transfer *t, struct str value) {
         return;
     }
     t->length = length;
-    t->is_too_large = (uint64_t)length > t->call->body_max_bytes;
+    t->is_too_large = !t->call->head_is_enough && (uint64_t)length > t->call->body_max_bytes;
 }
 
 /* Reads the headers that count; 0 ends the transfer. */
@@ -425,6 +437,8 @@ static void stop(void *arg) {
 
 /* The result from what we saw ourselves, else from the code of curl. */
 static enum client_result result_of(const struct transfer *t, bool in_time) {
+    if (t->call->head_is_enough && t->head_done_ms)
+        return CLIENT_DONE;
     if (!in_time)
         return CLIENT_TIMEOUT;
     if (t->is_too_large)
@@ -463,11 +477,13 @@ static bool wait_until_done(struct transfer *t, int64_t began_ms) {
     int64_t now_ms = began_ms;
     while (!t->is_done) {
         int64_t limit = t->head_done_ms ? whole_by : first_byte_by;
+        if (t->head_done_ms && call->head_is_enough)
+            limit = min(limit, t->head_done_ms + UNREAD_MS);
         if (now_ms >= limit)
             return false;
         int64_t reading_ms = t->head_done_ms ? now_ms - t->head_done_ms : 0;
         call->too_slow =
-            reading_ms >= 1000 && (int64_t)t->body.len * 1000 < reading_ms * BODY_BYTES_PER_S_MIN;
+            reading_ms >= 1000 && (int64_t)t->body_bytes * 1000 < reading_ms * BODY_BYTES_PER_S_MIN;
         if (call->too_slow)
             return false;
         fiber_park(&t->parking, min(limit, now_ms + LOOK_MS), NULL, NULL);

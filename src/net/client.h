@@ -23,7 +23,7 @@ void client_free(struct client *c); /* when no call is under way */
 struct client *client_self(void);   /* this thread's, or NULL */
 
 enum client_result {
-    CLIENT_DONE,      /* status and body are good */
+    CLIENT_DONE,      /* status and body are good; the status, where the head is enough */
     CLIENT_UNREACHED, /* DNS or connect failed: nothing left this host */
     CLIENT_TLS,       /* the certificate or the handshake: nothing of the request left */
     CLIENT_BROKEN,    /* reset or truncated */
@@ -45,6 +45,13 @@ struct client_call {
     const struct address *only;
     bool fresh;      /* only a new connection: for what must not repeat */
     bool may_resend; /* once more on a new connection, when a kept one dies without a word */
+    /* The status decides: once the final head is there the call is done, whatever becomes of the
+     * body, of which only what comes at once is read, so that the connection can be kept. */
+    bool head_is_enough;
+    /* Given the body as it comes, piece by piece, on the loop; then answer stays empty. NULL: the
+     * body is collected. */
+    void (*take)(void *arg, int status, struct str bytes);
+    void *take_arg;
     struct arena *arena;
 
     /* out; texts belong to the arena */

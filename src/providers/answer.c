@@ -2,16 +2,22 @@
 
 #include <string.h>
 
-enum outcome answer_outcome(int status) {
-    if (status == 401 || status == 403)
-        return OUTCOME_AUTH;
-    if (status == 429 || status == 420)
-        return OUTCOME_THROTTLE;
+#include "base/clock.h"
+
+enum { FULL_S = 15 };
+
+bool answer_is_refusal(int status) {
+    return status >= 400 && status < 500 && status != 408;
+}
+
+enum outcome answer_outcome(int status, const struct refusal *refusal) {
+    if (answer_is_refusal(status))
+        return refusal->about == REFUSAL_KEY        ? OUTCOME_AUTH
+               : refusal->about == REFUSAL_THROTTLE ? OUTCOME_THROTTLE
+                                                    : OUTCOME_OK; /* it answered, with a no */
     if (status >= 200 && status < 300)
         return OUTCOME_OK;
-    if (status == 408 || status < 400 || (status >= 500 && status != 501))
-        return OUTCOME_FAIL;
-    return OUTCOME_OK; /* it answered, with a no */
+    return status == 501 ? OUTCOME_OK : OUTCOME_FAIL;
 }
 
 bool answer_may_be_stale(enum err e) {
@@ -47,26 +53,40 @@ enum err answer_auth_error(struct ctx *ctx, const struct upstream_request *req, 
                     title);
 }
 
+/* Seconds until the next day begins, in UTC: by which clock a provider counts its days nobody says. */
+static int64_t until_tomorrow_s(void) {
+    int64_t day_ms = INT64_C(24) * 3600 * 1000;
+    return (day_ms - ava_wall_ms() % day_ms + 999) / 1000;
+}
+
 static enum err rejected(struct ctx *ctx, const struct upstream_request *req,
                          const struct answer_failure *f) {
-    const char *title = provider_title(req->provider);
-    const char *reason = req->reason ? req->reason(ctx, f->body) : NULL;
-    if (f->status == 402)
+    const char *title = provider_title(req->provider), *words = f->refusal.words;
+    switch (f->refusal.about) {
+    case REFUSAL_ACCOUNT:
         return ctx_fail(ctx, ERR_ACCOUNT_PROBLEM,
-                        "%s reports a billing or account problem; look at your account there.",
-                        title);
-    if (f->status == 404)
+                        words ? "%s reports a problem of your account there: %s"
+                              : "%s reports a billing or account problem; look at your account "
+                                "there.",
+                        title, words);
+    case REFUSAL_ABSENT:
         return ctx_fail(ctx, ERR_PROVIDER_RESOURCE_NOT_FOUND,
                         "%s no longer has this; it was probably deleted there.", title);
-    if (req->is_full && req->is_full(ctx, f->body)) {
-        ctx->problem.retry_after_s = 1;
-        return ctx_fail(ctx, ERR_PROVIDER_BUSY, "All lines at %s are taken. Try again in 1 s.",
-                        title);
+    case REFUSAL_FULL:
+        ctx->problem.retry_after_s = FULL_S;
+        return ctx_fail(ctx, ERR_PROVIDER_BUSY, "All lines at %s are taken. Try again in %d s.",
+                        title, FULL_S);
+    case REFUSAL_DAY:
+        ctx->problem.retry_after_s = until_tomorrow_s();
+        return ctx_fail(ctx, ERR_PROVIDER_BUSY, "%s refused this: %s", title,
+                        words ? words : "the limit of the day is reached.");
+    case REFUSAL_PERMISSION:
+        return answer_auth_error(ctx, req, 403);
+    default:
+        return words ? ctx_fail(ctx, ERR_PROVIDER_REJECTED, "%s refused this: %s", title, words)
+                     : ctx_fail(ctx, ERR_PROVIDER_REJECTED,
+                                "%s refused this request without saying why.", title);
     }
-    if (reason)
-        return ctx_fail(ctx, ERR_PROVIDER_REJECTED, "%s refused this: %s", title, reason);
-    return ctx_fail(ctx, ERR_PROVIDER_REJECTED, "%s refused this request without saying why.",
-                    title);
 }
 
 /* A write that got no good answer may still have been carried out. */

@@ -2,16 +2,20 @@
  * and 10). Shared by upstream.c and its tests; no sockets here. */
 #pragma once
 
+#include "providers/refusal.h"
 #include "providers/upstream.h"
 #include "resilience/outcome.h"
 
-/* The class of a status number, before a dialect refines it. */
-enum outcome answer_outcome(int status);
+/* By status, where it is no refusal (answer_is_refusal); by what the refusal means, where it is. */
+enum outcome answer_outcome(int status, const struct refusal *refusal);
+
+/* 400 to 499, but for 408: the provider answered, and said no. */
+bool answer_is_refusal(int status);
 
 struct answer_failure {
     enum outcome outcome;
     int status; /* 0: there was no answer */
-    struct str body;
+    struct refusal refusal;
     bool timed_out, bad_shape;
 };
 

@@ -10,6 +10,7 @@
 #include "providers/call_facts.h"
 #include "providers/dialect_rank.h"
 #include "providers/message_facts.h"
+#include "providers/refusal.h"
 #include "providers/upstream.h"
 
 /* --- credentials -------------------------------------------------------------------------------- */
@@ -100,6 +101,9 @@ struct dialect {
     const char *(*base_url)(const struct config *config);
     bool
         throttle_did_nothing; /* a request it refused with 429 may be sent again, whatever it was */
+    /* Refines what a status of 400 to 499 says: by the codes and words of *said (at most 64 KiB of it;
+     * NULL: no JSON). NULL: the status is all there is. */
+    void (*judge)(struct ctx *ctx, int status, const json_t *said, struct refusal *out);
 
     const struct dialect_field *fields; /* NULL: it cannot be connected */
     size_t field_count;

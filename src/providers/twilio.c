@@ -5,8 +5,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/encode.h"
-#include "base/json.h"
-#include "base/jsonw.h"
 
 bool twilio_is_account_sid(struct str text) {
     unsigned char raw[16];
@@ -25,60 +23,6 @@ static void authorize(struct ctx *ctx, const struct upstream_request *req,
     explicit_bzero(encoded, strlen(encoded));
 }
 
-/* Twilio numbers what goes wrong: the common ones in our words (twilio.com/docs/api/errors). */
-static const struct {
-    int64_t code;
-    const char *words;
-} CODES[] = {
-    { 13225, "Twilio does not call this number" },
-    { 21201, "there is no number to call" },
-    { 21205, "the URL is not one that Twilio can ask" },
-    { 21210, "the number to call from is not one of this account" },
-    { 21211, "the number to reach is not a valid phone number" },
-    { 21212, "the number to call or write from is not a valid phone number" },
-    { 21214, "the number to call cannot be reached" },
-    { 21215, "the account may not call this country" },
-    { 21217, "the number to call is not a valid phone number" },
-    { 21408, "the account may not write to this country" },
-    { 21606, "the number to write from is not one of this account that can send texts" },
-    { 21609, "Twilio cannot reach the address for status callbacks; look at AVA_PUBLIC_URL" },
-    { 21610, "this person asked for no more texts" },
-    { 21611, "too many texts of this number still wait to be sent" },
-    { 21612, "there is no way from this number to that one" },
-    { 21614, "the number to reach is not a mobile number" },
-    { 21617, "the text is too long" },
-    { 30003, "the phone could not be reached" },
-    { 30004, "the phone or its carrier blocks texts" },
-    { 30005, "the phone number is not known" },
-    { 30006, "the number is a landline, or its carrier takes no texts" },
-    { 30007, "the carrier took it for spam" },
-    { 30008, "the carrier did not say why" },
-};
-
-static const char *words_of(int64_t code) {
-    for (size_t i = 0; i < ARRAY_LEN(CODES); i++)
-        if (CODES[i].code == code)
-            return CODES[i].words;
-    return NULL;
-}
-
-static const char *reason(struct ctx *ctx, struct str body) {
-    const char *why;
-    json_t *error = json_parse(ctx->arena, body, &why);
-    int64_t code = json_i64_or(error, "code", 0);
-    const char *words = words_of(code);
-    if (code == 0)
-        return NULL;
-    return words ? arena_printf(ctx->arena, "%s (code %lld).", words, (long long)code)
-                 : arena_printf(ctx->arena, "its code is %lld.", (long long)code);
-}
-
-const char *twilio_error_words(struct ctx *ctx, int64_t code) {
-    const char *words = words_of(code);
-    return arena_printf(ctx->arena, "Twilio reports an error: %s (code %lld).",
-                        words ? words : "one that it numbers", (long long)code);
-}
-
 struct upstream_request twilio_request(const struct upstream_credential *c, const char *method,
                                        const char *operation, const char *path) {
     bool has_form = strcmp(method, "POST") == 0;
@@ -89,8 +33,7 @@ struct upstream_request twilio_request(const struct upstream_credential *c, cons
                                       .content_type =
                                           has_form ? "application/x-www-form-urlencoded" : NULL,
                                       .credential = c,
-                                      .authorize = authorize,
-                                      .reason = reason };
+                                      .authorize = authorize };
 }
 
 void twilio_pair(struct buf *form, const char *name, const char *value) {

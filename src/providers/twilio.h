@@ -20,4 +20,3 @@ const char *twilio_thing_path(struct ctx *ctx, const char *account_sid, const ch
                               const char *sid);
 
 int64_t twilio_time(const char *text);                         /* RFC 2822; 0 when it is none */
-const char *twilio_error_words(struct ctx *ctx, int64_t code); /* a sentence for people */

@@ -52,9 +52,8 @@ static bool facts_of(const json_t *call, struct call_facts *out) {
     return true;
 }
 
-static bool read_call(struct ctx *ctx, struct str body, void *into) {
-    const char *why;
-    return facts_of(json_parse(ctx->arena, body, &why), into);
+static bool read_call(struct ctx *ctx, const json_t *said, void *into) {
+    return facts_of(said, into);
 }
 
 static bool read_match(struct ctx *ctx, const json_t *one, struct twilio_match *out) {

@@ -3,6 +3,7 @@
 #include "config/config.h"
 #include "providers/twilio.h"
 #include "providers/twilio_calls.h"
+#include "providers/twilio_codes.h"
 #include "providers/twilio_events.h"
 #include "providers/twilio_messages.h"
 #include "providers/twilio_numbers.h"
@@ -86,6 +87,7 @@ static const struct dialect_webhook WEBHOOKS[] = {
 const struct dialect TWILIO_DIALECT = {
     .base_url = base_url,
     .throttle_did_nothing = true,
+    .judge = twilio_judge,
     .fields = FIELDS,
     .field_count = ARRAY_LEN(FIELDS),
     .key_field = "auth_token",

@@ -7,6 +7,7 @@
 #include "base/jsonw.h"
 #include "providers/twilio.h"
 #include "providers/twilio_calls.h"
+#include "providers/twilio_codes.h"
 
 enum { WORD_MAX = 128, ADDRESS_MAX = 64, MEDIA_MAX = 10, DURATION_MAX_S = 7 * 24 * 3600 };
 

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "providers/twilio_codes.h"
 
 /* A text that was delivered may still be read. */
 const struct dialect_rank TWILIO_MESSAGE_RANKS[] = {
@@ -39,9 +40,8 @@ static bool facts_of(struct ctx *ctx, const json_t *text, struct message_facts *
     return true;
 }
 
-static bool read_text(struct ctx *ctx, struct str body, void *into) {
-    const char *why;
-    return facts_of(ctx, json_parse(ctx->arena, body, &why), into);
+static bool read_text(struct ctx *ctx, const json_t *said, void *into) {
+    return facts_of(ctx, said, into);
 }
 
 static bool read_match(struct ctx *ctx, const json_t *one, struct twilio_match *out) {

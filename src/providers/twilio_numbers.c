@@ -13,9 +13,9 @@ static bool has(const json_t *n, const char *field) {
     return value && value[0];
 }
 
-static bool listed_write(struct ctx *ctx, struct jsonw *w, const json_t *n) {
+static void listed_write(struct ctx *ctx, struct jsonw *w, const json_t *n) {
     if (!json_text(n, "sid") || !json_text(n, "phone_number"))
-        return false;
+        return;
     jsonw_object(w);
     jsonw_text_at(w, "provider_id", json_text(n, "sid"));
     jsonw_text_at(w, "phone_number", json_text(n, "phone_number"));
@@ -26,13 +26,12 @@ static bool listed_write(struct ctx *ctx, struct jsonw *w, const json_t *n) {
     jsonw_bool_at(w, "has_voice_app", has(n, "voice_application_sid") || has(n, "trunk_sid"));
     jsonw_bool_at(w, "has_sms_app", has(n, "sms_application_sid"));
     jsonw_object_end(w);
-    return true;
 }
 
-static bool to_numbers(struct ctx *ctx, struct str body, struct str *kept) {
+static bool to_numbers(struct ctx *ctx, const json_t *said, struct str *kept) {
     static const struct twilio_page PAGE = { LIST, "incoming_phone_numbers", "numbers",
                                              listed_write };
-    return twilio_page(ctx, body, &PAGE, kept);
+    return twilio_page(ctx, said, &PAGE, kept);
 }
 
 enum err twilio_numbers_read(struct ctx *ctx, const struct upstream_credential *c,
@@ -48,9 +47,9 @@ enum err twilio_numbers_read(struct ctx *ctx, const struct upstream_credential *
 
 /* --- what could be bought -------------------------------------------------------------------- */
 
-static bool offered_write(struct ctx *ctx, struct jsonw *w, const json_t *n) {
+static void offered_write(struct ctx *ctx, struct jsonw *w, const json_t *n) {
     if (!json_text(n, "phone_number"))
-        return false;
+        return;
     jsonw_object(w);
     jsonw_text_at(w, "phone_number", json_text(n, "phone_number"));
     jsonw_text_at(w, "friendly_name", json_text(n, "friendly_name"));
@@ -60,13 +59,12 @@ static bool offered_write(struct ctx *ctx, struct jsonw *w, const json_t *n) {
     jsonw_text_at(w, "address_requirements", json_text(n, "address_requirements"));
     twilio_capabilities_write(w, n);
     jsonw_object_end(w);
-    return true;
 }
 
-static bool to_offers(struct ctx *ctx, struct str body, struct str *kept) {
+static bool to_offers(struct ctx *ctx, const json_t *said, struct str *kept) {
     static const struct twilio_page PAGE = { "", "available_phone_numbers", "numbers",
                                              offered_write };
-    return twilio_page(ctx, body, &PAGE, kept);
+    return twilio_page(ctx, said, &PAGE, kept);
 }
 
 enum err twilio_numbers_offered(struct ctx *ctx, const struct upstream_credential *c,
@@ -96,11 +94,9 @@ enum err twilio_numbers_offered(struct ctx *ctx, const struct upstream_credentia
 
 /* --- checking a credential ------------------------------------------------------------------- */
 
-static bool to_account(struct ctx *ctx, struct str body, struct str *kept) {
-    const char *why;
-    json_t *account = json_parse(ctx->arena, body, &why);
-    const char *status = json_text(account, "status");
-    if (!status || !json_text(account, "sid"))
+static bool to_account(struct ctx *ctx, const json_t *said, struct str *kept) {
+    const char *status = json_text(said, "status");
+    if (!status || !json_text(said, "sid"))
         return false;
     *kept = str_of(status);
     return true;

@@ -5,8 +5,9 @@
 #include "base/jsonw.h"
 #include "providers/twilio.h"
 
-/* Writes what people get of one thing as an object; false when it is none of the kind. */
-typedef bool twilio_item_fn(struct ctx *ctx, struct jsonw *w, const json_t *thing);
+/* Writes what people get of one thing as an object; nothing when it is none of the kind, which costs
+ * the others nothing. */
+typedef void twilio_item_fn(struct ctx *ctx, struct jsonw *w, const json_t *thing);
 
 /* A page as {"<ours>":[...],"next_cursor":...}, from {"<theirs>":[...],"next_page_uri":...} of the
  * list "/Calls.json". False when it is not one. */
@@ -14,7 +15,7 @@ struct twilio_page {
     const char *list, *theirs, *ours;
     twilio_item_fn *write;
 };
-bool twilio_page(struct ctx *ctx, struct str body, const struct twilio_page *page,
+bool twilio_page(struct ctx *ctx, const json_t *tree, const struct twilio_page *page,
                  struct str *kept);
 
 /* Path of the page: of the cursor, or the first one with this query when it is NULL. ERR_INVALID

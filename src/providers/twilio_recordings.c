@@ -15,11 +15,11 @@ bool twilio_is_recording_sid(struct str text) {
            hex_decode((struct str){ text.ptr + 2, 32 }, raw, sizeof raw);
 }
 
-static bool recording_write(struct ctx *ctx, struct jsonw *w, const json_t *r) {
+static void recording_write(struct ctx *ctx, struct jsonw *w, const json_t *r) {
     const char *sid = json_text(r, "sid"), *duration = json_text(r, "duration");
     int64_t seconds = -1;
     if (!sid || !twilio_is_recording_sid(str_of(sid)))
-        return false;
+        return;
     if (duration)
         str_to_i64(str_of(duration), 0, INT64_MAX, &seconds);
     jsonw_object(w);
@@ -30,16 +30,15 @@ static bool recording_write(struct ctx *ctx, struct jsonw *w, const json_t *r) {
     jsonw_i64_at(w, "channels", json_i64_or(r, "channels", 1));
     jsonw_i64_at(w, "created_ms", twilio_time(json_text(r, "date_created")));
     jsonw_object_end(w);
-    return true;
 }
 
-static bool to_page(struct ctx *ctx, struct str body, struct str *kept) {
+static bool to_page(struct ctx *ctx, const json_t *said, struct str *kept) {
     static const struct twilio_page PAGE = { LIST, "recordings", "recordings", recording_write };
-    return twilio_page(ctx, body, &PAGE, kept);
+    return twilio_page(ctx, said, &PAGE, kept);
 }
 
-static bool read_one(struct ctx *ctx, struct str body, void *into) {
-    const char *why, *sid = json_text(json_parse(ctx->arena, body, &why), "sid");
+static bool read_one(struct ctx *ctx, const json_t *said, void *into) {
+    const char *sid = json_text(said, "sid");
     return sid && twilio_is_recording_sid(str_of(sid));
 }
 

@@ -32,19 +32,15 @@ static bool fits(const struct twilio_match *m, const struct twilio_search *searc
            m->made_ms <= search->until_ms + CLOCKS_APART_MS;
 }
 
-bool twilio_pick(struct ctx *ctx, struct str page, const struct twilio_list *list,
+bool twilio_pick(struct ctx *ctx, const json_t *page, const struct twilio_list *list,
                  const struct twilio_search *search, struct twilio_matches *out) {
-    const char *why;
-    const json_t *tree = json_parse(ctx->arena, page, &why), *one;
-    const json_t *items = json_object_get(tree, list->member);
+    const json_t *items = json_object_get(page, list->member), *one;
     size_t i;
     out->count = 0;
-    out->is_whole = !json_text(tree, "next_page_uri");
+    out->is_whole = !json_text(page, "next_page_uri");
     json_array_foreach(items, i, one) {
         struct twilio_match m = { .facts = NULL };
-        if (!list->read(ctx, one, &m))
-            return false;
-        if (!fits(&m, search))
+        if (!list->read(ctx, one, &m) || !fits(&m, search))
             continue;
         if (out->count < TWILIO_PAGE)
             out->list[out->count++] = m;
@@ -60,9 +56,9 @@ struct reading {
     struct twilio_matches *out;
 };
 
-static bool read_page(struct ctx *ctx, struct str body, void *into) {
+static bool read_page(struct ctx *ctx, const json_t *said, void *into) {
     const struct reading *r = into;
-    return twilio_pick(ctx, body, r->list, r->search, r->out);
+    return twilio_pick(ctx, said, r->list, r->search, r->out);
 }
 
 enum err twilio_find(struct ctx *ctx, const struct upstream_credential *c, const char *account_sid,

@@ -47,5 +47,5 @@ enum err twilio_find(struct ctx *ctx, const struct upstream_credential *c, const
                      struct twilio_matches *out);
 
 /* Those of a page of Twilio's that fit; false when it is no such page. */
-bool twilio_pick(struct ctx *ctx, struct str page, const struct twilio_list *list,
+bool twilio_pick(struct ctx *ctx, const json_t *page, const struct twilio_list *list,
                  const struct twilio_search *search, struct twilio_matches *out);

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fiber.h"
+#include "base/sift.h"
 #include "config/config.h"
 #include "net/client.h"
 #include "obs/log.h"
@@ -20,7 +21,9 @@ enum {
     FIRST_BYTE_MS = 4000,
     RESOLVE_MS = 5000,
     SLOW_MS = 5000,
-    ANSWER_MAX_BYTES = 1 << 20,
+    ANSWER_MAX_BYTES = 16 << 20,
+    KEPT_MAX_BYTES = 4 << 20, /* of it, in memory */
+    REFUSAL_MAX_BYTES = 64 << 10,
     QUEUE_MS = 250,
     LOOK_UP_MS = 250,
 };
@@ -144,9 +147,32 @@ static void wipe_lines(struct upstream_headers *h) {
         explicit_bzero((char *)h->lines[i], strlen(h->lines[i]));
 }
 
-/* Sends once, on the connection *call asks for. The credential is plain from here to the end. */
-static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
-                          struct client_call *call) {
+struct attempt {
+    struct client_call call;
+    struct ctx *ctx;
+    const struct upstream_request *req;
+    struct sift *sift; /* of the answer; NULL: not a byte of it came */
+    enum outcome outcome;
+    struct str kept;
+    struct refusal refusal;
+    bool bad_shape;
+};
+
+/* Keeps of an answer what somebody will look at, as it comes. */
+static void take_answer(void *arg, int status, struct str bytes) {
+    struct attempt *a = arg;
+    bool is_good = status >= 200 && status < 300;
+    if (is_good && !a->req->digest && !a->req->read)
+        return;
+    if (!a->sift)
+        a->sift = sift_new(a->ctx->arena, is_good ? a->req->paths : NULL,
+                           is_good ? KEPT_MAX_BYTES : REFUSAL_MAX_BYTES);
+    sift_feed(a->sift, bytes);
+}
+
+/* Sends once, on the connection a->call asks for. The credential is plain from here to the end. */
+static enum err send_once(struct ctx *ctx, const struct upstream_request *req, struct attempt *a) {
+    struct client_call *call = &a->call;
     struct upstream_headers auth = { .count = 0 };
     SCOPED(secret_wipe) struct secret fields = { 0 };
     SCOPED(secret_wipe) struct secret filled = { 0 };
@@ -180,11 +206,17 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
         .timeout_ms = left < attempt_ms(req) ? left : attempt_ms(req),
         .first_byte_ms = first_byte_ms(req),
         .body_max_bytes = req->answer_max_bytes ? req->answer_max_bytes : ANSWER_MAX_BYTES,
+        .head_is_enough = call->head_is_enough,
+        .take = req->accept ? NULL : take_answer,
+        .take_arg = a,
         .only = call->only,
         .fresh = call->fresh,
         .may_resend = call->may_resend,
         .arena = ctx->arena,
     };
+    a->ctx = ctx;
+    a->req = req;
+    a->sift = NULL;
     enum err e = req->watch ? req->watch->sending(ctx, req, req->watch->arg) : OK;
     if (e == OK)
         client_fetch(client_self(), call);
@@ -193,52 +225,73 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req,
     return e;
 }
 
-struct attempt {
-    struct client_call call;
-    enum outcome outcome;
-    struct str kept;
-    bool bad_shape;
-};
+/* No answer came that could be judged. */
+static void classify_none(const struct upstream_request *req, struct attempt *a) {
+    const struct client_call *c = &a->call;
+    a->outcome = OUTCOME_FAIL;
+    if (c->result == CLIENT_GARBLED || c->result == CLIENT_TOO_LARGE)
+        a->bad_shape = true;
+    /* Its size depends on what people did: nobody's fault. */
+    if (c->result == CLIENT_TOO_LARGE)
+        a->outcome = OUTCOME_LOCAL;
+    /* Cut before our own limits: the caller was impatient, not the provider slow. */
+    if (c->result == CLIENT_TIMEOUT && c->timeout_ms < attempt_ms(req) &&
+        c->took_us / 1000 < first_byte_ms(req) && !c->too_slow)
+        a->outcome = OUTCOME_LOCAL;
+}
+
+static void classify_refusal(struct ctx *ctx, const struct upstream_request *req,
+                             struct attempt *a) {
+    const struct dialect *d = ctx->parts->upstream->dialect_of(req->provider);
+    enum sift_end how;
+    const json_t *said = req->accept ? sift_text(ctx->arena, a->call.answer, NULL, &how)
+                         : a->sift   ? sift_end(a->sift, &how, NULL)
+                                     : NULL;
+    a->refusal = refusal_by_status(a->call.status);
+    if (d->judge)
+        d->judge(ctx, a->call.status, said, &a->refusal);
+    if (a->refusal.about == REFUSAL_KEY && req->url)
+        a->refusal.about = REFUSAL_REQUEST; /* it says nothing about a key that was not sent there */
+}
+
+/* Content is nobody's failure: an answer that is whole JSON, but not as documented, is an error of
+ * this call alone. What is no JSON, or ended in the middle, is the provider's. */
+static void classify_content(struct ctx *ctx, const struct upstream_request *req,
+                             struct attempt *a) {
+    enum sift_end how = SIFT_SHORT;
+    const json_t *said = a->sift ? sift_end(a->sift, &how, NULL) : NULL;
+    a->kept = req->accept ? a->call.answer : (struct str){ "", 0 };
+    bool is_read =
+        req->read ? req->read(ctx, said, req->into)
+                  : !req->digest || (how == SIFT_WHOLE && req->digest(ctx, said, &a->kept));
+    if (req->read && how != SIFT_WHOLE)
+        is_read = false;
+    if (is_read)
+        return;
+    a->bad_shape = true;
+    a->outcome =
+        how == SIFT_WHOLE && (json_is_object(said) || json_is_array(said)) ? OUTCOME_LOCAL
+                                                                           : OUTCOME_FAIL;
+}
 
 static void classify(struct ctx *ctx, const struct upstream_request *req, struct attempt *a) {
     const struct client_call *c = &a->call;
     a->bad_shape = false;
-    switch (c->result) {
-    case CLIENT_DONE:
-        break;
-    case CLIENT_TIMEOUT:
-        /* Cut before our own limits: the caller was impatient, not the provider slow. */
-        a->outcome = c->timeout_ms < attempt_ms(req) && c->took_us / 1000 < first_byte_ms(req) &&
-                             !c->too_slow
-                         ? OUTCOME_LOCAL
-                         : OUTCOME_FAIL;
-        return;
-    case CLIENT_GARBLED:
-    case CLIENT_TOO_LARGE:
-        a->bad_shape = true;
-        /* Where the size depends on what people did, a large one is nobody's fault. */
-        a->outcome =
-            c->result == CLIENT_TOO_LARGE && req->answer_max_bytes ? OUTCOME_LOCAL : OUTCOME_FAIL;
-        return;
-    default:
-        a->outcome = OUTCOME_FAIL;
+    a->refusal = (struct refusal){ REFUSAL_REQUEST, NULL };
+    if (c->result != CLIENT_DONE) {
+        classify_none(req, a);
         return;
     }
-    a->outcome = answer_outcome(c->status);
-    if (a->outcome == OUTCOME_AUTH && req->url)
-        a->outcome = OUTCOME_OK; /* it says nothing about a key that was not sent there */
+    if (answer_is_refusal(c->status))
+        classify_refusal(ctx, req, a);
+    a->outcome = answer_outcome(c->status, &a->refusal);
     if (a->outcome == OUTCOME_FAIL && c->status < 400)
         a->bad_shape = true; /* a redirect nobody documented */
     if (a->outcome != OUTCOME_OK || c->status >= 300)
         return;
-    a->kept = c->answer;
-    if ((req->read && !req->read(ctx, c->answer, req->into)) ||
-        (req->digest && !req->digest(ctx, c->answer, &a->kept))) {
-        a->bad_shape = true;
-        a->outcome = OUTCOME_FAIL;
-    } else if (c->took_us / 1000 > SLOW_MS && !req->attempt_ms) {
+    classify_content(ctx, req, a);
+    if (a->outcome == OUTCOME_OK && c->took_us / 1000 > SLOW_MS && !req->attempt_ms)
         a->outcome = OUTCOME_SLOW;
-    }
 }
 
 static void record(const struct ctx *ctx, const struct upstream_request *req,
@@ -356,7 +409,7 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
             break;
         }
         choose_connection(req, &retry, v.is_probe, &a->call);
-        e = send_once(ctx, req, &a->call);
+        e = send_once(ctx, req, a);
         if (e != OK) {
             guard_settle(u->guard, &call, OUTCOME_LOCAL, GUARD_NO_RETRY_AFTER, ava_now_ms());
             break;
@@ -369,8 +422,6 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
                        outcome_name(OUTCOME_FAIL));
         }
         classify(ctx, req, a);
-        if (req->fill && a->call.result == CLIENT_DONE && a->call.status < 300)
-            explicit_bzero((char *)a->call.answer.ptr, a->call.answer.len);
         if (a->outcome == OUTCOME_OK || a->outcome == OUTCOME_SLOW)
             retry_learn(u->budget, req->provider, a->call.took_us);
         record(ctx, req, a, v.is_probe);
@@ -424,7 +475,8 @@ enum err upstream_through(struct ctx *ctx, const struct upstream_request *req,
     bulkhead_leave(u->bulkhead, &place, a->outcome, timed_out);
     if (e != OK)
         return e;
-    if ((a->outcome == OUTCOME_OK || a->outcome == OUTCOME_SLOW) && a->call.status < 300) {
+    if ((a->outcome == OUTCOME_OK || a->outcome == OUTCOME_SLOW) && !a->bad_shape &&
+        a->call.status < 300) {
         ctx_clear(ctx);
         *out = (struct upstream_answer){ .status = a->call.status,
                                          .body = a->kept,
@@ -437,7 +489,7 @@ enum err upstream_through(struct ctx *ctx, const struct upstream_request *req,
         ctx, req,
         &(struct answer_failure){ .outcome = a->outcome,
                                   .status = a->call.result == CLIENT_DONE ? a->call.status : 0,
-                                  .body = a->call.answer,
+                                  .refusal = a->refusal,
                                   .timed_out = timed_out,
                                   .bad_shape = a->bad_shape });
 }
@@ -476,9 +528,8 @@ static enum err send_judged(struct ctx *ctx, const struct upstream_request *req,
         a->call.only = &only;
         a->call.fresh = is_probe;
         a->call.may_resend = !is_probe;
-        TRY(send_once(ctx, req, &a->call));
-        if (a->call.result == CLIENT_TOO_LARGE && a->call.status)
-            a->call.result = CLIENT_DONE; /* it answered; what else it says nobody reads */
+        a->call.head_is_enough = true;
+        TRY(send_once(ctx, req, a));
         classify(ctx, req, a);
         record(ctx, req, a, is_probe);
         out->failure = failure_of(ctx, &a->call);

@@ -15,6 +15,8 @@
  * made by tasks/operation_run.c, which watches it (struct upstream_watch). */
 #pragma once
 
+#include <jansson.h>
+
 #include "base/address.h"
 #include "base/secret.h"
 #include "obs/ctx.h"
@@ -82,33 +84,32 @@ struct upstream_request {
     struct str body;
     const char *content_type; /* of body */
     /* Instead of body, where a secret of another provider must go into it: writes the body into
-     * *out, for each attempt anew; it is wiped after, and what was answered to it too, once digest
-     * has seen it. Never with resource: nothing of it may be cached. */
+     * *out, for each attempt anew; it is wiped after. The answer may repeat it, so paths must name
+     * what is kept. Never with resource: nothing of it may be cached. */
     enum err (*fill)(struct ctx *ctx, const struct upstream_request *req, struct secret *out);
     const void *fill_arg; /* fill's business */
     const struct upstream_credential *credential;
     /* Adds the authentication to the headers; what it puts into the arena is wiped after. */
     void (*authorize)(struct ctx *ctx, const struct upstream_request *req,
                       const struct secret *fields, struct upstream_headers *out);
-    /* Reads a good answer: *kept is what callers get and the cache keeps. False: it is not what
-     * the provider documents, which counts as its failure. */
-    bool (*digest)(struct ctx *ctx, struct str body, struct str *kept);
+    /* What of a good answer digest or read look at, as paths of sift.h, static; NULL: all of it. The
+     * answer is read as it comes, up to 16 MiB, and only this is kept. */
+    const char *const *paths;
+    /* Reads a good answer: *kept is what callers get and the cache keeps. said: the arena's; a value
+     * that was too much to keep is null. False: it is not what the provider documents. */
+    bool (*digest)(struct ctx *ctx, const json_t *said, struct str *kept);
     /* Instead of digest, where nothing is cached: reads a good answer into *into, which is the
-     * caller's, anew for each attempt. False as above. */
-    bool (*read)(struct ctx *ctx, struct str body, void *into);
+     * caller's, anew for each attempt. False as above. Neither: the body is not read. */
+    bool (*read)(struct ctx *ctx, const json_t *said, void *into);
     void *into;
-    /* The provider's own words for a refusal, cleaned; NULL when it gave none. */
-    const char *(*reason)(struct ctx *ctx, struct str body);
-    /* Does this refusal say that there is no room for it now? Then ERR_PROVIDER_BUSY. NULL: none
-     * does. */
-    bool (*is_full)(struct ctx *ctx, struct str body);
     const struct upstream_watch *watch; /* NULL: nobody */
     const char *resource;    /* what is read or changed, for the cache; NULL: not cached */
     bool is_repeatable;      /* documented as safe to repeat although not idempotent by method */
     bool skip_cache;         /* a read that must see what is true now */
-    size_t answer_max_bytes; /* 0: 1 MiB */
-    int64_t attempt_ms;      /* how long one may take, up to its first byte too; 0: 5 s and 4 s */
-    const char *accept;      /* NULL: JSON */
+    /* Not JSON: what is asked for instead, which is kept as it comes, up to so many bytes. */
+    const char *accept;
+    size_t answer_max_bytes;
+    int64_t attempt_ms; /* how long one may take, up to its first byte too; 0: 5 s and 4 s */
     /* upstream_send: */
     const char *scope;      /* whom breaker and bulkhead are for, instead of all of the provider */
     const char *message_id; /* the same each time it is sent; for authorize */

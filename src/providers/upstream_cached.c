@@ -31,7 +31,9 @@ static enum err from_cache(struct ctx *ctx, const struct cache_value *v, int64_t
     arena_defer(ctx->arena, release_value, (void *)v);
     if (v->is_absent)
         return answer_error(ctx, req,
-                            &(struct answer_failure){ .outcome = OUTCOME_OK, .status = 404 });
+                            &(struct answer_failure){ .outcome = OUTCOME_OK,
+                                                      .status = 404,
+                                                      .refusal = refusal_by_status(404) });
     *out = (struct upstream_answer){ .status = v->status,
                                      .body = v->body,
                                      .age_ms = age_ms,

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "providers/vapi_words.h"
 
 static void authorize(struct ctx *ctx, const struct upstream_request *req,
                       const struct secret *fields, struct upstream_headers *out) {
@@ -19,8 +18,7 @@ struct upstream_request vapi_request(const struct upstream_credential *c, const 
                                       .method = method,
                                       .path = path,
                                       .credential = c,
-                                      .authorize = authorize,
-                                      .reason = vapi_words };
+                                      .authorize = authorize };
 }
 
 int64_t vapi_read_time(const json_t *thing, const char *name) {

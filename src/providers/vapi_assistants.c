@@ -8,24 +8,28 @@
 #include "base/tree.h"
 #include "providers/vapi_find.h"
 
-/* FIND_PAGE: whole assistants, which must fit into one answer of 1 MiB together. Vapi gives 1000 at
- * most. */
-enum { FIND_PAGE = 3, SHOWN_MAX = 800 };
+/* Vapi gives 1000 at most. */
+enum { FIND_PAGE = 50, SHOWN_MAX = 800 };
 
 static const char LIST[] = "assistant"; /* the list, as a resource of the cache */
 
 /* --- one ------------------------------------------------------------------------------------- */
 
+/* All of it, into *out. */
+static void whole(struct upstream_request *req, const json_t **out) {
+    req->digest = NULL;
+    req->paths = NULL;
+    req->read = vapi_read_assistant;
+    req->into = out;
+}
+
 enum err vapi_assistant_read(struct ctx *ctx, const struct upstream_credential *c, const char *id,
-                             json_t **out) {
+                             const json_t **out) {
     struct upstream_request read = vapi_assistant_request(ctx, c, "GET", "assistant.get", id);
     struct upstream_answer answer;
-    const char *why;
-    read.digest = vapi_to_assistant;
+    whole(&read, out);
     read.skip_cache = true;
-    TRY(upstream_call(ctx, &read, &answer));
-    *out = json_parse(ctx->arena, answer.body, &why);
-    return OK;
+    return upstream_call(ctx, &read, &answer);
 }
 
 /* The list has names in it. */
@@ -42,35 +46,31 @@ void vapi_assistant_forget(struct ctx *ctx, const struct upstream_credential *c,
 }
 
 enum err vapi_assistant_write(struct ctx *ctx, const struct upstream_credential *c, const char *id,
-                              struct str patch, struct str *whole, struct upstream_answer *out) {
+                              struct str patch, const json_t **now, struct upstream_answer *out) {
     struct upstream_request read = vapi_assistant_request(ctx, c, "GET", "assistant.get", id);
     struct upstream_request write = vapi_assistant_request(ctx, c, "PATCH", "assistant.update", id);
     struct str settings;
-    write.digest = vapi_to_assistant;
+    const json_t *said;
+    whole(&write, &said);
     write.body = patch;
     write.content_type = "application/json";
     write.is_repeatable = true; /* it sets absolute values */
     enum err e = upstream_call(ctx, &write, out);
     forget_list(ctx, c);
     TRY(e);
-    *whole = out->body;
-    if (!vapi_to_settings(ctx, *whole, &settings)) /* the digest looked already */
+    *now = said;
+    if (!vapi_to_settings(ctx, said, &settings)) /* it was read so already */
         return ctx_fail(ctx, ERR_INTERNAL, "Vapi's assistant cannot be read.");
     out->body = settings;
     upstream_remember(ctx, &read, out->bumped, settings);
     return OK;
 }
 
-static bool to_nothing(struct ctx *ctx, struct str body, struct str *kept) {
-    *kept = (struct str){ "", 0 };
-    return true;
-}
-
 enum err vapi_assistant_delete(struct ctx *ctx, const struct upstream_credential *c,
                                const char *id) {
     struct upstream_request req = vapi_assistant_request(ctx, c, "DELETE", "assistant.delete", id);
     struct upstream_answer answer;
-    req.digest = to_nothing;
+    req.digest = NULL;
     enum err e = upstream_call(ctx, &req, &answer);
     forget_list(ctx, c);
     if (e != ERR_PROVIDER_RESOURCE_NOT_FOUND)
@@ -118,18 +118,15 @@ static struct str order_body(struct ctx *ctx, const struct vapi_assistant_order 
 
 enum err vapi_assistant_create(struct ctx *ctx, const struct upstream_credential *c,
                                const struct vapi_assistant_order *order,
-                               const struct upstream_watch *watch, const json_t **whole) {
+                               const struct upstream_watch *watch, const json_t **made) {
     struct upstream_request req = vapi_request(c, "POST", "assistant.create", "/assistant");
     struct upstream_answer answer;
-    const char *why;
     req.body = order_body(ctx, order);
     req.content_type = "application/json";
-    req.digest = vapi_to_assistant;
+    whole(&req, made);
     req.watch = watch;
     req.resource = LIST;
-    TRY(upstream_call(ctx, &req, &answer));
-    *whole = json_parse(ctx->arena, answer.body, &why);
-    return OK;
+    return upstream_call(ctx, &req, &answer);
 }
 
 /* One that somebody else made may have any shape. */
@@ -142,45 +139,47 @@ static const char *operation_of(const json_t *one) {
 }
 
 enum err vapi_assistant_made(struct ctx *ctx, const struct upstream_credential *c,
-                             const char *operation_id, int64_t since_ms, const json_t **whole,
+                             const char *operation_id, int64_t since_ms, const json_t **made,
                              bool *is_absent) {
+    static const char *const PATHS[] = { "[].id", "[].createdAt", "[].metadata.ava_op", NULL };
+    const json_t *found = NULL;
     struct vapi_search search = { .operation = "assistant.list",
                                   .before = "/assistant?",
                                   .after = "",
                                   .page = FIND_PAGE,
+                                  .paths = PATHS,
                                   .is_one = is_one,
                                   .operation_of = operation_of,
                                   .operation_id = operation_id,
                                   .since_ms = since_ms };
-    return vapi_find(ctx, c, &search, whole, is_absent);
+    TRY(vapi_find(ctx, c, &search, &found, is_absent));
+    return found ? vapi_assistant_read(ctx, c, json_text(found, "id"), made) : OK;
 }
 
 /* --- listing --------------------------------------------------------------------------------- */
 
-static bool listed_write(struct jsonw *w, const json_t *one) {
+/* One that has no id or no age cannot be shown; it costs the others nothing. */
+static void listed_write(struct jsonw *w, const json_t *one) {
     if (!json_text(one, "id") || !json_text(one, "createdAt"))
-        return false;
+        return;
     jsonw_object(w);
     jsonw_text_at(w, "provider_id", json_text(one, "id"));
     jsonw_text_at(w, "name", json_text(one, "name"));
     jsonw_text_at(w, "created_at", json_text(one, "createdAt"));
     jsonw_text_at(w, "updated_at", json_text(one, "updatedAt"));
     jsonw_object_end(w);
-    return true;
 }
 
-static bool to_page(struct ctx *ctx, struct str body, struct str *kept) {
-    const char *why;
+static bool to_page(struct ctx *ctx, const json_t *list, struct str *kept) {
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
-    json_t *list = json_parse(ctx->arena, body, &why), *one;
+    const json_t *one;
     size_t i;
     if (!json_is_array(list))
         return false;
     jsonw_list(&w);
     json_array_foreach(list, i, one) {
-        if (!listed_write(&w, one))
-            return false;
+        listed_write(&w, one);
     }
     jsonw_list_end(&w);
     *kept = buf_view(out);
@@ -241,6 +240,7 @@ static void write_page(struct ctx *ctx, struct jsonw *w, const json_t *list, int
 enum err vapi_assistants_read(struct ctx *ctx, const struct upstream_credential *c, int limit,
                               const char *cursor, struct upstream_answer *out) {
     struct buf *path = buf_in(ctx->arena), *page = buf_in(ctx->arena);
+    static const char *const PATHS[] = { "[].id", "[].name", "[].createdAt", "[].updatedAt", NULL };
     struct place from;
     const char *why;
     TRY(place_of(ctx, cursor, &from));
@@ -255,6 +255,7 @@ enum err vapi_assistants_read(struct ctx *ctx, const struct upstream_credential 
         vapi_request(c, "GET", "assistant.list", str_dup(ctx->arena, buf_view(path)));
     read.resource = LIST;
     read.digest = to_page;
+    read.paths = PATHS;
     TRY(upstream_call(ctx, &read, out));
     struct jsonw w = jsonw_to(page);
     write_page(ctx, &w, json_parse(ctx->arena, out->body, &why), limit, &from);

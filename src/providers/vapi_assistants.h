@@ -10,16 +10,16 @@
 
 /* Reads an assistant as it is now, past the cache; the arena's. */
 enum err vapi_assistant_read(struct ctx *ctx, const struct upstream_credential *c, const char *id,
-                             json_t **out);
+                             const json_t **out);
 
 /* Drops what the cache has of the assistant, and of lists: call it when it is no longer what it
  * was. */
 void vapi_assistant_forget(struct ctx *ctx, const struct upstream_credential *c, const char *id);
 
-/* Sends a PATCH. patch: JSON. *whole: the assistant as Vapi has it then. out->body: its settings,
- * which the cache keeps too. */
+/* Sends a PATCH. patch: JSON. *now: the assistant as Vapi has it then, the arena's. out->body: its
+ * settings, which the cache keeps too. */
 enum err vapi_assistant_write(struct ctx *ctx, const struct upstream_credential *c, const char *id,
-                              struct str patch, struct str *whole, struct upstream_answer *out);
+                              struct str patch, const json_t **now, struct upstream_answer *out);
 
 /* Deletes an assistant; one that is gone already is fine. */
 enum err vapi_assistant_delete(struct ctx *ctx, const struct upstream_credential *c,
@@ -31,15 +31,15 @@ struct vapi_assistant_order {
     const char *operation_id;
 };
 
-/* Creates an assistant. *whole: as Vapi has it, the arena's. Never repeated after its first byte:
+/* Creates an assistant. *made: as Vapi has it, the arena's. Never repeated after its first byte:
  * see watch. */
 enum err vapi_assistant_create(struct ctx *ctx, const struct upstream_credential *c,
                                const struct vapi_assistant_order *order,
-                               const struct upstream_watch *watch, const json_t **whole);
-/* The one made for the operation, looked for among those since since_ms (wall clock). *whole stays
+                               const struct upstream_watch *watch, const json_t **made);
+/* The one made for the operation, looked for among those since since_ms (wall clock). *made stays
  * as it was when it was not found; is_absent as in vapi_find.h. */
 enum err vapi_assistant_made(struct ctx *ctx, const struct upstream_credential *c,
-                             const char *operation_id, int64_t since_ms, const json_t **whole,
+                             const char *operation_id, int64_t since_ms, const json_t **made,
                              bool *is_absent);
 
 /* A page of the account's, newest first, from the cache where it may be: out->body is

@@ -15,6 +15,14 @@ enum { PAGE = 50 };
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+/* What facts_of looks at, of one and of each of a list. */
+#define CALL_FACTS(IN)                                                                             \
+    IN "id", IN "createdAt", IN "status", IN "endedReason", IN "startedAt", IN "endedAt", IN "cost", \
+        IN "assistantOverrides.metadata.ava_op"
+
+static const char *const CALL_PATHS[] = { CALL_FACTS(""), "subscriptionLimits", NULL };
+static const char *const LIST_PATHS[] = { CALL_FACTS("[]."), NULL };
+
 int64_t vapi_cost_micros(const json_t *cost) {
     double dollars = json_number_value(cost);
     return json_is_number(cost) && dollars >= 0 && dollars < 1e6 ? (int64_t)llround(dollars * 1e6)
@@ -57,9 +65,7 @@ static void facts_of(const json_t *call, struct call_facts *out) {
     read_room(call, out);
 }
 
-static bool read_call(struct ctx *ctx, struct str body, void *into) {
-    const char *why;
-    const json_t *call = json_parse(ctx->arena, body, &why);
+static bool read_call(struct ctx *ctx, const json_t *call, void *into) {
     if (!is_call(call))
         return false;
     facts_of(call, into);
@@ -97,15 +103,6 @@ static struct str order_body(struct ctx *ctx, const struct vapi_call_order *o) {
     return buf_view(out);
 }
 
-/* "Over Concurrency Limit", with status 400 (VapiAI/docs, pull request 110): it did nothing. */
-static bool is_full(struct ctx *ctx, struct str body) {
-    const char *why;
-    json_t *answer = json_parse(ctx->arena, body, &why);
-    const char *message = json_text(answer, "message"), *error = json_text(answer, "error");
-    const char words[] = "concurrency limit";
-    return (message && strcasestr(message, words)) || (error && strcasestr(error, words));
-}
-
 enum err vapi_call_create(struct ctx *ctx, const struct upstream_credential *c,
                           const struct vapi_call_order *order, const struct upstream_watch *watch,
                           struct call_facts *out) {
@@ -113,10 +110,10 @@ enum err vapi_call_create(struct ctx *ctx, const struct upstream_credential *c,
     struct upstream_answer answer;
     req.body = order_body(ctx, order);
     req.content_type = "application/json";
+    req.paths = CALL_PATHS;
     req.read = read_call;
     req.into = out;
     req.watch = watch;
-    req.is_full = is_full;
     return upstream_call(ctx, &req, &answer);
 }
 
@@ -131,6 +128,7 @@ enum err vapi_call_read(struct ctx *ctx, const struct upstream_credential *c,
                         const char *provider_id, struct call_facts *out) {
     struct upstream_answer answer;
     struct upstream_request req = vapi_request(c, "GET", "call.get", call_path(ctx, provider_id));
+    req.paths = CALL_PATHS;
     req.read = read_call;
     req.into = out;
     return upstream_call(ctx, &req, &answer);
@@ -175,9 +173,7 @@ struct control {
     const char *status, *url;
 };
 
-static bool read_control(struct ctx *ctx, struct str body, void *into) {
-    const char *why;
-    const json_t *call = json_parse(ctx->arena, body, &why);
+static bool read_control(struct ctx *ctx, const json_t *call, void *into) {
     *(struct control *)into =
         (struct control){ .status = json_text(call, "status"),
                           .url = json_text(json_object_get(call, "monitor"), "controlUrl") };
@@ -191,7 +187,9 @@ static enum err find_control(struct ctx *ctx, const struct upstream_credential *
                              const char *provider_id, bool *ended, const char **url) {
     struct upstream_answer answer;
     struct control control;
+    static const char *const PATHS[] = { "id", "status", "monitor.controlUrl", NULL };
     struct upstream_request req = vapi_request(c, "GET", "call.get", call_path(ctx, provider_id));
+    req.paths = PATHS;
     req.read = read_control;
     req.into = &control;
     TRY(upstream_call(ctx, &req, &answer));
@@ -236,6 +234,7 @@ enum err vapi_call_find(struct ctx *ctx, const struct upstream_credential *c,
                                   .before = before->ptr,
                                   .after = after->ptr,
                                   .page = PAGE,
+                                  .paths = LIST_PATHS,
                                   .is_one = is_call,
                                   .operation_of = operation_of,
                                   .operation_id = order->operation_id,

@@ -8,6 +8,7 @@
 #include "providers/vapi_calls.h"
 #include "providers/vapi_events.h"
 #include "providers/vapi_settings.h"
+#include "providers/vapi_words.h"
 
 static const char *base_url(const struct config *config) {
     return config->vapi_base_url;
@@ -95,6 +96,7 @@ static const struct dialect_webhook WEBHOOKS[] = { { "server", NULL }, { NULL, N
 const struct dialect VAPI_DIALECT = {
     .base_url = base_url,
     .throttle_did_nothing = true,
+    .judge = vapi_judge,
     .fields = FIELDS,
     .field_count = ARRAY_LEN(FIELDS),
     .key_field = "api_key",

@@ -13,25 +13,15 @@ struct page {
     const json_t *list;
 };
 
-/* Each has the time at which it was made, by which the next page is found. */
-static bool read_page(struct ctx *ctx, struct str body, void *into) {
+static bool read_page(struct ctx *ctx, const json_t *said, void *into) {
     struct page *p = into;
-    const char *why;
-    const json_t *one;
-    size_t i;
-    p->list = json_parse(ctx->arena, body, &why);
-    if (!json_is_array(p->list))
-        return false;
-    json_array_foreach(p->list, i, one) {
-        if (!json_text(one, "createdAt") || !p->search->is_one(one))
-            return false;
-    }
-    return true;
+    p->list = said;
+    return json_is_array(said);
 }
 
 /* One page of what was made until `until` (NULL: the newest) or, strictly, before it. */
 static enum err ask(struct ctx *ctx, const struct upstream_credential *c,
-                    const struct vapi_search *s, const char *since, const char *until,
+                    const struct vapi_search *s, int page_max, const char *since, const char *until,
                     bool strictly, const json_t **out) {
     struct buf *path = buf_in(ctx->arena);
     struct upstream_answer answer;
@@ -42,9 +32,10 @@ static enum err ask(struct ctx *ctx, const struct upstream_credential *c,
         buf_text(path, strictly ? "&createdAtLt=" : "&createdAtLe=");
         percent_encode(path, str_of(until));
     }
-    buf_printf(path, "&limit=%d%s", s->page, s->after);
+    buf_printf(path, "&limit=%d%s", page_max, s->after);
     struct upstream_request req =
         vapi_request(c, "GET", s->operation, str_dup(ctx->arena, buf_view(path)));
+    req.paths = s->paths;
     req.read = read_page;
     req.into = &page;
     TRY(upstream_call(ctx, &req, &answer));
@@ -57,10 +48,18 @@ static const json_t *pick(const json_t *list, const struct vapi_search *s) {
     const json_t *one;
     size_t i;
     json_array_foreach(list, i, one) {
-        const char *op = s->operation_of(one);
+        const char *op = s->is_one(one) ? s->operation_of(one) : NULL;
         if (op && strcmp(op, s->operation_id) == 0)
             return one;
     }
+    return NULL;
+}
+
+/* When the last one was made of which that can be read. */
+static const char *oldest(const json_t *list) {
+    for (size_t i = json_array_size(list); i > 0; i--)
+        if (json_text(json_array_get(list, i - 1), "createdAt"))
+            return json_text(json_array_get(list, i - 1), "createdAt");
     return NULL;
 }
 
@@ -70,19 +69,28 @@ enum err vapi_find(struct ctx *ctx, const struct upstream_credential *c,
     char since[32];
     const char *until = NULL;
     bool strictly = false;
+    int page = search->page;
     *is_absent = false;
     clock_rfc3339(search->since_ms - CLOCKS_APART_MS, since);
     for (int i = 0; i < PAGES_MAX; i++) {
         const json_t *list;
-        TRY(ask(ctx, c, search, since, until, strictly, &list));
+        enum err e = ask(ctx, c, search, page, since, until, strictly, &list);
+        if (e == ERR_PROVIDER_BAD_RESPONSE && page > 1) {
+            ctx_clear(ctx); /* too much at once, as one call after another was long: fewer */
+            page = page > 10 ? 10 : 1;
+            continue;
+        }
+        TRY(e);
         const json_t *one = pick(list, search);
         size_t count = json_array_size(list);
         if (one)
             *found = one;
-        *is_absent = !one && count < (size_t)search->page;
+        *is_absent = !one && count < (size_t)page;
         if (one || *is_absent)
             return OK;
-        const char *last = json_text(json_array_get(list, count - 1), "createdAt");
+        const char *last = oldest(list);
+        if (!last)
+            return OK; /* nothing tells where the next page begins: it is neither found nor absent */
         strictly = until && strcmp(last, until) == 0; /* a whole page of one millisecond */
         until = last;
     }

@@ -37,9 +37,7 @@ static enum err fill(struct ctx *ctx, const struct upstream_request *req, struct
     return OK;
 }
 
-static bool read_id(struct ctx *ctx, struct str body, void *into) {
-    const char *why;
-    const json_t *number = json_parse(ctx->arena, body, &why);
+static bool read_id(struct ctx *ctx, const json_t *number, void *into) {
     *(const char **)into = json_text(number, "id");
     return is_number(number);
 }
@@ -47,11 +45,13 @@ static bool read_id(struct ctx *ctx, struct str body, void *into) {
 enum err vapi_number_create(struct ctx *ctx, const struct upstream_credential *c,
                             const struct vapi_number_order *order,
                             const struct upstream_watch *watch, const char **id) {
+    static const char *const PATHS[] = { "id", NULL }; /* the rest may hold the token */
     struct upstream_request req = vapi_request(c, "POST", "number.create", "/phone-number");
     struct upstream_answer answer;
     req.content_type = "application/json";
     req.fill = fill;
     req.fill_arg = order;
+    req.paths = PATHS;
     req.read = read_id;
     req.into = id;
     req.watch = watch;
@@ -64,17 +64,14 @@ struct finding {
     const char *phone_number, *id; /* id NULL: not there */
 };
 
-static bool read_list(struct ctx *ctx, struct str body, void *into) {
+static bool read_list(struct ctx *ctx, const json_t *list, void *into) {
     struct finding *f = into;
-    const char *why;
-    const json_t *list = json_parse(ctx->arena, body, &why), *one;
+    const json_t *one;
     size_t i;
     f->id = NULL;
     json_array_foreach(list, i, one) {
         const char *number = json_text(one, "number");
-        if (!is_number(one))
-            return false;
-        if (number && strcmp(number, f->phone_number) == 0)
+        if (is_number(one) && number && strcmp(number, f->phone_number) == 0)
             f->id = json_text(one, "id");
     }
     return json_is_array(list);
@@ -82,9 +79,11 @@ static bool read_list(struct ctx *ctx, struct str body, void *into) {
 
 enum err vapi_number_find(struct ctx *ctx, const struct upstream_credential *c,
                           const char *phone_number, const char **id) {
+    static const char *const PATHS[] = { "[].id", "[].number", NULL };
     struct upstream_request req = vapi_request(c, "GET", "number.list", "/phone-number?limit=1000");
     struct upstream_answer answer;
     struct finding f = { .phone_number = phone_number };
+    req.paths = PATHS;
     req.read = read_list;
     req.into = &f;
     TRY(upstream_call(ctx, &req, &answer));

@@ -65,10 +65,18 @@ static const json_t *speed_of(const json_t *voice) {
 
 /* --- reading an assistant -------------------------------------------------------------------- */
 
-static json_t *assistant_parse(struct ctx *ctx, struct str body) {
-    const char *why;
-    json_t *a = json_parse(ctx->arena, body, &why);
-    return json_is_object(a) && json_text(a, "id") && json_text(a, "updatedAt") ? a : NULL;
+/* What vapi_to_settings looks at. */
+static const char *const SETTING_PATHS[] = { "id",
+                                             "updatedAt",
+                                             "firstMessage",
+                                             "maxDurationSeconds",
+                                             "voice.speed",
+                                             "voice.provider",
+                                             "voice.generationConfig.speed",
+                                             NULL };
+
+static bool is_assistant(const json_t *a) {
+    return json_text(a, "id") && json_text(a, "updatedAt");
 }
 
 static void setting_write(struct jsonw *w, enum vapi_setting s, const json_t *value,
@@ -82,21 +90,16 @@ static void setting_write(struct jsonw *w, enum vapi_setting s, const json_t *va
 }
 
 /* The digest: from the provider's assistant to Ava's settings. */
-bool vapi_to_settings(struct ctx *ctx, struct str body, struct str *kept) {
-    const json_t *a = assistant_parse(ctx, body);
+bool vapi_to_settings(struct ctx *ctx, const json_t *a, struct str *kept) {
     int64_t updated_ms;
-    if (!a)
+    if (!is_assistant(a))
         return false;
     const char *updated = json_text(a, "updatedAt");
     const json_t *greeting = json_object_get(a, "firstMessage");
     const json_t *duration = json_object_get(a, "maxDurationSeconds");
     const json_t *voice = json_object_get(a, "voice");
     const json_t *speed = speed_of(voice);
-    if (!clock_parse_rfc3339(updated, strlen(updated), &updated_ms) ||
-        (greeting && !json_is_string(greeting) && !json_is_null(greeting)) ||
-        (duration && !json_is_number(duration) && !json_is_null(duration)) ||
-        (voice && !json_is_object(voice) && !json_is_null(voice)) ||
-        (speed && !json_is_number(speed) && !json_is_null(speed)))
+    if (!clock_parse_rfc3339(updated, strlen(updated), &updated_ms))
         return false;
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
@@ -115,9 +118,9 @@ bool vapi_to_settings(struct ctx *ctx, struct str body, struct str *kept) {
     return true;
 }
 
-bool vapi_to_assistant(struct ctx *ctx, struct str body, struct str *kept) {
-    return assistant_parse(ctx, body) != NULL &&
-           vapi_to_settings(ctx, body, &(struct str){ NULL, 0 });
+bool vapi_read_assistant(struct ctx *ctx, const json_t *said, void *into) {
+    *(const json_t **)into = said;
+    return vapi_to_settings(ctx, said, &(struct str){ NULL, 0 });
 }
 
 struct upstream_request vapi_assistant_request(struct ctx *ctx, const struct upstream_credential *c,
@@ -129,6 +132,7 @@ struct upstream_request vapi_assistant_request(struct ctx *ctx, const struct ups
     struct upstream_request req =
         vapi_request(c, method, operation, str_dup(ctx->arena, buf_view(&path)));
     req.digest = vapi_to_settings;
+    req.paths = SETTING_PATHS;
     req.resource = arena_join(ctx->arena, "assistant/", assistant_id);
     buf_fini(&path);
     return req;
@@ -216,7 +220,7 @@ static enum err patch_of(struct ctx *ctx, const json_t *assistant, enum vapi_set
 enum err vapi_setting_patch(struct ctx *ctx, const json_t *assistant, enum vapi_setting s,
                             const json_t *value, const char *etag, struct str *patch) {
     struct str seen;
-    if (!vapi_to_settings(ctx, tree_text(ctx->arena, assistant), &seen))
+    if (!vapi_to_settings(ctx, assistant, &seen))
         return ctx_fail(ctx, ERR_PROVIDER_BAD_RESPONSE, "Vapi's assistant cannot be read.");
     if (etag && strcmp(etag, vapi_settings_etag(ctx, seen)) != 0)
         return ctx_fail(ctx, ERR_VERSION_CONFLICT,

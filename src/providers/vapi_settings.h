@@ -36,6 +36,7 @@ bool vapi_voice_speed_range(const json_t *voice, double *min, double *max);
 struct upstream_request vapi_assistant_request(struct ctx *ctx, const struct upstream_credential *c,
                                                const char *method, const char *operation,
                                                const char *assistant_id);
-/* Digests: the settings of an assistant; and the whole of it, which vapi_assistants.h reads. */
-bool vapi_to_settings(struct ctx *ctx, struct str body, struct str *kept);
-bool vapi_to_assistant(struct ctx *ctx, struct str body, struct str *kept);
+/* The digest of an assistant: its settings, of which those that have another type than documented are
+ * left out. And the read function of all of it, into a const json_t *. */
+bool vapi_to_settings(struct ctx *ctx, const json_t *said, struct str *kept);
+bool vapi_read_assistant(struct ctx *ctx, const json_t *said, void *into);

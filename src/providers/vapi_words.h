@@ -1,10 +1,12 @@
-/* vapi_words: what Vapi says when it refuses, cleaned for people. Its bodies are NestJS':
- * {message: text or list of texts, error, statusCode}, and {error, message} (contracts). */
+/* vapi_words: what Vapi means when it refuses, in words for people. Its bodies are NestJS':
+ * {message: text or list of texts, error, statusCode}, and {error, message} (contracts). It has no
+ * codes, so that meanings are found in words. */
 #pragma once
 
 #include "obs/ctx.h"
+#include "providers/refusal.h"
 
-/* A sentence without its capital, in the arena; NULL when nothing in the body can be told. Only
- * complaints about fields are passed on ("voice.speed must not be less than 0.7"), three at most,
- * and only of letters that cannot be anything but words. */
-const char *vapi_words(struct ctx *ctx, struct str body);
+/* dialect.h's judge. Words of Vapi's are passed on only where they are a complaint about a field
+ * ("voice.speed must not be less than 0.7"), three at most, never with what was sent; everything else
+ * is told in our own words, by meaning. */
+void vapi_judge(struct ctx *ctx, int status, const json_t *said, struct refusal *out);

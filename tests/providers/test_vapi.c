@@ -66,7 +66,7 @@ TEST(settings_are_read_from_the_assistant_and_then_from_the_cache) {
 }
 
 static void bad_answers(struct stage *s) {
-    static const char *const IDS[] = { "wrong-type", "no-id", "no-json", "list", "bad-date" };
+    static const char *const IDS[] = { "no-id", "no-json", "list", "bad-date" };
     for (size_t i = 0; i < ARRAY_LEN(IDS); i++) {
         struct upstream_answer out;
         s->credential.id = IDS[i]; /* a breaker of its own */
@@ -79,7 +79,6 @@ static void bad_answers(struct stage *s) {
 
 TEST(an_answer_of_another_shape_is_never_taken_for_settings) {
     static const struct scene SCENES[] = {
-        { "GET /assistant/wrong-type ", 200, ASSISTANT(",\"firstMessage\":7"), NULL },
         { "GET /assistant/no-id ", 200, "{\"updatedAt\":\"2026-11-20T08:00:00.000Z\"}", NULL },
         { "GET /assistant/no-json ", 200, "<html>", NULL },
         { "GET /assistant/list ", 200, "[]", NULL },
@@ -89,16 +88,55 @@ TEST(an_answer_of_another_shape_is_never_taken_for_settings) {
     stage_play(SCENES, bad_answers);
 }
 
+/* K3: content is nobody's failure. */
+static void odd_assistants(struct stage *s) {
+    static const char *const IDS[] = { "name", "number", "real", "greeting", "broken", "deep" };
+    for (size_t i = 0; i < ARRAY_LEN(IDS); i++) {
+        struct upstream_answer out;
+        CHECK_INT(vapi_settings_read(stage_ctx(s), &s->credential, IDS[i], &out), OK);
+        CHECK(str_find(out.body, STR("\"key\":\"max_call_duration\",\"value\":600")) > 0);
+    }
+    for (int i = 0; i < 5; i++) {
+        struct upstream_answer out;
+        CHECK_INT(vapi_settings_read(stage_ctx(s), &s->credential, "list", &out),
+                  ERR_PROVIDER_BAD_RESPONSE);
+    }
+    CHECK_TEXT(upstream_breaker(s->parts.upstream, PROVIDER_VAPI, s->credential.id), "closed");
+}
+
+TEST(odd_content_of_an_answer_is_read_past_and_never_counts_against_the_provider) {
+    static const struct scene SCENES[] = {
+        { "GET /assistant/name ", 200,
+          ASSISTANT(",\"maxDurationSeconds\":600,\"name\":\"Night desk \\udd25\""), NULL },
+        { "GET /assistant/number ", 200,
+          ASSISTANT(",\"metadata\":{\"ticket\":-10000000000000000000},\"maxDurationSeconds\":600"),
+          NULL },
+        { "GET /assistant/real ", 200,
+          ASSISTANT(",\"transcriber\":{\"gain\":-1e5000},\"maxDurationSeconds\":600"), NULL },
+        { "GET /assistant/greeting ", 200,
+          ASSISTANT(",\"firstMessage\":7,\"voice\":\"none\",\"maxDurationSeconds\":600"), NULL },
+        { "GET /assistant/broken ", 200,
+          ASSISTANT(",\"name\":\"a\x01\xC3(\",\"name\":\"\\u0000\",\"maxDurationSeconds\":600"), NULL },
+        { "GET /assistant/deep ", 200,
+          ASSISTANT(",\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]],"
+                    "\"maxDurationSeconds\":600"),
+          NULL },
+        { "GET /assistant/list ", 200, "[]", NULL },
+        { 0 },
+    };
+    stage_play(SCENES, odd_assistants);
+}
+
 /* As service/assistants/settings does it. */
 static enum err write_setting(struct stage *s, const char *id, enum vapi_setting what,
                               const json_t *value, const char *etag) {
     struct ctx *ctx = stage_ctx(s);
     struct upstream_answer out;
-    json_t *assistant;
-    struct str patch, whole;
+    const json_t *assistant, *now;
+    struct str patch;
     TRY(vapi_assistant_read(ctx, &s->credential, id, &assistant));
     TRY(vapi_setting_patch(ctx, assistant, what, value, etag, &patch));
-    return vapi_assistant_write(ctx, &s->credential, id, patch, &whole, &out);
+    return vapi_assistant_write(ctx, &s->credential, id, patch, &now, &out);
 }
 
 static void change(struct stage *s, const char *assistant, enum vapi_setting what,

@@ -2,12 +2,17 @@
 
 #include <string.h>
 
+#include "base/sift.h"
+
 #include "test.h"
 
 static const char *words(struct arena *a, const char *body) {
     struct ctx ctx;
     ctx_init(&ctx, NULL, a, 1000);
-    return vapi_words(&ctx, str_of(body));
+    enum sift_end how;
+    struct refusal said = refusal_by_status(400);
+    vapi_judge(&ctx, 400, sift_text(a, str_of(body), NULL, &how), &said);
+    return said.words;
 }
 
 #define SAYS(message) "{\"message\":" message ",\"error\":\"Bad Request\",\"statusCode\":400}"
@@ -30,11 +35,20 @@ TEST(complaints_about_fields_are_passed_on) {
                         "another resource.\"}"),
                "still uses this assistant"));
     CHECK(
-        strstr(words(a, SAYS("\"Over Concurrency Limit\"")), "as many calls as your plan allows"));
+        strstr(words(a, SAYS("\"Over Concurrency Limit\"")), "as many calls as the plan there allows"));
     arena_free(a);
 }
 
 /* An address, a key, markup: whatever could be somebody's. */
+TEST(of_a_complaint_with_signs_that_no_sentence_has_only_the_field_is_told) {
+    struct arena *a = arena_new(1 << 20);
+    CHECK_TEXT(words(a, SAYS("\"voice must be <script>\"")), "voice is not what it takes.");
+    CHECK_TEXT(words(a, SAYS("\"url must be https://u:p@example.com\"")),
+               "url is not what it takes.");
+    CHECK_TEXT(words(a, SAYS("\"key must not be 'sk-123'\"")), "key is not what it takes.");
+    arena_free(a);
+}
+
 TEST(nothing_that_could_be_a_value_is_passed_on) {
     static const char *const CASES[] = {
         "<html>",
@@ -42,8 +56,6 @@ TEST(nothing_that_could_be_a_value_is_passed_on) {
         "{}",
         "{\"message\":7}",
         SAYS("\"Bad Request\""),
-        SAYS("\"voice must be <script>\""),
-        SAYS("\"url must be https://u:p@example.com\""),
         SAYS("\"key 'sk-123' must be shorter\""),
         SAYS("\"property a b should not exist\""),
         SAYS("\"property x should not exist, but sk/123 does\""),

@@ -1,6 +1,7 @@
 #include "tasks/matching.h"
 
 #include "base/json.h"
+#include "base/sift.h"
 #include "test.h"
 
 static struct twilio_matches some(size_t count) {
@@ -58,8 +59,9 @@ static size_t picked(const char *things, const char *body) {
     struct twilio_search search = { "+1", "+2", body, 1000000, 1060000 };
     static const struct twilio_list THINGS = { .member = "things", .read = read_thing };
     struct twilio_matches m;
-    CHECK(twilio_pick(&ctx, str_of(arena_printf(a, "{\"things\":[%s]}", things)), &THINGS, &search,
-                      &m));
+    enum sift_end how;
+    struct str page = str_of(arena_printf(a, "{\"things\":[%s]}", things));
+    CHECK(twilio_pick(&ctx, sift_text(a, page, NULL, &how), &THINGS, &search, &m));
     CHECK(m.is_whole);
     size_t count = m.count;
     arena_free(a);

@@ -101,7 +101,7 @@ static enum err see_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 enum err assistant_look(struct ctx *ctx, const struct lent *lent, const char *provider_id,
                         struct turn *turn, struct assistant_moment *out) {
-    json_t *whole;
+    const json_t *whole;
     TRY(vapi_assistant_read(ctx, &lent->ref, provider_id, &whole));
     struct seeing s = { provider_id, turn_is_alone(turn), out };
     out->whole = whole;
@@ -151,10 +151,9 @@ static enum err commit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 static enum err send(struct ctx *ctx, const struct lent *lent, const char *provider_id,
                      struct str patch, struct assistant_moment *out,
                      struct upstream_answer *answer) {
-    struct str whole;
-    const char *why;
+    const json_t *whole;
     TRY(vapi_assistant_write(ctx, &lent->ref, provider_id, patch, &whole, answer));
-    out->whole = json_parse(ctx->arena, whole, &why);
+    out->whole = whole;
     return OK;
 }
 

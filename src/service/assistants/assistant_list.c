@@ -91,7 +91,7 @@ static enum err check_there(struct ctx *ctx, const struct lent *lent, const json
     const json_t *id;
     size_t i;
     json_array_foreach(ids, i, id) {
-        json_t *whole;
+        const json_t *whole;
         enum err e = vapi_assistant_read(ctx, &lent->ref, json_string_value(id), &whole);
         if (e != OK && e != ERR_PROVIDER_RESOURCE_NOT_FOUND)
             return e;

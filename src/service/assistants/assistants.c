@@ -180,7 +180,7 @@ static enum err look_again(struct ctx *ctx, const struct lent *lent, const char 
 /* Reads the assistant at Vapi; only when that is news it takes a turn. */
 static enum err look(struct ctx *ctx, const struct lent *lent, const char *id,
                      struct assistant_moment *now) {
-    json_t *whole;
+    const json_t *whole;
     TRY(vapi_assistant_read(ctx, &lent->ref, now->row.provider_id, &whole));
     now->whole = whole;
     TRY(assistant_held(ctx, id, &now->row));

@@ -124,11 +124,11 @@ static enum err audit_change(struct ctx *ctx, struct db_conn *tx, void *arg) {
 static enum err write_setting(struct ctx *ctx, const struct lent *lent, const struct saving *s,
                               struct upstream_answer *answer) {
     const char *id = lent->account.assistant_id;
-    json_t *assistant;
-    struct str patch, whole;
+    const json_t *assistant, *now;
+    struct str patch;
     TRY(vapi_assistant_read(ctx, &lent->ref, id, &assistant));
     TRY(vapi_setting_patch(ctx, assistant, s->setting, s->value, s->etag, &patch));
-    return vapi_assistant_write(ctx, &lent->ref, id, patch, &whole, answer);
+    return vapi_assistant_write(ctx, &lent->ref, id, patch, &now, answer);
 }
 
 /* An assistant of the operator's belongs to nobody's history. */
