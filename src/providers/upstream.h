@@ -103,9 +103,9 @@ struct upstream_request {
     bool (*read)(struct ctx *ctx, const json_t *said, void *into);
     void *into;
     const struct upstream_watch *watch; /* NULL: nobody */
-    const char *resource;    /* what is read or changed, for the cache; NULL: not cached */
-    bool is_repeatable;      /* documented as safe to repeat although not idempotent by method */
-    bool skip_cache;         /* a read that must see what is true now */
+    const char *resource; /* what is read or changed, for the cache; NULL: not cached */
+    bool is_repeatable;   /* documented as safe to repeat although not idempotent by method */
+    bool skip_cache;      /* a read that must see what is true now */
     /* Not JSON: what is asked for instead, which is kept as it comes, up to so many bytes. */
     const char *accept;
     size_t answer_max_bytes;
