@@ -12,6 +12,7 @@ struct migrate {
     const char **why;
 };
 
+/* Puts what failed and the words of SQLite into *why; false. */
 static bool fail(struct migrate *m, const char *what) {
     *m->why = arena_printf(m->ctx.arena, "%s: %s", what, sqlite_error(m->c));
     return false;
@@ -45,6 +46,7 @@ static int applied(struct migrate *m) {
     return good ? last : -1;
 }
 
+/* Copies the database beside itself before a migration. */
 static bool backup(struct migrate *m, int from) {
     struct db_stmt *q = db_use(m->c, "SELECT file FROM pragma_database_list WHERE name = 'main'");
     const char *path = db_next(q) ? db_text(q, m->ctx.arena) : NULL;
@@ -61,6 +63,7 @@ static bool backup(struct migrate *m, int from) {
     return true;
 }
 
+/* Runs one migration in a transaction, and remembers its checksum. */
 static bool apply(struct migrate *m, const struct migration *what) {
     if (sqlite_exec(m->c, "BEGIN IMMEDIATE") != OK)
         return fail(m, "cannot begin");

@@ -1,7 +1,7 @@
 /* call_facts: what a provider tells of a call, in an answer or in a webhook.
  *
- * A dialect reads it once, from JSON to this struct; service/calls/call_facts_apply.h takes it into
- * the row. Texts are lent from the message that was read, or live in the arena. */
+ * A dialect reads the JSON once, into this struct; service/calls/call_apply.h takes it into the
+ * row. Texts are lent from the message that was read, or live in the arena. */
 #pragma once
 
 #include <stdbool.h>

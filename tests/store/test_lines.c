@@ -68,8 +68,8 @@ TEST(a_number_that_rests_holds_its_own_queue_alone) {
     wait_for_line(&t, "a2", "+15005550002", "acct");
     wait_for_line(&t, "b1", "+15005550001", "acct");
     CHECK_INT(db_write(&t.ctx, rest_write, number), OK);
-    CHECK_TEXT(next(&t), "b1"); /* the same number, but another workspace's */
     CHECK_TEXT(next(&t), "a2");
+    CHECK_TEXT(next(&t), "b1"); /* the same number, but another workspace's */
     CHECK_TEXT(next(&t), "");
     CHECK(temp_script(&t, "UPDATE call_accounts SET until_at = 999"));
     CHECK_TEXT(next(&t), "a1");

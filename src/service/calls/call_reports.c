@@ -12,7 +12,7 @@
 #include "service/connections/lending.h"
 #include "vault/vault.h"
 
-/* Whose line at its provider an assistant talks on; NULL: there is no telling. */
+/* The account at the provider whose line a call with an assistant takes; NULL: unknown. */
 static const char *account_of(struct ctx *ctx, const char *provider,
                               const struct call_facts *facts) {
     struct lent lent;
@@ -31,8 +31,8 @@ void call_report_of(struct ctx *ctx, const char *provider, const struct call_fac
 
 /* --- into our row ---------------------------------------------------------------------------- */
 
-/* By its id, by the operation that asked for it, or, of a call that Vapi handles, by the id it has
- * on Twilio's line. */
+/* Our row of the call: by its id, by the operation that placed it, or, for a call that Vapi
+ * handles, by its id at Twilio. row->id NULL: none. */
 static enum err find(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                      const struct call_report *r, struct call_row *row) {
     const struct call_facts *f = &r->facts;
@@ -46,6 +46,7 @@ static enum err find(struct ctx *ctx, struct db_conn *tx, const char *workspace_
     return OK;
 }
 
+/* A call that we hear of for the first time, such as an inbound one. */
 static enum err insert(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                        const struct call_report *r, struct call_row *row) {
     struct id id = id_make("call");
@@ -66,7 +67,8 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, const char *workspac
     return call_row_insert(ctx, tx, row);
 }
 
-/* The carrier told of it first, as of a call of its own; it is the one that this provider handles. */
+/* Removes the row that the carrier reported first: it is the same call as this one, which this
+ * provider handles. */
 static enum err join_carried(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                              const struct call_report *r) {
     const struct dialect_calls *calls = dialect_of(provider_parse(str_of(r->provider)))->calls;
@@ -77,7 +79,7 @@ static enum err join_carried(struct ctx *ctx, struct db_conn *tx, const char *wo
     return twin.id && !twin.operation_id ? call_remove(ctx, tx, &twin) : OK;
 }
 
-/* It talks to an assistant: that is a line taken, whoever gave it. */
+/* An inbound call that talks to an assistant takes a line, whoever let it in. */
 static enum err note_inbound(struct ctx *ctx, struct db_conn *tx, const struct call_report *r,
                              const struct call_row *row) {
     struct line_row line = { .call_id = row->id,

@@ -18,6 +18,8 @@ struct admission {
     struct str shown; /* the call, when it is new */
 };
 
+/* Writes the call as reported, gives it a line and reserves its budget, or says that there is
+ * none. */
 static enum err admit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct admission *a = arg;
     struct call_row row;

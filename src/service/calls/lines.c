@@ -36,6 +36,7 @@ enum err lines_want_check(struct ctx *ctx, struct db_conn *tx, const char *works
     return job_row_want(ctx, tx, &job);
 }
 
+/* The step "line" for the timeline of the call that is let in. */
 static enum err step_line(struct ctx *ctx, struct db_conn *tx, const struct line_row *next) {
     struct step_row step = { .workspace_id = next->workspace_id,
                              .subject = next->operation_id,
@@ -43,7 +44,8 @@ static enum err step_line(struct ctx *ctx, struct db_conn *tx, const struct line
     return step_row_add(ctx, tx, &step);
 }
 
-/* newcomer: has not waited at all; NULL: nobody is new. */
+/* Gives a line to each that waits and may go, in turn. newcomer: the call that has not waited, so
+ * that its timeline does not say so; NULL: none. */
 static enum err admit(struct ctx *ctx, struct db_conn *tx, const char *newcomer) {
     int64_t now_ms = ava_wall_ms();
     for (;;) {
@@ -111,6 +113,7 @@ enum err lines_leave(struct ctx *ctx, struct db_conn *tx, const char *call_id) {
 
 /* --- as the queue of operations ---------------------------------------------------------------- */
 
+/* The position, and an estimate from the mean length of calls and the lines there are. */
 static enum err stands(struct ctx *ctx, struct db_conn *c, const struct operation *op,
                        struct operation_wait *out) {
     struct line_standing s;
@@ -122,15 +125,16 @@ static enum err stands(struct ctx *ctx, struct db_conn *c, const struct operatio
     return OK;
 }
 
-/* How long nobody else is to be let in. */
+/* For how long nobody else is let in over this account: what the provider asked for, within
+ * bounds. */
 static int64_t rest_ms(const struct ctx *ctx) {
     int64_t asked_ms = ctx->problem.retry_after_s * 1000;
     return asked_ms > LATER_MS ? LATER_MS : asked_ms > LINES_FULL_MS ? asked_ms : LINES_FULL_MS;
 }
 
-/* The provider has no room although we thought so, or cannot be asked: it waits again, where it
- * stood, and with it whoever else calls over this account; or over this number alone, when that has to
- * wait longer than any account (the number's day is used up). */
+/* The provider had no room although we thought so, or cannot be reached: the call waits again,
+ * where it stood, and with it all who call over this account; or over this number alone, when the wait
+ * is longer than any account's, since the number's day is used up. */
 static enum err requeue(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
     struct line_row was;
     int64_t now_ms = ava_wall_ms(), held;
@@ -158,6 +162,7 @@ struct learning {
     bool is_blocked, is_over;
 };
 
+/* Stores the limit of the account; a blocked call means that it has no more room than we hold. */
 static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct learning *l = arg;
     int64_t now_ms = ava_wall_ms(), held;
