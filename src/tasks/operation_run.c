@@ -281,6 +281,14 @@ void operation_run_settle(struct operation_run *r, enum operation_state state, c
             break;
         fiber_sleep(SETTLE_AGAIN_MS);
     }
+    if (!is_written && state == OPERATION_SUCCEEDED && !jobs_is_stopping(r->ctx.parts->jobs)) {
+        /* It was done, but cannot be written down as it came: never told as made. It is looked up. */
+        r->result = ERR_OUTCOME_UNKNOWN;
+        operation_run_settle(r, OPERATION_UNKNOWN, NULL,
+                             operation_next_look(&r->row, ava_wall_ms()));
+        jobs_wake(r->ctx.parts->jobs);
+        return;
+    }
     r->row = s.row;
     r->is_settled = is_written && !s.is_late;
     if (s.is_late)

@@ -11,15 +11,17 @@
 struct call_report {
     const char *provider;
     struct call_facts facts; /* provider_id NULL: nothing of a call in it */
-    const char *account;     /* as in store/lines.h; NULL: it is no call of an assistant */
+    const char *account;     /* as in store/lines.h; NULL: it takes no line */
+    int64_t received_ms;     /* of the webhook, wall clock */
 };
 
 /* Makes a report of facts, which are lent; asks which account the call counts against. */
 void call_report_of(struct ctx *ctx, const char *provider, const struct call_facts *facts,
-                    struct call_report *out);
+                    int64_t received_ms, struct call_report *out);
 
 /* Updates our row of the call, or inserts it, within the transaction that settles the event; the
  * same report again changes nothing. *shown: the call as people see it, when it changed; else NULL
- * ptr. */
+ * ptr. *waits: nothing was done, since it may be of a call that is being placed just now, whose id is
+ * not known yet; it must be applied again in a moment. */
 enum err call_report_apply(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                           const struct call_report *r, struct str *shown);
+                           const struct call_report *r, struct str *shown, bool *waits);

@@ -236,6 +236,31 @@ static void take_state(struct ctx *ctx, enum operation_state state, struct call_
         row->ended_reason = "canceled-while-waiting";
 }
 
+/* A webhook may have made a row for the id that the provider gives our call only now: what it told goes
+ * into ours, and that row goes. */
+static enum err join_told(struct ctx *ctx, struct db_conn *tx, struct call_row *row,
+                          const char *provider_id) {
+    struct call_row told;
+    if (!provider_id)
+        return OK;
+    TRY(call_row_find_by_provider(ctx, tx, row->workspace_id, row->provider, provider_id, &told));
+    if (!told.id || strcmp(told.id, row->id) == 0)
+        return OK;
+    struct call_facts facts = { .provider_id = provider_id,
+                                .carrier_id = told.carrier_id,
+                                .from = told.from,
+                                .status = told.status,
+                                .ended_reason = told.ended_reason,
+                                .started_ms = told.started_ms,
+                                .ended_ms = told.ended_ms,
+                                .has_exact_times = true,
+                                .has_cost = told.has_cost,
+                                .cost_micros = told.cost_micros };
+    TRY(call_remove(ctx, tx, &told));
+    call_facts_apply(row, &facts);
+    return OK;
+}
+
 enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                      enum operation_state state, const void *result, struct str *shown) {
     struct call_view v = { .metadata = NULL };
@@ -243,10 +268,13 @@ enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation
     if (!v.row.id)
         return OK;
     enum provider p = provider_parse(str_of(v.row.provider));
-    if (state == OPERATION_SUCCEEDED)
-        call_facts_apply(&v.row, result);
-    else if (call_status_rank(p, v.row.status) == 0) /* else a webhook was quicker */
+    if (state == OPERATION_SUCCEEDED) {
+        const struct call_facts *facts = result;
+        TRY(join_told(ctx, tx, &v.row, facts->provider_id));
+        call_facts_apply(&v.row, facts);
+    } else if (call_status_rank(p, v.row.status) == 0) { /* else a webhook was quicker */
         take_state(ctx, state, &v.row);
+    }
     v.row.updated_ms = ava_wall_ms();
     TRY(call_save(ctx, tx, &v.row));
     return call_show(ctx, tx, &v.row, shown);

@@ -128,27 +128,28 @@ static enum err add_request(struct ctx *ctx, struct db_conn *c, struct timeline 
 
 /* --- what the provider told -------------------------------------------------------------------- */
 
-/* What it said of the state, where it says one. */
-static const char *status_in(struct ctx *ctx, struct db_conn *c, const struct event_row *e) {
+/* What it said of the state and besides, where it says something; "" when not. */
+static const char *told_in(struct ctx *ctx, struct db_conn *c, const struct event_row *e) {
     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     struct event_row full;
     struct dialect_facts facts = { .call = { .status = NULL } };
     const char *why;
     if (event_row_find(ctx, c, e->workspace_id, e->id, &full) != OK ||
         event_facts_read(ctx, c, &full, &facts, &why) != OK)
-        return NULL;
-    return facts.call.status;
+        return "";
+    const char *status = facts.call.status, *told = facts.told;
+    return arena_join(ctx->arena, status ? ", " : "", status ? status : "", told ? ", " : "",
+                      told ? told : "");
 }
 
 /* A sentence for people for one webhook. */
 static const char *event_text(struct ctx *ctx, struct db_conn *c, const struct event_row *e) {
-    const char *status = status_in(ctx, c, e);
     const char *service = provider_title(provider_parse(str_of(e->provider)));
     const char *trouble = strcmp(e->status, "dead") == 0       ? "; Ava could not work on it"
                           : strcmp(e->status, "retrying") == 0 ? "; Ava will try it again"
                                                                : "";
-    return arena_printf(ctx->arena, "%s told: %s%s%s%s.", service, e->type, status ? ", " : "",
-                        status ? status : "", trouble);
+    return arena_printf(ctx->arena, "%s told: %s%s%s.", service, e->type, told_in(ctx, c, e),
+                        trouble);
 }
 
 /* What became of it at the workspace's own endpoints. */

@@ -28,6 +28,8 @@ enum {
     REST_MAX_MS = 1000,
 };
 
+enum { WAITING_MS = 500 };
+
 static const int64_t TRIES_MS[] = {
     5000,           30 * 1000,       2 * 60 * 1000,   10 * 60 * 1000,
     30 * 60 * 1000, 2 * 3600 * 1000, 6 * 3600 * 1000, 12 * 3600 * 1000
@@ -75,7 +77,7 @@ static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
     struct dialect_facts facts;
     TRY(event_facts_read(ctx, c, &it->row, &facts, &it->unreadable));
     it->message = facts.message;
-    call_report_of(ctx, it->row.provider, &facts.call, &it->call);
+    call_report_of(ctx, it->row.provider, &facts.call, it->row.received_ms, &it->call);
     return OK;
 }
 
@@ -149,6 +151,14 @@ static void mark_failed(struct ctx *ctx, struct item *it, int64_t now_ms, enum e
     it->row.detail = detail;
 }
 
+/* Comes again in a moment, which counts as no try: what it speaks of is being made. */
+static void mark_waiting(struct item *it, int64_t now_ms) {
+    it->row.status = "retrying";
+    it->row.next_ms = now_ms + WAITING_MS;
+    it->row.cause = NULL;
+    it->row.detail = "It waits for the answer to a call that is being placed.";
+}
+
 static void forget_shown(struct item *it) {
     it->call_shown = it->text_shown = (struct str){ NULL, 0 };
 }
@@ -162,7 +172,12 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
     if (it->unreadable) {
         mark_dead(it, now_ms, it->unreadable);
     } else {
-        TRY(call_report_apply(ctx, tx, workspace_id, &it->call, &it->call_shown));
+        bool waits;
+        TRY(call_report_apply(ctx, tx, workspace_id, &it->call, &it->call_shown, &waits));
+        if (waits) {
+            mark_waiting(it, now_ms);
+            return event_row_settle(ctx, tx, &it->row);
+        }
         TRY(message_report_apply(ctx, tx, workspace_id, it->row.provider, &it->message,
                                  &it->text_shown));
         mark_done(it, now_ms);

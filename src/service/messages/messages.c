@@ -180,11 +180,13 @@ bool message_facts_apply(struct message_row *row, const struct message_facts *f)
     struct message_row was = *row;
     if (!row->provider_id)
         row->provider_id = f->provider_id;
-    if (message_status_follows(p, row->status, f->status)) {
+    bool follows = message_status_follows(p, row->status, f->status);
+    if (follows)
         row->status = f->status;
-        row->error = f->error;
-    }
-    return row->provider_id != was.provider_id || strcmp(row->status, was.status) != 0;
+    if (f->error && (follows || !row->error))
+        row->error = f->error; /* once told it stays, whatever comes */
+    return row->provider_id != was.provider_id || strcmp(row->status, was.status) != 0 ||
+           row->error != was.error;
 }
 
 static enum err open_content(struct ctx *ctx, struct db_conn *c, struct message_view *v) {
