@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "obs/log.h"
 
 extern char **environ;
 
@@ -17,6 +18,16 @@ int cli_fail(int status, const char *format, ...) {
     fputc('\n', stderr);
     va_end(args);
     return status;
+}
+
+const char *cli_printable(struct arena *a, const char *text) {
+    struct buf b = { 0 };
+    if (!text)
+        return NULL;
+    log_put_printable(&b, str_of(text));
+    const char *shown = arena_strndup(a, b.ptr ? b.ptr : "", b.len);
+    buf_fini(&b);
+    return shown;
 }
 
 const char *cli_flag(const struct cli *cli, const char *name) {
