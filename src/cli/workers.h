@@ -1,7 +1,8 @@
 /* workers: one thread per loop, each with an outgoing client and a server on every address.
  *
  * Knows no routes: what answers is an http_app that its maker sets. The maker also opens the
- * sockets. All functions are for the main thread. */
+ * sockets. Functions are for the main thread, except those that count: any thread may ask them while
+ * the loops run. */
 #pragma once
 
 #include <pthread.h>
@@ -60,8 +61,8 @@ int64_t workers_last_turn_ms(const struct workers *w); /* of the loop whose last
 /* The steps of going down, in this order. */
 void workers_dismiss(struct workers *w); /* every connection ends with its next answer */
 void workers_drain(struct workers *w);   /* no new connections */
-bool workers_are_quiet(
-    const struct workers *w); /* no body on its way in, no answer on its way out */
+/* Not busy is not enough: a body may be on its way in, an answer on its way out. */
+bool workers_are_quiet(const struct workers *w);
 void workers_stop(struct workers *w);
 bool workers_have_ended(const struct workers *w);
 void workers_join(struct workers *w); /* once all have ended */
