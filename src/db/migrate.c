@@ -84,7 +84,6 @@ static bool apply(struct migrate *m, const struct migration *what) {
         sqlite_exec(m->c, "ROLLBACK");
         return false;
     }
-    log_info(NULL, "migrated", L("number", what->number), L("name", what->name));
     return true;
 }
 
@@ -100,9 +99,12 @@ bool sqlite_migrate(struct db_conn *c, struct arena *a, int *version, const char
         return false;
     if (from > 0 && from < migrations_count && !backup(&m, from))
         return false;
-    for (int i = from; i < migrations_count; i++)
-        if (!apply(&m, &migrations[i]))
-            return false;
-    *version = migrations_count;
-    return true;
+    int to = from;
+    while (to < migrations_count && apply(&m, &migrations[to]))
+        to++;
+    if (to > from)
+        log_info(NULL, "migrated", L("database", from ? "brought up to date" : "created"),
+                 L("from", from), L("to", to));
+    *version = to;
+    return to == migrations_count;
 }

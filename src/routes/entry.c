@@ -217,7 +217,7 @@ static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
     if (call->entry->sandbox && str_is(req->path, "/sandbox"))
         return pages_asset(ctx, call, "/sandbox.html");
     if (call->entry->sandbox && str_starts(req->path, STR("/sandbox/"))) {
-        call->entry->sandbox(ctx, req, call->reply);
+        call->entry->sandbox(call->entry->sandbox_arg, ctx, req, call->reply);
         return ctx->problem.err;
     }
     TRY(identify(ctx, call->entry, req));

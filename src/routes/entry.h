@@ -39,7 +39,9 @@ struct entry {
     _Atomic int64_t last_turn_ms; /* of the slowest loop: /health/live */
     bool metrics_moved;           /* /metrics is on an address of its own */
     /* The sandbox profile answers below /sandbox itself; NULL elsewhere. */
-    void (*sandbox)(struct ctx *ctx, const struct http_req *req, struct http_reply *reply);
+    void (*sandbox)(void *arg, struct ctx *ctx, const struct http_req *req,
+                    struct http_reply *reply);
+    void *sandbox_arg;
     /* What a new workspace gets there: connections to the pretend providers; NULL elsewhere. */
     enum err (*welcome)(struct ctx *ctx, const char *workspace_id);
 };
