@@ -33,6 +33,7 @@ struct sift;
  * keep everything. kept_max_bytes bounds what is kept: beyond it values become null. */
 struct sift *sift_new(struct arena *a, const char *const *paths, size_t kept_max_bytes);
 void sift_feed(struct sift *s, struct str bytes);
+bool sift_is_broken(const struct sift *s); /* nothing that follows can be read */
 
 /* The tree, the arena's; NULL when there was nothing to keep. *is_cut, when not NULL: something that
  * was to be kept was too much (bytes, or deeper than SIFT_DEPTH_MAX), and is null. */

@@ -229,7 +229,10 @@ static size_t take_body(char *bytes, size_t one, size_t len, void *arg) {
     }
     if (call->take) {
         curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-        call->take(call->take_arg, (int)status, (struct str){ bytes, len });
+        if (!call->take(call->take_arg, (int)status, (struct str){ bytes, len })) {
+            t->is_garbled = true;
+            return 0;
+        }
     } else {
         buf_put(&t->body, bytes, len);
     }
@@ -269,7 +272,7 @@ static size_t take_header(char *line, size_t one, size_t len, void *arg) {
     struct client_call *call = t->call;
     t->head_bytes += len;
     if (t->head_bytes > HEAD_BYTES_MAX)
-        t->is_too_large = true;
+        t->is_garbled = true;
     else if (t->head_done_ms)
         return len; /* trailers say nothing we need */
     else if (len > 5 && memcmp(line, "HTTP/", 5) == 0)

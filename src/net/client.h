@@ -27,9 +27,9 @@ enum client_result {
     CLIENT_UNREACHED, /* DNS or connect failed: nothing left this host */
     CLIENT_TLS,       /* the certificate or the handshake: nothing of the request left */
     CLIENT_BROKEN,    /* reset or truncated */
-    CLIENT_GARBLED,   /* not HTTP, or lengths that cannot be true */
+    CLIENT_GARBLED, /* not HTTP, lengths that cannot be true, a head over 64 KiB, or take says so */
     CLIENT_TIMEOUT,
-    CLIENT_TOO_LARGE, /* body over its limit, or a head over 64 KiB */
+    CLIENT_TOO_LARGE, /* body over its limit */
 };
 
 struct client_call {
@@ -48,9 +48,9 @@ struct client_call {
     /* The status decides: once the final head is there the call is done, whatever becomes of the
      * body, of which only what comes at once is read, so that the connection can be kept. */
     bool head_is_enough;
-    /* Given the body as it comes, piece by piece, on the loop; then answer stays empty. NULL: the
-     * body is collected. */
-    void (*take)(void *arg, int status, struct str bytes);
+    /* Given the body as it comes, piece by piece, on the loop; then answer stays empty. False: the rest is
+     * not wanted, since this is garbage. NULL: the body is collected. */
+    bool (*take)(void *arg, int status, struct str bytes);
     void *take_arg;
     struct arena *arena;
 

@@ -159,15 +159,16 @@ struct attempt {
 };
 
 /* Keeps of an answer what somebody will look at, as it comes. */
-static void take_answer(void *arg, int status, struct str bytes) {
+static bool take_answer(void *arg, int status, struct str bytes) {
     struct attempt *a = arg;
     bool is_good = status >= 200 && status < 300;
     if (is_good && !a->req->digest && !a->req->read)
-        return;
+        return true;
     if (!a->sift)
         a->sift = sift_new(a->ctx->arena, is_good ? a->req->paths : NULL,
                            is_good ? KEPT_MAX_BYTES : REFUSAL_MAX_BYTES);
     sift_feed(a->sift, bytes);
+    return !is_good || !sift_is_broken(a->sift);
 }
 
 /* Sends once, on the connection a->call asks for. The credential is plain from here to the end. */

@@ -14,6 +14,7 @@
 #include "service/assistants/call_length.h"
 #include "service/calls/budgets.h"
 #include "service/calls/call_apply.h"
+#include "service/calls/call_gone.h"
 #include "service/calls/call_status.h"
 #include "service/calls/ended.h"
 #include "service/calls/lines.h"
@@ -349,11 +350,12 @@ void call_write(struct jsonw *w, const struct call_view *v) {
     jsonw_time_at(w, "updated_at", c->updated_ms);
     if (v->is_stale)
         jsonw_bool_at(w, "stale", true);
+    if (c->ending_ms && !call_is_over(c))
+        jsonw_bool_at(w, "is_ending", true);
     jsonw_object_end(w);
 }
 
-/* The call into the feed; after the commit. */
-static void publish(struct ctx *ctx, const struct call_view *v) {
+void call_publish(struct ctx *ctx, const struct call_view *v) {
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
     call_write(&w, v);
@@ -386,7 +388,7 @@ void call_take(struct ctx *ctx, const struct call_facts *facts, struct call_view
         ctx_clear(ctx);
     } else if (l.changed) {
         v->row = l.row;
-        publish(ctx, v);
+        call_publish(ctx, v);
         jobs_wake(ctx->parts->jobs);
     }
 }
@@ -410,11 +412,14 @@ enum err call_ask(struct ctx *ctx, const struct call_row *row, struct call_facts
 /* Asks the provider how the call stands; the view is stale when it does not answer. */
 static void refresh(struct ctx *ctx, struct call_view *v) {
     struct call_facts facts;
-    v->is_stale = call_ask(ctx, &v->row, &facts) != OK;
-    if (v->is_stale)
-        ctx_clear(ctx);
-    else
+    enum err e = call_ask(ctx, &v->row, &facts);
+    v->is_stale = e != OK;
+    ctx_clear(ctx);
+    if (e == OK)
         call_take(ctx, &facts, v);
+    else if (e == ERR_PROVIDER_RESOURCE_NOT_FOUND && call_missed(ctx, v, false) == OK)
+        v->is_stale = !call_is_over(&v->row);
+    ctx_clear(ctx);
 }
 
 enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out) {

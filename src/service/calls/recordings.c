@@ -101,6 +101,7 @@ enum err recording_audio(struct ctx *ctx, struct str token, struct str *audio) {
     const char *id;
     TRY(link_open(ctx, KIND, token, &id));
     TRY(number_lend(ctx, &lent));
+    TRY(twilio_recording_check(ctx, &lent.ref, lent.account.account_sid, id));
     ctx->deadline_ms = ava_now_ms() + TWILIO_AUDIO_MS; /* it is long, and may take its time */
     return twilio_recording_audio(ctx, &lent.ref, lent.account.account_sid, id, audio);
 }

@@ -123,7 +123,11 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
     struct matching_span run = matching_run(op->sent_ms), rivals = matching_rivals(op->sent_ms);
     struct twilio_search search = {
-        .to = order.to, .from = order.from, .since_ms = run.since_ms, .until_ms = run.until_ms
+        .to = order.to,
+        .from = order.from,
+        .since_ms = run.since_ms,
+        .until_ms = run.until_ms,
+        .is_unbounded = operation_proves_absence(op),
     };
     struct rival_like like = { .id = op->object,
                                .workspace_id = ctx->who.workspace_id,
