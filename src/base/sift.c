@@ -9,12 +9,13 @@
 #include "base/json.h"
 
 enum {
-    KEY_MAX = 256,          /* a longer name is none that anybody asks for */
-    NUMBER_MAX = 400,       /* digits that are looked at */
-    WORD_MAX = 8,           /* "Infinity" */
-    NODE_BYTES = 96,        /* what a value costs beside its text, about */
-    CONTAINER_BYTES = 256,  /* and an object or list on top of that */
-    TEXT_KEPT_MAX = 4 << 20 /* sift_text */
+    KEY_MAX = 256,           /* a longer name is none that anybody asks for */
+    NUMBER_MAX = 400,        /* digits that are looked at */
+    WORD_MAX = 8,            /* "Infinity" */
+    NODE_BYTES = 96,         /* what a value costs beside its text, about */
+    CONTAINER_BYTES = 256,   /* and an object or list on top of that */
+    TEXT_KEPT_MAX = 4 << 20, /* sift_text */
+    OWN_KEPT_MAX = 64 << 20  /* sift_own */
 };
 
 /* "message.call.id" as its parts; "[]" is a part of its own. */
@@ -597,4 +598,12 @@ json_t *sift_text(struct arena *a, struct str text, const char *const *paths, en
     struct sift *s = sift_new(a, paths, TEXT_KEPT_MAX);
     sift_feed(s, text);
     return sift_end(s, how, NULL);
+}
+
+json_t *sift_own(struct arena *a, struct str text) {
+    enum sift_end how;
+    struct sift *s = sift_new(a, NULL, OWN_KEPT_MAX);
+    sift_feed(s, text);
+    json_t *tree = sift_end(s, &how, NULL);
+    return how == SIFT_WHOLE ? tree : NULL;
 }

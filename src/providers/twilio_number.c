@@ -4,6 +4,7 @@
 
 #include "base/encode.h"
 #include "base/json.h"
+#include "base/sift.h"
 
 const char TWILIO_NUMBERS[] = "numbers";
 
@@ -42,7 +43,7 @@ bool twilio_is_number_sid(struct str text) {
 
 /* What Ava keeps of a number; NULL when it is not one. */
 static json_t *facts_of(struct ctx *ctx, const json_t *n) {
-    const char *sid = json_text(n, "sid"), *phone = json_text(n, "phone_number"), *why;
+    const char *sid = json_text(n, "sid"), *phone = json_text(n, "phone_number");
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     if (!sid || !twilio_is_number_sid(str_of(sid)) || !phone)
@@ -60,7 +61,7 @@ static json_t *facts_of(struct ctx *ctx, const json_t *n) {
     }
     jsonw_object_end(&w);
     jsonw_object_end(&w);
-    return json_parse(ctx->arena, buf_view(out), &why);
+    return sift_own(ctx->arena, buf_view(out));
 }
 
 static bool read_number(struct ctx *ctx, const json_t *said, void *into) {

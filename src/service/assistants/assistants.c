@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "base/tree.h"
 #include "config/config.h"
 #include "providers/answer.h"
@@ -106,8 +107,7 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     SCOPED(secret_wipe) struct secret secret = { 0 };
     struct lent lent;
     struct vapi_server server = { .secret = &secret };
-    const char *why;
-    json_t *config = json_parse(ctx->arena, op->request, &why);
+    json_t *config = sift_own(ctx->arena, op->request);
     bool has_own = json_text(json_object_get(config, "server"), "url") != NULL;
     TRY(assistant_lend(ctx, &lent));
     if (!has_own && !endpoint_is_out_of_reach(ctx, PROVIDER_VAPI))

@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/sift.h"
 #include "base/tree.h"
 #include "obs/fields.h"
 #include "providers/dialect.h"
@@ -154,8 +155,7 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
 /* The order from the stored request of the operation. */
 static enum err order_of(struct ctx *ctx, const struct operation *op,
                          struct vapi_call_order *order) {
-    const char *why;
-    json_t *request = json_parse(ctx->arena, op->request, &why);
+    json_t *request = sift_own(ctx->arena, op->request);
     const json_t *metadata = json_object_get(request, "metadata");
     *order = (struct vapi_call_order){ .assistant_id = json_text(request, "assistant_id"),
                                        .number_id = json_text(request, "number_id"),
@@ -206,9 +206,8 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
 static enum err open_metadata(struct ctx *ctx, struct db_conn *c, struct call_view *v) {
     struct sealed_place place = call_row_place(&v->row);
     struct str plain;
-    const char *why;
     TRY(vault_unseal(ctx, c, &place, v->row.sealed, &plain));
-    v->metadata = json_parse(ctx->arena, plain, &why);
+    v->metadata = sift_own(ctx->arena, plain);
     return OK;
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "obs/fields.h"
 #include "providers/dialect.h"
 #include "providers/twilio_messages.h"
@@ -122,8 +123,7 @@ enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patie
 
 /* The text from the stored request of the operation. */
 static enum err text_of(struct ctx *ctx, const struct operation *op, struct twilio_text *text) {
-    const char *why;
-    json_t *request = json_parse(ctx->arena, op->request, &why);
+    json_t *request = sift_own(ctx->arena, op->request);
     *text = (struct twilio_text){ .to = json_text(request, "to"),
                                   .from = json_text(request, "from"),
                                   .body = json_text(request, "body"),
@@ -193,9 +193,8 @@ bool message_facts_apply(struct message_row *row, const struct message_facts *f)
 static enum err open_content(struct ctx *ctx, struct db_conn *c, struct message_view *v) {
     struct sealed_place place = message_row_place(&v->row);
     struct str plain;
-    const char *why;
     TRY(vault_unseal(ctx, c, &place, v->row.sealed, &plain));
-    v->content = json_parse(ctx->arena, plain, &why);
+    v->content = sift_own(ctx->arena, plain);
     return OK;
 }
 
