@@ -120,8 +120,14 @@ enum err input_known_query(struct ctx *ctx, const struct call *call, const char 
 }
 
 const char *input_if_match(struct ctx *ctx, const struct call *call) {
-    struct str etag = http_field(call->req, "if-match");
-    return !etag.ptr || str_is(etag, "*") ? NULL : str_dup(ctx->arena, etag);
+    char *tags = NULL;
+    for (size_t i = 0; i < call->req->field_count; i++) {
+        const struct http_field *f = &call->req->fields[i];
+        if (str_eq_nocase(f->name, STR("if-match")))
+            tags = arena_printf(ctx->arena, "%s%s%.*s", tags ? tags : "", tags ? ", " : "",
+                                STR_FMT(f->value));
+    }
+    return tags && strcmp(tags, "*") != 0 ? tags : NULL;
 }
 
 enum err input_page(struct ctx *ctx, const struct call *call, int *limit, const char **cursor) {

@@ -30,7 +30,7 @@ enum err reply_upstream_page(struct ctx *ctx, struct call *call, reply_page_fn *
 /* The path parameter, percent-decoded; "" when it can not be. */
 const char *input_param(struct ctx *ctx, const struct call *call, int index);
 
-/* The ETag that If-Match names; NULL: whatever it is. */
+/* If-Match, for etag_matches (its lines as one list); NULL: there is none, or it is "*". */
 const char *input_if_match(struct ctx *ctx, const struct call *call);
 
 /* Page inputs: limit 1..100 (20) and cursor. */

@@ -14,6 +14,7 @@ struct settings_view {
 enum err settings_list(struct ctx *ctx, struct settings_view *out);
 enum err setting_read(struct ctx *ctx, enum vapi_setting s, struct settings_view *out);
 
-/* value is checked against Ava's own range first, then the assistant's voice. etag may be NULL. */
+/* value is checked against Ava's own range first, then the assistant's voice. etag: the value of If-Match
+ * (base/etag.h), may be NULL. */
 enum err setting_save(struct ctx *ctx, enum vapi_setting s, const json_t *value, const char *etag,
                       struct settings_view *out);

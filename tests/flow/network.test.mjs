@@ -1,0 +1,47 @@
+// What lies between a caller and Ava, and between Ava and a receiver: proxies, headers, addresses, connections.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Ava, missing } from "../lib/ava.mjs";
+
+describe("the network", { skip: missing }, () => {
+  let a;
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "off" } });
+    await a.signUp();
+  });
+  after(() => a.remove());
+
+  // Each way to write If-Match that names tag, the tag of now, among others or not.
+  const naming = (tag) => [tag, `W/${tag}`, `"x", ${tag}`, `${tag} , W/"x"`, "*"];
+
+  async function putsWith(path, get, body, method = "PUT") {
+    for (let n = 0; n < naming("").length; n++) {
+      const tag = (await a.call(get)).headers.get("etag");
+      const r = await a.call(path, { method, body: body(n), headers: { "If-Match": naming(tag)[n] } });
+      assert.equal(r.status, 200, `${path} with ${naming(tag)[n]}: ${r.text}`);
+    }
+    for (const wrong of ['"x"', 'W/"x"', '"x", W/"y"', '"*"']) {
+      const r = await a.call(path, { method, body: body(9), headers: { "If-Match": wrong } });
+      assert.equal(r.status, 412, `${path} with ${wrong}: ${r.text}`);
+    }
+  }
+
+  test("If-Match is read as RFC 9110 has it: a list, a weak tag, any", async () => {
+    await putsWith("/api/v1/limits", "/api/v1/limits", (n) => ({ concurrent_calls: 10 + n }));
+    await putsWith("/api/v1/fallback", "/api/v1/fallback", (n) => ({ kind: "message", text: `Call again in ${n} minutes.` }));
+    await putsWith("/api/v1/vapi/settings/voice_speed", "/api/v1/vapi/settings", (n) => ({ value: 0.9 + n / 100 }));
+  });
+
+  test("an assistant is changed, restored and removed by a list of tags, weak or not", async () => {
+    const made = await a.call("/api/v1/assistants", { body: { name: "Night desk" } });
+    assert.equal(made.status, 201, made.text);
+    const at = `/api/v1/assistants/${made.json.id}`;
+    await putsWith(at, at, (n) => ({ name: `Night desk ${n}` }), "PATCH");
+    const tag = (await a.call(at)).headers.get("etag");
+    const restored = await a.call(`${at}/history/1/restore`, { method: "POST", headers: { "If-Match": `"0", W/${tag}` } });
+    assert.equal(restored.status, 200, restored.text);
+    assert.equal((await a.call(at, { method: "DELETE", headers: { "If-Match": '"0", W/"1"' } })).status, 412);
+    const gone = await a.call(at, { method: "DELETE", headers: { "If-Match": `"0", W/${restored.headers.get("etag")}` } });
+    assert.equal(gone.status, 204, gone.text);
+  });
+});
