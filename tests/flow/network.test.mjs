@@ -1,6 +1,7 @@
 // What lies between a caller and Ava, and between Ava and a receiver: proxies, headers, addresses, connections.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { connect } from "node:net";
 import { Ava, missing } from "../lib/ava.mjs";
 
 describe("the network", { skip: missing }, () => {
@@ -43,5 +44,28 @@ describe("the network", { skip: missing }, () => {
     assert.equal((await a.call(at, { method: "DELETE", headers: { "If-Match": '"0", W/"1"' } })).status, 412);
     const gone = await a.call(at, { method: "DELETE", headers: { "If-Match": `"0", W/${restored.headers.get("etag")}` } });
     assert.equal(gone.status, 204, gone.text);
+  });
+
+  // The statuses of all answers to these bytes, until Ava closes or as many have come.
+  function statuses(bytes, count) {
+    return new Promise((done, fail) => {
+      let got = "";
+      const found = () => [...got.matchAll(/HTTP\/1\.1 (\d+) /g)].map((m) => Number(m[1]));
+      const socket = connect(a.port, "127.0.0.1", () => socket.write(bytes));
+      socket.on("data", (b) => (got += b) && found().length >= count && socket.destroy());
+      socket.on("close", () => done(found())).on("error", fail);
+    });
+  }
+  const chunked = (trailers) => `POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n${trailers}\r\n`;
+  const get = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
+
+  test("trailers are dropped, and the next request is found behind them", async () => {
+    assert.deepEqual(await statuses(chunked('X-Request-Cost: 7\r\nETag: "a"\r\n') + get, 2), [422, 200]);
+    for (const bad of ["Host: x\r\n", "content-length : 3\r\n", "X: y\r\n z\r\n", `X: ${"y".repeat(17 << 10)}\r\n`])
+      assert.deepEqual(await statuses(chunked(bad) + get, 2), [400], bad.slice(0, 20));
+  });
+
+  test("a tab around a value is a blank", async () => {
+    assert.deepEqual(await statuses("GET /health/live HTTP/1.1\r\nHost: a\r\nAccept-Language:\tde\t\r\n\r\n", 1), [200]);
   });
 });
