@@ -65,6 +65,20 @@ describe("the network", { skip: missing }, () => {
       assert.deepEqual(await statuses(chunked(bad) + get, 2), [400], bad.slice(0, 20));
   });
 
+  test("a proxy that is named by its mapped address is the proxy all the same", async () => {
+    const b = await Ava.start({ limits: true, env: { AVA_LOG_LEVEL: "off", TRUSTED_PROXIES: "127.0.0.1,::ffff:172.16.0.0/108" } });
+    try {
+      const from = async (hops) => (await b.call("/api/v1/auth/me", { key: null, headers: { "X-Forwarded-For": hops } })).status;
+      const many = await Promise.all(Array.from({ length: 80 }, () => from("198.51.100.1, ::ffff:172.16.3.4")));
+      assert.ok(many.includes(429), "one stranger is slowed down");
+      assert.equal(await from("198.51.100.2, ::ffff:172.16.3.4"), 401);
+      assert.equal(await from("198.51.100.3, [::ffff:ac10:304]:9443"), 401);
+      assert.equal(await from("::ffff:198.51.100.4, 172.16.3.4:80, [::ffff:172.16.3.5]"), 401);
+    } finally {
+      await b.remove();
+    }
+  });
+
   test("a tab around a value is a blank", async () => {
     assert.deepEqual(await statuses("GET /health/live HTTP/1.1\r\nHost: a\r\nAccept-Language:\tde\t\r\n\r\n", 1), [200]);
   });
