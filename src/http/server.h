@@ -38,7 +38,7 @@ enum { HTTP_LONG_BYTES = 512 * 1024 };
 
 struct http_limits {
     size_t connections_max;
-    int64_t head_ms, body_ms, idle_ms, write_ms; /* RESILIENCE 6: 5000, 10000, 60000, 30000 */
+    int64_t head_ms, body_ms, idle_ms, write_ms; /* RESILIENCE 6: 5000, 10000, 120000, 30000 */
     size_t arena_bytes;                          /* ceiling of one request */
     struct http_memory *memory;                  /* NULL: long bodies are not counted */
 };
