@@ -5,7 +5,7 @@
 
 static enum err answer(struct call *call, const struct settings_view *v) {
     reply_upstream(call, v->body, &v->answer);
-    http_reply_header_text(call->reply, "ETag", v->etag);
+    reply_etag(call, v->etag);
     return OK;
 }
 

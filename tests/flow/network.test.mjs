@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { connect } from "node:net";
-import { Ava, missing } from "../lib/ava.mjs";
+import { Ava, missing, until } from "../lib/ava.mjs";
 
 describe("the network", { skip: missing }, () => {
   let a;
@@ -77,6 +77,39 @@ describe("the network", { skip: missing }, () => {
     } finally {
       await b.remove();
     }
+  });
+
+  test("a kept connection that was idle for 100 s takes another request; one of 130 s is closed", async () => {
+    let got = "", closed = false;
+    const socket = connect(a.port, "127.0.0.1").on("data", (b) => (got += b)).on("close", () => (closed = true)).on("error", () => {});
+    const answers = (n) => until(() => got.split("HTTP/1.1 401").length > n, { what: `answer ${n}` });
+    const ask = "GET /api/v1/auth/me HTTP/1.1\r\nHost: a\r\n\r\n";
+    socket.write(ask);
+    await answers(1);
+    await a.advance(100);
+    socket.write(ask);
+    await answers(2);
+    await a.advance(130);
+    await until(() => closed, { what: "the end of an idle connection" });
+  });
+
+  test("what must not be changed on the way says so", async () => {
+    for (const path of ["/api/v1/limits", "/api/v1/fallback", "/api/v1/vapi/settings"]) {
+      const { headers } = await a.call(path);
+      assert.ok(headers.get("etag"), path);
+      assert.match(headers.get("cache-control"), /no-store.*no-transform/, path);
+    }
+    const s = await fetch(`${a.base}/api/v1/stream`, { headers: { Authorization: `Bearer ${a.key}` } });
+    assert.equal(s.headers.get("cache-control"), "no-store, no-transform");
+    await s.body.cancel();
+  });
+
+  test("in a time of a query a plus that became a blank is still one", async () => {
+    const at = async (time) => (await a.call(`/api/v1/analytics/calls?since=2026-11-01T00:00:00Z&until=${time}`));
+    const [plain, escaped] = [await at("2026-11-21T09:30:00+05:30"), await at("2026-11-21T09:30:00%2B05:30")];
+    assert.equal(plain.status, 200, plain.text);
+    assert.deepEqual(plain.json, escaped.json);
+    for (const wrong of ["2026-11-21 09:30:00Z", "2026-11-21T09:30:00+05+30", "+", "2026-11-21T09+30:00Z"]) assert.equal((await at(wrong)).status, 422, wrong);
   });
 
   test("a tab around a value is a blank", async () => {
