@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include "base/defs.h"
-#include "net/resolve.h"
 
 enum { NAME_MAX_CHARS = 253, LABEL_MAX_CHARS = 63 };
 
@@ -143,7 +142,7 @@ const char *outbound_check(struct str url, const struct address_ranges *allowed)
 }
 
 const char *outbound_find(struct str url, const struct address_ranges *allowed, int64_t until_ms,
-                          struct address *out) {
+                          struct resolved *out) {
     struct outbound_url parts;
     struct resolved found = { .count = 0 };
     const char *why = outbound_parse(url, &parts);
@@ -159,6 +158,6 @@ const char *outbound_find(struct str url, const struct address_ranges *allowed, 
         return "The host leads to more addresses than Ava looks at.";
     why = outbound_judge(&parts, found.list, found.count, allowed);
     if (!why)
-        *out = found.list[0];
+        *out = found;
     return why;
 }
