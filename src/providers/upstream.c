@@ -403,7 +403,8 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
     enum err e = OK;
     struct guard_call call = { .provider = req->provider,
                                .credential = req->credential->id,
-                               .version = req->credential->version };
+                               .version = req->credential->version,
+                               .attempt_ms = attempt_ms(req) };
     a->outcome = OUTCOME_LOCAL;
     ctx->attempts = 0;
     while (next.answer == RETRY_AGAIN) {
@@ -602,7 +603,8 @@ enum err upstream_send(struct ctx *ctx, const struct upstream_request *req,
     struct guard_call call = { .provider = req->provider,
                                .host = req->scope,
                                .credential = req->credential->id,
-                               .version = req->credential->version };
+                               .version = req->credential->version,
+                               .attempt_ms = RESOLVE_MS + attempt_ms(req) };
     TRY(find_place(ctx, req, &place));
     struct guard_verdict v = guard_admit(u->guard, &call, ava_now_ms());
     enum err e = v.answer == GUARD_ADMITTED ? send_judged(ctx, req, v.is_probe, a, out)
