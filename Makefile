@@ -45,7 +45,7 @@ test: packages build ## run every test there is; closes with "N passed, N failed
 	@tools/test --build-dir $(BUILD)
 
 .PHONY: lint
-lint: web ## check format, warnings of two compilers, cppcheck, arrows, lengths, forbidden calls
+lint: web ## check format, warnings of two compilers, cppcheck, arrows, circles, lengths, forbidden calls
 	@tools/deps install lint
 	@tools/lint --build-dir $(BUILD)
 

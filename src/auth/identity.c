@@ -81,6 +81,7 @@ static size_t slot_of(const unsigned char hash[32]) {
     return ((size_t)hash[0] << 8 | hash[1]) % SLOTS;
 }
 
+/* What is remembered of a token, unless an account changed since. */
 static bool recall(struct accounts *a, const unsigned char hash[32], struct principal *who) {
     size_t i = slot_of(hash);
     pthread_mutex_t *lock = &a->locks[i % 16];
@@ -128,6 +129,7 @@ static enum err fill(struct ctx *ctx, const char *user_id, const char *workspace
     return OK;
 }
 
+/* Ends all sessions of the family, and audits that an old id was used. */
 static enum err end_family(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct session *s = arg;
     TRY(session_end_family(ctx, tx, s->family));

@@ -12,13 +12,14 @@ struct accounts *accounts_new(bool test_keys_allowed);
 void accounts_free(struct accounts *a);
 void accounts_changed(struct accounts *a); /* any user, session, key or role changed */
 
-/* Fill ctx->who when the token is good; *found tells. An error is the store's. */
+/* Fill ctx->who and set *found when the token is good. A session id that is used 30 s after it was
+ * rotated counts as stolen: its session ends. An error is the store's. */
 enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found);
 enum err auth_by_key(struct ctx *ctx, struct str key, bool *found);
 
-/* Has nothing ended the session this cookie was found by? For what stays open while the id is
- * rotated: unlike auth_by_session this takes an old id for no theft, and one that only waits for a
- * refresh for good. Fills ctx->who too. */
+/* Is this cookie's session still alive? For answers that outlive a rotation of the id (the event
+ * stream): unlike auth_by_session, a rotated id is not treated as stolen, and one that is due for a
+ * refresh is accepted. Fills ctx->who too. */
 enum err auth_session_lasts(struct ctx *ctx, struct str cookie, bool *lasts);
 
 /* The CSRF token that belongs to a session cookie. out has 48 bytes. */
@@ -27,6 +28,7 @@ void auth_csrf_token(struct str cookie, char out[48]);
 /* Is this the X-CSRF-Token of the session in ctx? In constant time. */
 bool auth_csrf_matches(const struct ctx *ctx, struct str token);
 
-/* Secrets of 256 random bits as text, and what is stored of them. */
+/* A secret of 256 random bits as text behind the prefix, the arena's; and the hash that is stored
+ * of it. */
 const char *auth_token_new(struct ctx *ctx, const char *prefix);
 void auth_token_hash(struct str token, unsigned char out[32]);

@@ -19,7 +19,7 @@ static struct {
     struct waiter *first;
 } gate = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* False when it stands there no more: it was handed a place. */
+/* Takes w out of the queue. False when it is no longer in it, because leave() gave it a place. */
 static bool drop(struct waiter *w) {
     for (struct waiter **at = &gate.first; *at; at = &(*at)->next) {
         if (*at == w) {
@@ -31,6 +31,8 @@ static bool drop(struct waiter *w) {
     return false;
 }
 
+/* Takes one of the AT_ONCE places, or waits for one; ERR_OVERLOADED when too many wait, or at the
+ * deadline. */
 static enum err enter(struct ctx *ctx) {
     struct waiter w = { .next = NULL };
     pthread_mutex_lock(&gate.lock);
@@ -63,6 +65,7 @@ static enum err enter(struct ctx *ctx) {
     return ctx_fail(ctx, ERR_OVERLOADED, "Many people are signing in just now. Try again in 1 s.");
 }
 
+/* Hands the place to the first who waits, or gives it back. */
 static void leave(void) {
     pthread_mutex_lock(&gate.lock);
     struct waiter *next = gate.first;

@@ -1,5 +1,5 @@
-/* password: hashing and checking without stopping the loop. Two at a time, sixteen may wait, the
- * rest is told to come back (RESILIENCE 13: each takes 64 MiB). */
+/* password: hashing and checking passwords beside the loop. Two at a time, sixteen may wait; more
+ * get ERR_OVERLOADED (RESILIENCE 13: each takes 64 MiB). */
 #pragma once
 
 #include "obs/ctx.h"

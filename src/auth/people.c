@@ -133,6 +133,7 @@ struct change {
     struct user *out;
 };
 
+/* Changes the user; sessions end where rights or the password change. */
 static enum err change_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct change *c = arg;
     const struct user_change *w = c->what;
@@ -213,6 +214,7 @@ static enum err leave_workspaces(struct ctx *ctx, struct db_conn *tx, const char
     }
 }
 
+/* Removes a person with the workspaces that have nobody else. */
 static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const char *id = arg;
     struct user user;
@@ -285,6 +287,7 @@ struct workspace_edit {
     struct workspace *out;
 };
 
+/* Renames a workspace, allows a provider or sets its weight; audited as what it is. */
 static enum err workspace_edit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct workspace_edit *e = arg;
     struct workspace *w = e->out;
@@ -352,6 +355,7 @@ struct member_edit {
     struct member *out;
 };
 
+/* Only an owner may make an owner, or change one. */
 static enum err only_owners(struct ctx *ctx, struct db_conn *tx, const struct member_edit *m) {
     enum role now;
     TRY(member_role(ctx, tx, m->workspace_id, m->user_id, &now));
@@ -360,6 +364,7 @@ static enum err only_owners(struct ctx *ctx, struct db_conn *tx, const struct me
     return OK;
 }
 
+/* Adds a member or changes the role; the sessions of that person end. */
 static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct member_edit *m = arg;
     struct user user;

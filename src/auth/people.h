@@ -47,7 +47,8 @@ enum err workspace_create(struct ctx *ctx, const char *name, const char *owner_i
 enum err workspace_rename(struct ctx *ctx, const char *id, const char *name, struct workspace *out);
 enum err workspace_remove(struct ctx *ctx, const char *id);
 enum err workspace_allow_platform(struct ctx *ctx, const char *id, const char *provider);
-/* Its share, 1..100, of the lines of an account that several workspaces wait for. */
+/* Sets the workspace's share, 1..100, of the lines of an account that several workspaces wait
+ * for. */
 enum err workspace_weigh(struct ctx *ctx, const char *id, int64_t weight);
 
 /* What the asker may do there: its own role, or owner for an installation admin; ERR_NOT_FOUND
@@ -60,7 +61,8 @@ enum err member_set(struct ctx *ctx, const char *workspace_id, const char *user_
 enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *user_id,
                        enum role mine);
 
-/* *key is the only time the key itself is seen. workspace_id NULL: the user's own. */
+/* Makes an API key; *key is the only time the key itself is seen. workspace_id NULL: the user's
+ * own. */
 enum err key_create(struct ctx *ctx, const char *user_id, const char *workspace_id,
                     const char *name, bool is_test, struct api_key *out, const char **key);
 enum err key_remove(struct ctx *ctx, const char *id);

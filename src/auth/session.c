@@ -58,6 +58,7 @@ struct login {
     struct grant *out;
 };
 
+/* Opens a session, and stores the hash under new parameters where it was old. */
 static enum err login_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct login *l = arg;
     struct user user;
@@ -105,6 +106,7 @@ struct setup {
     struct grant *out;
 };
 
+/* Uses up the token, and makes the first administrator with a session. */
 static enum err setup_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct setup *s = arg;
     unsigned char hash[32];
@@ -139,6 +141,7 @@ struct refresh {
     bool is_good, is_reused;
 };
 
+/* Rotates the id of the session; one that was rotated before counts as stolen. */
 static enum err refresh_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct refresh *r = arg;
     struct session s;

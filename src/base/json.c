@@ -96,7 +96,11 @@ const char *json_text(const json_t *object, const char *name) {
 }
 
 const char *json_word(const json_t *object, const char *name, size_t max) {
-    const char *text = json_text(object, name);
+    return json_word_of(json_object_get(object, name), max);
+}
+
+const char *json_word_of(const json_t *value, size_t max) {
+    const char *text = json_string_value(value);
     if (!text || !text[0] || strlen(text) > max)
         return NULL;
     for (const char *c = text; *c; c++)

@@ -24,4 +24,5 @@ json_t *json_parse(struct arena *a, struct str text, const char **why);
 const char *json_text(const json_t *object, const char *name);
 /* A text of others that is fit to be kept: in one line, of 1 to max bytes; else NULL. */
 const char *json_word(const json_t *object, const char *name, size_t max);
+const char *json_word_of(const json_t *value, size_t max); /* of a value that was found already */
 int64_t json_i64_or(const json_t *object, const char *name, int64_t fallback);

@@ -4,6 +4,12 @@ static char lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
+int str_order(struct str a, struct str b) {
+    size_t shared = a.len < b.len ? a.len : b.len;
+    int order = shared ? memcmp(a.ptr, b.ptr, shared) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 bool str_eq_nocase(struct str a, struct str b) {
     if (a.len != b.len)
         return false;

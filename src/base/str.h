@@ -29,6 +29,7 @@ static inline bool str_is(struct str a, const char *text) {
 }
 
 bool str_eq_nocase(struct str a, struct str b); /* ASCII only */
+int str_order(struct str a, struct str b);      /* by bytes: less than 0, 0, more than 0 */
 bool str_starts(struct str s, struct str with);
 bool str_ends(struct str s, struct str with);
 

@@ -19,6 +19,7 @@ struct cli {
     size_t arg_count;
     struct config_flag flags[CLI_ARGS_MAX]; /* value "" for those that take none */
     size_t flag_count;
+    const struct command *command; /* the one that the words name; NULL: none */
 };
 
 struct command {
@@ -29,10 +30,9 @@ struct command {
     int (*run)(struct cli *cli);
 };
 
-extern const struct command commands[];
-extern const size_t commands_count;
+/* How many words the name of a command has. */
+size_t cli_words(const struct command *c);
 
-int cli_main(int argc, char **argv);
 const char *cli_flag(const struct cli *cli, const char *name); /* NULL when not given */
 bool cli_has(const struct cli *cli, const char *name);
 const char *cli_arg(const struct cli *cli,
@@ -47,9 +47,12 @@ size_t cli_config_read(struct cli *cli, const struct config *before, struct conf
                        struct arena *a, char **problems);
 /* What config_load can not judge: lists of proxies, keys. Adds to problems; returns how many. */
 size_t cli_config_judge(const struct config *c, struct arena *a, struct buf *problems);
+/* The text without control characters (log_put_printable), for what others wrote; NULL stays NULL. */
+const char *cli_printable(struct arena *a, const char *text);
 /* Says on stderr what is wrong and returns the status. */
 int cli_fail(int status, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* The commands. Their list is in commands.h, which none of them needs. */
 int cmd_serve(struct cli *cli);
 int cmd_sandbox(struct cli *cli);
 int cmd_check_config(struct cli *cli);

@@ -14,15 +14,15 @@ enum { PAGE = 100, LINES_DEFAULT = 10, LOOK_MS = 300 };
 
 /* --- tail ------------------------------------------------------------------------------------ */
 
-static void print_event(const struct event_row *e) {
+static void print_event(struct arena *a, const struct event_row *e) {
     char at[32];
     time_t s = (time_t)(e->received_ms / 1000);
     struct tm local;
     localtime_r(&s, &local);
     strftime(at, sizeof at, "%H:%M:%S", &local);
-    printf("%s  %-7s %-20s %-36s %s%s%s  %s\n", at, e->provider, e->type,
-           e->resource[0] ? e->resource : "-", e->status, e->detail ? ": " : "",
-           e->detail ? e->detail : "", e->id);
+    printf("%s  %-7s %-20s %-36s %s%s%s  %s\n", at, e->provider, cli_printable(a, e->type),
+           e->resource[0] ? cli_printable(a, e->resource) : "-", e->status, e->detail ? ": " : "",
+           e->detail ? cli_printable(a, e->detail) : "", e->id);
 }
 
 /* Prints what came after `last`, oldest first, and moves it. */
@@ -32,7 +32,7 @@ static enum err print_new(struct ctx *ctx, const struct event_tail *what, char l
     do {
         TRY(event_rows_after(ctx, db_reader(ctx->parts->db), last, what, PAGE, rows, printed));
         for (size_t i = 0; i < *printed; i++)
-            print_event(&rows[i]);
+            print_event(ctx->arena, &rows[i]);
         if (*printed)
             str_copy(last, 64, str_of(rows[*printed - 1].id));
     } while (*printed == PAGE);
@@ -87,7 +87,8 @@ static enum err replay_one(struct ctx *ctx, const char *id) {
     str_copy(ctx->who.workspace_id, sizeof ctx->who.workspace_id, str_of(workspace_id));
     TRY(event_replay(ctx, id, &row));
     TRY(db_write(ctx, want_write, (void *)workspace_id));
-    printf("%s is worked on again: %s %s\n", row.id, row.provider, row.type);
+    printf("%s is worked on again: %s %s\n", row.id, row.provider,
+           cli_printable(ctx->arena, row.type));
     return OK;
 }
 

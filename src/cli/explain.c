@@ -18,16 +18,19 @@ static const char *clock_text(int64_t unix_ms, char text[32]) {
     return text;
 }
 
-static void print_timeline(const struct timeline *t) {
+static void print_timeline(struct arena *a, const struct timeline *t) {
     const struct call_row *c = &t->call.row;
+    const char *from = cli_printable(a, c->from), *provider_id = cli_printable(a, c->provider_id);
+    const char *request = cli_printable(a, t->correlation_id);
     char day[32], at[32];
     clock_rfc3339(c->created_ms, day);
-    printf("%s  %s, %s%s%s, %s\n", c->id, c->direction, c->to, c->from ? " from " : "",
-           c->from ? c->from : "", c->status);
-    printf("%.10s  %s%s%s\n", day, c->provider_id ? c->provider_id : "no id at the provider",
-           t->correlation_id ? "  request " : "", t->correlation_id ? t->correlation_id : "");
+    printf("%s  %s, %s%s%s, %s\n", c->id, c->direction, cli_printable(a, c->to),
+           from ? " from " : "", from ? from : "", c->status);
+    printf("%.10s  %s%s%s\n", day, provider_id ? provider_id : "no id at the provider",
+           request ? "  request " : "", request ? request : "");
     for (size_t i = 0; i < t->count; i++)
-        printf("%s  %s\n", clock_text(t->entries[i].at_ms, at), t->entries[i].text);
+        printf("%s  %s\n", clock_text(t->entries[i].at_ms, at),
+               cli_printable(a, t->entries[i].text));
     if (t->is_cut)
         printf("(the oldest webhooks are left out)\n");
     if (c->has_cost)
@@ -44,7 +47,7 @@ static enum err explain_call(struct ctx *ctx, struct cli *cli, const char *works
     str_copy(ctx->who.workspace_id, sizeof ctx->who.workspace_id, str_of(workspace_id));
     TRY(timeline_read(ctx, call_id, &t));
     if (!cli_has(cli, "json")) {
-        print_timeline(&t);
+        print_timeline(ctx->arena, &t);
         return OK;
     }
     struct buf b = { 0 };
@@ -65,7 +68,7 @@ static enum err explain(struct ctx *ctx, struct cli *cli) {
         return ctx_fail(ctx, ERR_NOT_FOUND,
                         "There is no call with this id, and it is no reason for which calls end; "
                         "give a call's id, its operation's, or the one it has at its provider.");
-    printf("%s\nmend      %s\n", e.text, e.who);
+    printf("%s\nmend      %s\n", cli_printable(ctx->arena, e.text), e.who);
     return OK;
 }
 

@@ -30,6 +30,13 @@ static void keep_memory_private(void) {
     prctl(PR_SET_DUMPABLE, 0);
 }
 
+/* JSON is for programs; a person at a terminal who has not asked for it gets text. */
+static bool logs_json(const struct config *c) {
+    if (c->origins[SETTING_AVA_LOG_FORMAT] == ORIGIN_DEFAULT && isatty(STDERR_FILENO))
+        return false;
+    return strcmp(c->log_format, "json") == 0;
+}
+
 static int make_data_dir(struct house *h) {
     struct stat st;
     if (mkdir(h->config.data_dir, 0700) != 0 && errno != EEXIST)
@@ -77,7 +84,7 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
     if (is_sandbox && h->config.origins[SETTING_AVA_DATA_DIR] == ORIGIN_DEFAULT)
         h->config.data_dir = "./ava-sandbox";
     h->reload = reload_new(cli, &h->config);
-    log_setup(log_level_parse(h->config.log_level), strcmp(h->config.log_format, "json") == 0, 2);
+    log_setup(log_level_parse(h->config.log_level), logs_json(&h->config), STDERR_FILENO);
     status = make_data_dir(h);
     if (status != EXIT_OK)
         return status;
@@ -127,9 +134,11 @@ int house_say(const struct ctx *ctx, enum err e) {
     const struct problem *p = &ctx->problem;
     for (size_t i = 0; i < p->field_count; i++)
         fprintf(stderr, "ava: %s\n",
-                p->fields[i].message ? p->fields[i].message : p->fields[i].code);
+                cli_printable(ctx->arena,
+                              p->fields[i].message ? p->fields[i].message : p->fields[i].code));
     if (p->field_count == 0)
-        fprintf(stderr, "ava: %s\n", p->detail ? p->detail : err_info(e)->meaning);
+        fprintf(stderr, "ava: %s\n",
+                p->detail ? cli_printable(ctx->arena, p->detail) : err_info(e)->meaning);
     return EXIT_FAILED;
 }
 

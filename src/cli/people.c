@@ -95,7 +95,7 @@ static enum err list(struct ctx *ctx, struct cli *cli) {
     for (const char *before = NULL;;) {
         TRY(workspaces_list(ctx, db_reader(ctx->parts->db), NULL, "", before, 100, rows, &count));
         for (size_t i = 0; i < count; i++)
-            printf("%s  %s%s%s\n", rows[i].id, rows[i].name,
+            printf("%s  %s%s%s\n", rows[i].id, cli_printable(ctx->arena, rows[i].name),
                    rows[i].platform_providers[0] ? "  platform:" : "", rows[i].platform_providers);
         if (count < 100)
             return OK;
@@ -117,7 +117,8 @@ static enum err member(struct ctx *ctx, struct cli *cli) {
     struct member m;
     TRY(find_user(ctx, cli_arg(cli, 1), &user));
     TRY(member_set(ctx, cli_arg(cli, 0), user.id, ROLE_OWNER, role_parse(cli_arg(cli, 2)), &m));
-    printf("%s is %s of %s\n", m.email, role_name(m.role), cli_arg(cli, 0));
+    printf("%s is %s of %s\n", cli_printable(ctx->arena, m.email), role_name(m.role),
+           cli_arg(cli, 0));
     return OK;
 }
 

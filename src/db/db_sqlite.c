@@ -76,6 +76,7 @@ const char *sqlite_error(struct db_conn *c) {
     return sqlite3_errmsg(c->handle);
 }
 
+/* A connection with its pragmas set; NULL and *why when the file cannot be opened. */
 static struct db_conn *conn_open(struct db *db, bool writes, struct arena *a, const char **why) {
     struct db_conn *c = calloc(1, sizeof *c);
     if (!c)
@@ -109,6 +110,7 @@ static struct db_conn *conn_open(struct db *db, bool writes, struct arena *a, co
     return c;
 }
 
+/* Closes a connection and its statements; NULL is fine. */
 static void conn_close(struct db_conn *c) {
     if (!c)
         return;
@@ -140,6 +142,7 @@ struct db_conn *db_reader(struct db *db) {
 
 /* --- statements ------------------------------------------------------------------------------ */
 
+/* Statements are found by the address of their literal, and prepared once per connection. */
 struct db_stmt *db_use(struct db_conn *c, const char *sql) {
     size_t at = ((uintptr_t)sql >> 3) * 0x9E3779B97F4A7C15u >> 40;
     for (size_t n = 0;; n++, at++) {
@@ -165,6 +168,7 @@ struct db_stmt *db_use(struct db_conn *c, const char *sql) {
     }
 }
 
+/* The first failure of a use is the one that db_done reports. */
 static void keep_failure(struct db_stmt *q, int rc) {
     if (q->failed == SQLITE_OK && rc != SQLITE_OK)
         q->failed = rc;
@@ -231,6 +235,7 @@ void db_copy(struct db_stmt *q, char *to, size_t room) {
     str_copy(to, room, str_of(text));
 }
 
+/* ERR_STORAGE_UNAVAILABLE for what the disk does, ERR_INTERNAL for the rest; logged here. */
 static enum err failure(struct ctx *ctx, int rc, const char *sql, const char *why) {
     int kind = rc & 0xFF;
     bool disk = kind == SQLITE_IOERR || kind == SQLITE_FULL || kind == SQLITE_BUSY ||
@@ -265,6 +270,7 @@ int64_t db_changes(struct db_conn *tx) {
 
 /* --- the writer ------------------------------------------------------------------------------ */
 
+/* One queued function under a savepoint of its own, unless its deadline is over by now. */
 static void run_one(struct db_conn *c, struct write *w) {
     if (ctx_left_ms(w->ctx) == 0) {
         w->ctx->problem.retry_after_s = 1;
@@ -309,6 +315,7 @@ static void run_batch(struct db *db, struct write *batch, size_t count) {
         sqlite3_exec(c->handle, "ROLLBACK", NULL, NULL, NULL);
 }
 
+/* The writer thread: takes up to BATCH_MAX of the queue at a time, until db_close. */
 static void *write_on(void *arg) {
     struct db *db = arg;
     pthread_mutex_lock(&db->lock);
@@ -340,6 +347,7 @@ static void *write_on(void *arg) {
     return NULL;
 }
 
+/* Queues a write, once its fiber can be woken. */
 static void enqueue(void *arg) {
     struct write *w = arg;
     struct db *db = w->ctx->parts->db;
@@ -359,6 +367,7 @@ enum err db_write(struct ctx *ctx, db_fn *fn, void *arg) {
 
 /* --- opening and closing --------------------------------------------------------------------- */
 
+/* Runs the quick integrity check on a connection of its own. */
 static bool is_sound(struct db *db, struct arena *a, const char **why) {
     struct db_conn *c = conn_open(db, false, a, why);
     if (!c)
@@ -389,6 +398,7 @@ static void *check_beside(void *arg) {
     return NULL;
 }
 
+/* Checks the file before it is used; a large one beside the start. */
 static bool check(struct db *db, struct arena *a, const char **why) {
     struct stat st;
     if (stat(db->path, &st) != 0 || st.st_size == 0)
@@ -447,6 +457,7 @@ void db_close(struct db *db) {
     free(db);
 }
 
+/* The write of a probe. */
 static enum err touch(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct db_stmt *q = db_use(tx, "INSERT INTO meta (name, value) VALUES ('probe', ?)"
                                    " ON CONFLICT (name) DO UPDATE SET value = excluded.value");

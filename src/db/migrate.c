@@ -12,6 +12,7 @@ struct migrate {
     const char **why;
 };
 
+/* Puts what failed and the words of SQLite into *why; false. */
 static bool fail(struct migrate *m, const char *what) {
     *m->why = arena_printf(m->ctx.arena, "%s: %s", what, sqlite_error(m->c));
     return false;
@@ -45,6 +46,7 @@ static int applied(struct migrate *m) {
     return good ? last : -1;
 }
 
+/* Copies the database beside itself before a migration. */
 static bool backup(struct migrate *m, int from) {
     struct db_stmt *q = db_use(m->c, "SELECT file FROM pragma_database_list WHERE name = 'main'");
     const char *path = db_next(q) ? db_text(q, m->ctx.arena) : NULL;
@@ -61,6 +63,7 @@ static bool backup(struct migrate *m, int from) {
     return true;
 }
 
+/* Runs one migration in a transaction, and remembers its checksum. */
 static bool apply(struct migrate *m, const struct migration *what) {
     if (sqlite_exec(m->c, "BEGIN IMMEDIATE") != OK)
         return fail(m, "cannot begin");
@@ -81,7 +84,6 @@ static bool apply(struct migrate *m, const struct migration *what) {
         sqlite_exec(m->c, "ROLLBACK");
         return false;
     }
-    log_info(NULL, "migrated", L("number", what->number), L("name", what->name));
     return true;
 }
 
@@ -97,9 +99,12 @@ bool sqlite_migrate(struct db_conn *c, struct arena *a, int *version, const char
         return false;
     if (from > 0 && from < migrations_count && !backup(&m, from))
         return false;
-    for (int i = from; i < migrations_count; i++)
-        if (!apply(&m, &migrations[i]))
-            return false;
-    *version = migrations_count;
-    return true;
+    int to = from;
+    while (to < migrations_count && apply(&m, &migrations[to]))
+        to++;
+    if (to > from)
+        log_info(NULL, "migrated", L("database", from ? "brought up to date" : "created"),
+                 L("from", from), L("to", to));
+    *version = to;
+    return to == migrations_count;
 }

@@ -13,6 +13,8 @@ static size_t long_bytes(size_t room) {
     return room > HTTP_LONG_BYTES ? room : 0;
 }
 
+/* Counts the connection's long buffer as bytes of the memory all share; false when there is not
+ * that much left. */
 static bool hold(struct conn *c, size_t bytes) {
     struct http_memory *m = c->server->limits->memory;
     if (m && bytes > c->held &&
@@ -58,6 +60,7 @@ void conn_free(struct conn *c) {
     free(c);
 }
 
+/* Frees the connection, unless a fiber still answers on it: then its end does. */
 static void on_closed(uv_handle_t *h) {
     struct conn *c = h->data;
     c->closed = true;
@@ -82,6 +85,7 @@ void conn_reset(struct conn *c) {
         uv_close((uv_handle_t *)&c->tcp, on_closed);
 }
 
+/* Frees the request of uv_shutdown; the peer closes, or the deadline of LINGER does. */
 static void on_shut(uv_shutdown_t *req, int status) {
     free(req);
 }
@@ -99,6 +103,7 @@ void conn_linger(struct conn *c) {
 
 /* --- writing --------------------------------------------------------------------------------- */
 
+/* What was to be said is said: a connection that was to end then, ends. */
 static void after_write(struct conn *c) {
     if (c->closing)
         return;
@@ -106,6 +111,8 @@ static void after_write(struct conn *c) {
         conn_linger(c);
 }
 
+/* A write that had to wait is done: writes on, sets the next deadline, or looks at what came in
+ * meanwhile. */
 static void on_written(uv_write_t *w, int status) {
     struct conn *c = w->data;
     c->writing = false;

@@ -68,7 +68,7 @@ struct http_server {
     atomic_bool is_shut; /* read by other threads too */
 };
 
-/* A fiber has it in hand, and its request's bytes stay where they are. */
+/* True while a fiber answers on the connection: its request's bytes stay where they are. */
 static inline bool conn_is_answered(const struct conn *c) {
     return c->phase == HANDLING || c->phase == STREAMING;
 }
@@ -80,7 +80,7 @@ static inline void conn_swap_bufs(struct buf *a, struct buf *b) {
     *b = was;
 }
 
-/* Room of this size for what comes in; false when there is none, and then it is as it was. */
+/* Resizes the input buffer; false when there is no memory for that, and then it is as it was. */
 bool conn_resize(struct conn *c, size_t room);
 void conn_free(struct conn *c); /* once uv is done with it, and no fiber has it in hand */
 void conn_close(struct conn *c);

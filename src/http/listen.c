@@ -24,6 +24,7 @@ static bool split(const char *address, struct arena *a, char **host, char **port
     return true;
 }
 
+/* A bound socket, or -1 with errno. A probe neither listens nor shares its port. */
 static int socket_on(const struct addrinfo *ai, bool is_probe) {
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;

@@ -94,6 +94,7 @@ static const struct {
     { 504, "Gateway Timeout" },
 };
 
+/* The words after the status in the status line. */
 static const char *reason(int status) {
     for (size_t i = 0; i < ARRAY_LEN(REASONS); i++)
         if (REASONS[i].status == status)

@@ -3,6 +3,7 @@
 #include <llhttp.h>
 #include <string.h>
 
+/* Notes why, and returns HTTP_REFUSED. */
 static enum http_progress refuse(struct http_refusal *why, enum err err, const char *detail) {
     *why = (struct http_refusal){ err, detail };
     return HTTP_REFUSED;
@@ -39,6 +40,7 @@ struct collector {
     bool overflow, in_value;
 };
 
+/* llhttp may give a piece in parts; they stand one behind the other, so the span grows. */
 static void extend(struct http_span *s, const char *base, const char *at, size_t len) {
     if (s->len == 0)
         s->at = (uint16_t)(at - base);
@@ -51,6 +53,7 @@ static int on_url(llhttp_t *p, const char *at, size_t len) {
     return 0;
 }
 
+/* The name of a header: a new one, unless the last one has no value yet and goes on. */
 static int on_name(llhttp_t *p, const char *at, size_t len) {
     struct collector *c = p->data;
     struct http_head *h = c->head;
@@ -79,6 +82,7 @@ static int on_head_done(llhttp_t *p) {
     return HPE_PAUSED; /* the body is ours */
 }
 
+/* The callbacks of llhttp, the same for every request. */
 static const llhttp_settings_t *settings(void) {
     static llhttp_settings_t s;
     static bool is_ready;
@@ -97,6 +101,7 @@ __attribute__((constructor)) static void settings_before_threads(void) {
     settings();
 }
 
+/* The bytes of a span. */
 static struct str view(const char *base, struct http_span s) {
     return (struct str){ base + s.at, s.len };
 }
@@ -135,6 +140,7 @@ static enum http_progress check_request_line(const char *p, size_t len, struct h
     return HTTP_DONE;
 }
 
+/* RFC 9110, 5.6.2: what a header name consists of. */
 static bool is_token_char(unsigned char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            (c && strchr("!#$%&'*+-.^_`|~", c));
@@ -263,6 +269,8 @@ static enum http_progress split_target(const char *p, struct http_head *h,
     return HTTP_DONE;
 }
 
+/* Lets llhttp read the head that passed our checks; refuses where it reads another target than we
+ * do. */
 static enum http_progress run_llhttp(const char *p, size_t head_bytes, struct http_head *h,
                                      struct http_refusal *why) {
     struct collector c = { .base = p, .head = h };
@@ -323,6 +331,7 @@ enum {
     ENDED
 };
 
+/* The value of a hexadecimal digit, or -1. */
 static int hex_value(char c) {
     return c >= '0' && c <= '9'   ? c - '0'
            : c >= 'a' && c <= 'f' ? c - 'a' + 10

@@ -1,9 +1,9 @@
 /* parse: the head of an HTTP/1.1 request and the chunks of its body, without a socket.
  *
  * llhttp parses; the checks before and after it refuse what llhttp 8.1 lets pass (folding, two
- * Hosts, "Transfer-Encoding: gzip, chunked", HTTP/0.9, RTSP, ...): DESIGN.md 9 lists them all. A
- * request smuggler lives from two readers that disagree, so whatever could be read in two ways is
- * refused and the connection ends. RFC 9110, RFC 9112. */
+ * Hosts, "Transfer-Encoding: gzip, chunked", HTTP/0.9, RTSP, ...): tests/http/test_parse.c has a
+ * case for each. A request smuggler lives from two readers that disagree, so whatever could be read
+ * in two ways is refused and the connection ends. RFC 9110, RFC 9112. */
 #pragma once
 
 #include <stdbool.h>

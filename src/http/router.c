@@ -45,10 +45,12 @@ void router_free(struct router *r) {
     free(r);
 }
 
+/* "{id}": any segment that is not empty stands for it. */
 static bool is_param(struct str segment) {
     return segment.len && segment.ptr[0] == '{';
 }
 
+/* True when the segments fit the template; params gets those that stand for a parameter. */
 static bool matches(const struct template *t, const struct str *segments, size_t count,
                     struct str params[ROUTER_PARAMS_MAX]) {
     size_t n = 0;

@@ -1,6 +1,7 @@
 /* router: which of a fixed list of path templates a request means.
  *
- * "/api/v1/events/{id}" matches one segment at {id}, never an empty one, percent-decoded. */
+ * "/api/v1/events/{id}" matches one segment at {id}, never an empty one. Segments are compared and
+ * given as they came, percent-encoded. */
 #pragma once
 
 #include <stdbool.h>

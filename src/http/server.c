@@ -23,8 +23,8 @@ enum {
     IN_FIRST_BYTES = 2048,
     IN_KEPT_BYTES = 64 * 1024, /* a larger buffer shrinks again after its request */
     SWEEP_MS = 500,
-    /* For connections that are half made: a kernel may keep back the last packet of their making for
-     * 200 ms, to send it together with the request. */
+    /* For connections that are half made: a kernel may keep back the last packet of their making
+     * for 200 ms, to send it together with the request. */
     LEAVE_MS = 300,
     FRESH_MS = 1000,         /* for the first request on one that was just made */
     SPARE_CONNECTIONS = 256, /* beyond the limit, for saying that it is reached */
@@ -44,6 +44,7 @@ const struct http_limits HTTP_LIMITS_DEFAULT = {
 static void advance(struct conn *c);
 static void read_on(struct conn *c);
 
+/* Fills c->req with views into the buffer; they hold until the request is answered. */
 static void to_views(struct conn *c) {
     const struct http_head *h = &c->head;
     struct http_req *r = &c->req;
@@ -67,6 +68,8 @@ static void to_views(struct conn *c) {
 #undef VIEW
 }
 
+/* Answers with a problem, without a handler, and closes once it is written. What else came is
+ * dropped. */
 static void conn_refuse(struct conn *c, enum err err, const char *detail) {
     bool is_parsed = c->phase == BODY;
     if (is_parsed) {
@@ -83,7 +86,7 @@ static void conn_refuse(struct conn *c, enum err err, const char *detail) {
 
 /* --- answering ------------------------------------------------------------------------------- */
 
-/* The request is answered: its bytes go, the answer waits for the end of the turn. */
+/* Drops the request's bytes and queues the answer; it is written at the end of this loop turn. */
 static void finish(void *arg) {
     struct conn *c = arg;
     c->server->busy--;
@@ -129,7 +132,8 @@ static void finish(void *arg) {
 
 /* --- answering in pieces --------------------------------------------------------------------- */
 
-/* Whoever does not read what is written is cut: it can come back and say what it saw last. */
+/* Queues a piece of a stream. False when the connection ends; one whose client does not read is
+ * reset: it can come back and say what it saw last. */
 static bool send_piece(void *arg, const struct str *parts, size_t count) {
     struct conn *c = arg;
     size_t bytes = c->out.len + uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
@@ -145,7 +149,8 @@ static bool send_piece(void *arg, const struct str *parts, size_t count) {
     return !c->closing;
 }
 
-/* From here on it is no request in hand, and whatever the client sends is thrown away. */
+/* Writes the head of a stream. From here on the request does not count as in hand, and what the
+ * client sends is thrown away. */
 static void begin_stream(void *arg) {
     struct conn *c = arg;
     int kernel_bytes = KERNEL_BYTES;
@@ -160,6 +165,7 @@ static void begin_stream(void *arg) {
     conn_flush(c);
 }
 
+/* The end of a stream: frees what its request held, writes the last chunk and closes. */
 static void finish_stream(void *arg) {
     struct conn *c = arg;
     c->phase = IDLE;
@@ -180,6 +186,8 @@ static void finish_stream(void *arg) {
 
 /* --- the fiber of a request ------------------------------------------------------------------ */
 
+/* The fiber of a request: runs the handler, then its stream if it set one, then ends on the
+ * loop. */
 static void on_fiber(void *arg) {
     struct conn *c = arg;
     void (*end)(void *) = finish;
@@ -196,6 +204,7 @@ static void on_fiber(void *arg) {
         fiber_on_loop(end, c); /* goes on with the connection, which may start fibers */
 }
 
+/* A whole request stands in the buffer: gives it a fiber, or refuses it when there is none left. */
 static void dispatch(struct conn *c) {
     to_views(c);
     c->req.body = (struct str){ c->in + c->head.head_bytes, c->body_len };
@@ -213,6 +222,7 @@ static void dispatch(struct conn *c) {
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+/* Makes the buffer at least that long; false when there is no memory for it. */
 static bool room_for(struct conn *c, size_t total) {
     if (total <= c->in_room)
         return true;
@@ -251,6 +261,7 @@ static bool take_body(struct conn *c) {
     return p == HTTP_DONE;
 }
 
+/* The head is read: decides how much body is allowed. False when the request is refused. */
 static bool begin_body(struct conn *c) {
     const struct http_app *app = c->server->app;
     c->phase = BODY;
@@ -320,6 +331,7 @@ static void advance(struct conn *c) {
         advance(c);
 }
 
+/* Where the next bytes go; no room at all makes libuv say UV_ENOBUFS to on_read. */
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b) {
     struct conn *c = h->data;
     if (c->phase == LINGER || c->phase == STREAMING) {
@@ -336,6 +348,7 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b) {
     *b = uv_buf_init(c->in + c->in_len, (unsigned)(c->in_room - c->in_len));
 }
 
+/* Bytes came, or none can: adds them to the buffer and goes on with the connection. */
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
     struct conn *c = stream->data;
     if (n == 0)
@@ -362,6 +375,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
         advance(c);
 }
 
+/* Begins to read again, where reading was stopped for want of room. */
 static void read_on(struct conn *c) {
     if (c->reading || c->closing)
         return;
@@ -370,6 +384,7 @@ static void read_on(struct conn *c) {
 
 /* --- the server ------------------------------------------------------------------------------ */
 
+/* Writes the address of the peer into c->peer; IPv4 in IPv6 as IPv4. */
 static void name_peer(struct conn *c) {
     struct sockaddr_storage addr;
     int len = sizeof addr;
@@ -387,6 +402,8 @@ static void name_peer(struct conn *c) {
     }
 }
 
+/* Takes in a connection. Above the limit it is told so, above the spare ones it is closed
+ * unheard. */
 static void on_connection(uv_stream_t *listener, int status) {
     struct http_server *s = listener->data;
     if (status < 0)
@@ -420,6 +437,8 @@ static void on_connection(uv_stream_t *listener, int status) {
         conn_refuse(c, ERR_OVERLOADED, "Ava has as many connections as it can carry.");
 }
 
+/* Twice a second: refuses requests that come too slowly, and closes what else is past its
+ * deadline. */
 static void on_sweep(uv_timer_t *t) {
     struct http_server *s = t->data;
     int64_t now = ava_now_ms();
@@ -478,6 +497,7 @@ static void let_nobody_in(struct http_server *s) {
         setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
+/* True when something came that was not read yet. */
 static bool has_bytes(struct conn *c) {
     char one;
     int fd;
@@ -485,6 +505,7 @@ static bool has_bytes(struct conn *c) {
            recv(fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+/* Closes connections without a request; those that are new or have bytes waiting get FRESH_MS. */
 static void close_idle(struct http_server *s) {
     int64_t latest_ms = ava_now_ms() + FRESH_MS;
     for (struct conn *c = s->conns, *next; c; c = next) {
@@ -498,6 +519,7 @@ static void close_idle(struct http_server *s) {
     }
 }
 
+/* Closes the listener: nobody is taken in any more. */
 static void shut(struct http_server *s) {
     if (s->is_shut)
         return;
@@ -506,6 +528,7 @@ static void shut(struct http_server *s) {
     uv_close((uv_handle_t *)&s->leave, NULL);
 }
 
+/* Going down, second step: a turn after the timer, all who were let in are known. */
 static void on_left(uv_timer_t *t) {
     struct http_server *s = t->data;
     close_idle(s);

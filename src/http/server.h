@@ -57,10 +57,12 @@ struct http_server *http_server_open(struct loop *loop, int fd, const struct htt
 
 /* Every answer from now on ends its connection; new ones are taken as before. */
 void http_server_dismiss(struct http_server *s);
-/* Lets nobody in any more without resetting anybody, ends streams at once; a moment later closes idle
- * connections. Each other one ends after its answer, one that was just made may still ask. */
+/* Accepts no new connections, without resetting any, and ends streams at once; a moment later
+ * closes idle connections. Each other connection ends after its answer; one that was just made may
+ * still send its request. */
 void http_server_drain(struct http_server *s);
-/* Any thread: drained to the end. Without connections alone it is not: the kernel may have some. */
+/* True when draining is complete; any thread. To have no connection is not enough: the kernel may
+ * hold some that were not accepted yet. */
 bool http_server_is_over(const struct http_server *s);
 size_t http_server_connections(const struct http_server *s);
 size_t http_server_busy(const struct http_server *s); /* requests being answered */

@@ -22,6 +22,7 @@ void status_title(struct buf *out, const char *title, const char *service) {
     buf_text(out, at + sizeof MARK - 1);
 }
 
+/* Writes "retry": whether asking again helps, and when. */
 static void put_retry(struct jsonw *w, const struct problem *p) {
     /* Either Ava tried as often as it may, or it waits and says until when. */
     bool exhausted = p->retry_after_s || (p->attempts_max && p->attempts >= p->attempts_max);
@@ -40,6 +41,7 @@ static void put_retry(struct jsonw *w, const struct problem *p) {
     jsonw_object_end(w);
 }
 
+/* Writes "errors": the fields that were wrong. */
 static void put_fields(struct jsonw *w, const struct problem *p) {
     jsonw_key(w, "errors");
     jsonw_list(w);

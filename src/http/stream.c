@@ -4,6 +4,7 @@
 
 #include "base/fiber.h"
 
+/* Wakes the fiber that waits, if one does. Under the lock. */
 static void wake_locked(struct http_stream *s) {
     struct fiber_parking *waiter = s->waiter;
     s->waiter = NULL;

@@ -94,6 +94,7 @@ struct client *client_self(void) {
 
 /* --- curl asks the loop ---------------------------------------------------------------------- */
 
+/* Wakes the fibers whose transfers are done. */
 static void collect(struct multi *m) {
     CURLMsg *message;
     int left;
@@ -115,6 +116,7 @@ static void on_timer(uv_timer_t *timer) {
     collect(m);
 }
 
+/* curl wants to be called after that time; -1: not at all. */
 static int set_timer(CURLM *multi, long timeout_ms, void *arg) {
     struct multi *m = arg;
     if (timeout_ms < 0)
@@ -124,6 +126,7 @@ static int set_timer(CURLM *multi, long timeout_ms, void *arg) {
     return 0;
 }
 
+/* A watched socket is ready: curl reads or writes. */
 static void on_socket(uv_poll_t *poll, int status, int events) {
     struct watch *w = poll->data;
     struct multi *m = w->multi;
@@ -175,6 +178,7 @@ static void watch_end(struct watch *w) {
     uv_close((uv_handle_t *)&w->poll, free_watch);
 }
 
+/* curl says what a socket waits for, or that it is done with it. */
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused) {
     struct multi *m = arg;
     struct watch *w = (size_t)fd < ARRAY_LEN(m->client->by_fd) ? m->client->by_fd[fd] : NULL;
@@ -196,6 +200,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
     return 0;
 }
 
+/* A socket and its watch; none for another address than the judged one (call->only). */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr) {
     struct transfer *t = arg;
     struct client *c = t->multi->client;
@@ -228,6 +233,7 @@ static int close_socket(void *arg, curl_socket_t fd) {
 
 /* --- one transfer ---------------------------------------------------------------------------- */
 
+/* Gathers the body, up to its limit; 0 ends the transfer. */
 static size_t take_body(char *bytes, size_t one, size_t len, void *arg) {
     struct transfer *t = arg;
     struct client_call *call = t->call;
@@ -275,6 +281,7 @@ static void take_length(struct transfer *t, struct str value) {
     t->is_too_large = !t->call->head_is_enough && (uint64_t)length > t->call->body_max_bytes;
 }
 
+/* Reads the headers that count; 0 ends the transfer. */
 static size_t take_header(char *line, size_t one, size_t len, void *arg) {
     struct transfer *t = arg;
     struct client_call *call = t->call;
@@ -334,6 +341,7 @@ static CURL *easy_new(struct client *c) {
     return e;
 }
 
+/* What differs from call to call. */
 static void set_options(struct transfer *t) {
     struct client_call *call = t->call;
     CURL *e = t->easy;
@@ -390,6 +398,7 @@ struct start {
     struct transfer *t;
 };
 
+/* The first multi handle with room, else the one with the fewest transfers. */
 static struct multi *roomiest(struct client *c) {
     for (size_t i = 0; i < MULTIS; i++)
         if (c->multis[i].running < TRANSFERS_PER_MULTI)
@@ -430,6 +439,7 @@ static void forget_half_open(struct client *c, const struct transfer *t) {
         watch_end(w);
 }
 
+/* Reads what the transfer was like, and gives its handle back to the pool. */
 static void stop(void *arg) {
     struct start *s = arg;
     struct client *c = s->client;
@@ -459,6 +469,7 @@ static void stop(void *arg) {
     header_list_free(t->headers);
 }
 
+/* The result from what we saw ourselves, else from the code of curl. */
 static enum client_result result_of(const struct transfer *t, bool in_time) {
     if (t->call->head_is_enough && t->head_done_ms)
         return CLIENT_DONE;

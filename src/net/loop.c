@@ -60,6 +60,7 @@ static void nudge_locked(struct loop *l) {
     uv_async_send(&l->async);
 }
 
+/* For fiber_host.post: queues the fiber to be woken on its loop; any thread. */
 static void host_post(struct fiber_host *host, struct fiber *f) {
     struct loop *l = CONTAINER_OF(host, struct loop, host);
     pthread_mutex_lock(&l->lock);
@@ -85,6 +86,7 @@ static void on_timer(uv_timer_t *t) {
     rearm(l);
 }
 
+/* Sets the one uv_timer to the next of all timers. */
 static void rearm(struct loop *l) {
     int64_t when = timers_next(&l->timers);
     if (when == TIMERS_NONE) {
@@ -127,6 +129,7 @@ static void after_pool(uv_work_t *w, int status) {
     fiber_wake(f);
 }
 
+/* For fiber_host.offload: runs the work on the pool of libuv. */
 static void host_offload(struct fiber_host *host, struct fiber *f, void (*work)(void *),
                          void *arg) {
     struct loop *l = CONTAINER_OF(host, struct loop, host);
@@ -178,6 +181,8 @@ static void on_check(uv_check_t *c) {
     drain(c->data);
 }
 
+/* Ten times a second: measures how late the loop is, and ends it once it is stopped and no fiber is
+ * alive. */
 static void on_tick(uv_timer_t *t) {
     struct loop *l = t->data;
     int64_t now = ava_now_ms();

@@ -1,6 +1,6 @@
-/* fields: checks of the members of a JSON body, the same for every route and service. Each notes its
- * own field in ctx, so that all that is wrong is told at once; a field that is missing or null is not
- * looked at where it is not required. */
+/* fields: checks of the members of a JSON body, the same for every route and service. Each notes
+ * its own field in ctx, so that all that is wrong is told at once; a field that is missing or null
+ * is not looked at where it is not required. */
 #pragma once
 
 #include <jansson.h>
@@ -18,7 +18,7 @@ bool field_bool(struct ctx *ctx, const json_t *body, const char *name);
 /* A time as in RFC 3339, in Unix ms; 0 when it is missing or wrong. */
 int64_t field_time(struct ctx *ctx, const json_t *body, const char *name, bool required);
 void field_https(struct ctx *ctx, const char *name, const json_t *url);
-/* As JSON without blanks. */
+/* How many bytes the value has as JSON without blanks. */
 size_t field_bytes(const json_t *value);
 /* Notes a field that nobody knows. */
 void field_unknown(struct ctx *ctx, const char *name);

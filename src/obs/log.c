@@ -137,6 +137,30 @@ static void json_line(struct buf *out, enum log_level level, const struct ctx *c
     buf_char(out, '\n');
 }
 
+void log_put_printable(struct buf *out, struct str text) {
+    bool is_whole;
+    for (size_t i = 0, n; i < text.len; i += n) {
+        const unsigned char *c = (const unsigned char *)text.ptr + i;
+        n = str_utf8_step(text.ptr + i, text.len - i, &is_whole);
+        if (!is_whole)
+            buf_text(out, "\xef\xbf\xbd");
+        else if (*c < 0x20 || *c == 0x7f)
+            buf_printf(out, "\\u%04x", *c);
+        else if (*c == 0xc2 && c[1] < 0xa0)
+            buf_printf(out, "\\u%04x", c[1]);
+        else
+            buf_put(out, text.ptr + i, n);
+    }
+}
+
+/* Quoted and escaped: a value can not forge a line, nor speak to the terminal. */
+static void put_text(struct buf *out, const char *text) {
+    SCOPED(buf_fini) struct buf quoted = { 0 };
+    struct jsonw w = jsonw_to(&quoted);
+    jsonw_text(&w, text);
+    log_put_printable(out, buf_view(&quoted));
+}
+
 static void text_line(struct buf *out, enum log_level level, const struct ctx *ctx,
                       const char *event, const struct log_field *fields, size_t count) {
     char time[32];
@@ -147,7 +171,7 @@ static void text_line(struct buf *out, enum log_level level, const struct ctx *c
         struct jsonw w = jsonw_to(out);
         buf_printf(out, " %s=", f->key);
         if (f->kind == LOG_TEXT_)
-            jsonw_text(&w, f->as.text); /* quoted: a value can not forge a line */
+            put_text(out, f->as.text);
         else if (f->kind == LOG_DOUBLE_)
             jsonw_double(&w, f->as.real);
         else

@@ -24,10 +24,12 @@ enum err answer_error(struct ctx *ctx, const struct upstream_request *req,
                       const struct answer_failure *f);
 enum err answer_auth_error(struct ctx *ctx, const struct upstream_request *req, int status);
 
-/* An unsafe call that may have been carried out. status: what was answered, 0 for nothing. */
+/* ERR_OUTCOME_UNKNOWN with its words, for an unsafe call that may have been carried out. status:
+ * what was answered, 0 for nothing. */
 enum err answer_unknown(struct ctx *ctx, const struct upstream_request *req, int status);
 
-/* May a value from before stand in for this error? Never after 401, 403 or 404. */
+/* True when an older value may be shown instead of this error, because it may pass: never after
+ * 401, 403 or 404. */
 bool answer_may_be_stale(enum err e);
 
 /* The problem in ctx as bytes, for callers who wait for the same answer, and back. */

@@ -1,7 +1,7 @@
 /* call_facts: what a provider tells of a call, in an answer or in a webhook.
  *
- * A dialect reads it once, from JSON to this struct; service/calls/call_facts_apply.h takes it into
- * the row. Texts are lent from the message that was read, or live in the arena. */
+ * A dialect reads the JSON once, into this struct; service/calls/call_apply.h takes it into the
+ * row. Texts are lent from the message that was read, or live in the arena. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,6 +22,8 @@ struct call_facts {
     bool has_exact_times; /* the provider's own clock; else when we heard of it, which is later */
     bool has_cost;
     int64_t cost_micros;   /* millionths of a US dollar */
+    bool takes_line;       /* of the account, once it talks */
     int64_t account_calls; /* how many calls the account may have at once; -1: not said */
-    bool is_blocked;       /* the provider makes this one wait, since it has no more room */
+    bool is_blocked;       /* the provider has no room for more than there are now */
+    bool is_refused;       /* and ended this one at once for that reason; else it makes it wait */
 };

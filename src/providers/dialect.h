@@ -70,6 +70,8 @@ struct dialect_event {
 struct dialect_facts {
     struct call_facts call;
     struct message_facts message;
+    const char
+        *told; /* what else it tells, a clause for people: "a machine answered"; NULL: nothing */
 };
 
 /* --- calls -------------------------------------------------------------------------------------- */
@@ -116,7 +118,7 @@ struct dialect {
     void (*platform)(const struct config *config, struct dialect_platform *out); /* NULL: never */
 
     const struct dialect_webhook *webhooks; /* ended by a NULL name; NULL: it sends none */
-    const char *callback_suffix; /* behind the address that one request names; NULL: none */
+    const char *callback_suffix; /* behind each address of ours that it is given; NULL: none */
     /* What of a body read_event looks at, for sift.h; NULL: all of it. */
     const char *const *event_paths;
     /* What the webhook says of a call or a text; both empty when it says nothing of either. NULL, or

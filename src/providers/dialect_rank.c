@@ -8,3 +8,10 @@ int dialect_rank(const struct dialect_rank *ranks, const char *status) {
             return ranks->rank;
     return 0;
 }
+
+bool dialect_rank_follows(const struct dialect_rank *ranks, const char *held, const char *word) {
+    int was = dialect_rank(ranks, held), is = dialect_rank(ranks, word);
+    if (!word)
+        return false;
+    return was == 0 || (is == 0 ? was < DIALECT_RANK_LAST : is > was);
+}

@@ -1,7 +1,7 @@
 /* message_facts: what a provider tells of a text, in an answer or in a webhook.
  *
- * A dialect reads it once, from JSON to this struct; service/messages takes it into the row. Texts
- * are lent from the message that was read, or live in the arena. */
+ * A dialect reads the JSON once, into this struct; service/messages/messages.h takes it into the
+ * row. Texts are lent from the message that was read, or live in the arena. */
 #pragma once
 
 #include <stdbool.h>

@@ -19,4 +19,4 @@ const char *twilio_path(struct ctx *ctx, const char *account_sid, const char *ta
 const char *twilio_thing_path(struct ctx *ctx, const char *account_sid, const char *kind,
                               const char *sid);
 
-int64_t twilio_time(const char *text);                         /* RFC 2822; 0 when it is none */
+int64_t twilio_time(const char *text); /* RFC 2822; 0 when it is none */

@@ -1,5 +1,5 @@
-/* twilio_calls: phone calls in the dialect of Twilio's API 2010-04-01: POST, GET Calls.json, GET and
- * POST Calls/{Sid}.json.
+/* twilio_calls: phone calls in the dialect of Twilio's API 2010-04-01: POST, GET Calls.json, GET
+ * and POST Calls/{Sid}.json.
  *
  * As with texts, what must come back travels in the StatusCallback. Facts live in the arena; Twilio
  * gives no reason for an end but the last status. */
@@ -17,12 +17,12 @@ struct twilio_call_order {
     int time_limit_s;
 };
 
-/* Never repeated after its first byte: see watch. */
+/* Creates a call. Never repeated after its first byte: see watch. */
 enum err twilio_call_create(struct ctx *ctx, const struct upstream_credential *c,
                             const char *account_sid, const struct twilio_call_order *order,
                             const struct upstream_watch *watch, struct call_facts *out);
 
-/* Past the cache: the state of a call changes by the second. */
+/* Reads a call, past the cache: its state changes by the second. */
 enum err twilio_call_read(struct ctx *ctx, const struct upstream_credential *c,
                           const char *account_sid, const char *provider_id, struct call_facts *out);
 
@@ -31,7 +31,7 @@ enum err twilio_call_read(struct ctx *ctx, const struct upstream_credential *c,
 enum err twilio_call_end(struct ctx *ctx, const struct upstream_credential *c,
                          const char *account_sid, const char *provider_id, struct call_facts *out);
 
-/* Those Twilio has that could be this one; search->body is NULL. */
+/* The calls at Twilio that could be the one looked for; search->body is NULL. */
 enum err twilio_calls_like(struct ctx *ctx, const struct upstream_credential *c,
                            const char *account_sid, const struct twilio_search *search,
                            struct twilio_matches *out);

@@ -96,9 +96,10 @@ const struct dialect TWILIO_DIALECT = {
     .platform = platform,
     .webhooks = WEBHOOKS,
     /* The fragment asks Twilio to try five times more, also when we could not store what it told
-     * (5xx); its default is once, and only when it could not connect (its page on connection
-     * overrides, read 2026-11-21). It is never sent to us, nor signed. */
-    .callback_suffix = "#rc=5&rp=ct,rt,5xx",
+     * (5xx) or a proxy of ours answered with 4xx; its default is once, and only when it could not
+     * connect (twilio.com/docs/usage/webhooks/webhooks-connection-overrides, read 2026-11-29: rc 0 to
+     * 5, rp of 4xx, 5xx, ct, rt, all; 15 s altogether). It is never sent to us, nor signed. */
+    .callback_suffix = "#rc=5&rp=ct,rt,4xx,5xx",
     .read_event = twilio_event_read,
     .event_name = twilio_event_name,
     .calls = &CALLS,

@@ -6,7 +6,8 @@
 #include "base/json.h"
 #include "providers/twilio_codes.h"
 
-/* A text that was delivered may still be read. */
+/* A text that was delivered may still be read, and carriers tell late that it was not: a failure
+ * stands over everything. */
 const struct dialect_rank TWILIO_MESSAGE_RANKS[] = {
     { "accepted", 1 },
     { "scheduled", 2 },
@@ -16,8 +17,8 @@ const struct dialect_rank TWILIO_MESSAGE_RANKS[] = {
     { "receiving", 5 },
     { "partially_delivered", 6 },
     { "delivered", DIALECT_RANK_LAST },
-    { "undelivered", DIALECT_RANK_LAST },
-    { "failed", DIALECT_RANK_LAST },
+    { "undelivered", DIALECT_RANK_LAST + 2 },
+    { "failed", DIALECT_RANK_LAST + 2 },
     { "canceled", DIALECT_RANK_LAST },
     { "received", DIALECT_RANK_LAST },
     { "read", DIALECT_RANK_LAST + 1 },

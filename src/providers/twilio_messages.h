@@ -16,17 +16,17 @@ struct twilio_text {
     const char *callback;     /* where its states are told; NULL: nowhere */
 };
 
-/* Never repeated after its first byte: see watch. */
+/* Sends a text. Never repeated after its first byte: see watch. */
 enum err twilio_message_create(struct ctx *ctx, const struct upstream_credential *c,
                                const char *account_sid, const struct twilio_text *text,
                                const struct upstream_watch *watch, struct message_facts *out);
 
-/* Past the cache: a text is delivered within seconds. */
+/* Reads a text, past the cache: it is delivered within seconds. */
 enum err twilio_message_read(struct ctx *ctx, const struct upstream_credential *c,
                              const char *account_sid, const char *provider_id,
                              struct message_facts *out);
 
-/* Those Twilio has that could be this one. */
+/* The texts at Twilio that could be the one looked for. */
 enum err twilio_messages_like(struct ctx *ctx, const struct upstream_credential *c,
                               const char *account_sid, const struct twilio_search *search,
                               struct twilio_matches *out);

@@ -8,7 +8,7 @@
 
 #include "providers/twilio.h"
 
-/* What is cached of the numbers goes when one is written. */
+/* The cache's resource of all numbers: what is cached of them is dropped when one is written. */
 extern const char TWILIO_NUMBERS[];
 
 enum { TWILIO_ROUTES = 9 };
@@ -22,9 +22,9 @@ void twilio_capabilities_write(struct jsonw *w, const json_t *number);
 
 bool twilio_is_number_sid(struct str text); /* "PN" and 32 hex digits */
 
-/* By its sid or in E.164, past the cache. *number:
- *     {"provider_id","phone_number","friendly_name","capabilities":{},"routes":{field:text or null}}
- * or NULL when the account has none. */
+/* Reads a number, past the cache. which: its sid, or E.164. *number:
+ * {"provider_id","phone_number","friendly_name","capabilities":{},"routes":{field:text or null}} or
+ * NULL when the account has none. */
 enum err twilio_number_read(struct ctx *ctx, const struct upstream_credential *c,
                             const char *account_sid, const char *which, json_t **number);
 
@@ -34,7 +34,8 @@ enum err twilio_number_route(struct ctx *ctx, const struct upstream_credential *
                              const char *account_sid, const char *sid, const json_t *routes,
                              json_t **number);
 
-/* Costs money each month. Never repeated after its first byte: see watch. *number as above. */
+/* Buys a number, which costs money each month. routes: set from the first moment; NULL: none. Never
+ * repeated after its first byte: see watch. *number as above. */
 enum err twilio_number_buy(struct ctx *ctx, const struct upstream_credential *c,
                            const char *account_sid, const char *phone_number, const json_t *routes,
                            const struct upstream_watch *watch, json_t **number);

@@ -29,6 +29,6 @@ enum err twilio_numbers_offered(struct ctx *ctx, const struct upstream_credentia
                                 const char *account_sid, const struct twilio_offer *offer,
                                 struct upstream_answer *out);
 
-/* Is the account there and active? *numbers: how many it has, up to 50. */
+/* Checks that the account is there and active. *numbers: how many it has, up to 50. */
 enum err twilio_check(struct ctx *ctx, const struct upstream_credential *c, const char *account_sid,
                       int *numbers);

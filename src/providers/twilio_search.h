@@ -6,10 +6,10 @@
 
 #include "providers/twilio.h"
 
-/* What was probably made by one request of ours, of which nobody knows: between these numbers, not
- * before since_ms and not after until_ms (wall clock; ours and Twilio's may differ by a minute). */
 enum { TWILIO_PAGE = 100 };
 
+/* What to look for: what a request of ours whose outcome is unknown may have made. Between these
+ * numbers, from since_ms to until_ms (wall clock; ours and Twilio's may differ by a minute). */
 struct twilio_search {
     const char *to, *from;
     const char *body; /* NULL: whatever it says */
@@ -40,8 +40,8 @@ struct twilio_list {
     twilio_match_fn *read;
 };
 
-/* Twilio filters by number and by when it began, which is nothing for what still waits in its
- * queue. */
+/* Asks Twilio for a page of the list and picks what fits. Twilio filters by number and by start
+ * time; what still waits in its queue has no start time. */
 enum err twilio_find(struct ctx *ctx, const struct upstream_credential *c, const char *account_sid,
                      const struct twilio_list *list, const struct twilio_search *search,
                      struct twilio_matches *out);

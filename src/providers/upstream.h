@@ -8,10 +8,11 @@
  * What is cached may be refreshed beside a request that was answered from it; so digest, authorize
  * and reason must be good beyond the request.
  *
- * What goes to an address that a customer named takes the same door by another handle: upstream_send.
+ * What goes to an address that a customer named takes the same door by another handle:
+ * upstream_send.
  *
- * The idempotency claim is made before (routes/idempotency.c); a call that must not happen twice
- * comes from tasks/operations.c, which watches it. */
+ * The idempotency claim is made before (routes/idempotency.c); a call that must not happen twice is
+ * made by tasks/operation_run.c, which watches it (struct upstream_watch). */
 #pragma once
 
 #include <jansson.h>
@@ -26,11 +27,12 @@ struct upstream;
 struct config;
 struct dialect;
 
-/* config must outlive it. dialect: dialect_of of dialect.h, by a pointer, since dialects call in here. */
+/* config must outlive it. dialect: dialect_of of dialect.h, as a pointer, because dialects call
+ * this file. */
 struct upstream *upstream_new(const struct config *config,
                               const struct dialect *(*dialect)(enum provider p));
 void upstream_free(struct upstream *u);
-void upstream_retune(struct upstream *u, const struct config *config); /* live ones */
+void upstream_retune(struct upstream *u, const struct config *config); /* its live settings */
 void upstream_drain(struct upstream *u); /* from now on nothing is retried */
 
 /* Called whenever a breaker opened or closed, by the call that moved it, with no lock held.
@@ -54,7 +56,8 @@ struct upstream_credential {
 
 struct upstream_request;
 
-/* Who must write down what happens, before it does. Called on the fiber of the call. */
+/* For a caller that must write down what happens before it does. Called on the fiber of the
+ * call. */
 struct upstream_watch {
     /* Before the first byte of each attempt; not OK: nothing is sent, the call ends with that. */
     enum err (*sending)(struct ctx *ctx, const struct upstream_request *req, void *arg);
@@ -100,9 +103,9 @@ struct upstream_request {
     bool (*read)(struct ctx *ctx, const json_t *said, void *into);
     void *into;
     const struct upstream_watch *watch; /* NULL: nobody */
-    const char *resource;    /* what is read or changed, for the cache; NULL: not cached */
-    bool is_repeatable;      /* documented as safe to repeat although not idempotent by method */
-    bool skip_cache;         /* a read that must see what is true now */
+    const char *resource; /* what is read or changed, for the cache; NULL: not cached */
+    bool is_repeatable;   /* documented as safe to repeat although not idempotent by method */
+    bool skip_cache;      /* a read that must see what is true now */
     /* Not JSON: what is asked for instead, which is kept as it comes, up to so many bytes. */
     const char *accept;
     size_t answer_max_bytes;
@@ -122,7 +125,8 @@ struct upstream_answer {
     int64_t retry_after_s; /* stale: when asking again is worth it; 0 unknown */
 };
 
-/* ERR_PROVIDER_*, ERR_CREDENTIALS_REJECTED, ...: ctx->problem tells everything.
+/* Makes the call, or answers it from the cache where req->resource allows; waits until the deadline
+ * of ctx at most. ERR_PROVIDER_*, ERR_CREDENTIALS_REJECTED, ...: ctx->problem tells everything.
  * ERR_OUTCOME_UNKNOWN: an unsafe call may have been carried out; it was not repeated. */
 enum err upstream_call(struct ctx *ctx, const struct upstream_request *req,
                        struct upstream_answer *out);
@@ -135,17 +139,17 @@ struct upstream_echo {
     const char *failure;   /* why none came, a sentence for people; NULL when one did */
 };
 
-/* One attempt at req->url, which a customer named: judged by providers/outbound.h, sent to the address
- * that was judged, without redirects, and not repeated. OK when it was made, whatever came of it (an
- * address that may not be reached is such an outcome). ERR_PROVIDER_UNAVAILABLE, _RATE_LIMITED or
- * _BUSY: nothing was sent, ctx->problem.retry_after_s says when to come again. */
+/* One attempt at req->url, which a customer named: judged by providers/outbound.h, sent to the
+ * address that was judged, without redirects, and not repeated. OK when it was made, whatever came
+ * of it (an address that may not be reached is such an outcome). ERR_PROVIDER_UNAVAILABLE,
+ * _RATE_LIMITED or _BUSY: nothing was sent, ctx->problem.retry_after_s says when to come again. */
 enum err upstream_send(struct ctx *ctx, const struct upstream_request *req,
                        struct upstream_echo *out);
 
 /* What AVA_OUTBOUND_ALLOW lets customers' addresses reach although not public. */
 const struct address_ranges *upstream_allowed(const struct upstream *u);
 
-/* A write answered with the whole resource: keep it as the answer to this read. */
+/* After a write that was answered with the whole resource: keeps it as the answer to this read. */
 void upstream_remember(struct ctx *ctx, const struct upstream_request *read, uint64_t bumped,
                        struct str kept);
 
@@ -154,7 +158,7 @@ void upstream_forget(struct ctx *ctx, const struct upstream_request *read);
 
 enum { UPSTREAM_ATTEMPTS_MAX = 3 };
 
-/* For the integrations page and status. credential_id NULL: the provider's own breaker. */
+/* How the breaker of a credential stands; credential_id NULL: the provider's own breaker. */
 struct guard_state upstream_state(struct upstream *u, enum provider p, const char *credential_id);
 /* "closed", "half_open" or "open", as above. */
 const char *upstream_breaker(struct upstream *u, enum provider p, const char *credential_id);

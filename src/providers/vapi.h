@@ -9,5 +9,6 @@
 struct upstream_request vapi_request(const struct upstream_credential *c, const char *method,
                                      const char *operation, const char *path);
 
-/* A member that is a time, Unix ms; 0 when it is none. */
+/* A member that is a time, Unix ms; 0 when it is none. RFC 3339, or a number (as a text too) of seconds
+ * or milliseconds since 1970, with a fraction or without. */
 int64_t vapi_read_time(const json_t *thing, const char *name);

@@ -8,19 +8,20 @@
 #include "providers/vapi_server.h"
 #include "providers/vapi_settings.h"
 
-/* As it is now, past the cache; the arena's. */
+/* Reads an assistant as it is now, past the cache; the arena's. */
 enum err vapi_assistant_read(struct ctx *ctx, const struct upstream_credential *c, const char *id,
                              const json_t **out);
 
-/* It is not what it was: what the cache has of it, and of lists with it, is dropped. */
+/* Drops what the cache has of the assistant, and of lists: call it when it is no longer what it
+ * was. */
 void vapi_assistant_forget(struct ctx *ctx, const struct upstream_credential *c, const char *id);
 
-/* patch: JSON. *now: the assistant as Vapi has it then, the arena's. out->body: its settings, which the cache
- * keeps too. */
+/* Sends a PATCH. patch: JSON. *now: the assistant as Vapi has it then, the arena's. out->body: its
+ * settings, which the cache keeps too. */
 enum err vapi_assistant_write(struct ctx *ctx, const struct upstream_credential *c, const char *id,
                               struct str patch, const json_t **now, struct upstream_answer *out);
 
-/* One that is gone already is fine. */
+/* Deletes an assistant; one that is gone already is fine. */
 enum err vapi_assistant_delete(struct ctx *ctx, const struct upstream_credential *c,
                                const char *id);
 
@@ -30,7 +31,8 @@ struct vapi_assistant_order {
     const char *operation_id;
 };
 
-/* *made: the assistant, the arena's. Never repeated after its first byte: see watch. */
+/* Creates an assistant. *made: as Vapi has it, the arena's. Never repeated after its first byte:
+ * see watch. */
 enum err vapi_assistant_create(struct ctx *ctx, const struct upstream_credential *c,
                                const struct vapi_assistant_order *order,
                                const struct upstream_watch *watch, const json_t **made);

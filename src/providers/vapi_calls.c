@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "config/config.h"
+#include "providers/refusal.h"
 #include "providers/vapi_find.h"
 
 enum { PAGE = 50 };
@@ -16,9 +17,9 @@ enum { PAGE = 50 };
 /* --- reading --------------------------------------------------------------------------------- */
 
 /* What facts_of looks at, of one and of each of a list. */
-#define CALL_FACTS(IN)                                                                             \
-    IN "id", IN "createdAt", IN "status", IN "endedReason", IN "startedAt", IN "endedAt", IN "cost", \
-        IN "assistantOverrides.metadata.ava_op"
+#define CALL_FACTS(IN)                                                                    \
+    IN "id", IN "createdAt", IN "status", IN "endedReason", IN "startedAt", IN "endedAt", \
+        IN "cost", IN "assistantOverrides.metadata.ava_op"
 
 static const char *const CALL_PATHS[] = { CALL_FACTS(""), "subscriptionLimits", NULL };
 static const char *const LIST_PATHS[] = { CALL_FACTS("[]."), NULL };
@@ -46,7 +47,10 @@ static void read_room(const json_t *call, struct call_facts *out) {
     out->account_calls = json_is_number(json_object_get(limits, "concurrencyLimit"))
                              ? json_i64_or(limits, "concurrencyLimit", 0)
                              : -1;
-    out->is_blocked = json_is_true(json_object_get(limits, "concurrencyBlocked"));
+    /* "call.start.error-subscription-concurrency-limit-reached": made, and ended for want of a line. */
+    out->is_refused = strcmp(out->status, "ended") == 0 && refusal_says_full(out->ended_reason);
+    out->is_blocked =
+        out->is_refused || json_is_true(json_object_get(limits, "concurrencyBlocked"));
 }
 
 static void facts_of(const json_t *call, struct call_facts *out) {

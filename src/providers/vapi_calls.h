@@ -14,14 +14,15 @@ struct vapi_call_order {
     int64_t seconds_max;    /* the longest it may last; 0: as long as the assistant says */
 };
 
-/* Facts of the arena: the times are Vapi's own, the cost is that of a call that has ended, and
- * account_calls and is_blocked come with one that was just created. Never repeated after its first
- * byte: see watch. ERR_PROVIDER_BUSY with an upstream_status: Vapi has no line free, and did nothing. */
+/* Creates a call. *out: facts in the arena: the times are Vapi's own, the cost is that of a call
+ * that has ended, and account_calls and is_blocked come only here. Never repeated after its first
+ * byte: see watch. ERR_PROVIDER_BUSY with an upstream_status: Vapi has no line free, and did
+ * nothing. */
 enum err vapi_call_create(struct ctx *ctx, const struct upstream_credential *c,
                           const struct vapi_call_order *order, const struct upstream_watch *watch,
                           struct call_facts *out);
 
-/* Past the cache: the state of a call changes by the second. */
+/* Reads a call, past the cache: its state changes by the second. */
 enum err vapi_call_read(struct ctx *ctx, const struct upstream_credential *c,
                         const char *provider_id, struct call_facts *out);
 

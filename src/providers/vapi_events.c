@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+#include "base/encode.h"
 #include "base/json.h"
 #include "providers/vapi_calls.h"
 
-enum { WORD_MAX = 128 };
+enum { WORD_MAX = 128, ADDRESS_MAX = 320 };
 
 /* A text of theirs that is fit to be kept; else NULL. */
 static const char *word(const json_t *object, const char *name) {
@@ -28,12 +29,21 @@ const char *const VAPI_EVENT_PATHS[] = {
     "message.endedReason",
     "message.cost",
     "message.phoneNumber.number",
+    "message.customer.number",
+    "message.customer.sipUri",
     "message.call.id",
     "message.call.type",
     "message.call.assistantId",
     "message.call.phoneNumberId",
+    "message.call.phoneNumber.number",
     "message.call.phoneCallProviderId",
+    "message.call.transport.callSid",
     "message.call.customer.number",
+    "message.call.customer.sipUri",
+    "message.call.startedAt",
+    "message.call.endedAt",
+    "message.call.endedReason",
+    "message.call.cost",
     "message.call.assistantOverrides.metadata.ava_op",
     "message.toolCallList[].id",
     "message.toolCalls[].id",
@@ -46,9 +56,31 @@ static bool is_last(const char *status) {
     return dialect_rank(VAPI_CALL_RANKS, status) >= DIALECT_RANK_LAST;
 }
 
-static bool is_outbound(const json_t *call) {
-    const char *type = word(call, "type");
-    return type && strcmp(type, "outboundPhoneCall") == 0;
+/* Of one side of the call, by the two names that people have, at the two places where they stand. */
+static const char *party(const json_t *message, const json_t *call, const char *side) {
+    const json_t *places[] = { json_object_get(call, side), json_object_get(message, side) };
+    const char *text = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(places) && !text; i++) {
+        text = json_word(places[i], "number", ADDRESS_MAX);
+        text = text ? text : json_word(places[i], "sipUri", ADDRESS_MAX);
+    }
+    return text;
+}
+
+/* Of the carrier, by which Twilio tells of the same call; NULL: it is none of Twilio's. */
+static const char *carrier_of(const json_t *call) {
+    const char *sid = word(call, "phoneCallProviderId");
+    unsigned char raw[16];
+    sid = sid ? sid : word(json_object_get(call, "transport"), "callSid");
+    return sid && strncmp(sid, "CA", 2) == 0 && strlen(sid) == 34 &&
+                   hex_decode((struct str){ sid + 2, 32 }, raw, sizeof raw)
+               ? sid
+               : NULL;
+}
+
+/* Where the message has it, else where its call does. */
+static const json_t *place_of(const json_t *message, const char *name) {
+    return json_object_get(message, name) ? message : json_object_get(message, "call");
 }
 
 static const json_t *metadata_of(const json_t *call) {
@@ -56,13 +88,14 @@ static const json_t *metadata_of(const json_t *call) {
 }
 
 static void read_end(const json_t *message, struct call_facts *out) {
-    int64_t micros = vapi_cost_micros(json_object_get(message, "cost"));
-    out->started_ms = vapi_read_time(message, "startedAt");
-    out->ended_ms = vapi_read_time(message, "endedAt");
+    const json_t *cost = json_object_get(place_of(message, "cost"), "cost");
+    int64_t micros = vapi_cost_micros(cost);
+    out->started_ms = vapi_read_time(place_of(message, "startedAt"), "startedAt");
+    out->ended_ms = vapi_read_time(place_of(message, "endedAt"), "endedAt");
     out->has_exact_times = out->started_ms && out->ended_ms;
     if (!out->ended_ms)
         out->ended_ms = out->at_ms;
-    out->ended_reason = word(message, "endedReason");
+    out->ended_reason = word(place_of(message, "endedReason"), "endedReason");
     out->has_cost = micros >= 0;
     out->cost_micros = micros >= 0 ? micros : 0;
 }
@@ -85,20 +118,26 @@ const char *vapi_event_read(struct ctx *ctx, const struct dialect_event *event,
         return "It is no server message: there is no message.type in it.";
     if (!status || !word(call, "id"))
         return NULL;
-    bool goes_out = is_outbound(call);
-    const char *person = word(json_object_get(call, "customer"), "number");
-    const char *line = word(json_object_get(message, "phoneNumber"), "number");
+    const char *kind = word(call, "type");
+    bool goes_out = kind && strcmp(kind, "outboundPhoneCall") == 0;
+    const char *person = party(message, call, "customer");
+    const char *line = party(message, call, "phoneNumber");
+    int64_t at_ms = vapi_read_time(message, "timestamp");
+    const char *direction = goes_out                                                ? "outbound"
+                            : kind || strcmp(event->type, "assistant-request") == 0 ? "inbound"
+                                                                                    : NULL;
     out->call = (struct call_facts){
         .provider_id = word(call, "id"),
         .operation_id = word(metadata_of(call), "ava_op"),
-        .carrier_id = word(call, "phoneCallProviderId"),
-        .direction = goes_out ? "outbound" : "inbound",
+        .carrier_id = carrier_of(call),
+        .direction = direction,
         .to = goes_out ? person : line,
         .from = goes_out ? line : person,
         .assistant_id = word(call, "assistantId"),
         .number_id = word(call, "phoneNumberId"),
         .status = status,
-        .at_ms = json_i64_or(message, "timestamp", event->received_ms),
+        .at_ms = at_ms ? at_ms : event->received_ms,
+        .takes_line = !kind || strcmp(kind, "webCall") != 0,
         .account_calls = -1,
     };
     if (is_last(status))

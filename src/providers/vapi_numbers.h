@@ -17,14 +17,16 @@ struct vapi_number_order {
     bool takes_texts;                         /* smsEnabled */
 };
 
-/* *id: of the number at Vapi. Never repeated after its first byte: see watch. */
+/* Imports a number of Twilio's. *id: of the number at Vapi. Never repeated after its first byte:
+ * see watch. */
 enum err vapi_number_create(struct ctx *ctx, const struct upstream_credential *c,
                             const struct vapi_number_order *order,
                             const struct upstream_watch *watch, const char **id);
 
-/* The one with this number among the account's first 1000; *id NULL when there is none. */
+/* *id: of the account's number with this phone number, among its first 1000; NULL when there is
+ * none. */
 enum err vapi_number_find(struct ctx *ctx, const struct upstream_credential *c,
                           const char *phone_number, const char **id);
 
-/* One that is gone already is fine. */
+/* Deletes a number at Vapi; one that is gone already is fine. */
 enum err vapi_number_delete(struct ctx *ctx, const struct upstream_credential *c, const char *id);

@@ -47,8 +47,10 @@ static size_t rest_len(const char *rest) {
 }
 
 static bool says_must(const char *rest) {
-    static const char *const VERBS[] = { " must ", " should ", " can't ", " cannot ", " can not ",
-                                         " is required", " is not allowed", " is too " };
+    static const char *const VERBS[] = {
+        " must ",    " should ",     " can't ",         " cannot ",
+        " can not ", " is required", " is not allowed", " is too "
+    };
     for (size_t i = 0; i < ARRAY_LEN(VERBS); i++)
         if (strncmp(rest, VERBS[i], strlen(VERBS[i])) == 0)
             return true;
@@ -110,7 +112,8 @@ static const struct meaning {
       "it exists there already." },
     { { "assistant_pinned" },
       REFUSAL_REQUEST,
-      "something else there, such as a phone number, still uses this assistant; have it use another "
+      "something else there, such as a phone number, still uses this assistant; have it use "
+      "another "
       "one first." },
 };
 

@@ -10,6 +10,7 @@ static void forget_failures(struct breaker *b) {
     b->failures = b->next = 0;
 }
 
+/* Changes the state; verdicts of tickets from before are ignored from now on. */
 static void move_to(struct breaker *b, enum breaker_state state) {
     b->state = state;
     b->generation++;
@@ -18,6 +19,7 @@ static void move_to(struct breaker *b, enum breaker_state state) {
     forget_failures(b);
 }
 
+/* Opens, unless breakers are switched off. when_ms: from when on it rests. */
 static void open_at(struct breaker *b, int64_t when_ms) {
     if (b->conf->is_disabled)
         return;
@@ -26,8 +28,8 @@ static void open_at(struct breaker *b, int64_t when_ms) {
     b->happened |= BREAKER_OPENED;
 }
 
-/* What time alone changes. A lost probe counts from the end of its lease, not from when somebody
- * happened to look. */
+/* Changes the state as time alone does. A lost probe counts from the end of its lease, not from
+ * when somebody happened to look. */
 static void advance(struct breaker *b, int64_t now_ms) {
     if (b->state == BREAKER_HALF_OPEN && b->probe_at_ms != PERMIT_IS_HERE &&
         now_ms - b->probe_at_ms >= b->lease_ms) {
@@ -49,6 +51,7 @@ static void drop_old_failures(struct breaker *b, int64_t now_ms) {
     }
 }
 
+/* Adds a failure to the ring, and opens when there are enough in a row. */
 static void note_failure(struct breaker *b, int64_t now_ms) {
     unsigned size = b->conf->failures_to_open;
     if (!b->failed_at && !(b->failed_at = calloc(size, sizeof *b->failed_at)))
@@ -62,6 +65,7 @@ static void note_failure(struct breaker *b, int64_t now_ms) {
         open_at(b, now_ms);
 }
 
+/* The verdict of a probe: one failure opens again, enough successes close. */
 static void settle_probe(struct breaker *b, enum outcome o, int64_t now_ms) {
     b->probe_at_ms = PERMIT_IS_HERE;
     if (o == OUTCOME_FAIL) {

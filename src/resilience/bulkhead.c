@@ -60,6 +60,7 @@ static unsigned limit_of(const struct breath *b) {
     return (unsigned)b->limit;
 }
 
+/* Sets the limit, within BULKHEAD_LIMIT_MIN and the maximum. */
 static void breath_set(struct breath *b, double limit) {
     if (limit < limit_min(b))
         limit = limit_min(b);
@@ -67,11 +68,13 @@ static void breath_set(struct breath *b, double limit) {
     b->successes = 0;
 }
 
+/* A success: after as many as the limit, the limit grows by one. */
 static void breath_in(struct breath *b) {
     if (++b->successes >= limit_of(b))
         breath_set(b, b->limit + 1);
 }
 
+/* Trouble: a tenth less, unless the call had begun before the last cut. */
 static void breath_out(struct breath *b, uint64_t entered, uint64_t newest) {
     if (entered <= b->cut_at)
         return;
@@ -79,6 +82,8 @@ static void breath_out(struct breath *b, uint64_t entered, uint64_t newest) {
     b->cut_at = newest;
 }
 
+/* What an outcome does to the limits: the workspace's at once, the provider's when two different
+ * workspaces had trouble. */
 static void learn(struct side *s, struct bulkhead_workspace *w, uint64_t entered, enum outcome o,
                   bool timed_out) {
     uint64_t who = w->node.hash;
@@ -124,6 +129,7 @@ static void workspaces_trim(struct side *s) {
     }
 }
 
+/* The record of a workspace, made at first sight. */
 static struct bulkhead_workspace *workspace_get(struct side *s, const char *id) {
     struct bulkhead_workspace *w = workspace_find(s, id);
     if (w) {
@@ -139,6 +145,7 @@ static struct bulkhead_workspace *workspace_get(struct side *s, const char *id) 
     return w;
 }
 
+/* A workspace begins to wait: it comes behind all others of the round. */
 static void round_join(struct side *s, struct bulkhead_workspace *w) {
     if (!s->turn) {
         s->turn = w->next = w->before = w;
@@ -150,6 +157,7 @@ static void round_join(struct side *s, struct bulkhead_workspace *w) {
     s->turn->before = w;
 }
 
+/* A workspace has nobody waiting any more. */
 static void round_leave(struct side *s, struct bulkhead_workspace *w) {
     if (s->turn == w)
         s->turn = w->next == w ? NULL : w->next;

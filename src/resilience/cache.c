@@ -57,6 +57,7 @@ static bool flight_is(const struct table_node *n, const void *key) {
     return str_eq((struct str){ f->key, f->key_len }, *(const struct str *)key);
 }
 
+/* A flight for a key that is missing: its first asker leads. */
 static struct cache_flight *flight_new(struct cache *c, struct str key, uint64_t hash,
                                        size_t resource) {
     struct cache_flight *f = calloc(1, sizeof *f + key.len);
@@ -77,7 +78,8 @@ static void flight_unlist(struct cache *c, struct cache_flight *f) {
     f->is_listed = false;
 }
 
-/* Who asks after a write must not be served by a flight that began before it. */
+/* The flight of a key, or NULL. One that began before a write is taken off: who asks after the
+ * write must not be served by it. */
 static struct cache_flight *flight_find(struct cache *c, struct str key, uint64_t hash) {
     struct table_node *n = table_find(&c->flights, hash, flight_is, &key);
     struct cache_flight *f = n ? CONTAINER_OF(n, struct cache_flight, node) : NULL;
@@ -88,6 +90,7 @@ static struct cache_flight *flight_find(struct cache *c, struct str key, uint64_
     return f;
 }
 
+/* Puts a follower at the end of those who wait for the leader. */
 static void follow(struct cache_flight *f, struct follower *me) {
     me->before = f->last;
     if (f->last)
@@ -108,6 +111,7 @@ static void unfollow(struct cache_flight *f, struct follower *me) {
         f->last = me->before;
 }
 
+/* Ends the waiting of one follower with this answer. */
 static void tell(struct cache_flight *f, struct follower *w, enum cache_answer answer,
                  const struct cache_value *value) {
     unfollow(f, w);

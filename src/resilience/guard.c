@@ -95,6 +95,7 @@ void guard_free(struct guard *g) {
     free(g);
 }
 
+/* Breakers are retuned before the rules they are lent change. */
 static void retune_side(struct side *s, const struct breaker_conf *next) {
     for (struct table_node *n = s->book.credentials.newest; n; n = n->older)
         breaker_retune(&CONTAINER_OF(n, struct guard_credential, thing.node)->breaker, next);
@@ -116,7 +117,8 @@ void guard_retune(struct guard *g, const struct guard_conf *conf) {
     }
 }
 
-/* A caller that still holds an older version is told nothing by gates set for a newer one. */
+/* A higher version of the credential clears its gates. The reauth gate refuses only the version it
+ * was set for, the throttle gate older ones too. */
 static struct guard_verdict ask_gates(struct guard_credential *c, const struct guard_call *call,
                                       int64_t now_ms) {
     if (call->version > c->version) {
@@ -163,6 +165,7 @@ static struct guard_verdict ask_breakers(struct guard_credential *c, struct guar
                                    .is_probe = breaker_is_probe(own) || breaker_is_probe(shared) };
 }
 
+/* First the gates, which cost no permit, then both breakers. */
 struct guard_verdict guard_admit(struct guard *g, struct guard_call *call, int64_t now_ms) {
     struct side *s = &g->sides[call->provider];
     pthread_mutex_lock(&s->lock);
@@ -179,6 +182,8 @@ struct guard_verdict guard_admit(struct guard *g, struct guard_call *call, int64
     return v;
 }
 
+/* Sets the throttle gate after a 429, and the reauth gate after a confirmed refusal of the
+ * credential. */
 static void set_gates(struct guard_credential *c, struct guard_call *call, enum outcome o,
                       int64_t retry_after_ms, int64_t now_ms) {
     if (call->version != c->version)
@@ -197,7 +202,8 @@ static void set_gates(struct guard_credential *c, struct guard_call *call, enum 
         c->reauth_until_ms = now_ms + REAUTH_MS;
 }
 
-/* The same call's second failure is no second piece of evidence; a probe's always is. */
+/* The outcome as a breaker shall see it: only the first failure of a call counts as evidence, but
+ * that of a probe always does. */
 static enum outcome evidence(const struct guard_call *call, uint64_t ticket, enum outcome o) {
     bool is_repeated = o == OUTCOME_FAIL && call->is_counted && !breaker_is_probe(ticket);
     return is_repeated ? OUTCOME_LOCAL : o;
@@ -219,6 +225,7 @@ static bool settle_breakers(struct guard_call *call, struct guard_credential *c,
     return probed;
 }
 
+/* The GUARD_* bits of what this outcome changed. */
 static unsigned news(struct guard_credential *c, struct guard_scope *s, int64_t now_ms) {
     unsigned bits = 0;
     if (c && c->breaker.happened & BREAKER_SHUT)
@@ -334,6 +341,7 @@ static void least_add(struct least *l, const struct guard_thing *t, enum breaker
     l->any = true;
 }
 
+/* The gauges of one provider. */
 static void collect_side(struct side *side, int64_t now_ms) {
     struct least credentials = { false, BREAKER_CLOSED }, scopes = credentials;
     unsigned not_closed = 0;

@@ -30,6 +30,7 @@ static int64_t jitter(int64_t most_ms) {
     return most_ms > 0 ? (int64_t)ava_rand_below((uint64_t)most_ms + 1) : 0;
 }
 
+/* The longest wait before retry k: it doubles, up to a cap. */
 static int64_t delay_bound(enum outcome why, bool is_job, unsigned k) {
     int64_t bound = is_job                    ? JOB_BASE_MS
                     : why == OUTCOME_THROTTLE ? THROTTLE_BASE_MS
@@ -187,6 +188,7 @@ void retry_resent(struct retry_call *c) {
     metric_add(METRIC_RETRIES, 1, provider_name(c->provider), outcome_name(OUTCOME_FAIL));
 }
 
+/* Takes the price of a retry from the budget; false without tokens, or when too many calls retry. */
 static bool pay(struct retry_budget *b, struct retry_call *c) {
     struct purse *purse = &b->purses[c->provider];
     pthread_mutex_lock(&purse->lock);

@@ -1,8 +1,8 @@
-/* shed: whom to refuse while the process has more to do than it can (RESILIENCE 6).
+/* shed: which requests to refuse while the process is overloaded (RESILIENCE 6).
  *
  * Two reasons. All slots are taken: of MAX_REQUESTS, 30 % are kept for webhooks, because what a
- * provider sends is lost when it is refused too often, and a person can press the button again.
- * Or the loops come late: behind by more than they may for a second, reads are refused; a second later
+ * provider sends is lost when it is refused too often, and a person can press the button again. Or
+ * the loops come late: behind by more than they may for a second, reads are refused; a second later
  * writes too, and another one later webhooks. Each second of calm takes one step back. Health and
  * metrics are never refused. Knows no clock; thread safe, without a lock. */
 #pragma once

@@ -23,6 +23,8 @@ enum err post_twilio_call(struct ctx *ctx, struct call *call) {
     return reply_operation(ctx, call, e, &end);
 }
 
+/* A page of calls by the filters of the query; one more is read, to know whether it is the last
+ * page. */
 enum err get_calls(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "status",       "direction", "to",
                                          "assistant_id", "since",     "until",

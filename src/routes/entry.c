@@ -32,6 +32,7 @@ enum {
     WEBHOOK_MAX_BYTES = 8 << 20,
 };
 
+/* The rules of a configuration that config/ has checked; entry_rules_free frees them. */
 static struct entry_rules *rules_new(const struct config *c) {
     const char *why;
     struct entry_rules *r = calloc(1, sizeof *r);
@@ -81,6 +82,7 @@ void entry_free(struct entry *e) {
     free(e);
 }
 
+/* The route of a request, or NULL; match says what the path holds, and which methods it has. */
 static const struct route *route_of(const struct entry *e, const struct http_req *req,
                                     struct router_match *match) {
     router_find(e->router, req->method, req->path, match);
@@ -102,6 +104,8 @@ size_t entry_body_limit(void *arg, const struct http_req *req) {
 
 /* --- one step each --------------------------------------------------------------------------- */
 
+/* The time of the request: 10 s, a webhook 2 s, or less where X-Request-Timeout-Ms asks for
+ * less. */
 static enum err set_deadline(struct ctx *ctx, const struct route *route,
                              const struct http_req *req) {
     int64_t ms = route && route->limit == BY_WEBHOOK ? WEBHOOK_MS : REQUEST_MS;
@@ -135,6 +139,7 @@ static enum err ask_who(struct ctx *ctx, const struct http_req *req, bool *found
     return cookie.ptr ? by_session(ctx, cookie, found) : OK;
 }
 
+/* Fills ctx->who from API key or session; strangers are limited by address. */
 static enum err identify(struct ctx *ctx, struct entry *e, const struct http_req *req) {
     bool found;
     TRY(ask_who(ctx, req, &found, auth_by_session));
@@ -145,6 +150,7 @@ enum err entry_knows(struct ctx *ctx, const struct http_req *req, bool *found) {
     return ask_who(ctx, req, found, auth_session_lasts);
 }
 
+/* Refuses who may not use this route. */
 static enum err check_access(struct ctx *ctx, const struct route *route) {
     if (route->access == ANYONE)
         return OK;
@@ -163,6 +169,7 @@ static bool is_write(enum http_method m) {
     return m != METHOD_GET && m != METHOD_HEAD && m != METHOD_OPTIONS;
 }
 
+/* For writes by cookie: the origin must be ours, and a session sends its CSRF token. */
 static enum err check_origin(struct ctx *ctx, struct entry *e, const struct route *route,
                              const struct http_req *req) {
     if (!is_write(req->method) || route->limit == BY_WEBHOOK || ctx->who.key_id[0])
@@ -171,6 +178,7 @@ static enum err check_origin(struct ctx *ctx, struct entry *e, const struct rout
     return ctx->who.csrf[0] && !route->no_csrf ? origin_check_token(ctx, req) : OK;
 }
 
+/* Decodes the query; for routes with a JSON body, reads it as an object. */
 static enum err read_body(struct ctx *ctx, const struct route *route, struct call *call) {
     const struct http_req *req = call->req;
     const char *why;
@@ -190,7 +198,7 @@ static enum err read_body(struct ctx *ctx, const struct route *route, struct cal
     return OK;
 }
 
-/* The whole way of a request that has a route. */
+/* The checks of a request that has a route, in the order that counts, then the route itself. */
 static enum err walk(struct ctx *ctx, const struct route *route, struct call *call) {
     struct entry *e = call->entry;
     TRY(set_deadline(ctx, route, call->req));
@@ -209,7 +217,7 @@ static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
     if (call->entry->sandbox && str_is(req->path, "/sandbox"))
         return pages_asset(ctx, call, "/sandbox.html");
     if (call->entry->sandbox && str_starts(req->path, STR("/sandbox/"))) {
-        call->entry->sandbox(ctx, req, call->reply);
+        call->entry->sandbox(call->entry->sandbox_arg, ctx, req, call->reply);
         return ctx->problem.err;
     }
     TRY(identify(ctx, call->entry, req));
@@ -231,6 +239,7 @@ static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
     return pages_serve(ctx, call);
 }
 
+/* How soon the request is turned away when there is too much to do. */
 static enum shed_class shed_class_of(const struct route *route, const struct http_req *req) {
     if (route && route->limit == UNLIMITED)
         return SHED_NEVER;
@@ -239,7 +248,7 @@ static enum shed_class shed_class_of(const struct route *route, const struct htt
     return is_write(req->method) ? SHED_WRITE : SHED_READ;
 }
 
-/* From here on the request is in hand, or refused at once. */
+/* Counts the request as in hand while it runs, or refuses it at once when there is no room. */
 static enum err admit(struct ctx *ctx, const struct route *route, struct call *call) {
     struct entry *e = call->entry;
     enum shed_class class = shed_class_of(route, call->req);
@@ -255,6 +264,7 @@ static enum err admit(struct ctx *ctx, const struct route *route, struct call *c
 
 /* --- around every answer --------------------------------------------------------------------- */
 
+/* The headers of every answer, also of those to what could not be read. */
 static void stamp_always(const struct ctx *ctx, struct http_reply *reply) {
     char traceparent[56];
     trace_header(&ctx->trace, traceparent);
@@ -270,7 +280,8 @@ static void stamp(struct ctx *ctx, struct entry *e, const struct http_req *req,
         origin_allow(e, req, reply);
 }
 
-/* Whose webhooks come at "/webhooks/twilio/{token}/voice"; a route of the table names one we know. */
+/* Whose webhooks come at "/webhooks/twilio/{token}/voice"; a route of the table names one we
+ * know. */
 static const char *webhook_provider(const char *template) {
     struct str rest, name = str_cut(str_of(template + strlen("/webhooks/")), '/', &rest);
     enum provider p = provider_parse(name);
@@ -278,6 +289,7 @@ static const char *webhook_provider(const char *template) {
     return provider_name(p);
 }
 
+/* One observation and one log line for each answer. */
 static void account(struct ctx *ctx, const struct route *route, const struct http_req *req,
                     const struct http_reply *reply) {
     const char *template = route ? route->at.path : reply->status == 404 ? "unmatched" : "pages";
@@ -311,6 +323,7 @@ static void take_ids(struct ctx *ctx, const struct http_req *req) {
         trace_start(&ctx->trace, parent);
 }
 
+/* One request on its fiber: ids, room and checks, the route, then the headers and the log line. */
 void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
     struct entry *e = arg;
     struct ctx ctx;
@@ -334,6 +347,8 @@ void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
     account(&ctx, route, req, reply);
 }
 
+/* The answer to what the server refuses itself; req is NULL where not even the head could be
+ * read. */
 void entry_refuse(void *arg, const struct http_req *req, enum err err, const char *detail,
                   struct http_reply *reply) {
     struct entry *e = arg;

@@ -1,8 +1,8 @@
 /* entry: the way of a request, from its bytes to its answer, in one direction (RESILIENCE 1):
  *
- *     correlation id > is there room > who is it > (unknown: limit per address) > CSRF > limits per user and
- *     workspace > idempotency key > the route: check the input, call a service, write the reply
- */
+ *     correlation id > is there room > who is it > (unknown: limit per address) > CSRF > limits
+ *     per user and workspace > JSON body > idempotency key > the route: check the input, call a
+ *     service, write the reply */
 #pragma once
 
 #include <jansson.h>
@@ -39,7 +39,9 @@ struct entry {
     _Atomic int64_t last_turn_ms; /* of the slowest loop: /health/live */
     bool metrics_moved;           /* /metrics is on an address of its own */
     /* The sandbox profile answers below /sandbox itself; NULL elsewhere. */
-    void (*sandbox)(struct ctx *ctx, const struct http_req *req, struct http_reply *reply);
+    void (*sandbox)(void *arg, struct ctx *ctx, const struct http_req *req,
+                    struct http_reply *reply);
+    void *sandbox_arg;
     /* What a new workspace gets there: connections to the pretend providers; NULL elsewhere. */
     enum err (*welcome)(struct ctx *ctx, const char *workspace_id);
 };
@@ -53,8 +55,10 @@ enum access {
 
 enum limit_class { UNLIMITED, BY_IP, BY_SETTINGS, BY_DEFAULT, BY_LOGIN, BY_WEBHOOK };
 
+/* What a body must be, and how long it may be (entry_body_limit). */
 enum body_kind { NO_BODY, JSON_BODY, AUTH_BODY, WEBHOOK_BODY };
 
+/* One request on its way through the routes. */
 struct call {
     struct entry *entry;
     const struct http_req *req;
@@ -81,13 +85,13 @@ extern const size_t routes_count;
 struct entry *entry_new(const struct parts *parts, const char *profile);
 void entry_free(struct entry *e);
 
-/* TRUSTED_PROXIES and CORS_ALLOWED_ORIGINS (both checked before) are in force from here on. Returns
- * those that were, to be freed after a turn of every loop. */
+/* Puts TRUSTED_PROXIES and CORS_ALLOWED_ORIGINS of c in force; cli/ has checked both. Returns the
+ * rules before, which the caller frees after a turn of every loop. */
 struct entry_rules *entry_swap_rules(struct entry *e, const struct config *c);
 void entry_rules_free(struct entry_rules *r); /* NULL is fine */
 
-/* Is whoever sent this still who they were? For an answer that stays open. An error is the
- * store's. */
+/* *found: is the session or API key of this request still good? For answers that stay open. An
+ * error is the store's. */
 enum err entry_knows(struct ctx *ctx, const struct http_req *req, bool *found);
 
 /* For struct http_app. */

@@ -57,6 +57,7 @@ static bool is_delicate(const char *name) {
     return false;
 }
 
+/* The first level of the object, with the values of delicate names taken out. */
 static void write_redacted(struct jsonw *w, const json_t *object) {
     const char *name;
     json_t *value;

@@ -84,7 +84,6 @@ static enum err take(struct ctx *ctx, struct call *call, const char *kind) {
                      .body = req->body,
                      .form = is_form ? &form : NULL,
                      .signature = http_field(req, "x-twilio-signature") },
-        .idempotency = http_field(req, "i-twilio-idempotency-token"),
         .headers = kept_headers(ctx, req),
         .query = &query,
     };

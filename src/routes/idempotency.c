@@ -7,6 +7,7 @@
 #include "routes/operations.h"
 #include "tasks/idempotency.h"
 
+/* The key of the request; NULL ptr when it has none. */
 static enum err read_key(struct ctx *ctx, const struct call *call, struct str *key) {
     *key = (struct str){ NULL, 0 };
     struct str header = http_field(call->req, "idempotency-key");
@@ -19,6 +20,7 @@ static enum err read_key(struct ctx *ctx, const struct call *call, struct str *k
     return OK;
 }
 
+/* Repeats a stored answer, marked with Idempotent-Replayed. */
 static enum err say_again(struct call *call, const struct idempotency_answer *a) {
     struct http_reply *reply = call->reply;
     reply->status = a->status;
@@ -29,8 +31,9 @@ static enum err say_again(struct call *call, const struct idempotency_answer *a)
     return OK;
 }
 
-/* What is remembered of an answer: what the route said, without what belongs to this request. An
- * operation speaks for itself, and a refusal before anything was tried is forgotten. */
+/* Ends the claim: keeps what the route answered, without the headers of this request (before
+ * head_from), or frees the key after an error. An operation was linked to the key when it was
+ * placed. */
 static void settle(struct ctx *ctx, struct call *call, enum err e, size_t head_from) {
     struct http_reply *reply = call->reply;
     if (call->claim_has_operation)

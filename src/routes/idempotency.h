@@ -3,6 +3,6 @@
 
 #include "routes/entry.h"
 
-/* Runs the route once for each Idempotency-Key, and says again what it said. Without a key, just
- * runs it. */
+/* Runs the route once for each Idempotency-Key; a repeated request gets the stored answer. Without
+ * a key, just runs it. */
 enum err idempotent_run(struct ctx *ctx, const struct route *route, struct call *call);

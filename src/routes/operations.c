@@ -23,12 +23,14 @@ static const char *address_of(struct ctx *ctx, const char *id) {
     return arena_printf(ctx->arena, "/api/v1/operations/%s", id);
 }
 
+/* 202 with the operation, and where to read it. */
 static enum err accepted(struct ctx *ctx, struct call *call, const char *id) {
     reply_json(call, 202);
     http_reply_header_text(call->reply, "Location", address_of(ctx, id));
     return operation_read(ctx, id, &call->reply->body);
 }
 
+/* 201 with the object that was made. */
 static enum err made(struct call *call, const struct operation_end *end) {
     reply_json(call, 201);
     buf_put(&call->reply->body, end->shown.ptr, end->shown.len);

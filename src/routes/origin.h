@@ -3,10 +3,11 @@
 
 #include "routes/entry.h"
 
-/* Origin and Sec-Fetch-Site say another site: ERR_CSRF_FAILED. Both may be missing: programs. */
+/* ERR_CSRF_FAILED when Origin or Sec-Fetch-Site names another site. Both may be missing, as from
+ * programs. */
 enum err origin_check(struct ctx *ctx, struct entry *e, const struct http_req *req);
 
-/* The X-CSRF-Token of this session. */
+/* ERR_CSRF_FAILED unless the X-CSRF-Token is that of this session. */
 enum err origin_check_token(struct ctx *ctx, const struct http_req *req);
 
 /* Adds CORS headers when the Origin is one of CORS_ALLOWED_ORIGINS; true when it is. */

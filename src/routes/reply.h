@@ -4,9 +4,9 @@
 #include "base/jsonw.h"
 #include "routes/entry.h"
 
-/* Begins a JSON answer; the writer ends with reply_json_end or simply by closing its brackets. */
+/* Begins a JSON answer; what the writer writes is its body. */
 struct jsonw reply_json(struct call *call, int status);
-/* A page of a list: {"calls":[...],"next_cursor":...}. What is on it is written between the two. */
+/* A page of a list, {"calls":[...],"next_cursor":...}: its entries are written between the two. */
 struct jsonw reply_list(struct call *call, const char *name);
 void reply_list_end(struct jsonw *w, const char *next_cursor); /* NULL: the last page */
 enum err reply_body(struct call *call, struct str json);       /* a ready JSON text, not copied */
@@ -27,7 +27,7 @@ typedef enum err reply_page_fn(struct ctx *ctx, int limit, const char *cursor,
                                struct upstream_answer *out);
 enum err reply_upstream_page(struct ctx *ctx, struct call *call, reply_page_fn *read);
 
-/* The path parameter, percent-decoded; "" when it can not be. */
+/* The path parameter of that index, percent-decoded; "" when it is not UTF-8, or has a NUL. */
 const char *input_param(struct ctx *ctx, const struct call *call, int index);
 
 /* The ETag that a client may send back in If-Match. A proxy that transforms the answer would make it
@@ -40,9 +40,10 @@ const char *input_if_match(struct ctx *ctx, const struct call *call);
 enum err input_page(struct ctx *ctx, const struct call *call, int *limit, const char **cursor);
 /* A query parameter that is a time, in Unix ms; 0 when absent, or wrong (then noted). */
 int64_t input_time(struct ctx *ctx, const struct call *call, const char *name);
-/* A query parameter, NULL when absent. */
+/* A query parameter; NULL when absent, "" when it is not UTF-8, or has a NUL. */
 const char *input_query(struct ctx *ctx, const struct call *call, const char *name);
-/* One of two words, NULL when absent; another one is noted. */
+/* A query parameter that must be one of two words; NULL when absent. Anything else is noted as an
+ * error of the field, and returned. */
 const char *input_choice(struct ctx *ctx, const struct call *call, const char *name,
                          const char *one, const char *other);
 /* Refuses query parameters that are not in the list (NULL-ended). */

@@ -3,6 +3,7 @@
 #include "routes/reply.h"
 #include "routes/resources.h"
 
+/* The JSON of the settings with what is known of its age, and the ETag. */
 static enum err answer(struct call *call, const struct settings_view *v) {
     reply_upstream(call, v->body, &v->answer);
     reply_etag(call, v->etag);
@@ -15,6 +16,7 @@ enum err get_settings(struct ctx *ctx, struct call *call) {
     return answer(call, &v);
 }
 
+/* The setting that the path names. */
 static enum err key_of(struct ctx *ctx, struct call *call, enum vapi_setting *s) {
     *s = vapi_setting_parse(call->match->params[0]);
     if (*s == VAPI_SETTING_COUNT)

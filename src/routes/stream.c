@@ -26,6 +26,7 @@ struct live {
     int64_t since;
 };
 
+/* For feed_place.wake: wakes the fiber of the stream; any thread. */
 static void ring(void *stream) {
     http_stream_ring(stream);
 }
@@ -34,11 +35,12 @@ static void leave(void *sub) {
     feed_unsubscribe(sub);
 }
 
+/* One event in the form of server-sent events. */
 static void write_event(struct buf *out, const struct feed_event *e) {
     buf_printf(out, "id: %" PRId64 "\nevent: %s\ndata: %.*s\n\n", e->id, e->name, STR_FMT(e->json));
 }
 
-/* Everything that waits, in one piece. */
+/* Sends all events that wait, in one piece. False when the connection ended. */
 static bool send_waiting(struct live *l, struct http_stream *s) {
     struct buf out = { 0 };
     for (const struct feed_event *e; (e = feed_take(l->sub)); feed_release(e))
@@ -48,7 +50,8 @@ static bool send_waiting(struct live *l, struct http_stream *s) {
     return is_open;
 }
 
-/* A store that cannot be asked ends nothing: the next beat asks again. */
+/* False when the session or key is no longer good. A store that cannot be asked ends nothing: the
+ * next beat asks again. */
 static bool is_welcome(struct live *l) {
     struct arena *a = arena_new(ARENA_BYTES);
     struct ctx ctx;
@@ -59,6 +62,7 @@ static bool is_welcome(struct live *l) {
     return welcome;
 }
 
+/* The stream on its fiber: sends what the feed has until the client leaves, with a heartbeat. */
 static void run(void *arg, struct http_stream *s) {
     struct live *l = arg;
     char hello[64];
@@ -73,6 +77,7 @@ static void run(void *arg, struct http_stream *s) {
     }
 }
 
+/* Subscribes the request's fiber to the feed; the end of the request's arena unsubscribes. */
 static enum err enter(struct ctx *ctx, struct call *call, struct live *l) {
     struct feed_place place = { .workspace_id = ctx->who.workspace_id,
                                 .user_id = ctx->who.user_id,

@@ -167,10 +167,6 @@ static void fill(struct letter *l, const struct caller_webhook *what) {
 
 /* --- its signature --------------------------------------------------------------------------- */
 
-static void release_buf(void *b) {
-    buf_fini(b);
-}
-
 static const char *sign(const struct letter *l, const struct caller_webhook *what) {
     unsigned char mac[HMAC_SHA1_BYTES];
     struct buf text = { 0 };
@@ -188,8 +184,7 @@ static const char *sign(const struct letter *l, const struct caller_webhook *wha
 
 void caller_compose(struct arena *a, const struct caller_webhook *what, struct caller_letter *out) {
     struct letter l = { .arena = a };
-    struct buf *body = arena_alloc(a, sizeof *body);
-    arena_defer(a, release_buf, body);
+    struct buf *body = buf_in(a);
     fill(&l, what);
     for (size_t i = 0; i < l.count; i++) {
         if (i)

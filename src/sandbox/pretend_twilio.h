@@ -17,6 +17,7 @@ json_t *twilio_date(int64_t unix_ms);       /* RFC 2822; 0 becomes null */
 int64_t twilio_date_read(const char *text); /* 0 when it is none; NULL is fine */
 json_t *twilio_sid(const char *kind, const unsigned char raw[16]);
 json_t *twilio_sid_new(const char *kind);
+bool twilio_is_sid(struct str text, const char *kind);
 bool twilio_is_e164(struct str text);
 /* May the account call or write from this number? Its own, and +15005550006 of Twilio's tests. */
 bool twilio_owns(const json_t *account, struct str number);

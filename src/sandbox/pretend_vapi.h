@@ -8,10 +8,14 @@ void vapi_refuse(struct http_reply *reply, int status, json_t *message, const ch
 void vapi_fail(int status, struct http_reply *reply); /* its words for that status */
 
 json_t *vapi_time(int64_t unix_ms);
+int64_t vapi_time_of(const json_t *thing, const char *name); /* 0: it has no such time */
 json_t *vapi_uuid(const unsigned char bytes[16]);
 json_t *vapi_assistant_find(const json_t *account, struct str id, size_t *at);
 /* Items of the list, newest first, within limit and createdAt.. of the query. */
 void vapi_list(const json_t *items, const struct http_req *req, struct http_reply *reply);
+
+/* Everything below /assistant; false when it is not that. */
+bool vapi_assistants_answer(json_t *account, const struct http_req *req, struct http_reply *reply);
 
 /* Everything below /phone-number; false when it is not that. */
 bool vapi_numbers_answer(const struct pretend_world *world, json_t *account,

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "sandbox/pretend_vapi.h"
 
-enum { CALL_MS = 30 * 1000, TOLD_MAX = 200000 };
+enum { CALL_MS = 30 * 1000, CENTS_PER_MINUTE = 5, TOLD_MAX = 200000 };
 
 static const char ENDED_BY_ITSELF[] = "customer-ended-call";
 static const char TOO_LONG[] = "exceeded-max-duration";
@@ -131,6 +131,12 @@ struct vapi_course vapi_plan(json_t *account, json_t *call) {
                                   c.reason));
     json_object_set(live_of(account), json_text(call, "id"), call);
     return c;
+}
+
+double vapi_cost(const json_t *call) {
+    int64_t talked_ms = vapi_time_of(call, "endedAt") - vapi_time_of(call, "startedAt");
+    bool has_talked = json_text(call, "startedAt") && talked_ms > 0;
+    return has_talked ? (double)((talked_ms + 999) / 1000) * CENTS_PER_MINUTE / 60 / 100 : 0;
 }
 
 void vapi_age(json_t *account, json_t *call) {

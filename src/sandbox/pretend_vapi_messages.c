@@ -2,13 +2,10 @@
  * assistant (url, headers and backoffPlan of the OpenAPI of 2026-08-20). */
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "sandbox/caller.h"
 #include "sandbox/courier.h"
 #include "sandbox/pretend_vapi.h"
-
-enum { CENTS_PER_MINUTE = 5 };
 
 static const char LINE[] = "+12125550118";
 
@@ -23,20 +20,6 @@ static bool is_wanted(const json_t *assistant, const char *type) {
             return true;
     }
     return false;
-}
-
-static int64_t ms_of(const json_t *call, const char *name) {
-    const char *text = json_text(call, name);
-    int64_t ms = 0;
-    if (text)
-        clock_parse_rfc3339(text, strlen(text), &ms);
-    return ms;
-}
-
-double vapi_cost(const json_t *call) {
-    int64_t talked_ms = ms_of(call, "endedAt") - ms_of(call, "startedAt");
-    bool has_talked = json_text(call, "startedAt") && talked_ms > 0;
-    return has_talked ? (double)((talked_ms + 999) / 1000) * CENTS_PER_MINUTE / 60 / 100 : 0;
 }
 
 static json_t *message_of(const char *type, int64_t at_ms, const json_t *call) {
@@ -97,7 +80,7 @@ static void add_end(json_t *account, json_t *record, const json_t *assistant, co
         if (is_dropped)
             vapi_note_told(account, call, TYPES[i], "dropped");
         else
-            add_step(account, record, assistant, TYPES[i], ms_of(call, "endedAt"), call);
+            add_step(account, record, assistant, TYPES[i], vapi_time_of(call, "endedAt"), call);
     }
 }
 

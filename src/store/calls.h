@@ -28,7 +28,8 @@ enum err call_row_update(struct ctx *ctx, struct db_conn *tx, const struct call_
 enum err call_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
 enum err call_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *id,
                        struct call_row *found);
-/* By the provider's id, by the operation that placed it, by its id at the carrier. */
+/* Find a call by the provider's id, by the operation that placed it, by its id at the carrier.
+ * found->id is NULL when there is none. */
 enum err call_row_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                    const char *provider, const char *provider_id,
                                    struct call_row *found);
@@ -41,11 +42,11 @@ enum err call_row_find_carried(struct ctx *ctx, struct db_conn *c, const char *w
 enum err call_row_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *id,
                                 struct call_row *found);
 
-/* Whose is a provider's id, in any workspace? *taken: another row than except_id has it. */
+/* *taken: another row than except_id has this provider's id, in any workspace. */
 enum err call_row_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
                            const char *provider_id, const char *except_id, bool *taken);
-/* Others of the workspace between the same numbers, made in this time, of which nobody knows what
- * became of them. */
+/* *count: other rows of the workspace between the same numbers, made in that span, whose outcome is
+ * unknown. */
 enum err call_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct rival_like *like,
                              int64_t *count);
 

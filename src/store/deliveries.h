@@ -1,5 +1,5 @@
-/* deliveries: rows of what goes to customers' own endpoints, one per destination and event, and of the
- * attempts at them. */
+/* deliveries: rows of what goes to customers' own endpoints, one per destination and event, and of
+ * the attempts at them. */
 #pragma once
 
 #include "db/db.h"
@@ -31,12 +31,13 @@ enum err delivery_rows_list(struct ctx *ctx, struct db_conn *c, const char *dest
                             const struct delivery_filter *filter, int limit,
                             struct delivery_row *out, size_t *count);
 
-/* Of one event, to all destinations of the workspace. */
+/* The deliveries of one event, to all destinations of the workspace. */
 enum err delivery_rows_of_event(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                 const char *event_id, int limit, struct delivery_row *out,
                                 size_t *count);
 
-/* The oldest that may be sent now. Of each resource only the first that is not settled. */
+/* The oldest deliveries that may be sent now; of each resource only the first that is not
+ * settled. */
 enum err delivery_rows_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
                            int64_t now_ms, int limit, struct delivery_row *out, size_t *count);
 /* When the first may be sent, 0: now; INT64_MAX when there is none. */
@@ -44,10 +45,10 @@ enum err delivery_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *
                                 int64_t *at_ms);
 /* Writes status, attempts, tries, next and settled of that id. */
 enum err delivery_row_settle(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row);
-/* All that are not settled are held from now on. */
+/* Holds all deliveries of the destination that are not settled. */
 enum err delivery_rows_hold(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
                             int64_t now_ms);
-/* Held and failed ones made since then wait again. */
+/* Makes held and failed deliveries made since then wait again. *count: how many. */
 enum err delivery_rows_release(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
                                int64_t since_ms, int64_t *count);
 

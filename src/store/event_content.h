@@ -17,7 +17,9 @@ struct event_content {
 
 enum { EVENT_BODY_MAX_BYTES = 8 << 20 };
 
-/* The arena's. Compressing 8 MiB takes some tens of milliseconds: see fiber_offload. */
+/* The bytes to seal, the arena's. Compressing 8 MiB takes some tens of milliseconds: see
+ * fiber_offload. */
 struct str event_content_pack(struct arena *a, const struct event_content *in);
-/* Lent from plain, or the arena's. False when it is no such content. */
+/* Reads such bytes; *out is lent from plain, or the arena's. False when they are no such
+ * content. */
 bool event_content_unpack(struct arena *a, struct str plain, struct event_content *out);

@@ -1,5 +1,6 @@
 /* events: rows of what providers sent (RESILIENCE 11). Inserted before anybody is answered, and
- * once per dedupe identity; worked on afterwards, by service/inbox/inbox. Their content is sealed. */
+ * once per dedupe identity; worked on afterwards, by service/inbox/inbox. Their content is
+ * sealed. */
 #pragma once
 
 #include "store/sealed.h"
@@ -35,11 +36,11 @@ struct event_tail {
     const char *provider; /* NULL: any */
     bool is_failed;       /* those alone that could not be worked on */
 };
-/* Those whose ids sort behind it, oldest first. */
+/* Events whose ids sort behind after_id, oldest first. */
 enum err event_rows_after(struct ctx *ctx, struct db_conn *c, const char *after_id,
                           const struct event_tail *what, int limit, struct event_row *out,
                           size_t *count);
-/* An id behind which so many of them are left; "" for all. */
+/* id: one behind which so many events are left, "" for all; room bytes. */
 enum err event_rows_before(struct ctx *ctx, struct db_conn *c, const struct event_tail *what,
                            int64_t left, char *id, size_t room);
 enum err event_row_whose(struct ctx *ctx, struct db_conn *c, const char *id,
@@ -55,8 +56,8 @@ enum err event_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *wor
 /* Writes status, attempts, next, settled, cause and detail of that id. */
 enum err event_row_settle(struct ctx *ctx, struct db_conn *tx, const struct event_row *row);
 
-/* Received again: the one of that id, or up to limit settled ones that the filter names, oldest
- * first. *count: how many. */
+/* Make events "received" again: the one of that id, whatever its state, or up to limit settled ones
+ * that the filter names, oldest first. *count: how many. */
 enum err event_row_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                          const char *id, int64_t *count);
 enum err event_rows_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,

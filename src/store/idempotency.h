@@ -1,5 +1,6 @@
 /* idempotency: rows of what was asked under an Idempotency-Key, and what it was answered
- * (RESILIENCE 9). The unique index over (workspace, principal, route, key) decides who was first. */
+ * (RESILIENCE 9). The unique index over (workspace, principal, route, key) decides who was
+ * first. */
 #pragma once
 
 #include "store/sealed.h"
@@ -14,12 +15,12 @@ struct idempotency_row {
 };
 
 struct sealed_place idempotency_row_place(const struct idempotency_row *row);
-/* *is_new false when that key is there already: then *found is that row. Takes a row over, as new,
- * that is older than expired_ms. */
+/* Inserts a claim. *is_new false: the key is there already, and *found is its row; a row older than
+ * expired_ms is taken over as new. */
 enum err idempotency_row_insert(struct ctx *ctx, struct db_conn *tx,
                                 const struct idempotency_row *row, int64_t expired_ms, bool *is_new,
                                 struct idempotency_row *found);
-/* Work begun by a run that is gone: *is_mine when it can be begun again under owner. */
+/* Moves a claim from a run that is gone to owner; *is_mine: nobody else was quicker. */
 enum err idempotency_row_adopt(struct ctx *ctx, struct db_conn *tx, const char *id,
                                const char *former, const char *owner, bool *is_mine);
 enum err idempotency_row_answer(struct ctx *ctx, struct db_conn *tx, const char *id,

@@ -10,15 +10,16 @@ struct job_row {
     int64_t run_at_ms, attempts, created_ms;       /* wall clock; attempts: leases so far */
 };
 
-/* Ready at run_at_ms; with an owner leased from the start, by whoever wrote it. A job of the same
- * kind and object is moved instead. */
+/* Inserts a job, ready at run_at_ms; with an owner it is leased to that owner from the start. A job
+ * of the same kind and object is moved instead. */
 enum err job_row_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
                      const char *owner, int64_t lease_until_ms);
-/* There is something to do: as job_row_put without an owner, but one that is there already is only
- * hurried, and one that is being done is left alone: it looks again before it ends. */
+/* As job_row_put without an owner, but a job that is there already is only made to run sooner, and
+ * a leased one is left alone: its handler looks again before it ends. */
 enum err job_row_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job);
 /* One of this kind for each workspace that has unsettled events, where there is none. */
 enum err job_rows_for_events(struct ctx *ctx, struct db_conn *tx, const char *kind);
+/* What job_row_lease may lease, and to whom. */
 struct job_bid {
     const char *after;    /* round robin: the last one's workspace; NULL or "" begins anew */
     const char *not_kind; /* NULL: of any kind */
@@ -29,7 +30,7 @@ struct job_bid {
  * behind it. */
 enum err job_row_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid *bid,
                        struct job_row *found);
-/* All leases of this owner end later. */
+/* Extends all leases of this owner, also of jobs that nothing works on any more. */
 enum err job_rows_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
                             int64_t lease_until_ms);
 /* Ready again: leases past their end, and at a start all that are not this owner's. */

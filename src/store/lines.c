@@ -21,11 +21,16 @@
 #define ROOM_OF_ACCOUNT                                                                     \
     "COALESCE((SELECT a.concurrent_calls FROM call_accounts a WHERE a.account = w.account " \
     "AND a.until_at > ?1), " UNLIMITED ")"
+/* A number that rests stands among the accounts, under a name that no account has. */
+#define REST_NAME(WORKSPACE, LINE) "'line:' || " WORKSPACE " || ':' || " LINE
+#define LINE_RESTS                                                        \
+    "EXISTS (SELECT 1 FROM call_accounts a WHERE a.account = " REST_NAME( \
+        "w.workspace_id", "w.line") " AND a.until_at > ?1)"
 /* Of w: workspace_id, line, account; ?1: now. */
 #define HAS_ROOM                                                                     \
-    HELD_OF_WORKSPACE " < " ROOM_OF_WORKSPACE " AND (w.line = '' OR " HELD_OF_LINE   \
-                      " < " ROOM_OF_LINE ") AND (w.account = '' OR " HELD_OF_ACCOUNT \
-                      " < " ROOM_OF_ACCOUNT ")"
+    HELD_OF_WORKSPACE                                                                \
+    " < " ROOM_OF_WORKSPACE " AND (w.line = '' OR (" HELD_OF_LINE " < " ROOM_OF_LINE \
+    " AND NOT " LINE_RESTS ")) AND (w.account = '' OR " HELD_OF_ACCOUNT " < " ROOM_OF_ACCOUNT ")"
 
 enum err line_row_put(struct ctx *ctx, struct db_conn *tx, const struct line_row *row,
                       const char *slot) {
@@ -150,6 +155,18 @@ enum err line_account_put(struct ctx *ctx, struct db_conn *tx, const char *accou
                                    " concurrent_calls = ?2, until_at = ?3");
     db_bind_text(q, account);
     db_bind_i64(q, calls);
+    db_bind_i64(q, until_ms);
+    return db_run(ctx, q);
+}
+
+enum err line_row_rest(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                       const char *line, int64_t until_ms) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO call_accounts (account, concurrent_calls, until_at)"
+                   " VALUES (" REST_NAME("?1", "?2") ", 0, ?3) ON CONFLICT (account)"
+                                                     " DO UPDATE SET until_at = ?3");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, line);
     db_bind_i64(q, until_ms);
     return db_run(ctx, q);
 }

@@ -31,11 +31,11 @@ enum err message_row_find_by_provider(struct ctx *ctx, struct db_conn *c, const 
                                       const char *provider, const char *provider_id,
                                       struct message_row *found);
 
-/* Whose is a provider's id, in any workspace? *taken: another row than except_id has it. */
+/* *taken: another row than except_id has this provider's id, in any workspace. */
 enum err message_row_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,
                               const char *provider_id, const char *except_id, bool *taken);
-/* Others of the workspace between the same addresses, made in this time, of which nobody knows
- * what became of them. */
+/* *count: other rows of the workspace between the same addresses, made in that span, whose outcome
+ * is unknown. */
 enum err message_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct rival_like *like,
                                 int64_t *count);
 

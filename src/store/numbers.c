@@ -61,6 +61,15 @@ static enum err find(struct ctx *ctx, struct db_stmt *q, const char *workspace_i
     return db_done(ctx, q);
 }
 
+enum err number_row_any(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        const char **phone_number) {
+    struct db_stmt *q = db_use(c, "SELECT phone_number FROM numbers WHERE workspace_id = ?"
+                                  " AND released_at = 0 ORDER BY created_at, id LIMIT 1");
+    db_bind_text(q, workspace_id);
+    *phone_number = db_next(q) ? db_text(q, ctx->arena) : NULL;
+    return db_done(ctx, q);
+}
+
 enum err number_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                          const char *id, struct number_row *found) {
     return find(ctx, db_use(c, "SELECT " COLUMNS " FROM numbers WHERE workspace_id = ? AND id = ?"),

@@ -30,6 +30,9 @@ enum err number_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
 /* found->id is NULL when there is none. By Ava's id, by Twilio's, by Vapi's. */
 enum err number_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                          const char *id, struct number_row *found);
+/* The number that the workspace has had longest, E.164, the arena's; NULL when it has none. */
+enum err number_row_any(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                        const char **phone_number);
 enum err number_row_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                      const char *provider_id, struct number_row *found);
 enum err number_row_find_at_vapi(struct ctx *ctx, struct db_conn *c, const char *workspace_id,

@@ -101,6 +101,16 @@ enum err operation_row_delete(struct ctx *ctx, struct db_conn *tx, const char *i
     return db_run(ctx, q);
 }
 
+enum err operation_rows_are_sent(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                 const char *provider, bool *are) {
+    struct db_stmt *q = db_use(c, "SELECT EXISTS (SELECT 1 FROM operations WHERE state = 'sent' AND"
+                                  " workspace_id = ? AND provider = ? AND object GLOB 'call_*')");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, provider);
+    *are = db_next(q) && db_i64(q);
+    return db_done(ctx, q);
+}
+
 enum err operation_rows_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_ms,
                                int64_t *count) {
     struct db_stmt *q = db_use(tx, "UPDATE operations SET state = 'unknown', next_at = 0,"

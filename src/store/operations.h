@@ -38,8 +38,11 @@ enum err operation_row_update(struct ctx *ctx, struct db_conn *tx, const struct 
 enum err operation_row_promise(struct ctx *ctx, struct db_conn *tx, const char *id);
 enum err operation_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
 
-/* After a start: nobody knows what became of what was sent. Returns how many. */
+/* At a start: operations that were "sent" become "unknown". *count: how many. */
 enum err operation_rows_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, int64_t *count);
-/* Unsettled ones of a state, per provider, for metrics. */
+/* *out: how many operations at a provider are in this state, which is prepared, sent or unknown. */
+/* Is any call of the workspace's at this provider being placed: sent, and not answered yet? */
+enum err operation_rows_are_sent(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                 const char *provider, bool *are);
 enum err operation_rows_count(struct ctx *ctx, struct db_conn *c, enum operation_state state,
                               const char *provider, int64_t *out);

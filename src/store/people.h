@@ -1,4 +1,5 @@
-/* people: users, workspaces and who belongs where. Rows in, rows out; rules are service's. */
+/* people: users, workspaces and who belongs where. Rows in, rows out; the rules are in
+ * auth/people.h. */
 #pragma once
 
 #include "db/db.h"
@@ -22,8 +23,8 @@ struct member {
     int64_t created_ms;
 };
 
-/* A conn may be the thread's reader or the writer's transaction. *found is untouched and OK is
- * returned with found->id NULL when there is no such row. */
+/* c may be the thread's reader or the writer's transaction. When there is no such row OK is
+ * returned, and *found is all zeros, its id NULL. */
 enum err user_find(struct ctx *ctx, struct db_conn *c, const char *id, struct user *found);
 enum err user_find_by_email(struct ctx *ctx, struct db_conn *c, const char *email,
                             struct user *found);

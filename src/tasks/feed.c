@@ -41,6 +41,7 @@ struct feed {
     int64_t last_id, forgotten_id; /* the newest of all; the newest that left the ring */
 };
 
+/* FNV-1a of an id, over the buckets. */
 static size_t bucket_of(const char *id) {
     uint32_t h = 2166136261u;
     for (; *id; id++)
@@ -48,6 +49,7 @@ static size_t bucket_of(const char *id) {
     return h % BUCKETS;
 }
 
+/* The clock in microseconds, or one more than the last id where that is greater. */
 static int64_t next_id(struct feed *f) {
     int64_t now = ava_wall_ms() * 1000;
     f->last_id = now > f->last_id ? now : f->last_id + 1;
@@ -56,6 +58,7 @@ static int64_t next_id(struct feed *f) {
 
 /* --- messages -------------------------------------------------------------------------------- */
 
+/* A copy of the event, held once, by the caller; one that is too large becomes "lost". */
 static struct message *message_new(const char *workspace_id, const char *event, struct str json) {
     if (json.len > FEED_EVENT_BYTES_MAX) {
         event = LOST;
@@ -79,6 +82,7 @@ void feed_release(const struct feed_event *e) {
 
 /* --- the queue of a subscriber --------------------------------------------------------------- */
 
+/* The oldest that waits; who held it for the queue holds it for the caller now. */
 static struct message *pop(struct feed_sub *s) {
     struct message *m = s->queue[s->first];
     s->first = (s->first + 1) % s->room;
@@ -96,6 +100,7 @@ static void lose(struct feed_sub *s, int64_t id) {
     s->lost_id = id;
 }
 
+/* Doubles the queue, from QUEUE_FIRST on: most subscribers never need FEED_QUEUE_MAX. */
 static void grow(struct feed_sub *s) {
     size_t room = s->room ? s->room * 2 : QUEUE_FIRST;
     struct message **queue = malloc(room * sizeof(struct message *));
@@ -109,6 +114,7 @@ static void grow(struct feed_sub *s) {
     s->first = 0;
 }
 
+/* Puts a message into the queue of one subscriber; a full queue is dropped and becomes "lost". */
 static void push(struct feed_sub *s, struct message *m) {
     if (s->count == FEED_QUEUE_MAX || s->bytes + m->event.json.len > FEED_QUEUE_BYTES_MAX) {
         lose(s, m->event.id); /* this one too: it is part of what must be read anew */
@@ -121,10 +127,12 @@ static void push(struct feed_sub *s, struct message *m) {
     atomic_fetch_add(&m->holders, 1);
 }
 
+/* True for a message of the same workspace, and for one to everybody. */
 static bool concerns(const struct message *m, const struct feed_sub *s) {
     return !m->workspace_id[0] || strcmp(m->workspace_id, s->workspace_id) == 0;
 }
 
+/* Queues a message for those subscribers of a bucket whom it concerns, and wakes them. */
 static void tell(struct feed_sub *first, struct message *m) {
     for (struct feed_sub *s = first; s; s = s->next_of_workspace) {
         if (!concerns(m, s))
@@ -136,6 +144,7 @@ static void tell(struct feed_sub *first, struct message *m) {
 
 /* --- the ring of the installation ------------------------------------------------------------ */
 
+/* Drops the oldest of the ring: who comes back without having seen it is told "lost". */
 static void forget_oldest(struct feed *f) {
     struct message *m = f->ring[f->first];
     f->first = (f->first + 1) % FEED_RING_MAX;
@@ -145,6 +154,7 @@ static void forget_oldest(struct feed *f) {
     feed_release(&m->event);
 }
 
+/* Puts a message into the ring, making room by count and by bytes; takes over its reference. */
 static void remember(struct feed *f, struct message *m) {
     while (f->count == FEED_RING_MAX ||
            (f->count && f->bytes + m->event.json.len > FEED_RING_BYTES_MAX))
@@ -169,6 +179,7 @@ static void replay(struct feed *f, struct feed_sub *s, struct str last_id) {
 
 /* --- the feed -------------------------------------------------------------------------------- */
 
+/* Starts with nothing known of what was before, so that an id from a former process is "lost". */
 struct feed *feed_new(size_t subs_max) {
     struct feed *f = calloc(1, sizeof *f);
     if (!f)
@@ -205,6 +216,7 @@ void feed_publish(struct feed *f, const char *workspace_id, const char *event, s
     metric_add(METRIC_STREAM_EVENTS, 1, event);
 }
 
+/* Whether there is a place for one more of this user. Under the lock. */
 static enum err admit(const struct feed *f, const char *user_id) {
     size_t mine = 0;
     for (const struct feed_sub *s = f->by_user[bucket_of(user_id)]; s; s = s->next_of_user)
@@ -214,6 +226,7 @@ static enum err admit(const struct feed *f, const char *user_id) {
     return f->sub_count >= f->subs_max ? ERR_OVERLOADED : OK;
 }
 
+/* Links a subscriber into the buckets of its workspace and of its user. Under the lock. */
 static void enter(struct feed *f, struct feed_sub *s) {
     struct feed_sub **w = &f->by_workspace[bucket_of(s->workspace_id)];
     struct feed_sub **u = &f->by_user[bucket_of(s->user_id)];

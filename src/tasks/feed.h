@@ -30,10 +30,13 @@ enum {
     FEED_PER_USER_MAX = 32,
 };
 
+/* subs_max: how many may be subscribed at once, in all. */
 struct feed *feed_new(size_t subs_max);
 void feed_free(struct feed *f); /* with nobody subscribed; NULL is fine */
 
-/* event is a literal. workspace_id NULL: it concerns everybody. An event too large becomes "lost". feed NULL is fine. */
+/* Queues the event for all who watch the workspace; any thread, without waiting. event: a literal.
+ * workspace_id NULL: for everybody. json: copied; one above FEED_EVENT_BYTES_MAX becomes "lost". f
+ * NULL is fine. */
 void feed_publish(struct feed *f, const char *workspace_id, const char *event, struct str json);
 
 struct feed_place {
@@ -43,7 +46,8 @@ struct feed_place {
     void *arg;
 };
 
-/* ERR_RATE_LIMITED when this user has FEED_PER_USER_MAX already, ERR_OVERLOADED when all places are
+/* Subscribes until feed_unsubscribe, and queues what happened since place->last_id, or "lost".
+ * ERR_RATE_LIMITED when this user has FEED_PER_USER_MAX already, ERR_OVERLOADED when all places are
  * taken. *since: the id to come back with when nothing has happened by then. */
 enum err feed_subscribe(struct feed *f, const struct feed_place *place, struct feed_sub **out,
                         int64_t *since);

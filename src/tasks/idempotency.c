@@ -25,6 +25,7 @@ bool idempotency_key_parse(struct str header, struct str *key) {
 
 /* --- what was asked -------------------------------------------------------------------------- */
 
+/* Appends what json_dump_callback writes to the buffer. */
 static int put_piece(const char *piece, size_t len, void *buf) {
     buf_put(buf, piece, len);
     return 0;
@@ -49,6 +50,8 @@ struct claiming {
     bool is_new;
 };
 
+/* Inserts the claim, or finds the one that is there; a claim that a dead process left is taken
+ * over. */
 static enum err claim_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct claiming *c = arg;
     int64_t expired_ms = c->row.created_ms - IDEMPOTENCY_KEPT_MS;
@@ -86,6 +89,8 @@ static enum err open_answer(struct ctx *ctx, const struct idempotency_row *row,
     return OK;
 }
 
+/* What the claim that was made or found means for the request: do it, repeat an answer, or
+ * refuse. */
 static enum err judge(struct ctx *ctx, const struct claiming *c, struct idempotency_claim *out) {
     if (c->is_new) {
         out->found = IDEMPOTENCY_FIRST;
@@ -131,6 +136,7 @@ struct keeping {
     struct str plain;
 };
 
+/* Seals the answer into the row of the claim. */
 static enum err keep_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct keeping *k = arg;
     struct idempotency_row row = { .workspace_id = ctx->who.workspace_id, .id = k->id };
@@ -161,6 +167,7 @@ enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
     return e;
 }
 
+/* Deletes the claim, so that the key is free again. */
 static enum err give_back_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct id *claim = arg;
     return idempotency_row_delete(ctx, tx, claim->text);

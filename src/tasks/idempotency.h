@@ -36,16 +36,18 @@ struct idempotency_claim {
     const char *operation_id;         /* OPERATION */
 };
 
-/* route: method and template; path as it came; body NULL when there is none. Durable when OK.
- * ERR_IDEMPOTENCY_IN_PROGRESS while somebody is at it, ERR_IDEMPOTENCY_REUSED when it was used for
- * something else. */
+/* Claims the key for the asker, or says what the first request with it led to. Durable when OK.
+ * route: method and template; path: as it came; body: NULL when there is none.
+ * ERR_IDEMPOTENCY_IN_PROGRESS while the first request runs, ERR_IDEMPOTENCY_REUSED when the key was
+ * used for another request. */
 enum err idempotency_claim(struct ctx *ctx, struct str key, const char *route, struct str path,
                            const json_t *body, struct idempotency_claim *out);
 
-/* How a claim ends that did not lead to an operation. Both work also when the request's own time
- * is over. */
+/* End a claim that did not lead to an operation: keep stores the answer for those who repeat the
+ * request, give_back frees the key. Both work also when the request's own time is over. */
 enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
                           const struct idempotency_answer *answer);
 enum err idempotency_give_back(struct ctx *ctx, const struct id *claim);
 
+/* Deletes claims older than IDEMPOTENCY_KEPT_MS; called now and then. */
 enum err idempotency_forget_old(struct ctx *ctx);

@@ -26,7 +26,8 @@ enum {
     AGAIN_MAX_MS = 6 * 3600 * 1000,
 };
 
-/* That a workspace has a job of a kind. */
+/* That a workspace shall have a job of a kind; kept after the job is on disk, so that the next
+ * jobs_want is cheap. */
 struct wish {
     const struct job_kind *kind;
     char workspace_id[40];
@@ -49,7 +50,8 @@ struct jobs {
     int64_t heartbeat_ms;
 };
 
-/* The one kind that may be slow: what is not to be leased is told to the store by one name. */
+/* The name of the one kind that may be slow, or NULL. Only one: the store excludes one name from
+ * leasing. */
 static const char *find_slow(const struct task_kinds *kinds) {
     const char *slow = NULL;
     for (size_t i = 0; i < kinds->job_count; i++) {
@@ -89,6 +91,7 @@ void jobs_wake(struct jobs *j) {
     pthread_mutex_unlock(&j->lock);
 }
 
+/* The wish for a job of this kind and workspace, or NULL. Under the lock, as all wish_*. */
 static struct wish *wish_of(struct jobs *j, const struct job_kind *kind, const char *workspace_id) {
     for (size_t i = 0; i < j->wish_count; i++)
         if (j->wishes[i].kind == kind && strcmp(j->wishes[i].workspace_id, workspace_id) == 0)
@@ -96,13 +99,15 @@ static struct wish *wish_of(struct jobs *j, const struct job_kind *kind, const c
     return NULL;
 }
 
+/* Removes a wish; the last one moves into its place. */
 static void wish_drop(struct jobs *j, struct wish *w) {
     j->unmade -= !w->is_made;
     *w = j->wishes[--j->wish_count];
 }
 
-/* Forgetting a made one only means that it is wanted anew. When all wait to be made, the pump is far
- * behind, and the sweep finds this one. */
+/* Room for a new wish, or NULL. When the table is full, wishes whose job is on disk are dropped:
+ * they are only made anew. NULL means that the pump is far behind; the sweep (inbox_recover) finds
+ * what this wish was for. */
 static struct wish *wish_place(struct jobs *j) {
     for (size_t i = 0; j->wish_count == WISHES_MAX && i < WISHES_MAX; i++)
         if (j->wishes[i].is_made)
@@ -148,6 +153,7 @@ void jobs_stop(struct jobs *j) {
     jobs_wake(j);
 }
 
+/* Makes all jobs leased by this process ready again. */
 static enum err release_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return job_rows_give_back(ctx, tx, ctx->parts->run_id);
 }
@@ -174,6 +180,8 @@ struct task {
     struct job_row row;
 };
 
+/* Moves a failed job: to a random time, within a bound that doubles with each attempt, or to the
+ * dead after ATTEMPTS_MAX. Kinds that last keep the first bound, and never die. */
 static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct job_row *row = arg;
     const struct job_kind *kind = job_kind_of(ctx->parts, row->kind);
@@ -188,6 +196,8 @@ static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return job_row_put(ctx, tx, &next, NULL, 0);
 }
 
+/* Logs the failure and schedules the job again, with time of its own: the job may have used up its
+ * own. */
 static void failed(struct task *t, enum err e) {
     log_warn(&t->ctx, "job failed", L("job", t->row.id), L("kind", t->row.kind),
              L("attempts", (long)t->row.attempts), L("code", err_info(e)->code));
@@ -199,6 +209,7 @@ static bool is_slow(const struct jobs *j, const char *kind) {
     return j->slow_kind && strcmp(kind, j->slow_kind) == 0;
 }
 
+/* Takes the job out of the counts of the pump, and frees it. */
 static void end_task(struct task *t) {
     struct jobs *j = t->jobs;
     j->running--;
@@ -206,6 +217,7 @@ static void end_task(struct task *t) {
     arena_free(t->arena);
 }
 
+/* The fiber of a job: runs its handler, and wakes the pump since there is room again. */
 static void task_run(void *arg) {
     struct task *t = arg;
     struct jobs *j = t->jobs;
@@ -218,15 +230,17 @@ static void task_run(void *arg) {
     jobs_wake(j);
 }
 
+/* On the stack of the loop: counts the job as running and gives it a fiber. */
 static void task_begin(void *arg) {
     struct task *t = arg;
     struct jobs *j = t->jobs;
     j->running++;
     j->slow += is_slow(j, t->row.kind);
     if (!fiber_run(task_run, t))
-        end_task(t); /* no room for a fiber: its lease runs out, and it comes again */
+        end_task(t); /* no room for a fiber: it stays leased until this process ends */
 }
 
+/* Gives a leased job an arena and a ctx of its own, and starts it. Copies the row. */
 static void start(struct jobs *j, const struct job_row *row) {
     struct arena *a = arena_new(4 << 20);
     struct task *t = arena_alloc(a, sizeof *t);
@@ -250,6 +264,7 @@ struct round {
     size_t wanted_count;
 };
 
+/* Copies the wishes that have no job yet into the round. */
 static void wishes_read(struct jobs *j, struct round *r) {
     pthread_mutex_lock(&j->lock);
     for (size_t i = 0; j->unmade && i < j->wish_count; i++)
@@ -258,6 +273,7 @@ static void wishes_read(struct jobs *j, struct round *r) {
     pthread_mutex_unlock(&j->lock);
 }
 
+/* Marks the wishes of the round as made, once their jobs are on disk. */
 static void wishes_made(struct jobs *j, const struct round *r) {
     pthread_mutex_lock(&j->lock);
     for (size_t i = 0; i < r->wanted_count; i++) {
@@ -278,6 +294,7 @@ static const char *not_kind(const struct round *r) {
     return slow >= SLOW_MAX ? r->jobs->slow_kind : NULL;
 }
 
+/* Leases one job that is due, of the next workspace after this one. row->id NULL: there is none. */
 static enum err lease_one(struct ctx *ctx, struct db_conn *tx, const struct round *r,
                           const char *after, struct job_row *row) {
     int64_t now_ms = ava_wall_ms();
@@ -290,7 +307,8 @@ static enum err lease_one(struct ctx *ctx, struct db_conn *tx, const struct roun
                          row);
 }
 
-/* The next workspace's turn each time; after the last one the first again. */
+/* One transaction: makes the jobs that were wished for, then leases up to r->room of those due,
+ * each time of the next workspace; after the last workspace comes the first again. */
 static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct round *r = arg;
     char cursor[sizeof r->jobs->cursor];
@@ -309,13 +327,15 @@ static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return OK;
 }
 
+/* Extends the leases of this process, and takes back those of others that ran out. */
 static enum err beat_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     int64_t now_ms = ava_wall_ms();
     TRY(job_rows_heartbeat(ctx, tx, ctx->parts->run_id, now_ms + JOB_LEASE_MS));
     return job_rows_reclaim(ctx, tx, now_ms, NULL);
 }
 
-/* Begins what is due; returns how long there is nothing to do. */
+/* One round of the pump: extends leases, makes wished jobs, leases and starts what is due. Returns
+ * for how many ms there is nothing to do; 0: go round again. */
 static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     struct round *r = arena_alloc(ctx->arena, sizeof *r);
     r->jobs = j;
@@ -346,6 +366,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     return r->count ? 0 : IDLE_MS;
 }
 
+/* Registers the pump as asleep. False when it was woken meanwhile, and must not sleep. */
 static bool lie_down(struct jobs *j, struct fiber_parking *parking) {
     pthread_mutex_lock(&j->lock);
     bool is_due = j->is_due;
@@ -362,6 +383,7 @@ static void get_up(struct jobs *j) {
     pthread_mutex_unlock(&j->lock);
 }
 
+/* Sleeps until that time, or until jobs_wake. */
 static void sleep_until(struct jobs *j, int64_t until_ms) {
     struct fiber_parking parking;
     fiber_parking_init(&parking);
@@ -371,6 +393,7 @@ static void sleep_until(struct jobs *j, int64_t until_ms) {
     get_up(j);
 }
 
+/* The fiber that goes round until jobs_stop; each round has an arena of its own. */
 static void pump(void *arg) {
     struct jobs *j = arg;
     while (!atomic_load(&j->stopping)) {
@@ -392,6 +415,7 @@ void jobs_start(struct jobs *j) {
 
 /* --- seen from outside ----------------------------------------------------------------------- */
 
+/* The counts of one kind from the store; zeros where the store does not answer. */
 static struct job_counts count(struct jobs *j, const char *kind) {
     struct arena *a = arena_new(4096);
     struct ctx ctx;

@@ -17,16 +17,16 @@ void jobs_free(struct jobs *j);                   /* after its loop has ended; N
 
 void jobs_start(struct jobs *j); /* on the stack of the loop it shall run on */
 void jobs_wake(struct jobs *j);  /* any thread: something is due; NULL is fine */
-/* Something of this workspace is on disk to be worked on: sees to it that there is a job, by
- * kind->want. Cheap when somebody wanted it before. Any thread; NULL is fine. A wish does not outlive
- * the process: the kind finds again at a start what nobody wants any more. */
+/* Call this after something of the workspace was written that must be worked on: the pump makes its
+ * job, by kind->want. Cheap when it is wanted already. Any thread; j NULL is fine. Wishes do not
+ * outlive the process: at its next start the kind must find by itself what was left over. */
 void jobs_want(struct jobs *j, const struct job_kind *kind, const char *workspace_id);
 /* Call this before the handler's last look at what there is to do: what arrives afterwards makes a
  * new wish, and so a new job. */
 void jobs_unwant(struct jobs *j, const struct job_kind *kind, const char *workspace_id);
 
-/* How busy taking in is, which goes first: nothing is lost by working on it later. Written by any
- * thread; lives as long as j. */
+/* How busy taking in events is. It goes first: nothing is lost by working on them later. Written by
+ * any thread; lives as long as j. */
 struct jobs_burst {
     _Atomic uint64_t taken;        /* things taken in so far */
     _Atomic int64_t rest_until_ms; /* monotonic: what works on them rests until then */
@@ -37,7 +37,7 @@ void jobs_stop(struct jobs *j);              /* any thread: nothing new is begun
 void jobs_release(struct jobs *j);           /* when nothing runs any more: leases are given back */
 bool jobs_is_stopping(const struct jobs *j); /* NULL: no */
 
-/* How many are due or waiting, and for how long the oldest due one, for `ava status`. */
+/* How many jobs are due or waiting, and for how long the oldest is due, for `ava status`. */
 struct jobs_state {
     int64_t waiting, oldest_ms;
 };

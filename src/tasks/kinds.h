@@ -10,8 +10,11 @@
 
 struct operation_kind; /* operations.h */
 
+/* One type of job. */
 struct job_kind {
     const char *name; /* in the row, and as the label of metrics */
+    /* Works on one leased job, on a fiber. OK: the handler has deleted or moved the row itself; an
+     * error: the job comes again later. */
     enum err (*work)(struct ctx *ctx, const struct job_row *job);
     /* Within a transaction: makes the workspace's job, or hurries it. NULL: jobs_want never names
      * this kind. */
@@ -20,6 +23,7 @@ struct job_kind {
     bool lasts;   /* never buried after failures: what it works on knows its own end */
 };
 
+/* Arrays of constants; lent, and never freed. */
 struct task_kinds {
     const struct job_kind *const *jobs;
     size_t job_count;
@@ -31,10 +35,10 @@ struct task_kinds {
 struct job_row job_of(struct ctx *ctx, const char *kind, const char *workspace_id,
                       const char *object, int64_t at_ms);
 
-/* The name of a kind whose provider has no dialect, so that it could never be sent; NULL: all are
- * good. Asked once at a start. */
+/* The name of an operation kind whose provider has no dialect, so that it could never be sent;
+ * NULL: all are good. Asked once at a start. */
 const char *kinds_find_wrong(const struct task_kinds *kinds);
 
-/* NULL: there is none of that name, or parts have no kinds (commands). */
+/* The kind of that name; NULL: there is none, or parts have no kinds (commands). */
 const struct job_kind *job_kind_of(const struct parts *parts, const char *name);
 const struct operation_kind *operation_kind_of(const struct ctx *ctx, const char *name);

@@ -33,6 +33,7 @@ void operation_run_release(struct operation_run *r) {
         arena_free(r->arena); /* r lives in it */
 }
 
+/* Wakes whoever waits in operation_place, once. */
 static void tell(struct operation_run *r) {
     struct fiber_parking *waiter = r->waiter;
     r->waiter = NULL;
@@ -40,6 +41,7 @@ static void tell(struct operation_run *r) {
         fiber_unpark(waiter);
 }
 
+/* Seals the request, and the result or the problem once there is one, into row->sealed. */
 static enum err seal_content(struct ctx *ctx, struct db_conn *tx, const struct operation_run *r,
                              struct operation_row *row) {
     struct buf b = { 0 };
@@ -63,7 +65,7 @@ static enum err seal_content(struct ctx *ctx, struct db_conn *tx, const struct o
 
 /* --- telling those who watch ----------------------------------------------------------------- */
 
-/* After the commit only: what is told can be read. */
+/* Publishes how the operation stands. After the commit only: what is published can be read. */
 void operation_run_publish(struct operation_run *r) {
     struct buf b = { 0 }, problem = { 0 };
     struct jsonw w = jsonw_to(&b), pw = jsonw_to(&problem);
@@ -84,12 +86,14 @@ struct moving {
     struct step_row step;
 };
 
+/* Writes the new state and the step of the timeline, together. */
 static enum err move_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct moving *m = arg;
     TRY(operation_row_update(ctx, tx, m->row));
     return step_row_add(ctx, tx, &m->step);
 }
 
+/* A step of this operation for the timeline. detail: JSON, lent. */
 static struct step_row step_of(const struct operation_run *r, const char *what,
                                const char *detail) {
     return (struct step_row){
@@ -97,6 +101,7 @@ static struct step_row step_of(const struct operation_run *r, const char *what,
     };
 }
 
+/* Before the first byte of each attempt: "sent" is on disk, or nothing leaves. */
 static enum err on_sending(struct ctx *ctx, const struct upstream_request *req, void *arg) {
     struct operation_run *r = arg;
     struct operation_row next = r->row;
@@ -114,8 +119,8 @@ static enum err on_sending(struct ctx *ctx, const struct upstream_request *req, 
     return OK;
 }
 
-/* A wait that can not be written down is waited all the same: the row says "sent", which errs on
- * the safe side. */
+/* Before the wait for the next attempt: back to "prepared", since the provider did not process this
+ * one. A wait that cannot be written down is waited all the same: "sent" errs on the safe side. */
 static void on_waiting(struct ctx *ctx, int attempts, int64_t wait_ms, void *arg) {
     struct operation_run *r = arg;
     struct operation_row next = r->row;
@@ -158,7 +163,6 @@ enum err operation_schedule(struct ctx *ctx, struct db_conn *tx, const struct op
     return job_row_put(ctx, tx, &job, NULL, 0);
 }
 
-/* When it is worth asking again; 0 when it was asked often enough. */
 int64_t operation_next_look(const struct operation_row *row, int64_t now_ms) {
     int64_t since_ms = row->sent_ms ? row->sent_ms : row->created_ms;
     for (size_t i = 0; i < ARRAY_LEN(LOOKS_MS); i++)
@@ -167,7 +171,8 @@ int64_t operation_next_look(const struct operation_row *row, int64_t now_ms) {
     return 0;
 }
 
-/* A callback was quicker than the answer, or than whoever asked: what it said stays. */
+/* A callback settled the operation before its answer came, or before a look was over: that end
+ * stays. */
 static enum err take_confirmed(struct ctx *ctx, struct db_conn *tx, struct settling *s,
                                const struct operation_row *now) {
     json_t *content;
@@ -200,13 +205,16 @@ static enum err add_outcome(struct ctx *ctx, struct db_conn *tx, struct operatio
     return step_row_add(ctx, tx, &step);
 }
 
-/* "Accepted" is what whoever placed it hears now. */
+/* Puts the operation back into the queue of its service; whoever placed it is answered
+ * "accepted". */
 static enum err wait_again(struct ctx *ctx, struct db_conn *tx, struct operation_run *r) {
     TRY(operation_row_promise(ctx, tx, r->row.id));
     TRY(job_row_delete(ctx, tx, OPERATION_JOB_NAME, r->row.id));
     return r->kind->queue->requeue(ctx, tx, &r->op);
 }
 
+/* Settles the operation with its object, in one transaction: the first end that is written stays.
+ * One that was never sent and never promised leaves no row at all. */
 static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct settling *s = arg;
     struct operation_run *r = s->run;
@@ -245,8 +253,8 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return job_row_delete(ctx, tx, OPERATION_JOB_NAME, now.id);
 }
 
-/* What happened is written down, however long the store takes: until then the row says "sent",
- * and a process that dies here leaves it unknown. */
+/* Writes the state down, trying until the store takes it or the process stops: until then the row
+ * says "sent", and a process that dies here leaves it unknown. Then publishes it. */
 void operation_run_settle(struct operation_run *r, enum operation_state state, const void *result,
                           int64_t next_ms) {
     struct settling s = { .run = r, .row = r->row, .result = result };
@@ -273,6 +281,14 @@ void operation_run_settle(struct operation_run *r, enum operation_state state, c
             break;
         fiber_sleep(SETTLE_AGAIN_MS);
     }
+    if (!is_written && state == OPERATION_SUCCEEDED && !jobs_is_stopping(r->ctx.parts->jobs)) {
+        /* It was done, but cannot be written down as it came: never told as made. It is looked up. */
+        r->result = ERR_OUTCOME_UNKNOWN;
+        operation_run_settle(r, OPERATION_UNKNOWN, NULL,
+                             operation_next_look(&r->row, ava_wall_ms()));
+        jobs_wake(r->ctx.parts->jobs);
+        return;
+    }
     r->row = s.row;
     r->is_settled = is_written && !s.is_late;
     if (s.is_late)
@@ -295,8 +311,8 @@ void operation_run_settle(struct operation_run *r, enum operation_state state, c
 
 /* --- running it ------------------------------------------------------------------------------ */
 
-/* Nothing was done, and it can be done later: the provider said that it has no room; or somebody was
- * told that it would happen, and the provider cannot be asked just now. */
+/* True when nothing was done and the operation may go back into its queue: the provider said that
+ * it has no room; or it was promised, and the provider cannot be reached just now. */
 static bool can_wait(const struct operation_run *r) {
     bool said_so = r->result == ERR_PROVIDER_BUSY && r->ctx.problem.upstream_status;
     bool is_later = r->result == ERR_PROVIDER_BUSY || r->result == ERR_PROVIDER_UNAVAILABLE ||
@@ -304,7 +320,7 @@ static bool can_wait(const struct operation_run *r) {
     return r->kind->queue && (said_so || (is_later && r->row.is_promised));
 }
 
-/* Of a walk: something stood in its way that may be gone later. */
+/* True for a walk that was stopped by something that may pass: it is performed again. */
 static bool is_held_up(const struct operation_run *r) {
     return !r->kind->look_up &&
            (answer_may_be_stale(r->result) || r->result == ERR_STORAGE_UNAVAILABLE);
@@ -345,6 +361,7 @@ void operation_run_perform(struct operation_run *r) {
     }
 }
 
+/* The fiber of an operation; it holds the run until it is over. */
 static void run_alone(void *arg) {
     struct operation_run *r = arg;
     operation_run_perform(r);
@@ -362,7 +379,7 @@ void operation_run_begin(void *arg) {
     }
 }
 
-/* A run of a row, with a ctx and an arena of its own. */
+/* Copies all it needs: whoever placed the operation may leave before it is over. */
 struct operation_run *operation_run_new(const struct ctx *ctx, const struct operation_kind *kind,
                                         const struct operation_row *row, struct str request) {
     struct arena *a = arena_new(ARENA_BYTES);

@@ -1,5 +1,6 @@
-/* operation_run: one run of an operation, from its first attempt to what is on disk of its end. Between
- * the files of operations: operations.c places, resumes, cancels and confirms. */
+/* operation_run: one run of an operation, from its first attempt until its end is on disk.
+ *
+ * Private to the files of operations: operations.c places, resumes, cancels and confirms. */
 #pragma once
 
 #include "base/fiber.h"
@@ -9,7 +10,8 @@ enum { OPERATION_PATIENT_MS = 2000 }; /* of retries that who placed it waits for
 
 extern const char OPERATION_JOB_NAME[];
 
-/* On a fiber of its own, on the loop of whoever placed it; so nothing here needs a lock. */
+/* Runs on a fiber of its own on the loop of whoever placed it, so that nothing here needs a
+ * lock. */
 struct operation_run {
     struct arena *arena;
     struct ctx ctx;
@@ -28,7 +30,8 @@ struct operation_run {
     unsigned holders;
 };
 
-/* A run of a row, with a ctx and an arena of its own; one holder, the caller. */
+/* A run of a stored operation, with a ctx and an arena of its own; texts of row and request are
+ * copied. One holder: the caller, who releases it. */
 struct operation_run *operation_run_new(const struct ctx *ctx, const struct operation_kind *kind,
                                         const struct operation_row *row, struct str request);
 void operation_run_release(struct operation_run *r); /* the last holder frees it */
@@ -36,7 +39,7 @@ void operation_run_release(struct operation_run *r); /* the last holder frees it
 /* On the stack of a loop (fiber_on_loop): performs it on a fiber of its own. r->result is
  * ERR_OVERLOADED when there was no room for one, and then nothing was tried. */
 void operation_run_begin(void *run);
-/* Sends it, or asks the provider, and settles what came of it. */
+/* Runs kind->perform on this fiber, and settles what came of it. */
 void operation_run_perform(struct operation_run *r);
 
 /* Writes the state down, with its object, however long the store takes, and tells whoever watches.
@@ -46,8 +49,10 @@ void operation_run_settle(struct operation_run *r, enum operation_state state, c
 /* Tells those who watch how it stands; after the commit only. */
 void operation_run_publish(struct operation_run *r);
 
-/* When it is worth asking again (wall clock); 0 when it was asked often enough. */
+/* When to ask the provider again, or to perform again (wall clock, ms): the next of the times after
+ * it was sent, or created when it never was; 0: there is none left. */
 int64_t operation_next_look(const struct operation_row *row, int64_t now_ms);
-/* Within a transaction: its job, ready at at_ms. */
+/* Within a transaction: writes the operation's job, ready at at_ms, or moves the one that is
+ * there. */
 enum err operation_schedule(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row,
                             int64_t at_ms);

@@ -36,6 +36,7 @@ struct str operation_member(struct ctx *ctx, const json_t *content, const char *
 
 /* --- as people see it ------------------------------------------------------------------------ */
 
+/* Writes "next_retry_in_seconds", rounded up; null when no attempt is planned. */
 static void write_next(struct jsonw *w, const struct operation_row *row, bool is_waiting) {
     int64_t left_ms = row->next_ms - ava_wall_ms();
     jsonw_key(w, "next_retry_in_seconds");
@@ -45,7 +46,8 @@ static void write_next(struct jsonw *w, const struct operation_row *row, bool is
         jsonw_null(w);
 }
 
-/* Does it wait for its turn? Where the store cannot tell, it is said to go on. */
+/* The place in the queue; position 0 for an operation that has begun, or where the store cannot
+ * tell. */
 static struct operation_wait wait_of(struct ctx *ctx, const struct operation_row *row) {
     const struct operation_kind *kind = operation_kind_of(ctx, row->kind);
     struct operation op = { .id = row->id, .object = row->object };
@@ -58,6 +60,7 @@ static struct operation_wait wait_of(struct ctx *ctx, const struct operation_row
     return wait;
 }
 
+/* Writes "steps" for kinds that have them; leaves them out where they cannot be read. */
 static void write_steps(struct ctx *ctx, struct jsonw *w, const struct operation_row *row) {
     const struct operation_kind *kind = operation_kind_of(ctx, row->kind);
     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
@@ -141,6 +144,7 @@ const char *operation_sending(struct ctx *ctx, const struct operation_row *row,
 
 /* --- reading it ------------------------------------------------------------------------------ */
 
+/* The asker's operation with its content opened; ERR_NOT_FOUND for another workspace's id too. */
 static enum err find_own(struct ctx *ctx, const char *id, struct operation_row *row,
                          json_t **content) {
     TRY(operation_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));

@@ -50,6 +50,7 @@ static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return job_row_put(ctx, tx, &job, ctx->parts->run_id, p->row.created_ms + JOB_LEASE_MS);
 }
 
+/* Marks the operation as promised: it is not abandoned any more, whatever happens. */
 static enum err promise_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return operation_row_promise(ctx, tx, arg);
 }
@@ -64,6 +65,7 @@ static enum err promise(struct ctx *ctx, const char *id) {
     return e;
 }
 
+/* Copies the run's problem into ctx: the run's arena ends before the request does. */
 static void take_problem(struct ctx *ctx, const struct operation_run *r) {
     const struct problem *p = &r->ctx.problem;
     ctx->problem = *p;
@@ -94,7 +96,8 @@ static void wait_for(struct ctx *ctx, struct operation_run *r, enum operation_pa
     }
 }
 
-/* How it stands, for whoever placed it. */
+/* What whoever placed the operation is answered: its result, its error, or "accepted", which is
+ * promised first. */
 static enum err report(struct ctx *ctx, struct operation_run *r, enum operation_patience patience,
                        struct operation_end *out) {
     bool is_open = !r->is_over || r->row.state == OPERATION_UNKNOWN;
@@ -176,14 +179,15 @@ enum err operation_place(struct ctx *ctx, const struct operation_order *order,
 
 /* --- as a job -------------------------------------------------------------------------------- */
 
-/* Nobody was told that it would happen, and nobody can ask for it again under the same key: whoever
- * placed it saw the connection break, and will ask anew. */
+/* *wanted: somebody was told that it would happen, or can ask for it again under the same key. If
+ * not, whoever placed it saw the connection break, and will ask anew. */
 static enum err find_whether_wanted(struct ctx *ctx, const struct operation_row *row,
                                     bool *wanted) {
     *wanted = row->is_promised;
     return *wanted ? OK : idempotency_row_has(ctx, db_reader(ctx->parts->db), row->id, wanted);
 }
 
+/* Performs an operation that never began, or abandons it when nobody wants it any more. */
 static void resume(struct operation_run *r, bool wanted) {
     if (wanted) {
         operation_run_perform(r);
@@ -193,6 +197,8 @@ static void resume(struct operation_run *r, bool wanted) {
     operation_run_settle(r, OPERATION_FAILED, NULL, 0);
 }
 
+/* Asks the provider about an unknown operation, and settles it: succeeded, still unknown, or
+ * unconfirmed after the last look. */
 static void look(struct operation_run *r) {
     const void *result = NULL;
     r->ctx.attempts = 0;
@@ -208,7 +214,7 @@ static void look(struct operation_run *r) {
     }
 }
 
-/* A run of what is stored, to be released. */
+/* A run of a stored operation with its request unsealed; the caller releases it. */
 static enum err run_of(struct ctx *ctx, const struct operation_kind *kind,
                        const struct operation_row *row, struct operation_run **out) {
     json_t *content;
@@ -306,6 +312,7 @@ enum err operation_confirm(struct ctx *ctx, const char *id, const void *facts, b
 
 /* --- starting and watching ------------------------------------------------------------------- */
 
+/* What was "sent" becomes unknown and gets a job; arg: how many. Then leases are taken back. */
 static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     int64_t now_ms = ava_wall_ms();
     TRY(operation_rows_orphan(ctx, tx, now_ms, arg));

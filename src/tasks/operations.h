@@ -22,111 +22,122 @@ struct operation {
     const char *id, *object;
     int64_t sent_ms;    /* wall clock; 0: not yet */
     struct str request; /* JSON, as it was placed */
-    bool is_last;       /* of a walk: it is not performed again, whatever held it up */
+    bool is_last; /* kinds without look_up only: the last run; give up what cannot be done now */
 };
 
-/* How an operation that may not begin yet waits. */
+/* The place in the queue of an operation that may not begin yet. */
 struct operation_wait {
-    int64_t position; /* from 1; 0: it does not wait */
-    int64_t estimate_s;
+    int64_t position;   /* from 1; 0: it does not wait */
+    int64_t estimate_s; /* until it may begin */
 };
 
-/* Of kinds that may have to wait before they begin; the queue belongs to the service of the object.
- * Each is called with the operation's object in its table. */
+/* For kinds whose operations may have to wait before they begin. The queue belongs to the service
+ * that owns the object; the object's row exists whenever a function here is called. */
 struct operation_queue {
+    /* Where the operation stands in the queue. */
     enum err (*stands)(struct ctx *ctx, struct db_conn *c, const struct operation *op,
                        struct operation_wait *out);
-    /* The provider had no room, and did nothing: it waits again. */
+    /* The provider had no room, and did nothing: puts the operation back into the queue. */
     enum err (*requeue)(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
 };
 
 /* One kind of unsafe call; every kind is a constant of the service that owns the object.
  *
- * A kind without look_up is a walk: steps whose state it keeps itself, so that perform goes on where
- * it was. What is unknown, and what was held up by a provider that could not be reached, is
- * performed again at the times at which others are looked for. */
+ * A kind without look_up is a walk: steps whose state it stores itself, so that perform resumes
+ * where it stopped. When its outcome is unknown, or a provider could not be reached, it is
+ * performed again at the times at which other kinds ask the provider (look_up). */
 struct operation_kind {
     const char *name;  /* "call.create" */
     const char *event; /* of its object in the feed: "call" */
     enum provider provider;
-    /* Sends it, with watch in the upstream_request. *result: what the provider made, in the form
-     * that settle takes (struct call_facts, a tree, ...); the arena's. ERR_OUTCOME_UNKNOWN when it
-     * may have happened. */
+    /* Sends the request, with watch in the upstream_request. *result: what the provider made, in
+     * the form that settle takes (struct call_facts, a tree, ...); the arena's. ERR_OUTCOME_UNKNOWN
+     * when it may have happened. */
     enum err (*perform)(struct ctx *ctx, const struct operation *op,
                         const struct upstream_watch *watch, const void **result);
-    /* Asks the provider whether it happened; *result stays NULL when nothing is found, and then
-     * *is_absent says whether there is nothing that could be it. */
+    /* Asks the provider whether the request happened. *result: what was found, as perform gives it,
+     * or NULL; then *is_absent says whether the provider has nothing that could be it. */
     enum err (*look_up)(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent);
-    /* Within the transaction that settles it: brings the object up to date. *shown: its JSON, which
-     * whoever watches gets, and with SUCCEEDED whoever placed it; NULL ptr when it is gone. */
+    /* Within the transaction that settles the operation: brings the object's row up to date.
+     * *shown: the object as JSON, for the feed and, with SUCCEEDED, for whoever placed the
+     * operation; NULL ptr when the row is gone. */
     enum err (*settle)(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                        enum operation_state state, const void *result, struct str *shown);
-    /* It was refused before anything was sent: there never was an object. */
+    /* Deletes the object's row: the operation was refused before anything was sent. */
     enum err (*forget)(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
     const struct operation_queue *queue; /* NULL: it never waits */
     /* Its steps as a JSON list, for people. NULL: it is a single one. */
     enum err (*steps)(struct ctx *ctx, const char *operation_id, struct jsonw *w);
 };
 
-/* Waiting for it: the default is to answer "accepted" once it would take more than 2 s because of
- * retries, or the request's time is over. */
+/* How long operation_place waits for the operation to be settled, at most until the deadline of
+ * ctx. NORMAL: once a retry is due, not beyond 2 s after the start. NONE: not at all. What is not
+ * settled by then is accepted; with ALL it is ERR_OUTCOME_UNKNOWN instead. */
 enum operation_patience { PATIENCE_NORMAL, PATIENCE_NONE /* respond-async */, PATIENCE_ALL };
 
 struct operation_order {
     const struct operation_kind *kind;
-    const char *id, *object; /* id_make("op"); of what it makes */
+    const char *id, *object; /* id: of id_make("op"); object: the id of the row insert writes */
     struct str request;      /* JSON */
     db_fn *insert; /* writes the object's row, in the transaction that writes the intent */
     void *arg;
-    bool *waits; /* set by insert: not to begin before operation_begin. NULL: it never waits */
+    bool *waits; /* set by insert: it must not begin before operation_begin. NULL: it never waits */
     const struct id *claim; /* the idempotency key it is placed under; NULL: none */
     enum operation_patience patience;
 };
 
 struct operation_end {
     const char *id;
-    bool is_accepted;   /* it goes on, or nobody knows: read it with operation_read */
-    bool was_abandoned; /* with an error: nothing was tried, and nothing is kept */
-    struct str shown;   /* it succeeded: JSON; the arena's */
-    int attempts;
+    bool is_accepted;   /* not settled, or unknown: operation_read says how it stands */
+    bool was_abandoned; /* with an error: nothing was tried, and no row is kept */
+    struct str shown;   /* when it succeeded: the object's JSON; the arena's */
+    int attempts;       /* sent so far */
 };
 
-/* OK when it succeeded or is accepted; else its error. */
+/* Writes the object, the intent and its job in one transaction, runs the operation on a fiber of
+ * its own and waits as order->patience says. OK when it succeeded or is accepted; else its
+ * error. */
 enum err operation_place(struct ctx *ctx, const struct operation_order *order,
                          struct operation_end *out);
 
-/* In the transaction that gives a waiting one its turn; jobs_wake after the commit. */
+/* Gives an operation that waits its job, ready now, in the transaction that made room for it. Call
+ * jobs_wake after the commit. */
 enum err operation_begin(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                          const char *id);
-/* Ends one of the asker's workspace that waits: it failed with ERR_CANCELED. *done false: it waits
- * no longer, and is left alone. */
+/* Ends a waiting operation of the asker's workspace: it fails with ERR_CANCELED. *done false: it
+ * does not wait any more, and was left alone. */
 enum err operation_cancel(struct ctx *ctx, const char *id, bool *done);
-/* Asks once more about one that is unconfirmed; *is_absent: the provider has nothing that could be
- * it. What is found settles it. OK too when it is settled already, and then not absent. */
+/* Asks the provider once more about an unconfirmed operation of the asker's workspace; what is
+ * found settles it as succeeded. *is_absent: the provider has nothing that could be it. OK, and not
+ * absent, when the operation is in any other state or not there. */
 enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent);
 
-/* The operation as people see it, JSON appended to out. ERR_NOT_FOUND for a foreign or missing id
- * alike. *end, when not NULL: how it stands, in the form operation_place answers; the error of a
- * failed one is then returned. */
+/* Appends the operation as people see it to out, as JSON. ERR_NOT_FOUND for another workspace's id
+ * as for a missing one. */
 enum err operation_read(struct ctx *ctx, const char *id, struct buf *out);
+/* Answers a repeated request: how the operation stands, in the form operation_place gives. The
+ * error of a failed operation is returned; ERR_IDEMPOTENCY_IN_PROGRESS while the first request
+ * runs. */
 enum err operation_replay(struct ctx *ctx, const char *id, struct operation_end *end);
 
-/* Tells those who watch how one stands that is under way: its steps moved, in a commit that is done. */
+/* Publishes to the feed how an operation stands; after the commit that moved one of its steps. */
 void operation_tell(struct ctx *ctx, const char *id);
 
-/* A webhook of the provider names the operation (?op=ID): so it happened. Settles one that is sent,
- * unknown or unconfirmed as succeeded, with its object, and tells whoever watches; *confirmed says
- * whether that was done. A run that still waits for its answer finds it settled, and so does a look
- * that found nothing. facts: what perform would have given as its result. ctx->who.workspace_id is whose webhook it was: another workspace's operation, one that is
- * not there, and one that is settled already are passed over with OK. ERR_STORAGE_UNAVAILABLE: not
- * settled, to be tried again. Not inside a transaction; on a fiber or not. */
+/* Settles an operation as succeeded because a webhook of the provider names it (?op=ID): so it
+ * happened. Only one that is sent, unknown or unconfirmed, of the workspace in ctx->who (whose
+ * webhook it was); any other, or none, is passed over with OK. *confirmed: whether it was settled
+ * here. A run that still waits for its answer finds it settled. facts: as perform would give them
+ * as its result. ERR_STORAGE_UNAVAILABLE: not settled, try again. Not inside a transaction; on a
+ * fiber or not. */
 enum err operation_confirm(struct ctx *ctx, const char *id, const void *facts, bool *confirmed);
 
 extern const struct job_kind OPERATION_JOB;
+/* The work of OPERATION_JOB: resumes the operation that job->object names, or asks the provider. */
 enum err operation_work(struct ctx *ctx, const struct job_row *job);
 
-/* Before the first request: what was sent when the last process died is unknown now. */
+/* Call before the first request: operations that were sent when the last process died become
+ * unknown, and leases of former processes are taken back. */
 enum err operations_recover(struct ctx *ctx);
 
 /* For metrics_before_scrape, with ctx->parts as arg. */

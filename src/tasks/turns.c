@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In the order they came; the first of each thing has it. Few at any time: each is a request. */
+/* Holders and waiters of all things, in the order they came. Few at any time: each is a request. */
 struct turns {
     pthread_mutex_t lock;
     struct turn *first;
@@ -25,7 +25,7 @@ void turns_free(struct turns *line) {
     free(line);
 }
 
-/* May it go ahead, with those who stand before it? */
+/* True when every turn on the same thing that stands before t shares, and t does too. */
 static bool may_go(const struct turns *line, const struct turn *t) {
     for (const struct turn *before = line->first; before != t; before = before->next)
         if (strcmp(before->what, t->what) == 0 && !(t->is_shared && before->is_shared))
@@ -33,7 +33,7 @@ static bool may_go(const struct turns *line, const struct turn *t) {
     return true;
 }
 
-/* Out of the line; those whose turn it is now, get it. */
+/* Takes t out of the queue, and gives their turn to those who may go now. Under the lock. */
 static void leave(struct turn *t) {
     struct turns *line = t->line;
     struct turn **at = &line->first;
@@ -48,6 +48,7 @@ static void leave(struct turn *t) {
     }
 }
 
+/* Puts t at the end of the queue; its turn begins at once when nobody is in its way. */
 static void stand_in(struct turns *line, struct turn *t) {
     struct turn **end = &line->first;
     while (*end)

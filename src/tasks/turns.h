@@ -1,8 +1,7 @@
-/* turns: who may work on a thing now; who may not yet waits in line.
+/* turns: a fair read-write lock per thing (an assistant), held across provider calls.
  *
- * For what must read, decide and write at a provider without anybody of ours in between. Some need
- * it for themselves; some may share it with others who share. Nobody overtakes: who shares waits
- * behind one who came before and needs it alone. Within this process only. */
+ * A turn is exclusive, or shared with others that share. First come, first served: a shared turn
+ * waits behind an exclusive one that was asked for before it. Within this process only. */
 #pragma once
 
 #include "base/fiber.h"
@@ -10,19 +9,20 @@
 
 struct turn { /* lives with whoever takes it; a turn of zeros is not taken */
     struct fiber_parking parking;
-    struct turns *line;
+    struct turns *line; /* the queue it stands in */
     struct turn *next;
     const char *what;
-    bool is_shared, is_mine;
+    bool is_shared, is_mine; /* is_mine: the lock is held */
 };
 
 struct turns;
-struct turns *turns_new(void);
-void turns_free(struct turns *t); /* with nobody in line; NULL is fine */
+struct turns *turns_new(void);    /* the queue of a process, lent through ctx->parts */
+void turns_free(struct turns *t); /* when no turn is held or waited for; NULL is fine */
 
-/* Waits until it may go ahead, in the line of ctx->parts, until the deadline of ctx: then
- * ERR_PROVIDER_BUSY. what, such as "workspace/assistant", must live as long as the turn. */
+/* Acquires the turn on what, waiting until the deadline of ctx: then ERR_PROVIDER_BUSY.
+ * what, such as "workspace/assistant", is compared as text and must live as long as the turn. */
 enum err turn_take(struct ctx *ctx, const char *what, bool is_shared, struct turn *t);
-/* Does nobody else work on it at this moment? */
+/* True when nobody else holds a turn on the same thing at this moment. t is held. */
 bool turn_is_alone(struct turn *t);
-void turn_give(struct turn *t); /* one that was not taken is fine */
+/* Gives the turn back and wakes those who may go now; one that was not taken is fine. */
+void turn_give(struct turn *t);

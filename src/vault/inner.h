@@ -24,10 +24,11 @@ struct vault {
 /* A fresh random DEK for the workspace, wrapped by the active KEK. */
 void dek_make(struct ctx *ctx, struct vault *v, const char *workspace_id, int64_t dek_id,
               struct workspace_key *out);
-/* The DEK itself. ERR_INTERNAL when it does not open, with its reason counted. */
+/* Opens a wrapped DEK into dek, which the caller wipes. ERR_INTERNAL when it does not open, with
+ * the reason counted. */
 enum err dek_unwrap(struct ctx *ctx, struct vault *v, const struct workspace_key *row,
                     unsigned char dek[DEK_BYTES]);
-/* Wraps it by the active KEK. */
+/* Wraps the DEK by the active KEK, into row. */
 void dek_wrap(struct ctx *ctx, struct vault *v, const unsigned char dek[DEK_BYTES],
               struct workspace_key *row);
 

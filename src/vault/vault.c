@@ -26,6 +26,8 @@ static const char CANARY[] = "this is the right key";
 
 /* --- associated data ------------------------------------------------------------------------- */
 
+/* Appends a part with its length in front (4 bytes, big endian), so that no two lists of parts are
+ * alike. */
 static void aad_part(struct buf *b, struct str part) {
     unsigned char len[4] = { (unsigned char)(part.len >> 24), (unsigned char)(part.len >> 16),
                              (unsigned char)(part.len >> 8), (unsigned char)part.len };
@@ -39,6 +41,7 @@ static void aad_number(struct buf *b, int64_t n) {
     aad_part(b, (struct str){ text, (size_t)len });
 }
 
+/* What a sealed field is authenticated with: its place, its DEK and the algorithm. */
 static void field_aad(struct buf *b, const struct sealed_place *place, int64_t dek_id) {
     aad_part(b, STR("ava/field/v1"));
     aad_part(b, str_of(place->table));
@@ -49,6 +52,7 @@ static void field_aad(struct buf *b, const struct sealed_place *place, int64_t d
     aad_number(b, FIELD_ALG_XCHACHA20POLY1305);
 }
 
+/* What a wrapped DEK is authenticated with. */
 static void wrap_aad(struct buf *b, const struct workspace_key *row) {
     aad_part(b, STR("ava/kek/v1"));
     aad_part(b, str_of(row->workspace_id));
@@ -56,6 +60,7 @@ static void wrap_aad(struct buf *b, const struct workspace_key *row) {
     aad_part(b, str_of(row->kek_id));
 }
 
+/* Counts and logs why something did not open; the caller of the vault learns only that. */
 static enum err failed(struct ctx *ctx, const char *reason) {
     metric_add(METRIC_CRYPTO_FAILURES, 1, reason);
     log_error(ctx, "crypto", L("reason", reason));
@@ -64,6 +69,7 @@ static enum err failed(struct ctx *ctx, const char *reason) {
 
 /* --- data keys ------------------------------------------------------------------------------- */
 
+/* The key check value stored beside a DEK: a keyed hash of a constant. */
 static void check_value(const unsigned char dek[DEK_BYTES], unsigned char kcv[KCV_BYTES]) {
     hash_blake2b_keyed(kcv, KCV_BYTES, (struct str){ (const char *)dek, DEK_BYTES },
                        STR("ava-kcv"));
@@ -93,6 +99,7 @@ void dek_make(struct ctx *ctx, struct vault *v, const char *workspace_id, int64_
     explicit_bzero(dek, sizeof dek);
 }
 
+/* True for a KEK that a rotation has retired. */
 static bool is_retired(struct vault *v, const char *kek_id) {
     char wanted[KEK_ID_BYTES + 3];
     snprintf(wanted, sizeof wanted, " %s ", kek_id);
@@ -125,6 +132,7 @@ enum err dek_unwrap(struct ctx *ctx, struct vault *v, const struct workspace_key
     return OK;
 }
 
+/* The one slot of the cache where this DEK may be. Under the lock. */
 static struct dek_slot *slot_of(struct vault *v, const char *workspace_id, int64_t dek_id) {
     uint64_t h = 1469598103934665603u ^ (uint64_t)dek_id;
     for (const char *p = workspace_id; *p; p++)
@@ -132,6 +140,7 @@ static struct dek_slot *slot_of(struct vault *v, const char *workspace_id, int64
     return &v->cache[(h ^ h >> 29) % CACHE_SLOTS];
 }
 
+/* Copies the DEK out of the cache; false when it is not there. */
 static bool cached(struct vault *v, const char *workspace_id, int64_t dek_id,
                    unsigned char dek[DEK_BYTES]) {
     pthread_mutex_lock(&v->lock);
@@ -143,6 +152,7 @@ static bool cached(struct vault *v, const char *workspace_id, int64_t dek_id,
     return hit;
 }
 
+/* Puts the DEK into the cache, in the place of what was there. */
 static void remember(struct vault *v, const char *workspace_id, int64_t dek_id,
                      const unsigned char dek[DEK_BYTES]) {
     pthread_mutex_lock(&v->lock);
@@ -168,7 +178,7 @@ static enum err dek_newest(struct ctx *ctx, struct db_conn *tx, const char *work
     return dek_unwrap(ctx, ctx->parts->vault, &row, dek);
 }
 
-/* As the store has it now; then known. */
+/* The DEK from the store, which is then cached. */
 static enum err dek_fetch(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                           int64_t dek_id, unsigned char dek[DEK_BYTES]) {
     struct workspace_key row;
@@ -296,6 +306,7 @@ static bool canary_opens(struct ctx *ctx, const struct kek *kek, bool *known) {
     return good;
 }
 
+/* Seals a canary under each KEK that has none yet. */
 static enum err put_canaries(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct keyring *keys = arg;
     for (size_t i = 0; i < keys->count; i++) {
@@ -314,7 +325,8 @@ static enum err put_canaries(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return OK;
 }
 
-/* Every DEK in the store must be openable: first with the keys loaded now. */
+/* *all_known: every loaded KEK has its canary. False and *why when one does not open, or a KEK in
+ * use is not loaded. */
 static bool check_keys(struct ctx *ctx, const struct keyring *keys, bool *all_known,
                        const char **why) {
     *all_known = true;

@@ -1,11 +1,14 @@
 #include "webhooks/twilio.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/jsonw.h"
 #include "crypto/hash.h"
+#include "providers/dialect.h"
 #include "service/connections/lending.h"
+#include "store/numbers.h"
 #include "webhooks/intake.h"
 #include "webhooks/twiml.h"
 
@@ -31,39 +34,69 @@ static enum err check_signature(struct ctx *ctx, const struct twilio_webhook *ho
                          "at Twilio, AVA_PUBLIC_URL and the auth token.");
 }
 
-/* What is the same when the same event comes again: Twilio's own token, else what names the
- * event: route, id, status and sequence. */
-static struct str dedupe_of(struct ctx *ctx, const struct twilio_webhook *hook,
-                            const struct form *form) {
-    static const char *const NAMES[] = { "CallSid",       "MessageSid",     "CallStatus",
-                                         "MessageStatus", "SequenceNumber", "Timestamp" };
+static int by_name_and_value(const void *a, const void *b) {
+    const struct form_pair *x = a, *y = b;
+    int name = str_order(x->name, y->name);
+    return name ? name : str_order(x->value, y->value);
+}
+
+static void hash_pairs(struct ctx *ctx, struct hash *h, const struct form *form) {
+    size_t bytes = form->count * sizeof *form->pairs;
+    struct form_pair *sorted = arena_copy(ctx->arena, form->pairs, bytes);
+    if (form->count)
+        qsort(sorted, form->count, sizeof *sorted, by_name_and_value);
+    for (size_t i = 0; i < form->count; i++) {
+        hash_add_field(h, sorted[i].name);
+        hash_add_field(h, sorted[i].value);
+    }
+}
+
+/* What is the same when the same event comes again: the route and every name and value of query and
+ * form, in whatever order; of JSON the bytes. Twilio's own token is not signed, so it plays no part. */
+static struct str dedupe_of(struct ctx *ctx, const struct twilio_webhook *hook) {
     struct hash h;
     unsigned char *out = arena_alloc(ctx->arena, HASH_BYTES);
     hash_begin(&h);
     hash_add_field(&h, str_of(hook->kind));
-    if (hook->idempotency.len) {
-        hash_add_field(&h, hook->idempotency);
-    } else if (form) {
-        for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
-            hash_add_field(&h, form_find(form, NAMES[i]));
-    } else {
+    hash_pairs(ctx, &h, hook->query);
+    hash_add_field(&h, STR("body"));
+    if (hook->request.form)
+        hash_pairs(ctx, &h, hook->request.form);
+    else
         hash_add_field(&h, hook->request.body);
-    }
     hash_end(&h, out);
     return (struct str){ (char *)out, HASH_BYTES };
+}
+
+/* The values of a name as a text, or as a list where it is there more than once. */
+static void put_values(struct jsonw *w, const struct form *form, size_t first) {
+    bool is_list = false;
+    for (size_t i = first + 1; i < form->count; i++) {
+        if (!str_eq(form->pairs[i].name, form->pairs[first].name))
+            continue;
+        if (!is_list) {
+            jsonw_list(w);
+            jsonw_str(w, form->pairs[first].value);
+        }
+        is_list = true;
+        jsonw_str(w, form->pairs[i].value);
+    }
+    if (is_list)
+        jsonw_list_end(w);
+    else
+        jsonw_str(w, form->pairs[first].value);
 }
 
 static void put_pairs(struct jsonw *w, const struct form *form) {
     jsonw_object(w);
     for (size_t i = 0; form && i < form->count; i++) {
-        const struct form_pair *p = &form->pairs[i];
         bool seen = false;
         for (size_t k = 0; k < i && !seen; k++)
-            seen = str_eq(form->pairs[k].name, p->name);
-        if (seen || str_has_nul(p->name))
+            seen = str_eq(form->pairs[k].name, form->pairs[i].name);
+        if (seen)
             continue;
-        jsonw_key_str(w, p->name);
-        jsonw_str(w, p->value);
+        jsonw_key_str(w, form->pairs[i].name);
+        put_values(w, form, i);
     }
     jsonw_object_end(w);
 }
@@ -82,26 +115,72 @@ static struct event_content content_of(struct ctx *ctx, const struct twilio_webh
                                    .body = form ? pairs_text(ctx, form) : hook->request.body };
 }
 
+/* Whose event it is: a leg's is its parent's, where people look for it. */
 static const char *resource_of(struct ctx *ctx, const struct form *form) {
+    static const char *const NAMES[] = { "ParentCallSid", "CallSid", "MessageSid", "SmsSid",
+                                         "SmsMessageSid" };
     struct str sid = { NULL, 0 };
-    if (form)
-        sid = form_find(form, "CallSid");
-    if (form && !sid.len)
-        sid = form_find(form, "MessageSid");
+    for (size_t i = 0; form && i < ARRAY_LEN(NAMES) && !sid.len; i++)
+        sid = form_find(form, NAMES[i]);
     return intake_word(ctx, sid, RESOURCE_MAX);
+}
+
+/* --- answering a call -------------------------------------------------------------------------- */
+
+/* Something that can be called and shown: '+', and 8 to 15 digits of which the first is not 0. */
+static bool is_phone(struct str text) {
+    if (text.len < 9 || text.len > 16 || text.ptr[0] != '+' || text.ptr[1] == '0')
+        return false;
+    for (size_t i = 1; i < text.len; i++)
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    return true;
+}
+
+/* A caller who hides has one of these instead of a number: letters on the keys of a phone
+ * (twilio.com/docs/voice: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE). */
+static bool is_withheld(struct str from) {
+    static const char *const KEYS[] = { "266696687", "7378742833", "2562533", "8656696",
+                                        "86282452253" };
+    if (from.len && from.ptr[0] == '+')
+        from = (struct str){ from.ptr + 1, from.len - 1 };
+    for (size_t i = 0; i < ARRAY_LEN(KEYS); i++)
+        if (str_is(from, KEYS[i]))
+            return true;
+    return false;
+}
+
+/* Twilio dials only with a number to show: the caller's, else the one that was called, else any of
+ * the workspace's. Nobody is forwarded to himself. */
+static void choose_caller_id(struct ctx *ctx, const struct form *form, const struct fallback *f,
+                             const char *workspace_id, struct twiml_caller *out) {
+    struct str from = form ? form_find(form, "From") : (struct str){ NULL, 0 };
+    struct str to = form ? form_find(form, "To") : (struct str){ NULL, 0 };
+    out->is_forwardable = !f->to || !str_is(from, f->to);
+    if (is_phone(from) && !is_withheld(from))
+        return;
+    if (is_phone(to))
+        out->caller_id = str_dup(ctx->arena, to);
+    else if (number_row_any(ctx, db_reader(ctx->parts->db), workspace_id, &out->caller_id) != OK ||
+             !out->caller_id)
+        out->is_forwardable = false;
 }
 
 static void answer_call(struct ctx *ctx, const struct twilio_webhook *hook,
                         const char *workspace_id, struct buf *out) {
+    const struct form *form = hook->request.form;
+    struct twiml_caller caller = { .url = hook->request.url,
+                                   .overrides = dialect_of(PROVIDER_TWILIO)->callback_suffix };
     struct fallback f;
-    struct str dialled = { NULL, 0 };
-    if (hook->request.form)
-        dialled = form_find(hook->request.form, "DialCallStatus");
+    struct str dialled = form ? form_find(form, "DialCallStatus") : (struct str){ NULL, 0 };
     fallback_of(ctx, workspace_id, &f);
-    if (dialled.len)
+    choose_caller_id(ctx, form, &f, workspace_id, &caller);
+    if (twiml_is_after_record(hook->query, form))
+        twiml_after_record(out);
+    else if (dialled.len)
         twiml_after_forward(out, &f, dialled);
     else
-        twiml_fallback(out, &f, hook->request.url);
+        twiml_fallback(out, &f, &caller);
 }
 
 enum err twilio_webhook_take(struct ctx *ctx, struct twilio_webhook *hook, struct buf *out) {
@@ -113,7 +192,7 @@ enum err twilio_webhook_take(struct ctx *ctx, struct twilio_webhook *hook, struc
         .provider = PROVIDER,
         .type = hook->kind,
         .resource = resource_of(ctx, hook->request.form),
-        .dedupe = dedupe_of(ctx, hook, hook->request.form),
+        .dedupe = dedupe_of(ctx, hook),
         .content = content_of(ctx, hook),
     };
     if (strcmp(hook->kind, "voice") == 0) {

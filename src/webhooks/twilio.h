@@ -11,7 +11,6 @@ struct twilio_webhook {
     struct str token;              /* of the URL */
     struct str target;             /* path and query as received: the end of the signed URL */
     struct twilio_request request; /* url is filled here from AVA_PUBLIC_URL */
-    struct str idempotency;        /* I-Twilio-Idempotency-Token, may be empty */
     struct str headers;            /* JSON object of the fields to keep */
     const struct form *query;      /* of the URL; what we put into it comes back (op) */
 };

@@ -79,6 +79,15 @@ TEST(a_text_line_can_not_be_forged_by_a_value) {
     buf_fini(&out);
 }
 
+TEST(a_text_line_holds_no_control_character_of_a_value) {
+    begin(LOG_INFO, false);
+    log_info(NULL, "x", L("name", "a\x1b[2J\x7f\xc2\x9b\xc2\x80\xc2\xa0\xc3\xa9\x9b."));
+    struct buf out = end();
+    CHECK(strstr(out.ptr,
+                 "name=\"a\\u001b[2J\\u007f\\u009b\\u0080\xc2\xa0\xc3\xa9\xef\xbf\xbd.\"\n"));
+    buf_fini(&out);
+}
+
 TEST(what_is_below_the_level_is_not_written) {
     begin(LOG_WARN, true);
     log_info(NULL, "quiet", L("a", 1));

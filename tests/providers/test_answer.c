@@ -73,7 +73,8 @@ TEST(every_status_has_the_error_our_caller_gets) {
     CHECK_INT(ctx.problem.retry_after_s, 1);
     CHECK_INT(error_of(OUTCOME_FAIL, 0, true, false, refusal_by_status(0)), ERR_PROVIDER_TIMEOUT);
     CHECK_INT(error_of(OUTCOME_FAIL, 0, false, false, refusal_by_status(0)), ERR_PROVIDER_ERROR);
-    CHECK_INT(error_of(OUTCOME_FAIL, 200, false, true, refusal_by_status(200)), ERR_PROVIDER_BAD_RESPONSE);
+    CHECK_INT(error_of(OUTCOME_FAIL, 200, false, true, refusal_by_status(200)),
+              ERR_PROVIDER_BAD_RESPONSE);
 }
 
 TEST(a_refusal_of_the_operators_key_is_the_operators_fault) {

@@ -104,13 +104,131 @@ TEST(an_end_of_vapi_brings_its_own_times_and_its_cost) {
         "{\"message\":{\"type\":\"end-of-call-report\",\"timestamp\":5000,\"startedAt\":\"1970-01-"
         "01T00:00:01Z\",\"endedAt\":"
         "\"1970-01-01T00:00:03Z\",\"endedReason\":\"hangup\",\"cost\":0.05,\"call\":{\"id\":\"v1\","
-        "\"type\":\"outboundPhoneCall\",\"phoneCallProviderId\":\"CA1\",\"customer\":{\"number\":"
+        "\"type\":\"outboundPhoneCall\",\"phoneCallProviderId\":"
+        "\"CA0123456789abcdef0123456789abcdef\",\"customer\":{\"number\":"
         "\"+1\"},\"assistantOverrides\":{\"metadata\":{\"ava_op\":\"op_1\"}}}}}",
         NULL);
-    CHECK_TEXT(f.call.carrier_id, "CA1");
+    CHECK_TEXT(f.call.carrier_id, "CA0123456789abcdef0123456789abcdef");
     CHECK_TEXT(f.call.operation_id, "op_1");
     CHECK(f.call.started_ms == 1000 && f.call.ended_ms == 3000 && f.call.has_exact_times);
     CHECK(f.call.has_cost && f.call.cost_micros == 50000);
+    arena_free(a);
+}
+
+/* TRAFFIC 21: what stood elsewhere in another year. */
+TEST(ids_and_numbers_of_a_call_are_found_at_their_old_and_new_places) {
+    static const char *const BODIES[] = {
+        "{\"message\":{\"type\":\"status-update\",\"status\":\"in-progress\",\"timestamp\":"
+        "\"2026-11-20T08:00:00Z\",\"phoneNumber\":{\"number\":\"+15005550006\"},\"call\":{\"id\":"
+        "\"v1\","
+        "\"squadId\":\"s\",\"customer\":{\"sipUri\":\"sip:bo@example.org\"},\"transport\":{"
+        "\"callSid\":"
+        "\"CA0123456789abcdef0123456789abcdef\"}}}}",
+        "{\"message\":{\"type\":\"status-update\",\"status\":\"in-progress\",\"timestamp\":"
+        "1795161600.0,\"customer\":{\"number\":\"sip:bo@example.org\"},\"call\":{\"id\":\"v1\","
+        "\"type\":"
+        "\"inboundPhoneCall\",\"workflowId\":\"w\",\"phoneNumber\":{\"number\":\"+15005550006\"},"
+        "\"phoneCallProviderId\":\"CA0123456789abcdef0123456789abcdef\"}}}",
+    };
+    struct arena *a = arena_new(1 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(BODIES); i++) {
+        struct call_facts f = read_event(a, PROVIDER_VAPI, "status-update", BODIES[i], NULL).call;
+        CHECK_TEXT(f.from, "sip:bo@example.org");
+        CHECK_TEXT(f.to, "+15005550006");
+        CHECK_TEXT(f.carrier_id, "CA0123456789abcdef0123456789abcdef");
+        CHECK(f.started_ms > 1790000000000 && f.started_ms < 1800000000000);
+        CHECK(f.takes_line);
+    }
+    CHECK(
+        !read_event(a, PROVIDER_VAPI, "status-update",
+                    "{\"message\":{\"type\":\"status-update\",\"status\":\"in-progress\",\"call\":{"
+                    "\"id\":\"v2\",\"type\":\"webCall\",\"phoneCallProviderId\":\"WS1\"}}}",
+                    NULL)
+             .call.takes_line);
+    arena_free(a);
+}
+
+TEST(times_are_read_in_every_form_they_were_seen_in) {
+    static const struct {
+        const char *value;
+        int64_t ms;
+    } CASES[] = {
+        { "\"2026-11-20T08:00:00Z\"", 1795161600000 },
+        { "\"2026-11-20T08:00:00.123Z\"", 1795161600123 },
+        { "1795161600", 1795161600000 },
+        { "1795161600123", 1795161600123 },
+        { "1795161600.123", 1795161600123 },
+        { "\"1795161600\"", 1795161600000 },
+        { "\"1795161600123\"", 1795161600123 },
+        { "\"yesterday\"", 5000 },
+        { "-1", 5000 },
+        { "1e300", 5000 },
+        { "null", 5000 },
+        { "{}", 5000 },
+    };
+    struct arena *a = arena_new(1 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        const char *body = arena_printf(a,
+                                        "{\"message\":{\"type\":\"status-update\",\"status\":"
+                                        "\"ringing\",\"timestamp\":%s,\"call\":{\"id\":\"v1\"}}}",
+                                        CASES[i].value);
+        int64_t ms = read_event(a, PROVIDER_VAPI, "status-update", body, NULL).call.at_ms;
+        if (CASES[i].ms != 5000)
+            CHECK_INT(ms, CASES[i].ms);
+        else
+            CHECK(ms > 0 && ms < INT64_C(4000000000000));
+    }
+    arena_free(a);
+}
+
+/* TRAFFIC 22, 19, 10. */
+TEST(a_leg_is_no_call_of_its_own_and_what_else_twilio_tells_is_told) {
+    static const struct {
+        const char *type, *body, *told;
+    } CASES[] = {
+        { "status",
+          "{\"CallSid\":\"CA2\",\"ParentCallSid\":\"CA1\",\"Direction\":\"outbound-dial\",\"To\":"
+          "\"+15005550006\",\"CallStatus\":\"completed\",\"CallDuration\":\"55\"}",
+          "the leg to +15005550006: completed of 55 s" },
+        { "status",
+          "{\"CallSid\":\"CA2\",\"Direction\":\"outbound-dial\",\"CallStatus\":\"ringing\"}",
+          "the leg to somebody: ringing" },
+        { "voice", "{\"CallSid\":\"CA1\",\"RecordingSid\":\"RE1\",\"RecordingDuration\":\"41\"}",
+          "the caller left a message of 41 s" },
+        { "status", "{\"CallSid\":\"CA1\",\"RecordingSid\":\"RE1\",\"RecordingStatus\":\"absent\"}",
+          "a recording is empty, so that there is none" },
+        { "message", "{\"MessageSid\":\"SM1\",\"OptOutType\":\"STOP\"}", "the sender wrote STOP" },
+    };
+    struct arena *a = arena_new(1 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        struct dialect_facts f = read_event(a, PROVIDER_TWILIO, CASES[i].type, CASES[i].body, NULL);
+        CHECK(!f.call.provider_id);
+        CHECK_TEXT(f.told, CASES[i].told);
+    }
+    struct dialect_facts f = read_event(
+        a, PROVIDER_TWILIO, "status",
+        "{\"CallSid\":\"CA1\",\"CallStatus\":\"in-progress\",\"AnsweredBy\":\"machine_start\"}",
+        NULL);
+    CHECK_TEXT(f.told, "a machine answered");
+    CHECK_TEXT(f.call.provider_id, "CA1");
+    arena_free(a);
+}
+
+TEST(a_text_is_known_by_twilios_older_names_and_by_the_first_of_several_values) {
+    struct arena *a = arena_new(1 << 20);
+    struct message_facts m =
+        read_event(a, PROVIDER_TWILIO, "message",
+                   "{\"SmsSid\":\"SM1\",\"Body\":[\"a\",\"b\"],\"From\":\"whatsapp:+15005550291\"}",
+                   NULL)
+            .message;
+    CHECK_TEXT(m.provider_id, "SM1");
+    CHECK_TEXT(m.from, "whatsapp:+15005550291");
+    CHECK(str_find(m.content, STR("\"body\":\"a\"")) > 0);
+    m = read_event(a, PROVIDER_TWILIO, "message-status",
+                   "{\"SmsMessageSid\":\"SM2\",\"SmsStatus\":\"sent\"}", NULL)
+            .message;
+    CHECK_TEXT(m.provider_id, "SM2");
+    CHECK_TEXT(m.status, "sent");
     arena_free(a);
 }
 

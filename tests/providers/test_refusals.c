@@ -42,10 +42,11 @@ static void check(enum provider p, int status, const char *body, enum outcome ou
 
 /* --- Twilio ------------------------------------------------------------------------------------ */
 
-static void check_code(int status, int code, enum outcome outcome, enum err err, const char *words) {
+static void check_code(int status, int code, enum outcome outcome, enum err err,
+                       const char *words) {
     char body[100];
-    snprintf(body, sizeof body, "{\"code\":%d,\"message\":\"Whatever it says\",\"status\":%d}", code,
-             status);
+    snprintf(body, sizeof body, "{\"code\":%d,\"message\":\"Whatever it says\",\"status\":%d}",
+             code, status);
     check(PROVIDER_TWILIO, status, body, outcome, err, words);
 }
 
@@ -55,17 +56,28 @@ TEST(a_code_of_twilios_means_the_same_with_every_status) {
         int code;
         const char *words;
     } REQUESTS[] = {
-        { 21608, "trial account" },   { 21219, "trial account" },
-        { 572006, "trial account" },  { 20008, "test credentials" },
-        { 21408, "this country" },    { 60410, "this prefix" },
-        { 21610, "no more texts" },   { 21611, "still wait" },
-        { 21612, "no way from this number" }, { 21617, "too long" },
-        { 30001, "wait to be sent" }, { 30022, "registered for" },
-        { 30034, "A2P 10DLC" },       { 63003, "nobody at this address" },
-        { 63007, "not one of this channel" }, { 63016, "24 hours" },
-        { 63018, "no more messages of this sender" }, { 63024, "cannot be reached" },
-        { 63032, "does not let" },    { 63038, "today" },
-        { 14107, "more texts than it may" }, { 21211, "not a valid phone number" },
+        { 21608, "trial account" },
+        { 21219, "trial account" },
+        { 572006, "trial account" },
+        { 20008, "test credentials" },
+        { 21408, "this country" },
+        { 60410, "this prefix" },
+        { 21610, "no more texts" },
+        { 21611, "still wait" },
+        { 21612, "no way from this number" },
+        { 21617, "too long" },
+        { 30001, "wait to be sent" },
+        { 30022, "registered for" },
+        { 30034, "A2P 10DLC" },
+        { 63003, "nobody at this address" },
+        { 63007, "not one of this channel" },
+        { 63016, "24 hours" },
+        { 63018, "no more messages of this sender" },
+        { 63024, "cannot be reached" },
+        { 63032, "does not let" },
+        { 63038, "today" },
+        { 14107, "more texts than it may" },
+        { 21211, "not a valid phone number" },
         { 99999, "its code is 99999" },
     };
     static const int STATUSES[] = { 400, 403, 429 };
@@ -129,7 +141,8 @@ TEST(a_403_of_vapis_is_about_this_request) {
 }
 
 TEST(vapis_reasons_are_told_by_meaning) {
-    vapi(400, "[\"assistantOverrides.maxDurationSeconds must not be greater than 43200 (got 90000)\"]",
+    vapi(400,
+         "[\"assistantOverrides.maxDurationSeconds must not be greater than 43200 (got 90000)\"]",
          OUTCOME_OK, ERR_PROVIDER_REJECTED,
          "assistantOverrides.maxDurationSeconds must not be greater than 43200.");
     vapi(400, "\"Couldn't start call: your balance is $0.00, add credits\"", OUTCOME_OK,

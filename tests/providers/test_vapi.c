@@ -116,9 +116,11 @@ TEST(odd_content_of_an_answer_is_read_past_and_never_counts_against_the_provider
         { "GET /assistant/greeting ", 200,
           ASSISTANT(",\"firstMessage\":7,\"voice\":\"none\",\"maxDurationSeconds\":600"), NULL },
         { "GET /assistant/broken ", 200,
-          ASSISTANT(",\"name\":\"a\x01\xC3(\",\"name\":\"\\u0000\",\"maxDurationSeconds\":600"), NULL },
+          ASSISTANT(",\"name\":\"a\x01\xC3(\",\"name\":\"\\u0000\",\"maxDurationSeconds\":600"),
+          NULL },
         { "GET /assistant/deep ", 200,
-          ASSISTANT(",\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]],"
+          ASSISTANT(",\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
+                    "]]]]]]]]]],"
                     "\"maxDurationSeconds\":600"),
           NULL },
         { "GET /assistant/list ", 200, "[]", NULL },

@@ -34,8 +34,8 @@ TEST(complaints_about_fields_are_passed_on) {
         strstr(words(a, "{\"error\":\"assistant_pinned\",\"message\":\"The assistant is pinned by "
                         "another resource.\"}"),
                "still uses this assistant"));
-    CHECK(
-        strstr(words(a, SAYS("\"Over Concurrency Limit\"")), "as many calls as the plan there allows"));
+    CHECK(strstr(words(a, SAYS("\"Over Concurrency Limit\"")),
+                 "as many calls as the plan there allows"));
     arena_free(a);
 }
 

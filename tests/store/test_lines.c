@@ -55,6 +55,27 @@ TEST(workspaces_take_lines_by_what_they_hold) {
     temp_close(&t);
 }
 
+static enum err rest_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return line_row_rest(ctx, tx, "a", arg, 2000);
+}
+
+/* The day of one number is used up: those behind it in other queues go on. */
+TEST(a_number_that_rests_holds_its_own_queue_alone) {
+    struct temp t;
+    open_two(&t);
+    char number[] = "+15005550001";
+    wait_for_line(&t, "a1", "+15005550001", "acct");
+    wait_for_line(&t, "a2", "+15005550002", "acct");
+    wait_for_line(&t, "b1", "+15005550001", "acct");
+    CHECK_INT(db_write(&t.ctx, rest_write, number), OK);
+    CHECK_TEXT(next(&t), "a2");
+    CHECK_TEXT(next(&t), "b1"); /* the same number, but another workspace's */
+    CHECK_TEXT(next(&t), "");
+    CHECK(temp_script(&t, "UPDATE call_accounts SET until_at = 999"));
+    CHECK_TEXT(next(&t), "a1");
+    temp_close(&t);
+}
+
 TEST(a_weight_of_three_holds_three_lines_for_one) {
     struct temp t;
     open_two(&t);

@@ -28,6 +28,7 @@ enum err assistant_match(struct ctx *ctx, const struct assistant_row *row, const
                     (long long)row->version);
 }
 
+/* When Vapi changed the assistant last; 0 when it does not say. */
 static int64_t last_change(const json_t *whole) {
     const char *text = json_text(whole, "updatedAt");
     int64_t ms = 0;
@@ -63,6 +64,7 @@ struct seeing {
     struct assistant_moment *moment;
 };
 
+/* Takes the assistant under Ava's care: its first version, or one more after it was deleted. */
 static enum err adopt(struct ctx *ctx, struct db_conn *tx, const struct seeing *s) {
     struct assistant_row *row = &s->moment->row;
     static const struct assistant_note IMPORTED = { .what = "imported", .is_ours = true };
@@ -78,7 +80,8 @@ static enum err adopt(struct ctx *ctx, struct db_conn *tx, const struct seeing *
                        (struct audit_entry){ .action = "assistant.import", .object = row->id });
 }
 
-/* Vapi's date moves also where nothing did. */
+/* Writes down what was seen at Vapi: a version without author when the configuration differs, only
+ * the date when it does not. */
 static enum err see_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     static const struct assistant_note THEIRS = { .what = "changed_at_provider" };
     const struct seeing *s = arg;
@@ -122,8 +125,8 @@ struct committing {
     struct assistant_moment *now;
 };
 
-/* Of changes that share, a later one may have been written down first: what it saw is the newer
- * state, with this change in it, and stays that. */
+/* Two shared changes can commit in the opposite order of their PATCHes. The one that Vapi dated
+ * later already contains this one, so its configuration is kept as the newest. */
 static enum err add_version(struct ctx *ctx, struct db_conn *tx, const struct committing *c) {
     struct assistant_row *row = &c->now->row;
     json_t *newest;
@@ -133,6 +136,7 @@ static enum err add_version(struct ctx *ctx, struct db_conn *tx, const struct co
     return assistant_version_add(ctx, tx, row, newest, &c->change->note);
 }
 
+/* Writes the version and the audit entry after the PATCH. */
 static enum err commit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct committing *c = arg;
     struct audit_entry audit = c->change->audit;
@@ -144,6 +148,7 @@ static enum err commit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return audit_write(ctx, tx, audit);
 }
 
+/* Sends the PATCH; out->whole: as Vapi has it then. */
 static enum err send(struct ctx *ctx, const struct lent *lent, const char *provider_id,
                      struct str patch, struct assistant_moment *out,
                      struct upstream_answer *answer) {
@@ -153,6 +158,7 @@ static enum err send(struct ctx *ctx, const struct lent *lent, const char *provi
     return OK;
 }
 
+/* Read, compare with If-Match, decide, send, write down; the turn is held. */
 static enum err change_in_turn(struct ctx *ctx, const struct lent *lent, const char *provider_id,
                                const struct assistant_change *change, struct turn *turn,
                                struct assistant_moment *out, struct upstream_answer *answer) {

@@ -20,6 +20,7 @@ static int64_t time_of(const json_t *whole, const char *name) {
     return ms;
 }
 
+/* Raises the version of the row and takes name and times from the configuration. */
 static enum err row_put(struct ctx *ctx, struct db_conn *tx, struct assistant_row *row,
                         const json_t *whole) {
     const char *name = json_text(whole, "name");
@@ -54,6 +55,7 @@ enum err assistant_version_add(struct ctx *ctx, struct db_conn *tx, struct assis
 
 /* --- reading them ---------------------------------------------------------------------------- */
 
+/* Unseals the configuration of a version. */
 static enum err open_config(struct ctx *ctx, struct db_conn *c,
                             const struct assistant_version_row *v, json_t **config) {
     struct sealed_place place = assistant_version_row_place(v);
@@ -117,6 +119,7 @@ static void tree_or_null(struct jsonw *w, const char *name, const json_t *value)
         jsonw_null(w);
 }
 
+/* For tree_diff: one entry of "changes". */
 static void write_change(void *arg, struct str pointer, const json_t *before, const json_t *after) {
     struct jsonw *w = arg;
     jsonw_object(w);

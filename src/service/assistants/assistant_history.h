@@ -16,23 +16,24 @@ struct assistant_note {
     int64_t restored_version; /* 0: none */
 };
 
-/* Within a write: the next version of the row, with what the provider's object says, or a
- * configuration of before; brings the row up to date, and inserts it when its version is 0. */
+/* Within a write: adds the next version, with the configuration in whole (the provider's object, or
+ * a configuration of before); updates the row, and inserts it when its version is 0. */
 enum err assistant_version_add(struct ctx *ctx, struct db_conn *tx, struct assistant_row *row,
                                const json_t *whole, const struct assistant_note *note);
 
-/* What it said; *config stays NULL when there is no such version (any more). */
+/* *config: the configuration of that version, the arena's; NULL when there is no such version (any
+ * more). */
 enum err assistant_version_config(struct ctx *ctx, struct db_conn *c,
                                   const struct assistant_row *row, int64_t version,
                                   json_t **config);
 
 /* --- for people -------------------------------------------------------------------------------- */
 
-/* Newest first, below before (0: from the newest); out: room for limit rows. ERR_NOT_FOUND when the
- * workspace has no such assistant; one that was deleted still has its history. */
+/* Versions newest first, below the version before (0: from the newest); out: room for limit.
+ * ERR_NOT_FOUND when the workspace has no such assistant; a deleted one still has its history. */
 enum err assistant_history_list(struct ctx *ctx, const char *id, int64_t before, int limit,
                                 struct assistant_version_row *out, size_t *count);
 void assistant_version_write(struct jsonw *w, const struct assistant_version_row *v);
 
-/* One of them, with its configuration and its changes, written as an object. */
+/* Writes one version as an object, with its configuration and its changes. ERR_NOT_FOUND. */
 enum err assistant_history_show(struct ctx *ctx, const char *id, int64_t version, struct jsonw *w);

@@ -100,6 +100,7 @@ enum err assistant_place(struct ctx *ctx, const json_t *body, enum operation_pat
     return operation_place(ctx, &order, out);
 }
 
+/* Creates the assistant at Vapi; without a server of its own its messages come to Ava. */
 static enum err perform(struct ctx *ctx, const struct operation *op,
                         const struct upstream_watch *watch, const void **result) {
     SCOPED(secret_wipe) struct secret secret = { 0 };
@@ -120,6 +121,7 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return OK;
 }
 
+/* Asks Vapi for an assistant whose metadata names the operation. */
 static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent) {
     struct lent lent;
@@ -130,7 +132,8 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
     return OK;
 }
 
-/* Somebody may have taken it under Ava's care while nobody knew whose it was. */
+/* Inserts the row with version 1, unless somebody took the assistant under Ava's care while nobody
+ * knew whose it was. */
 static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                        enum operation_state state, const void *result, struct str *shown) {
     static const struct assistant_note CREATED = { .what = "created", .is_ours = true };
@@ -166,7 +169,7 @@ const struct operation_kind ASSISTANT_CREATE = {
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-/* With nobody changing it in between, so that version and content belong together. */
+/* Reads the assistant in a turn of its own, so that version and content belong together. */
 static enum err look_again(struct ctx *ctx, const struct lent *lent, const char *provider_id,
                            struct assistant_moment *out) {
     SCOPED(turn_give) struct turn turn = { .is_mine = false };
@@ -174,6 +177,7 @@ static enum err look_again(struct ctx *ctx, const struct lent *lent, const char 
     return assistant_look(ctx, lent, provider_id, &turn, out);
 }
 
+/* Reads the assistant at Vapi; only when that is news it takes a turn. */
 static enum err look(struct ctx *ctx, const struct lent *lent, const char *id,
                      struct assistant_moment *now) {
     const json_t *whole;
@@ -185,6 +189,7 @@ static enum err look(struct ctx *ctx, const struct lent *lent, const char *id,
     return look_again(ctx, lent, now->row.provider_id, now);
 }
 
+/* The newest version as Ava has it, marked as stale. */
 static enum err last_seen(struct ctx *ctx, const struct lent *lent, const struct assistant_row *row,
                           struct assistant_view *out) {
     json_t *config;
@@ -212,6 +217,7 @@ enum err assistant_read(struct ctx *ctx, const char *id, struct assistant_view *
 
 /* --- changing -------------------------------------------------------------------------------- */
 
+/* One change of an assistant that Ava holds. */
 static enum err change(struct ctx *ctx, const char *id, struct assistant_change *change,
                        struct assistant_view *out) {
     struct lent lent;
@@ -224,6 +230,7 @@ static enum err change(struct ctx *ctx, const char *id, struct assistant_change 
     return OK;
 }
 
+/* The PATCH as JSON; empty when nothing differs. */
 static struct str patch_text(struct ctx *ctx, const json_t *whole, const json_t *wanted) {
     const json_t *patch = assistant_config_patch(ctx, whole, wanted);
     return json_object_size(patch) ? tree_text(ctx->arena, patch) : (struct str){ NULL, 0 };
@@ -246,8 +253,8 @@ static bool has_header(const json_t *headers, const char *wanted) {
     return false;
 }
 
-/* A server that is sent to Vapi goes whole. Should Vapi not have told its headers, or somebody have
- * dropped them, then messages would come here without proof, and be refused. */
+/* Puts the webhook secret back into a server of ours that is sent to Vapi: it goes whole, and
+ * without the header its messages would come here without proof, and be refused. */
 static enum err keep_proof(struct ctx *ctx, json_t *server) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
     static const char NAME[] = "X-Vapi-Secret";
@@ -266,6 +273,7 @@ static enum err keep_proof(struct ctx *ctx, json_t *server) {
     return OK;
 }
 
+/* For assistant_change.make: the merge patch with its masks undone. */
 static enum err make_patch(struct ctx *ctx, const struct assistant_moment *now, void *arg,
                            struct str *patch) {
     const json_t *sent = arg;
@@ -295,6 +303,7 @@ enum err assistant_patch(struct ctx *ctx, const char *id, const json_t *patch, c
 
 /* --- going back ------------------------------------------------------------------------------ */
 
+/* For assistant_change.make: the configuration of a former version, but the server that is ours. */
 static enum err make_restored(struct ctx *ctx, const struct assistant_moment *now, void *arg,
                               struct str *patch) {
     const int64_t *version = arg;
@@ -325,6 +334,7 @@ enum err assistant_restore(struct ctx *ctx, const char *id, int64_t version, con
 
 /* --- removing -------------------------------------------------------------------------------- */
 
+/* Adds the version "deleted", whose configuration is the last one, and audits it. */
 static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     static const struct assistant_note DELETED = { .what = "deleted", .is_ours = true };
     struct assistant_row *row = arg;

@@ -7,15 +7,15 @@
 
 enum { CALL_LENGTH_DEFAULT_S = 600 }; /* Vapi's own, where the assistant does not say */
 
-/* Of a call that this assistant makes; 0 where no daily limit of the workspace needs to know. Asks
- * Vapi (or the cache), and where that fails takes what was last known. */
+/* *seconds: the longest a call of this assistant may last; 0 where no daily limit needs to know.
+ * Asks Vapi (or the cache), and where that fails takes what was last known. */
 enum err call_length_of(struct ctx *ctx, const struct lent *lent, const char *assistant_id,
                         int64_t *seconds);
-/* Of the assistant that answers calls which come in: asked for when a limit is set, within two
- * seconds, or told when it is changed here. What cannot be learned now is learned with the next
- * call. */
+/* Store the length of calls of the assistant that answers inbound ones: refresh asks Vapi for it,
+ * within two seconds, when a limit is set; learn takes it from a setting that was changed here.
+ * What cannot be learned now is learned with the next call. */
 void call_length_refresh(struct ctx *ctx);
 void call_length_learn(struct ctx *ctx, int64_t seconds);
-/* The same without asking anybody, for calls that come in. */
+/* The stored length, without asking anybody, for calls that come in. */
 enum err call_length_known(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                            int64_t *seconds);

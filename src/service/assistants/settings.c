@@ -109,6 +109,7 @@ struct saving {
     const char *etag;
 };
 
+/* For assistant_change.make: the members that the setting changes. */
 static enum err make(struct ctx *ctx, const struct assistant_moment *now, void *arg,
                      struct str *patch) {
     const struct saving *s = arg;

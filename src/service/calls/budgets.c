@@ -15,12 +15,13 @@ int64_t budget_worst_micros(int64_t seconds, int64_t cents_per_minute) {
     return (seconds + 59) / 60 * cents_per_minute * MICROS_PER_CENT;
 }
 
-/* The workspace as a whole, and the number it goes over. */
+/* "" is the workspace as a whole; the other is the number of ours that a call goes over. */
 struct scopes {
     const char *numbers[2];
     size_t count;
 };
 
+/* The scopes a call counts in: the workspace, and our number if it has one. */
 static struct scopes scopes_of(const char *line) {
     return (struct scopes){ { "", line }, line[0] ? 2 : 1 };
 }
@@ -61,6 +62,7 @@ static int64_t switches(const struct call_limits_row *l) {
            (l->daily_cost_cents == 0 ? CALL_ALERT_COST : 0);
 }
 
+/* Warns once: audit log, metric and log line. */
 static enum err tell(struct ctx *ctx, struct db_conn *tx, const char *number, int64_t bits) {
     struct buf *b = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(b);
@@ -78,7 +80,7 @@ static enum err tell(struct ctx *ctx, struct db_conn *tx, const char *number, in
                                              .detail = str_dup(ctx->arena, buf_view(b)) });
 }
 
-/* Once a day for each kind. */
+/* Warns when NEAR_PERCENT of a budget is taken, once a day for each kind of limit. */
 static enum err look_out(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,
                          const char *number) {
     struct call_limits_row l;
@@ -105,6 +107,7 @@ static enum err look_out_all(struct ctx *ctx, struct db_conn *tx, const struct c
 
 /* --- reserving ------------------------------------------------------------------------------- */
 
+/* The refusal, with the seconds until the next day (UTC) as retry_after_s. */
 static enum err exhausted(struct ctx *ctx, const char *number, const char *what) {
     int64_t now_ms = ava_wall_ms();
     ctx->problem.retry_after_s = (DAY_MS - now_ms % DAY_MS + 999) / 1000;
@@ -114,6 +117,7 @@ static enum err exhausted(struct ctx *ctx, const char *number, const char *what)
                     what, number[0] ? " of the number " : "", number);
 }
 
+/* Refuses a call whose worst case does not fit into what is left of the day's budget. */
 static enum err check(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,
                       const char *number, int64_t seconds, int64_t micros) {
     struct call_limits_row l;
@@ -151,6 +155,7 @@ enum err budget_reserve(struct ctx *ctx, struct db_conn *tx, const struct call_r
 
 /* --- booking --------------------------------------------------------------------------------- */
 
+/* Replaces what a call has booked; the difference goes into the sums of its day. */
 static enum err rebook(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,
                        const struct call_book *was, const struct call_book *is) {
     struct scopes s = scopes_of(was->line);

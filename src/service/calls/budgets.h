@@ -10,19 +10,20 @@
 #include "store/call_limits.h"
 #include "store/calls.h"
 
-/* Within the transaction that writes the call: ERR_BUDGET_EXHAUSTED, with the seconds until the next
- * day, when not even the worst of it is left. row->created_ms says which day. */
+/* Reserves the worst case of a call, within the transaction that writes it. seconds: the longest it
+ * may last; line: our number, or "". ERR_BUDGET_EXHAUSTED, with the seconds until the next day,
+ * when less than that is left of the day of row->created_ms. */
 enum err budget_reserve(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,
                         const char *line, int64_t seconds);
 
-/* Within the transaction that changes the call: books what it took by now, once, and gives back what
- * it no longer needs. The same state twice changes nothing. */
+/* Books what a call that is over took, and gives back what it reserved (the money only once the
+ * cost is known), within the transaction that changes it. The same state twice changes nothing. */
 enum err budget_book(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
-/* Before the row is deleted: it never was. */
+/* Takes back all that the call booked and reserved: it never was. Before its row is deleted. */
 enum err budget_forget(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
 
-/* Pure: of which limits 80 % are used or reserved, as bits of enum call_alert; of a limit of nothing
- * always. */
+/* Pure: the limits of which 80 % are used or reserved, as bits of enum call_alert; a limit of 0
+ * always counts. */
 int64_t budget_near(const struct call_limits_row *limits, const struct call_day *day);
 
 /* Pure: what a call of so many seconds costs at worst; started minutes count whole. */

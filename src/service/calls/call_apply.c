@@ -13,6 +13,15 @@ static void take_times(struct call_row *row, const struct call_facts *f, bool is
         row->ended_ms = f->ended_ms;
 }
 
+/* Nothing is no bill of a call that talked: the bill comes later, and may be corrected. */
+static void take_cost(struct call_row *row, const struct call_facts *f) {
+    bool has_talked = row->started_ms && row->ended_ms > row->started_ms;
+    if (!f->has_cost || (f->cost_micros == 0 && (has_talked || row->has_cost)))
+        return;
+    row->has_cost = true;
+    row->cost_micros = f->cost_micros;
+}
+
 bool call_facts_apply(struct call_row *row, const struct call_facts *f) {
     struct call_row was = *row;
     enum provider p = provider_parse(str_of(row->provider));
@@ -27,12 +36,10 @@ bool call_facts_apply(struct call_row *row, const struct call_facts *f) {
         row->from = f->from;
     if (!row->ended_reason)
         row->ended_reason = f->ended_reason;
-    if (f->has_cost && !row->has_cost) {
-        row->has_cost = true;
-        row->cost_micros = f->cost_micros;
-    }
+    take_cost(row, f);
     return row->status != was.status || row->provider_id != was.provider_id ||
            row->carrier_id != was.carrier_id || row->from != was.from ||
            row->started_ms != was.started_ms || row->ended_ms != was.ended_ms ||
-           row->ended_reason != was.ended_reason || row->has_cost != was.has_cost;
+           row->ended_reason != was.ended_reason || row->has_cost != was.has_cost ||
+           row->cost_micros != was.cost_micros;
 }

@@ -11,14 +11,15 @@
 
 enum { ASK_MAX = 20, LAST_CALL_MS = 20 * 1000 };
 
-/* Nobody knows whether it went out. Where the provider answers that it has no such call, that is
- * the proof; what it answers otherwise settles the operation. */
+/* Frees the line and the budget of a call that certainly is not there. */
 static enum err give_up_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct call_row *row = arg;
     TRY(budget_forget(ctx, tx, row));
     return lines_leave(ctx, tx, row->id);
 }
 
+/* For a call of which nobody knows whether it went out: asks the provider again. That it has no
+ * such call is the proof that frees the line; what it finds settles the operation. */
 static void ask_lost(struct ctx *ctx, const struct call_row *row) {
     bool is_absent = false;
     if (operation_look(ctx, row->operation_id, &is_absent) != OK || !is_absent)
@@ -32,6 +33,7 @@ static enum err asked_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return line_row_asked(ctx, tx, arg, ava_wall_ms());
 }
 
+/* Asks about one call. What the provider does not answer now is asked again at the next check. */
 static enum err ask_one(struct ctx *ctx, const char *call_id) {
     struct call_view v = { .metadata = NULL };
     struct call_facts facts;
@@ -50,6 +52,7 @@ static enum err ask_one(struct ctx *ctx, const char *call_id) {
     return OK;
 }
 
+/* Lets in who waits, and schedules the next check while the workspace has calls. */
 static enum err look_again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const char *workspace_id = arg;
     int64_t now_ms = ava_wall_ms(), rest_ms = lines_check_interval_ms(ctx);
@@ -64,6 +67,7 @@ static enum err look_again_write(struct ctx *ctx, struct db_conn *tx, void *arg)
     return is_open ? lines_want_check(ctx, tx, workspace_id, now_ms + rest_ms) : OK;
 }
 
+/* Asks about the calls that were silent for longest, as long as the time of the job allows. */
 static enum err work(struct ctx *ctx, const struct job_row *job) {
     const char **ids = arena_alloc(ctx->arena, ASK_MAX * sizeof *ids);
     struct ctx own = *ctx;

@@ -8,7 +8,7 @@
 #include "store/people.h"
 #include "store/steps.h"
 
-/* *facts: how it stands after that. */
+/* Asks the provider to end the call. *facts: how it stands after that. */
 static enum err hang_up(struct ctx *ctx, const struct call_row *row, struct call_facts *facts) {
     const struct dialect_calls *calls;
     struct lent lent;
@@ -16,6 +16,7 @@ static enum err hang_up(struct ctx *ctx, const struct call_row *row, struct call
     return calls->end(ctx, &lent.ref, &lent.account, row->provider_id, facts);
 }
 
+/* Writes the step "hangup" with who asked for it, before the provider is asked. */
 static enum err hangup_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct call_row *row = arg;
     struct user user;
@@ -33,7 +34,7 @@ static enum err hangup_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
                                             .detail = str_dup(ctx->arena, buf_view(b)) });
 }
 
-/* One that still waits for a free line never goes out. */
+/* *done: the call still waited for a line, and never goes out. */
 static enum err withdraw(struct ctx *ctx, struct call_view *out, bool *done) {
     *done = false;
     if (strcmp(out->row.status, "waiting") != 0)

@@ -18,9 +18,9 @@ struct call_limits_view {
 /* number: E.164, or "" for the workspace. */
 enum err call_limits_read(struct ctx *ctx, const char *number, struct call_limits_view *out);
 
-/* body: {"daily_minutes"?,"daily_cost_cents"?,"concurrent_calls"?}, null or missing: no limit; all
- * wrong fields are named at once. etag as in service/calls/fallbacks.h. Calls that wait and now have room
- * are begun; those that go on are left alone. */
+/* Replaces the limits. body: {"daily_minutes"?,"daily_cost_cents"?,"concurrent_calls"?}, null or
+ * missing: no limit; all wrong fields are named at once. etag: as in fallbacks.h. Calls that wait
+ * and now have room are begun; calls that go on are left alone. */
 enum err call_limits_save(struct ctx *ctx, const char *number, const json_t *body, const char *etag,
                           struct call_limits_view *out);
 

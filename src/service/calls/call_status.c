@@ -15,8 +15,7 @@ int call_status_rank(enum provider p, const char *status) {
 }
 
 bool call_status_follows(enum provider p, const char *from, const char *to) {
-    int was = call_status_rank(p, from), is = call_status_rank(p, to);
-    return to && (is > was || was == 0);
+    return dialect_rank_follows(ranks_of(p), from, to);
 }
 
 bool call_status_is_last(enum provider p, const char *status) {

@@ -40,6 +40,7 @@ static void check_metadata(struct ctx *ctx, const json_t *value) {
                   "The name ava_op in metadata is Ava's own; choose another one.");
 }
 
+/* All fields of a call to place; each wrong one is noted. */
 static enum err check_body(struct ctx *ctx, const json_t *body) {
     static const char *const KNOWN[] = { "to", "assistant_id", "from_number_id", "metadata" };
     field_phone(ctx, body, "to", "the number to call");
@@ -49,8 +50,8 @@ static enum err check_body(struct ctx *ctx, const json_t *body) {
     return fields_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
 }
 
-/* The asked one, or the credential's own. Under the operator's key only the operator's own may be
- * used: what else that account has is not this workspace's business. */
+/* *out: the assistant or number that was asked for, or the credential's own. Under the operator's
+ * key only that one may be used: what else the account has is not this workspace's business. */
 static enum err choose(struct ctx *ctx, const struct lent *lent, const char *field,
                        const char *asked, const char *own, const char *missing, const char **out) {
     *out = asked ? asked : own;
@@ -95,6 +96,7 @@ enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return lines_enter(ctx, tx, &line, &p->waits);
 }
 
+/* What the operation keeps of the order, for perform and look_up; JSON, the arena's. */
 static struct str request_of(struct ctx *ctx, const struct call_placing *p) {
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
@@ -148,6 +150,7 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
 
 /* --- as an operation ------------------------------------------------------------------------- */
 
+/* The order from the stored request of the operation. */
 static enum err order_of(struct ctx *ctx, const struct operation *op,
                          struct vapi_call_order *order) {
     const char *why;
@@ -164,14 +167,14 @@ static enum err order_of(struct ctx *ctx, const struct operation *op,
     return OK;
 }
 
-/* Beside the call Vapi says how many its account can have. */
+/* Vapi says beside the call how many calls its account can have at once: lines.h keeps that. */
 static void learn_room(struct ctx *ctx, const struct upstream_credential *c,
                        const struct call_facts *facts) {
-    if (facts->account_calls >= 0)
-        lines_learn(ctx, lines_account(ctx, PROVIDER_VAPI, c), facts->account_calls,
-                    facts->is_blocked);
+    if (facts->account_calls >= 0 || facts->is_blocked)
+        lines_learn(ctx, lines_account(ctx, PROVIDER_VAPI, c), facts);
 }
 
+/* Creates the call at Vapi. */
 static enum err perform(struct ctx *ctx, const struct operation *op,
                         const struct upstream_watch *watch, const void **result) {
     struct lent lent;
@@ -185,6 +188,7 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return OK;
 }
 
+/* Asks Vapi for a call whose metadata names the operation. */
 static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent) {
     struct lent lent;
@@ -197,6 +201,7 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
     return OK;
 }
 
+/* Unseals the metadata of the row into the view. */
 static enum err open_metadata(struct ctx *ctx, struct db_conn *c, struct call_view *v) {
     struct sealed_place place = call_row_place(&v->row);
     struct str plain;
@@ -223,12 +228,37 @@ enum err call_save(struct ctx *ctx, struct db_conn *tx, const struct call_row *r
     return call_is_over(row) ? lines_leave(ctx, tx, row->id) : OK;
 }
 
-/* How an operation that did not succeed left it. */
+/* The status that an operation which did not succeed gives the call. */
 static void take_state(struct ctx *ctx, enum operation_state state, struct call_row *row) {
     bool is_canceled = state == OPERATION_FAILED && ctx->problem.err == ERR_CANCELED;
     row->status = is_canceled ? "canceled" : operation_state_name(state);
     if (is_canceled)
         row->ended_reason = "canceled-while-waiting";
+}
+
+/* A webhook may have made a row for the id that the provider gives our call only now: what it told goes
+ * into ours, and that row goes. */
+static enum err join_told(struct ctx *ctx, struct db_conn *tx, struct call_row *row,
+                          const char *provider_id) {
+    struct call_row told;
+    if (!provider_id)
+        return OK;
+    TRY(call_row_find_by_provider(ctx, tx, row->workspace_id, row->provider, provider_id, &told));
+    if (!told.id || strcmp(told.id, row->id) == 0)
+        return OK;
+    struct call_facts facts = { .provider_id = provider_id,
+                                .carrier_id = told.carrier_id,
+                                .from = told.from,
+                                .status = told.status,
+                                .ended_reason = told.ended_reason,
+                                .started_ms = told.started_ms,
+                                .ended_ms = told.ended_ms,
+                                .has_exact_times = true,
+                                .has_cost = told.has_cost,
+                                .cost_micros = told.cost_micros };
+    TRY(call_remove(ctx, tx, &told));
+    call_facts_apply(row, &facts);
+    return OK;
 }
 
 enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
@@ -238,10 +268,13 @@ enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation
     if (!v.row.id)
         return OK;
     enum provider p = provider_parse(str_of(v.row.provider));
-    if (state == OPERATION_SUCCEEDED)
-        call_facts_apply(&v.row, result);
-    else if (call_status_rank(p, v.row.status) == 0) /* else a webhook was quicker */
+    if (state == OPERATION_SUCCEEDED) {
+        const struct call_facts *facts = result;
+        TRY(join_told(ctx, tx, &v.row, facts->provider_id));
+        call_facts_apply(&v.row, facts);
+    } else if (call_status_rank(p, v.row.status) == 0) { /* else a webhook was quicker */
         take_state(ctx, state, &v.row);
+    }
     v.row.updated_ms = ava_wall_ms();
     TRY(call_save(ctx, tx, &v.row));
     return call_show(ctx, tx, &v.row, shown);
@@ -319,6 +352,7 @@ void call_write(struct jsonw *w, const struct call_view *v) {
     jsonw_object_end(w);
 }
 
+/* The call into the feed; after the commit. */
 static void publish(struct ctx *ctx, const struct call_view *v) {
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
@@ -342,8 +376,7 @@ static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return l->changed ? call_save(ctx, tx, &l->row) : OK;
 }
 
-/* Into the row, the view and the feed. What cannot be written is shown all the same, and asked for
- * again next time. */
+/* What cannot be written is shown all the same, and asked for again next time. */
 void call_take(struct ctx *ctx, const struct call_facts *facts, struct call_view *v) {
     struct learning l = { .facts = facts, .row = v->row };
     if (!call_facts_apply(&v->row, facts))
@@ -374,7 +407,7 @@ enum err call_ask(struct ctx *ctx, const struct call_row *row, struct call_facts
     return calls->read(ctx, &lent.ref, &lent.account, row->provider_id, facts);
 }
 
-/* How it stands by now, as far as the provider can be asked. */
+/* Asks the provider how the call stands; the view is stale when it does not answer. */
 static void refresh(struct ctx *ctx, struct call_view *v) {
     struct call_facts facts;
     v->is_stale = call_ask(ctx, &v->row, &facts) != OK;

@@ -1,6 +1,6 @@
-/* calls: phone calls, placed through Vapi here and through Twilio in twilio_calls.h. Ava keeps a row
- * of each; what the provider knows better is asked for when somebody looks. A row that changed goes
- * into the feed as "call". */
+/* calls: phone calls, placed through Vapi here and through Twilio in twilio_calls.h. Ava keeps a
+ * row of each; what the provider knows better is asked for when somebody looks. A row that changed
+ * goes into the feed as "call". */
 #pragma once
 
 #include <jansson.h>
@@ -13,8 +13,9 @@
 
 extern const struct operation_kind CALL_CREATE;
 
-/* body: {"to","assistant_id"?,"from_number_id"?,"metadata"?}; all wrong fields are named at once.
- * out->shown is the call. */
+/* Places a call through Vapi as an operation. body: {"to","assistant_id"?,"from_number_id"?,
+ * "metadata"?}; all wrong fields are named at once. claim: NULL without an idempotency key.
+ * out->shown: the call as JSON. */
 enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
                     const struct id *claim, struct operation_end *out);
 
@@ -28,14 +29,18 @@ struct call_placing {
     int64_t seconds_max; /* what it reserves; 0: nothing */
     bool waits;          /* set by call_placing_insert: for a free line */
 };
+/* A row of the asker's workspace with fresh ids of call and operation. */
 void call_placing_init(struct ctx *ctx, struct call_placing *p, enum provider provider);
+/* For operation_order.insert: writes the row, reserves its budget, and takes a line or waits for
+ * one. ERR_BUDGET_EXHAUSTED, ERR_PROVIDER_BUSY (too many wait). */
 enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *placing);
+/* For operation_kind.settle (result: struct call_facts) and .forget. */
 enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                      enum operation_state state, const void *result, struct str *shown);
 enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
 
-/* In the transaction that changes a call, or removes it: with what its budget and its line need to
- * know of that. jobs_wake after the commit. */
+/* Every change of a call goes through these, in its transaction: they write or delete the row, book
+ * what the call took, and free its line when it is over. Call jobs_wake after the commit. */
 enum err call_save(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
 enum err call_remove(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
 
@@ -45,21 +50,25 @@ struct call_view {
     bool is_stale;          /* the provider could not be asked how it stands */
 };
 
+/* A call of the asker's workspace; while it is not over the provider is asked how it stands.
+ * ERR_NOT_FOUND. */
 enum err call_read(struct ctx *ctx, const char *id, struct call_view *out);
-/* As it stands in our row, without asking anybody. */
+/* The same as it stands in our row, without asking anybody. */
 enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out);
 
-/* Asks the provider to end it, and gives it as it stands then; one that has ended already is
- * fine. ERR_OUTCOME_UNKNOWN while nobody knows whether it goes out. */
+/* Ends a call: one that waits is withdrawn, else the provider is asked to end it. *out: as it
+ * stands then; one that has ended already is fine. ERR_OUTCOME_UNKNOWN while nobody knows whether
+ * it goes out. */
 enum err call_end(struct ctx *ctx, const char *id, struct call_view *out);
 
-/* How to deal with a call that is there: in which dialect, and by which credential. */
+/* The dialect and the credential by which the provider of this call is asked. */
 enum err call_reach(struct ctx *ctx, const struct call_row *row, const struct dialect_calls **calls,
                     struct lent *lent);
-/* Asks the provider how the call stands; takes what it said into the row, the view and the feed. */
+/* Asks the provider how the call stands. The row has a provider_id. */
 enum err call_ask(struct ctx *ctx, const struct call_row *row, struct call_facts *facts);
+/* Takes what the provider said into the row, the view and the feed. */
 void call_take(struct ctx *ctx, const struct call_facts *facts, struct call_view *v);
-/* out: room for limit rows. */
+/* Calls of the asker's workspace, newest first, as in our rows. out: room for limit. */
 enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
                    struct call_view *out, size_t *count);
 

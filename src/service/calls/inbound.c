@@ -18,12 +18,15 @@ struct admission {
     struct str shown; /* the call, when it is new */
 };
 
+/* Writes the call as reported, gives it a line and reserves its budget, or says that there is
+ * none. */
 static enum err admit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct admission *a = arg;
     struct call_row row;
     struct line_row had;
     const char *workspace_id = ctx->who.workspace_id;
-    TRY(call_report_apply(ctx, tx, workspace_id, &a->report, &a->shown));
+    bool waits; /* never: the direction is known */
+    TRY(call_report_apply(ctx, tx, workspace_id, &a->report, &a->shown, &waits));
     TRY(call_row_find_by_provider(ctx, tx, workspace_id, a->report.provider,
                                   a->report.facts.provider_id, &row));
     a->has_place = row.id && !row.ended_ms;
@@ -57,7 +60,7 @@ bool inbound_admit(struct ctx *ctx, enum provider p, const char *type, const jso
     if (!can_write)
         return !is_limited(&own);
     dialect_of(p)->read_event(&own, &event, &facts); /* what it does not tell is not there */
-    call_report_of(&own, provider_name(p), &facts.call, &a.report);
+    call_report_of(&own, provider_name(p), &facts.call, event.received_ms, &a.report);
     bool is_call = facts.call.provider_id;
     enum err e =
         call_length_known(&own, db_reader(ctx->parts->db), ctx->who.workspace_id, &a.seconds_max);

@@ -1,5 +1,5 @@
-/* inbound: may an assistant take a call that comes in? It holds a line and reserves its share of the
- * day like any other; where there is none, or the day's budget is used up, the workspace's
+/* inbound: may an assistant take a call that comes in? It holds a line and reserves its share of
+ * the day like any other; where there is none, or the day's budget is used up, the workspace's
  * fallback answers instead, so that the phone is answered all the same. */
 #pragma once
 
@@ -7,8 +7,9 @@
 
 #include "service/connections/lending.h"
 
-/* type, body: of the webhook that asks for it. lent: whose assistant it would be. seconds_max: how
- * long it may last at most; 0: as long as the assistant says. can_write false (the store did not
- * take its event): it may as long as nothing limits the workspace. */
+/* True when the assistant may take the call, which then holds its line. type, body: of the webhook
+ * that asks. lent: the credential of the assistant's account. *seconds_max: the longest it may
+ * last; 0: as long as the assistant says. can_write false: the store did not take the event, so
+ * nothing is written and only a workspace without limits gets a yes. */
 bool inbound_admit(struct ctx *ctx, enum provider p, const char *type, const json_t *body,
                    const struct lent *lent, bool can_write, int64_t *seconds_max);

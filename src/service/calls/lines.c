@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "config/config.h"
 #include "obs/metrics.h"
+#include "providers/call_facts.h"
 #include "service/calls/budgets.h"
 #include "store/steps.h"
 
@@ -35,6 +36,7 @@ enum err lines_want_check(struct ctx *ctx, struct db_conn *tx, const char *works
     return job_row_want(ctx, tx, &job);
 }
 
+/* The step "line" for the timeline of the call that is let in. */
 static enum err step_line(struct ctx *ctx, struct db_conn *tx, const struct line_row *next) {
     struct step_row step = { .workspace_id = next->workspace_id,
                              .subject = next->operation_id,
@@ -42,7 +44,8 @@ static enum err step_line(struct ctx *ctx, struct db_conn *tx, const struct line
     return step_row_add(ctx, tx, &step);
 }
 
-/* newcomer: has not waited at all; NULL: nobody is new. */
+/* Gives a line to each that waits and may go, in turn. newcomer: the call that has not waited, so
+ * that its timeline does not say so; NULL: none. */
 static enum err admit(struct ctx *ctx, struct db_conn *tx, const char *newcomer) {
     int64_t now_ms = ava_wall_ms();
     for (;;) {
@@ -110,6 +113,7 @@ enum err lines_leave(struct ctx *ctx, struct db_conn *tx, const char *call_id) {
 
 /* --- as the queue of operations ---------------------------------------------------------------- */
 
+/* The position, and an estimate from the mean length of calls and the lines there are. */
 static enum err stands(struct ctx *ctx, struct db_conn *c, const struct operation *op,
                        struct operation_wait *out) {
     struct line_standing s;
@@ -121,14 +125,16 @@ static enum err stands(struct ctx *ctx, struct db_conn *c, const struct operatio
     return OK;
 }
 
-/* How long nobody else is to be let in. */
+/* For how long nobody else is let in over this account: what the provider asked for, within
+ * bounds. */
 static int64_t rest_ms(const struct ctx *ctx) {
     int64_t asked_ms = ctx->problem.retry_after_s * 1000;
     return asked_ms > LATER_MS ? LATER_MS : asked_ms > LINES_FULL_MS ? asked_ms : LINES_FULL_MS;
 }
 
-/* The provider has no room although we thought so, or cannot be asked: it waits again, where it
- * stood, and with it whoever else calls over this account. */
+/* The provider had no room although we thought so, or cannot be reached: the call waits again,
+ * where it stood, and with it all who call over this account; or over this number alone, when the wait
+ * is longer than any account's, since the number's day is used up. */
 static enum err requeue(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
     struct line_row was;
     int64_t now_ms = ava_wall_ms(), held;
@@ -136,6 +142,11 @@ static enum err requeue(struct ctx *ctx, struct db_conn *tx, const struct operat
     if (!was.call_id)
         return OK;
     TRY(line_row_move(ctx, tx, op->object, "waiting"));
+    if (ctx->problem.retry_after_s * 1000 > LATER_MS && was.line[0]) {
+        int64_t until_ms = now_ms + ctx->problem.retry_after_s * 1000;
+        TRY(line_row_rest(ctx, tx, was.workspace_id, was.line, until_ms));
+        return lines_want_check(ctx, tx, was.workspace_id, until_ms);
+    }
     TRY(line_account_held(ctx, tx, was.account, &held));
     TRY(line_account_put(ctx, tx, was.account, held, now_ms + rest_ms(ctx)));
     return lines_want_check(ctx, tx, was.workspace_id, now_ms + rest_ms(ctx));
@@ -147,30 +158,32 @@ const struct operation_queue LINES_QUEUE = { stands, requeue };
 
 struct learning {
     const char *account;
-    int64_t limit;
-    bool is_blocked;
+    int64_t limit; /* -1: it did not say */
+    bool is_blocked, is_over;
 };
 
+/* Stores the limit of the account; a blocked call means that it has no more room than we hold. */
 static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct learning *l = arg;
     int64_t now_ms = ava_wall_ms(), held;
     if (!l->is_blocked)
         return line_account_put(ctx, tx, l->account, l->limit, now_ms + LEARNED_MS);
     TRY(line_account_held(ctx, tx, l->account, &held));
-    TRY(line_account_put(ctx, tx, l->account, held < l->limit ? held : l->limit,
+    held -= l->is_over && held > 0;
+    TRY(line_account_put(ctx, tx, l->account, l->limit < 0 || held < l->limit ? held : l->limit,
                          now_ms + LINES_FULL_MS));
     return lines_want_check(ctx, tx, ctx->who.workspace_id, now_ms + LINES_FULL_MS);
 }
 
-void lines_learn(struct ctx *ctx, const char *account, int64_t limit, bool is_blocked) {
-    struct learning l = { account, limit, is_blocked };
+void lines_learn(struct ctx *ctx, const char *account, const struct call_facts *facts) {
+    struct learning l = { account, facts->account_calls, facts->is_blocked, facts->is_refused };
     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     int64_t known, until_ms, now_ms = ava_wall_ms();
-    bool is_news = is_blocked ||
+    bool is_news = l.is_blocked ||
                    line_account_find(ctx, db_reader(ctx->parts->db), account, now_ms, &known,
                                      &until_ms) != OK ||
-                   known != limit || until_ms < now_ms + LEARNED_MS / 2;
-    if (is_news && limit >= 0)
+                   known != l.limit || until_ms < now_ms + LEARNED_MS / 2;
+    if (is_news && (l.limit >= 0 || l.is_blocked))
         db_write(ctx, learn_write, &l); /* said again with the next call */
 }
 

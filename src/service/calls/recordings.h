@@ -1,9 +1,10 @@
 /* recordings: what Twilio recorded of the workspace's calls.
  *
  * Twilio gives the audio only to who has the account's token. A redirect there would fail for a
- * browser, or would have to carry the token; so Ava redirects to an address of its own, good for a
- * minute and for one recording (links.h), and there fetches the audio itself, within a bound. Whoever
- * has that address hears the recording and nothing else; what is fetched is kept nowhere. */
+ * browser, or would have to carry the token; so Ava redirects to an address of its own, good for
+ * a minute and for one recording (links.h), and there fetches the audio itself, within a bound.
+ * Whoever has that address hears the recording and nothing else; what is fetched is kept
+ * nowhere. */
 #pragma once
 
 #include "base/jsonw.h"
@@ -22,7 +23,9 @@ struct recordings_wish {
  * "created_at"}],"next_cursor"}. ERR_NOT_FOUND for a call that is not the workspace's. */
 enum err recordings_list(struct ctx *ctx, const struct recordings_wish *wish, struct jsonw *w);
 
-/* *token: for recording_audio, good for RECORDING_LINK_MS. */
+/* *token: for recording_audio, good for RECORDING_LINK_MS. ERR_NOT_FOUND for an id of another form,
+ * ERR_PROVIDER_RESOURCE_NOT_FOUND when the account has none with it. */
 enum err recording_link(struct ctx *ctx, const char *id, const char **token);
-/* Of anybody who has the token: audio/mpeg, the arena's. */
+/* The audio for anybody who has the token: audio/mpeg, the arena's. ERR_NOT_FOUND when the token is
+ * over or not ours. */
 enum err recording_audio(struct ctx *ctx, struct str token, struct str *audio);

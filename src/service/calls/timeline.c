@@ -18,6 +18,7 @@ enum {
     ENTRIES_MAX = TIMELINE_EVENTS_MAX * 2 * (1 + DESTINATIONS_SHOWN) + TIMELINE_STEPS_MAX * 2 + 8,
 };
 
+/* Appends an entry; without a time, or beyond ENTRIES_MAX, nothing. */
 static void add(struct timeline *t, int64_t at_ms, const char *kind, const char *text,
                 const char *detail) {
     if (at_ms && t->count < ENTRIES_MAX)
@@ -58,6 +59,7 @@ static const char *retry_text(struct arena *a, const json_t *d, const char *serv
                         seconds_text(a, json_i64_or(d, "wait_ms", 0)));
 }
 
+/* A sentence for people for one step of Ava. */
 static const char *step_text(struct arena *a, const struct step_row *s, const json_t *d,
                              const struct call_row *call) {
     enum provider p = provider_parse(str_of(call->provider));
@@ -81,6 +83,7 @@ static const char *step_text(struct arena *a, const struct step_row *s, const js
     return text ? text : s->what;
 }
 
+/* The steps that Ava wrote down for this call or operation. */
 static enum err add_steps(struct ctx *ctx, struct db_conn *c, const char *subject,
                           struct timeline *t) {
     struct step_row *steps = arena_alloc(ctx->arena, TIMELINE_STEPS_MAX * sizeof *steps);
@@ -99,7 +102,7 @@ static const char *version_text(struct arena *a, int64_t version) {
     return version ? arena_printf(a, ", by version %lld of its assistant", (long long)version) : "";
 }
 
-/* Who, and through which request. */
+/* Who asked for the call and through which request, then the steps of its operation. */
 static enum err add_request(struct ctx *ctx, struct db_conn *c, struct timeline *t) {
     struct operation_row op;
     struct user user;
@@ -125,26 +128,28 @@ static enum err add_request(struct ctx *ctx, struct db_conn *c, struct timeline 
 
 /* --- what the provider told -------------------------------------------------------------------- */
 
-/* What it said of the state, where it says one. */
-static const char *status_in(struct ctx *ctx, struct db_conn *c, const struct event_row *e) {
+/* What it said of the state and besides, where it says something; "" when not. */
+static const char *told_in(struct ctx *ctx, struct db_conn *c, const struct event_row *e) {
     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     struct event_row full;
     struct dialect_facts facts = { .call = { .status = NULL } };
     const char *why;
     if (event_row_find(ctx, c, e->workspace_id, e->id, &full) != OK ||
         event_facts_read(ctx, c, &full, &facts, &why) != OK)
-        return NULL;
-    return facts.call.status;
+        return "";
+    const char *status = facts.call.status, *told = facts.told;
+    return arena_join(ctx->arena, status ? ", " : "", status ? status : "", told ? ", " : "",
+                      told ? told : "");
 }
 
+/* A sentence for people for one webhook. */
 static const char *event_text(struct ctx *ctx, struct db_conn *c, const struct event_row *e) {
-    const char *status = status_in(ctx, c, e);
     const char *service = provider_title(provider_parse(str_of(e->provider)));
     const char *trouble = strcmp(e->status, "dead") == 0       ? "; Ava could not work on it"
                           : strcmp(e->status, "retrying") == 0 ? "; Ava will try it again"
                                                                : "";
-    return arena_printf(ctx->arena, "%s told: %s%s%s%s.", service, e->type, status ? ", " : "",
-                        status ? status : "", trouble);
+    return arena_printf(ctx->arena, "%s told: %s%s%s.", service, e->type, told_in(ctx, c, e),
+                        trouble);
 }
 
 /* What became of it at the workspace's own endpoints. */
@@ -168,6 +173,7 @@ static enum err add_deliveries(struct ctx *ctx, struct db_conn *c, const struct 
     return OK;
 }
 
+/* The webhooks of that id at the provider, each with its deliveries. */
 static enum err add_events(struct ctx *ctx, struct db_conn *c, const char *provider_id,
                            struct timeline *t) {
     struct event_filter f = { .resource = provider_id };
@@ -199,6 +205,7 @@ static const char *end_text(struct ctx *ctx, const struct timeline *t) {
     return arena_join(ctx->arena, e->text, lasted, "");
 }
 
+/* When somebody picked up, and how it ended. */
 static void add_talk(struct ctx *ctx, struct timeline *t) {
     const struct call_row *call = &t->call.row;
     const char *reason = call->ended_reason ? call->ended_reason : call->status;

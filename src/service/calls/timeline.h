@@ -1,7 +1,8 @@
-/* timeline: what happened to one call, in one list: who asked for it, each attempt and how the
- * breaker stood, what the provider told, who waited for what, how it ended and who can mend that.
+/* timeline: what happened to one call, in one list: who asked for it, each attempt and the state of
+ * the breaker, the provider's webhooks, waits for a line, how it ended and who can mend that.
  *
- * All of it is read from our own rows; nobody is asked. Times are Unix ms of the wall clock. */
+ * All of it is read from our own rows; no provider is asked. Times are Unix ms of the wall
+ * clock. */
 #pragma once
 
 #include "service/calls/calls.h"
@@ -9,9 +10,10 @@
 
 struct timeline_entry {
     int64_t at_ms;
-    const char *kind; /* "requested", "queued", "line", "sending", "retry", "succeeded", "failed",
-                             "unknown", "unconfirmed", "webhook", "forwarded", "talking", "hangup", "ended" */
-    const char *text; /* one sentence for people */
+    /* "requested", "queued", "line", "sending", "retry", "succeeded", "failed", "unknown",
+     * "unconfirmed", "webhook", "forwarded", "talking", "hangup", "ended" */
+    const char *kind;
+    const char *text;     /* one sentence for people */
     const char *event_id; /* of the inbox; NULL: none */
     const char *detail;   /* JSON object; NULL: nothing more to say */
 };
@@ -29,12 +31,12 @@ struct timeline {
     bool is_cut; /* there is more than fits: the oldest webhooks are left out */
 };
 
-/* Of the asker's workspace; id "call_...". In the arena. ERR_NOT_FOUND for a foreign or missing id
- * alike. */
+/* The timeline of a call of the asker's workspace; id "call_...". In the arena. ERR_NOT_FOUND for
+ * another workspace's id as for a missing one. */
 enum err timeline_read(struct ctx *ctx, const char *id, struct timeline *out);
 void timeline_write(struct jsonw *w, const struct timeline *t);
 
-/* For the command line, which belongs to no workspace: which call has this id, whether of ours, of its
- * operation, or of a provider? *call_id stays NULL when there is none. */
+/* Finds a call in any workspace, for the command line: by its own id, its operation's, or a
+ * provider's. *call_id is NULL when there is none. */
 enum err timeline_find(struct ctx *ctx, const char *id, const char **workspace_id,
                        const char **call_id);

@@ -83,6 +83,7 @@ enum err twilio_call_place(struct ctx *ctx, const json_t *body, enum operation_p
 
 /* --- as an operation ------------------------------------------------------------------------- */
 
+/* The order from the stored request of the operation. */
 static enum err order_of(struct ctx *ctx, const struct operation *op,
                          struct twilio_call_order *order) {
     const char *why;
@@ -97,6 +98,7 @@ static enum err order_of(struct ctx *ctx, const struct operation *op,
     return OK;
 }
 
+/* Creates the call at Twilio; the callback address carries the operation's id. */
 static enum err perform(struct ctx *ctx, const struct operation *op,
                         const struct upstream_watch *watch, const void **result) {
     struct lent lent;
@@ -110,6 +112,7 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return OK;
 }
 
+/* Asks Twilio for calls with the same numbers at that time; only a certain match counts. */
 static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent) {
     struct lent lent;

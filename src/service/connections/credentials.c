@@ -46,6 +46,7 @@ static enum err check_body(struct ctx *ctx, const struct dialect *d, const json_
     return fields_known(ctx, body, names, d->field_count);
 }
 
+/* Puts the secret fields of the body into one secret. */
 static void collect_secret(const struct dialect *d, const json_t *body, struct secret *out) {
     for (size_t i = 0; i < d->field_count; i++) {
         const struct dialect_field *f = &d->fields[i];
@@ -96,6 +97,7 @@ static const char *last4_of(const struct connection *c, const char *field) {
     return NULL;
 }
 
+/* The connection as people may see it, from its row; row->id NULL: not connected. */
 static void describe(struct ctx *ctx, enum provider p, const struct credential_row *row,
                      struct connection *out) {
     const struct dialect *d = dialect_of(p);
@@ -135,6 +137,7 @@ enum err credentials_describe(struct ctx *ctx, enum provider p, struct connectio
 
 /* --- checking with the provider -------------------------------------------------------------- */
 
+/* For a credential that is being saved: the source is the secret itself. */
 static enum err reveal_copy(struct ctx *ctx, const struct upstream_credential *c,
                             struct secret *out) {
     const struct secret *fields = (const void *)c->source.ptr;
@@ -154,6 +157,7 @@ static enum err as_field_error(struct ctx *ctx, const struct dialect *d, enum er
     return e;
 }
 
+/* Asks the provider whether the credential works. */
 static enum err ask(struct ctx *ctx, enum provider p, const struct lent *lent,
                     struct connection_check *check) {
     const struct dialect *d = dialect_of(p);
@@ -174,6 +178,7 @@ struct saving {
     bool was_there;
 };
 
+/* Seals the fields under a new version, and audits it. */
 static enum err save_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct saving *s = arg;
     struct credential_row old;
@@ -211,6 +216,7 @@ struct making {
     const char *text;
 };
 
+/* Adds the webhook_secret to the fields, and seals them anew. */
 static enum err make_secret_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
     const struct making *m = arg;

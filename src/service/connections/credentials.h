@@ -34,7 +34,8 @@ bool credentials_supports(enum provider p);
 
 enum err credentials_describe(struct ctx *ctx, enum provider p, struct connection *out);
 
-/* body: the object of the PUT. All wrong fields are named at once. */
+/* Saves the credential after the provider accepted it; verify false: without asking. body: the
+ * object of the PUT; all wrong fields are named at once. */
 enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, bool verify,
                           struct connection *out, struct connection_check *check);
 enum err credentials_verify(struct ctx *ctx, enum provider p, struct connection *out,

@@ -116,20 +116,25 @@ bool endpoint_is_out_of_reach(const struct ctx *ctx, enum provider p) {
     return strncmp(config->public_url, "https://", 8) != 0 && strncmp(base, "https://", 8) == 0;
 }
 
+/* The address with a query, and behind it how the provider is to try again. */
+static const char *address(struct ctx *ctx, const struct endpoint *e, const char *kind,
+                           const char *query) {
+    const char *suffix = dialect_of(provider_parse(str_of(e->provider)))->callback_suffix;
+    return arena_join(ctx->arena, ctx->parts->config->public_url, "/webhooks/", e->provider, "/",
+                      e->token, kind ? "/" : "", kind ? kind : "", query, suffix ? suffix : "");
+}
+
 enum err endpoint_callback(struct ctx *ctx, enum provider p, const char *kind,
                            const char *operation_id, const char **url) {
     struct endpoint e;
-    const char *suffix = dialect_of(p)->callback_suffix;
     *url = NULL;
     if (endpoint_is_out_of_reach(ctx, p))
         return OK;
     TRY(endpoint_current(ctx, p, &e));
-    *url = arena_printf(ctx->arena, "%s?op=%s%s", endpoint_url(ctx, &e, kind), operation_id,
-                        suffix ? suffix : "");
+    *url = address(ctx, &e, kind, arena_join(ctx->arena, "?op=", operation_id));
     return OK;
 }
 
 const char *endpoint_url(struct ctx *ctx, const struct endpoint *e, const char *kind) {
-    return arena_printf(ctx->arena, "%s/webhooks/%s/%s%s%s", ctx->parts->config->public_url,
-                        e->provider, e->token, kind ? "/" : "", kind ? kind : "");
+    return address(ctx, e, kind, "");
 }

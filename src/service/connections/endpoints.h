@@ -12,22 +12,24 @@ struct endpoint {
     int64_t created_ms, last_received_ms, previous_valid_until_ms; /* 0: no former one */
 };
 
-/* The workspace's address for the provider; made when there is none yet. */
+/* The workspace's address for the provider; made when there is none yet. rotate makes a new one;
+ * the former stays good for 24 hours. */
 enum err endpoint_current(struct ctx *ctx, enum provider p, struct endpoint *out);
 enum err endpoint_rotate(struct ctx *ctx, enum provider p, struct endpoint *out);
 
 /* Whose webhook is this? found->id is NULL for an unknown or expired token. */
 enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_row *found);
 
-/* The addresses at which its webhooks arrive, ended by a NULL name; NULL: it sends none. */
+/* The addresses at which the provider's webhooks arrive, ended by a NULL name; NULL: it sends
+ * none. */
 const struct dialect_webhook *endpoint_addresses(enum provider p);
 
 /* True when the provider cannot reach us: AVA_PUBLIC_URL is on this machine, the provider on the
  * internet. */
 bool endpoint_is_out_of_reach(const struct ctx *ctx, enum provider p);
 
-/* Where the provider shall tell what becomes of an operation: the address of this kind, with
- * ?op=ID. *url stays NULL where it could not come. */
+/* *url: the callback address for an operation: that of this kind, with ?op=ID; the arena's. NULL
+ * when the provider cannot reach us. */
 enum err endpoint_callback(struct ctx *ctx, enum provider p, const char *kind,
                            const char *operation_id, const char **url);
 

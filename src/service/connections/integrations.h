@@ -14,8 +14,8 @@ struct integration {
 
 enum { INTEGRATIONS_MAX = PROVIDER_COUNT };
 
-/* For upstream_on_moved, with ctx->parts as arg: tells those who watch, as event "connection", that
- * this is worth reading anew. What each of them would read differs, so it is not in the event. */
+/* For upstream_on_moved, with ctx->parts as arg: publishes the event "connection", which says only
+ * that the connections are worth reading anew: what each workspace would read differs. */
 void integrations_moved(void *parts, enum provider p, const char *workspace_id);
 
 /* How the provider's own breaker stands: "closed", "half_open" or "open". */

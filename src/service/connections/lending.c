@@ -88,6 +88,7 @@ static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum
     return OK;
 }
 
+/* Copies version and account of the platform's credential into out. */
 static void lend_platform(struct ctx *ctx, const struct platform *p, struct lent *out) {
     struct lending *l = ctx->parts->lending;
     pthread_mutex_lock(&l->lock);
@@ -105,6 +106,7 @@ static struct dialect_account credential_account(const json_t *public) {
                                      .account_sid = json_text(public, "account_sid") };
 }
 
+/* The credential from the rows, or the platform's; ERR_NOT_CONNECTED. */
 static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum provider p,
                               struct lent *out) {
     struct credential_row row;
@@ -210,6 +212,8 @@ static struct lent_slot *slot_of(struct lending *l, const char *workspace_id, en
     return &l->slots[(h ^ h >> 29) % LENDING_SLOTS];
 }
 
+/* The remembered credential, copied into the arena; false when there is none or its second is
+ * over. */
 static bool recall(struct ctx *ctx, const char *workspace_id, enum provider p, struct lent *out,
                    uint64_t *generation) {
     struct lending *l = ctx->parts->lending;
@@ -263,6 +267,7 @@ void lending_forget(struct ctx *ctx, enum provider p) {
     pthread_mutex_unlock(&l->lock);
 }
 
+/* From memory, or from the rows. */
 static enum err lend_for(struct ctx *ctx, const char *workspace_id, enum provider p,
                          struct lent *out) {
     uint64_t generation;

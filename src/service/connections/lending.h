@@ -5,23 +5,24 @@
 
 #include "providers/dialect.h"
 
-/* What is known of who may use what, for a second: each call to a provider asks. */
+/* Remembers for a second who may use which credential, since each call to a provider asks. */
 struct lending;
 struct lending *lending_new(bool platform_for_all); /* sandbox: every workspace may use it */
 void lending_free(struct lending *l);               /* NULL is fine */
 
-/* Takes a copy of the platform's credentials; at any time. They have a new
- * version then, so what was remembered of the old ones is asked for anew. */
+/* Takes a copy of the platform's credentials from c; at any time. They get a new version, so that
+ * what is remembered of the old ones (cache, gates) no longer counts. */
 struct config;
 void lending_set_platform(struct lending *l, const struct config *c);
 
-/* A credential to call with: the workspace's own, or the platform's where the operator allows.
- * ERR_NOT_CONNECTED when there is none. Lives in the arena. */
+/* A reference to the credential to call with, without its plain secret; in the arena. */
 struct lent {
     struct upstream_credential ref;
     bool is_shared; /* the operator's, and other workspaces use it too */
     struct dialect_account account;
 };
+/* The workspace's own credential, or the platform's where the operator allows it. ERR_NOT_CONNECTED
+ * when there is none. */
 enum err lending_find(struct ctx *ctx, enum provider p, struct lent *out);
 
 /* May any number of this account be used? Under an operator's account that workspaces share:
@@ -34,5 +35,5 @@ enum err lent_owns_numbers(struct ctx *ctx, const struct lent *lent);
 enum err lending_reveal(struct ctx *ctx, const char *workspace_id, enum provider p,
                         struct secret *fields);
 
-/* After a credential of the asker's workspace changed. */
+/* Drops what is remembered: call it after a credential of the asker's workspace changed. */
 void lending_forget(struct ctx *ctx, enum provider p);

@@ -67,6 +67,7 @@ static enum err note_health(struct ctx *ctx, struct db_conn *tx, struct outcome_
     return destination_row_fares(ctx, tx, d);
 }
 
+/* The new status of the delivery: delivered, held, failed, or when it is tried again. */
 static void settle_row(struct outcome_note *n) {
     struct delivery_row *row = &n->row;
     int64_t wait_ms = forward_wait_ms(row->tries, n->chance, n->echo.retry_after_s);
@@ -85,6 +86,7 @@ static void settle_row(struct outcome_note *n) {
     }
 }
 
+/* Writes the attempt, the health of the destination and the status of the delivery, together. */
 static enum err outcome_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct outcome_note *n = arg;
     const struct delivery_row *sent = n->sent;
@@ -125,6 +127,7 @@ static void tell(struct ctx *ctx, const struct outcome_note *n) {
     destination_publish(ctx, &n->destination);
 }
 
+/* One attempt: signs the body and sends it to the destination. */
 static enum err shoot(struct ctx *ctx, const struct destination_row *to, const char *message_id,
                       struct str body, struct upstream_echo *out) {
     struct destination_signer signer;
@@ -136,7 +139,8 @@ static enum err shoot(struct ctx *ctx, const struct destination_row *to, const c
         out);
 }
 
-/* It rests: nothing was sent, and this is no attempt. */
+/* True when nothing was sent, because the breaker, a limit or the bulkhead held it: this is no
+ * attempt. */
 static bool is_rest(enum err e) {
     return e == ERR_PROVIDER_UNAVAILABLE || e == ERR_PROVIDER_RATE_LIMITED ||
            e == ERR_PROVIDER_BUSY;
@@ -169,6 +173,7 @@ enum err delivery_send(struct ctx *ctx, const struct delivery_row *d, int64_t *p
 
 /* --- what people ask for --------------------------------------------------------------------- */
 
+/* The delivery with its last attempts. */
 static enum err view(struct ctx *ctx, struct db_conn *c, const struct delivery_row *row,
                      struct delivery_view *out) {
     out->row = *row;
@@ -230,6 +235,7 @@ struct again {
     struct delivery_row row;
 };
 
+/* The destination; refused when it is switched off. */
 static enum err find_enabled(struct ctx *ctx, struct db_conn *tx, const char *id,
                              struct destination_row *out) {
     TRY(destination_row_find(ctx, tx, ctx->who.workspace_id, id, out));
@@ -242,6 +248,7 @@ static enum err find_enabled(struct ctx *ctx, struct db_conn *tx, const char *id
     return ctx_fields_ok(ctx);
 }
 
+/* Makes one delivery due at once, with all its tries ahead of it. */
 static enum err resend_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct again *a = arg;
     struct destination_row to;
@@ -265,6 +272,7 @@ enum err delivery_resend(struct ctx *ctx, const char *destination_id, const char
     return view(ctx, db_reader(ctx->parts->db), &a.row, out);
 }
 
+/* Makes the held and failed deliveries since a time due. */
 static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct again *a = arg;
     struct destination_row to;

@@ -9,16 +9,16 @@
 
 enum { DESTINATIONS_MAX = 10, DESTINATION_EVENTS_MAX = 20 }; /* of a workspace; patterns of one */
 
-/* body: {"url","events"?,"enabled"?}; all wrong fields are named at once. *secret: for the one time it
- * is shown. */
+/* Adds an endpoint. body: {"url","events"?,"enabled"?}; all wrong fields are named at once.
+ * *secret: for the one time it is shown. */
 enum err destination_add(struct ctx *ctx, const json_t *body, struct destination_row *out,
                          const char **secret);
-/* ERR_NOT_FOUND for a foreign or missing id alike, here and below. */
+/* ERR_NOT_FOUND for another workspace's id as for a missing one, here and below. */
 enum err destination_read(struct ctx *ctx, const char *id, struct destination_row *out);
 enum err destination_list(struct ctx *ctx, const char *before_id, int limit,
                           struct destination_row *out, size_t *count);
-/* body: as above, all optional. Switched off: what waits is held. Switched on: it is not sent by
- * itself (delivery_recover). */
+/* body: as above, all optional. Switching it off holds what waits; switching it on does not send
+ * that by itself: delivery_recover does. */
 enum err destination_change(struct ctx *ctx, const char *id, const json_t *body,
                             struct destination_row *out);
 enum err destination_remove(struct ctx *ctx, const char *id);
@@ -26,7 +26,7 @@ enum err destination_remove(struct ctx *ctx, const char *id);
 enum err destination_rotate(struct ctx *ctx, const char *id, struct destination_row *out,
                             const char **secret);
 
-/* Within a write: Ava switches it off itself. because: "gone" or "failing". */
+/* Within a write: switches the destination off. because: "gone" or "failing". */
 enum err destination_switch_off(struct ctx *ctx, struct db_conn *tx, struct destination_row *row,
                                 const char *because);
 
@@ -34,7 +34,7 @@ enum err destination_switch_off(struct ctx *ctx, struct db_conn *tx, struct dest
 void destination_write(struct jsonw *w, const struct destination_row *d);
 void destination_publish(struct ctx *ctx, const struct destination_row *d); /* in the feed */
 
-/* What it is called with; row must outlive it. */
+/* The credential to send with: it signs with the secrets of row, which must outlive it. */
 struct destination_signer {
     struct upstream_credential ref;
     const struct destination_row *row;

@@ -27,11 +27,12 @@ enum {
 
 /* --- from an event to deliveries ------------------------------------------------------------- */
 
-/* Whose event it is, as our rows say after it was applied. */
+/* The call or the text an event is about, as our rows say after it was applied. */
 struct subject {
     const char *call_id, *message_id, *operation_id, *status, *ended_reason;
 };
 
+/* Our row that the event is about; all NULL when there is none. */
 static enum err find_subject(struct ctx *ctx, struct db_conn *tx, const struct event_row *e,
                              struct subject *out) {
     struct call_row call = { .id = NULL };
@@ -57,6 +58,7 @@ static enum err find_subject(struct ctx *ctx, struct db_conn *tx, const struct e
     return OK;
 }
 
+/* The JSON that customers get; the arena's. */
 static const char *body_of(struct ctx *ctx, const struct event_row *e, const struct subject *s,
                            const char *type) {
     struct buf *b = buf_in(ctx->arena);
@@ -80,6 +82,8 @@ static const char *body_of(struct ctx *ctx, const struct event_row *e, const str
     return str_dup(ctx->arena, buf_view(b));
 }
 
+/* Writes one delivery and wants its job; held when the destination is off. *count: those to send
+ * now. */
 static enum err insert(struct ctx *ctx, struct db_conn *tx, const struct destination_row *to,
                        const struct delivery_row *like, size_t *count) {
     struct id id = id_make("dlv");
@@ -136,8 +140,8 @@ void forwarding_wake(struct ctx *ctx) {
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-/* All of it on one loop: its fibers take from the shelf one after the other, and nothing waits between
- * looking and taking. */
+/* All of it on one loop: its fibers take from the shelf one after the other, and nothing waits
+ * between looking and taking. */
 struct sending {
     const struct parts *parts;
     const char *destination_id;
@@ -152,6 +156,7 @@ struct sending {
     struct fiber_parking done;
 };
 
+/* True when a sender has this delivery at the moment. */
 static bool is_under_way(const struct sending *s, const char *id) {
     for (size_t i = 0; i < FORWARDING_AT_ONCE; i++)
         if (strcmp(s->under_way[i], id) == 0)
@@ -159,7 +164,7 @@ static bool is_under_way(const struct sending *s, const char *id) {
     return false;
 }
 
-/* What can be sent now, and is not under way. */
+/* Reads what can be sent now and is not under way; on an error the sending is over. */
 static void fill_shelf(struct sending *s) {
     struct ctx ctx;
     size_t found = 0;
@@ -177,6 +182,7 @@ static void fill_shelf(struct sending *s) {
 
 static void sender_run(void *arg);
 
+/* On the stack of the loop: one sender more, if there is room for a fiber. */
 static void sender_begin(void *arg) {
     struct sending *s = arg;
     s->senders++;
@@ -184,7 +190,8 @@ static void sender_begin(void *arg) {
         s->senders--;
 }
 
-/* Starts further senders: one per delivery on the shelf, at most FORWARDING_AT_ONCE with the caller. */
+/* Starts further senders: one per delivery on the shelf, at most FORWARDING_AT_ONCE with the
+ * caller. */
 static void call_others(struct sending *s) {
     size_t left = s->count - s->next;
     for (size_t i = 0; i < left && s->senders < FORWARDING_AT_ONCE; i++)
@@ -213,6 +220,7 @@ static bool take(struct sending *s, struct arena *a, struct delivery_row *out, c
     return false; /* cannot be: a sender has one at a time */
 }
 
+/* Ends this round: the destination rests until then. */
 static void rest(struct sending *s, int64_t pause_ms) {
     int64_t at_ms = ava_wall_ms() + pause_ms;
     s->is_over = true;
@@ -220,6 +228,7 @@ static void rest(struct sending *s, int64_t pause_ms) {
         s->resumes_ms = at_ms;
 }
 
+/* Takes one delivery, calls others to help, and sends it. False when there is none. */
 static bool send_next(struct sending *s) {
     struct arena *a = arena_new(ARENA_BYTES);
     struct delivery_row row;
@@ -243,6 +252,7 @@ static bool send_next(struct sending *s) {
     return is_taken;
 }
 
+/* The fiber of a sender; the last one to end wakes the job. */
 static void sender_run(void *arg) {
     struct sending *s = arg;
     while (send_next(s))
@@ -269,6 +279,7 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return job_row_put(ctx, tx, &job, NULL, 0);
 }
 
+/* Sends for at most TURN_MS, several deliveries at once, then moves or deletes the job. */
 static enum err work(struct ctx *ctx, const struct job_row *job) {
     struct sending *s = arena_alloc(ctx->arena, sizeof *s);
     *s = (struct sending){ .parts = ctx->parts,

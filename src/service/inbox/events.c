@@ -24,11 +24,13 @@ struct taking {
     bool is_new;
 };
 
+/* On a thread beside the loop when the body is long: compressing takes time. */
 static void pack(void *arg) {
     struct taking *t = arg;
     t->content = event_content_pack(t->ctx->arena, &t->in->content);
 }
 
+/* Seals and inserts the event; one with the same dedupe key stays, and is_new is false. */
 static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct taking *t = arg;
     const struct incoming *in = t->in;
@@ -106,6 +108,7 @@ struct replaying {
     int64_t count;
 };
 
+/* What the audit log says of a replay: how many, and by which filter. */
 static const char *detail_of(struct ctx *ctx, const struct replaying *r) {
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
@@ -125,6 +128,7 @@ static const char *detail_of(struct ctx *ctx, const struct replaying *r) {
     return text;
 }
 
+/* Makes one event due again, or the settled ones of a filter, and audits it. */
 static enum err replay_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct replaying *r = arg;
     const char *workspace_id = ctx->who.workspace_id;

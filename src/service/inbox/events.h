@@ -13,27 +13,31 @@ struct incoming {
     bool touch_endpoint;
 };
 
-/* Durable when OK, and will be worked on. *is_new false for a repeat, which changes nothing. */
+/* Stores the event, sealed; durable when OK, and a job will work on it. *is_new: false when it was
+ * stored before, which changes nothing. */
 enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new);
 
 enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limit,
                     struct event_row *out, size_t *count);
-/* content as it was taken in; the arena's. ERR_NOT_FOUND for a foreign or missing id alike. */
+/* content: as it was taken in; the arena's. ERR_NOT_FOUND for another workspace's id as for a
+ * missing one. */
 enum err event_read(struct ctx *ctx, const char *id, struct event_row *out,
                     struct event_content *content);
 
-/* Worked on once more, under the same identity; audited. ERR_NOT_FOUND as above; *out: as it is
- * now. */
+/* Makes an event due once more, under the same id; audited. ERR_NOT_FOUND as above. *out:
+ * the event as it is now. */
 enum err event_replay(struct ctx *ctx, const char *id, struct event_row *out);
 
 enum { EVENT_REPLAYS_MAX = 10000 };
-/* All settled ones that the filter names, oldest first, at most EVENT_REPLAYS_MAX. */
+/* The same for all settled events that the filter names, oldest first, at most EVENT_REPLAYS_MAX.
+ * *count: how many. */
 enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64_t *count);
 
 /* The members of the object people get, without its braces. */
 void event_write(struct jsonw *w, const struct event_row *e);
 
 enum { EVENT_KEPT_DAYS = 30 };
+/* Deletes some events older than EVENT_KEPT_DAYS; called now and then. */
 enum err events_forget_old(struct ctx *ctx);
 
 void events_collect(void *parts); /* for metrics_before_scrape */

@@ -28,11 +28,14 @@ enum {
     REST_MAX_MS = 1000,
 };
 
+enum { WAITING_MS = 500 };
+
 static const int64_t TRIES_MS[] = {
     5000,           30 * 1000,       2 * 60 * 1000,   10 * 60 * 1000,
     30 * 60 * 1000, 2 * 3600 * 1000, 6 * 3600 * 1000, 12 * 3600 * 1000
 };
 
+/* The job of the workspace, ready now. */
 static enum err want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
     struct job_row job = job_of(ctx, INBOX_JOB.name, workspace_id, workspace_id, ava_wall_ms());
     return job_row_want(ctx, tx, &job);
@@ -50,7 +53,7 @@ enum err inbox_recover(struct ctx *ctx) {
 
 /* --- a batch --------------------------------------------------------------------------------- */
 
-/* What an event says, worked out before the writer's turn, and what came of it. */
+/* What an event says, read before the transaction begins, and what came of it. */
 struct item {
     struct event_row row, was; /* was: as it was read */
     struct call_report call;
@@ -69,14 +72,16 @@ struct batch {
     size_t forwarded;    /* deliveries that are to be sent now */
 };
 
+/* Unseals and reads one event; one that cannot be understood is unreadable, which is no error. */
 static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
     struct dialect_facts facts;
     TRY(event_facts_read(ctx, c, &it->row, &facts, &it->unreadable));
     it->message = facts.message;
-    call_report_of(ctx, it->row.provider, &facts.call, &it->call);
+    call_report_of(ctx, it->row.provider, &facts.call, it->row.received_ms, &it->call);
     return OK;
 }
 
+/* Reads the events that are due, at most BATCH_MAX. */
 static enum err load(struct ctx *ctx, struct batch *b) {
     struct db_conn *c = db_reader(ctx->parts->db);
     struct event_row *rows = arena_alloc(ctx->arena, BATCH_MAX * sizeof *rows);
@@ -94,8 +99,8 @@ static enum err load(struct ctx *ctx, struct batch *b) {
 
 /* --- operations ------------------------------------------------------------------------------ */
 
-/* A provider that speaks of an operation has done it. Before the event is settled: if Ava ends here,
- * it is said again. */
+/* Settles the operation that an event names: the provider has done it. Before the event is settled,
+ * so that an end of Ava in between only repeats this. */
 static enum err confirm_one(struct ctx *ctx, const struct item *it) {
     bool confirmed;
     if (it->unreadable)
@@ -123,6 +128,7 @@ static void mark_done(struct item *it, int64_t now_ms) {
     it->row.cause = it->row.detail = NULL;
 }
 
+/* The event is over without effect, until somebody replays it. */
 static void mark_dead(struct item *it, int64_t now_ms, const char *detail) {
     mark_done(it, now_ms);
     it->row.status = "dead";
@@ -130,6 +136,7 @@ static void mark_dead(struct item *it, int64_t now_ms, const char *detail) {
     it->row.detail = detail;
 }
 
+/* Schedules the next try, after the last one the event is dead. */
 static void mark_failed(struct ctx *ctx, struct item *it, int64_t now_ms, enum err e) {
     const char *detail =
         arena_printf(ctx->arena, "Ava could not work on it: %s",
@@ -144,11 +151,20 @@ static void mark_failed(struct ctx *ctx, struct item *it, int64_t now_ms, enum e
     it->row.detail = detail;
 }
 
+/* Comes again in a moment, which counts as no try: what it speaks of is being made. */
+static void mark_waiting(struct item *it, int64_t now_ms) {
+    it->row.status = "retrying";
+    it->row.next_ms = now_ms + WAITING_MS;
+    it->row.cause = NULL;
+    it->row.detail = "It waits for the answer to a call that is being placed.";
+}
+
 static void forget_shown(struct item *it) {
     it->call_shown = it->text_shown = (struct str){ NULL, 0 };
 }
 
-/* *forwarded grows by what is to be sent to customers for it. */
+/* Applies one event to our rows, notes its deliveries and settles it, in the transaction.
+ * *forwarded grows by the deliveries to be sent now. */
 static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int64_t now_ms,
                       size_t *forwarded) {
     const char *workspace_id = it->row.workspace_id;
@@ -156,7 +172,12 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
     if (it->unreadable) {
         mark_dead(it, now_ms, it->unreadable);
     } else {
-        TRY(call_report_apply(ctx, tx, workspace_id, &it->call, &it->call_shown));
+        bool waits;
+        TRY(call_report_apply(ctx, tx, workspace_id, &it->call, &it->call_shown, &waits));
+        if (waits) {
+            mark_waiting(it, now_ms);
+            return event_row_settle(ctx, tx, &it->row);
+        }
         TRY(message_report_apply(ctx, tx, workspace_id, it->row.provider, &it->message,
                                  &it->text_shown));
         mark_done(it, now_ms);
@@ -178,6 +199,7 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return job_row_put(ctx, tx, &job, NULL, 0);
 }
 
+/* The whole batch in one transaction, with the job that goes on. */
 static enum err all_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct batch *b = arg;
     for (size_t i = 0; i < b->count; i++)
@@ -223,6 +245,7 @@ static enum err one_by_one(struct ctx *ctx, struct batch *b) {
 
 /* --- telling --------------------------------------------------------------------------------- */
 
+/* Publishes the events and what they changed; after the commit. */
 static void publish(struct ctx *ctx, const struct batch *b) {
     bool has_calls = false;
     for (size_t i = 0; i < b->count; i++) {
@@ -246,6 +269,7 @@ static void publish(struct ctx *ctx, const struct batch *b) {
 
 /* --- in turn with taking in ------------------------------------------------------------------ */
 
+/* Rests while a burst is taken in, at most REST_MAX_MS. */
 static void wait_for_turn(const struct jobs_burst *burst) {
     int64_t left_ms = burst->rest_until_ms - ava_now_ms();
     if (left_ms > 0)
@@ -258,6 +282,8 @@ static void note_turn(const struct batch *b, struct jobs_burst *burst) {
         burst->rest_until_ms = ava_now_ms() + (ava_now_ms() - b->began_ms + 1) * REST_TIMES;
 }
 
+/* One batch: load, confirm operations, apply and settle, publish. The wish is dropped before the
+ * last look at what is due (go_on_write), so that an event that comes later wishes anew. */
 static enum err work(struct ctx *ctx, const struct job_row *job) {
     struct arena *a = arena_new(BATCH_ARENA_BYTES);
     struct batch *b = arena_alloc(a, sizeof *b);

@@ -5,6 +5,7 @@
 #include "service/messages/messages.h"
 #include "vault/vault.h"
 
+/* A text that came in: it is heard of for the first time. */
 static enum err insert(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                        const char *provider, const struct message_facts *f,
                        struct message_row *row) {

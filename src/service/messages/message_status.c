@@ -10,8 +10,8 @@ int message_status_rank(enum provider p, const char *status) {
 }
 
 bool message_status_follows(enum provider p, const char *from, const char *to) {
-    int was = message_status_rank(p, from), is = message_status_rank(p, to);
-    return to && (is > was || was == 0);
+    const struct dialect_messages *messages = dialect_of(p)->messages;
+    return dialect_rank_follows(messages ? messages->ranks : NULL, from, to);
 }
 
 bool message_status_is_last(enum provider p, const char *status) {

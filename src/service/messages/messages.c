@@ -19,6 +19,7 @@ enum { BODY_CHARS_MAX = 1600, MEDIA_MAX = 10 };
 
 /* --- what is asked --------------------------------------------------------------------------- */
 
+/* At most MEDIA_MAX addresses; only the first wrong one is noted. */
 static void check_media(struct ctx *ctx, const json_t *urls) {
     json_t *url;
     size_t i;
@@ -54,6 +55,7 @@ struct placing {
     struct str content;
 };
 
+/* For operation_order.insert: the row with its content sealed. */
 static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct placing *p = arg;
     struct sealed_place place = message_row_place(&p->row);
@@ -118,6 +120,7 @@ enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patie
 
 /* --- as an operation ------------------------------------------------------------------------- */
 
+/* The text from the stored request of the operation. */
 static enum err text_of(struct ctx *ctx, const struct operation *op, struct twilio_text *text) {
     const char *why;
     json_t *request = json_parse(ctx->arena, op->request, &why);
@@ -130,6 +133,7 @@ static enum err text_of(struct ctx *ctx, const struct operation *op, struct twil
     return OK;
 }
 
+/* Sends the text through Twilio; the callback address carries the operation's id. */
 static enum err perform(struct ctx *ctx, const struct operation *op,
                         const struct upstream_watch *watch, const void **result) {
     struct lent lent;
@@ -143,6 +147,8 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return OK;
 }
 
+/* Asks Twilio for the same text between the same numbers at that time; only a certain match
+ * counts. */
 static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent) {
     struct lent lent;
@@ -174,11 +180,13 @@ bool message_facts_apply(struct message_row *row, const struct message_facts *f)
     struct message_row was = *row;
     if (!row->provider_id)
         row->provider_id = f->provider_id;
-    if (message_status_follows(p, row->status, f->status)) {
+    bool follows = message_status_follows(p, row->status, f->status);
+    if (follows)
         row->status = f->status;
-        row->error = f->error;
-    }
-    return row->provider_id != was.provider_id || strcmp(row->status, was.status) != 0;
+    if (f->error && (follows || !row->error))
+        row->error = f->error; /* once told it stays, whatever comes */
+    return row->provider_id != was.provider_id || strcmp(row->status, was.status) != 0 ||
+           row->error != was.error;
 }
 
 static enum err open_content(struct ctx *ctx, struct db_conn *c, struct message_view *v) {
@@ -201,6 +209,7 @@ enum err message_show(struct ctx *ctx, struct db_conn *tx, const struct message_
     return OK;
 }
 
+/* For operation_kind.settle; result: struct message_facts. A webhook that was quicker stays. */
 static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                        enum operation_state state, const void *result, struct str *shown) {
     struct message_view v = { .content = NULL };
@@ -266,6 +275,7 @@ static enum err refresh_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return r->changed ? message_row_update(ctx, tx, &r->row) : OK;
 }
 
+/* The text into the feed; after the commit. */
 static void publish(struct ctx *ctx, const struct message_view *v) {
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
@@ -274,7 +284,7 @@ static void publish(struct ctx *ctx, const struct message_view *v) {
     buf_fini(&b);
 }
 
-/* How it stands by now, as far as the provider can be asked. */
+/* Asks the provider how the text stands; the view is stale when it does not answer. */
 static void refresh(struct ctx *ctx, enum provider p, struct message_view *v) {
     struct lent lent;
     struct refreshing r = { .row = v->row };

@@ -12,8 +12,8 @@
 
 extern const struct operation_kind MESSAGE_CREATE;
 
-/* body: {"to","from","body","media_urls"?}; all wrong fields are named at once. out->shown is the
- * message. */
+/* Sends a text through Twilio as an operation. body: {"to","from","body","media_urls"?}; all wrong
+ * fields are named at once. out->shown: the message as JSON. */
 enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
                        const struct id *claim, struct operation_end *out);
 
@@ -23,8 +23,10 @@ struct message_view {
     bool is_stale;         /* the provider could not be asked how it stands */
 };
 
+/* A message of the asker's workspace; until its last status the provider is asked how it stands.
+ * ERR_NOT_FOUND. */
 enum err message_read(struct ctx *ctx, const char *id, struct message_view *out);
-/* out: room for limit rows. */
+/* Messages of the asker's workspace, newest first, as in our rows. out: room for limit. */
 enum err message_list(struct ctx *ctx, const struct message_filter *filter, int limit,
                       struct message_view *out, size_t *count);
 
@@ -34,6 +36,6 @@ void message_write(struct jsonw *w, const struct message_view *v); /* the object
 enum err message_show(struct ctx *ctx, struct db_conn *tx, const struct message_row *row,
                       struct str *shown);
 
-/* What the provider told, into the row; a status that is behind the row's changes nothing. True when
- * the row is another one now; its texts are lent from facts. */
+/* Merges what the provider said into the row; a status of a lower rank changes nothing. True when
+ * the row changed; its new texts are lent from facts. */
 bool message_facts_apply(struct message_row *row, const struct message_facts *facts);

@@ -22,7 +22,8 @@ static enum err nothing_to_insert(struct ctx *ctx, struct db_conn *tx, void *arg
     return OK; /* there is one when Twilio has it: settle */
 }
 
-/* Bought anew it would cost nothing, but say that it did. */
+/* Refuses a number that the account has already: buying it again would do nothing, but say that it
+ * did. */
 static enum err check_new(struct ctx *ctx, const struct lent *lent, const char *phone) {
     json_t *number;
     TRY(twilio_number_read(ctx, &lent->ref, lent->account.account_sid, phone, &number));
@@ -74,6 +75,7 @@ static const json_t *request_of(struct ctx *ctx, const struct operation *op) {
     return json_parse(ctx->arena, op->request, &why);
 }
 
+/* Buys the number at Twilio. */
 static enum err perform(struct ctx *ctx, const struct operation *op,
                         const struct upstream_watch *watch, const void **result) {
     static const struct number_wish ALL = { .vapi = false };
@@ -89,6 +91,7 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return OK;
 }
 
+/* Asks whether the account has the number: that says for certain whether it was bought. */
 static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
                         bool *is_absent) {
     struct lent lent;
@@ -101,7 +104,8 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
     return OK;
 }
 
-/* Somebody may have imported it while nobody knew that it was bought. */
+/* Inserts the row of the bought number, unless somebody imported it while nobody knew that it was
+ * bought. */
 static enum err hold(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                      const json_t *number, struct number_row *row) {
     json_t *content = tree_in(
@@ -120,6 +124,7 @@ static enum err hold(struct ctx *ctx, struct db_conn *tx, const struct operation
                        (struct audit_entry){ .action = "number.import", .object = row->id });
 }
 
+/* Audits the purchase, and writes the row with "import". */
 static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                        enum operation_state state, const void *result, struct str *shown) {
     struct number_row row = { .id = NULL };

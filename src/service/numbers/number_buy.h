@@ -8,7 +8,8 @@
 
 extern const struct operation_kind NUMBER_BUY;
 
-/* body: {"phone_number":E.164,"import"?}. With import it leads to Ava from the first moment.
- * ERR_INVALID when the account has it already. out->shown: the number, and what it costs in words. */
+/* Buys a number as an operation. body: {"phone_number":E.164,"import"?}; with import the number
+ * leads to Ava from the first moment. ERR_INVALID when the account has it already. out->shown: the
+ * number, and what it costs in words. */
 enum err number_buy_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
                           const struct id *claim, struct operation_end *out);

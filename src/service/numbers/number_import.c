@@ -75,7 +75,7 @@ struct plan {
     bool is_blocked, is_busy;
 };
 
-/* What Vapi is to answer may lead to Vapi already. */
+/* True when a way leads to another system; what Vapi is to answer may lead to Vapi already. */
 static bool is_taken(const struct order *o, const struct plan *p, enum number_way way) {
     bool is_vapis = !number_way_is_ours(&o->wish, way) && p->leads_to[way] == NUMBER_VAPI;
     return p->leads_to[way] >= NUMBER_VAPI && !is_vapis;
@@ -91,6 +91,7 @@ static bool is_twice(const struct plan *plans, size_t i) {
     return false;
 }
 
+/* Notes why a number cannot be imported, if that is so. */
 static void note_wrong(struct ctx *ctx, const struct order *o, const struct plan *plans, size_t i) {
     const struct plan *p = &plans[i];
     const char *said = o->asked[i];
@@ -111,6 +112,7 @@ static void note_wrong(struct ctx *ctx, const struct order *o, const struct plan
                                said));
 }
 
+/* Reads one number and where it leads; number stays NULL when the account has none. */
 static enum err plan_one(struct ctx *ctx, const struct order *o, size_t i, struct plan *p) {
     json_t *number;
     *p = (struct plan){ .number = NULL };
@@ -129,6 +131,7 @@ static enum err plan_one(struct ctx *ctx, const struct order *o, size_t i, struc
     return OK;
 }
 
+/* Plans all numbers; every one that cannot be taken is noted as a wrong field. */
 static enum err plan_all(struct ctx *ctx, const struct order *o, struct plan *plans) {
     for (size_t i = 0; i < o->count; i++)
         TRY(plan_one(ctx, o, i, &plans[i]));
@@ -250,6 +253,7 @@ static enum err insert_steps(struct ctx *ctx, struct db_conn *tx, const struct p
     return OK;
 }
 
+/* For operation_order.insert: the steps of all numbers, unless one is being imported by now. */
 static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct placing *p = arg;
     int64_t seq = 0;
@@ -264,6 +268,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return ctx_fields_ok(ctx);
 }
 
+/* What the operation keeps of the order; the numbers are in its steps. */
 static struct str request_of(struct ctx *ctx, const struct order *o) {
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);

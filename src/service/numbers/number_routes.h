@@ -15,11 +15,11 @@ enum number_party { NUMBER_NOBODY, NUMBER_AVA, NUMBER_VAPI, NUMBER_OTHER };
 const char *number_way_name(enum number_way way);       /* "calls" */
 const char *number_party_name(enum number_party party); /* "nobody" */
 
-/* Whose address is it? Ava's are those of the asker's workspace, and those that lead nowhere any
- * more; has_app: an application or a trunk goes before it. */
+/* *out: whose address url is. NUMBER_AVA are addresses of the asker's workspace, and of this Ava
+ * with a token that is no longer known; has_app: an application or a trunk answers before it. */
 enum err number_party_of(struct ctx *ctx, struct db_conn *c, const char *url, bool has_app,
                          enum number_party *out);
-/* The same of one way of a number's routes. */
+/* The same for one way of a number's routes. */
 enum err number_leads_to(struct ctx *ctx, struct db_conn *c, const json_t *routes,
                          enum number_way way, enum number_party *out);
 
@@ -29,18 +29,20 @@ struct number_wish {
 };
 bool number_way_is_ours(const struct number_wish *wish, enum number_way way);
 
-/* The routes that must change so that Ava's ways lead to Ava, as they shall be; the arena's. An
- * object without members: none. */
+/* What to set at Twilio so that Ava's ways lead to Ava; the arena's. An object without members when
+ * they do. */
 enum err number_routes_wanted(struct ctx *ctx, const struct number_wish *wish, const json_t *now,
                               json_t **out);
 
-/* The routes that must change so that it is as it was, but only in ways that still lead where Ava,
- * or Vapi for it, has led them. restored, left: bits of the ways that are put back, and of those that
- * somebody else has changed meanwhile and are left alone. */
+/* What to set at Twilio so that the number leads where was says; the arena's. A way that leads
+ * to NUMBER_OTHER now was changed by somebody else and is left alone; one that leads to Ava, to
+ * Vapi or nowhere is put back. restored, left: bits (1 << way) of the ways put back, and of
+ * those left. */
 enum err number_routes_back(struct ctx *ctx, const json_t *now, const json_t *was, json_t **out,
                             unsigned *restored, unsigned *left);
 
-/* That way of the routes becomes what it is in from; NULL: nowhere. */
+/* Copies the fields of that way from one set of routes into another; from NULL: it leads
+ * nowhere. */
 void number_way_copy(json_t *to, const json_t *from, enum number_way way);
 
 /* "studio.example.com"; NULL when it is no address. */

@@ -16,7 +16,8 @@
 
 /* --- at the providers ------------------------------------------------------------------------ */
 
-/* was: the routes it shall have again. A number that the account lost has nothing to be put back. */
+/* was: the routes it shall have again. A number that the account lost has nothing to be put
+ * back. */
 static enum err put_back(struct ctx *ctx, const struct lent *twilio, const char *sid,
                          const json_t *was, unsigned *restored, unsigned *left) {
     json_t *number, *routes;
@@ -40,6 +41,7 @@ static void write_ways(struct jsonw *w, const char *name, unsigned ways) {
     jsonw_list_end(w);
 }
 
+/* The detail of an audit entry: the ways put back, and those left. */
 static const char *ways_text(struct ctx *ctx, unsigned restored, unsigned left) {
     struct buf *b = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(b);
@@ -73,6 +75,7 @@ static enum err close_row(struct ctx *ctx, struct db_conn *tx, struct number_wal
     return number_keep(ctx, tx, &w->row, w->content);
 }
 
+/* Moves the steps of the number on their way back, with its row and the audit entry. */
 static enum err undo_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct undoing *u = arg;
     struct number_walk *w = u->walk;
@@ -110,6 +113,7 @@ static bool is_new_at_vapi(const struct number_walk *w) {
     return false;
 }
 
+/* Deletes the number at Vapi, if this import brought it there. */
 static enum err leave_vapi(struct number_walk *w) {
     if (!w->row.vapi_id || !is_new_at_vapi(w))
         return OK;
@@ -119,6 +123,7 @@ static enum err leave_vapi(struct number_walk *w) {
     return OK;
 }
 
+/* Undoes what was done at Vapi, then at Twilio. */
 static enum err go_back(struct number_walk *w, unsigned *restored, unsigned *left) {
     *restored = *left = 0;
     if (!w->row.id)
@@ -200,6 +205,7 @@ static enum err release_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
                            .action = "number.release", .object = r->row.id, .detail = r->detail });
 }
 
+/* Refuses a number that is being imported. */
 static enum err check_idle(struct ctx *ctx, const struct number_row *row) {
     bool is_busy;
     TRY(number_row_is_busy(ctx, db_reader(ctx->parts->db), row->workspace_id, row->provider_id,
@@ -209,6 +215,7 @@ static enum err check_idle(struct ctx *ctx, const struct number_row *row) {
     return ctx_fields_ok(ctx);
 }
 
+/* Repeatable: each step is fine with what was done before. */
 enum err number_release(struct ctx *ctx, const char *id, struct jsonw *w) {
     struct releasing r;
     struct lent twilio, vapi;

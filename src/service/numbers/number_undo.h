@@ -1,5 +1,5 @@
-/* number_undo: puts numbers back: one that could not be brought in, and one that leaves. Between the
- * files of the import. */
+/* number_undo: puts numbers back: one that could not be brought in, and one that leaves. Private to
+ * the files of the import. */
 #pragma once
 
 #include "service/connections/lending.h"
@@ -20,10 +20,11 @@ struct number_walk {
     json_t *content;            /* what is sealed in row */
 };
 
-/* From wherever it is to where it was before the import. What holds that up is returned, and the
- * next run goes on; on the last one it is written down that it could not be done. */
+/* Brings the number at hand back to where it was before the import, from whatever step it reached.
+ * An error that may pass is returned, and the next run goes on; on the last run it is written down
+ * that the number could not be put back. */
 enum err number_undo(struct number_walk *w);
 
-/* Nothing can be done for any of them: their open steps end with this error, which is returned. */
+/* Ends all open steps with this error, which is returned: nothing can be done for any number. */
 enum err number_give_up(struct ctx *ctx, const struct operation *op, struct number_step_row *steps,
                         size_t count, enum err e);

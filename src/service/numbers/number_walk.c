@@ -44,6 +44,7 @@ struct marking {
     size_t count;
 };
 
+/* Writes the state of a step, the number and the audit entries, together. */
 static enum err mark_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct marking *m = arg;
     TRY(number_step_row_update(ctx, tx, m->step));
@@ -54,6 +55,7 @@ static enum err mark_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return OK;
 }
 
+/* Moves a step to another state, and publishes the operation after the commit. */
 static enum err mark(struct number_walk *w, const char *state, struct marking *m) {
     m->step->state = state;
     m->step->updated_ms = ava_wall_ms();
@@ -62,6 +64,7 @@ static enum err mark(struct number_walk *w, const char *state, struct marking *m
     return OK;
 }
 
+/* The same where neither the number nor the audit log changes. */
 static enum err mark_only(struct number_walk *w, struct number_step_row *step, const char *state,
                           const char *detail) {
     struct marking m = { .step = step };
@@ -69,6 +72,7 @@ static enum err mark_only(struct number_walk *w, struct number_step_row *step, c
     return mark(w, state, &m);
 }
 
+/* The detail of a step: the fields that change. */
 static const char *changes_of(struct ctx *ctx, const json_t *routes) {
     struct buf *b = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(b);
@@ -107,6 +111,7 @@ static enum err finish(struct number_walk *w, struct number_step_row *step, cons
 
 /* --- the steps ------------------------------------------------------------------------------- */
 
+/* The number as Twilio has it now. */
 static enum err read_number(struct number_walk *w, json_t **number) {
     const struct number_step_row *s = &w->steps[0];
     TRY(twilio_number_read(w->ctx, &w->twilio.ref, w->twilio.account.account_sid, s->provider_id,
@@ -117,7 +122,7 @@ static enum err read_number(struct number_walk *w, json_t **number) {
     return OK;
 }
 
-/* Somebody may have pointed it elsewhere since the order was checked. */
+/* Refuses a number that somebody has pointed elsewhere since the order was checked. */
 static enum err check_leads(struct number_walk *w, const json_t *routes) {
     for (enum number_way way = 0; way < NUMBER_WAYS && !w->overwrite; way++) {
         enum number_party p;
@@ -130,7 +135,8 @@ static enum err check_leads(struct number_walk *w, const json_t *routes) {
     return OK;
 }
 
-/* What led to Ava already says nothing of what was before: that stays as it was remembered. */
+/* The routes to remember as the former ones: those of now, but what leads to Ava already says
+ * nothing of what was before, so that stays as it was remembered. */
 static enum err former_of(struct number_walk *w, const json_t *now, const json_t *known,
                           json_t **out) {
     json_t *former = tree_in(w->ctx->arena, json_deep_copy(now));
@@ -144,6 +150,7 @@ static enum err former_of(struct number_walk *w, const json_t *now, const json_t
     return OK;
 }
 
+/* Step "remember": stores where the number leads, before anything is changed. */
 static enum err remember(struct number_walk *w, struct number_step_row *step) {
     struct ctx *ctx = w->ctx;
     json_t *number, *former, *known = NULL;
@@ -167,6 +174,7 @@ static enum err remember(struct number_walk *w, struct number_step_row *step) {
     return finish(w, step, NULL, NULL);
 }
 
+/* Steps "point" and "point_again": sets the routes that must lead to Ava. */
 static enum err point(struct number_walk *w, struct number_step_row *step) {
     json_t *number, *wanted;
     TRY(read_number(w, &number));
@@ -199,6 +207,8 @@ static const char *name_for_vapi(const struct number_walk *w) {
     return name && name[0] && strlen(name) <= 40 ? name : NULL;
 }
 
+/* Step "vapi": finds the number at Vapi, or gives it to Vapi. Once sent it is only looked for,
+ * never sent again. */
 static enum err import_at_vapi(struct number_walk *w, struct number_step_row *step) {
     struct upstream_watch watch = { on_sending, on_waiting, w };
     struct vapi_number_order order = { .phone_number = w->row.phone_number,
@@ -234,6 +244,7 @@ static enum err step_run(struct number_walk *w, struct number_step_row *step) {
 
 /* --- one number ------------------------------------------------------------------------------ */
 
+/* True for an error that may be gone at the next run. */
 static bool may_pass(enum err e) {
     return answer_may_be_stale(e) || e == ERR_STORAGE_UNAVAILABLE || e == ERR_DRAINING ||
            e == ERR_OUTCOME_UNKNOWN;
@@ -249,6 +260,7 @@ const char *number_reason(struct ctx *ctx, enum err e) {
     return str_dup(ctx->arena, buf_view(b));
 }
 
+/* True when a step failed, so that the number is put back. */
 static bool turns_back(const struct number_walk *w) {
     bool back = false;
     for (size_t i = 0; i < w->count; i++)
@@ -256,6 +268,7 @@ static bool turns_back(const struct number_walk *w) {
     return back;
 }
 
+/* Goes on with one number from where it was left; an error that may pass ends the run. */
 static enum err walk_steps(struct number_walk *w) {
     for (size_t i = 0; i < w->count && !turns_back(w); i++) {
         struct number_step_row *step = &w->steps[i];
@@ -270,6 +283,7 @@ static enum err walk_steps(struct number_walk *w) {
     return turns_back(w) ? number_undo(w) : OK;
 }
 
+/* Reads the row of the number at hand; one that is new has none yet. */
 static enum err load(struct number_walk *w) {
     struct db_conn *c = db_reader(w->ctx->parts->db);
     TRY(number_row_find_by_provider(w->ctx, c, w->ctx->who.workspace_id, w->steps[0].provider_id,
@@ -280,6 +294,7 @@ static enum err load(struct number_walk *w) {
 
 /* --- all of them ----------------------------------------------------------------------------- */
 
+/* Reads the order, and finds the credentials; the Twilio account must still be the same. */
 static enum err begin(struct ctx *ctx, const struct operation *op, struct number_walk *w) {
     const char *why;
     json_t *request = json_parse(ctx->arena, op->request, &why);

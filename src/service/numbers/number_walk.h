@@ -1,5 +1,5 @@
-/* number_walk: the steps of an import, one number after the other, from wherever they were left; and
- * back again for a number that cannot be brought in. Between the files of the import. */
+/* number_walk: the steps of an import, one number after the other, from wherever they were left;
+ * and back again for a number that cannot be brought in. Private to the files of the import. */
 #pragma once
 
 #include "service/numbers/number_routes.h"

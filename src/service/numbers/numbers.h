@@ -14,10 +14,11 @@ enum err numbers_list(struct ctx *ctx, int limit, const char *cursor, struct ups
 enum err numbers_offered(struct ctx *ctx, const struct twilio_offer *offer,
                          struct upstream_answer *out);
 
-/* The Twilio account whose numbers are the workspace's own. */
+/* The credential of the Twilio account whose numbers are the workspace's own; ERR_NOT_FOUND under
+ * an operator's account that workspaces share. */
 enum err number_lend(struct ctx *ctx, struct lent *out);
 
-/* One in Ava's care, by Ava's id; else ERR_NOT_FOUND. */
+/* The row of a number in Ava's care, by Ava's id; ERR_NOT_FOUND. */
 enum err number_held(struct ctx *ctx, const char *id, struct number_row *row);
 
 /* For a call that Vapi makes. id: Ava's or Vapi's; NULL is fine. *vapi_id: what Vapi calls it;

@@ -32,6 +32,28 @@ TEST(the_same_facts_twice_change_nothing_the_second_time) {
     CHECK(row.has_cost && row.cost_micros == 5);
 }
 
+/* TRAFFIC T09. */
+TEST(nothing_is_no_bill_of_a_call_that_talked_and_a_later_bill_wins) {
+    struct call_row row = row_at("vapi", "in-progress");
+    struct call_facts end = { .provider_id = "v1",
+                              .status = "ended",
+                              .started_ms = START_MS,
+                              .ended_ms = END_MS,
+                              .has_exact_times = true,
+                              .has_cost = true };
+    CHECK(call_facts_apply(&row, &end));
+    CHECK(!row.has_cost);
+    end.cost_micros = 7;
+    CHECK(call_facts_apply(&row, &end) && row.has_cost && row.cost_micros == 7);
+    end.cost_micros = 9;
+    CHECK(call_facts_apply(&row, &end) && row.cost_micros == 9);
+    end.cost_micros = 0;
+    CHECK(!call_facts_apply(&row, &end) && row.cost_micros == 9);
+    row = row_at("vapi", "ringing");
+    end.started_ms = 0; /* nobody picked up */
+    CHECK(call_facts_apply(&row, &end) && row.has_cost && row.cost_micros == 0);
+}
+
 /* Webhooks come in any order, and beside answers that were asked for. */
 TEST(every_order_of_messages_ends_in_the_same_row) {
     static const struct call_facts TOLD[] = {

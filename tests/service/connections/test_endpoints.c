@@ -40,9 +40,10 @@ TEST(an_address_is_made_once_and_found_by_its_token) {
     CHECK_TEXT(owner_of(&h, first.token), "ws_a");
     CHECK_TEXT(owner_of(&h, "0000000000000000000000000000000000000000000"), "nobody");
     CHECK_TEXT(owner_of(&h, ""), "nobody");
-    CHECK_TEXT(
-        endpoint_url(&h.t.ctx, &first, "voice"),
-        arena_printf(h.t.arena, "https://ava.example/webhooks/twilio/%s/voice", first.token));
+    CHECK_TEXT(endpoint_url(&h.t.ctx, &first, "voice"),
+               arena_printf(h.t.arena,
+                            "https://ava.example/webhooks/twilio/%s/voice#rc=5&rp=ct,rt,4xx,5xx",
+                            first.token));
     CHECK_TEXT(
         temp_sql(&h.t,
                  arena_printf(h.t.arena,

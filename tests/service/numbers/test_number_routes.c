@@ -71,7 +71,7 @@ TEST(shows_hosts_without_what_is_secret_in_an_address) {
     CHECK_TEXT(number_host(&h.t.ctx, "https://studio.example.com?x"), "studio.example.com");
     CHECK(number_host(&h.t.ctx, "studio") == NULL);
     CHECK_TEXT(number_url_shown(&h.t.ctx, own(&h, "ws_a", "voice")),
-               "https://ava.example/webhooks/twilio/***/voice");
+               "https://ava.example/webhooks/twilio/***/voice#rc=5&rp=ct,rt,4xx,5xx");
     CHECK_TEXT(number_url_shown(&h.t.ctx, "https://x.example/y"), "https://x.example/y");
     CHECK(number_url_shown(&h.t.ctx, NULL) == NULL);
     house_close(&h);

@@ -11,6 +11,9 @@ import { complaint, isConflict, keys, label, ranges, show, suggestions, unit, va
 import { api, mayManage, profile, session, settings, useCell, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
 
+// For the first minutes (setup), which ask for the same settings.
+export { complaint, keys, label, suggestions, unit, valueOf, type Key };
+
 type Typed = string | number;
 
 interface Row {

@@ -4,22 +4,12 @@ import type { Problem, Schemas } from "../kit/api";
 import type { Call, Operation } from "./words";
 import { t } from "../kit/i18n";
 import { plainNumber } from "../kit/lists";
+import { useOnce } from "../kit/once";
 import { dated, Trouble, troubleOf } from "../kit/panel";
 import { Button, Dialog, Field, Select } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
 import { go } from "../kit/router";
 import { api, assistants, useResource } from "../kit/state";
-
-// A key is kept while nobody knows whether the request arrived; after an answer the next one is another request.
-export function useOnce() {
-  const key = useRef<string | undefined>(undefined);
-  return {
-    key: () => (key.current ??= crypto.randomUUID()),
-    answered: (problem?: Problem) => {
-      if (!problem || !["offline", "idempotency_in_progress"].includes(problem.code)) key.current = undefined;
-    },
-  };
-}
 
 export function PlaceCall({ onClose }: { onClose: () => void }) {
   const known = useResource(assistants).data?.assistants ?? [];

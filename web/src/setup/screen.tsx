@@ -6,9 +6,8 @@ import { Button, Field, Heading, Icon, useTitle } from "../kit/parts";
 import { Box, Loading, Trouble } from "../kit/panel";
 import { fieldWords, serviceName } from "../kit/problem";
 import { go } from "../kit/router";
-import { complaint, keys, label, suggestions, unit, valueOf, type Key } from "../assistants/settings";
 import { api, enter, integrations, profile, session, settings, useCell, useResource } from "../kit/state";
-import { SettingField } from "../assistants/screen";
+import { complaint, keys, label, SettingField, suggestions, unit, valueOf, type Key } from "../assistants/screen";
 import { CredentialForm } from "../connections/screen";
 
 type Held = (Problem & { until?: number }) | undefined;

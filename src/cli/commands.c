@@ -1,0 +1,110 @@
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct command COMMANDS[] = {
+    { "serve", "", "run Ava with real providers", "", cmd_serve },
+    { "sandbox", "", "run Ava with pretend providers; nothing leaves this machine", "",
+      cmd_sandbox },
+    { "check-config", "", "say what is wrong with the settings, start nothing", "",
+      cmd_check_config },
+    { "config show", "[--origin]", "every setting and its value", "origin", cmd_config_show },
+    { "config reload", "", "let the running Ava read its settings again, all or nothing", "",
+      cmd_config_reload },
+    { "status", "", "how the running Ava fares", "", cmd_status },
+    { "user create", "--email E --password-file F [--role admin] [--name N]", "add a person",
+      "email= password-file= role= name=", cmd_user_create },
+    { "user link", "", "print a new setup link", "", cmd_user_link },
+    { "key create", "--user EMAIL --name N [--workspace ID]",
+      "make an API key; it alone goes to stdout", "user= name= workspace= test", cmd_key_create },
+    { "workspace list", "", "all workspaces", "", cmd_workspace_list },
+    { "workspace create", "NAME --owner EMAIL", "make a workspace",
+      "owner=", cmd_workspace_create },
+    { "workspace member", "ID EMAIL ROLE", "add a member or change a role: owner, admin, member",
+      "", cmd_workspace_member },
+    { "workspace allow-platform", "ID PROVIDER",
+      "let a workspace use the platform's own credential", "", cmd_workspace_allow },
+    { "workspace weigh", "ID WEIGHT",
+      "its share, 1 to 100, of phone lines that several workspaces wait for", "",
+      cmd_workspace_weigh },
+    { "explain", "ID",
+      "what happened to a call, by any of its ids; or what a reason for its end means", "",
+      cmd_explain },
+    { "tail", "[--provider P] [--failed] [--lines N] [--once]",
+      "follow what providers send, as it comes", "provider= failed lines= once", cmd_tail },
+    { "replay", "ID...", "work on events of the inbox once more", "", cmd_replay },
+    { "webhook send", "KIND [--to URL] [--workspace ID] [--from N] [--text T]",
+      "play a provider: send a webhook with a workspace's true proof; twilio.voice, "
+      "twilio.message, ...",
+      "to= workspace= from= text= print-secret", cmd_webhook_send },
+    { "webhook verify", "PROVIDER --jsonl < FILE", "judge recorded webhooks, one JSON line each",
+      "jsonl", cmd_webhook_verify },
+    { "migrate", "", "bring the database up to date, start nothing", "", cmd_migrate },
+    { "rotate-keys", "[--data]", "wrap all keys by the first master key; --data: new data keys too",
+      "data", cmd_rotate_keys },
+    { "openapi", "", "print the API contract as JSON", "", cmd_openapi },
+    { "config example", "", "print a commented .env file with every setting", "", cmd_env_example },
+    { "reference", "settings|metrics|problems", "print a documentation page", "", cmd_reference },
+    { "version", "", "print the version", "", cmd_version },
+    { "completion", "bash", "print a completion script", "", cmd_completion },
+    { "help", "[VERB [WORD]]", "this text", "", cmd_help },
+};
+const size_t COMMANDS_COUNT = sizeof COMMANDS / sizeof COMMANDS[0];
+
+int cmd_completion(struct cli *cli) {
+    const char *shell = cli_arg(cli, 0);
+    if (!shell || strcmp(shell, "bash") != 0)
+        return cli_fail(EXIT_USAGE, "completion knows bash only: ava completion bash");
+    printf("# source <(ava completion bash)\n"
+           "_ava() {\n"
+           "    local verbs second\n"
+           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+           "        verbs='");
+    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+        struct str rest, first = str_cut(str_of(COMMANDS[i].name), ' ', &rest), before = { 0 };
+        if (i)
+            before = str_cut(str_of(COMMANDS[i - 1].name), ' ', &rest);
+        if (!str_eq(first, before))
+            printf("%.*s ", STR_FMT(first));
+    }
+    printf("'\n    else\n        case \"${COMP_WORDS[1]}\" in\n");
+    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+        struct str second, first = str_cut(str_of(COMMANDS[i].name), ' ', &second);
+        if (second.ptr)
+            printf("        %.*s) second+=' %.*s' ;;&\n", STR_FMT(first), STR_FMT(second));
+    }
+    printf("        esac\n        verbs=\"$second --json --config --help\"\n    fi\n"
+           "    COMPREPLY=($(compgen -W \"$verbs\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
+           "}\ncomplete -F _ava ava\n");
+    return EXIT_OK;
+}
+
+static void help_of(const struct command *c) {
+    printf("ava %s %s\n\n  %s\n", c->name, c->usage, c->help);
+    printf(
+        "\nEvery setting is a flag too: --listen 0.0.0.0:8000 is AVA_LISTEN, --cache-ttl-seconds "
+        "60 is CACHE_TTL_SECONDS.\nSecrets by file only: --master-keys-file PATH.\n");
+}
+
+int cmd_help(struct cli *cli) {
+    size_t from = cli->arg_count && strcmp(cli->args[0], "help") == 0 ? 1 : 0;
+    if (cli->arg_count > from) {
+        bool found = false;
+        for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+            struct str second, first = str_cut(str_of(COMMANDS[i].name), ' ', &second);
+            if (str_is(first, cli->args[from]) &&
+                (cli->arg_count < from + 2 || !second.ptr || str_is(second, cli->args[from + 1])))
+                help_of(&COMMANDS[i]), found = true;
+        }
+        return found ? EXIT_OK
+                     : cli_fail(EXIT_USAGE, "there is no verb '%s'; 'ava help' lists them all",
+                                cli->args[from]);
+    }
+    printf("Ava %s - between a voice product and its providers.\n\n", AVA_VERSION);
+    for (size_t i = 0; i < COMMANDS_COUNT; i++)
+        printf("  ava %-24s %s\n", COMMANDS[i].name, COMMANDS[i].help);
+    printf("\nFlags everywhere: --config FILE --json --help, and every setting "
+           "(ava config show lists them).\n");
+    return EXIT_OK;
+}

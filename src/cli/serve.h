@@ -1,0 +1,35 @@
+/* serve: what the parts of the running server share. serve.c runs it and takes it down; the others
+ * each do one thing for it, on the main thread, and do not know each other. */
+#pragma once
+
+#include "base/buf.h"
+#include "cli/house.h"
+#include "cli/workers.h"
+
+struct entry;
+struct entry_rules;
+struct sandbox;
+
+struct serve {
+    struct house house;
+    struct entry *entry;
+    struct workers workers;
+    struct sandbox *sandbox; /* NULL: with real providers */
+    int control, signals;
+    struct entry_rules *retired; /* read until every loop has turned; NULL: none */
+    bool goes_down;
+    int64_t began_ms, began_wall_ms;
+    const char *addresses; /* where it listens, "127.0.0.1:8000,..." */
+    bool guessed_url;      /* AVA_PUBLIC_URL was not set */
+};
+
+/* Makes all that the workers need, except the workers themselves. EXIT_OK, or a status after saying
+ * why; what was made until then is in s. */
+int serve_up(struct serve *s, struct cli *cli, bool is_sandbox);
+
+/* Tells a person on stdout where Ava is and how to get in. */
+void serve_announce(struct serve *s, struct cli *cli);
+
+/* Each writes one JSON object: the result of a reload (reload.h); how the server fares. */
+void serve_reload(struct serve *s, struct buf *answer);
+void serve_status(struct serve *s, struct buf *answer);

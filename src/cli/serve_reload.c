@@ -1,0 +1,57 @@
+/* Reloading while it serves: what is live in the settings is put in force on all loops. */
+#include "base/clock.h"
+#include "cli/play.h"
+#include "cli/reload.h"
+#include "cli/serve.h"
+#include "obs/log.h"
+#include "providers/upstream.h"
+#include "routes/entry.h"
+#include "service/connections/lending.h"
+
+enum { TURN_MS = 2000, RELOAD_MS = 5000 };
+
+static void lend_platform(struct serve *s, const struct config *c) {
+    if (s->sandbox)
+        play_lend_platform(s->house.parts.lending, c);
+    else
+        lending_set_platform(s->house.parts.lending, c);
+}
+
+/* Waits until every loop has taken up the last reload; frees what it replaced. */
+static bool have_turned(struct serve *s) {
+    if (!workers_have_turned(&s->workers, TURN_MS))
+        return false;
+    entry_rules_free(s->retired);
+    s->retired = NULL;
+    return true;
+}
+
+static void apply(void *arg, const struct config *next, const bool *changed) {
+    struct serve *s = arg;
+    config_take_live(&s->house.config, next);
+    log_set_level(log_level_parse(next->log_level));
+    upstream_retune(s->house.parts.upstream, &s->house.config);
+    if (changed[SETTING_VAPI_API_KEY] || changed[SETTING_VAPI_ASSISTANT_ID] ||
+        changed[SETTING_VAPI_NUMBER_ID] || changed[SETTING_TWILIO_ACCOUNT_SID] ||
+        changed[SETTING_TWILIO_AUTH_TOKEN])
+        lend_platform(s, next);
+    if (changed[SETTING_TRUSTED_PROXIES] || changed[SETTING_CORS_ALLOWED_ORIGINS])
+        s->retired = entry_swap_rules(s->entry, next);
+    workers_share_fibers(&s->workers, &s->house.config);
+    workers_turn(&s->workers);
+    have_turned(s);
+}
+
+void serve_reload(struct serve *s, struct buf *answer) {
+    struct arena *a = arena_new(1 << 20);
+    struct ctx ctx;
+    house_ctx(&s->house, &ctx, a);
+    ctx.deadline_ms = ava_now_ms() + RELOAD_MS;
+    if (s->goes_down)
+        reload_refuse("Ava is going down; nothing was changed.", answer);
+    else if (!have_turned(s))
+        reload_refuse("A loop has not taken up the last reload yet; nothing was changed.", answer);
+    else
+        reload_run(s->house.reload, &ctx, &(struct reload_way){ apply, s }, answer);
+    arena_free(a);
+}

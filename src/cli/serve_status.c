@@ -1,0 +1,59 @@
+/* status: how the running server fares, for `ava status`. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/jsonw.h"
+#include "cli/serve.h"
+#include "providers/dialect.h"
+#include "providers/upstream.h"
+#include "tasks/jobs.h"
+
+static int64_t resident_mb(void) {
+    long pages = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f && fscanf(f, "%ld %ld", &pages, &resident) != 2)
+        resident = 0;
+    if (f)
+        fclose(f);
+    return (int64_t)resident * sysconf(_SC_PAGESIZE) >> 20;
+}
+
+static void write_queue(struct jsonw *w, struct jobs_state jobs) {
+    jsonw_key(w, "queue");
+    jsonw_object(w);
+    jsonw_i64_at(w, "waiting", jobs.waiting);
+    jsonw_i64_at(w, "oldest_seconds", jobs.oldest_ms / 1000);
+    jsonw_object_end(w);
+}
+
+/* Those that a workspace can be connected to. */
+static void write_providers(struct jsonw *w, struct upstream *upstream) {
+    jsonw_key(w, "providers");
+    jsonw_list(w);
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
+        if (!dialect_of(p)->fields)
+            continue;
+        struct guard_state state = upstream_state(upstream, p, NULL);
+        jsonw_object(w);
+        jsonw_text_at(w, "name", provider_name(p));
+        jsonw_text_at(w, "breaker", breaker_state_name(state.breaker));
+        jsonw_i64_at(w, "failures", state.failures);
+        jsonw_i64_at(w, "retry_in_seconds", (state.remaining_ms + 999) / 1000);
+        jsonw_object_end(w);
+    }
+    jsonw_list_end(w);
+}
+
+void serve_status(struct serve *s, struct buf *answer) {
+    struct jsonw w = jsonw_to(answer);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "version", AVA_VERSION);
+    jsonw_time_at(&w, "since", s->began_wall_ms);
+    jsonw_i64_at(&w, "resident_mb", resident_mb());
+    jsonw_i64_at(&w, "threshold", s->house.config.breaker_threshold);
+    jsonw_i64_at(&w, "connections", (int64_t)workers_connections(&s->workers));
+    jsonw_i64_at(&w, "in_flight", (int64_t)workers_busy(&s->workers));
+    write_queue(&w, jobs_state(s->house.parts.jobs));
+    write_providers(&w, s->house.parts.upstream);
+    jsonw_object_end(&w);
+}

@@ -1,0 +1,203 @@
+/* Coming up: from the settings to all that the workers need, in the order in which one part needs the
+ * other. */
+#include <errno.h>
+#include <string.h>
+
+#include "auth/people.h"
+#include "auth/session.h"
+#include "cli/control.h"
+#include "cli/play.h"
+#include "cli/serve.h"
+#include "http/server.h"
+#include "net/client.h"
+#include "obs/metrics.h"
+#include "providers/dialect.h"
+#include "providers/outbound.h"
+#include "providers/upstream.h"
+#include "routes/entry.h"
+#include "routes/limits.h"
+#include "service/calls/lines.h"
+#include "service/connections/integrations.h"
+#include "service/forwarding/deliveries.h"
+#include "service/inbox/events.h"
+#include "service/inbox/inbox.h"
+#include "tasks/feed.h"
+#include "tasks/jobs.h"
+#include "tasks/operations.h"
+
+enum { STREAMS_PART = 4 }; /* one connection in so many may be a stream of live events */
+
+/* --- what is measured ------------------------------------------------------------------------ */
+
+static void handle_metrics(void *arg, struct http_req *req, struct http_reply *reply) {
+    if (!str_is(req->path, "/metrics") || req->method > METHOD_HEAD) {
+        reply->status = 404;
+        return;
+    }
+    reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    metrics_write(&reply->body);
+}
+
+static void collect(void *arg) {
+    struct serve *s = arg;
+    metric_set(METRIC_EVENT_LOOP_LAG, (double)workers_lag_ms(&s->workers) / 1000, NULL);
+    metric_set(METRIC_HTTP_CONNECTIONS, (double)workers_connections(&s->workers), NULL);
+    metric_set(METRIC_HTTP_IN_FLIGHT, (double)workers_busy(&s->workers), NULL);
+    metric_set(METRIC_BUILD_INFO, 1, AVA_VERSION);
+}
+
+static void measure(struct serve *s) {
+    struct parts *parts = &s->house.parts;
+    metrics_before_scrape(collect, s);
+    metrics_before_scrape(jobs_collect, parts->jobs);
+    metrics_before_scrape(operations_collect, parts);
+    metrics_before_scrape(events_collect, parts);
+    metrics_before_scrape(lines_collect, parts);
+    metrics_before_scrape(deliveries_collect, parts);
+}
+
+/* --- step by step ---------------------------------------------------------------------------- */
+
+/* What config_load cannot judge, as cli_config_judge does for a reload. */
+static int judge(const struct config *c) {
+    struct address_ranges allowed;
+    const char *why = "";
+    struct proxies *proxies = proxies_new(c->trusted_proxies, &why);
+    if (!proxies)
+        return cli_fail(EXIT_CONFIG, "%s", why);
+    proxies_free(proxies);
+    why = outbound_allow_parse(c->outbound_allow, &allowed);
+    return why ? cli_fail(EXIT_CONFIG, "%s", why) : EXIT_OK;
+}
+
+/* Opens a socket per loop and address; a port 0 is settled by the first. */
+static int open_addresses(struct serve *s, struct cli *cli) {
+    struct config *c = &s->house.config;
+    struct buf shown = { 0 };
+    const char *why = "";
+    int status = EXIT_OK;
+    for (struct str rest = str_of(c->listen); rest.ptr && rest.len && status == EXIT_OK;) {
+        const char *address = str_dup(cli->arena, str_trim(str_cut(rest, ',', &rest)));
+        if (s->workers.address_count == ADDRESSES_MAX)
+            status = cli_fail(EXIT_CONFIG, "AVA_LISTEN: more than %d addresses", ADDRESSES_MAX);
+        for (size_t i = 0; i < s->workers.count && status == EXIT_OK; i++) {
+            int fd = http_listen(address, i == 0, cli->arena, &why);
+            if (fd < 0)
+                status = cli_fail(EXIT_CONFIG, "AVA_LISTEN: %s", why);
+            else if (i == 0)
+                address = http_listen_address(fd, cli->arena);
+            s->workers.list[i].fds[s->workers.address_count] = fd;
+        }
+        buf_printf(&shown, "%s%s", s->workers.address_count ? "," : "", address);
+        s->workers.address_count++;
+    }
+    for (size_t i = 0; i < s->workers.count; i++)
+        s->workers.list[i].server_count = s->workers.address_count;
+    if (status == EXIT_OK && c->metrics_listen[0]) {
+        int fd = http_listen(c->metrics_listen, true, cli->arena, &why);
+        if (fd < 0)
+            status = cli_fail(EXIT_CONFIG, "AVA_METRICS_LISTEN: %s", why);
+        s->workers.list[0].fds[s->workers.list[0].server_count++] = fd;
+    }
+    s->addresses = arena_strndup(cli->arena, shown.ptr ? shown.ptr : "", shown.len);
+    buf_fini(&shown);
+    if (!c->public_url[0]) {
+        struct str rest;
+        s->guessed_url = true;
+        c->public_url = arena_printf(cli->arena, "http://%.*s",
+                                     STR_FMT(str_cut(str_of(s->addresses), ',', &rest)));
+    }
+    return status;
+}
+
+/* The headless first account (AVA_ADMIN_EMAIL), before the port opens. */
+static int bootstrap(struct serve *s, struct cli *cli) {
+    struct config *c = &s->house.config;
+    struct ctx ctx;
+    struct user user;
+    bool needed;
+    house_ctx(&s->house, &ctx, cli->arena);
+    enum err e = auth_setup_needed(&ctx, &needed);
+    if (e == OK && needed && c->admin_email[0])
+        e = people_create(&ctx, c->admin_email, secret_reveal(&c->admin_password), NULL, true,
+                          &user);
+    else
+        user.id = NULL;
+    if (e == OK && user.id && s->sandbox)
+        e = play_welcome(&ctx, user.workspace_id);
+    secret_wipe(&c->admin_password);
+    return e == OK ? EXIT_OK : house_say(&ctx, e);
+}
+
+/* What the last run left behind. */
+static int recover(struct serve *s, struct cli *cli) {
+    struct ctx ctx;
+    house_ctx(&s->house, &ctx, cli->arena);
+    enum err e = operations_recover(&ctx);
+    if (e == OK)
+        e = inbox_recover(&ctx);
+    return e == OK ? EXIT_OK : house_say(&ctx, e);
+}
+
+static int open_control(struct serve *s) {
+    const char *folder = s->house.config.data_dir;
+    s->control = control_listen(folder);
+    if (s->control >= 0)
+        return EXIT_OK;
+    return cli_fail(EXIT_FAILED,
+                    errno == EADDRINUSE ? "another Ava is serving from %s"
+                                        : "cannot open the control socket in %s",
+                    folder);
+}
+
+static void make_parts(struct serve *s) {
+    struct parts *parts = &s->house.parts;
+    const struct config *c = &s->house.config;
+    metrics_declare_services(provider_names(), PROVIDER_COUNT);
+    parts->upstream = upstream_new(c, dialect_of);
+    parts->feed = feed_new((size_t)c->max_connections / STREAMS_PART);
+    upstream_on_moved(parts->upstream, integrations_moved, parts);
+    parts->jobs = jobs_new(parts);
+    s->workers.jobs = parts->jobs;
+}
+
+static void make_entry(struct serve *s) {
+    const struct config *c = &s->house.config;
+    struct entry *e = entry_new(&s->house.parts, s->sandbox ? "sandbox" : c->profile);
+    e->metrics_moved = c->metrics_listen[0] != 0;
+    if (s->sandbox) {
+        e->sandbox = play_serve;
+        e->sandbox_arg = s->sandbox;
+        e->welcome = play_welcome;
+    }
+    s->entry = e;
+    s->workers.app = (struct http_app){ e, entry_body_limit, entry_handle, entry_refuse };
+    s->workers.metrics_app = (struct http_app){ e, entry_body_limit, handle_metrics, entry_refuse };
+}
+
+static int start_sandbox(struct serve *s, struct cli *cli) {
+    s->sandbox = play_start(cli, &s->house.config);
+    if (!s->sandbox)
+        return EXIT_FAILED;
+    play_lend_platform(s->house.parts.lending, &s->house.config);
+    return EXIT_OK;
+}
+
+int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
+    int status = house_open(&s->house, cli, is_sandbox);
+    if (status != EXIT_OK || (status = judge(&s->house.config)) != EXIT_OK)
+        return status;
+    workers_plan(&s->workers, &s->house.config);
+    client_global_init();
+    if (is_sandbox && (status = start_sandbox(s, cli)) != EXIT_OK)
+        return status;
+    if ((status = bootstrap(s, cli)) != EXIT_OK || (status = open_addresses(s, cli)) != EXIT_OK ||
+        (status = open_control(s)) != EXIT_OK)
+        return status;
+    make_parts(s);
+    measure(s);
+    if ((status = recover(s, cli)) != EXIT_OK)
+        return status;
+    make_entry(s);
+    return EXIT_OK;
+}
