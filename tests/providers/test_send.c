@@ -63,8 +63,9 @@ TEST(after_a_quarter_of_a_second_of_silence_the_next_address_is_tried) {
 }
 
 static void act_nobody(struct stage *s) {
-    static const char *const TO[] = { "127.0.0.8", "127.0.0.9", NULL }, *const ONE[] = { TO[0],
-                                                                                         NULL };
+    static const char *const TO[] = { "127.0.0.8", "127.0.0.9", NULL }, *const ONE[] = {
+        "127.0.0.8", NULL
+    };
     CHECK_TEXT(deliver(s, TO).failure, "Nobody answers at this address.");
     CHECK_TEXT(deliver(s, ONE).failure, "Nobody answers at this address.");
     CHECK_INT(stage_seen(s, "POST /ava"), 0);
