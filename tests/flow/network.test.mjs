@@ -112,6 +112,20 @@ describe("the network", { skip: missing }, () => {
     for (const wrong of ["2026-11-21 09:30:00Z", "2026-11-21T09:30:00+05+30", "+", "2026-11-21T09+30:00Z"]) assert.equal((await at(wrong)).status, 422, wrong);
   });
 
+  test("a destination's address is taken as people type it, or told what is wrong with it", async () => {
+    const post = (url) => a.call("/api/v1/destinations", { body: { url, events: ["*"] } });
+    const taken = await post("\t Https://API.example.net/x ");
+    assert.equal(taken.status, 201, taken.text);
+    assert.equal(taken.json.url, "Https://API.example.net/x");
+    const changed = await a.call(`/api/v1/destinations/${taken.json.id}`, { method: "PATCH", body: { url: " https://api.example.net/y\t" } });
+    assert.equal(changed.json.url, "https://api.example.net/y", changed.text);
+    for (const [url, words] of [["https://käse.example.net/a", /xn--/], ["https://api.example.net./x", /dot at the end/], ["https://a b.example/", /not one that Ava can read/]]) {
+      const r = await post(url);
+      assert.equal(r.status, 422, url);
+      assert.match(r.json.errors[0].message, words, url);
+    }
+  });
+
   test("a tab around a value is a blank", async () => {
     assert.deepEqual(await statuses("GET /api/v1/auth/me HTTP/1.1\r\nHost: a\r\nAccept-Language:\tde\t\r\n\r\n", 1), [401]);
   });
