@@ -1,8 +1,12 @@
 // What lies between a caller and Ava, and between Ava and a receiver: proxies, headers, addresses, connections.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
-import { Ava, missing, until } from "../lib/ava.mjs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Ava, ava, bin, environment, missing, until } from "../lib/ava.mjs";
 
 describe("the network", { skip: missing }, () => {
   let a;
@@ -128,5 +132,41 @@ describe("the network", { skip: missing }, () => {
 
   test("a tab around a value is a blank", async () => {
     assert.deepEqual(await statuses("GET /api/v1/auth/me HTTP/1.1\r\nHost: a\r\nAccept-Language:\tde\t\r\n\r\n", 1), [401]);
+  });
+});
+
+describe("the data folder", { skip: missing }, () => {
+  test("may have a path longer than a socket's", async () => {
+    const home = mkdtempSync(join(tmpdir(), "ava-long-"));
+    const data = join(home, "d".repeat(120));
+    const a = await Ava.start({ data: home, env: { AVA_LOG_LEVEL: "off", AVA_DATA_DIR: data } });
+    try {
+      const status = ava(["status", "--data-dir", data]);
+      assert.equal(status.status, 0, status.stderr);
+      const second = ava(["serve", "--data-dir", data, "--listen", "127.0.0.1:0"]);
+      assert.notEqual(second.status, 0);
+      assert.match(second.stderr, /another Ava is serving/);
+    } finally {
+      await a.remove();
+      rmSync(home, { recursive: true, force: true });
+    }
+  });
+
+  // A shell with a read-only file system at $1; nobody else sees it.
+  const beside = (dir, then) => spawnSync("unshare", ["-rm", "sh", "-c", `mount -t tmpfs -o ro none "$1" && ${then}`, "sh", dir], { env: environment(), encoding: "utf8" });
+  const cannotMount = () => {
+    const dir = mkdtempSync(join(tmpdir(), "ava-ro-"));
+    const r = beside(dir, "true");
+    rmSync(dir, { recursive: true });
+    return r.status === 0 ? false : "nothing can be mounted here";
+  };
+  test("on a read-only file system is told so", { skip: missing || cannotMount() }, () => {
+    const dir = mkdtempSync(join(tmpdir(), "ava-ro-"));
+    for (const data of ["$1", "$1/ava"]) {
+      const r = beside(dir, `exec "${bin}" serve --data-dir "${data}" --listen 127.0.0.1:0`);
+      assert.equal(r.status, 78, r.stderr);
+      assert.match(r.stderr, /on a read-only file system/);
+    }
+    rmSync(dir, { recursive: true });
   });
 });
