@@ -24,11 +24,11 @@ struct client *client_self(void);   /* this thread's, or NULL */
 
 enum client_result {
     CLIENT_DONE,      /* status and body are good; the status, where the head is enough */
-    CLIENT_UNREACHED, /* DNS or connect failed: nothing left this host */
+    CLIENT_UNREACHED, /* DNS or connect failed, or knock_ms are over: nothing left this host */
     CLIENT_TLS,       /* the certificate or the handshake: nothing of the request left */
     CLIENT_BROKEN,    /* reset or truncated */
     CLIENT_GARBLED, /* not HTTP, lengths that cannot be true, a head over 64 KiB, or take says so */
-    CLIENT_TIMEOUT,
+    CLIENT_TIMEOUT, /* !left_host: while it was being connected */
     CLIENT_TOO_LARGE, /* body over its limit */
 };
 
@@ -39,6 +39,8 @@ struct client_call {
     size_t header_count;
     struct str body; /* empty: none */
     int64_t timeout_ms, first_byte_ms;
+    int64_t connect_ms; /* for connecting and TLS; 0: 3.5 s */
+    int64_t knock_ms;   /* for the TCP connection, else CLIENT_UNREACHED; 0: connect_ms */
     size_t body_max_bytes;
     /* Connects there and nowhere else, whatever the URL's host leads to, which is only for TLS and
      * the Host field; NULL: where the host leads. */

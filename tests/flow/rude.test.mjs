@@ -334,22 +334,26 @@ describe("a rude provider", { skip: missing, concurrency: 8 }, () => {
     let w;
     before(async () => (w = await World.start()));
     after(() => w.leaveNothing());
-    const NOW = "Fri, 20 Nov 2026 08:00:00 GMT", LATER = "Fri, 20 Nov 2026 08:01:30 GMT", EARLIER = "Fri, 20 Nov 2026 07:00:00 GMT";
+    const NOW = "Fri, 20 Nov 2026 08:00:00 GMT", LATER = "Fri, 20 Nov 2026 08:01:30 GMT", EARLIER = "Fri, 20 Nov 2026 07:00:00 GMT", LONG_AGO = "Fri, 20 Nov 2020 08:01:30 GMT";
 
     for (const [name, fields, seconds] of [
       ["seconds", { "Retry-After": "7" }, 7],
       ["seconds with spaces", { "Retry-After": "  7  " }, 7],
       ["decimals, rounded up", { "Retry-After": "6.2" }, 7],
       ["a date, against its own clock", { "Retry-After": LATER, Date: NOW }, 90],
-      ["a date without a Date: as if absent", { "Retry-After": LATER }, 1],
+      ["a date without a Date, over by Ava's clock: as if absent", { "Retry-After": LONG_AGO }, 1],
       ["a date in the past: as if absent", { "Retry-After": EARLIER, Date: NOW }, 1],
-      ["a date with a broken Date: as if absent", { "Retry-After": LATER, Date: "today" }, 1],
+      ["a date with a broken Date, over by Ava's clock: as if absent", { "Retry-After": LONG_AGO, Date: "today" }, 1],
+      ["a date in the form of asctime", { "Retry-After": "Fri Nov 20 08:01:30 2026", Date: NOW }, 90],
+      ["a date in the form of RFC 850", { "Retry-After": "Friday, 20-Nov-26 08:01:30 GMT", Date: NOW }, 90],
       ["a negative number: as if absent", { "Retry-After": "-7" }, 1],
       ["nonsense: as if absent", { "Retry-After": "soon" }, 1],
       ["half nonsense: as if absent", { "Retry-After": "7 seconds" }, 1],
       ["nothing", {}, 1],
       ["an empty one: as if absent", { "Retry-After": "" }, 1],
-      ["far too much: a day at most", { "Retry-After": "99999999999999999999999" }, 86_400],
+      ["a day", { "Retry-After": "86400" }, 86_400],
+      ["a time since 1970: as if absent", { "Retry-After": "1795999999" }, 1],
+      ["far too much: as if absent", { "Retry-After": "99999999999999999999999" }, 1],
     ])
       test(`${name}`, async () => {
         await w.meet(status(429, fields));
