@@ -5,26 +5,12 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/tree.h"
+#include "providers/vapi_whole.h"
 
 enum { RETRIES = 5, BASE_DELAY_S = 1 };
 
 static const char *const NEEDED[] = { "status-update", "end-of-call-report" };
-
-/* Headers as they were, but for ours. */
-static void write_headers(struct jsonw *w, const json_t *server, const struct secret *secret) {
-    const char *name;
-    json_t *value;
-    jsonw_key(w, "headers");
-    jsonw_object(w);
-    json_object_foreach(json_object_get(server, "headers"), name, value) {
-        if (strcasecmp(name, "X-Vapi-Secret") == 0 || !json_is_string(value))
-            continue;
-        jsonw_key_str(w, str_of(name));
-        jsonw_tree(w, value);
-    }
-    jsonw_str_at(w, "X-Vapi-Secret", secret_reveal(secret));
-    jsonw_object_end(w);
-}
 
 static void write_backoff(struct jsonw *w) {
     jsonw_key(w, "backoffPlan");
@@ -35,23 +21,19 @@ static void write_backoff(struct jsonw *w) {
     jsonw_object_end(w);
 }
 
+/* Only what is ours, and how long they may wait: what else stood there (headers, credentials) was
+ * meant for another address, and Vapi may have hidden it. */
 static void write_server(struct jsonw *w, const json_t *server, const struct vapi_server *want) {
-    static const char *const OURS[] = { "url", "headers", "backoffPlan" };
-    const char *name;
-    json_t *value;
+    const json_t *timeout = json_object_get(server, "timeoutSeconds");
     jsonw_key(w, "server");
     jsonw_object(w);
-    json_object_foreach((json_t *)server, name, value) {
-        bool ours = false;
-        for (size_t i = 0; i < ARRAY_LEN(OURS); i++)
-            ours |= strcmp(OURS[i], name) == 0;
-        if (ours)
-            continue;
-        jsonw_key_str(w, str_of(name));
-        jsonw_tree(w, value);
-    }
     jsonw_text_at(w, "url", want->url);
-    write_headers(w, server, want->secret);
+    if (json_is_integer(timeout))
+        jsonw_i64_at(w, "timeoutSeconds", json_integer_value(timeout));
+    jsonw_key(w, "headers");
+    jsonw_object(w);
+    jsonw_str_at(w, "X-Vapi-Secret", secret_reveal(want->secret));
+    jsonw_object_end(w);
     write_backoff(w);
     jsonw_object_end(w);
 }
@@ -83,6 +65,12 @@ static void write_wanted(struct jsonw *w, const json_t *assistant) {
     jsonw_list_end(w);
 }
 
+const char *vapi_server_url(const json_t *holder) {
+    const char *url = json_text(json_object_get(holder, "server"), "url");
+    const char *older = json_text(holder, "serverUrl");
+    return (!url || !url[0]) && older && older[0] ? older : url;
+}
+
 static enum err check_owner(struct ctx *ctx, const char *was_url, const char *url, bool overwrite) {
     if (!was_url || !was_url[0] || strcmp(was_url, url) == 0 || overwrite)
         return OK;
@@ -95,15 +83,23 @@ static enum err check_owner(struct ctx *ctx, const char *was_url, const char *ur
     return ctx_fields_ok(ctx);
 }
 
+/* The list of wanted messages goes whole, as it was and more. */
+static enum err check_wanted(struct ctx *ctx, const json_t *assistant) {
+    json_t *list = json_object_get(assistant, "serverMessages");
+    if (!list)
+        return OK;
+    return vapi_whole_check(ctx, tree_in(ctx->arena, json_pack("{s:O}", "serverMessages", list)));
+}
+
 enum err vapi_server_patch(struct ctx *ctx, const json_t *assistant, const struct vapi_server *want,
                            bool overwrite, const char **was_url, struct str *patch) {
-    const json_t *server = json_object_get(assistant, "server");
-    *was_url = json_text(server, "url");
+    *was_url = vapi_server_url(assistant);
     TRY(check_owner(ctx, *was_url, want->url, overwrite));
+    TRY(check_wanted(ctx, assistant));
     struct buf *out = buf_secret_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     jsonw_object(&w);
-    write_server(&w, server, want);
+    write_server(&w, json_object_get(assistant, "server"), want);
     write_wanted(&w, assistant);
     jsonw_object_end(&w);
     *patch = buf_view(out);
@@ -127,7 +123,8 @@ static void write_theirs(struct jsonw *w, const json_t *server) {
 
 void vapi_server_write(struct jsonw *w, const json_t *config, const struct vapi_server *want) {
     const json_t *server = json_object_get(config, "server");
-    if (json_text(server, "url")) {
+    const char *url = json_text(server, "url");
+    if (url && url[0]) {
         write_theirs(w, server);
     } else if (want) {
         write_server(w, server, want);

@@ -10,9 +10,13 @@ struct vapi_server {
     const struct secret *secret; /* goes along in X-Vapi-Secret */
 };
 
-/* What points the assistant's server there, keeping what else it says; JSON in the arena, wiped
- * with it. was_url: where it pointed, NULL: nowhere. When that is another address and overwrite is
- * false, ERR_INVALID on field overwrite. */
+/* Where the messages of an assistant, a number or a tool go: its server.url, else its older member
+ * serverUrl. NULL, or "", when it names neither. */
+const char *vapi_server_url(const json_t *holder);
+
+/* What points the assistant's server there: JSON in the arena, wiped with it. Of the server it had
+ * only timeoutSeconds stays. was_url: where it pointed (vapi_server_url). When that is another
+ * address and overwrite is false, ERR_INVALID on field overwrite, which names it. */
 enum err vapi_server_patch(struct ctx *ctx, const json_t *assistant, const struct vapi_server *want,
                            bool overwrite, const char **was_url, struct str *patch);
 

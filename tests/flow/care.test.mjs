@@ -1,0 +1,111 @@
+// What Ava sends back to a provider: never a word that hides a secret, never a number that reading changed.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Ava, missing } from "../lib/ava.mjs";
+import { ASSISTANT, scriptedWorld } from "../lib/scripted.mjs";
+
+const WHOLE = { id: ASSISTANT, orgId: "o", createdAt: "2026-11-20T08:00:00.000Z", updatedAt: "2026-11-20T08:00:00.000Z", name: "Desk", firstMessage: "Hello" };
+
+describe("what is read from Vapi and written back", { skip: missing, concurrency: 1 }, () => {
+  let w, id, updated = Date.parse("2026-11-20T09:00:00.000Z");
+  const seen = () => w.vapi.seen.filter((one) => one.method !== "GET" && one.path.startsWith("/assistant"));
+  // From now on Vapi has this assistant; raw: text of further members.
+  const has = (more, raw = "") => {
+    const updatedAt = new Date((updated += 1000)).toISOString();
+    const body = JSON.stringify({ ...WHOLE, updatedAt, ...more }).replace(/}$/, raw + "}");
+    w.vapi.on("GET", /^\/assistant\/[^?]/, { body });
+    w.vapi.on("PATCH", /^\/assistant\//, (r) => ({ json: { ...WHOLE, ...more, updatedAt: new Date((updated += 1000)).toISOString(), ...JSON.parse(r.body) } }));
+    w.vapi.seen.length = 0;
+  };
+  const refused = (r, ...paths) => {
+    assert.equal(r.status, 422, r.text);
+    assert.deepEqual(r.json.errors.map((e) => e.field), paths);
+    assert.equal(seen().length, 0, "nothing was sent");
+  };
+  const change = (body) => w.a.call(`/api/v1/assistants/${id}`, { method: "PATCH", body });
+
+  before(async () => {
+    w = await scriptedWorld(Ava);
+    has({});
+    const held = await w.a.call("/api/v1/vapi/settings/greeting_message", { method: "PUT", body: { value: "Good day" } });
+    assert.equal(held.status, 200, held.text);
+    id = (await w.a.call("/api/v1/assistants")).json.assistants?.[0]?.id ?? (await w.a.call("/api/v1/audit")).json.entries.find((e) => e.action === "assistant.import").object;
+  });
+  after(() => w.remove());
+
+  const hidden = { provider: "custom-llm", model: "m", temperature: 0.7, headers: { Authorization: "[REDACTED]" } };
+
+  test("an object that goes whole and holds what Vapi hides is not sent; the path to enter again is named", async () => {
+    has({ model: hidden });
+    refused(await change({ model: { temperature: 0.2 } }), "/model/headers/Authorization");
+    refused(await change({ model: { temperature: 0.2, headers: { Authorization: "********" } } }), "/model/headers/Authorization");
+    has({ transport: { provider: "twilio", auth: { token: "[REDACTED]" } }, credentials: [{ provider: "openai", apiKey: "[REDACTED]" }] });
+    refused(await change({ transport: { record: true } }), "/transport/auth/token");
+    refused(await change({ server: { url: "https://x.example/", headers: { A: "Bearer [REDACTED]" } } }), "/server/headers/A");
+  });
+
+  test("what does not go along may stay hidden, and a value that is entered again goes", async () => {
+    has({ model: hidden });
+    assert.equal((await change({ firstMessage: "Good evening" })).status, 200);
+    assert.deepEqual(JSON.parse(seen().at(-1).body), { firstMessage: "Good evening" });
+    const r = await change({ model: { temperature: 0.2, headers: { Authorization: "Bearer new" } } });
+    assert.equal(r.status, 200, r.text);
+    assert.deepEqual(JSON.parse(seen().at(-1).body), { model: { ...hidden, temperature: 0.2, headers: { Authorization: "Bearer new" } } });
+  });
+
+  test("a voice with something hidden keeps its speed, and says why", async () => {
+    has({ voice: { provider: "11labs", voiceId: "v", fallbackPlan: { voices: [{ provider: "custom", headers: { k: "[REDACTED]" } }] } } });
+    refused(await w.a.call("/api/v1/vapi/settings/voice_speed", { method: "PUT", body: { value: 1.1 } }), "/voice/fallbackPlan/voices/0/headers/k");
+  });
+
+  test("a version that was hidden is not restored", async () => {
+    has({ model: { ...hidden, temperature: 0.9 } });
+    const { version } = (await w.a.call(`/api/v1/assistants/${id}`)).json;
+    has({ model: { provider: "openai", model: "m" } });
+    refused(await w.a.call(`/api/v1/assistants/${id}/history/${version}/restore`, { method: "POST" }), "/model/headers/Authorization");
+  });
+
+  test("an assistant is not made with a hidden value", async () => {
+    has({});
+    refused(await w.a.call("/api/v1/assistants", { body: { name: "New", model: hidden } }), "/model/headers/Authorization");
+  });
+
+  test("a number that reading changes is not written back changed", async () => {
+    has({}, ',"model":{"temperature":0.7,"seed":18446744073709551615,"top":1e999}');
+    refused(await change({ model: { temperature: 0.2 } }), "/model/seed", "/model/top");
+    has({}, ',"model":{"temperature":0.7,"seed":9223372036854775807}');
+    const r = await change({ model: { temperature: 0.2 } });
+    assert.equal(r.status, 200, r.text);
+    assert.match(seen().at(-1).body, /"seed":9223372036854775807\b/);
+  });
+
+  test("setting up webhooks drops the headers and the credential of another server", async () => {
+    has({ server: { url: "https://desk.example.org/hook", timeoutSeconds: 9, credentialId: "c", headers: { "X-Other": "[REDACTED]" } } });
+    const setUp = (overwrite) => w.a.call("/api/v1/webhooks/endpoints/vapi/setup", { body: { overwrite } });
+    refused(await setUp(false), "overwrite");
+    const r = await setUp(true);
+    assert.equal(r.status, 200, r.text);
+    assert.equal(r.json.was_url, "https://desk.example.org/hook");
+    assert.deepEqual(JSON.parse(seen().at(-1).body), { server: { url: w.urls.vapi, timeoutSeconds: 9, headers: { "X-Vapi-Secret": "scripted-webhook-secret" }, backoffPlan: { type: "exponential", maxRetries: 5, baseDelaySeconds: 1 } } });
+  });
+
+  test("a hidden proof of our own server is put in again", async () => {
+    has({ server: { url: w.urls.vapi, headers: { "x-vapi-secret": "[REDACTED]" } } });
+    const r = await change({ server: { timeoutSeconds: 8 } });
+    assert.equal(r.status, 200, r.text);
+    assert.deepEqual(JSON.parse(seen().at(-1).body).server.headers, { "x-vapi-secret": "scripted-webhook-secret" });
+  });
+
+  test("who gets the messages is looked for at the older place, too", async () => {
+    has({ serverUrl: "https://desk.example.org/older" });
+    const setUp = (overwrite) => w.a.call("/api/v1/webhooks/endpoints/vapi/setup", { body: { overwrite } });
+    const no = await setUp(false);
+    refused(no, "overwrite");
+    assert.match(no.text, /desk\.example\.org\/older/);
+    const r = await setUp(true);
+    assert.equal(r.status, 200, r.text);
+    assert.equal(r.json.was_url, "https://desk.example.org/older");
+    const entry = (await w.a.call("/api/v1/audit")).json.entries.find((e) => e.action === "webhook.setup");
+    assert.equal(entry.detail.was_url, "https://desk.example.org/older");
+  });
+});
