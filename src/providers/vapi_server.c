@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/encode.h"
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "base/tree.h"
@@ -138,4 +139,50 @@ void vapi_server_write(struct jsonw *w, const json_t *config, const struct vapi_
         jsonw_key(w, "serverMessages");
         jsonw_tree(w, json_object_get(config, "serverMessages"));
     }
+}
+
+/* --- who else is told ------------------------------------------------------------------------ */
+
+struct vapi_told vapi_tool_told(const json_t *tool) {
+    const char *name = json_text(json_object_get(tool, "function"), "name");
+    return (struct vapi_told){ name ? name : json_text(tool, "type"), vapi_server_url(tool) };
+}
+
+static bool read_number(struct ctx *ctx, const json_t *said, void *into) {
+    *(struct vapi_told *)into =
+        (struct vapi_told){ json_text(said, "number"), vapi_server_url(said) };
+    return json_text(said, "id") != NULL;
+}
+
+static bool read_tool(struct ctx *ctx, const json_t *said, void *into) {
+    *(struct vapi_told *)into = vapi_tool_told(said);
+    return json_text(said, "id") != NULL;
+}
+
+static enum err read_told(struct ctx *ctx, struct upstream_request *req, const char *id,
+                          struct vapi_told *out) {
+    static const char *const PATHS[] = { "id",         "number",    "type", "function.name",
+                                         "server.url", "serverUrl", NULL };
+    struct buf *path = buf_in(ctx->arena);
+    struct upstream_answer answer;
+    buf_text(path, req->path);
+    percent_encode(path, str_of(id));
+    req->path = str_dup(ctx->arena, buf_view(path));
+    req->paths = PATHS;
+    req->into = out;
+    return upstream_call(ctx, req, &answer);
+}
+
+enum err vapi_number_told(struct ctx *ctx, const struct upstream_credential *c, const char *id,
+                          struct vapi_told *out) {
+    struct upstream_request req = vapi_request(c, "GET", "number.get", "/phone-number/");
+    req.read = read_number;
+    return read_told(ctx, &req, id, out);
+}
+
+enum err vapi_tool_read_told(struct ctx *ctx, const struct upstream_credential *c, const char *id,
+                             struct vapi_told *out) {
+    struct upstream_request req = vapi_request(c, "GET", "tool.get", "/tool/");
+    req.read = read_tool;
+    return read_told(ctx, &req, id, out);
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing } from "../lib/ava.mjs";
-import { ASSISTANT, scriptedWorld } from "../lib/scripted.mjs";
+import { ASSISTANT, NUMBER, scriptedWorld } from "../lib/scripted.mjs";
 
 const WHOLE = { id: ASSISTANT, orgId: "o", createdAt: "2026-11-20T08:00:00.000Z", updatedAt: "2026-11-20T08:00:00.000Z", name: "Desk", firstMessage: "Hello" };
 
@@ -105,7 +105,19 @@ describe("what is read from Vapi and written back", { skip: missing, concurrency
     const r = await setUp(true);
     assert.equal(r.status, 200, r.text);
     assert.equal(r.json.was_url, "https://desk.example.org/older");
+    assert.deepEqual(r.json.warnings, []);
     const entry = (await w.a.call("/api/v1/audit")).json.entries.find((e) => e.action === "webhook.setup");
     assert.equal(entry.detail.was_url, "https://desk.example.org/older");
+  });
+
+  test("what has a server of its own beside the assistant's is warned about, by its host", async () => {
+    has({ model: { tools: [{ type: "function", function: { name: "book" }, server: { url: "https://u:p@tools.example.org/x?key=1" } }, { type: "endCall" }], toolIds: ["t1", "gone", "t3"] } });
+    w.vapi.on("GET", /^\/phone-number\/./, { json: { id: NUMBER, number: "+15005550007", serverUrl: "https://desk.example.org/number" } });
+    w.vapi.on("GET", /^\/tool\/t1/, { json: { id: "t1", type: "apiRequest", server: { url: w.urls.vapi } } });
+    w.vapi.on("GET", /^\/tool\/gone/, { status: 404 });
+    w.vapi.on("GET", /^\/tool\/t3/, { json: { id: "t3", type: "function", function: { name: "look" }, server: { url: "https://look.example.org/" } } });
+    const r = await w.a.call("/api/v1/webhooks/endpoints/vapi/setup", { body: {} });
+    assert.equal(r.status, 200, r.text);
+    assert.deepEqual(r.json.warnings.map(({ code, who, detail }) => [code, who, /at (\S+), and/.exec(detail)[1]]), [["tool_has_server", "book", "tools.example.org"], ["number_has_server", "+15005550007", "desk.example.org"], ["tool_has_server", "look", "look.example.org"]]);
   });
 });
