@@ -1,7 +1,7 @@
 // What Ava sends back to a provider: never a word that hides a secret, never a number that reading changed.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Ava, missing } from "../lib/ava.mjs";
+import { Ava, missing, until } from "../lib/ava.mjs";
 import { ASSISTANT, NUMBER, scriptedWorld } from "../lib/scripted.mjs";
 
 const WHOLE = { id: ASSISTANT, orgId: "o", createdAt: "2026-11-20T08:00:00.000Z", updatedAt: "2026-11-20T08:00:00.000Z", name: "Desk", firstMessage: "Hello" };
@@ -119,5 +119,63 @@ describe("what is read from Vapi and written back", { skip: missing, concurrency
     const r = await w.a.call("/api/v1/webhooks/endpoints/vapi/setup", { body: {} });
     assert.equal(r.status, 200, r.text);
     assert.deepEqual(r.json.warnings.map(({ code, who, detail }) => [code, who, /at (\S+), and/.exec(detail)[1]]), [["tool_has_server", "book", "tools.example.org"], ["number_has_server", "+15005550007", "desk.example.org"], ["tool_has_server", "look", "look.example.org"]]);
+  });
+});
+
+describe("a number with fallbacks, in a Messaging Service", { skip: missing, concurrency: 1 }, () => {
+  const PN = "PN" + "7".repeat(32), SMS2 = "https://old.example.org/sms2", VOICE2 = "https://old.example.org/voice2?token=not-yours";
+  let w, number;
+  const importing = (body) => w.a.call("/api/v1/twilio/numbers/import", { body: { numbers: [PN], ...body } });
+  const ended = async (r) => {
+    assert.equal(r.status, 202, r.text);
+    const o = await until(async () => {
+      const now = (await w.a.call(`/api/v1/operations/${r.json.id}`)).json;
+      return ["succeeded", "failed"].includes(now.status) && now;
+    }, { what: "the end of the import" });
+    assert.equal(o.status, "succeeded", JSON.stringify(o));
+    return o;
+  };
+  before(async () => {
+    w = await scriptedWorld(Ava);
+    number = { sid: PN, phone_number: "+15005550077", friendly_name: "Desk", capabilities: { voice: true, sms: true }, voice_url: "", voice_method: "POST", voice_fallback_url: VOICE2, voice_fallback_method: "GET", sms_url: "", sms_method: "POST", sms_fallback_url: SMS2, sms_fallback_method: "POST", status_callback: w.urls.twilio.status.split("#")[0], status_callback_method: "POST", messaging_service_sid: "MG" + "1".repeat(32) };
+    w.twilio.on("GET", /\/IncomingPhoneNumbers\/PN/, () => ({ json: number }));
+    w.twilio.on("POST", /\/IncomingPhoneNumbers\/PN/, (r) => {
+      for (const [name, value] of new URLSearchParams(r.body)) number[name.replace(/(?!^)[A-Z]/g, (c) => "_" + c).toLowerCase()] = value;
+      return { json: number };
+    });
+  });
+  after(() => w.remove());
+
+  test("each is warned about, and taken only when told to", async () => {
+    const [plan] = (await importing({ dry_run: true })).json.plan;
+    assert.deepEqual(plan.warnings.map((x) => [x.code, x.way, x.who]), [["leads_elsewhere", "calls_fallback", "old.example.org"], ["leads_elsewhere", "texts_fallback", "old.example.org"], ["in_messaging_service", "texts", "a Messaging Service"]]);
+    assert.equal(plan.is_blocked, true);
+    assert.ok(!JSON.stringify(plan).includes("not-yours"));
+    const refused = await importing({});
+    assert.equal(refused.status, 422, refused.text);
+    assert.equal(refused.json.errors[0].code, "leads_elsewhere");
+    assert.equal(number.sms_fallback_url, SMS2);
+  });
+
+  test("with overwrite they are emptied, and every address says how to try again", async () => {
+    await ended(await importing({ overwrite: true }));
+    assert.deepEqual([number.voice_fallback_url, number.sms_fallback_url], ["", ""]);
+    for (const url of [number.voice_url, number.sms_url, number.status_callback]) assert.match(url, /\/webhooks\/twilio\/[\w-]+\/\w+#rc=5&rp=ct,rt,4xx,5xx$/);
+  });
+
+  test("a second dry run changes nothing, and a second import does not forget them", async () => {
+    const [plan] = (await importing({ dry_run: true })).json.plan;
+    assert.deepEqual(plan.steps.map((s) => s.changes), [[], []]);
+    assert.deepEqual(plan.warnings.map((x) => x.code), ["in_messaging_service"]);
+    await ended(await importing({}));
+  });
+
+  test("undone, they are there again", async () => {
+    const { id } = (await ended(await importing({}))).result.numbers[0];
+    const r = await w.a.call(`/api/v1/twilio/numbers/${id}`, { method: "DELETE" });
+    assert.equal(r.status, 200, r.text);
+    assert.deepEqual([number.voice_fallback_url, number.sms_fallback_url], [VOICE2, SMS2]);
+    assert.equal(number.voice_fallback_method, "GET");
+    assert.ok(["calls_fallback", "texts_fallback"].every((way) => r.json.restored.includes(way)), r.text);
   });
 });
