@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, until } from "../lib/ava.mjs";
-import { ASSISTANT, NUMBER, scriptedWorld } from "../lib/scripted.mjs";
+import { ASSISTANT, NUMBER, SID, scriptedWorld } from "../lib/scripted.mjs";
 
 const WHOLE = { id: ASSISTANT, orgId: "o", createdAt: "2026-11-20T08:00:00.000Z", updatedAt: "2026-11-20T08:00:00.000Z", name: "Desk", firstMessage: "Hello" };
 
@@ -177,5 +177,30 @@ describe("a number with fallbacks, in a Messaging Service", { skip: missing, con
     assert.deepEqual([number.voice_fallback_url, number.sms_fallback_url], [VOICE2, SMS2]);
     assert.equal(number.voice_fallback_method, "GET");
     assert.ok(["calls_fallback", "texts_fallback"].every((way) => r.json.restored.includes(way)), r.text);
+  });
+});
+
+describe("an API key of Twilio's instead of the account's token", { skip: missing, concurrency: 1 }, () => {
+  let w;
+  before(async () => (w = await scriptedWorld(Ava)));
+  after(() => w.remove());
+
+  test("is refused, and what is wanted is said", async () => {
+    const SK = "SK" + "a".repeat(32), KEYS = { api_key: SK, api_secret: "s".repeat(32) };
+    const put = (body) => w.a.call("/api/v1/credentials/twilio", { method: "PUT", body });
+    for (const [body, fields] of [
+      [{ account_sid: SID, ...KEYS }, ["api_key", "api_secret"]],
+      [{ account_sid: SID, auth_token: "t".repeat(32), ...KEYS }, ["api_key", "api_secret"]],
+      [{ account_sid: SK, auth_token: "s".repeat(32) }, ["account_sid"]],
+      [{ account_sid: SID, auth_token: SK }, ["auth_token"]],
+    ]) {
+      const r = await put(body);
+      assert.equal(r.status, 422, r.text);
+      const said = r.json.errors.filter((e) => /cannot check webhooks.*auth_token/.test(e.message));
+      assert.deepEqual(said.map((e) => e.field), fields, r.text);
+      assert.ok(!r.text.includes(SK) && !r.json.errors.some((e) => e.code === "unknown_field"), r.text);
+    }
+    const shown = (await w.a.call("/api/v1/credentials/twilio")).json;
+    assert.deepEqual(shown.fields.map((f) => f.name), ["auth_token", "next_auth_token"]);
   });
 });
