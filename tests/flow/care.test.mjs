@@ -204,3 +204,62 @@ describe("an API key of Twilio's instead of the account's token", { skip: missin
     assert.deepEqual(shown.fields.map((f) => f.name), ["auth_token", "next_auth_token"]);
   });
 });
+
+describe("a key with a rate of its own", { skip: missing, concurrency: 1 }, () => {
+  let w, own;
+  const make = (body, more) => w.a.call("/api/v1/auth/keys", { body, ...more });
+  const policy = (r) => r.headers.get("ratelimit-policy");
+  const text = (key, n) => w.a.call("/api/v1/twilio/messages", { key, body: { to: "+15005550" + String(n).padStart(3, "0"), from: "+15005550006", body: "Hi" } });
+  before(async () => (w = await scriptedWorld(Ava, { limits: true })));
+  after(() => w.remove());
+
+  test("is made by owners and admins, up to what the operator allows", async () => {
+    for (const rate of [0, 601, 1.5, "60"]) {
+      const r = await make({ name: "backend", rate_limit_per_minute: rate });
+      assert.equal(r.status, 422, r.text);
+      assert.deepEqual(r.json.errors.map((e) => [e.field, e.min, e.max]), [["rate_limit_per_minute", 1, 600]]);
+    }
+    const made = await make({ name: "backend", rate_limit_per_minute: 600 });
+    assert.equal(made.status, 201, made.text);
+    assert.equal(made.json.rate_limit_per_minute, 600);
+    own = made.json.key;
+    const bob = await w.a.newPerson("bob@example.com");
+    const member = await w.a.call(`/api/v1/workspaces/${w.a.me.workspace.id}/members/${bob.id}`, { method: "PUT", body: { role: "member" } });
+    assert.ok(member.status < 300, member.text);
+    const theirs = w.a.newKey("bob@example.com", "here", ["--workspace", w.a.me.workspace.id]);
+    assert.equal((await make({ name: "mine", rate_limit_per_minute: 100 }, { key: theirs })).status, 403);
+    assert.equal((await make({ name: "mine" }, { key: theirs })).json.rate_limit_per_minute, null);
+  });
+
+  test("is listed with it", async () => {
+    const { keys } = (await w.a.call("/api/v1/auth/keys")).json;
+    assert.deepEqual(keys.map((k) => [k.name, k.rate_limit_per_minute]), [["backend", 600], ["flow", null]]);
+  });
+
+  test("sends 600 texts in a minute, while its person stays at the default", async () => {
+    let n = 0, sent = 0;
+    await Promise.all(Array.from({ length: 8 }, async () => {
+      while (n < 600) {
+        const r = await text(own, n++);
+        assert.equal(r.status, 201, r.text);
+        assert.equal(policy(r), '"user-route";q=600;w=60');
+        sent++;
+      }
+    }));
+    assert.equal(sent, 600);
+    assert.equal((await text(own, 601)).status, 429);
+    for (let i = 0; i < 10; i++) {
+      const r = await text(w.a.key, 700 + i);
+      assert.equal(r.status, 201, r.text);
+      assert.equal(policy(r), '"user-route";q=10;w=60');
+    }
+    assert.equal((await text(w.a.key, 711)).status, 429);
+  });
+
+  test("the command line gives one, too, and no more than is allowed", async () => {
+    const key = w.a.newKey("ada@example.com", "small", ["--rate", "3"]);
+    for (let i = 0; i < 3; i++) assert.equal(policy(await w.a.call("/api/v1/auth/keys", { key })), '"user-route";q=3;w=60');
+    assert.equal((await w.a.call("/api/v1/auth/keys", { key })).status, 429);
+    for (const rate of ["0", "601", "many"]) assert.throws(() => w.a.newKey("ada@example.com", "large", ["--rate", rate]), /--rate/);
+  });
+});
