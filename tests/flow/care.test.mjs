@@ -263,3 +263,33 @@ describe("a key with a rate of its own", { skip: missing, concurrency: 1 }, () =
     for (const rate of ["0", "601", "many"]) assert.throws(() => w.a.newKey("ada@example.com", "large", ["--rate", rate]), /--rate/);
   });
 });
+
+describe("the day of a single number", { skip: missing, concurrency: 1 }, () => {
+  let a;
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "error" } });
+    await a.signUp();
+  });
+  after(() => a.remove());
+
+  test("limits the calls that Vapi makes over it, though the workspace has no limit", async () => {
+    const [number] = (await a.call("/api/v1/twilio/numbers")).json.numbers;
+    const placed = await a.call("/api/v1/twilio/numbers/import", { body: { numbers: [number.provider_id], vapi: true } });
+    assert.equal(placed.status, 202, placed.text);
+    const o = await until(async () => {
+      const now = (await a.call(`/api/v1/operations/${placed.json.id}`)).json;
+      return ["succeeded", "failed"].includes(now.status) && now;
+    }, { what: "the end of the import" });
+    assert.equal(o.status, "succeeded", JSON.stringify(o));
+    const { id } = o.result.numbers[0], limits = `/api/v1/twilio/numbers/${id}/limits`;
+    assert.equal((await a.call(limits, { method: "PUT", body: { daily_minutes: 15 } })).status, 200);
+    const call = (more = {}) => a.call("/api/v1/calls", { body: { to: "+33612345678", ...more } });
+    const first = await call({ from_number_id: id });
+    assert.equal(first.status, 201, first.text);
+    assert.equal((await a.call(limits)).json.today.seconds_reserved, 600);
+    const second = await call({ from_number_id: id });
+    assert.equal(second.json.code, "budget_exhausted", second.text);
+    assert.match(second.text, new RegExp(number.phone_number.replace("+", "\\+")));
+    assert.equal((await call()).status, 201, "another number goes on");
+  });
+});
