@@ -264,6 +264,59 @@ describe("a key with a rate of its own", { skip: missing, concurrency: 1 }, () =
   });
 });
 
+describe("the first call in the sandbox", { skip: missing, concurrency: 1 }, () => {
+  let a;
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "error" } });
+    await a.signUp();
+  });
+  after(() => a.remove());
+
+  const kinds = (t) => t.entries.filter((e) => e.kind === "webhook").map((e) => e.text.replace(/^Vapi told: /, ""));
+  const ended = (id, key) => until(async () => {
+    const t = (await a.call(`/api/v1/calls/${id}/timeline`, { key })).json;
+    return t.call?.cost && t;
+  }, { what: "the call's end and cost" });
+  const TOLD = ["status-update, ringing.", "status-update, in-progress.", "status-update, ended.", "end-of-call-report, ended."];
+  const walk = async (key) => {
+    const placed = await a.call("/api/v1/calls", { key, body: { to: "+33612345678" } });
+    assert.equal(placed.status, 201, placed.text);
+    for (const seconds of [2, 3, 25]) await a.advance(seconds);
+    return [placed.json, await ended(placed.json.id, key)];
+  };
+
+  test("moves by itself within 30 s, and names assistant and number", async () => {
+    const [placed, t] = await walk(a.key);
+    assert.equal(placed.assistant_name, "Front desk");
+    assert.deepEqual(kinds(t), TOLD);
+    assert.ok(t.entries.some((e) => e.kind === "talking") && t.entries.some((e) => e.kind === "ended"));
+    const { json: call } = await a.call(`/api/v1/calls/${placed.id}`);
+    assert.deepEqual([call.status, call.assistant_name, call.from, call.cost.currency], ["ended", "Front desk", "+12125550118", "USD"]);
+    assert.deepEqual([t.call.assistant_name, t.call.from], ["Front desk", "+12125550118"]);
+    assert.equal((await a.call("/api/v1/calls")).json.calls[0].assistant_name, "Front desk");
+  });
+
+  test("does so in every workspace, each told of its own calls alone", async () => {
+    const made = await a.call("/api/v1/workspaces", { body: { name: "Second" } });
+    assert.equal(made.status, 201, made.text);
+    const key = a.newKey("ada@example.com", "second", ["--workspace", made.json.id]);
+    const [placed, t] = await walk(key);
+    assert.deepEqual(kinds(t), TOLD);
+    assert.equal(t.call.assistant_name, "Front desk");
+    assert.deepEqual((await a.call("/api/v1/calls", { key })).json.calls.map((c) => c.id), [placed.id]);
+    assert.equal((await a.call("/api/v1/calls")).json.calls.length, 1);
+  });
+
+  test("does so after a restart, when the pretend Vapi has forgotten everything", async () => {
+    await a.stop();
+    const { key, data } = a;
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "error" }, data });
+    a.key = key;
+    const [, t] = await walk(key);
+    assert.deepEqual(kinds(t), TOLD);
+  });
+});
+
 describe("the day of a single number", { skip: missing, concurrency: 1 }, () => {
   let a;
   before(async () => {
