@@ -30,6 +30,17 @@ bool address_equal(const struct address *a, const struct address *b) {
     return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == AF_INET ? 4 : 16) == 0;
 }
 
+static const unsigned char MAPPED[12] = { [10] = 0xFF, [11] = 0xFF };
+enum { MAPPED_BITS = 96 };
+
+struct address address_unmapped(struct address a) {
+    if (a.family != AF_INET6 || memcmp(a.bytes, MAPPED, sizeof MAPPED) != 0)
+        return a;
+    struct address plain = { .family = AF_INET };
+    memcpy(plain.bytes, a.bytes + sizeof MAPPED, 4);
+    return plain;
+}
+
 void address_write(const struct address *a, char out[ADDRESS_TEXT_MAX]) {
     if (!inet_ntop(a->family, a->bytes, out, ADDRESS_TEXT_MAX))
         out[0] = 0;
@@ -113,16 +124,21 @@ bool address_ranges_parse(struct str cidrs, struct address_ranges *out) {
         int64_t most = base.family == AF_INET ? 32 : 128, bits = most;
         if (bits_text.ptr && !str_to_i64(bits_text, 0, most, &bits))
             return false;
-        out->list[out->count].base = base;
-        out->list[out->count++].bits = (int)bits;
+        struct address plain = address_unmapped(base);
+        bool is_mapped = plain.family != base.family;
+        if (is_mapped && bits < MAPPED_BITS)
+            return false; /* half of it would be one family, half the other */
+        out->list[out->count].base = plain;
+        out->list[out->count++].bits = (int)(is_mapped ? bits - MAPPED_BITS : bits);
     }
     return true;
 }
 
 bool address_ranges_hold(const struct address_ranges *ranges, const struct address *a) {
+    struct address plain = address_unmapped(*a);
     for (size_t i = 0; i < ranges->count; i++)
-        if (ranges->list[i].base.family == a->family &&
-            is_in(a->bytes, ranges->list[i].base.bytes, ranges->list[i].bits))
+        if (ranges->list[i].base.family == plain.family &&
+            is_in(plain.bytes, ranges->list[i].base.bytes, ranges->list[i].bits))
             return true;
     return false;
 }

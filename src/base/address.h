@@ -25,6 +25,9 @@ bool address_parse(struct str text, struct address *out);
 /* False when it is neither IPv4 nor IPv6. */
 bool address_from(const struct sockaddr *from, struct address *out);
 bool address_equal(const struct address *a, const struct address *b);
+/* The IPv4 address that an IPv4-mapped one (::ffff:192.0.2.1) carries: a socket for both families
+ * writes every IPv4 address so. Any other address comes back as it is. */
+struct address address_unmapped(struct address a);
 void address_write(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 
 bool address_is_public(const struct address *a);
@@ -39,6 +42,8 @@ struct address_ranges {
     } list[ADDRESS_RANGES_MAX];
 };
 
-/* Addresses and CIDRs, comma separated; false when one is malformed or there are too many. */
+/* Addresses and CIDRs, comma separated; false when one is malformed or there are too many. A range of
+ * mapped addresses is the range of IPv4 addresses that they carry, and a mapped address is looked for
+ * as the one it carries. */
 bool address_ranges_parse(struct str cidrs, struct address_ranges *out);
 bool address_ranges_hold(const struct address_ranges *ranges, const struct address *a);

@@ -195,18 +195,70 @@ int clock_parse_rfc3339(const char *t, size_t len, int64_t *unix_ms) {
     return 1;
 }
 
-int clock_parse_http_date(const char *t, size_t len, int64_t *unix_ms) {
-    int y, d, h, mi, s, mo = 0;
-    if (len != 29 || t[3] != ',' || t[4] != ' ' || !digits(t + 5, 2, &d) || t[7] != ' ' ||
-        t[11] != ' ' || !digits(t + 12, 4, &y) || t[16] != ' ' || !digits(t + 17, 2, &h) ||
-        t[19] != ':' || !digits(t + 20, 2, &mi) || t[22] != ':' || !digits(t + 23, 2, &s) ||
-        memcmp(t + 25, " GMT", 4) != 0)
-        return 0;
+/* 1 to 12; 0: no month begins so. */
+static int month_of(const char *t) {
     for (int i = 0; i < 12; i++)
-        if (memcmp(t + 8, MONTHS[i], 3) == 0)
-            mo = i + 1;
-    if (!in_range(y, mo, d, h, mi, s))
+        if (memcmp(t, MONTHS[i], 3) == 0)
+            return i + 1;
+    return 0;
+}
+
+/* "08:49:37" */
+static int read_time(const char *t, int *h, int *mi, int *s) {
+    return digits(t, 2, h) && t[2] == ':' && digits(t + 3, 2, mi) && t[5] == ':' &&
+           digits(t + 6, 2, s);
+}
+
+struct civil {
+    int y, mo, d, h, mi, s;
+};
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" */
+static int read_fixdate(const char *t, size_t len, struct civil *c) {
+    if (len != 29 || t[3] != ',' || t[4] != ' ' || !digits(t + 5, 2, &c->d) || t[7] != ' ' ||
+        t[11] != ' ' || !digits(t + 12, 4, &c->y) || t[16] != ' ' || memcmp(t + 25, " GMT", 4) != 0)
         return 0;
-    *unix_ms = (days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + s) * 1000;
+    c->mo = month_of(t + 8);
+    return read_time(t + 17, &c->h, &c->mi, &c->s);
+}
+
+/* The year that two digits mean: at most 50 years ahead, else the last one that ended so. */
+static int full_year(int two) {
+    struct tm now;
+    split(ava_wall_ms() / 1000, &now);
+    int this_year = now.tm_year + 1900, y = this_year - this_year % 100 + two;
+    return y > this_year + 50 ? y - 100 : y <= this_year - 50 ? y + 100 : y;
+}
+
+/* "Sunday, 06-Nov-94 08:49:37 GMT" */
+static int read_rfc850(const char *t, size_t len, struct civil *c) {
+    const char *comma = len ? memchr(t, ',', len) : NULL;
+    if (!comma || comma - t < 6 || comma - t > 9 || (size_t)(t + len - comma) != 24)
+        return 0;
+    t = comma;
+    if (t[1] != ' ' || !digits(t + 2, 2, &c->d) || t[4] != '-' || t[8] != '-' ||
+        !digits(t + 9, 2, &c->y) || t[11] != ' ' || memcmp(t + 20, " GMT", 4) != 0)
+        return 0;
+    c->mo = month_of(t + 5);
+    c->y = full_year(c->y);
+    return read_time(t + 12, &c->h, &c->mi, &c->s);
+}
+
+/* "Sun Nov  6 08:49:37 1994" */
+static int read_asctime(const char *t, size_t len, struct civil *c) {
+    if (len != 24 || t[3] != ' ' || t[7] != ' ' || t[10] != ' ' || t[19] != ' ' ||
+        !digits(t + (t[8] == ' ' ? 9 : 8), t[8] == ' ' ? 1 : 2, &c->d) || !digits(t + 20, 4, &c->y))
+        return 0;
+    c->mo = month_of(t + 4);
+    return read_time(t + 11, &c->h, &c->mi, &c->s);
+}
+
+int clock_parse_http_date(const char *t, size_t len, int64_t *unix_ms) {
+    struct civil c;
+    if (!read_fixdate(t, len, &c) && !read_rfc850(t, len, &c) && !read_asctime(t, len, &c))
+        return 0;
+    if (!in_range(c.y, c.mo, c.d, c.h, c.mi, c.s))
+        return 0;
+    *unix_ms = (days_of(c.y, c.mo, c.d) * 86400 + c.h * 3600 + c.mi * 60 + c.s) * 1000;
     return 1;
 }

@@ -35,5 +35,6 @@ void clock_http_date(int64_t unix_ms, char out[32]);
 /* Reads RFC 3339 with 'Z' or an offset; 0..9 fraction digits. Returns false when it is not one. */
 int clock_parse_rfc3339(const char *text, size_t len, int64_t *unix_ms);
 
-/* Reads the IMF-fixdate form of an HTTP date. Returns false when it is not one. */
+/* Reads an HTTP date (RFC 9110, 5.6.7) in any of its three forms: IMF-fixdate, RFC 850, asctime. Returns
+ * false when it is not one. */
 int clock_parse_http_date(const char *text, size_t len, int64_t *unix_ms);

@@ -9,11 +9,13 @@
 #include "base/json.h"
 
 enum {
-    KEY_MAX = 256,          /* a longer name is none that anybody asks for */
-    NUMBER_MAX = 400,       /* digits that are looked at */
-    NODE_BYTES = 96,        /* what a value costs beside its text, about */
-    CONTAINER_BYTES = 256,  /* and an object or list on top of that */
-    TEXT_KEPT_MAX = 4 << 20 /* sift_text */
+    KEY_MAX = 256,           /* a longer name is none that anybody asks for */
+    NUMBER_MAX = 400,        /* digits that are looked at */
+    WORD_MAX = 8,            /* "Infinity" */
+    NODE_BYTES = 96,         /* what a value costs beside its text, about */
+    CONTAINER_BYTES = 256,   /* and an object or list on top of that */
+    TEXT_KEPT_MAX = 4 << 20, /* sift_text */
+    OWN_KEPT_MAX = 64 << 20  /* sift_own */
 };
 
 /* "message.call.id" as its parts; "[]" is a part of its own. */
@@ -431,6 +433,11 @@ static bool is_scalar_byte(char c) {
            c == '+' || c == '.';
 }
 
+/* A number, or a word: true, false, null, and what some print instead of a number. */
+static bool begins_scalar(char c) {
+    return (c >= '0' && c <= '9') || (c && strchr("-tfnNI", c));
+}
+
 /* --- what is passed over ----------------------------------------------------------------------- */
 
 /* Reads on to the end of the object or list; returns how many bytes it took. */
@@ -476,7 +483,7 @@ static void feed_structure(struct sift *s, char c) {
     if (s->state == AT_VALUE) {
         if (c == ']' && f && f->is_list)
             close_container(s);
-        else if (c == '{' || c == '[' || c == '"' || is_scalar_byte(c))
+        else if (c == '{' || c == '[' || c == '"' || begins_scalar(c))
             begin_value(s, c);
         else
             break_off(s);
@@ -514,7 +521,10 @@ static void feed_byte(struct sift *s, char c) {
     if (s->state == IN_TEXT) {
         feed_text(s, c);
     } else if (s->state == IN_SCALAR && is_scalar_byte(c)) {
-        if (s->text->len < NUMBER_MAX)
+        bool is_word = s->text->ptr[0] >= 'A';
+        if (is_word && s->text->len >= WORD_MAX)
+            break_off(s);
+        else if (s->text->len < NUMBER_MAX)
             buf_char(s->text, c);
         else
             s->is_text_cut = true;
@@ -559,6 +569,10 @@ void sift_feed(struct sift *s, struct str bytes) {
     json_use_arena(NULL);
 }
 
+bool sift_is_broken(const struct sift *s) {
+    return s->state == AT_END && s->how == SIFT_BROKEN;
+}
+
 struct sift *sift_new(struct arena *a, const char *const *paths, size_t kept_max_bytes) {
     struct sift *s = arena_alloc(a, sizeof *s);
     *s = (struct sift){
@@ -584,4 +598,12 @@ json_t *sift_text(struct arena *a, struct str text, const char *const *paths, en
     struct sift *s = sift_new(a, paths, TEXT_KEPT_MAX);
     sift_feed(s, text);
     return sift_end(s, how, NULL);
+}
+
+json_t *sift_own(struct arena *a, struct str text) {
+    enum sift_end how;
+    struct sift *s = sift_new(a, NULL, OWN_KEPT_MAX);
+    sift_feed(s, text);
+    json_t *tree = sift_end(s, &how, NULL);
+    return how == SIFT_WHOLE ? tree : NULL;
 }

@@ -33,10 +33,15 @@ struct sift;
  * keep everything. kept_max_bytes bounds what is kept: beyond it values become null. */
 struct sift *sift_new(struct arena *a, const char *const *paths, size_t kept_max_bytes);
 void sift_feed(struct sift *s, struct str bytes);
+bool sift_is_broken(const struct sift *s); /* nothing that follows can be read */
 
 /* The tree, the arena's; NULL when there was nothing to keep. *is_cut, when not NULL: something that
  * was to be kept was too much (bytes, or deeper than SIFT_DEPTH_MAX), and is null. */
 json_t *sift_end(struct sift *s, enum sift_end *how, bool *is_cut);
+
+/* Reads what Ava wrote itself (jsonw.h), so that whatever was taken once is always readable: the limits
+ * are wider than those for taking in. NULL for what is no JSON. */
+json_t *sift_own(struct arena *a, struct str text);
 
 /* All of it at once, for texts that are in memory already. */
 json_t *sift_text(struct arena *a, struct str text, const char *const *paths, enum sift_end *how);

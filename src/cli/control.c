@@ -1,6 +1,7 @@
 #include "cli/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,16 +11,34 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/defs.h"
+
 enum { PATIENCE_MS = 1000, ANSWER_MS = 10 * 1000, LINE_MAX_BYTES = 256 };
 
-static bool address_of(const char *data_dir, struct sockaddr_un *out) {
-    *out = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    int n = snprintf(out->sun_path, sizeof out->sun_path, "%s/ava.sock", data_dir);
-    if (n < 0 || (size_t)n >= sizeof out->sun_path) {
-        errno = ENAMETOOLONG;
-        return false;
-    }
-    return true;
+/* The socket's address, for as long as the folder is open: a path may have 107 bytes, and data folders
+ * with longer ones are reached by the way of their descriptor. */
+struct place {
+    struct sockaddr_un address;
+    int folder; /* -1: it was not needed */
+};
+
+static void place_close(struct place *p) {
+    if (p->folder >= 0)
+        close(p->folder);
+}
+
+static bool fits(int written, const struct place *p) {
+    return written > 0 && (size_t)written < sizeof p->address.sun_path;
+}
+
+static bool place_find(const char *data_dir, struct place *p) {
+    char *path = p->address.sun_path;
+    size_t room = sizeof p->address.sun_path;
+    *p = (struct place){ .address.sun_family = AF_UNIX, .folder = -1 };
+    if (fits(snprintf(path, room, "%s/ava.sock", data_dir), p))
+        return true;
+    p->folder = open(data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return p->folder >= 0 && fits(snprintf(path, room, "/proc/self/fd/%d/ava.sock", p->folder), p);
 }
 
 static int connect_to(const struct sockaddr_un *address) {
@@ -31,21 +50,18 @@ static int connect_to(const struct sockaddr_un *address) {
     return fd;
 }
 
-int control_listen(const char *data_dir) {
-    struct sockaddr_un address;
-    if (!address_of(data_dir, &address))
-        return -1;
-    int other = connect_to(&address);
+static int listen_at(const struct sockaddr_un *address) {
+    int other = connect_to(address);
     if (other >= 0) {
         close(other);
         errno = EADDRINUSE;
         return -1;
     }
-    unlink(address.sun_path);
+    unlink(address->sun_path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     mode_t before = umask(0177);
-    bool good =
-        fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 8) == 0;
+    bool good = fd >= 0 && bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 &&
+                listen(fd, 8) == 0;
     umask(before);
     if (!good && fd >= 0) {
         close(fd);
@@ -54,13 +70,18 @@ int control_listen(const char *data_dir) {
     return fd;
 }
 
+int control_listen(const char *data_dir) {
+    SCOPED(place_close) struct place place;
+    return place_find(data_dir, &place) ? listen_at(&place.address) : -1;
+}
+
 void control_close(int fd, const char *data_dir) {
-    struct sockaddr_un address;
+    SCOPED(place_close) struct place place = { .folder = -1 };
     if (fd < 0)
         return;
     close(fd);
-    if (address_of(data_dir, &address))
-        unlink(address.sun_path);
+    if (place_find(data_dir, &place))
+        unlink(place.address.sun_path);
 }
 
 static void set_patience(int fd, int ms) {
@@ -94,8 +115,8 @@ void control_answer(int fd, void (*answer)(void *arg, const char *line, struct b
 }
 
 bool control_ask(const char *data_dir, const char *line, struct buf *out) {
-    struct sockaddr_un address;
-    int fd = address_of(data_dir, &address) ? connect_to(&address) : -1;
+    SCOPED(place_close) struct place place;
+    int fd = place_find(data_dir, &place) ? connect_to(&place.address) : -1;
     if (fd < 0)
         return false;
     set_patience(fd, ANSWER_MS); /* a reload is written to disk */

@@ -37,13 +37,23 @@ static bool logs_json(const struct config *c) {
     return strcmp(c->log_format, "json") == 0;
 }
 
+/* What stands in the way of writing into the data folder, or of making it. */
+static int cannot_write(const struct house *h, const char *what, int e) {
+    if (e == EROFS)
+        return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: %s is on a read-only file system",
+                        h->config.data_dir);
+    return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: cannot %s %s: %s", what, h->config.data_dir,
+                    strerror(e));
+}
+
 static int make_data_dir(struct house *h) {
     struct stat st;
     if (mkdir(h->config.data_dir, 0700) != 0 && errno != EEXIST)
-        return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: cannot make %s: %s", h->config.data_dir,
-                        strerror(errno));
+        return cannot_write(h, "make", errno);
     if (stat(h->config.data_dir, &st) != 0 || !S_ISDIR(st.st_mode))
         return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: %s is not a folder", h->config.data_dir);
+    if (access(h->config.data_dir, W_OK) != 0)
+        return cannot_write(h, "write into", errno);
     return EXIT_OK;
 }
 

@@ -76,12 +76,15 @@ static int open_addresses(struct serve *s, struct cli *cli) {
     struct buf shown = { 0 };
     const char *why = "";
     int status = EXIT_OK;
-    for (struct str rest = str_of(c->listen); rest.ptr && rest.len && status == EXIT_OK;) {
-        const char *address = str_dup(cli->arena, str_trim(str_cut(rest, ',', &rest)));
-        if (s->workers.address_count == ADDRESSES_MAX)
-            status = cli_fail(EXIT_CONFIG, "AVA_LISTEN: more than %d addresses", ADDRESSES_MAX);
+    struct http_address list[ADDRESSES_MAX];
+    int count = http_addresses(c->listen, list, ADDRESSES_MAX, cli->arena, &why);
+    if (count < 0)
+        status = cli_fail(EXIT_CONFIG, "AVA_LISTEN: %s", why);
+    for (int n = 0; n < count && status == EXIT_OK; n++) {
+        const char *address = list[n].text;
         for (size_t i = 0; i < s->workers.count && status == EXIT_OK; i++) {
-            int fd = http_listen(address, i == 0, cli->arena, &why);
+            int fd = http_listen(address, list[n].how | (i == 0 ? HTTP_LISTEN_FIRST : 0),
+                                 cli->arena, &why);
             if (fd < 0)
                 status = cli_fail(EXIT_CONFIG, "AVA_LISTEN: %s", why);
             else if (i == 0)
@@ -94,7 +97,7 @@ static int open_addresses(struct serve *s, struct cli *cli) {
     for (size_t i = 0; i < s->workers.count; i++)
         s->workers.list[i].server_count = s->workers.address_count;
     if (status == EXIT_OK && c->metrics_listen[0]) {
-        int fd = http_listen(c->metrics_listen, true, cli->arena, &why);
+        int fd = http_listen(c->metrics_listen, HTTP_LISTEN_FIRST, cli->arena, &why);
         if (fd < 0)
             status = cli_fail(EXIT_CONFIG, "AVA_METRICS_LISTEN: %s", why);
         s->workers.list[0].fds[s->workers.list[0].server_count++] = fd;

@@ -161,9 +161,7 @@ static enum err find_url(struct sending *s, enum provider p, const char *kind) {
     if (s->url)
         return OK;
     TRY(endpoint_current(s->ctx, p, &e));
-    struct str url = str_of(endpoint_url(s->ctx, &e, endpoint_addresses(p)->kind ? kind : NULL));
-    struct str overrides; /* which only the provider reads */
-    s->url = str_dup(s->ctx->arena, str_cut(url, '#', &overrides));
+    s->url = endpoint_url(s->ctx, &e, endpoint_addresses(p)->kind ? kind : NULL);
     return OK;
 }
 

@@ -1,5 +1,7 @@
 #include "http/assets.h"
 
+#include "base/etag.h"
+
 const struct asset *asset_find(struct str path) {
     for (size_t i = 0; i < assets_count; i++)
         if (str_is(path, assets[i].path))
@@ -28,25 +30,13 @@ static bool accepts(const struct http_req *req, const char *coding) {
     return false;
 }
 
-/* If-None-Match: a list of tags, weak or not, or "*" (RFC 9110, 13.1.2). */
-static bool has_tag(struct str tags, const char *etag) {
-    for (struct str rest = tags, tag; rest.ptr && rest.len;) {
-        tag = str_trim(str_cut(rest, ',', &rest));
-        if (str_starts(tag, STR("W/")))
-            tag = (struct str){ tag.ptr + 2, tag.len - 2 };
-        if (str_is(tag, etag) || str_is(tag, "*"))
-            return true;
-    }
-    return false;
-}
-
 void asset_reply(const struct asset *asset, const struct http_req *req, struct http_reply *reply) {
     http_reply_header_text(reply, "ETag", asset->etag);
     http_reply_header_text(reply, "Cache-Control",
                            asset->immutable ? "public, max-age=31536000, immutable" : "no-cache");
     http_reply_header_text(reply, "Vary", "Accept-Encoding");
     reply->content_type = asset->type;
-    if (has_tag(http_field(req, "if-none-match"), asset->etag)) {
+    if (etag_matches(http_field(req, "if-none-match"), asset->etag)) {
         reply->status = 304;
         return;
     }

@@ -146,6 +146,18 @@ static bool is_token_char(unsigned char c) {
            (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
+/* True for a byte that a value may hold. Blanks and tabs are blanks (RFC 9110, 5.5). */
+static bool is_value_char(unsigned char c) {
+    return (c >= 0x20 && c != 0x7F) || c == '\t';
+}
+
+/* True for the fields that say how long a body is. Some readers do not take a tab before their value
+ * for a blank, and would find the next request elsewhere. */
+static bool is_length_field(struct str name) {
+    return str_eq_nocase(name, STR("content-length")) ||
+           str_eq_nocase(name, STR("transfer-encoding"));
+}
+
 /* Each line on its own: no folding, a name, a colon right behind it, a clean value. */
 static enum http_progress check_lines(const char *p, size_t head_bytes, struct http_refusal *why) {
     const char *line = memchr(p, '\n', head_bytes);
@@ -162,8 +174,11 @@ static enum http_progress check_lines(const char *p, size_t head_bytes, struct h
             if (!is_token_char((unsigned char)*c))
                 return refuse(why, ERR_MALFORMED, "A header name has characters no name may have.");
         for (const char *c = colon + 1; c < line + len; c++)
-            if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            if (!is_value_char((unsigned char)*c))
                 return refuse(why, ERR_MALFORMED, "A header value has a control character.");
+        if (is_length_field((struct str){ line, (size_t)(colon - line) }) &&
+            memchr(line, '\t', len))
+            return refuse(why, ERR_MALFORMED, "A header that frames the body has a tab.");
         line += len + 2;
     }
     return HTTP_DONE;
@@ -300,7 +315,21 @@ enum http_progress http_head_parse(const char *bytes, size_t len, size_t *scanne
 
 /* --- chunked bodies ------------------------------------------------------------------------- */
 
-enum { SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, LAST_CR, LAST_LF, ENDED };
+/* LAST_CR: at the begin of a line behind the last chunk, be it a trailer or the empty one. */
+enum {
+    SIZE,
+    EXTENSION,
+    SIZE_LF,
+    DATA,
+    DATA_CR,
+    DATA_LF,
+    LAST_CR,
+    LAST_LF,
+    TRAILER_NAME,
+    TRAILER_VALUE,
+    TRAILER_LF,
+    ENDED
+};
 
 /* The value of a hexadecimal digit, or -1. */
 static int hex_value(char c) {
@@ -308,6 +337,65 @@ static int hex_value(char c) {
            : c >= 'a' && c <= 'f' ? c - 'a' + 10
            : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                   : -1;
+}
+
+/* True for a field that must not come behind the body, because it says where a message ends, where it
+ * goes, or what the connection does (RFC 9110, 6.5.1). */
+static bool is_head_only(struct str name) {
+    static const char *const NAMES[] = { "host",       "content-length",   "transfer-encoding",
+                                         "connection", "proxy-connection", "keep-alive",
+                                         "te",         "trailer",          "upgrade",
+                                         "expect" };
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
+        if (str_eq_nocase(name, str_of(NAMES[i])))
+            return true;
+    return false;
+}
+
+/* One byte of a trailer's name, or its colon. Of a name longer than all that matter the length is
+ * enough. */
+static enum http_progress step_name(struct http_chunks *c, char byte, struct http_refusal *why) {
+    if (byte == ':' && c->name_len > 0) {
+        if (c->name_len <= sizeof c->name && is_head_only((struct str){ c->name, c->name_len }))
+            return refuse(why, ERR_MALFORMED, "A trailer has a name that belongs into the head.");
+        c->state = TRAILER_VALUE;
+        return HTTP_MORE;
+    }
+    if (!is_token_char((unsigned char)byte))
+        return refuse(why, ERR_MALFORMED, "A trailer has no name, or one that no header may have.");
+    if (c->name_len < sizeof c->name)
+        c->name[c->name_len] = byte;
+    c->name_len++;
+    return HTTP_MORE;
+}
+
+/* One byte behind the last chunk: of a trailer, which is dropped, or of the empty line. */
+static enum http_progress step_trailer(struct http_chunks *c, char byte, struct http_refusal *why) {
+    if (++c->trailer_bytes > HTTP_TRAILERS_MAX_BYTES)
+        return refuse(why, ERR_MALFORMED, "The trailers are larger than 16 KiB.");
+    switch (c->state) {
+    case LAST_CR:
+        if (byte == '\r') {
+            c->state = LAST_LF;
+            return HTTP_MORE;
+        }
+        c->state = TRAILER_NAME;
+        c->name_len = 0;
+        return step_name(c, byte, why);
+    case TRAILER_NAME:
+        return step_name(c, byte, why);
+    case TRAILER_VALUE:
+        if (byte == '\r')
+            c->state = TRAILER_LF;
+        else if (!is_value_char((unsigned char)byte))
+            return refuse(why, ERR_MALFORMED, "A trailer has a control character.");
+        return HTTP_MORE;
+    default:
+        if (byte != '\n')
+            return refuse(why, ERR_MALFORMED, "A line behind the body does not end with CRLF.");
+        c->state = c->state == TRAILER_LF ? LAST_CR : ENDED;
+        return c->state == ENDED ? HTTP_DONE : HTTP_MORE;
+    }
 }
 
 /* One framing byte; data bytes are moved in bulk by the caller. */
@@ -340,27 +428,21 @@ static enum http_progress step(struct http_chunks *c, char byte, struct http_ref
         c->state = c->left ? DATA : LAST_CR;
         return HTTP_MORE;
     case DATA_CR:
-    case LAST_CR:
         if (byte != '\r')
-            return refuse(why, ERR_MALFORMED,
-                          c->state == LAST_CR ? "Trailers are not accepted."
-                                              : "A chunk does not end with CRLF.");
-        c->state++;
+            return refuse(why, ERR_MALFORMED, "A chunk does not end with CRLF.");
+        c->state = DATA_LF;
         return HTTP_MORE;
     case DATA_LF:
-    case LAST_LF:
         if (byte != '\n')
             return refuse(why, ERR_MALFORMED, "A chunk does not end with CRLF.");
-        if (c->state == LAST_LF) {
-            c->state = ENDED;
-            return HTTP_DONE;
-        }
         c->state = SIZE;
         c->digits = 0;
         c->left = 0;
         return HTTP_MORE;
-    default:
+    case ENDED:
         return HTTP_DONE;
+    default:
+        return step_trailer(c, byte, why);
     }
 }
 
@@ -382,7 +464,7 @@ enum http_progress http_chunks_decode(struct http_chunks *c, const char *bytes, 
             continue;
         }
         /* Framing may cost as much as the body and a little more, not without end. */
-        if (++c->raw_bytes > 2 * limit_bytes + 4096)
+        if (c->state < LAST_CR && ++c->raw_bytes > 2 * limit_bytes + 4096)
             return refuse(why, ERR_PAYLOAD_TOO_LARGE, "The chunk framing is larger than allowed.");
         enum http_progress p = step(c, bytes[(*eaten)++], why);
         if (p != HTTP_MORE)

@@ -17,6 +17,7 @@ enum {
     HTTP_HEAD_MAX_BYTES = 16 * 1024,
     HTTP_TARGET_MAX_BYTES = 8 * 1024,
     HTTP_FIELDS_MAX = 64,
+    HTTP_TRAILERS_MAX_BYTES = 16 * 1024,
 };
 
 enum http_progress { HTTP_MORE, HTTP_DONE, HTTP_REFUSED };
@@ -52,12 +53,15 @@ struct http_chunks {
     int state;
     uint64_t left;   /* bytes of the current chunk that are still to come */
     unsigned digits; /* of the current size */
-    size_t raw_bytes, body_bytes;
+    size_t raw_bytes, body_bytes, trailer_bytes;
+    char name[20]; /* of the trailer that is being read, as far as it fits */
+    size_t name_len;
 };
 
 /* Eats what it can of bytes[0..len): *eaten raw bytes were used and *made body bytes were written
- * to the front of out (out may equal bytes or lie before it). Refuses a body over limit_bytes,
- * and trailers. */
+ * to the front of out (out may equal bytes or lie before it). Refuses a body over limit_bytes.
+ * Trailers are read and dropped, up to HTTP_TRAILERS_MAX_BYTES; one that frames, routes or folds is
+ * refused. */
 enum http_progress http_chunks_decode(struct http_chunks *c, const char *bytes, size_t len,
                                       size_t *eaten, char *out, size_t *made, size_t limit_bytes,
                                       struct http_refusal *why);

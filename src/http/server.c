@@ -36,7 +36,7 @@ const struct http_limits HTTP_LIMITS_DEFAULT = {
     .connections_max = 16384,
     .head_ms = 5000,
     .body_ms = 10000,
-    .idle_ms = 60000,
+    .idle_ms = 120000, /* longer than the usual proxies wait: docs/proxy.md */
     .write_ms = 30000,
     .arena_bytes = 48 << 20,
 };

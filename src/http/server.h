@@ -38,16 +38,29 @@ enum { HTTP_LONG_BYTES = 512 * 1024 };
 
 struct http_limits {
     size_t connections_max;
-    int64_t head_ms, body_ms, idle_ms, write_ms; /* RESILIENCE 6: 5000, 10000, 60000, 30000 */
+    int64_t head_ms, body_ms, idle_ms, write_ms; /* RESILIENCE 6: 5000, 10000, 120000, 30000 */
     size_t arena_bytes;                          /* ceiling of one request */
     struct http_memory *memory;                  /* NULL: long bodies are not counted */
 };
 extern const struct http_limits HTTP_LIMITS_DEFAULT;
 
+enum { HTTP_LISTEN_FIRST = 1, HTTP_LISTEN_V6_ONLY = 2 };
+
+struct http_address {
+    const char *text; /* "192.0.2.1:8000" or "[2001:db8::1]:8000" */
+    unsigned how;     /* for http_listen: HTTP_LISTEN_V6_ONLY or 0 */
+};
+
+/* Reads a list of "host:port" and "[v6]:port" and returns how many addresses it names, all those of a
+ * name included, as far as this machine has them; -1 and *why when it cannot, or when there are more
+ * than max. [::] takes IPv4 in too, unless an IPv4 address has the same port in the list. */
+int http_addresses(const char *list, struct http_address *out, int max, struct arena *a,
+                   const char **why);
+
 /* Makes a listening socket for "host:port" or "[v6]:port" with SO_REUSEPORT, so that each loop can
- * have one of its own; the first one refuses an address that somebody else listens on. -1 and
- * *why on failure. */
-int http_listen(const char *address, bool is_first, struct arena *a, const char **why);
+ * have one of its own; with HTTP_LISTEN_FIRST it refuses an address that somebody else listens on.
+ * Returns -1 and sets *why on failure. */
+int http_listen(const char *address, unsigned how, struct arena *a, const char **why);
 /* "host:port" as bound, with the true port where 0 was asked. */
 char *http_listen_address(int fd, struct arena *a);
 

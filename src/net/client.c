@@ -24,7 +24,7 @@ enum {
     IDLE_CONNECTIONS_MAX = 32,
     IDLE_SECONDS_MAX = 55,
     AGE_SECONDS_MAX = 600,
-    CONNECT_MS_MAX = 3500, /* DNS 1 s, TCP 1 s, TLS 1.5 s: curl counts them as one */
+    CONNECT_MS = 3500, /* DNS 1 s, TCP 1 s, TLS 1.5 s: curl counts them as one */
     HEAD_BYTES_MAX = 64 << 10,
     BODY_BYTES_PER_S_MIN = 1024, /* measured from one second after the head on */
     LOOK_MS = 500,               /* how often a body's rate is looked at */
@@ -48,7 +48,8 @@ struct watch {
     curl_socket_t fd;
     int wanted, active; /* UV_READABLE | UV_WRITABLE */
     bool is_ours;       /* opened through open_socket: closing comes through us too */
-    bool is_framed;     /* HTTP/2: what comes unasked is not taken for an answer */
+    const struct transfer *opener;
+    bool is_framed; /* HTTP/2: what comes unasked is not taken for an answer */
 };
 
 struct client {
@@ -66,11 +67,13 @@ struct transfer {
     struct curl_slist *headers, *connect_to;
     struct buf body;
     CURLcode code;
+    curl_socket_t fd; /* opened last, for connecting */
     size_t head_bytes, body_bytes;
     int64_t length;       /* as the answer states it */
     int64_t head_done_ms; /* 0: the head of the final answer is not whole yet */
     int sendings;
     bool is_interim; /* the head being read is a 1xx */
+    bool is_silent;  /* knock_ms were over before there was a connection */
     bool is_too_large, is_garbled, is_done;
     struct fiber_parking parking;
 };
@@ -136,10 +139,17 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
         w->active = 0;
         return;
     }
-    int flags = (status < 0 ? CURL_CSELECT_ERR : 0) | (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+    /* libuv tells a reset by a status alone and stops looking. What came before the reset is still
+     * there, and may be the answer: curl reads it, and then meets the error by itself. */
+    curl_socket_t fd = w->fd;
+    if (status < 0)
+        events = w->wanted;
+    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
                 (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
     int running;
-    curl_multi_socket_action(m->handle, w->fd, flags, &running);
+    curl_multi_socket_action(m->handle, fd, flags, &running);
+    if (status < 0 && m->client->by_fd[fd] == w && w->wanted)
+        uv_poll_start(poll, w->active = w->wanted, on_socket);
     collect(m);
 }
 
@@ -193,15 +203,23 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
 /* A socket and its watch; none for another address than the judged one (call->only). */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr) {
     struct transfer *t = arg;
+    struct client *c = t->multi->client;
     struct address to;
     if (t->call->only && (!address_from(&addr->addr, &to) || !address_equal(&to, t->call->only)))
         return CURL_SOCKET_BAD; /* never, whatever curl made of CONNECT_TO */
     curl_socket_t fd =
         socket(addr->family, addr->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, addr->protocol);
-    if (fd != CURL_SOCKET_BAD && !watch_new(t->multi, fd, true)) {
+    if (fd == CURL_SOCKET_BAD)
+        return fd;
+    if ((size_t)fd < ARRAY_LEN(c->by_fd) && c->by_fd[fd])
+        watch_end(c->by_fd[fd]); /* of a socket that was closed without a word to us */
+    struct watch *w = watch_new(t->multi, fd, true);
+    if (!w) {
         close(fd);
         return CURL_SOCKET_BAD;
     }
+    w->opener = t;
+    t->fd = fd;
     return fd;
 }
 
@@ -229,7 +247,10 @@ static size_t take_body(char *bytes, size_t one, size_t len, void *arg) {
     }
     if (call->take) {
         curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-        call->take(call->take_arg, (int)status, (struct str){ bytes, len });
+        if (!call->take(call->take_arg, (int)status, (struct str){ bytes, len })) {
+            t->is_garbled = true;
+            return 0;
+        }
     } else {
         buf_put(&t->body, bytes, len);
     }
@@ -269,7 +290,7 @@ static size_t take_header(char *line, size_t one, size_t len, void *arg) {
     struct client_call *call = t->call;
     t->head_bytes += len;
     if (t->head_bytes > HEAD_BYTES_MAX)
-        t->is_too_large = true;
+        t->is_garbled = true;
     else if (t->head_done_ms)
         return len; /* trailers say nothing we need */
     else if (len > 5 && memcmp(line, "HTTP/", 5) == 0)
@@ -303,6 +324,7 @@ static CURL *easy_new(struct client *c) {
     CURL *e = curl_easy_init();
     if (!e)
         abort();
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)READ_BUFFER_BYTES);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -338,7 +360,7 @@ static void set_options(struct transfer *t) {
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
     curl_easy_setopt(e, CURLOPT_CONNECT_TO, t->connect_to);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
-                     (long)(call->timeout_ms < CONNECT_MS_MAX ? call->timeout_ms : CONNECT_MS_MAX));
+                     (long)min(call->timeout_ms, call->connect_ms ? call->connect_ms : CONNECT_MS));
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)call->fresh);
     if (has_body) {
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
@@ -406,6 +428,20 @@ static void start(void *arg) {
         abort(); /* only wrong use can make it fail */
 }
 
+static bool is_connected(curl_socket_t fd) {
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+    return fd != CURL_SOCKET_BAD && getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+}
+
+/* curl 7.88 closes a socket that never got a connection without asking close_socket. Its watch would
+ * stay, and no socket with the same number could be watched any more. */
+static void forget_half_open(struct client *c, const struct transfer *t) {
+    struct watch *w = t->fd != CURL_SOCKET_BAD ? c->by_fd[t->fd] : NULL;
+    if (w && w->opener == t && !is_connected(t->fd))
+        watch_end(w);
+}
+
 /* Reads what the transfer was like, and gives its handle back to the pool. */
 static void stop(void *arg) {
     struct start *s = arg;
@@ -424,6 +460,7 @@ static void stop(void *arg) {
     curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
     if (fd != CURL_SOCKET_BAD && (size_t)fd < ARRAY_LEN(c->by_fd) && c->by_fd[fd])
         c->by_fd[fd]->is_framed = version >= CURL_HTTP_VERSION_2_0;
+    forget_half_open(c, t);
     curl_multi_remove_handle(t->multi->handle, t->easy);
     curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, NULL);
     curl_slist_free_all(t->connect_to);
@@ -439,6 +476,8 @@ static void stop(void *arg) {
 static enum client_result result_of(const struct transfer *t, bool in_time) {
     if (t->call->head_is_enough && t->head_done_ms)
         return CLIENT_DONE;
+    if (t->is_silent)
+        return CLIENT_UNREACHED;
     if (!in_time)
         return CLIENT_TIMEOUT;
     if (t->is_too_large)
@@ -469,6 +508,11 @@ static void release_body(void *arg) {
     buf_fini(arg);
 }
 
+/* True while knock_ms count: nobody has let us in yet. */
+static bool is_knocking(const struct transfer *t) {
+    return t->call->knock_ms && !t->sendings && !is_connected(t->fd);
+}
+
 /* Sleeps until the transfer is done; false when one of the limits came first. */
 static bool wait_until_done(struct transfer *t, int64_t began_ms) {
     struct client_call *call = t->call;
@@ -479,8 +523,11 @@ static bool wait_until_done(struct transfer *t, int64_t began_ms) {
         int64_t limit = t->head_done_ms ? whole_by : first_byte_by;
         if (t->head_done_ms && call->head_is_enough)
             limit = min(limit, t->head_done_ms + UNREAD_MS);
-        if (now_ms >= limit)
+        t->is_silent = is_knocking(t) && now_ms >= began_ms + call->knock_ms;
+        if (now_ms >= limit || t->is_silent)
             return false;
+        if (is_knocking(t))
+            limit = min(limit, began_ms + call->knock_ms);
         int64_t reading_ms = t->head_done_ms ? now_ms - t->head_done_ms : 0;
         call->too_slow =
             reading_ms >= 1000 && (int64_t)t->body_bytes * 1000 < reading_ms * BODY_BYTES_PER_S_MIN;
@@ -494,7 +541,7 @@ static bool wait_until_done(struct transfer *t, int64_t began_ms) {
 }
 
 void client_fetch(struct client *c, struct client_call *call) {
-    struct transfer t = { .call = call, .length = NO_LENGTH };
+    struct transfer t = { .call = call, .length = NO_LENGTH, .fd = CURL_SOCKET_BAD };
     struct start s = { c, &t };
     int64_t began_us = ava_now_us();
     call->content_type = call->retry_after = call->date = NULL;

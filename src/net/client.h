@@ -24,12 +24,12 @@ struct client *client_self(void);   /* this thread's, or NULL */
 
 enum client_result {
     CLIENT_DONE,      /* status and body are good; the status, where the head is enough */
-    CLIENT_UNREACHED, /* DNS or connect failed: nothing left this host */
+    CLIENT_UNREACHED, /* DNS or connect failed, or knock_ms are over: nothing left this host */
     CLIENT_TLS,       /* the certificate or the handshake: nothing of the request left */
     CLIENT_BROKEN,    /* reset or truncated */
-    CLIENT_GARBLED,   /* not HTTP, or lengths that cannot be true */
-    CLIENT_TIMEOUT,
-    CLIENT_TOO_LARGE, /* body over its limit, or a head over 64 KiB */
+    CLIENT_GARBLED, /* not HTTP, lengths that cannot be true, a head over 64 KiB, or take says so */
+    CLIENT_TIMEOUT, /* !left_host: while it was being connected */
+    CLIENT_TOO_LARGE, /* body over its limit */
 };
 
 struct client_call {
@@ -39,6 +39,8 @@ struct client_call {
     size_t header_count;
     struct str body; /* empty: none */
     int64_t timeout_ms, first_byte_ms;
+    int64_t connect_ms; /* for connecting and TLS; 0: 3.5 s */
+    int64_t knock_ms;   /* for the TCP connection, else CLIENT_UNREACHED; 0: connect_ms */
     size_t body_max_bytes;
     /* Connects there and nowhere else, whatever the URL's host leads to, which is only for TLS and
      * the Host field; NULL: where the host leads. */
@@ -48,9 +50,9 @@ struct client_call {
     /* The status decides: once the final head is there the call is done, whatever becomes of the
      * body, of which only what comes at once is read, so that the connection can be kept. */
     bool head_is_enough;
-    /* Given the body as it comes, piece by piece, on the loop; then answer stays empty. NULL: the
-     * body is collected. */
-    void (*take)(void *arg, int status, struct str bytes);
+    /* Given the body as it comes, piece by piece, on the loop; then answer stays empty. False: the rest is
+     * not wanted, since this is garbage. NULL: the body is collected. */
+    bool (*take)(void *arg, int status, struct str bytes);
     void *take_arg;
     struct arena *arena;
 

@@ -83,7 +83,15 @@ static bool start(struct question *q) {
     return is_started;
 }
 
+static bool (*replacement)(const char *host, struct resolved *out);
+
+void resolve_replace(bool (*with)(const char *host, struct resolved *out)) {
+    replacement = with;
+}
+
 bool resolve_host(const char *host, int64_t until_ms, struct resolved *out) {
+    if (replacement)
+        return replacement(host, out);
     struct fiber_parking parking;
     struct question *q = calloc(1, sizeof *q);
     if (!q)

@@ -20,3 +20,7 @@ struct resolved {
 /* False when there is no answer by until_ms (monotonic), the answer is an error or empty, or too
  * many questions are open. Waits as a fiber or a plain thread. */
 bool resolve_host(const char *host, int64_t until_ms, struct resolved *out);
+
+/* For tests: from now on resolve_host asks this, which says whether it knows the host; NULL puts the
+ * system's resolver back. Not thread safe. */
+void resolve_replace(bool (*with)(const char *host, struct resolved *out));

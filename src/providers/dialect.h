@@ -81,12 +81,14 @@ struct dialect_facts {
 
 struct dialect_calls {
     const struct dialect_rank *ranks;
+    int64_t longest_s;     /* no call of the provider's lasts longer */
     enum provider carrier; /* whose ids call_facts.carrier_id are; PROVIDER_COUNT: of none */
     /* Asks how the call stands, past the cache. */
     enum err (*read)(struct ctx *ctx, const struct upstream_credential *c,
                      const struct dialect_account *account, const char *provider_id,
                      struct call_facts *out);
-    /* Ends it, and tells how it stands then; one that is over already is fine. */
+    /* Ends it, and tells how it stands then; one that is over already is fine. ERR_NOT_READY: there is no
+     * way to end it yet. */
     enum err (*end)(struct ctx *ctx, const struct upstream_credential *c,
                     const struct dialect_account *account, const char *provider_id,
                     struct call_facts *out);

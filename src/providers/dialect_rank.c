@@ -11,7 +11,7 @@ int dialect_rank(const struct dialect_rank *ranks, const char *status) {
 
 bool dialect_rank_follows(const struct dialect_rank *ranks, const char *held, const char *word) {
     int was = dialect_rank(ranks, held), is = dialect_rank(ranks, word);
-    if (!word)
+    if (!word || (held && strcmp(held, word) == 0))
         return false;
     return was == 0 || (is == 0 ? was < DIALECT_RANK_LAST : is > was);
 }

@@ -4,13 +4,16 @@
 #include <sys/socket.h>
 
 #include "base/defs.h"
-#include "net/resolve.h"
 
 enum { NAME_MAX_CHARS = 253, LABEL_MAX_CHARS = 63 };
 
 static const char NOT_HTTP[] = "The address must begin with https:// and a host.";
 static const char NOT_HOST[] = "The host of the address is not one that Ava can read; write a name "
                                "like hooks.example.com, or a usual IP address.";
+static const char NOT_ASCII[] = "The host of the address must be in ASCII, as in the DNS: not "
+                                "k\xc3\xa4"
+                                "se.example but xn--kse-qla.example.";
+static const char ENDS_WITH_DOT[] = "Leave out the dot at the end of the host.";
 static const char NOT_HTTPS[] = "The address must begin with https://; plain http goes only to "
                                 "addresses that the operator allowed (AVA_OUTBOUND_ALLOW).";
 static const char NOT_PUBLIC[] =
@@ -32,6 +35,24 @@ static bool is_name_char(char c) {
 static bool is_plain(struct str url) {
     for (size_t i = 0; i < url.len; i++)
         if (url.ptr[i] <= ' ' || url.ptr[i] >= 0x7f || strchr("\"<>\\^`{|}", url.ptr[i]))
+            return false;
+    return true;
+}
+
+/* The scheme with its "://", in whatever case; *out: whether it is https. Returns its length, 0: it is
+ * another one, or none. */
+static size_t scheme_len(struct str url, bool *is_https) {
+    static const struct str HTTPS = { "https://", 8 }, HTTP = { "http://", 7 };
+    *is_https = url.len >= HTTPS.len && str_eq_nocase((struct str){ url.ptr, HTTPS.len }, HTTPS);
+    if (*is_https)
+        return HTTPS.len;
+    return url.len >= HTTP.len && str_eq_nocase((struct str){ url.ptr, HTTP.len }, HTTP) ? HTTP.len
+                                                                                         : 0;
+}
+
+static bool is_ascii(struct str text) {
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] >= 0x80)
             return false;
     return true;
 }
@@ -62,6 +83,8 @@ static const char *read_host(struct str host, struct outbound_url *out) {
     bool in_brackets = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
     if (in_brackets)
         host = (struct str){ host.ptr + 1, host.len - 2 };
+    if (host.len && host.ptr[host.len - 1] == '.')
+        return ENDS_WITH_DOT;
     if (!str_copy(out->host, sizeof out->host, host))
         return NOT_HOST;
     lower(out->host);
@@ -92,17 +115,21 @@ static const char *read_authority(struct str authority, struct outbound_url *out
 }
 
 const char *outbound_parse(struct str url, struct outbound_url *out) {
-    *out = (struct outbound_url){ .is_https = str_starts(url, STR("https://")) };
+    *out = (struct outbound_url){ .port = 0 };
+    size_t from = scheme_len(url, &out->is_https), to = from;
     if (url.len > OUTBOUND_URL_MAX)
         return "The address may have at most 2048 characters.";
-    if (!out->is_https && !str_starts(url, STR("http://")))
+    if (!from)
         return NOT_HTTP;
-    if (!is_plain(url))
-        return "The address holds a character that must be written as an escape, like %20.";
-    size_t from = out->is_https ? 8 : 7, to = from;
     while (to < url.len && !strchr("/?#", url.ptr[to]))
         to++;
     struct str authority = { url.ptr + from, to - from };
+    if (!is_ascii(authority))
+        return NOT_ASCII;
+    if (!is_plain(authority)) /* no escape would help in a host */
+        return NOT_HOST;
+    if (!is_plain(url))
+        return "The address holds a character that must be written as an escape, like %20.";
     if (memchr(url.ptr, '#', url.len))
         return "The address must not have a part behind '#'; nobody would send it.";
     if (authority.len && memchr(authority.ptr, '@', authority.len))
@@ -143,7 +170,7 @@ const char *outbound_check(struct str url, const struct address_ranges *allowed)
 }
 
 const char *outbound_find(struct str url, const struct address_ranges *allowed, int64_t until_ms,
-                          struct address *out) {
+                          struct resolved *out) {
     struct outbound_url parts;
     struct resolved found = { .count = 0 };
     const char *why = outbound_parse(url, &parts);
@@ -159,6 +186,6 @@ const char *outbound_find(struct str url, const struct address_ranges *allowed, 
         return "The host leads to more addresses than Ava looks at.";
     why = outbound_judge(&parts, found.list, found.count, allowed);
     if (!why)
-        *out = found.list[0];
+        *out = found;
     return why;
 }

@@ -4,11 +4,12 @@
  * digits, '-', '_' and dots or an address as it is usually written, a port; no user, no fragment, no
  * escapes in the host, none of the odd numbers that some take for addresses. Where its host leads is
  * asked once per attempt, and every address it leads to must be one that may be reached: a public one
- * by https, or one of AVA_OUTBOUND_ALLOW by either. The first of them is where the connection goes;
- * nobody asks again. What is said to people never holds an address that a name led to. */
+ * by https, or one of AVA_OUTBOUND_ALLOW by either. The connection goes to one of them; nobody asks
+ * again. What is said to people never holds an address that a name led to. */
 #pragma once
 
 #include "base/address.h"
+#include "net/resolve.h"
 
 enum { OUTBOUND_URL_MAX = 2048 };
 
@@ -30,6 +31,7 @@ const char *outbound_allow_parse(const char *cidrs, struct address_ranges *out);
 /* What can be said when a URL is saved, without asking where its host leads. */
 const char *outbound_check(struct str url, const struct address_ranges *allowed);
 
-/* NULL and the address to connect to, or why not. Waits until until_ms (monotonic) at most. */
+/* NULL and the addresses to connect to, in the order they should be tried, or why not; all of them may
+ * be reached. Waits until until_ms (monotonic) at most. */
 const char *outbound_find(struct str url, const struct address_ranges *allowed, int64_t until_ms,
-                          struct address *out);
+                          struct resolved *out);

@@ -78,7 +78,11 @@ static enum err call_end(struct ctx *ctx, const struct upstream_credential *c,
 }
 
 static const struct dialect_calls CALLS = {
-    .ranks = TWILIO_CALL_RANKS, .carrier = PROVIDER_COUNT, .read = call_read, .end = call_end
+    .ranks = TWILIO_CALL_RANKS,
+    .longest_s = 4 * 3600, /* its own bound of TimeLimit; ours is shorter */
+    .carrier = PROVIDER_COUNT,
+    .read = call_read,
+    .end = call_end,
 };
 
 static enum err message_read(struct ctx *ctx, const struct upstream_credential *c,

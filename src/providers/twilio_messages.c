@@ -52,6 +52,7 @@ static bool read_match(struct ctx *ctx, const json_t *one, struct twilio_match *
     *out = (struct twilio_match){ .provider_id = facts->provider_id,
                                   .to = facts->to,
                                   .from = facts->from,
+                                  .direction = json_text(one, "direction"),
                                   .body = json_text(one, "body"),
                                   .made_ms = twilio_time(json_text(one, "date_created")),
                                   .facts = facts };

@@ -4,6 +4,7 @@
 
 #include "base/encode.h"
 #include "base/json.h"
+#include "base/sift.h"
 
 const char TWILIO_NUMBERS[] = "numbers";
 
@@ -46,7 +47,7 @@ bool twilio_is_number_sid(struct str text) {
 
 /* What Ava keeps of a number; NULL when it is not one. */
 static json_t *facts_of(struct ctx *ctx, const json_t *n) {
-    const char *sid = json_text(n, "sid"), *phone = json_text(n, "phone_number"), *why;
+    const char *sid = json_text(n, "sid"), *phone = json_text(n, "phone_number");
     const char *group = json_text(n, "messaging_service_sid");
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
@@ -66,7 +67,7 @@ static json_t *facts_of(struct ctx *ctx, const json_t *n) {
     }
     jsonw_object_end(&w);
     jsonw_object_end(&w);
-    return json_parse(ctx->arena, buf_view(out), &why);
+    return sift_own(ctx->arena, buf_view(out));
 }
 
 static bool read_number(struct ctx *ctx, const json_t *said, void *into) {

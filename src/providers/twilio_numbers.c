@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/sift.h"
 #include "providers/twilio_number.h"
 #include "providers/twilio_page.h"
 
@@ -119,8 +120,6 @@ enum err twilio_check(struct ctx *ctx, const struct upstream_credential *c, cons
     struct upstream_request list = twilio_request(c, "GET", "numbers.list", path);
     list.digest = to_numbers;
     TRY(upstream_call(ctx, &list, &answer));
-    const char *why;
-    *numbers =
-        (int)json_array_size(json_object_get(json_parse(ctx->arena, answer.body, &why), "numbers"));
+    *numbers = (int)json_array_size(json_object_get(sift_own(ctx->arena, answer.body), "numbers"));
     return OK;
 }

@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "providers/twilio_page.h"
 
+enum { NOT_READY_S = 5 };
+
 static const char LIST[] = "/Recordings.json";
 
 bool twilio_is_recording_sid(struct str text) {
@@ -39,7 +41,35 @@ static bool to_page(struct ctx *ctx, const json_t *said, struct str *kept) {
 
 static bool read_one(struct ctx *ctx, const json_t *said, void *into) {
     const char *sid = json_text(said, "sid");
+    *(const char **)into = json_text(said, "status");
     return sid && twilio_is_recording_sid(str_of(sid));
+}
+
+static bool is_one_of(const char *word, const char *const *list) {
+    for (; *list; list++)
+        if (strcmp(word, *list) == 0)
+            return true;
+    return false;
+}
+
+/* A recording has its audio once it is completed; a status that nobody documented is tried. */
+static enum err check_status(struct ctx *ctx, const char *status) {
+    static const char *const COMING[] = { "in-progress", "paused", "processing", "stopped", NULL };
+    ctx->problem.service = provider_name(PROVIDER_TWILIO);
+    if (status && is_one_of(status, COMING)) {
+        ctx->problem.retry_after_s = NOT_READY_S;
+        return ctx_fail(ctx, ERR_NOT_READY,
+                        "Twilio still works on this recording (%s). Try again in %d s.", status,
+                        NOT_READY_S);
+    }
+    if (status && strcmp(status, "absent") == 0)
+        return ctx_fail(ctx, ERR_PROVIDER_RESOURCE_NOT_FOUND,
+                        "There is nothing to hear: nothing was recorded.");
+    if (status && strcmp(status, "failed") == 0)
+        return ctx_fail(ctx, ERR_PROVIDER_RESOURCE_NOT_FOUND,
+                        "There is nothing to hear: the recording failed at Twilio.");
+    ctx->problem.service = NULL;
+    return OK;
 }
 
 enum err twilio_recordings_read(struct ctx *ctx, const struct upstream_credential *c,
@@ -66,8 +96,13 @@ enum err twilio_recording_check(struct ctx *ctx, const struct upstream_credentia
     struct upstream_answer answer;
     struct upstream_request req = twilio_request(
         c, "GET", "recording.get", twilio_thing_path(ctx, account_sid, "/Recordings/", sid));
+    static const char *const PATHS[] = { "sid", "status", NULL };
+    const char *status = NULL;
+    req.paths = PATHS;
     req.read = read_one;
-    return upstream_call(ctx, &req, &answer);
+    req.into = &status;
+    TRY(upstream_call(ctx, &req, &answer));
+    return check_status(ctx, status);
 }
 
 enum err twilio_recording_audio(struct ctx *ctx, const struct upstream_credential *c,

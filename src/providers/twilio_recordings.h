@@ -20,7 +20,8 @@ enum err twilio_recordings_read(struct ctx *ctx, const struct upstream_credentia
                                 const char *account_sid, const struct twilio_recordings_wish *wish,
                                 struct upstream_answer *out);
 
-/* Is there one with this sid? ERR_PROVIDER_RESOURCE_NOT_FOUND when not. */
+/* Is there one with this sid, and can it be heard? ERR_PROVIDER_RESOURCE_NOT_FOUND when nothing will
+ * ever be heard, ERR_NOT_READY while Twilio works on it. */
 enum err twilio_recording_check(struct ctx *ctx, const struct upstream_credential *c,
                                 const char *account_sid, const char *sid);
 /* The MP3, the arena's. ERR_PROVIDER_BAD_RESPONSE when it is larger than the most above. */

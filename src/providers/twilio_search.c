@@ -13,7 +13,8 @@ static const char *path_of(struct ctx *ctx, const char *account_sid, const struc
     char since[32];
     clock_rfc3339(search->since_ms - CLOCKS_APART_MS, since);
     memcpy(strchr(since, '.'), "Z", 2); /* whole seconds, as in its samples */
-    twilio_pair(query, list->filter, since);
+    if (!search->is_unbounded)
+        twilio_pair(query, list->filter, since);
     twilio_pair(query, "From", search->from);
     twilio_pair(query, "PageSize", arena_printf(ctx->arena, "%d", TWILIO_PAGE));
     twilio_pair(query, "To", search->to);
@@ -25,11 +26,64 @@ static bool is_text(const char *is, const char *wanted) {
     return is && strcmp(is, wanted) == 0;
 }
 
-static bool fits(const struct twilio_match *m, const struct twilio_search *search) {
-    return is_text(m->to, search->to) && is_text(m->from, search->from) &&
-           (!search->body || is_text(m->body, search->body)) &&
-           m->made_ms >= search->since_ms - CLOCKS_APART_MS &&
-           m->made_ms <= search->until_ms + CLOCKS_APART_MS;
+/* Signs that editors and networks put in place of plain ones, which GSM-7 has. */
+static const struct {
+    const char *from, *to;
+} SIGNS[] = {
+    { "\u2018", "'" },  { "\u2019", "'" },  { "\u201a", "'" },   { "\u201b", "'" },
+    { "\u201c", "\"" }, { "\u201d", "\"" }, { "\u201e", "\"" },  { "\u00ab", "\"" },
+    { "\u00bb", "\"" }, { "\u2013", "-" },  { "\u2014", "-" },   { "\u2010", "-" },
+    { "\u2011", "-" },  { "\u2212", "-" },  { "\u2026", "..." }, { "\u00a0", " " },
+    { "\u2009", " " },  { "\u202f", " " },  { "\u200b", "" },    { "\ufeff", "" },
+};
+
+static const char TRIAL[] = "Sent from your Twilio trial account -";
+
+/* With plain signs, one blank where there are several, and none at the ends. */
+static struct str plain(struct ctx *ctx, const char *text) {
+    struct buf *out = buf_in(ctx->arena);
+    for (const char *c = text; *c;) {
+        size_t step = 0;
+        for (size_t i = 0; i < ARRAY_LEN(SIGNS) && !step; i++)
+            if (strncmp(c, SIGNS[i].from, strlen(SIGNS[i].from)) == 0) {
+                buf_text(out, SIGNS[i].to);
+                step = strlen(SIGNS[i].from);
+            }
+        if (!step && strchr(" \t\r\n", *c)) {
+            if (out->len && out->ptr[out->len - 1] != ' ')
+                buf_char(out, ' ');
+        } else if (!step) {
+            buf_char(out, *c);
+        }
+        c += step ? step : 1;
+    }
+    return str_trim(buf_view(out));
+}
+
+bool twilio_same_text(struct ctx *ctx, const char *shown, const char *sent) {
+    struct str is = plain(ctx, shown), was = plain(ctx, sent), trial = str_of(TRIAL);
+    if (str_starts(is, trial) && !str_starts(was, trial))
+        is = str_trim((struct str){ is.ptr + trial.len, is.len - trial.len });
+    return str_eq(is, was);
+}
+
+/* What one of the list says of the request: made by it, not made by it, or neither. */
+enum fit { IS_OTHER, IS_UNCLEAR, IS_MATCH };
+
+static enum fit fit_of(struct ctx *ctx, const struct twilio_match *m,
+                       const struct twilio_search *search) {
+    if (!is_text(m->to, search->to) || !is_text(m->from, search->from))
+        return IS_OTHER;
+    if (m->direction && !str_starts(str_of(m->direction), STR("outbound")))
+        return IS_OTHER; /* between two numbers of ours there is one each way */
+    if (!m->made_ms || !m->direction)
+        return IS_UNCLEAR;
+    if (m->made_ms < search->since_ms - CLOCKS_APART_MS ||
+        m->made_ms > search->until_ms + CLOCKS_APART_MS)
+        return IS_OTHER;
+    if (search->body && (!m->body || !twilio_same_text(ctx, m->body, search->body)))
+        return IS_UNCLEAR;
+    return IS_MATCH;
 }
 
 bool twilio_pick(struct ctx *ctx, const json_t *page, const struct twilio_list *list,
@@ -37,10 +91,13 @@ bool twilio_pick(struct ctx *ctx, const json_t *page, const struct twilio_list *
     const json_t *items = json_object_get(page, list->member), *one;
     size_t i;
     out->count = 0;
+    out->is_unclear = false;
     out->is_whole = !json_text(page, "next_page_uri");
     json_array_foreach(items, i, one) {
         struct twilio_match m = { .facts = NULL };
-        if (!list->read(ctx, one, &m) || !fits(&m, search))
+        enum fit fit = list->read(ctx, one, &m) ? fit_of(ctx, &m, search) : IS_UNCLEAR;
+        out->is_unclear |= fit == IS_UNCLEAR;
+        if (fit != IS_MATCH)
             continue;
         if (out->count < TWILIO_PAGE)
             out->list[out->count++] = m;

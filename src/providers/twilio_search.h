@@ -14,11 +14,13 @@ struct twilio_search {
     const char *to, *from;
     const char *body; /* NULL: whatever it says */
     int64_t since_ms, until_ms;
+    bool is_unbounded; /* asks for all of these numbers: nothing that still waits is passed over */
 };
 
 /* A call or a text of Twilio's. */
 struct twilio_match {
     const char *provider_id, *to, *from, *body; /* body NULL: it has none */
+    const char *direction;                      /* "outbound-api", ...; NULL: not said */
     int64_t made_ms;
     const void *facts; /* struct call_facts or message_facts, the arena's */
 };
@@ -30,6 +32,9 @@ struct twilio_matches {
     struct twilio_match list[TWILIO_PAGE];
     size_t count;
     bool is_whole; /* there can be no more than these */
+    /* One of them could be it and is not, as far as can be seen: it has another text, or does not say
+     * what it is. Then nothing proves that it is absent. */
+    bool is_unclear;
 };
 
 struct twilio_list {
@@ -45,6 +50,10 @@ struct twilio_list {
 enum err twilio_find(struct ctx *ctx, const struct upstream_credential *c, const char *account_sid,
                      const struct twilio_list *list, const struct twilio_search *search,
                      struct twilio_matches *out);
+
+/* Do two texts say the same? Blanks and typographic signs count as equal, and what a trial account puts
+ * in front of a text is left out. */
+bool twilio_same_text(struct ctx *ctx, const char *shown, const char *sent);
 
 /* Those of a page of Twilio's that fit; false when it is no such page. */
 bool twilio_pick(struct ctx *ctx, const json_t *page, const struct twilio_list *list,

@@ -26,6 +26,7 @@ enum {
     REFUSAL_MAX_BYTES = 64 << 10,
     QUEUE_MS = 250,
     LOOK_UP_MS = 250,
+    KNOCK_MS = 250, /* for each of several addresses to let us in */
 };
 
 static void collect(void *arg) {
@@ -156,18 +157,29 @@ struct attempt {
     struct str kept;
     struct refusal refusal;
     bool bad_shape;
+    int64_t until_ms; /* of all its addresses together; 0: there is one */
 };
 
+/* The time that is left for what is sent now. */
+static int64_t time_for(const struct ctx *ctx, const struct upstream_request *req,
+                        const struct attempt *a) {
+    int64_t left_ms = ctx_left_ms(ctx), own_ms = attempt_ms(req);
+    if (a->until_ms && a->until_ms - ava_now_ms() < own_ms)
+        own_ms = a->until_ms - ava_now_ms();
+    return left_ms < own_ms ? left_ms : own_ms;
+}
+
 /* Keeps of an answer what somebody will look at, as it comes. */
-static void take_answer(void *arg, int status, struct str bytes) {
+static bool take_answer(void *arg, int status, struct str bytes) {
     struct attempt *a = arg;
     bool is_good = status >= 200 && status < 300;
     if (is_good && !a->req->digest && !a->req->read)
-        return;
+        return true;
     if (!a->sift)
         a->sift = sift_new(a->ctx->arena, is_good ? a->req->paths : NULL,
                            is_good ? KEPT_MAX_BYTES : REFUSAL_MAX_BYTES);
     sift_feed(a->sift, bytes);
+    return !is_good || !sift_is_broken(a->sift);
 }
 
 /* Sends once, on the connection a->call asks for. The credential is plain from here to the end. */
@@ -196,14 +208,15 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req, s
     if (req->content_type)
         lines[n++] = arena_printf(ctx->arena, "Content-Type: %s", req->content_type);
 
-    int64_t left = ctx_left_ms(ctx);
     *call = (struct client_call){
         .method = req->method,
         .url = url_of(ctx, req),
         .headers = lines,
         .header_count = n,
         .body = req->fill ? secret_reveal(&filled) : req->body,
-        .timeout_ms = left < attempt_ms(req) ? left : attempt_ms(req),
+        .timeout_ms = time_for(ctx, req, a),
+        .connect_ms = call->connect_ms,
+        .knock_ms = call->knock_ms,
         .first_byte_ms = first_byte_ms(req),
         .body_max_bytes = req->answer_max_bytes ? req->answer_max_bytes : ANSWER_MAX_BYTES,
         .head_is_enough = call->head_is_enough,
@@ -391,7 +404,8 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
     enum err e = OK;
     struct guard_call call = { .provider = req->provider,
                                .credential = req->credential->id,
-                               .version = req->credential->version };
+                               .version = req->credential->version,
+                               .attempt_ms = attempt_ms(req) };
     a->outcome = OUTCOME_LOCAL;
     ctx->attempts = 0;
     while (next.answer == RETRY_AGAIN) {
@@ -505,31 +519,73 @@ static const char *failure_of(struct ctx *ctx, const struct client_call *c) {
     case CLIENT_TLS:
         return "Its certificate cannot be verified, or it does not speak TLS.";
     case CLIENT_TIMEOUT:
-        return arena_printf(ctx->arena, "It did not answer within %lld s.",
+        return arena_printf(ctx->arena,
+                            c->left_host ? "It did not answer within %lld s."
+                                         : "Connecting to it took longer than %lld s.",
                             (long long)(c->timeout_ms + 999) / 1000);
     case CLIENT_GARBLED:
         return "It answered something that is not HTTP.";
+    case CLIENT_TOO_LARGE:
+        return "The head of its answer is larger than 64 KiB.";
     default:
-        return "The connection broke before the answer was whole.";
+        return "The connection broke before it answered.";
     }
+}
+
+/* One round over the addresses that did not refuse yet: KNOCK_MS for each in the first round, and what
+ * is left for all that were silent in the second. Returns once one of them has let us in. */
+static enum err knock(struct ctx *ctx, const struct upstream_request *req,
+                      const struct resolved *to, bool is_first_round, uint32_t *refused,
+                      struct attempt *a) {
+    size_t silent = to->count - (size_t)__builtin_popcount(*refused);
+    for (size_t i = 0; i < to->count; i++) {
+        int64_t left_ms = time_for(ctx, req, a);
+        if (*refused >> i & 1 || (a->call.only && left_ms <= 0))
+            continue;
+        a->call.only = &to->list[i];
+        a->call.knock_ms = to->count == 1   ? 0
+                           : is_first_round ? KNOCK_MS
+                                            : left_ms / (int64_t)silent;
+        TRY(send_once(ctx, req, a));
+        if (a->call.result != CLIENT_UNREACHED)
+            return OK;
+        if (!a->call.knock_ms || a->call.took_us / 1000 < a->call.knock_ms)
+            *refused |= 1U << i;
+        silent -= !is_first_round;
+    }
+    return OK;
+}
+
+/* Sends to the first of the addresses that lets us in. To those who wait it is one attempt. */
+static enum err send_to_any(struct ctx *ctx, const struct upstream_request *req,
+                            const struct resolved *to, struct attempt *a) {
+    int64_t began_us = ava_now_us(), whole_ms = time_for(ctx, req, a);
+    uint32_t refused = 0;
+    a->until_ms = ava_now_ms() + whole_ms;
+    a->call.connect_ms = whole_ms;
+    TRY(knock(ctx, req, to, true, &refused, a));
+    if (a->call.result == CLIENT_UNREACHED)
+        TRY(knock(ctx, req, to, false, &refused, a));
+    a->call.timeout_ms = whole_ms;
+    a->call.took_us = ava_now_us() - began_us;
+    return OK;
 }
 
 /* The attempt itself, once it is admitted. What people get to read of it is in *out. */
 static enum err send_judged(struct ctx *ctx, const struct upstream_request *req, bool is_probe,
                             struct attempt *a, struct upstream_echo *out) {
     struct upstream *u = ctx->parts->upstream;
-    struct address only;
+    struct resolved to;
     int64_t began_us = ava_now_us(), until_ms = ava_now_ms() + RESOLVE_MS;
     *out = (struct upstream_echo){ .retry_after_s = RETRY_NO_RETRY_AFTER };
     a->outcome = OUTCOME_FAIL;
     out->failure = outbound_find(str_of(req->url), &u->allowed,
-                                 until_ms < ctx->deadline_ms ? until_ms : ctx->deadline_ms, &only);
+                                 until_ms < ctx->deadline_ms ? until_ms : ctx->deadline_ms, &to);
     if (!out->failure) {
-        a->call.only = &only;
         a->call.fresh = is_probe;
         a->call.may_resend = !is_probe;
         a->call.head_is_enough = true;
-        TRY(send_once(ctx, req, a));
+        TRY(send_to_any(ctx, req, &to, a));
         classify(ctx, req, a);
         record(ctx, req, a, is_probe);
         out->failure = failure_of(ctx, &a->call);
@@ -548,7 +604,8 @@ enum err upstream_send(struct ctx *ctx, const struct upstream_request *req,
     struct guard_call call = { .provider = req->provider,
                                .host = req->scope,
                                .credential = req->credential->id,
-                               .version = req->credential->version };
+                               .version = req->credential->version,
+                               .attempt_ms = RESOLVE_MS + attempt_ms(req) };
     TRY(find_place(ctx, req, &place));
     struct guard_verdict v = guard_admit(u->guard, &call, ava_now_ms());
     enum err e = v.answer == GUARD_ADMITTED ? send_judged(ctx, req, v.is_probe, a, out)

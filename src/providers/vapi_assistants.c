@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "base/tree.h"
 #include "providers/vapi_find.h"
 
@@ -242,7 +243,6 @@ enum err vapi_assistants_read(struct ctx *ctx, const struct upstream_credential 
     struct buf *path = buf_in(ctx->arena), *page = buf_in(ctx->arena);
     static const char *const PATHS[] = { "[].id", "[].name", "[].createdAt", "[].updatedAt", NULL };
     struct place from;
-    const char *why;
     TRY(place_of(ctx, cursor, &from));
     buf_text(path, "/assistant?");
     if (from.made) {
@@ -258,7 +258,7 @@ enum err vapi_assistants_read(struct ctx *ctx, const struct upstream_credential 
     read.paths = PATHS;
     TRY(upstream_call(ctx, &read, out));
     struct jsonw w = jsonw_to(page);
-    write_page(ctx, &w, json_parse(ctx->arena, out->body, &why), limit, &from);
+    write_page(ctx, &w, sift_own(ctx->arena, out->body), limit, &from);
     out->body = buf_view(page);
     return OK;
 }

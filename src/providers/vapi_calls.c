@@ -6,13 +6,34 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/fiber.h"
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "config/config.h"
 #include "providers/refusal.h"
 #include "providers/vapi_find.h"
 
-enum { PAGE = 50 };
+enum { PAGE = 50, CONTROL_MS = 2000, CONTROL_LOOK_MS = 250 };
+
+const struct dialect_rank VAPI_CALL_RANKS[] = {
+    { "scheduled", 1 },
+    { "queued", 2 },
+    { "ringing", 3 },
+    { "in-progress", 4 },
+    { "forwarding", 5 },
+    { "ended", DIALECT_RANK_LAST },
+    { "not-found", DIALECT_RANK_LAST },
+    { "deletion-failed", DIALECT_RANK_LAST },
+    { NULL, 0 },
+};
+
+static bool is_over(const char *status) {
+    return dialect_rank(VAPI_CALL_RANKS, status) >= DIALECT_RANK_LAST;
+}
+
+const char *vapi_ended_reason(const char *status) {
+    return status && strcmp(status, "ended") != 0 ? status : NULL;
+}
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -66,6 +87,8 @@ static void facts_of(const json_t *call, struct call_facts *out) {
                                 .has_exact_times = true,
                                 .has_cost = micros >= 0,
                                 .cost_micros = micros >= 0 ? micros : 0 };
+    if (is_over(out->status) && !out->ended_reason)
+        out->ended_reason = vapi_ended_reason(out->status);
     read_room(call, out);
 }
 
@@ -187,8 +210,8 @@ static bool read_control(struct ctx *ctx, const json_t *call, void *into) {
 static void no_key(struct ctx *ctx, const struct upstream_request *req, const struct secret *fields,
                    struct upstream_headers *out) {}
 
-static enum err find_control(struct ctx *ctx, const struct upstream_credential *c,
-                             const char *provider_id, bool *ended, const char **url) {
+static enum err look_for_control(struct ctx *ctx, const struct upstream_credential *c,
+                                 const char *provider_id, bool *ended, const char **url) {
     struct upstream_answer answer;
     struct control control;
     static const char *const PATHS[] = { "id", "status", "monitor.controlUrl", NULL };
@@ -198,13 +221,27 @@ static enum err find_control(struct ctx *ctx, const struct upstream_credential *
     req.into = &control;
     TRY(upstream_call(ctx, &req, &answer));
     *url = control.url;
-    *ended = control.status && strcmp(control.status, "ended") == 0;
+    *ended = is_over(control.status);
+    return OK;
+}
+
+/* A call gets its way to be ended a moment after it was made. */
+static enum err find_control(struct ctx *ctx, const struct upstream_credential *c,
+                             const char *provider_id, bool *ended, const char **url) {
+    for (int64_t until_ms = ava_now_ms() + CONTROL_MS;;) {
+        TRY(look_for_control(ctx, c, provider_id, ended, url));
+        if (*ended || *url || ava_now_ms() + CONTROL_LOOK_MS > until_ms)
+            break;
+        fiber_sleep(CONTROL_LOOK_MS);
+    }
     if (*ended || (*url && vapi_is_control_url(ctx->parts->config->vapi_base_url, *url)))
         return OK;
     ctx->problem.service = provider_name(PROVIDER_VAPI);
-    return ctx_fail(ctx, ERR_PROVIDER_REJECTED,
-                    *url ? "Vapi names a strange place to end this call."
-                         : "Vapi gives no way to end this call.");
+    if (*url)
+        return ctx_fail(ctx, ERR_PROVIDER_REJECTED, "Vapi names a strange place to end this call.");
+    ctx->problem.retry_after_s = 1;
+    return ctx_fail(ctx, ERR_NOT_READY,
+                    "Vapi gives no way to end this call yet; Ava ends it as soon as there is one.");
 }
 
 enum err vapi_call_end(struct ctx *ctx, const struct upstream_credential *c,

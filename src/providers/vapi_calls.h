@@ -5,7 +5,14 @@
 #pragma once
 
 #include "providers/call_facts.h"
+#include "providers/dialect_rank.h"
 #include "providers/vapi.h"
+
+/* How far a call is. */
+extern const struct dialect_rank VAPI_CALL_RANKS[];
+/* The reason why a call is over that is none but its status ("not-found"); NULL: the status says nothing
+ * of it. */
+const char *vapi_ended_reason(const char *status);
 
 struct vapi_call_order {
     const char *assistant_id, *number_id, *to; /* to: E.164 */

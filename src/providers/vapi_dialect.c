@@ -86,7 +86,11 @@ static enum err call_end(struct ctx *ctx, const struct upstream_credential *c,
 }
 
 static const struct dialect_calls CALLS = {
-    .ranks = VAPI_CALL_RANKS, .carrier = PROVIDER_TWILIO, .read = call_read, .end = call_end
+    .ranks = VAPI_CALL_RANKS,
+    .longest_s = 43200, /* the most that maxDurationSeconds may say */
+    .carrier = PROVIDER_TWILIO,
+    .read = call_read,
+    .end = call_end,
 };
 
 /* ------------------------------------------------------------------------------------------------ */

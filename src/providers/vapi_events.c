@@ -13,12 +13,6 @@ static const char *word(const json_t *object, const char *name) {
     return json_word(object, name, WORD_MAX);
 }
 
-const struct dialect_rank VAPI_CALL_RANKS[] = {
-    { "scheduled", 1 },   { "queued", 2 },     { "ringing", 3 },
-    { "in-progress", 4 }, { "forwarding", 5 }, { "ended", DIALECT_RANK_LAST },
-    { NULL, 0 },
-};
-
 const char *const VAPI_EVENT_PATHS[] = {
     "message.type",
     "message.timestamp",
@@ -96,13 +90,16 @@ static void read_end(const json_t *message, struct call_facts *out) {
     if (!out->ended_ms)
         out->ended_ms = out->at_ms;
     out->ended_reason = word(place_of(message, "endedReason"), "endedReason");
+    if (!out->ended_reason)
+        out->ended_reason = vapi_ended_reason(
+            strcmp(word(message, "type"), "call.deleted") == 0 ? "call.deleted" : out->status);
     out->has_cost = micros >= 0;
     out->cost_micros = micros >= 0 ? micros : 0;
 }
 
 /* What this message says of how the call stands; NULL: nothing. */
 static const char *status_of(const char *type, const json_t *message) {
-    if (strcmp(type, "end-of-call-report") == 0)
+    if (strcmp(type, "end-of-call-report") == 0 || strcmp(type, "call.deleted") == 0)
         return "ended";
     if (strcmp(type, "status-update") == 0)
         return word(message, "status");

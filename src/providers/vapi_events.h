@@ -6,8 +6,6 @@
 
 #include "providers/dialect.h"
 
-extern const struct dialect_rank VAPI_CALL_RANKS[];
-
 /* What Ava looks at in a server message: the state of a call, and what a question needs. */
 extern const char *const VAPI_EVENT_PATHS[];
 

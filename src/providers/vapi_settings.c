@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/etag.h"
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "base/tree.h"
@@ -222,7 +223,7 @@ enum err vapi_setting_patch(struct ctx *ctx, const json_t *assistant, enum vapi_
     struct str seen;
     if (!vapi_to_settings(ctx, assistant, &seen))
         return ctx_fail(ctx, ERR_PROVIDER_BAD_RESPONSE, "Vapi's assistant cannot be read.");
-    if (etag && strcmp(etag, vapi_settings_etag(ctx, seen)) != 0)
+    if (etag && !etag_matches(str_of(etag), vapi_settings_etag(ctx, seen)))
         return ctx_fail(ctx, ERR_VERSION_CONFLICT,
                         "Somebody changed the settings meanwhile; read them again and compare.");
     struct buf *out = buf_in(ctx->arena);

@@ -32,9 +32,9 @@ static void open_at(struct breaker *b, int64_t when_ms) {
  * when somebody happened to look. */
 static void advance(struct breaker *b, int64_t now_ms) {
     if (b->state == BREAKER_HALF_OPEN && b->probe_at_ms != PERMIT_IS_HERE &&
-        now_ms - b->probe_at_ms >= b->conf->lease_ms) {
+        now_ms - b->probe_at_ms >= b->lease_ms) {
         b->happened |= BREAKER_FAILED | BREAKER_PROBE_LOST;
-        open_at(b, b->probe_at_ms + b->conf->lease_ms);
+        open_at(b, b->probe_at_ms + b->lease_ms);
     }
     if (b->state == BREAKER_OPEN && now_ms - b->opened_at_ms >= b->conf->rest_ms)
         move_to(b, BREAKER_HALF_OPEN);
@@ -113,11 +113,17 @@ uint64_t breaker_admit(struct breaker *b, int64_t now_ms) {
     if (b->state == BREAKER_OPEN || b->probe_at_ms != PERMIT_IS_HERE)
         return 0;
     b->probe_at_ms = now_ms;
+    b->lease_ms = b->conf->lease_ms;
     return b->generation << 1 | 1;
 }
 
 bool breaker_is_probe(uint64_t ticket) {
     return ticket & 1;
+}
+
+void breaker_lease(struct breaker *b, uint64_t ticket, int64_t lease_ms) {
+    if (breaker_is_probe(ticket) && ticket >> 1 == b->generation)
+        b->lease_ms = lease_ms;
 }
 
 bool breaker_settle(struct breaker *b, uint64_t ticket, enum outcome o, int64_t now_ms) {
@@ -165,7 +171,7 @@ int64_t breaker_remaining_ms(struct breaker *b, int64_t now_ms) {
     if (b->state == BREAKER_OPEN)
         return b->opened_at_ms + b->conf->rest_ms - now_ms;
     if (b->state == BREAKER_HALF_OPEN && b->probe_at_ms != PERMIT_IS_HERE)
-        return b->probe_at_ms + b->conf->lease_ms - now_ms;
+        return b->probe_at_ms + b->lease_ms - now_ms;
     return 0;
 }
 

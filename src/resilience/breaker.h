@@ -19,7 +19,8 @@ struct breaker_conf {
     unsigned successes_to_close; /* of probes */
     int64_t rest_ms;             /* how long it stays open before a probe */
     int64_t memory_ms;           /* an older failure is forgotten */
-    int64_t lease_ms;            /* a probe without a verdict by then has failed */
+    int64_t lease_ms;            /* a probe without a verdict by then has failed, */
+                                 /* unless breaker_lease said otherwise */
     bool is_disabled;            /* counts, but stays closed */
     bool opens_by_hand;          /* counts, but only breaker_open opens it */
 };
@@ -34,6 +35,7 @@ struct breaker {
     unsigned failures, next;           /* how many of failed_at count, where the next goes */
     int64_t *failed_at;                /* ring of failures_to_open, while there is a failure */
     int64_t opened_at_ms, probe_at_ms; /* probe_at_ms < 0: the permit is here */
+    int64_t lease_ms;                  /* of the probe that is out */
     uint64_t generation;
 };
 
@@ -46,6 +48,9 @@ void breaker_retune(struct breaker *b, const struct breaker_conf *next);
 /* Returns a ticket, or 0: do not call. Every ticket comes back with an outcome. */
 uint64_t breaker_admit(struct breaker *b, int64_t now_ms);
 bool breaker_is_probe(uint64_t ticket);
+/* Before anybody looks again: the probe that has just been admitted may take that long. Of another
+ * ticket nothing changes. */
+void breaker_lease(struct breaker *b, uint64_t ticket, int64_t lease_ms);
 
 /* Verdicts from before the last change of state are about a provider that no longer exists and
  * are ignored. True when this one was not. */

@@ -152,6 +152,10 @@ static struct guard_verdict ask_breakers(struct guard_credential *c, struct guar
                                 breaker_remaining_ms(&s->breaker.breaker, now_ms)),
         };
     }
+    if (call->attempt_ms) {
+        breaker_lease(&c->breaker, own, call->attempt_ms + LEASE_SPARE_MS);
+        breaker_lease(&s->breaker.breaker, shared, call->attempt_ms + LEASE_SPARE_MS);
+    }
     call->credential_ticket = own;
     call->provider_ticket = shared;
     call->credential_serial = c->thing.serial;

@@ -27,7 +27,7 @@ struct guard_conf {
     bool is_enabled;            /* false: breakers count, but never refuse */
     unsigned failures_to_open;  /* 3 */
     int64_t recovery_ms;        /* 30000 */
-    int64_t attempt_timeout_ms; /* 5000; a probe's permit is leased for one second more */
+    int64_t attempt_timeout_ms; /* 5000; of a call that does not name its own */
     size_t credentials_max;     /* remembered per provider; 0 = 16384 */
 };
 
@@ -53,7 +53,10 @@ struct guard_call {
     const char *host;       /* SMTP: its server, the scope of the provider breaker; else NULL */
     const char *credential; /* id */
     int64_t version;        /* of the credential; a higher one clears its gates */
-    bool may_refresh;       /* OAuth: the first 401 of this call asks for a new token only */
+    /* How long an attempt of it may take, with all it waits for after it is admitted; 0: the usual. A
+     * probe's permit is leased for one second more. */
+    int64_t attempt_ms;
+    bool may_refresh; /* OAuth: the first 401 of this call asks for a new token only */
 
     bool is_admitted, is_counted; /* counted: one failure of this call was recorded */
     uint64_t credential_ticket, provider_ticket, credential_serial, provider_serial;

@@ -54,7 +54,7 @@ static bool parse_seconds(struct str value, int64_t *out) {
     int64_t s = 0;
     size_t i = 0;
     for (; i < value.len && is_digit(value.ptr[i]); i++)
-        s = min(s * 10 + (value.ptr[i] - '0'), AFTER_MAX_S);
+        s = min(s * 10 + (value.ptr[i] - '0'), AFTER_MAX_S + 1);
     if (i == 0)
         return false;
     if (i < value.len) {
@@ -66,8 +66,8 @@ static bool parse_seconds(struct str value, int64_t *out) {
             has_part |= value.ptr[i] != '0';
         s += has_part;
     }
-    *out = min(s, AFTER_MAX_S);
-    return i == value.len;
+    *out = s;
+    return i == value.len && s <= AFTER_MAX_S;
 }
 
 int64_t retry_after_parse(struct str value, struct str date) {
@@ -76,8 +76,11 @@ int64_t retry_after_parse(struct str value, struct str date) {
     date = str_trim(date);
     if (parse_seconds(value, &s))
         return s;
-    if (!clock_parse_http_date(value.ptr, value.len, &at_ms) ||
-        !clock_parse_http_date(date.ptr, date.len, &now_ms) || at_ms < now_ms)
+    if (!clock_parse_http_date(value.ptr, value.len, &at_ms))
+        return RETRY_NO_RETRY_AFTER;
+    if (!clock_parse_http_date(date.ptr, date.len, &now_ms))
+        now_ms = ava_wall_ms();
+    if (at_ms < now_ms)
         return RETRY_NO_RETRY_AFTER;
     return min((at_ms - now_ms + 999) / 1000, AFTER_MAX_S);
 }

@@ -15,8 +15,9 @@ enum { RETRY_NO_RETRY_AFTER = -1, RETRY_LEFT_MIN_MS = 200 };
 /* Full jitter before retry k (1..): uniform in 0..min(cap, base * 2^(k-1)). */
 int64_t retry_delay_ms(enum outcome why, bool is_job, unsigned k);
 
-/* Retry-After in whole seconds, or RETRY_NO_RETRY_AFTER: garbage, negative, or a date without the
- * Date header it is relative to. At most 86400. */
+/* Retry-After in whole seconds, or RETRY_NO_RETRY_AFTER: garbage, negative, a date that is over, or
+ * more seconds than a day has, which is how a time since 1970 looks. A date is relative to the Date
+ * header, without a good one to Ava's own clock, and counts as a day at most. */
 int64_t retry_after_parse(struct str value, struct str date);
 
 /* What is known about the request, for the safe rule. */

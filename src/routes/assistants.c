@@ -12,7 +12,7 @@ enum { PAGE_MAX = 101 };
 static enum err answer(struct ctx *ctx, struct call *call, const struct assistant_view *v) {
     struct jsonw w = reply_json(call, 200);
     assistant_write(ctx, &w, v);
-    http_reply_header_text(call->reply, "ETag", assistant_etag(ctx, v));
+    reply_etag(call, assistant_etag(ctx, v));
     return OK;
 }
 
@@ -29,7 +29,7 @@ enum err post_assistant(struct ctx *ctx, struct call *call) {
         struct assistant_view made = {
             .row = { .version = json_i64_or(json_parse(ctx->arena, end.shown, &why), "version", 1) }
         };
-        http_reply_header_text(call->reply, "ETag", assistant_etag(ctx, &made));
+        reply_etag(call, assistant_etag(ctx, &made));
     }
     return OK;
 }

@@ -8,7 +8,7 @@
 static enum err answer(struct ctx *ctx, struct call *call, const struct call_limits_view *v) {
     struct jsonw w = reply_json(call, 200);
     call_limits_write(&w, v);
-    http_reply_header_text(call->reply, "ETag", call_limits_etag(ctx, &v->row));
+    reply_etag(call, call_limits_etag(ctx, &v->row));
     return OK;
 }
 

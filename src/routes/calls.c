@@ -68,8 +68,9 @@ enum err get_call_timeline(struct ctx *ctx, struct call *call) {
 
 enum err post_call_end(struct ctx *ctx, struct call *call) {
     struct call_view v;
-    TRY(call_end(ctx, input_param(ctx, call, 0), &v));
-    struct jsonw w = reply_json(call, 200);
+    bool is_ending;
+    TRY(call_end(ctx, input_param(ctx, call, 0), &v, &is_ending));
+    struct jsonw w = reply_json(call, is_ending ? 202 : 200);
     call_write(&w, &v);
     return OK;
 }

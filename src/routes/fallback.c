@@ -11,7 +11,7 @@ static enum err answer(struct ctx *ctx, struct call *call, const struct fallback
     jsonw_text_at(&w, "assistant_id", f->assistant_id);
     jsonw_time_at(&w, "updated_at", f->updated_ms);
     jsonw_object_end(&w);
-    http_reply_header_text(call->reply, "ETag", fallback_etag(ctx, f));
+    reply_etag(call, fallback_etag(ctx, f));
     return OK;
 }
 

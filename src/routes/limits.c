@@ -197,6 +197,12 @@ static struct str bare_address(struct str hop) {
     return rest.ptr && !memchr(rest.ptr, ':', rest.len) ? before : hop;
 }
 
+static const char *address_text(struct arena *arena, const struct address *a) {
+    char text[ADDRESS_TEXT_MAX];
+    address_write(a, text);
+    return arena_strdup(arena, text);
+}
+
 const char *proxies_client(const struct proxies *p, struct arena *arena,
                            const struct http_req *req) {
     const char *client = req->peer;
@@ -212,12 +218,12 @@ const char *proxies_client(const struct proxies *p, struct arena *arena,
             while (cut > 0 && value.ptr[cut - 1] != ',')
                 cut--;
             struct str hop = str_trim((struct str){ value.ptr + cut, value.len - cut });
-            const char *text = str_dup(arena, bare_address(hop));
             struct address a;
-            if (!address_parse(str_of(text), &a))
+            if (!address_parse(bare_address(hop), &a))
                 return client; /* garbage: the last good hop is what is known */
-            client = text;
-            if (!is_trusted(p, client))
+            a = address_unmapped(a);
+            client = address_text(arena, &a);
+            if (!address_ranges_hold(&p->ranges, &a))
                 return client;
             value.len = cut ? cut - 1 : 0;
         }

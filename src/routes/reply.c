@@ -119,9 +119,20 @@ enum err input_known_query(struct ctx *ctx, const struct call *call, const char 
     return ctx_fields_ok(ctx);
 }
 
+void reply_etag(struct call *call, const char *etag) {
+    http_reply_header_text(call->reply, "ETag", etag);
+    http_reply_header_text(call->reply, "Cache-Control", "no-transform");
+}
+
 const char *input_if_match(struct ctx *ctx, const struct call *call) {
-    struct str etag = http_field(call->req, "if-match");
-    return !etag.ptr || str_is(etag, "*") ? NULL : str_dup(ctx->arena, etag);
+    char *tags = NULL;
+    for (size_t i = 0; i < call->req->field_count; i++) {
+        const struct http_field *f = &call->req->fields[i];
+        if (str_eq_nocase(f->name, STR("if-match")))
+            tags = arena_printf(ctx->arena, "%s%s%.*s", tags ? tags : "", tags ? ", " : "",
+                                STR_FMT(f->value));
+    }
+    return tags && strcmp(tags, "*") != 0 ? tags : NULL;
 }
 
 enum err input_page(struct ctx *ctx, const struct call *call, int *limit, const char **cursor) {
@@ -136,8 +147,18 @@ enum err input_page(struct ctx *ctx, const struct call *call, int *limit, const 
     return ctx_fields_ok(ctx);
 }
 
+/* The time with '+' before its offset. Unescaped in a query, as people copy it, '+' is a blank. */
+static const char *with_plus(struct ctx *ctx, const char *time) {
+    size_t len = time ? strlen(time) : 0, offset_len = strlen("+05:30");
+    if (len < offset_len || time[len - offset_len] != ' ')
+        return time;
+    char *copy = arena_strdup(ctx->arena, time);
+    copy[len - offset_len] = '+';
+    return copy;
+}
+
 int64_t input_time(struct ctx *ctx, const struct call *call, const char *name) {
-    const char *text = input_query(ctx, call, name);
+    const char *text = with_plus(ctx, input_query(ctx, call, name));
     int64_t ms = 0;
     if (text && !clock_parse_rfc3339(text, strlen(text), &ms))
         ctx_field(ctx, name, "wrong_format",

@@ -30,7 +30,10 @@ enum err reply_upstream_page(struct ctx *ctx, struct call *call, reply_page_fn *
 /* The path parameter of that index, percent-decoded; "" when it is not UTF-8, or has a NUL. */
 const char *input_param(struct ctx *ctx, const struct call *call, int index);
 
-/* The ETag in If-Match; NULL when there is none, or it is "*": any version. */
+/* The ETag that a client may send back in If-Match. A proxy that transforms the answer would make it
+ * weak, or drop it: no-transform forbids that. */
+void reply_etag(struct call *call, const char *etag);
+/* If-Match, for etag_matches (its lines as one list); NULL: there is none, or it is "*". */
 const char *input_if_match(struct ctx *ctx, const struct call *call);
 
 /* Page inputs: limit 1..100 (20) and cursor. */

@@ -6,7 +6,7 @@
 /* The JSON of the settings with what is known of its age, and the ETag. */
 static enum err answer(struct call *call, const struct settings_view *v) {
     reply_upstream(call, v->body, &v->answer);
-    http_reply_header_text(call->reply, "ETag", v->etag);
+    reply_etag(call, v->etag);
     return OK;
 }
 

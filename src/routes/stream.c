@@ -105,7 +105,8 @@ enum err get_stream(struct ctx *ctx, struct call *call) {
     if (call->req->method != METHOD_HEAD)
         TRY(enter(ctx, call, l));
     call->reply->content_type = "text/event-stream";
-    http_reply_header_text(call->reply, "Cache-Control", "no-store");
+    /* A proxy that compressed the stream would gather events until a block is full. */
+    http_reply_header_text(call->reply, "Cache-Control", "no-store, no-transform");
     http_reply_header_text(call->reply, "X-Accel-Buffering", "no"); /* nginx would gather it */
     call->reply->stream = run;
     call->reply->stream_arg = l;

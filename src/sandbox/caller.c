@@ -170,7 +170,8 @@ static void fill(struct letter *l, const struct caller_webhook *what) {
 static const char *sign(const struct letter *l, const struct caller_webhook *what) {
     unsigned char mac[HMAC_SHA1_BYTES];
     struct buf text = { 0 };
-    buf_text(&text, what->signed_url);
+    struct str overrides; /* Twilio reads them, and signs the address without */
+    buf_str(&text, str_cut(str_of(what->signed_url), '#', &overrides));
     for (size_t i = 0; i < l->count; i++) {
         buf_text(&text, l->pairs[i].name);
         buf_text(&text, l->pairs[i].value);

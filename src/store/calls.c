@@ -5,7 +5,7 @@
 #define COLUMNS                                                                              \
     "id, workspace_id, operation_id, provider, provider_id, direction, to_number, "          \
     "from_number_id, assistant_id, status, ended_reason, started_at, ended_at, created_at, " \
-    "updated_at, from_number, carrier_id, cost_micros, sealed"
+    "updated_at, from_number, carrier_id, missed_at, ending_at, cost_micros, sealed"
 
 static void bind_cost(struct db_stmt *q, const struct call_row *row) {
     if (row->has_cost)
@@ -19,8 +19,9 @@ struct sealed_place call_row_place(const struct call_row *row) {
 }
 
 enum err call_row_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
-    struct db_stmt *q = db_use(tx, "INSERT INTO calls (" COLUMNS ") VALUES"
-                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO calls (" COLUMNS ") VALUES"
+                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
     db_bind_text(q, row->operation_id);
@@ -38,17 +39,20 @@ enum err call_row_insert(struct ctx *ctx, struct db_conn *tx, const struct call_
     db_bind_i64(q, row->updated_ms);
     db_bind_text(q, row->from);
     db_bind_text(q, row->carrier_id);
+    db_bind_i64(q, row->missed_ms);
+    db_bind_i64(q, row->ending_ms);
     bind_cost(q, row);
     db_bind_blob(q, row->sealed.ptr, row->sealed.len);
     return db_run(ctx, q);
 }
 
 enum err call_row_update(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
-    struct db_stmt *q = db_use(tx, "UPDATE calls SET provider_id = COALESCE(?, provider_id),"
-                                   " status = ?, ended_reason = ?, started_at = ?, ended_at = ?,"
-                                   " updated_at = ?, from_number = COALESCE(?, from_number),"
-                                   " carrier_id = COALESCE(?, carrier_id),"
-                                   " cost_micros = COALESCE(?, cost_micros) WHERE id = ?");
+    struct db_stmt *q =
+        db_use(tx, "UPDATE calls SET provider_id = COALESCE(?, provider_id),"
+                   " status = ?, ended_reason = ?, started_at = ?, ended_at = ?,"
+                   " updated_at = ?, from_number = COALESCE(?, from_number),"
+                   " carrier_id = COALESCE(?, carrier_id), missed_at = ?, ending_at = ?,"
+                   " cost_micros = COALESCE(?, cost_micros) WHERE id = ?");
     db_bind_text(q, row->provider_id);
     db_bind_text(q, row->status);
     db_bind_text(q, row->ended_reason);
@@ -57,6 +61,8 @@ enum err call_row_update(struct ctx *ctx, struct db_conn *tx, const struct call_
     db_bind_i64(q, row->updated_ms);
     db_bind_text(q, row->from);
     db_bind_text(q, row->carrier_id);
+    db_bind_i64(q, row->missed_ms);
+    db_bind_i64(q, row->ending_ms);
     bind_cost(q, row);
     db_bind_text(q, row->id);
     return db_run(ctx, q);
@@ -86,6 +92,8 @@ static void read_call(struct ctx *ctx, struct db_stmt *q, struct call_row *c) {
     c->updated_ms = db_i64(q);
     c->from = db_text(q, ctx->arena);
     c->carrier_id = db_text(q, ctx->arena);
+    c->missed_ms = db_i64(q);
+    c->ending_ms = db_i64(q);
     const char *cost = db_text(q, ctx->arena);
     c->has_cost = cost && str_to_i64(str_of(cost), 0, INT64_MAX, &c->cost_micros);
     c->sealed = db_blob(q, ctx->arena);

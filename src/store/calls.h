@@ -15,6 +15,8 @@ struct call_row {
     const char *status; /* the provider's, or "requested", "failed", "unknown", "unconfirmed" */
     const char *ended_reason; /* NULL until it has ended */
     int64_t started_ms, ended_ms, created_ms, updated_ms;
+    int64_t missed_ms; /* when the provider first did not know it; 0: it knows it */
+    int64_t ending_ms; /* since when somebody wants it ended that cannot be ended yet; 0: nobody */
     bool has_cost;
     int64_t cost_micros; /* millionths of a US dollar */
     struct str sealed;
@@ -22,7 +24,7 @@ struct call_row {
 
 struct sealed_place call_row_place(const struct call_row *row);
 enum err call_row_insert(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
-/* Writes status, ended_reason and times of that id, and where they are set provider_id, from,
+/* Writes status, ended_reason and all times of that id, and where they are set provider_id, from,
  * carrier_id and cost. */
 enum err call_row_update(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
 enum err call_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);

@@ -33,7 +33,7 @@ enum err matching_find(struct ctx *ctx, const struct twilio_matches *m, const ch
                        bool *is_absent) {
     struct db_conn *c = db_reader(ctx->parts->db);
     bool taken[TWILIO_PAGE] = { false };
-    *is_absent = m->is_whole;
+    *is_absent = m->is_whole && !m->is_unclear;
     for (size_t i = 0; i < m->count; i++) {
         TRY(is_taken(ctx, c, provider_name(PROVIDER_TWILIO), m->list[i].provider_id, row_id,
                      &taken[i]));

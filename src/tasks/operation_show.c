@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "obs/metrics.h"
 #include "tasks/feed.h"
 #include "vault/vault.h"
@@ -16,9 +17,8 @@ enum err operation_open(struct ctx *ctx, struct db_conn *c, const struct operati
                         json_t **out) {
     struct sealed_place place = operation_row_place(row);
     struct str plain;
-    const char *why;
     TRY(vault_unseal(ctx, c, &place, row->sealed, &plain));
-    *out = json_parse(ctx->arena, plain, &why);
+    *out = sift_own(ctx->arena, plain);
     return *out ? OK : ctx_fail(ctx, ERR_INTERNAL, "The stored operation cannot be read.");
 }
 

@@ -14,7 +14,7 @@
 #include "tasks/operation_show.h"
 #include "vault/vault.h"
 
-enum { PROMISE_MS = 5000 };
+enum { PROMISE_MS = 5000, ABSENT_MS = 60 * 60 * 1000 };
 
 const struct job_kind OPERATION_JOB = { .name = OPERATION_JOB_NAME, .work = operation_work };
 
@@ -243,6 +243,10 @@ enum err operation_work(struct ctx *ctx, const struct job_row *job) {
     return e;
 }
 
+bool operation_proves_absence(const struct operation *op) {
+    return op->sent_ms && ava_wall_ms() - op->sent_ms >= ABSENT_MS;
+}
+
 enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
     struct operation_row row;
     const void *result = NULL;
@@ -254,6 +258,7 @@ enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
         return OK;
     TRY(run_of(ctx, kind, &row, &r));
     enum err e = kind->look_up(&r->ctx, &r->op, &result, is_absent);
+    *is_absent = *is_absent && operation_proves_absence(&r->op);
     if (e == OK && result) {
         r->ctx.attempts = 0;
         operation_run_settle(r, OPERATION_SUCCEEDED, result, 0);

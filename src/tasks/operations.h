@@ -25,6 +25,10 @@ struct operation {
     bool is_last; /* kinds without look_up only: the last run; give up what cannot be done now */
 };
 
+/* May it be taken for absent when the provider shows nothing of it, asked for all there is? Not within
+ * an hour after it was sent: what waits in the provider's own queue may not be shown. */
+bool operation_proves_absence(const struct operation *op);
+
 /* The place in the queue of an operation that may not begin yet. */
 struct operation_wait {
     int64_t position;   /* from 1; 0: it does not wait */

@@ -115,10 +115,20 @@ TEST(ranges_hold_what_is_in_them) {
     static const struct {
         const char *text;
         bool held;
-    } CASES[] = { { "127.9.9.9", true },    { "128.0.0.0", false },       { "::1", true },
-                  { "::2", false },         { "10.1.2.3", true },         { "10.1.2.4", false },
-                  { "fd7f::1", true },      { "fd80::1", false },         { "192.0.2.127", true },
-                  { "192.0.2.128", false }, { "::ffff:127.0.0.1", false } };
+    } CASES[] = { { "127.9.9.9", true },
+                  { "128.0.0.0", false },
+                  { "::1", true },
+                  { "::2", false },
+                  { "10.1.2.3", true },
+                  { "10.1.2.4", false },
+                  { "fd7f::1", true },
+                  { "fd80::1", false },
+                  { "192.0.2.127", true },
+                  { "192.0.2.128", false },
+                  { "::ffff:127.0.0.1", true },
+                  { "::ffff:7f00:1", true },
+                  { "::ffff:192.0.2.128", false },
+                  { "::127.0.0.1", false } };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         CHECK(address_parse(str_of(CASES[i].text), &a));
         CHECK(address_ranges_hold(&r, &a) == CASES[i].held);
@@ -127,4 +137,32 @@ TEST(ranges_hold_what_is_in_them) {
     CHECK(!address_ranges_parse(STR("10.0.0.0/33"), &r));
     CHECK(!address_ranges_parse(STR("10.0.0.0/8,nonsense"), &r));
     CHECK(!address_ranges_parse(STR("::/129"), &r));
+}
+
+TEST(a_mapped_range_holds_the_ipv4_addresses_it_carries) {
+    struct address_ranges r;
+    struct address a;
+    CHECK(address_ranges_parse(STR("::ffff:172.16.0.0/108, ::ffff:10.1.2.3"), &r));
+    CHECK(address_parse(STR("172.31.255.255"), &a) && address_ranges_hold(&r, &a));
+    CHECK(address_parse(STR("::ffff:ac10:304"), &a) && address_ranges_hold(&r, &a));
+    CHECK(address_parse(STR("10.1.2.3"), &a) && address_ranges_hold(&r, &a));
+    CHECK(address_parse(STR("172.32.0.0"), &a) && !address_ranges_hold(&r, &a));
+    CHECK(address_parse(STR("10.1.2.4"), &a) && !address_ranges_hold(&r, &a));
+    CHECK(address_ranges_parse(STR("::ffff:0.0.0.0/96"), &r));
+    CHECK(address_parse(STR("8.8.8.8"), &a) && address_ranges_hold(&r, &a));
+    CHECK(!address_ranges_parse(STR("::ffff:0.0.0.0/95"), &r));
+}
+
+TEST(only_a_mapped_address_becomes_another) {
+    struct address a, plain;
+    CHECK(address_parse(STR("::ffff:ac10:304"), &a) && address_parse(STR("172.16.3.4"), &plain));
+    a = address_unmapped(a);
+    CHECK(address_equal(&a, &plain));
+    static const char *const KEPT[] = { "172.16.3.4", "::172.16.3.4", "::fffe:172.16.3.4",
+                                        "64:ff9b::172.16.3.4", "::1" };
+    for (size_t i = 0; i < ARRAY_LEN(KEPT); i++) {
+        CHECK(address_parse(str_of(KEPT[i]), &a));
+        plain = address_unmapped(a);
+        CHECK(address_equal(&a, &plain));
+    }
 }

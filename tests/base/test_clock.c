@@ -1,3 +1,4 @@
+#include "base/defs.h"
 #include "test.h"
 
 #include "base/clock.h"
@@ -33,6 +34,43 @@ TEST(http_dates_round_trip) {
     CHECK_TEXT(text, "Sun, 06 Nov 1994 08:49:37 GMT");
     CHECK(clock_parse_http_date(text, strlen(text), &ms) && ms == 784111777000);
     CHECK(!clock_parse_http_date("Sun, 06 Nov 1994 08:49:37 CET", 29, &ms));
+}
+
+static int64_t in_2026(void) {
+    return 1795161600000;
+}
+
+/* -1: refused. */
+static int64_t http_date(const char *text) {
+    int64_t ms = -1;
+    clock_parse_http_date(text, strlen(text), &ms);
+    return ms;
+}
+
+TEST(http_dates_are_read_in_their_two_older_forms_too) {
+    clock_replace(&(struct clock_seams){ .wall_ms = in_2026 });
+    CHECK(http_date("Sunday, 06-Nov-94 08:49:37 GMT") == 784111777000);
+    CHECK(http_date("Sun Nov  6 08:49:37 1994") == 784111777000);
+    CHECK(http_date("Wednesday, 16-Nov-94 08:49:37 GMT") == 784975777000);
+    CHECK(http_date("Wed Nov 16 08:49:37 1994") == 784975777000);
+    CHECK(http_date("Friday, 20-Nov-26 08:00:00 GMT") == in_2026());
+    CHECK(http_date("Friday, 20-Nov-76 08:00:00 GMT") > in_2026()); /* 50 years ahead at most */
+    CHECK(http_date("Sunday, 20-Nov-77 08:00:00 GMT") < in_2026());
+    static const char *const BAD[] = { "Sunday, 06-Nov-1994 08:49:37 GMT",
+                                       "Sunday, 06 Nov 94 08:49:37 GMT",
+                                       "Sunday, 06-Nov-94 08:49:37 CET",
+                                       "Sundaaaaay, 06-Nov-94 08:49:37 GMT",
+                                       "Sun, 31-Feb-94 08:49:37 GMT",
+                                       "Sun Nov  6 08:49:37 94",
+                                       "Sun Nov 6 08:49:37 1994",
+                                       "Sun Nov  6 08:49:37 1994 GMT",
+                                       "Sun Foo  6 08:49:37 1994",
+                                       "Sun Nov  6 08.49.37 1994",
+                                       ",",
+                                       "" };
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
+        CHECK(http_date(BAD[i]) == -1);
+    clock_replace(NULL);
 }
 
 static int64_t frozen_us(void) {

@@ -80,6 +80,13 @@ class Process:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) / 1024
 
 
+    def cpu_s(self):
+        """Seconds of processor time so far."""
+        with open("/proc/%d/stat" % self.child.pid) as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Ava(Process):
     def __init__(self, build, work, **settings):
         port = free_port()

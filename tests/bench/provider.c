@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     delay_ms = strtol(argv[2], NULL, 10);
     struct loop *loop = loop_new(0);
-    int fd = http_listen(argv[1], true, a, &why);
+    int fd = http_listen(argv[1], HTTP_LISTEN_FIRST, a, &why);
     if (fd < 0) {
         fprintf(stderr, "%s\n", why);
         return 1;

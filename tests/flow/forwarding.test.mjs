@@ -104,6 +104,26 @@ describe("forwarding", { skip: missing, concurrency: 1 }, () => {
     assert.equal((await read()).status, "active");
   });
 
+  it("new deliveries are sent beside a slow one, and sixteen at once at most", async () => {
+    const held = [];
+    let open = 0, most = 0;
+    receiver.answer = () => new Promise((done) => ((most = Math.max(most, ++open)), held.push(() => (open--, done(200)))));
+    const arrived = (n) => until(() => held.length === n, { ms: 5000, what: `${n} requests, has ${held.length}` });
+    await ring(call());
+    await arrived(1);
+    for (let n = 0; n < 10; n++) await ring(call());
+    await arrived(11); // the first still waits for its answer
+    for (let n = 0; n < 10; n++) await ring(call());
+    await arrived(16);
+    for (let n = 0; n < 21; n++) {
+      await until(() => held[n], { what: `request ${n + 1}` });
+      held[n]();
+    }
+    await taken(21);
+    assert.equal(most, 16);
+    assert.equal(new Set(receiver.got.map((d) => d.id)).size, 21);
+  });
+
   it("texts go on too, and only what was asked for", async () => {
     await patch({ events: ["message.*", "call.ended"] });
     await a.fromTwilio("message", { MessageSid: `SM${++calls}`, From: "+14155550142", To: "+12125550118", Body: "hello" });

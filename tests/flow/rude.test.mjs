@@ -146,15 +146,8 @@ const FAULTS = [
   ["answers 204 to a read", says(head(204)), garbage],
   ["answers 200 with null", says(whole(200, "null")), garbage],
   ["answers 200 with a list", says(whole(200, "[]")), garbage],
-  ["answers 200 with another shape", says(whole(200, { hello: "world" })), garbage],
-  ["answers 200 with a number where a text belongs", says(whole(200, assistant({ firstMessage: 5 }))), garbage],
-  ["answers 200 with a date that is none", says(whole(200, assistant({ updatedAt: "yesterday" }))), garbage],
-  ["answers 200 with bytes that are no UTF-8", says(whole(200, notUtf8)), garbage],
-  ["answers 200 with the same name twice", says(whole(200, TEXT.replace('"name"', '"id"'))), garbage],
-  ["answers 200 with a number that is too big", says(whole(200, TEXT.replace("600", "1e999"))), garbage],
   ["answers 200 with half of its JSON", says(whole(200, TEXT.slice(0, 100))), garbage],
   ["nests 100,000 deep", says(whole(200, "[".repeat(100_000) + "]".repeat(100_000))), garbage],
-  ["packs a tree of 60 MB into a text of 1", says(whole(200, `${TEXT.slice(0, -1)},"x":[${"[],".repeat(340_000)}0]}`)), garbage],
   ["redirects to itself", (wire, r) => (assert.doesNotMatch(r.path, /elsewhere/), redirects(302, "/elsewhere")(wire, r)), garbage],
   ["answers 304 to a question without condition", says(head(304)), garbage],
   ["floods the head with 10 MB of fields", floods("HTTP/1.1 200 OK\r\n", `X-Flood: ${"y".repeat(100)}\r\n`, 10 << 20), garbage],
@@ -166,6 +159,47 @@ const FAULTS = [
   ["answers 408", status(408), fault],
   ["answers a status there is not", status(799), fault],
 ];
+
+// Whole JSON that is not what is documented: an error of this call alone, asked for once, and nobody's failure.
+const CONTENT = [
+  ["answers 200 with another shape", says(whole(200, { hello: "world" })), garbage],
+  ["answers 200 with a date that is none", says(whole(200, assistant({ updatedAt: "yesterday" }))), garbage],
+];
+
+// Content that is odd beside what is read, or in a field that can be left out.
+const ODD = [
+  ["answers 200 with a number where a text belongs", says(whole(200, assistant({ firstMessage: 5 })))],
+  ["answers 200 with bytes that are no UTF-8", says(whole(200, notUtf8))],
+  ["answers 200 with the same name twice", says(whole(200, TEXT.replace('"name"', '"id"')))],
+  ["answers 200 with a number that is too big", says(whole(200, TEXT.replace("600", "1e999")))],
+  ["packs a tree of 60 MB into a text of 1", says(whole(200, `${TEXT.slice(0, -1)},"x":[${"[],".repeat(340_000)}0]}`))],
+];
+
+function floodTests(title, count, floodings) {
+  describe(title, { concurrency: 1 }, () => {
+    let w;
+    before(async () => (w = await World.start()));
+    after(() => w.leaveNothing());
+
+    for (const [name, beginning, piece] of floodings)
+      test(`${name}: cut in time`, async () => {
+        const BYTES = 128 << 20; // more than the kernel's own buffers can take in
+        await w.rest();
+        await w.meet(floods(beginning, piece, BYTES));
+        w.a.forgetPeak();
+        const before = w.a.memory();
+        const answers = await Promise.all(Array.from({ length: count }, () => w.read()));
+        for (const r of answers) problem(r, garbage);
+        const { requests, sent } = w.rude.seen(w.people[0].api);
+        assert.ok(requests >= count && requests <= 3 * count, `${requests} requests`);
+        assert.ok(sent / requests < BYTES / 4, `${Math.round(sent / requests)} bytes taken for each`);
+        const grown = w.a.memory("VmHWM") - before;
+        console.log(`# ${name}: ${Math.round(sent / requests / 1024)} KiB left the provider per attempt, memory peaked ${grown} KiB higher`);
+        assert.ok(grown < 160 << 10, `${grown} KiB more at the peak`);
+        await w.idle();
+      });
+  });
+}
 
 // Every part has an Ava and a provider of its own, so that their waits go by side by side.
 describe("a rude provider", { skip: missing, concurrency: 8 }, () => {
@@ -196,6 +230,23 @@ describe("a rude provider", { skip: missing, concurrency: 8 }, () => {
     let w;
     before(async () => (w = await World.start()));
     after(() => w.leaveNothing());
+
+    for (const [name, behaviour, expected] of CONTENT)
+      test(`${name}: told once, and no failure`, async () => {
+        await w.meet(behaviour);
+        const r = await w.watched(() => w.read());
+        problem(r, expected);
+        assert.deepEqual([r.seen.requests, r.outcomes, r.failures], [1, { local: 1 }, 0]);
+        await w.loggedOnce(r);
+      });
+
+    for (const [name, behaviour] of ODD)
+      test(`${name}: read all the same`, async () => {
+        await w.meet(behaviour);
+        const r = await w.watched(() => w.read());
+        assert.equal(r.status, 200, r.text);
+        assert.deepEqual([r.seen.requests, r.outcomes, r.failures], [1, { ok: 1 }, 0]);
+      });
 
     test("501 is an answer: not repeated, not a failure", async () => {
       await w.meet(status(501));
@@ -283,22 +334,26 @@ describe("a rude provider", { skip: missing, concurrency: 8 }, () => {
     let w;
     before(async () => (w = await World.start()));
     after(() => w.leaveNothing());
-    const NOW = "Fri, 20 Nov 2026 08:00:00 GMT", LATER = "Fri, 20 Nov 2026 08:01:30 GMT", EARLIER = "Fri, 20 Nov 2026 07:00:00 GMT";
+    const NOW = "Fri, 20 Nov 2026 08:00:00 GMT", LATER = "Fri, 20 Nov 2026 08:01:30 GMT", EARLIER = "Fri, 20 Nov 2026 07:00:00 GMT", LONG_AGO = "Fri, 20 Nov 2020 08:01:30 GMT";
 
     for (const [name, fields, seconds] of [
       ["seconds", { "Retry-After": "7" }, 7],
       ["seconds with spaces", { "Retry-After": "  7  " }, 7],
       ["decimals, rounded up", { "Retry-After": "6.2" }, 7],
       ["a date, against its own clock", { "Retry-After": LATER, Date: NOW }, 90],
-      ["a date without a Date: as if absent", { "Retry-After": LATER }, 1],
+      ["a date without a Date, over by Ava's clock: as if absent", { "Retry-After": LONG_AGO }, 1],
       ["a date in the past: as if absent", { "Retry-After": EARLIER, Date: NOW }, 1],
-      ["a date with a broken Date: as if absent", { "Retry-After": LATER, Date: "today" }, 1],
+      ["a date with a broken Date, over by Ava's clock: as if absent", { "Retry-After": LONG_AGO, Date: "today" }, 1],
+      ["a date in the form of asctime", { "Retry-After": "Fri Nov 20 08:01:30 2026", Date: NOW }, 90],
+      ["a date in the form of RFC 850", { "Retry-After": "Friday, 20-Nov-26 08:01:30 GMT", Date: NOW }, 90],
       ["a negative number: as if absent", { "Retry-After": "-7" }, 1],
       ["nonsense: as if absent", { "Retry-After": "soon" }, 1],
       ["half nonsense: as if absent", { "Retry-After": "7 seconds" }, 1],
       ["nothing", {}, 1],
       ["an empty one: as if absent", { "Retry-After": "" }, 1],
-      ["far too much: a day at most", { "Retry-After": "99999999999999999999999" }, 86_400],
+      ["a day", { "Retry-After": "86400" }, 86_400],
+      ["a time since 1970: as if absent", { "Retry-After": "1795999999" }, 1],
+      ["far too much: as if absent", { "Retry-After": "99999999999999999999999" }, 1],
     ])
       test(`${name}`, async () => {
         await w.meet(status(429, fields));
@@ -388,33 +443,11 @@ describe("a rude provider", { skip: missing, concurrency: 8 }, () => {
     });
   });
 
-  describe("ten megabytes and more, thirty at a time", { concurrency: 1 }, () => {
-    let w;
-    before(async () => (w = await World.start()));
-    after(() => w.leaveNothing());
-
-    for (const [name, beginning, piece] of [
-      ["as chunks", head(200, { "Transfer-Encoding": "chunked" }), `1000\r\n${"x".repeat(4096)}\r\n`],
-      ["until the connection ends", head(200), "x"],
-      ["as fields", "HTTP/1.1 200 OK\r\n", `X-Flood: ${"y".repeat(100)}\r\n`],
-    ])
-      test(`${name}: cut near 1 MiB`, async () => {
-        const BYTES = 64 << 20; // more than the kernel's own buffers can take in
-        await w.rest();
-        await w.meet(floods(beginning, piece, BYTES));
-        w.a.forgetPeak();
-        const before = w.a.memory();
-        const answers = await Promise.all(Array.from({ length: 30 }, () => w.read()));
-        for (const r of answers) problem(r, garbage);
-        const { requests, sent } = w.rude.seen(w.people[0].api);
-        assert.ok(requests >= 30 && requests <= 90, `${requests} requests`);
-        assert.ok(sent / requests < BYTES / 4, `${Math.round(sent / requests)} bytes taken for each`);
-        const grown = w.a.memory("VmHWM") - before;
-        console.log(`# ${name}: ${Math.round(sent / requests / 1024)} KiB left the provider per attempt, memory peaked ${grown} KiB higher`);
-        assert.ok(grown < 160 << 10, `${grown} KiB more at the peak`);
-        await w.idle();
-      });
-  });
+  floodTests("ten megabytes and more, thirty at a time", 30, [
+    ["as chunks", head(200, { "Transfer-Encoding": "chunked" }), `1000\r\n${"x".repeat(4096)}\r\n`],
+    ["until the connection ends", head(200), "x"],
+    ["as fields", "HTTP/1.1 200 OK\r\n", `X-Flood: ${"y".repeat(100)}\r\n`],
+  ]);
 
   describe("a slow provider", { concurrency: 8 }, () => {
     let both;
@@ -475,4 +508,12 @@ describe("a rude provider", { skip: missing, concurrency: 8 }, () => {
       await w.leaveNothing();
     });
   });
+});
+
+// What is JSON is read to the limit, which takes this machine's time: after all the others.
+describe("a provider that goes on", { skip: missing }, () => {
+  floodTests("for 16 MiB and more", 4, [
+    ["as one text", `${head(200)}{"x":"`, "y"],
+    ["as one list", `${head(200)}[`, "1,"],
+  ]);
 });

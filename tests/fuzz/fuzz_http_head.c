@@ -26,8 +26,11 @@ static void check_good(const char *p, const struct http_head *h) {
     for (size_t i = 0; i < h->field_count; i++) {
         check_span(h->names[i], h);
         check_span(h->values[i], h);
-        for (size_t k = 0; k < h->values[i].len; k++)
-            CLAIM((unsigned char)p[h->values[i].at + k] >= 0x20);
+        const char *value = p + h->values[i].at;
+        size_t len = h->values[i].len;
+        for (size_t k = 0; k < len; k++)
+            CLAIM((unsigned char)value[k] >= 0x20 || value[k] == '\t');
+        CLAIM(!len || (!strchr(" \t", value[0]) && !strchr(" \t", value[len - 1])));
     }
     for (size_t i = 0; i + 1 < h->head_bytes; i++)
         CLAIM(p[i] && (p[i] == '\r') == (p[i + 1] == '\n'));

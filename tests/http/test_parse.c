@@ -51,7 +51,10 @@ TEST(refuses_every_head_that_two_readers_could_read_differently) {
         BAD("blank in target", "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"),
         BAD("two blanks", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n"),
         BAD("tab separators", "GET\t/\tHTTP/1.1\r\nHost: a\r\n\r\n"),
-        BAD("tab in a value", HEAD("Host: a\r\nX:\tb\r\n")),
+        BAD("tab in Host", HEAD("Host: a\tb\r\n")),
+        BAD("tab before a length", POST("Content-Length:\t3\r\n")),
+        BAD("tab before a coding", POST("Transfer-Encoding:\tchunked\r\n")),
+        BAD("control character", HEAD("Host: a\r\nX: \x0b\r\n")),
         BAD("lower case method", "get / HTTP/1.1\r\nHost: a\r\n\r\n"),
         BAD("method characters", "GE(T / HTTP/1.1\r\nHost: a\r\n\r\n"),
         BAD("HTTP/1.2", "GET / HTTP/1.2\r\nHost: a\r\n\r\n"),
@@ -199,8 +202,21 @@ TEST(refuses_chunk_framing_that_could_be_read_differently) {
         "3\r\nabcd\r\n0\r\n\r\n",
         "3\r\nabc\n0\r\n\r\n",
         "\r\n0\r\n\r\n",
-        "0\r\nX: y\r\n\r\n",
         "0\r\nContent-Length: 3\r\n\r\n",
+        "0\r\nX: y\r\nhost: x\r\n\r\n",
+        "0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "0\r\nConnection: close\r\n\r\n",
+        "0\r\ncontent-length : 3\r\n\r\n",
+        "0\r\nX : y\r\n\r\n",
+        "0\r\nX: y\r\n z\r\n\r\n",
+        "0\r\nX: y\r\n\tz\r\n\r\n",
+        "0\r\n X: y\r\n\r\n",
+        "0\r\n: y\r\n\r\n",
+        "0\r\nX\r\n\r\n",
+        "0\r\nX: y\n\r\n",
+        "0\r\nX: y\rZ: 1\r\n\r\n",
+        "0\r\nX: \x01\r\n\r\n",
+        "0\r\n\r\r\n",
         "0\r\n\n",
         "10000000000000000\r\nab",
         "3;a\nb\r\nabc\r\n0\r\n\r\n",
@@ -215,6 +231,58 @@ TEST(refuses_chunk_framing_that_could_be_read_differently) {
         CHECK_INT(decode(BAD[i], 0, &body), HTTP_REFUSED);
         buf_fini(&body);
     }
+}
+
+TEST(trailers_are_dropped_wherever_they_are_cut) {
+    const char *text = "3\r\nabc\r\n0\r\nX-Request-Cost: 7\r\nETag:\t\"a\"\t\r\nEmpty:\r\n\r\n";
+    for (size_t cut = 0; cut <= strlen(text); cut++) {
+        struct buf body = { 0 };
+        CHECK_INT(decode(text, cut, &body), HTTP_DONE);
+        CHECK_TEXT(body.ptr, "abc");
+        buf_fini(&body);
+    }
+}
+
+TEST(a_trailer_whose_name_only_begins_like_one_of_the_head_is_dropped) {
+    static const char *const GOOD[] = {
+        "0\r\nContent-Length-Of-Day: 3\r\n\r\n",
+        "0\r\nHosted: x\r\n\r\n",
+        "0\r\nX-Transfer-Encoding-As-It-Was-Upstream: x\r\n\r\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(GOOD); i++) {
+        struct buf body = { 0 };
+        CHECK_INT(decode(GOOD[i], 2, &body), HTTP_DONE);
+        buf_fini(&body);
+    }
+}
+
+/* Decodes "0", then one trailer line of that many bytes with its CRLF, then the empty line. */
+static enum http_progress decode_trailer_of(size_t line_bytes) {
+    struct buf text = { 0 }, body = { 0 };
+    buf_text(&text, "0\r\nX:");
+    for (size_t i = 4; i < line_bytes; i++)
+        buf_text(&text, "y");
+    buf_text(&text, "\r\n\r\n");
+    enum http_progress p = decode(text.ptr, 3, &body);
+    buf_fini(&text);
+    buf_fini(&body);
+    return p;
+}
+
+TEST(trailers_may_be_as_large_as_a_head) {
+    CHECK_INT(decode_trailer_of(HTTP_TRAILERS_MAX_BYTES - 2), HTTP_DONE);
+    CHECK_INT(decode_trailer_of(HTTP_TRAILERS_MAX_BYTES - 1), HTTP_REFUSED);
+}
+
+TEST(a_tab_is_a_blank_around_a_value) {
+    const char *text = "GET / HTTP/1.1\r\nHost:\ta\t\r\nAccept-Language:\tde\t\r\nX: a\tb\r\n\r\n";
+    struct http_head h;
+    struct http_refusal why;
+    CHECK_INT(parse(text, strlen(text), &h, &why), HTTP_DONE);
+    CHECK_INT(h.field_count, 3);
+    CHECK(str_eq((struct str){ text + h.values[0].at, h.values[0].len }, STR("a")));
+    CHECK(str_eq((struct str){ text + h.values[1].at, h.values[1].len }, STR("de")));
+    CHECK(str_eq((struct str){ text + h.values[2].at, h.values[2].len }, STR("a\tb")));
 }
 
 TEST(endless_extensions_meet_the_limit) {

@@ -107,7 +107,7 @@ static void *serve(void *arg) {
                                    .refuse = refuse };
     app.arg = s;
     s->loop = loop_new(s->fibers_max);
-    s->fd = http_listen("127.0.0.1:0", false, a, &why);
+    s->fd = http_listen("127.0.0.1:0", 0, a, &why);
     CHECK(s->fd >= 0);
     s->port = (int)strtol(strrchr(http_listen_address(s->fd, a), ':') + 1, NULL, 10);
     s->server = http_server_open(s->loop, s->fd, &app, &s->limits);

@@ -187,6 +187,37 @@ static inline void rude_stop(struct rude *r) {
     free(r);
 }
 
+/* --- a port that lets nobody in -------------------------------------------------------------- */
+
+struct silent_port {
+    int listener, port, waiting[8];
+};
+
+/* A listener whose queue is full: the kernel drops whoever knocks. port 0: a free one. */
+static inline struct silent_port silent_start(const char *address, int port) {
+    struct silent_port s = { .listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    socklen_t len = sizeof at;
+    if (inet_pton(AF_INET, address, &at.sin_addr) != 1 ||
+        bind(s.listener, (struct sockaddr *)&at, sizeof at) != 0 || listen(s.listener, 0) != 0 ||
+        getsockname(s.listener, (struct sockaddr *)&at, &len) != 0)
+        abort();
+    s.port = ntohs(at.sin_port);
+    for (size_t i = 0; i < ARRAY_LEN(s.waiting); i++) {
+        s.waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (s.waiting[i] < 0 ||
+            (connect(s.waiting[i], (struct sockaddr *)&at, sizeof at) != 0 && errno != EINPROGRESS))
+            abort();
+    }
+    return s;
+}
+
+static inline void silent_stop(struct silent_port *s) {
+    for (size_t i = 0; i < ARRAY_LEN(s->waiting); i++)
+        close(s->waiting[i]);
+    close(s->listener);
+}
+
 /* --- a raw client ---------------------------------------------------------------------------- */
 
 static inline int raw_connect(int port) {

@@ -258,7 +258,7 @@ TEST(an_answer_over_its_limit_is_cut_off) {
     struct arena *a = arena_new(1 << 20);
     CHECK_INT(one(large, NULL, a).result, CLIENT_TOO_LARGE);
     CHECK_INT(one(endless, NULL, a).result, CLIENT_TOO_LARGE);
-    CHECK_INT(one(long_head, NULL, a).result, CLIENT_TOO_LARGE);
+    CHECK_INT(one(long_head, NULL, a).result, CLIENT_GARBLED);
     arena_free(a);
 }
 
@@ -379,5 +379,126 @@ TEST(an_address_that_was_judged_is_the_only_one_it_connects_to) {
     CHECK_INT(c[3].result, CLIENT_UNREACHED); /* nothing of it stays behind for the next call */
     CHECK_INT(r->connections, 1);
     rude_stop(r);
+    arena_free(a);
+}
+
+/* --- the head is enough ---------------------------------------------------------------------- */
+
+struct last_words {
+    const char *bytes;
+    enum rude_then then;
+};
+
+static enum rude_then say_then(void *arg, const struct rude_request *r, struct buf *out) {
+    const struct last_words *s = arg;
+    buf_text(out, s->bytes);
+    return s->then;
+}
+
+TEST(where_the_head_is_enough_the_status_decides_whatever_becomes_of_the_body) {
+    static struct last_words ALL[] = {
+        { "HTTP/1.1 201 X\r\nContent-Length: 4\r\n\r\n", RUDE_SILENCE },
+        { "HTTP/1.1 201 X\r\nContent-Length: 4\r\n\r\n", RUDE_CLOSE },
+        { "HTTP/1.1 201 X\r\nContent-Length: 4\r\n\r\n", RUDE_RESET },
+        { "HTTP/1.1 201 X\r\nContent-Length: 4\r\n\r\ndo", RUDE_CLOSE },
+        { "HTTP/1.1 201 X\r\nContent-Length: 4\r\n\r\ndo", RUDE_RESET },
+        { "HTTP/1.1 201 X\r\nTransfer-Encoding: chunked\r\n\r\nnonsense", RUDE_KEEP },
+        { "HTTP/1.1 201 X\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ndone\r\n", RUDE_CLOSE },
+        { "HTTP/1.1 201 X\r\nContent-Length: 9000000\r\n\r\n", RUDE_SILENCE },
+        { "HTTP/1.1 201 X\r\n\r\ndone", RUDE_SILENCE },
+    };
+    struct arena *a = arena_new(1 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(ALL); i++) {
+        struct rude *r = rude_start(say_then, &ALL[i]);
+        struct client_call c = get(a, r->port, "/");
+        c.head_is_enough = c.may_resend = true;
+        fetch_all(&c, 1, 1);
+        if (c.result != CLIENT_DONE)
+            print_error("%s: %d\n", ALL[i].bytes, (int)c.result);
+        CHECK_INT(c.result, CLIENT_DONE);
+        CHECK_INT(c.status, 201);
+        CHECK(!c.resent && c.took_us < 3000000);
+        CHECK_INT(atomic_load(&r->requests), 1);
+        rude_stop(r);
+    }
+    arena_free(a);
+}
+
+TEST(half_a_head_is_not_enough) {
+    static struct last_words half = { "HTTP/1.1 201 X\r\nContent-Length: 4\r\n", RUDE_RESET };
+    struct arena *a = arena_new(1 << 20);
+    struct rude *r = rude_start(say_then, &half);
+    struct client_call c = get(a, r->port, "/");
+    c.head_is_enough = true;
+    fetch_all(&c, 1, 1);
+    CHECK_INT(c.result, CLIENT_BROKEN);
+    rude_stop(r);
+    arena_free(a);
+}
+
+/* --- connecting ------------------------------------------------------------------------------ */
+
+TEST(whoever_does_not_let_us_in_within_its_time_is_not_reached) {
+    struct arena *a = arena_new(1 << 20);
+    struct silent_port s = silent_start("127.0.0.1", 0);
+    struct client_call c = get(a, s.port, "/");
+    c.knock_ms = 250;
+    fetch_all(&c, 1, 1);
+    CHECK_INT(c.result, CLIENT_UNREACHED);
+    CHECK(!c.left_host && c.took_us >= 249000 && c.took_us < 2000000);
+    silent_stop(&s);
+    arena_free(a);
+}
+
+TEST(a_connection_that_never_came_about_leaves_nothing_behind) {
+    struct arena *a = arena_new(1 << 20);
+    struct silent_port s = silent_start("127.0.0.1", 0);
+    struct rude *r = rude_start(hello, NULL);
+    struct client_call c[4];
+    for (int i = 0; i < 4; i++) {
+        c[i] = get(a, i % 2 ? r->port : s.port, "/");
+        c[i].fresh = true;
+    }
+    c[0].connect_ms = 100; /* given up by curl */
+    c[2].knock_ms = 100;   /* and by us */
+    fetch_all(c, 4, 1);
+    CHECK_INT(c[0].result, CLIENT_TIMEOUT);
+    CHECK_INT(c[1].result, CLIENT_DONE);
+    CHECK_INT(c[2].result, CLIENT_UNREACHED);
+    CHECK_INT(c[3].result, CLIENT_DONE);
+    rude_stop(r);
+    silent_stop(&s);
+    arena_free(a);
+}
+
+TEST(knocking_is_over_once_there_is_a_connection) {
+    static struct last_words nothing = { "", RUDE_SILENCE };
+    struct arena *a = arena_new(1 << 20);
+    struct rude *r = rude_start(say_then, &nothing);
+    struct client_call c = get(a, r->port, "/");
+    c.knock_ms = 100;
+    c.first_byte_ms = 400;
+    fetch_all(&c, 1, 1);
+    CHECK_INT(c.result, CLIENT_TIMEOUT);
+    CHECK(c.left_host && c.took_us >= 399000);
+    rude_stop(r);
+    arena_free(a);
+}
+
+TEST(a_handshake_may_take_as_long_as_connecting_may) {
+    static const int64_t MAY_MS[] = { 300, 900 };
+    struct arena *a = arena_new(1 << 20);
+    int port, listener = rude_listen(&port); /* the kernel lets us in; nobody says a word */
+    for (size_t i = 0; i < ARRAY_LEN(MAY_MS); i++) {
+        struct client_call c = get(a, port, "/");
+        c.url = arena_printf(a, "https://127.0.0.1:%d/", port);
+        c.connect_ms = MAY_MS[i];
+        c.knock_ms = 100;
+        fetch_all(&c, 1, 1);
+        CHECK_INT(c.result, CLIENT_TIMEOUT);
+        CHECK(!c.left_host && c.took_us >= MAY_MS[i] * 1000 - 1000);
+        CHECK(c.took_us < MAY_MS[i] * 1000 + 2000000);
+    }
+    close(listener);
     arena_free(a);
 }

@@ -1,5 +1,7 @@
 #include "test.h"
 
+#include <string.h>
+
 #include "base/defs.h"
 #include "providers/outbound.h"
 
@@ -24,6 +26,8 @@ TEST(usual_addresses_are_read) {
     CHECK_TEXT(u.host, "2a00:1450::1");
     u = taken("https://8.8.8.8?x");
     CHECK(u.is_address && u.port == 443);
+    CHECK(taken("HTTPS://example.com/").is_https && taken("Https://example.com/").port == 443);
+    CHECK(!taken("HTTP://example.com/").is_https);
     taken("https://my_service/");
     taken("https://xn--h-1ga.example:1/");
 }
@@ -33,7 +37,6 @@ TEST(whatever_could_be_read_in_two_ways_is_refused) {
         "",
         "https://",
         "https:///x",
-        "HTTPS://example.com/",
         "ftp://example.com/",
         "//example.com/",
         "https://user@example.com/",
@@ -77,6 +80,25 @@ TEST(whatever_could_be_read_in_two_ways_is_refused) {
         CHECK(outbound_parse(str_of(ALL[i]), &parts));
     }
     CHECK(outbound_parse((struct str){ "https://a\0.example", 18 }, &parts));
+}
+
+static void told(const char *url, const char *words) {
+    struct outbound_url parts;
+    const char *why = outbound_parse(str_of(url), &parts);
+    CHECK(why);
+    if (!strstr(why, words))
+        print_error("%s: %s\n", url, why);
+    CHECK(strstr(why, words));
+}
+
+TEST(what_people_type_is_told_what_is_wrong_with_it) {
+    told("https://k\xc3\xa4se.example.net/a", "xn--");
+    told("https://example.net\xe3\x80\x82/a", "xn--");
+    told("https://api.example.net./x", "the dot at the end");
+    told("https://api.example.net.:443/x", "the dot at the end");
+    told("https://a b.example/", "host"); /* an escape would be refused next */
+    told("https://a.example/b c", "%20");
+    told("https://a.example/k\xc3\xa4se", "%20");
 }
 
 static const char *judge(const char *url, const char *const *addresses, size_t count,

@@ -8,11 +8,13 @@
 #define CALLS "/2010-04-01/Accounts/" SID "/Calls"
 #define TEXTS "/2010-04-01/Accounts/" SID "/Messages"
 #define CALL(status, more)                                                                    \
-    "{\"sid\":\"CA1\",\"status\":\"" status "\",\"to\":\"+33612345678\",\"from\":"            \
+    "{\"sid\":\"CA1\",\"direction\":\"outbound-api\",\"status\":\"" status                    \
+    "\",\"to\":\"+33612345678\",\"from\":"                                                    \
     "\"+14155550100\",\"date_created\":\"Tue, 31 Aug 2010 20:36:28 +0000\",\"date_updated\":" \
     "\"Tue, 31 Aug 2010 20:36:44 +0000\"" more "}"
-#define TEXT(body)                                                                            \
-    "{\"sid\":\"SM1\",\"status\":\"sent\",\"to\":\"+33612345678\",\"from\":\"+14155550100\"," \
+#define TEXT(body)                                                                                 \
+    "{\"sid\":\"SM1\",\"direction\":\"outbound-api\",\"status\":\"sent\",\"to\":\"+33612345678\"," \
+    "\"from\":\"+14155550100\","                                                                   \
     "\"body\":\"" body "\",\"date_created\":\"Tue, 31 Aug 2010 20:36:28 +0000\"}"
 
 static const int64_t MADE_MS = INT64_C(1283286988000);

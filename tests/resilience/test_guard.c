@@ -319,6 +319,29 @@ TEST(a_call_that_moves_both_breakers_counts_once) {
     guard_free(g);
 }
 
+TEST(a_probe_is_leased_for_as_long_as_its_own_attempt_may_take) {
+    struct guard *g = guard_new(&CONF);
+    struct guard_call slow = call_of("cred_a");
+    slow.attempt_ms = 20000;
+    fails(g, "cred_a", 3, 0);
+    CHECK(guard_admit(g, &slow, 30000).is_probe);
+    CHECK(ask(g, "cred_a", 50999) == GUARD_BREAKER_OPEN);
+    CHECK(guard_state(g, PROVIDER_VAPI, NULL, "cred_a", 50999).breaker == BREAKER_HALF_OPEN);
+    guard_settle(g, &slow, OUTCOME_OK, -1, 50999);
+    one(g, "cred_a", OUTCOME_OK, 51000);
+    CHECK(guard_state(g, PROVIDER_VAPI, NULL, "cred_a", 51000).breaker == BREAKER_CLOSED);
+
+    fails(g, "cred_a", 3, 60000);
+    CHECK(guard_admit(g, &slow, 90000).is_probe);
+    CHECK(guard_state(g, PROVIDER_VAPI, NULL, "cred_a", 111000).breaker == BREAKER_OPEN);
+    guard_settle(g, &slow, OUTCOME_LOCAL, -1, 111000);
+    one(g, "cred_a", OUTCOME_OK, 141000); /* the next probe has the usual lease again */
+    struct guard_call usual = call_of("cred_a");
+    CHECK(guard_admit(g, &usual, 141000).is_probe);
+    CHECK(guard_state(g, PROVIDER_VAPI, NULL, "cred_a", 147000).breaker == BREAKER_OPEN);
+    guard_free(g);
+}
+
 TEST(probes_are_counted_by_outcome_and_a_lost_one_as_failed) {
     struct guard *g = guard_new(&CONF);
     struct guard_call lost = call_of("cred_a");

@@ -72,10 +72,13 @@ TEST(a_garbled_or_negative_retry_after_is_no_retry_after) {
         CHECK_INT(after(BAD[i]), RETRY_NO_RETRY_AFTER);
 }
 
-TEST(believes_at_most_a_day_of_retry_after) {
-    CHECK_INT(after("86401"), 86400);
-    CHECK_INT(after("86400.5"), 86400);
-    CHECK_INT(after("99999999999999999999999999999999"), 86400);
+TEST(more_than_a_day_of_seconds_is_no_retry_after) {
+    CHECK_INT(after("86400"), 86400);
+    CHECK_INT(after("86399.5"), 86400);
+    CHECK_INT(after("86401"), RETRY_NO_RETRY_AFTER);
+    CHECK_INT(after("86400.5"), RETRY_NO_RETRY_AFTER);
+    CHECK_INT(after("1795999999"), RETRY_NO_RETRY_AFTER); /* a time since 1970 */
+    CHECK_INT(after("99999999999999999999999999999999"), RETRY_NO_RETRY_AFTER);
 }
 
 TEST(a_date_counts_from_the_responses_own_date) {
@@ -84,8 +87,21 @@ TEST(a_date_counts_from_the_responses_own_date) {
     CHECK_INT(retry_after_parse(date, date), 0);
     CHECK_INT(retry_after_parse(STR("Fri, 20 Nov 2026 07:59:59 GMT"), date), RETRY_NO_RETRY_AFTER);
     CHECK_INT(retry_after_parse(STR("Sun, 22 Nov 2026 08:00:00 GMT"), date), 86400);
-    CHECK_INT(retry_after_parse(date, (struct str){ 0 }), RETRY_NO_RETRY_AFTER);
-    CHECK_INT(retry_after_parse(date, STR("yesterday")), RETRY_NO_RETRY_AFTER);
+    CHECK_INT(retry_after_parse(STR("Friday, 20-Nov-26 08:05:00 GMT"), date), 300);
+    CHECK_INT(retry_after_parse(STR("Fri Nov 20 08:05:00 2026"), date), 300);
+    CHECK_INT(retry_after_parse(date, STR("Fri Nov 20 07:55:00 2026")), 300);
+}
+
+static int64_t at_eight(void) {
+    return 1795161600500; /* 2026-11-20T08:00:00.500Z */
+}
+
+TEST(a_date_without_a_date_to_count_from_counts_from_avas_own_clock) {
+    clock_replace(&(struct clock_seams){ .wall_ms = at_eight });
+    CHECK_INT(after("Fri, 20 Nov 2026 08:05:00 GMT"), 300);
+    CHECK_INT(after("Fri, 20 Nov 2026 07:59:59 GMT"), RETRY_NO_RETRY_AFTER);
+    CHECK_INT(retry_after_parse(STR("Fri Nov 20 08:05:00 2026"), STR("yesterday")), 300);
+    clock_replace(NULL);
 }
 
 TEST(the_safe_rule_allows_each_of_its_cases_and_nothing_else) {

@@ -38,15 +38,16 @@ TEST(a_list_that_goes_on_proves_nothing) {
 
 /* --- what could be it -------------------------------------------------------------------------- */
 
-#define TEXT(id, to, from, body, at)                                                       \
-    "{\"provider_id\":\"" id "\",\"to\":\"" to "\",\"from\":\"" from "\",\"body\":\"" body \
-    "\",\"made_at\":" at "}"
+#define TEXT(id, to, from, body, at)                                          \
+    "{\"direction\":\"outbound-api\",\"provider_id\":\"" id "\",\"to\":\"" to \
+    "\",\"from\":\"" from "\",\"body\":\"" body "\",\"made_at\":" at "}"
 
 static bool read_thing(struct ctx *ctx, const json_t *one, struct twilio_match *out) {
     *out = (struct twilio_match){ .provider_id = json_text(one, "provider_id"),
                                   .to = json_text(one, "to"),
                                   .from = json_text(one, "from"),
                                   .body = json_text(one, "body"),
+                                  .direction = json_text(one, "direction"),
                                   .made_ms = json_i64_or(one, "made_at", 0) };
     return true;
 }
@@ -72,10 +73,13 @@ TEST(a_match_has_the_same_numbers_and_the_same_words) {
     CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi", "1000000"), "Hi"), 1);
     CHECK_INT(picked(TEXT("a", "+3", "+2", "Hi", "1000000"), "Hi"), 0);
     CHECK_INT(picked(TEXT("a", "+1", "+3", "Hi", "1000000"), "Hi"), 0);
-    CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi ", "1000000"), "Hi"), 0);
+    CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi ", "1000000"), "Hi"), 1);
+    CHECK_INT(picked(TEXT("a", "+1", "+2", "Ho", "1000000"), "Hi"), 0);
     CHECK_INT(picked(TEXT("a", "+1", "+2", "", "1000000"), NULL), 1);
-    CHECK_INT(
-        picked("{\"provider_id\":\"a\",\"to\":\"+1\",\"from\":null,\"made_at\":1000000}", NULL), 0);
+    CHECK_INT(picked("{\"direction\":\"outbound-api\",\"provider_id\":\"a\",\"to\":\"+1\",\"from\":"
+                     "null,\"made_at\":1000000}",
+                     NULL),
+              0);
 }
 
 TEST(a_match_was_made_when_ours_was_sent) {
@@ -84,6 +88,65 @@ TEST(a_match_was_made_when_ours_was_sent) {
     CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi", "1120000"), "Hi"), 1);
     CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi", "1120001"), "Hi"), 0);
     CHECK_INT(picked(TEXT("a", "+1", "+2", "Hi", "0"), "Hi"), 0);
+}
+
+/* TRAFFIC 9. */
+TEST(only_what_goes_out_is_a_match_and_another_text_is_no_proof_of_absence) {
+    static const struct {
+        const char *things, *body;
+        size_t count;
+        bool is_unclear;
+    } CASES[] = {
+        { "{\"direction\":\"inbound\",\"provider_id\":\"a\",\"to\":\"+1\",\"from\":\"+2\",\"made_"
+          "at\":1000000}",
+          NULL, 0, false },
+        { "{\"provider_id\":\"a\",\"to\":\"+1\",\"from\":\"+2\",\"made_at\":1000000}", NULL, 0,
+          true },
+        { TEXT("a", "+1", "+2", "Bring the red folder", "1000000"), "Bring the blue folder", 0,
+          true },
+        { "{\"direction\":\"outbound-api\",\"provider_id\":\"a\",\"to\":\"+1\",\"from\":\"+2\","
+          "\"body\":null,"
+          "\"made_at\":1000000}",
+          "Bring the blue folder", 0, true },
+        { TEXT("a", "+1", "+2", "Hi", "5000000"), "Hi", 0, false },
+        { TEXT("a", "+3", "+2", "Ho", "1000000"), "Hi", 0, false },
+    };
+    static const struct twilio_list THINGS = { .member = "things", .read = read_thing };
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        struct arena *a = arena_new(1 << 20);
+        struct ctx ctx;
+        ctx_init(&ctx, NULL, a, 1000);
+        struct twilio_search search = { "+1", "+2", CASES[i].body, 1000000, 1060000, false };
+        struct twilio_matches m;
+        enum sift_end how;
+        struct str page = str_of(arena_printf(a, "{\"things\":[%s]}", CASES[i].things));
+        CHECK(twilio_pick(&ctx, sift_text(a, page, NULL, &how), &THINGS, &search, &m));
+        CHECK(m.count == CASES[i].count && m.is_unclear == CASES[i].is_unclear);
+        arena_free(a);
+    }
+}
+
+TEST(texts_are_the_same_whatever_signs_and_blanks_they_were_given_on_the_way) {
+    static const struct {
+        const char *shown, *sent;
+        bool is_same;
+    } CASES[] = {
+        { "Sent from your Twilio trial account - Bring the blue folder", "Bring the blue folder",
+          true },
+        { "Bring  the blue\nfolder ", "Bring the blue folder", true },
+        { "It's \"here\" - now...", "It\u2019s \u201chere\u201d \u2013 now\u2026", true },
+        { "a\u00a0b", "a b", true },
+        { "Bring the red folder", "Bring the blue folder", false },
+        { "", "x", false },
+        { "Sent from your Twilio trial account - x", "Sent from your Twilio trial account - x",
+          true },
+    };
+    struct arena *a = arena_new(1 << 20);
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, a, 1000);
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++)
+        CHECK_INT(twilio_same_text(&ctx, CASES[i].shown, CASES[i].sent), CASES[i].is_same);
+    arena_free(a);
 }
 
 TEST(a_date_of_twilio_is_read_as_it_writes_it) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/etag.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "base/tree.h"
@@ -19,7 +20,7 @@ enum err assistant_turn(struct ctx *ctx, const char *provider_id, bool may_share
 
 enum err assistant_match(struct ctx *ctx, const struct assistant_row *row, const char *if_match) {
     const char *etag = arena_printf(ctx->arena, "\"%lld\"", (long long)row->version);
-    if (!if_match || strcmp(if_match, etag) == 0)
+    if (!if_match || etag_matches(str_of(if_match), etag))
         return OK;
     return ctx_fail(ctx, ERR_VERSION_CONFLICT,
                     "This assistant is at version %lld by now; read that one, compare, and send "

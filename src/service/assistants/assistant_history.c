@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "base/tree.h"
 #include "service/assistants/assistant_config.h"
 #include "service/assistants/masking.h"
@@ -60,9 +61,8 @@ static enum err open_config(struct ctx *ctx, struct db_conn *c,
                             const struct assistant_version_row *v, json_t **config) {
     struct sealed_place place = assistant_version_row_place(v);
     struct str plain;
-    const char *why;
     TRY(vault_unseal(ctx, c, &place, v->sealed, &plain));
-    *config = json_parse(ctx->arena, plain, &why);
+    *config = sift_own(ctx->arena, plain);
     return *config ? OK : ctx_fail(ctx, ERR_INTERNAL, "The stored version cannot be read.");
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/sift.h"
 #include "base/tree.h"
 #include "obs/fields.h"
 #include "providers/vapi_assistants.h"
@@ -43,12 +44,11 @@ enum err assistants_list(struct ctx *ctx, int limit, const char *cursor,
     struct lent lent;
     struct buf *body = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(body);
-    const char *why;
     json_t *one;
     size_t i;
     TRY(assistant_lend(ctx, &lent));
     TRY(vapi_assistants_read(ctx, &lent.ref, limit, cursor, out));
-    json_t *page = json_parse(ctx->arena, out->body, &why);
+    json_t *page = sift_own(ctx->arena, out->body);
     jsonw_object(&w);
     jsonw_key(&w, "assistants");
     jsonw_list(&w);

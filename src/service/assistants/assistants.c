@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "base/tree.h"
 #include "config/config.h"
 #include "providers/answer.h"
@@ -108,8 +109,7 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     SCOPED(secret_wipe) struct secret secret = { 0 };
     struct lent lent;
     struct vapi_server server = { .secret = &secret };
-    const char *why;
-    json_t *config = json_parse(ctx->arena, op->request, &why);
+    json_t *config = sift_own(ctx->arena, op->request);
     const char *own = vapi_server_url(config);
     bool has_own = own && own[0];
     TRY(assistant_lend(ctx, &lent));

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "providers/vapi_settings.h"
 #include "store/call_limits.h"
 
@@ -25,8 +26,7 @@ enum err call_length_known(struct ctx *ctx, struct db_conn *c, const char *works
 }
 
 static int64_t in_settings(struct ctx *ctx, struct str body) {
-    const char *why;
-    json_t *tree = json_parse(ctx->arena, body, &why), *one;
+    json_t *tree = sift_own(ctx->arena, body), *one;
     size_t i;
     json_array_foreach(json_object_get(tree, "settings"), i, one) {
         const char *key = json_text(one, "key");

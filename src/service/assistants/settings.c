@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/sift.h"
 #include "providers/vapi_assistants.h"
 #include "service/assistants/assistant_change.h"
 #include "service/assistants/call_length.h"
@@ -41,8 +42,7 @@ enum err settings_list(struct ctx *ctx, struct settings_view *out) {
 
 /* The one object out of the list; with a null value when the assistant does not set it. */
 static struct str pick(struct ctx *ctx, struct str list, enum vapi_setting s) {
-    const char *why;
-    json_t *tree = json_parse(ctx->arena, list, &why), *item;
+    json_t *tree = sift_own(ctx->arena, list), *item;
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     size_t i;

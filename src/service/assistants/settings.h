@@ -16,7 +16,7 @@ enum err settings_list(struct ctx *ctx, struct settings_view *out);
 enum err setting_read(struct ctx *ctx, enum vapi_setting s, struct settings_view *out);
 
 /* Changes one setting; *out: as it is after that. value is checked against Ava's own range first,
- * then against the assistant's voice (ERR_INVALID). etag: of all settings, else
- * ERR_VERSION_CONFLICT; NULL: whatever they are. */
+ * then against the assistant's voice (ERR_INVALID). etag: If-Match (base/etag.h) of all settings,
+ * else ERR_VERSION_CONFLICT; NULL: whatever they are. */
 enum err setting_save(struct ctx *ctx, enum vapi_setting s, const json_t *value, const char *etag,
                       struct settings_view *out);

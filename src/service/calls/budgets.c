@@ -192,6 +192,20 @@ enum err budget_book(struct ctx *ctx, struct db_conn *tx, const struct call_row 
     return look_out_all(ctx, tx, row, was.line);
 }
 
+enum err budget_estimate(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
+    struct call_book was;
+    TRY(call_book_find(ctx, tx, row->id, &was));
+    struct call_book is = was;
+    bool has_talked = row->started_ms && row->ended_ms > row->started_ms;
+    int64_t talked_s = has_talked ? (row->ended_ms - row->started_ms + 999) / 1000 : 0;
+    is.booked_seconds =
+        talked_s && talked_s < was.reserved_seconds ? talked_s : was.reserved_seconds;
+    is.booked_micros = row->has_cost ? row->cost_micros : was.reserved_micros;
+    is.reserved_seconds = is.reserved_micros = 0;
+    TRY(rebook(ctx, tx, row, &was, &is));
+    return look_out_all(ctx, tx, row, was.line);
+}
+
 enum err budget_forget(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
     struct call_book was;
     TRY(call_book_find(ctx, tx, row->id, &was));

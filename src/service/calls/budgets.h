@@ -19,6 +19,9 @@ enum err budget_reserve(struct ctx *ctx, struct db_conn *tx, const struct call_r
 /* Books what a call that is over took, and gives back what it reserved (the money only once the
  * cost is known), within the transaction that changes it. The same state twice changes nothing. */
 enum err budget_book(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
+/* Books what the call had reserved, as the estimate of what it took, when nobody will ever tell. Less
+ * where its times or its cost are known. */
+enum err budget_estimate(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
 /* Takes back all that the call booked and reserved: it never was. Before its row is deleted. */
 enum err budget_forget(struct ctx *ctx, struct db_conn *tx, const struct call_row *row);
 

@@ -25,6 +25,8 @@ static void take_cost(struct call_row *row, const struct call_facts *f) {
 bool call_facts_apply(struct call_row *row, const struct call_facts *f) {
     struct call_row was = *row;
     enum provider p = provider_parse(str_of(row->provider));
+    if (!row->ended_ms)
+        row->missed_ms = 0; /* the provider knows it */
     take_times(row, f, call_status_rank(p, f->status) < call_status_rank(p, row->status));
     if (call_status_follows(p, row->status, f->status))
         row->status = f->status;
@@ -41,5 +43,5 @@ bool call_facts_apply(struct call_row *row, const struct call_facts *f) {
            row->carrier_id != was.carrier_id || row->from != was.from ||
            row->started_ms != was.started_ms || row->ended_ms != was.ended_ms ||
            row->ended_reason != was.ended_reason || row->has_cost != was.has_cost ||
-           row->cost_micros != was.cost_micros;
+           row->cost_micros != was.cost_micros || row->missed_ms != was.missed_ms;
 }

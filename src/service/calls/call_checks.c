@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "obs/log.h"
 #include "service/calls/budgets.h"
+#include "service/calls/call_gone.h"
+#include "service/calls/call_status.h"
 #include "service/calls/calls.h"
 #include "service/calls/lines.h"
 #include "tasks/jobs.h"
@@ -43,10 +45,16 @@ static enum err ask_one(struct ctx *ctx, const char *call_id) {
         enum err e = call_ask(ctx, &v.row, &facts);
         if (e == OK)
             call_take(ctx, &facts, &v);
-        else if (e == ERR_PROVIDER_RESOURCE_NOT_FOUND) /* erased there: it cannot go on */
-            TRY(db_write(ctx, give_up_write, &v.row));
+        else if (e == ERR_PROVIDER_RESOURCE_NOT_FOUND)
+            TRY(call_missed(ctx, &v, false));
+        if (e == OK && v.row.ending_ms && !call_is_over(&v.row))
+            call_end_now(ctx, &v);
+        ctx_clear(ctx);
+        TRY(call_outlive(ctx, &v));
     } else if (v.row.id && v.row.operation_id && strcmp(v.row.status, "unconfirmed") == 0) {
         ask_lost(ctx, &v.row);
+        ctx_clear(ctx);
+        TRY(call_outlive(ctx, &v));
     }
     ctx_clear(ctx);
     return OK;

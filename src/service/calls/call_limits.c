@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/etag.h"
 #include "base/json.h"
 #include "obs/fields.h"
 #include "service/assistants/call_length.h"
@@ -90,7 +91,7 @@ static enum err save_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct saving *s = arg;
     struct call_limits_row was;
     TRY(call_limits_row_find(ctx, tx, s->row.workspace_id, s->row.number, &was));
-    if (s->etag && strcmp(s->etag, call_limits_etag(ctx, &was)) != 0)
+    if (s->etag && !etag_matches(str_of(s->etag), call_limits_etag(ctx, &was)))
         return ctx_fail(ctx, ERR_VERSION_CONFLICT,
                         "Someone else changed these limits meanwhile; read them again.");
     s->row.version = was.version + 1;

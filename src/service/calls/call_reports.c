@@ -130,6 +130,8 @@ enum err call_report_apply(struct ctx *ctx, struct db_conn *tx, const char *work
         return OK;
     row.updated_ms = ava_wall_ms();
     TRY(call_save(ctx, tx, &row));
+    if (row.ending_ms && !call_is_over(&row)) /* it may have a way to be ended now */
+        TRY(lines_want_check(ctx, tx, workspace_id, row.updated_ms));
     TRY(note_others(ctx, tx, r, &row));
     TRY(join_carried(ctx, tx, workspace_id, r));
     return call_show(ctx, tx, &row, shown);

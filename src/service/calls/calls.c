@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/sift.h"
 #include "base/tree.h"
 #include "obs/fields.h"
 #include "providers/dialect.h"
@@ -14,6 +15,7 @@
 #include "service/assistants/call_length.h"
 #include "service/calls/budgets.h"
 #include "service/calls/call_apply.h"
+#include "service/calls/call_gone.h"
 #include "service/calls/call_status.h"
 #include "service/calls/ended.h"
 #include "service/calls/lines.h"
@@ -153,8 +155,7 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
 /* The order from the stored request of the operation. */
 static enum err order_of(struct ctx *ctx, const struct operation *op,
                          struct vapi_call_order *order) {
-    const char *why;
-    json_t *request = json_parse(ctx->arena, op->request, &why);
+    json_t *request = sift_own(ctx->arena, op->request);
     const json_t *metadata = json_object_get(request, "metadata");
     *order = (struct vapi_call_order){ .assistant_id = json_text(request, "assistant_id"),
                                        .number_id = json_text(request, "number_id"),
@@ -215,9 +216,8 @@ static enum err find_name(struct ctx *ctx, struct db_conn *c, struct call_view *
 static enum err open_view(struct ctx *ctx, struct db_conn *c, struct call_view *v) {
     struct sealed_place place = call_row_place(&v->row);
     struct str plain;
-    const char *why;
     TRY(vault_unseal(ctx, c, &place, v->row.sealed, &plain));
-    v->metadata = json_parse(ctx->arena, plain, &why);
+    v->metadata = sift_own(ctx->arena, plain);
     return find_name(ctx, c, v);
 }
 
@@ -360,11 +360,12 @@ void call_write(struct jsonw *w, const struct call_view *v) {
     jsonw_time_at(w, "updated_at", c->updated_ms);
     if (v->is_stale)
         jsonw_bool_at(w, "stale", true);
+    if (c->ending_ms && !call_is_over(c))
+        jsonw_bool_at(w, "is_ending", true);
     jsonw_object_end(w);
 }
 
-/* The call into the feed; after the commit. */
-static void publish(struct ctx *ctx, const struct call_view *v) {
+void call_publish(struct ctx *ctx, const struct call_view *v) {
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
     call_write(&w, v);
@@ -397,7 +398,7 @@ void call_take(struct ctx *ctx, const struct call_facts *facts, struct call_view
         ctx_clear(ctx);
     } else if (l.changed) {
         v->row = l.row;
-        publish(ctx, v);
+        call_publish(ctx, v);
         jobs_wake(ctx->parts->jobs);
     }
 }
@@ -421,11 +422,14 @@ enum err call_ask(struct ctx *ctx, const struct call_row *row, struct call_facts
 /* Asks the provider how the call stands; the view is stale when it does not answer. */
 static void refresh(struct ctx *ctx, struct call_view *v) {
     struct call_facts facts;
-    v->is_stale = call_ask(ctx, &v->row, &facts) != OK;
-    if (v->is_stale)
-        ctx_clear(ctx);
-    else
+    enum err e = call_ask(ctx, &v->row, &facts);
+    v->is_stale = e != OK;
+    ctx_clear(ctx);
+    if (e == OK)
         call_take(ctx, &facts, v);
+    else if (e == ERR_PROVIDER_RESOURCE_NOT_FOUND && call_missed(ctx, v, false) == OK)
+        v->is_stale = !call_is_over(&v->row);
+    ctx_clear(ctx);
 }
 
 enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out) {

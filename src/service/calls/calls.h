@@ -58,9 +58,12 @@ enum err call_read(struct ctx *ctx, const char *id, struct call_view *out);
 enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out);
 
 /* Ends a call: one that waits is withdrawn, else the provider is asked to end it. *out: as it
- * stands then; one that has ended already is fine. ERR_OUTCOME_UNKNOWN while nobody knows whether
- * it goes out. */
-enum err call_end(struct ctx *ctx, const char *id, struct call_view *out);
+ * stands then; one that has ended already, or that the provider no longer knows, is fine. *is_ending: it
+ * cannot be ended yet, and is as soon as it can. ERR_OUTCOME_UNKNOWN while nobody knows whether it goes
+ * out. */
+enum err call_end(struct ctx *ctx, const char *id, struct call_view *out, bool *is_ending);
+/* Ends a call that was to be ended before it could be. */
+enum err call_end_now(struct ctx *ctx, struct call_view *v);
 
 /* The dialect and the credential by which the provider of this call is asked. */
 enum err call_reach(struct ctx *ctx, const struct call_row *row, const struct dialect_calls **calls,
@@ -73,7 +76,8 @@ void call_take(struct ctx *ctx, const struct call_facts *facts, struct call_view
 enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
                    struct call_view *out, size_t *count);
 
-void call_write(struct jsonw *w, const struct call_view *v); /* the object people get */
+void call_write(struct jsonw *w, const struct call_view *v);   /* the object people get */
+void call_publish(struct ctx *ctx, const struct call_view *v); /* into the feed, after the commit */
 /* The same of a row just written in this transaction; the arena's. */
 enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,
                    struct str *shown);

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/etag.h"
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "obs/fields.h"
@@ -103,7 +104,7 @@ static enum err save_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct fallback_row old;
     TRY(fallback_row_find(ctx, tx, s->row.workspace_id, &old));
     struct fallback was = from_row(&old);
-    if (s->etag && strcmp(s->etag, fallback_etag(ctx, &was)) != 0)
+    if (s->etag && !etag_matches(str_of(s->etag), fallback_etag(ctx, &was)))
         return ctx_fail(ctx, ERR_VERSION_CONFLICT,
                         "Someone else changed what callers get meanwhile; read it again.");
     s->row.version = was.version + 1;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "providers/dialect.h"
 #include "service/numbers/numbers.h"
 #include "store/calls.h"
@@ -63,7 +64,6 @@ enum err recordings_list(struct ctx *ctx, const struct recordings_wish *wish, st
     struct lent lent;
     struct upstream_answer answer = { .body = STR("{}") };
     struct twilio_recordings_wish theirs = { NULL, wish->since_ms, wish->limit, wish->cursor };
-    const char *why;
     json_t *one;
     size_t i;
     if (wish->call_id)
@@ -71,7 +71,7 @@ enum err recordings_list(struct ctx *ctx, const struct recordings_wish *wish, st
     TRY(number_lend(ctx, &lent));
     if (theirs.call_sid || !wish->call_id)
         TRY(twilio_recordings_read(ctx, &lent.ref, lent.account.account_sid, &theirs, &answer));
-    json_t *page = json_parse(ctx->arena, answer.body, &why);
+    json_t *page = sift_own(ctx->arena, answer.body);
     jsonw_object(w);
     jsonw_key(w, "recordings");
     jsonw_list(w);
@@ -101,6 +101,7 @@ enum err recording_audio(struct ctx *ctx, struct str token, struct str *audio) {
     const char *id;
     TRY(link_open(ctx, KIND, token, &id));
     TRY(number_lend(ctx, &lent));
+    TRY(twilio_recording_check(ctx, &lent.ref, lent.account.account_sid, id));
     ctx->deadline_ms = ava_now_ms() + TWILIO_AUDIO_MS; /* it is long, and may take its time */
     return twilio_recording_audio(ctx, &lent.ref, lent.account.account_sid, id, audio);
 }

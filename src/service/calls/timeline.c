@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "service/calls/call_status.h"
 #include "store/assistants.h"
 #include "store/deliveries.h"
@@ -88,10 +89,9 @@ static enum err add_steps(struct ctx *ctx, struct db_conn *c, const char *subjec
                           struct timeline *t) {
     struct step_row *steps = arena_alloc(ctx->arena, TIMELINE_STEPS_MAX * sizeof *steps);
     size_t count;
-    const char *why;
     TRY(step_rows_list(ctx, c, ctx->who.workspace_id, subject, TIMELINE_STEPS_MAX, steps, &count));
     for (size_t i = 0; i < count; i++) {
-        const json_t *d = json_parse(ctx->arena, str_of(steps[i].detail), &why);
+        const json_t *d = sift_own(ctx->arena, str_of(steps[i].detail));
         add(t, steps[i].at_ms, steps[i].what, step_text(ctx->arena, &steps[i], d, &t->call.row),
             steps[i].detail);
     }

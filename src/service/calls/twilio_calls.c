@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/sift.h"
 #include "obs/fields.h"
 #include "providers/twilio_calls.h"
 #include "service/calls/calls.h"
@@ -86,8 +87,7 @@ enum err twilio_call_place(struct ctx *ctx, const json_t *body, enum operation_p
 /* The order from the stored request of the operation. */
 static enum err order_of(struct ctx *ctx, const struct operation *op,
                          struct twilio_call_order *order) {
-    const char *why;
-    json_t *request = json_parse(ctx->arena, op->request, &why);
+    json_t *request = sift_own(ctx->arena, op->request);
     *order = (struct twilio_call_order){ .to = json_text(request, "to"),
                                          .from = json_text(request, "from"),
                                          .url = json_text(request, "url"),
@@ -123,7 +123,11 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
     struct matching_span run = matching_run(op->sent_ms), rivals = matching_rivals(op->sent_ms);
     struct twilio_search search = {
-        .to = order.to, .from = order.from, .since_ms = run.since_ms, .until_ms = run.until_ms
+        .to = order.to,
+        .from = order.from,
+        .since_ms = run.since_ms,
+        .until_ms = run.until_ms,
+        .is_unbounded = operation_proves_absence(op),
     };
     struct rival_like like = { .id = op->object,
                                .workspace_id = ctx->who.workspace_id,

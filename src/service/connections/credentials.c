@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/sift.h"
 #include "obs/fields.h"
 #include "store/audit.h"
 #include "store/sealed.h"
@@ -104,8 +105,7 @@ static void describe(struct ctx *ctx, enum provider p, const struct credential_r
                      struct connection *out) {
     const struct dialect *d = dialect_of(p);
     const struct dialect_field *specs = d->fields;
-    const char *why;
-    json_t *public = row->id ? json_parse(ctx->arena, str_of(row->public), &why) : NULL;
+    json_t *public = row->id ? sift_own(ctx->arena, str_of(row->public)) : NULL;
     const json_t *tails = json_object_get(public, "last4");
     *out = (struct connection){ .provider = p,
                                 .is_connected = row->id != NULL,
@@ -203,8 +203,7 @@ static enum err save_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 /* {"...","last4":{...}} with the tail of one more secret. */
 static const char *public_with(struct ctx *ctx, const char *public, const char *name,
                                const char *tail) {
-    const char *why;
-    json_t *tree = json_deep_copy(json_parse(ctx->arena, str_of(public), &why));
+    json_t *tree = json_deep_copy(sift_own(ctx->arena, str_of(public)));
     json_object_set_new(json_object_get(tree, "last4"), name, json_string(tail));
     struct buf *b = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(b);

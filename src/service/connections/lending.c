@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "config/config.h"
 #include "store/audit.h"
 #include "store/people.h"
@@ -113,8 +114,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
     bool platform, is_shared;
     TRY(credential_row_find(ctx, db_reader(ctx->parts->db), workspace_id, provider_name(p), &row));
     if (row.id) {
-        const char *why;
-        json_t *public = json_parse(ctx->arena, str_of(row.public), &why);
+        json_t *public = sift_own(ctx->arena, str_of(row.public));
         const char *tail = json_text(json_object_get(public, "last4"), dialect_of(p)->key_field);
         *out = (struct lent){ .ref = { .id = row.id,
                                        .version = row.version,

@@ -97,9 +97,15 @@ void destination_signer_init(struct destination_signer *s, const struct destinat
 
 /* --- what people write ----------------------------------------------------------------------- */
 
+/* The address in the body without the blanks and tabs that copying put around it; NULL: there is none. */
+static const char *url_of(struct ctx *ctx, const json_t *body) {
+    const char *text = json_text(body, "url");
+    return text ? str_dup(ctx->arena, str_trim(str_of(text))) : NULL;
+}
+
 static void check_url(struct ctx *ctx, const json_t *body, bool required) {
     const json_t *value = json_object_get(body, "url");
-    const char *text = json_string_value(value), *why;
+    const char *text = url_of(ctx, body), *why;
     if (!value || json_is_null(value)) {
         if (required || value)
             ctx_field(ctx, "url", "required", "The field url is missing: where events go.");
@@ -219,7 +225,7 @@ enum err destination_add(struct ctx *ctx, const json_t *body, struct destination
     TRY(check_body(ctx, body, true, &c.events));
     *out = (struct destination_row){ .id = arena_strdup(ctx->arena, id.text),
                                      .workspace_id = ctx->who.workspace_id,
-                                     .url = json_text(body, "url"),
+                                     .url = url_of(ctx, body),
                                      .events = c.events ? c.events : "*",
                                      .enabled = true,
                                      .version = 1,
@@ -251,7 +257,7 @@ enum err destination_list(struct ctx *ctx, const char *before_id, int limit,
 static enum err change_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct change *c = arg;
     struct destination_row *d = c->out;
-    const char *url = json_text(c->body, "url");
+    const char *url = url_of(ctx, c->body);
     const json_t *enabled = json_object_get(c->body, "enabled");
     TRY(find(ctx, tx, c->id, d));
     bool moves = url && strcmp(url, d->url) != 0, comes_back = json_is_true(enabled) && !d->enabled;

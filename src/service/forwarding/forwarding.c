@@ -1,5 +1,6 @@
 #include "service/forwarding/forwarding.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -18,7 +19,10 @@
 
 enum {
     SHELF_MAX = 64,         /* looked up at once */
-    TURN_MS = 10 * 1000,    /* then the workspace's other jobs have their turn */
+    TURN_MS = 10 * 1000,    /* then the workspace's other jobs have their turn, */
+    LONGEST_MS = 30 * 1000, /* but while a slow one keeps the turn, others go beside it */
+    BESIDE_MS = 1000,       /* after each look at what is new */
+    LOOK_MS = 50,
     SENDING_MS = 25 * 1000, /* resolve, attempt, write */
     WRITE_MS = 30 * 1000,
     FAILING_WAIT_MS = 1000, /* a failing one is not looked at for every new event */
@@ -134,7 +138,11 @@ enum err forwarding_want(struct ctx *ctx, struct db_conn *tx, const struct desti
     return job_row_want(ctx, tx, &job);
 }
 
+/* Goes up with every wake: a turn that waits for slow deliveries sees that there may be others. */
+static atomic_ulong wakes;
+
 void forwarding_wake(struct ctx *ctx) {
+    atomic_fetch_add(&wakes, 1);
     jobs_wake(ctx->parts->jobs);
 }
 
@@ -151,8 +159,10 @@ struct sending {
     char under_way[FORWARDING_AT_ONCE][ID_BYTES];
     size_t senders; /* and who waits for them, until it does */
     bool is_over;
-    int64_t until_ms;   /* monotonic */
-    int64_t resumes_ms; /* wall clock: when the destination is worth asking again */
+    unsigned long wakes; /* seen so far */
+    int64_t until_ms;    /* monotonic */
+    int64_t last_ms;     /* until_ms is never later */
+    int64_t resumes_ms;  /* wall clock: when the destination is worth asking again */
     struct fiber_parking done;
 };
 
@@ -261,6 +271,34 @@ static void sender_run(void *arg) {
         fiber_unpark(&s->done);
 }
 
+/* While deliveries are under way: takes what came meanwhile beside them. */
+static void look_again(struct sending *s) {
+    unsigned long now_wakes = atomic_load(&wakes);
+    int64_t now_ms = ava_now_ms();
+    if (now_wakes == s->wakes || s->is_over || s->senders == FORWARDING_AT_ONCE ||
+        now_ms >= s->last_ms)
+        return;
+    s->wakes = now_wakes;
+    if (s->until_ms < now_ms + BESIDE_MS)
+        s->until_ms = now_ms + BESIDE_MS;
+    if (s->until_ms > s->last_ms)
+        s->until_ms = s->last_ms;
+    if (s->next == s->count)
+        fill_shelf(s);
+    call_others(s);
+}
+
+/* Returns once no delivery is under way. Senders run on this loop only: nobody is missed between
+ * looking and sleeping. */
+static void wait_for_senders(struct sending *s) {
+    while (s->senders) {
+        fiber_park(&s->done, ava_now_ms() + LOOK_MS, NULL, NULL);
+        fiber_parking_init(&s->done);
+        if (s->senders)
+            look_again(s);
+    }
+}
+
 /* The job comes again when there is more, and ends when there is not. */
 static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct sending *s = arg;
@@ -285,12 +323,14 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     *s = (struct sending){ .parts = ctx->parts,
                            .destination_id = job->object,
                            .arena = arena_new(4096),
-                           .until_ms = ava_now_ms() + TURN_MS };
+                           .wakes = atomic_load(&wakes),
+                           .until_ms = ava_now_ms() + TURN_MS,
+                           .last_ms = ava_now_ms() + LONGEST_MS };
     fiber_parking_init(&s->done);
     s->senders = 1; /* this fiber, so that nobody wakes it before it sleeps */
     fiber_on_loop(sender_begin, s);
-    if (--s->senders)
-        fiber_park(&s->done, FIBER_NO_DEADLINE, NULL, NULL);
+    s->senders--;
+    wait_for_senders(s);
     arena_free(s->arena);
     ctx->deadline_ms = ava_now_ms() + WRITE_MS;
     return db_write(ctx, go_on_write, s);

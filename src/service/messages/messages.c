@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "obs/fields.h"
 #include "providers/dialect.h"
 #include "providers/twilio_messages.h"
@@ -122,8 +123,7 @@ enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patie
 
 /* The text from the stored request of the operation. */
 static enum err text_of(struct ctx *ctx, const struct operation *op, struct twilio_text *text) {
-    const char *why;
-    json_t *request = json_parse(ctx->arena, op->request, &why);
+    json_t *request = sift_own(ctx->arena, op->request);
     *text = (struct twilio_text){ .to = json_text(request, "to"),
                                   .from = json_text(request, "from"),
                                   .body = json_text(request, "body"),
@@ -162,7 +162,8 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
                                     .from = text.from,
                                     .body = text.body,
                                     .since_ms = run.since_ms,
-                                    .until_ms = run.until_ms };
+                                    .until_ms = run.until_ms,
+                                    .is_unbounded = operation_proves_absence(op) };
     struct rival_like like = { .id = op->object,
                                .workspace_id = ctx->who.workspace_id,
                                .to = text.to,
@@ -192,9 +193,8 @@ bool message_facts_apply(struct message_row *row, const struct message_facts *f)
 static enum err open_content(struct ctx *ctx, struct db_conn *c, struct message_view *v) {
     struct sealed_place place = message_row_place(&v->row);
     struct str plain;
-    const char *why;
     TRY(vault_unseal(ctx, c, &place, v->row.sealed, &plain));
-    v->content = json_parse(ctx->arena, plain, &why);
+    v->content = sift_own(ctx->arena, plain);
     return OK;
 }
 
@@ -238,6 +238,19 @@ const struct operation_kind MESSAGE_CREATE = {
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+/* Rows tell e-mail from the rest; addresses of other channels carry the channel's name:
+ * "whatsapp:+15005550291". */
+static const char *channel_of(const struct message_row *m) {
+    static const char *const CHANNELS[] = { "whatsapp", "messenger", "rcs", "sip", "viber" };
+    const char *them = strcmp(m->direction, "inbound") == 0 ? m->from : m->to;
+    for (size_t i = 0; them && i < ARRAY_LEN(CHANNELS); i++) {
+        size_t len = strlen(CHANNELS[i]);
+        if (strncmp(them, CHANNELS[i], len) == 0 && them[len] == ':')
+            return CHANNELS[i];
+    }
+    return m->channel;
+}
+
 void message_write(struct jsonw *w, const struct message_view *v) {
     const struct message_row *m = &v->row;
     jsonw_object(w);
@@ -245,7 +258,7 @@ void message_write(struct jsonw *w, const struct message_view *v) {
     jsonw_text_at(w, "provider", m->provider);
     jsonw_text_at(w, "provider_id", m->provider_id);
     jsonw_text_at(w, "operation_id", m->operation_id);
-    jsonw_text_at(w, "channel", m->channel);
+    jsonw_text_at(w, "channel", channel_of(m));
     jsonw_text_at(w, "direction", m->direction);
     jsonw_text_at(w, "to", m->to);
     jsonw_text_at(w, "from", m->from);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "base/tree.h"
 #include "obs/fields.h"
 #include "providers/twilio_number.h"
@@ -71,8 +72,7 @@ enum err number_buy_place(struct ctx *ctx, const json_t *body, enum operation_pa
 /* --- as an operation ------------------------------------------------------------------------- */
 
 static const json_t *request_of(struct ctx *ctx, const struct operation *op) {
-    const char *why;
-    return json_parse(ctx->arena, op->request, &why);
+    return sift_own(ctx->arena, op->request);
 }
 
 /* Buys the number at Twilio. */

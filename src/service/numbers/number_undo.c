@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/sift.h"
 #include "providers/answer.h"
 #include "providers/twilio_number.h"
 #include "providers/vapi_numbers.h"
@@ -103,12 +104,11 @@ static enum err write_undo(struct number_walk *w, struct undoing *u) {
 
 /* Was it this import that brought it to Vapi? */
 static bool is_new_at_vapi(const struct number_walk *w) {
-    const char *why;
     for (size_t i = 0; i < w->count; i++) {
         const struct number_step_row *s = &w->steps[i];
         if (strcmp(s->step, STEP_VAPI) == 0 && s->detail)
             return json_is_true(
-                json_object_get(json_parse(w->ctx->arena, str_of(s->detail), &why), "is_new"));
+                json_object_get(sift_own(w->ctx->arena, str_of(s->detail)), "is_new"));
     }
     return false;
 }

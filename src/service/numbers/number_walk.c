@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "base/tree.h"
 #include "providers/answer.h"
 #include "providers/twilio_number.h"
@@ -296,8 +297,7 @@ static enum err load(struct number_walk *w) {
 
 /* Reads the order, and finds the credentials; the Twilio account must still be the same. */
 static enum err begin(struct ctx *ctx, const struct operation *op, struct number_walk *w) {
-    const char *why;
-    json_t *request = json_parse(ctx->arena, op->request, &why);
+    json_t *request = sift_own(ctx->arena, op->request);
     const char *account = json_text(request, "account");
     w->ctx = ctx;
     w->op = op;
@@ -323,7 +323,6 @@ static void write_number(struct jsonw *w, const struct number_walk *walk) {
 /* What the first of them failed with, and how many did. */
 static enum err tell_failed(struct ctx *ctx, const struct number_step_row *steps, size_t count) {
     const struct number_step_row *first = NULL;
-    const char *why;
     int failed = 0;
     for (size_t i = 0; i < count; i++) {
         if (!is_state(&steps[i], "failed"))
@@ -333,7 +332,7 @@ static enum err tell_failed(struct ctx *ctx, const struct number_step_row *steps
     }
     if (!first)
         return OK;
-    json_t *detail = json_parse(ctx->arena, str_of(first->detail ? first->detail : "{}"), &why);
+    json_t *detail = sift_own(ctx->arena, str_of(first->detail ? first->detail : "{}"));
     const char *code = json_text(detail, "code");
     enum err e = code ? err_by_code(code) : OK;
     const char *reason = json_text(detail, "reason");

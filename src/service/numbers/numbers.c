@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "base/sift.h"
 #include "base/tree.h"
 #include "service/numbers/number_routes.h"
 #include "vault/vault.h"
@@ -57,9 +58,8 @@ enum err number_open(struct ctx *ctx, struct db_conn *c, const struct number_row
                      json_t **content) {
     struct sealed_place place = number_row_place(row);
     struct str plain;
-    const char *why;
     TRY(vault_unseal(ctx, c, &place, row->sealed, &plain));
-    *content = json_parse(ctx->arena, plain, &why);
+    *content = sift_own(ctx->arena, plain);
     return *content ? OK : ctx_fail(ctx, ERR_INTERNAL, "A stored number cannot be read.");
 }
 
@@ -138,12 +138,11 @@ static enum err write_listed(struct ctx *ctx, struct jsonw *w, const json_t *n) 
 
 enum err numbers_list(struct ctx *ctx, int limit, const char *cursor, struct upstream_answer *out) {
     struct lent lent;
-    const char *why;
     json_t *n;
     size_t i;
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
     TRY(twilio_numbers_read(ctx, &lent.ref, lent.account.account_sid, limit, cursor, out));
-    json_t *page = json_parse(ctx->arena, out->body, &why);
+    json_t *page = sift_own(ctx->arena, out->body);
     struct buf *b = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(b);
     jsonw_object(&w);
