@@ -50,6 +50,8 @@ describe("calls at Vapi", { skip: missing, concurrency: 1 }, () => {
     w.vapi.once("POST", /^\/call$/, async () => {
       const r = await w.server({ type: "status-update", status: "in-progress", call: { id } });
       assert.equal(r.status, 200, r.text);
+      await until(async () => (await w.a.call("/api/v1/events?status=retrying")).json.events.length === 1, { what: "it waits" });
+      assert.equal((await on.calls()).filter((c) => c.provider_id === id).length, 0, "no row of its own meanwhile");
       return { status: 201, json: vapiCall({ id }), after: 300 };
     });
     asHeld(id);
