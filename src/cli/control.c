@@ -27,18 +27,19 @@ static void place_close(struct place *p) {
         close(p->folder);
 }
 
-static bool fits(int written, const struct place *p) {
-    return written > 0 && (size_t)written < sizeof p->address.sun_path;
+static bool fits(int written, size_t room) {
+    return written > 0 && (size_t)written < room;
 }
 
 static bool place_find(const char *data_dir, struct place *p) {
     char *path = p->address.sun_path;
     size_t room = sizeof p->address.sun_path;
     *p = (struct place){ .address.sun_family = AF_UNIX, .folder = -1 };
-    if (fits(snprintf(path, room, "%s/ava.sock", data_dir), p))
+    if (fits(snprintf(path, room, "%s/ava.sock", data_dir), room))
         return true;
     p->folder = open(data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return p->folder >= 0 && fits(snprintf(path, room, "/proc/self/fd/%d/ava.sock", p->folder), p);
+    return p->folder >= 0 &&
+           fits(snprintf(path, room, "/proc/self/fd/%d/ava.sock", p->folder), room);
 }
 
 static int connect_to(const struct sockaddr_un *address) {
@@ -71,7 +72,7 @@ static int listen_at(const struct sockaddr_un *address) {
 }
 
 int control_listen(const char *data_dir) {
-    SCOPED(place_close) struct place place;
+    SCOPED(place_close) struct place place = { .folder = -1 };
     return place_find(data_dir, &place) ? listen_at(&place.address) : -1;
 }
 
@@ -115,7 +116,7 @@ void control_answer(int fd, void (*answer)(void *arg, const char *line, struct b
 }
 
 bool control_ask(const char *data_dir, const char *line, struct buf *out) {
-    SCOPED(place_close) struct place place;
+    SCOPED(place_close) struct place place = { .folder = -1 };
     int fd = place_find(data_dir, &place) ? connect_to(&place.address) : -1;
     if (fd < 0)
         return false;

@@ -39,7 +39,7 @@ bool vapi_text_is_hidden(const char *text) {
 
 /* An integer beyond 64 bits, which is a real by now. */
 static bool is_rounded(double value) {
-    return value >= 0x1p63 || value < -0x1p63;
+    return fabs(value) >= 9223372036854775808.0;
 }
 
 /* A number beyond the reals, which is a text by now. */

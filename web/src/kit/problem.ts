@@ -30,7 +30,6 @@ const actions: Partial<Record<Problem["code"], Action>> = {
   validation_failed: "none",
   credential_invalid: "none",
   version_conflict: "none",
-  not_ready: "none",
 };
 
 export function actionOf(problem: Problem): Action {
