@@ -4,14 +4,16 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/json.h"
 
 enum {
-    KEY_MAX = 256,           /* a longer name is none that anybody asks for */
-    NUMBER_MAX = 400,        /* digits that are looked at */
-    WORD_MAX = 8,            /* "Infinity" */
+    KEY_MAX = 256,    /* a longer name is none that anybody asks for */
+    NUMBER_MAX = 400, /* digits that are looked at */
+    WORD_MAX = 8,     /* "Infinity" */
+    FRAMES_FIRST = 8,
     NODE_BYTES = 96,         /* what a value costs beside its text, about */
     CONTAINER_BYTES = 256,   /* and an object or list on top of that */
     TEXT_KEPT_MAX = 4 << 20, /* sift_text */
@@ -46,15 +48,15 @@ enum state {
 
 struct sift {
     struct arena *arena;
-    struct path paths[SIFT_PATHS_MAX];
+    struct path *paths; /* the arena's, as many as were asked for */
     size_t path_count;
     size_t kept, kept_max;
     enum state state;
     enum sift_end how;
     bool is_cut;
     json_t *root;
-    struct frame frames[SIFT_DEPTH_MAX];
-    size_t depth;
+    struct frame *frames; /* the arena's; grows, since few are deep */
+    size_t depth, frames_room;
     /* The text, name or scalar that is being read. */
     struct buf *text; /* the arena's */
     bool is_key, is_kept, is_text_cut;
@@ -167,6 +169,17 @@ static void put_null(struct sift *s, bool is_wanted) {
         put(s, json_null());
 }
 
+static void make_room(struct sift *s) {
+    if (s->depth < s->frames_room)
+        return;
+    size_t room = s->frames_room ? 2 * s->frames_room : FRAMES_FIRST;
+    struct frame *frames = arena_alloc(s->arena, room * sizeof *frames);
+    if (s->depth)
+        memcpy(frames, s->frames, s->depth * sizeof *frames);
+    s->frames = frames;
+    s->frames_room = room;
+}
+
 static void open_container(struct sift *s, bool is_list) {
     uint64_t paths;
     bool all, is_wanted = wanted(s, &paths, &all);
@@ -184,6 +197,7 @@ static void open_container(struct sift *s, bool is_list) {
     }
     json_t *node = is_list ? json_array() : json_object();
     put(s, node);
+    make_room(s);
     s->frames[s->depth++] =
         (struct frame){ .node = node, .paths = paths, .is_list = is_list, .is_all = all };
     s->state = is_list ? AT_VALUE : AT_KEY;
@@ -578,8 +592,13 @@ struct sift *sift_new(struct arena *a, const char *const *paths, size_t kept_max
     *s = (struct sift){
         .arena = a, .kept_max = kept_max_bytes, .how = SIFT_SHORT, .text = buf_in(a)
     };
-    for (; paths && *paths && s->path_count < SIFT_PATHS_MAX; paths++)
-        s->paths[s->path_count++] = path_of(*paths);
+    size_t count = 0;
+    while (paths && paths[count] && count < SIFT_PATHS_MAX)
+        count++;
+    if (count)
+        s->paths = arena_alloc(a, count * sizeof *s->paths);
+    for (; s->path_count < count; s->path_count++)
+        s->paths[s->path_count] = path_of(paths[s->path_count]);
     return s;
 }
 
