@@ -147,13 +147,27 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return OK;
 }
 
-/* Asks Twilio for the same text between the same numbers at that time; only a certain match
- * counts. */
-static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
-                        bool *is_absent) {
+/* Asks Twilio once for all texts since the first of the operations was sent. *listed: struct
+ * twilio_listed. */
+static enum err list(struct ctx *ctx, const struct operation *const *ops, size_t count,
+                     const void **listed) {
+    struct lent lent;
+    struct twilio_listed *all = arena_alloc(ctx->arena, sizeof *all);
+    TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
+    TRY(twilio_messages_since(ctx, &lent.ref, lent.account.account_sid,
+                              operations_oldest(ops, count), all));
+    *listed = all;
+    return OK;
+}
+
+/* Looks for the same text between the same numbers at that time, in the list where it is whole, else at
+ * Twilio; only a certain match counts. */
+static enum err look_up(struct ctx *ctx, const struct operation *op, const void *listed,
+                        const void **result, bool *is_absent) {
     struct lent lent;
     struct twilio_text text;
     struct twilio_matches matches;
+    const struct twilio_listed *all = listed;
     int64_t others;
     TRY(text_of(ctx, op, &text));
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
@@ -170,8 +184,14 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
                                .from = text.from,
                                .since_ms = rivals.since_ms,
                                .until_ms = rivals.until_ms };
-    TRY(twilio_messages_like(ctx, &lent.ref, lent.account.account_sid, &search, &matches));
     TRY(message_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, &others));
+    *is_absent = false;
+    if (all && others)
+        return OK; /* nothing is certain beside a rival */
+    if (all && all->is_whole)
+        twilio_choose(ctx, all, &search, &matches);
+    else
+        TRY(twilio_messages_like(ctx, &lent.ref, lent.account.account_sid, &search, &matches));
     return matching_find(ctx, &matches, op->object, message_row_is_taken, others, result,
                          is_absent);
 }
@@ -232,9 +252,9 @@ static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operati
     return message_row_delete(ctx, tx, op->object);
 }
 
-const struct operation_kind MESSAGE_CREATE = {
-    "message.create", "message", PROVIDER_TWILIO, perform, look_up, settle, forget
-};
+const struct operation_kind MESSAGE_CREATE = { "message.create", "message",   PROVIDER_TWILIO,
+                                               perform,          look_up,     settle,
+                                               forget,           .list = list };
 
 /* --- reading --------------------------------------------------------------------------------- */
 
