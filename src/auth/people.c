@@ -425,33 +425,47 @@ enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *us
     return OK;
 }
 
+/* The detail of an audit entry; NULL for a key without a rate of its own. */
+static const char *rate_text(struct ctx *ctx, int64_t per_minute) {
+    return per_minute
+               ? arena_printf(ctx->arena, "{\"rate_limit_per_minute\":%lld}", (long long)per_minute)
+               : NULL;
+}
+
 static enum err key_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct api_key *k = arg;
     enum role role;
     TRY(member_role(ctx, tx, k->workspace_id, k->user_id, &role));
     if (role == ROLE_NONE)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such workspace.");
+    bool may_rate = role >= ROLE_ADMIN || ctx->who.is_admin || !ctx->who.user_id[0];
+    if (k->rate_per_minute && !may_rate)
+        return ctx_fail(ctx, ERR_FORBIDDEN,
+                        "Only owners and admins of the workspace give a key a rate of its own.");
     TRY(api_key_insert(ctx, tx, k));
     return audit_write(ctx, tx,
                        (struct audit_entry){ .workspace_id = k->workspace_id,
                                              .action = "key.create",
-                                             .object = k->id });
+                                             .object = k->id,
+                                             .detail = rate_text(ctx, k->rate_per_minute) });
 }
 
-enum err key_create(struct ctx *ctx, const char *user_id, const char *workspace_id,
-                    const char *name, bool is_test, struct api_key *out, const char **key) {
+enum err key_create(struct ctx *ctx, const struct key_order *order, struct api_key *out,
+                    const char **key) {
     struct user user;
-    TRY(check_name(ctx, name));
-    TRY(user_find(ctx, db_reader(ctx->parts->db), user_id, &user));
+    TRY(check_name(ctx, order->name));
+    TRY(user_find(ctx, db_reader(ctx->parts->db), order->user_id, &user));
     if (!user.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
-    *out = (struct api_key){ .user_id = user_id,
-                             .workspace_id = workspace_id ? workspace_id : user.workspace_id,
-                             .name = name,
-                             .mode = is_test ? "test" : "live",
-                             .created_ms = ava_wall_ms() };
+    *out = (struct api_key){ .user_id = order->user_id,
+                             .workspace_id =
+                                 order->workspace_id ? order->workspace_id : user.workspace_id,
+                             .name = order->name,
+                             .mode = order->is_test ? "test" : "live",
+                             .created_ms = ava_wall_ms(),
+                             .rate_per_minute = order->rate_per_minute };
     new_id(ctx, "key", &out->id);
-    *key = auth_token_new(ctx, is_test ? "ava_test_" : "ava_live_");
+    *key = auth_token_new(ctx, order->is_test ? "ava_test_" : "ava_live_");
     out->last4 = *key + strlen(*key) - 4;
     auth_token_hash(str_of(*key), out->key_hash);
     return db_write(ctx, key_write, out);

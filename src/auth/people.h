@@ -61,8 +61,14 @@ enum err member_set(struct ctx *ctx, const char *workspace_id, const char *user_
 enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *user_id,
                        enum role mine);
 
-/* Makes an API key; *key is the only time the key itself is seen. workspace_id NULL: the user's
- * own. */
-enum err key_create(struct ctx *ctx, const char *user_id, const char *workspace_id,
-                    const char *name, bool is_test, struct api_key *out, const char **key);
+struct key_order {
+    const char *user_id, *name;
+    const char *workspace_id; /* NULL: the user's own */
+    bool is_test;
+    int64_t rate_per_minute; /* within what the operator allows; 0: as a person */
+};
+/* Makes an API key; *key is the only time the key itself is seen. ERR_FORBIDDEN for a rate of its own
+ * when the asker is neither owner nor admin there. */
+enum err key_create(struct ctx *ctx, const struct key_order *order, struct api_key *out,
+                    const char **key);
 enum err key_remove(struct ctx *ctx, const char *id);

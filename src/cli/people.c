@@ -7,6 +7,7 @@
 
 #include "auth/session.h"
 #include "cli/house.h"
+#include "config/config.h"
 #include "providers/dialect.h"
 
 /* First line of a file; the password never comes from the command line. */
@@ -72,13 +73,28 @@ static enum err find_user(struct ctx *ctx, const char *email, struct user *user)
     return OK;
 }
 
+/* --rate N; stays 0 when it was not given. */
+static enum err read_rate(struct ctx *ctx, const char *text, int64_t *out) {
+    int64_t max = ctx->parts->config->rate_key_max_per_minute;
+    if (text && !str_to_i64(str_of(text), 1, max, out))
+        return ctx_fail(ctx, ERR_INVALID,
+                        "--rate is a number of requests per minute, 1 to %lld "
+                        "(RATE_LIMIT_KEY_MAX_PER_MINUTE)",
+                        (long long)max);
+    return OK;
+}
+
 static enum err make_key(struct ctx *ctx, struct cli *cli) {
     struct user user;
     struct api_key made;
     const char *key;
     TRY(find_user(ctx, cli_flag(cli, "user"), &user));
-    TRY(key_create(ctx, user.id, cli_flag(cli, "workspace"), cli_flag(cli, "name"),
-                   cli_has(cli, "test"), &made, &key));
+    struct key_order order = { .user_id = user.id,
+                               .name = cli_flag(cli, "name"),
+                               .workspace_id = cli_flag(cli, "workspace"),
+                               .is_test = cli_has(cli, "test") };
+    TRY(read_rate(ctx, cli_flag(cli, "rate"), &order.rate_per_minute));
+    TRY(key_create(ctx, &order, &made, &key));
     printf("%s\n", key);
     return OK;
 }

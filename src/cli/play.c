@@ -4,8 +4,14 @@
 #include <string.h>
 
 #include "sandbox/sandbox.h"
+#include "service/assistants/assistant_change.h"
+#include "service/assistants/assistants.h"
 #include "service/connections/credentials.h"
+#include "service/connections/endpoints.h"
 #include "service/connections/lending.h"
+#include "store/people.h"
+
+enum { PAGE = 100 };
 
 struct sandbox *play_start(struct cli *cli, struct config *c) {
     const char *why = "";
@@ -47,21 +53,130 @@ void play_serve(void *sandbox, struct ctx *ctx, const struct http_req *req,
     sandbox_serve(sandbox, ctx, req, reply);
 }
 
-enum err play_welcome(struct ctx *ctx, const char *workspace_id) {
+/* --- workspaces ------------------------------------------------------------------------------- */
+
+/* The settings may lead to another Vapi. */
+static bool is_own_vapi(const struct sandbox *s, const struct ctx *ctx) {
+    return strcmp(ctx->parts->config->vapi_base_url, sandbox_vapi_url(s)) == 0;
+}
+
+static struct ctx ctx_within(const struct ctx *ctx, const char *workspace_id) {
+    struct ctx as = *ctx;
+    str_copy(as.who.workspace_id, sizeof as.who.workspace_id, str_of(workspace_id));
+    return as;
+}
+
+static enum err address_of(struct ctx *as, const char **url) {
+    struct endpoint e;
+    TRY(endpoint_current(as, PROVIDER_VAPI, &e));
+    *url = endpoint_url(as, &e, NULL);
+    return OK;
+}
+
+static enum err save_vapi(struct ctx *as, const char *api_key) {
     struct connection c;
     struct connection_check check;
-    struct ctx as = *ctx;
     json_t *vapi =
-        json_pack("{s:s,s:s,s:s}", "api_key", SANDBOX_VAPI_API_KEY, "assistant_id",
-                  SANDBOX_VAPI_ASSISTANT_ID, "default_number_id", SANDBOX_VAPI_NUMBER_ID);
+        json_pack("{s:s,s:s,s:s}", "api_key", api_key, "assistant_id", SANDBOX_VAPI_ASSISTANT_ID,
+                  "default_number_id", SANDBOX_VAPI_NUMBER_ID);
+    enum err e = credentials_save(as, PROVIDER_VAPI, vapi, false, &c, &check);
+    json_decref(vapi);
+    return e;
+}
+
+static enum err save_twilio(struct ctx *as) {
+    struct connection c;
+    struct connection_check check;
     json_t *twilio = json_pack("{s:s,s:s}", "account_sid", SANDBOX_TWILIO_ACCOUNT_SID, "auth_token",
                                SANDBOX_TWILIO_AUTH_TOKEN);
-    str_copy(as.who.workspace_id, sizeof as.who.workspace_id, str_of(workspace_id));
-    enum err e = credentials_save(&as, PROVIDER_VAPI, vapi, false, &c, &check);
-    if (e == OK)
-        e = credentials_save(&as, PROVIDER_TWILIO, twilio, false, &c, &check);
-    json_decref(vapi);
+    enum err e = credentials_save(as, PROVIDER_TWILIO, twilio, false, &c, &check);
     json_decref(twilio);
+    return e;
+}
+
+/* Connects the workspace to a Vapi account that tells it how calls go: the demo account, or one of
+ * its own when that one tells another workspace. */
+static enum err connect_vapi(struct sandbox *s, struct ctx *as) {
+    SCOPED(secret_wipe) struct secret secret = { 0 };
+    const char *key = SANDBOX_VAPI_API_KEY, *url = NULL;
+    if (!is_own_vapi(s, as))
+        return save_vapi(as, key);
+    if (as->parts->config->public_url[0]) /* else no port is open yet, and play_resume follows */
+        TRY(address_of(as, &url));
+    if (url && !sandbox_vapi_tell_to(s, key, url, ""))
+        key = arena_join(as->arena, key, "-", as->who.workspace_id);
+    TRY(save_vapi(as, key));
+    TRY(credentials_make_webhook_secret(as, PROVIDER_VAPI, &secret));
+    if (url)
+        sandbox_vapi_tell_to(s, key, url, secret_reveal(&secret).ptr);
+    return OK;
+}
+
+/* Takes the demo assistant under Ava's care, so that calls can name it. One that cannot be read now is
+ * taken when it is. */
+static void hold_assistant(struct ctx *as) {
+    SCOPED(turn_give) struct turn turn = { .is_mine = false };
+    struct lent lent;
+    struct assistant_moment now;
+    enum err e = assistant_lend(as, &lent);
+    if (e == OK)
+        e = assistant_turn(as, SANDBOX_VAPI_ASSISTANT_ID, false, &turn);
+    if (e == OK)
+        e = assistant_look(as, &lent, SANDBOX_VAPI_ASSISTANT_ID, &turn, &now);
+    if (e != OK)
+        ctx_clear(as);
+}
+
+enum err play_connect(struct sandbox *sandbox, struct ctx *ctx, const char *workspace_id) {
+    struct ctx as = ctx_within(ctx, workspace_id);
+    enum err e = connect_vapi(sandbox, &as);
+    if (e == OK)
+        e = save_twilio(&as);
     ctx->problem = as.problem;
     return e;
+}
+
+enum err play_welcome(void *sandbox, struct ctx *ctx, const char *workspace_id) {
+    TRY(play_connect(sandbox, ctx, workspace_id));
+    struct ctx as = ctx_within(ctx, workspace_id);
+    if (is_own_vapi(sandbox, &as))
+        hold_assistant(&as);
+    return OK;
+}
+
+/* A workspace that is not connected, or has no proof, is not told. */
+static enum err resume_one(struct sandbox *s, struct ctx *as) {
+    SCOPED(secret_wipe) struct secret fields = { 0 };
+    const char *url;
+    enum err e = lending_reveal(as, as->who.workspace_id, PROVIDER_VAPI, &fields);
+    struct str key = secret_field(&fields, "api_key");
+    struct str secret = secret_field(&fields, "webhook_secret");
+    if (e == ERR_NOT_CONNECTED || (e == OK && (!key.len || !secret.len))) {
+        ctx_clear(as);
+        return OK;
+    }
+    TRY(e);
+    TRY(address_of(as, &url));
+    char *proof = str_dup(as->arena, secret), *whose = str_dup(as->arena, key);
+    sandbox_vapi_tell_to(s, whose, url, proof);
+    explicit_bzero(proof, secret.len);
+    explicit_bzero(whose, key.len);
+    return OK;
+}
+
+enum err play_resume(struct sandbox *sandbox, struct ctx *ctx) {
+    struct workspace rows[PAGE];
+    size_t count = PAGE;
+    if (!is_own_vapi(sandbox, ctx))
+        return OK;
+    for (const char *before = NULL; count == PAGE; before = rows[PAGE - 1].id) {
+        TRY(workspaces_list(ctx, db_reader(ctx->parts->db), NULL, "", before, PAGE, rows, &count));
+        for (size_t i = 0; i < count; i++) {
+            struct ctx as = ctx_within(ctx, rows[i].id);
+            enum err e = resume_one(sandbox, &as);
+            ctx->problem = as.problem;
+            TRY(e);
+        }
+    }
+    return OK;
 }

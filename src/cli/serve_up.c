@@ -127,7 +127,7 @@ static int bootstrap(struct serve *s, struct cli *cli) {
     else
         user.id = NULL;
     if (e == OK && user.id && s->sandbox)
-        e = play_welcome(&ctx, user.workspace_id);
+        e = play_connect(s->sandbox, &ctx, user.workspace_id);
     secret_wipe(&c->admin_password);
     return e == OK ? EXIT_OK : house_say(&ctx, e);
 }
@@ -139,6 +139,8 @@ static int recover(struct serve *s, struct cli *cli) {
     enum err e = operations_recover(&ctx);
     if (e == OK)
         e = inbox_recover(&ctx);
+    if (e == OK && s->sandbox)
+        e = play_resume(s->sandbox, &ctx);
     return e == OK ? EXIT_OK : house_say(&ctx, e);
 }
 

@@ -51,6 +51,7 @@ struct principal {
     enum role role;  /* in workspace_id */
     bool is_admin;   /* of the installation */
     bool is_test_key;
+    int64_t key_rate_per_minute; /* what the key may do by itself; 0: what its user may */
 };
 
 struct problem_field {

@@ -26,6 +26,9 @@ struct dialect_field {
      * the secret. NULL: the field is a text. */
     void (*check_object)(struct ctx *ctx, const json_t *value);
     void (*collect_object)(const json_t *value, struct secret *out);
+    /* Not a field at all, but something people have and send: why it is not taken, and what is wanted
+     * instead. NULL: it is a field. */
+    const char *instead;
 };
 
 /* What of a credential is no secret and travels with its requests. NULL or "": none. */

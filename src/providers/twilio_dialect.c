@@ -14,15 +14,28 @@ static const char *base_url(const struct config *config) {
 
 /* --- credentials ------------------------------------------------------------------------------ */
 
+static const char NO_API_KEY[] = "An API key (SK...) cannot check webhooks: Twilio signs them with "
+                                 "the account's auth token. Send "
+                                 "account_sid (AC...) and auth_token of the account.";
+
 static const char *wrong_sid(struct str text) {
+    if (str_starts(text, STR("SK")))
+        return NO_API_KEY;
     return twilio_is_account_sid(text) ? NULL
                                        : "A Twilio account SID is 'AC' and 32 hexadecimal digits.";
 }
 
+/* No auth token has the shape of a SID. */
+static const char *wrong_token(struct str text) {
+    return text.len == 34 && str_starts(text, STR("SK")) ? NO_API_KEY : NULL;
+}
+
 static const struct dialect_field FIELDS[] = {
-    { "account_sid", false, true, 34, wrong_sid, NULL, NULL },
-    { "auth_token", true, true, 512, NULL, NULL, NULL },
-    { "next_auth_token", true, false, 512, NULL, NULL, NULL },
+    { "account_sid", false, true, 34, wrong_sid, NULL, NULL, NULL },
+    { "auth_token", true, true, 512, wrong_token, NULL, NULL, NULL },
+    { "next_auth_token", true, false, 512, wrong_token, NULL, NULL, NULL },
+    { .name = "api_key", .instead = NO_API_KEY },
+    { .name = "api_secret", .instead = NO_API_KEY },
 };
 
 static enum err check(struct ctx *ctx, const struct upstream_credential *c,

@@ -11,10 +11,14 @@ const char TWILIO_NUMBERS[] = "numbers";
 const struct twilio_route TWILIO_ROUTE[TWILIO_ROUTES] = {
     { "voice_url", "VoiceUrl" },
     { "voice_method", "VoiceMethod" },
+    { "voice_fallback_url", "VoiceFallbackUrl" },
+    { "voice_fallback_method", "VoiceFallbackMethod" },
     { "voice_application_sid", "VoiceApplicationSid" },
     { "trunk_sid", "TrunkSid" },
     { "sms_url", "SmsUrl" },
     { "sms_method", "SmsMethod" },
+    { "sms_fallback_url", "SmsFallbackUrl" },
+    { "sms_fallback_method", "SmsFallbackMethod" },
     { "sms_application_sid", "SmsApplicationSid" },
     { "status_callback", "StatusCallback" },
     { "status_callback_method", "StatusCallbackMethod" },
@@ -44,6 +48,7 @@ bool twilio_is_number_sid(struct str text) {
 /* What Ava keeps of a number; NULL when it is not one. */
 static json_t *facts_of(struct ctx *ctx, const json_t *n) {
     const char *sid = json_text(n, "sid"), *phone = json_text(n, "phone_number");
+    const char *group = json_text(n, "messaging_service_sid");
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     if (!sid || !twilio_is_number_sid(str_of(sid)) || !phone)
@@ -52,6 +57,7 @@ static json_t *facts_of(struct ctx *ctx, const json_t *n) {
     jsonw_text_at(&w, "provider_id", sid);
     jsonw_text_at(&w, "phone_number", phone);
     jsonw_text_at(&w, "friendly_name", json_text(n, "friendly_name"));
+    jsonw_text_at(&w, "messaging_service_sid", group && group[0] ? group : NULL);
     twilio_capabilities_write(&w, n);
     jsonw_key(&w, "routes");
     jsonw_object(&w);

@@ -11,7 +11,7 @@
 /* The cache's resource of all numbers: what is cached of them is dropped when one is written. */
 extern const char TWILIO_NUMBERS[];
 
-enum { TWILIO_ROUTES = 9 };
+enum { TWILIO_ROUTES = 13 };
 struct twilio_route {
     const char *field, *parameter; /* "voice_url", "VoiceUrl" */
 };
@@ -23,8 +23,8 @@ void twilio_capabilities_write(struct jsonw *w, const json_t *number);
 bool twilio_is_number_sid(struct str text); /* "PN" and 32 hex digits */
 
 /* Reads a number, past the cache. which: its sid, or E.164. *number:
- * {"provider_id","phone_number","friendly_name","capabilities":{},"routes":{field:text or null}} or
- * NULL when the account has none. */
+ * {"provider_id","phone_number","friendly_name","messaging_service_sid","capabilities":{},
+ * "routes":{field:text or null}} or NULL when the account has none. */
 enum err twilio_number_read(struct ctx *ctx, const struct upstream_credential *c,
                             const char *account_sid, const char *which, json_t **number);
 

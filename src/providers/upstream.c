@@ -273,13 +273,16 @@ static void classify_refusal(struct ctx *ctx, const struct upstream_request *req
 static void classify_content(struct ctx *ctx, const struct upstream_request *req,
                              struct attempt *a) {
     enum sift_end how = SIFT_SHORT;
-    const json_t *said = a->sift ? sift_end(a->sift, &how, NULL) : NULL;
+    bool is_cut = false;
+    const json_t *said = a->sift ? sift_end(a->sift, &how, &is_cut) : NULL;
     a->kept = req->accept ? a->call.answer : (struct str){ "", 0 };
     bool is_read = req->read
                        ? req->read(ctx, said, req->into)
                        : !req->digest || (how == SIFT_WHOLE && req->digest(ctx, said, &a->kept));
     if (req->read && how != SIFT_WHOLE)
         is_read = false;
+    if (is_cut && !req->paths && !req->accept)
+        is_read = false; /* what is read whole is written back whole: nothing may be missing */
     if (is_read)
         return;
     a->bad_shape = true;

@@ -10,6 +10,7 @@
 #include "base/jsonw.h"
 #include "base/tree.h"
 #include "crypto/hash.h"
+#include "providers/vapi_whole.h"
 
 static const char *const NAMES[VAPI_SETTING_COUNT] = { "greeting_message", "max_call_duration",
                                                        "voice_speed" };
@@ -176,7 +177,7 @@ static enum err wrong_speed(struct ctx *ctx, const json_t *voice, double speed) 
     return ctx_fields_ok(ctx);
 }
 
-/* The whole voice with another speed; everything else in it as it was. */
+/* The member voice, whole, with another speed; everything else in it as it was. */
 static json_t *voice_with_speed(const json_t *voice, double speed) {
     json_t *changed = json_deep_copy(voice);
     if (is_cartesia(voice)) {
@@ -189,30 +190,29 @@ static json_t *voice_with_speed(const json_t *voice, double speed) {
     } else {
         json_object_set_new(changed, "speed", json_real(speed));
     }
-    return changed;
+    return json_pack("{s:o}", "voice", changed);
+}
+
+/* The voice goes whole, and so only when all of it is known. */
+static enum err speed_patch(struct ctx *ctx, const json_t *voice, double speed, struct jsonw *w) {
+    TRY(wrong_speed(ctx, voice, speed));
+    json_t *patch = tree_in(ctx->arena, voice_with_speed(voice, speed));
+    TRY(vapi_whole_check(ctx, patch));
+    jsonw_tree(w, patch);
+    return OK;
 }
 
 static enum err patch_of(struct ctx *ctx, const json_t *assistant, enum vapi_setting s,
                          const json_t *value, struct buf *out) {
     struct jsonw w = jsonw_to(out);
+    if (s == VAPI_SPEED)
+        return speed_patch(ctx, json_object_get(assistant, "voice"), json_number_value(value), &w);
     jsonw_object(&w);
-    switch (s) {
-    case VAPI_GREETING:
+    if (s == VAPI_GREETING) {
         jsonw_text_at(&w, "firstMessage", json_string_value(value));
         jsonw_text_at(&w, "firstMessageMode", "assistant-speaks-first");
-        break;
-    case VAPI_DURATION:
+    } else {
         jsonw_i64_at(&w, "maxDurationSeconds", json_integer_value(value));
-        break;
-    default: {
-        const json_t *voice = json_object_get(assistant, "voice");
-        double speed = json_number_value(value);
-        TRY(wrong_speed(ctx, voice, speed));
-        json_t *changed = voice_with_speed(voice, speed);
-        jsonw_key(&w, "voice");
-        jsonw_tree(&w, changed);
-        json_decref(changed);
-    }
     }
     jsonw_object_end(&w);
     return OK;

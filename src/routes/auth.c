@@ -38,7 +38,7 @@ enum err post_auth_setup(struct ctx *ctx, struct call *call) {
     TRY(limit_login(ctx, call->entry, "")); /* tokens are guessed per address, not per account */
     TRY(auth_setup(ctx, str_of(token), email, str_of(password), name, &g));
     if (call->entry->welcome)
-        TRY(call->entry->welcome(ctx, g.workspace.id));
+        TRY(call->entry->welcome(call->entry->sandbox_arg, ctx, g.workspace.id));
     return answer(ctx, call, 201, &g);
 }
 

@@ -41,9 +41,9 @@ struct entry {
     /* The sandbox profile answers below /sandbox itself; NULL elsewhere. */
     void (*sandbox)(void *arg, struct ctx *ctx, const struct http_req *req,
                     struct http_reply *reply);
-    void *sandbox_arg;
+    void *sandbox_arg; /* of both */
     /* What a new workspace gets there: connections to the pretend providers; NULL elsewhere. */
-    enum err (*welcome)(struct ctx *ctx, const char *workspace_id);
+    enum err (*welcome)(void *arg, struct ctx *ctx, const char *workspace_id);
 };
 
 enum access {

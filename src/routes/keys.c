@@ -1,10 +1,19 @@
 #include <string.h>
 
 #include "auth/people.h"
+#include "config/config.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
 
 enum { PAGE_MAX = 101 };
+
+static void write_rate(struct jsonw *w, int64_t per_minute) {
+    jsonw_key(w, "rate_limit_per_minute");
+    if (per_minute)
+        jsonw_i64(w, per_minute);
+    else
+        jsonw_null(w);
+}
 
 enum err get_keys(struct ctx *ctx, struct call *call) {
     struct api_key *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
@@ -25,12 +34,31 @@ enum err get_keys(struct ctx *ctx, struct call *call) {
         jsonw_text_at(&w, "mode", k->mode);
         jsonw_text_at(&w, "last4", k->last4);
         jsonw_text_at(&w, "workspace_id", k->workspace_id);
+        write_rate(&w, k->rate_per_minute);
         jsonw_time_at(&w, "created_at", k->created_ms);
         jsonw_time_at(&w, "last_used_at", k->last_used_ms);
         jsonw_object_end(&w);
     }
     reply_list_end(&w, more ? rows[limit - 1].id : NULL);
     return OK;
+}
+
+/* The key's own rate; 0 when none is asked for. */
+static int64_t input_rate(struct ctx *ctx, struct input *in) {
+    const json_t *value = input_value(in, "rate_limit_per_minute");
+    int64_t max = ctx->parts->config->rate_key_max_per_minute;
+    if (!value || json_is_null(value))
+        return 0;
+    if (!json_is_integer(value))
+        ctx_field_range(ctx, "rate_limit_per_minute", "wrong_type", 1, (double)max,
+                        "The rate must be a whole number of requests per minute.");
+    else if (json_integer_value(value) < 1 || json_integer_value(value) > max)
+        ctx_field_range(ctx, "rate_limit_per_minute", "out_of_range", 1, (double)max,
+                        arena_printf(ctx->arena,
+                                     "The rate must be between 1 and %lld requests per minute; the "
+                                     "operator sets the most.",
+                                     (long long)max));
+    return json_integer_value(value);
 }
 
 enum err post_key(struct ctx *ctx, struct call *call) {
@@ -41,6 +69,7 @@ enum err post_key(struct ctx *ctx, struct call *call) {
     const char *name = input_text(&in, "name", true, 1, 100);
     const char *mode = input_text(&in, "mode", false, 1, 10);
     const char *workspace_id = input_text(&in, "workspace_id", false, 1, 64);
+    int64_t rate = input_rate(ctx, &in);
     bool is_test = mode ? strcmp(mode, "test") == 0 : sandbox;
     if (mode && !is_test && strcmp(mode, "live") != 0)
         ctx_field(ctx, "mode", "wrong_format", "The mode must be live or test.");
@@ -51,12 +80,14 @@ enum err post_key(struct ctx *ctx, struct call *call) {
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such workspace.");
     if (!workspace_id && ctx->who.key_id[0])
         workspace_id = ctx->who.workspace_id;
-    TRY(key_create(ctx, ctx->who.user_id, workspace_id, name, is_test, &made, &key));
+    struct key_order order = { ctx->who.user_id, name, workspace_id, is_test, rate };
+    TRY(key_create(ctx, &order, &made, &key));
     struct jsonw w = reply_json(call, 201);
     jsonw_object(&w);
     jsonw_text_at(&w, "id", made.id);
     jsonw_text_at(&w, "key", key);
     jsonw_text_at(&w, "last4", made.last4);
+    write_rate(&w, made.rate_per_minute);
     jsonw_time_at(&w, "created_at", made.created_ms);
     jsonw_object_end(&w);
     return OK;

@@ -55,33 +55,52 @@ static void put_headers(struct http_reply *reply, const struct ratelimit_result 
     http_reply_header_text(reply, "RateLimit", text);
 }
 
+/* How often the asker may come, and what counts it together with others. */
+struct share {
+    int64_t per_minute;
+    const char *mine, *all; /* of the asker; of the workspace, NULL for strangers */
+};
+
+/* A key with a rate of its own counts for itself. Renewing a session is asked by people not known
+ * yet: one stranger must not use up what all of them have. */
+static struct share share_of(struct ctx *ctx, const struct config *c, const struct route *route) {
+    const struct principal *who = &ctx->who;
+    int64_t per_minute =
+        route->limit == BY_SETTINGS ? c->rate_per_minute : c->rate_default_per_minute;
+    if (who->key_id[0] && who->key_rate_per_minute > 0) {
+        int64_t max = c->rate_key_max_per_minute, own = who->key_rate_per_minute;
+        return (struct share){ own < max ? own : max, who->key_id,
+                               arena_join(ctx->arena, who->workspace_id, " by keys") };
+    }
+    if (!who->user_id[0])
+        return (struct share){ per_minute, str_dup(ctx->arena, address_key(ctx)), NULL };
+    return (struct share){ per_minute, who->user_id, who->workspace_id };
+}
+
+static struct str route_key(struct ctx *ctx, const struct route *route, const char *whose) {
+    return str_of(
+        arena_printf(ctx->arena, "%d %s %s", (int)route->at.method, route->at.path, whose));
+}
+
 enum err limit_user(struct ctx *ctx, struct entry *e, const struct route *route,
                     struct http_reply *reply) {
     const struct config *c = e->parts.config;
     if (!c->rate_limiting || (route->limit != BY_SETTINGS && route->limit != BY_DEFAULT))
         return OK;
-    int64_t per_minute =
-        route->limit == BY_SETTINGS ? c->rate_per_minute : c->rate_default_per_minute;
+    struct share share = share_of(ctx, c, route);
     int64_t now = ava_now_ms();
-    /* Renewing a session is asked by people not known yet: one stranger must not use up what all
-     * of them have. */
-    bool known = ctx->who.user_id[0] != 0;
-    char key[256];
-    int len = snprintf(key, sizeof key, "%d %s %s", (int)route->at.method, route->at.path,
-                       known ? ctx->who.user_id : str_dup(ctx->arena, address_key(ctx)));
-    struct ratelimit_rule mine = { "user-route", RATELIMIT_SLIDING, per_minute, MINUTE_MS, 0 };
+    struct ratelimit_rule mine = { "user-route", RATELIMIT_SLIDING, share.per_minute, MINUTE_MS,
+                                   0 };
     struct ratelimit_result r =
-        ratelimit_take(e->limits, &mine, (struct str){ key, (size_t)len }, now);
+        ratelimit_take(e->limits, &mine, route_key(ctx, route, share.mine), now);
     put_headers(reply, &r);
     if (!r.is_allowed)
         return refused(ctx, r.retry_after_s);
-    if (!known)
+    if (!share.all)
         return OK;
-
-    len = snprintf(key, sizeof key, "%d %s %s", (int)route->at.method, route->at.path,
-                   ctx->who.workspace_id);
-    struct ratelimit_rule all = { "workspace", RATELIMIT_GCRA, 60 * per_minute, MINUTE_MS, 0 };
-    r = ratelimit_take(e->limits, &all, (struct str){ key, (size_t)len }, now);
+    struct ratelimit_rule all = { "workspace", RATELIMIT_GCRA, 60 * share.per_minute, MINUTE_MS,
+                                  0 };
+    r = ratelimit_take(e->limits, &all, route_key(ctx, route, share.all), now);
     return r.is_allowed ? OK : refused(ctx, r.retry_after_s);
 }
 

@@ -97,6 +97,16 @@ enum err post_endpoint_setup(struct ctx *ctx, struct call *call) {
     jsonw_text_at(&w, "url", setup.url);
     jsonw_text_at(&w, "was_url", setup.was_url);
     jsonw_text_at(&w, "assistant_id", setup.assistant_id);
+    jsonw_key(&w, "warnings");
+    jsonw_list(&w);
+    for (size_t i = 0; i < setup.warning_count; i++) {
+        jsonw_object(&w);
+        jsonw_text_at(&w, "code", setup.warnings[i].code);
+        jsonw_text_at(&w, "who", setup.warnings[i].who);
+        jsonw_text_at(&w, "detail", setup.warnings[i].detail);
+        jsonw_object_end(&w);
+    }
+    jsonw_list_end(&w);
     jsonw_object_end(&w);
     return OK;
 }

@@ -50,7 +50,7 @@ enum err post_user(struct ctx *ctx, struct call *call) {
     TRY(input_done(&in));
     TRY(people_create(ctx, email, str_of(password), name, admin, &user));
     if (call->entry->welcome)
-        TRY(call->entry->welcome(ctx, user.workspace_id));
+        TRY(call->entry->welcome(call->entry->sandbox_arg, ctx, user.workspace_id));
     return answer(call, 201, &user);
 }
 

@@ -49,7 +49,7 @@ enum err post_workspace(struct ctx *ctx, struct call *call) {
     TRY(read_name(ctx, call, &name));
     TRY(workspace_create(ctx, name, ctx->who.user_id, &ws));
     if (call->entry->welcome)
-        TRY(call->entry->welcome(ctx, ws.id));
+        TRY(call->entry->welcome(call->entry->sandbox_arg, ctx, ws.id));
     return answer(call, 201, &ws);
 }
 

@@ -27,6 +27,9 @@ struct pretend {
     /* What people and tests do to it beside its API; NULL: nothing. */
     enum err (*stage)(struct pretend_world *world, struct ctx *ctx, const struct http_req *req,
                       struct str tail, json_t *body, struct http_reply *reply);
+    /* sandbox_vapi_tell_to; NULL: it has no assistants. */
+    bool (*tell_to)(struct pretend_world *world, struct str key, const char *url,
+                    const char *secret);
 };
 
 extern const struct pretend PRETEND_VAPI, PRETEND_TWILIO;

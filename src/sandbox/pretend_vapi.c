@@ -30,4 +30,5 @@ static void answer(struct pretend_world *world, const struct http_req *req,
             "Not Found");
 }
 
-const struct pretend PRETEND_VAPI = { "vapi", credential, answer, vapi_fail, vapi_stage };
+const struct pretend PRETEND_VAPI = { "vapi",    credential, answer,
+                                      vapi_fail, vapi_stage, vapi_tell_to };

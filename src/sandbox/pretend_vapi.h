@@ -58,6 +58,8 @@ void vapi_note_told(json_t *account, const json_t *call, const char *type, const
 enum err vapi_stage(struct pretend_world *world, struct ctx *ctx, const struct http_req *req,
                     struct str tail, json_t *body, struct http_reply *reply);
 json_t *vapi_account(struct pretend_world *world, struct str key); /* made at its first use */
+/* Points the demo assistant there, unless it points elsewhere; see sandbox.h. */
+bool vapi_tell_to(struct pretend_world *world, struct str key, const char *url, const char *secret);
 /* Tells the server of its assistant how it goes, as it goes; nothing where there is none. */
 void vapi_tell(const struct pretend_world *world, json_t *account, const json_t *call,
                const struct vapi_course *course);

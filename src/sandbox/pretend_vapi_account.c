@@ -1,4 +1,6 @@
 /* What an account of the pretend Vapi has when it is first used: one assistant, and nothing else. */
+#include <string.h>
+
 #include "base/json.h"
 #include "sandbox/pretend_vapi.h"
 #include "sandbox/sandbox.h"
@@ -43,4 +45,20 @@ json_t *vapi_assistant_find(const json_t *account, struct str id, size_t *at) {
             return one;
     }
     return NULL;
+}
+
+bool vapi_tell_to(struct pretend_world *world, struct str key, const char *url,
+                  const char *secret) {
+    size_t at;
+    json_t *account = vapi_account(world, key);
+    json_t *assistant =
+        account ? vapi_assistant_find(account, str_of(SANDBOX_VAPI_ASSISTANT_ID), &at) : NULL;
+    const char *now = json_text(json_object_get(assistant, "server"), "url");
+    if (!assistant || (now && now[0] && strcmp(now, url) != 0))
+        return false;
+    json_object_set_new(assistant, "server",
+                        json_pack("{s:s, s:{s:s}, s:{s:s, s:i, s:i}}", "url", url, "headers",
+                                  "X-Vapi-Secret", secret, "backoffPlan", "type", "exponential",
+                                  "maxRetries", 5, "baseDelaySeconds", 1));
+    return true;
 }

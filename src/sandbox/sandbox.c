@@ -255,6 +255,36 @@ static enum err visit(void *arg, struct ctx *ctx, const struct http_req *req, st
     return v.err;
 }
 
+/* Somebody who has the demo assistant tell them. */
+struct pointing {
+    struct sandbox *sandbox;
+    const char *key, *url, *secret;
+    bool is_done;
+    struct loop_call call;
+    struct fiber_parking parking;
+};
+
+static void run_pointing(void *arg) {
+    struct pointing *p = arg;
+    struct booth *b = &p->sandbox->booths[0];
+    p->is_done = b->kind->tell_to(&b->world, str_of(p->key), p->url, p->secret);
+    fiber_unpark(&p->parking); /* p is gone from here on */
+}
+
+static void post_pointing(void *arg) {
+    struct pointing *p = arg;
+    loop_post(p->sandbox->loop, &p->call);
+}
+
+bool sandbox_vapi_tell_to(struct sandbox *s, const char *api_key, const char *url,
+                          const char *secret) {
+    struct pointing p = { .sandbox = s, .key = api_key, .url = url, .secret = secret };
+    p.call = (struct loop_call){ .fn = run_pointing, .arg = &p };
+    fiber_parking_init(&p.parking);
+    fiber_park(&p.parking, FIBER_NO_DEADLINE, post_pointing, &p);
+    return p.is_done;
+}
+
 /* Waits without a deadline: each try has one of its own, and e lives on this stack. */
 static void send_webhook(void *arg, struct control_sending *sending) {
     struct errand e = { .sandbox = arg, .sending = sending };

@@ -29,6 +29,11 @@ void sandbox_stop(struct sandbox *s); /* NULL is fine; no sandbox_serve may be u
 const char *sandbox_vapi_url(const struct sandbox *s); /* "http://127.0.0.1:PORT" */
 const char *sandbox_twilio_url(const struct sandbox *s);
 
+/* Has the demo assistant of the Vapi account with that key tell how its calls go to url, proven by the
+ * secret in X-Vapi-Secret. False when it tells somebody else already. On any thread. */
+bool sandbox_vapi_tell_to(struct sandbox *s, const char *api_key, const char *url,
+                          const char *secret);
+
 /* Answers /sandbox/api/... on any thread; on a fiber or not. What goes wrong is in ctx->problem,
  * and the reply is then the caller's to write. */
 void sandbox_serve(struct sandbox *s, struct ctx *ctx, const struct http_req *req,

@@ -64,10 +64,22 @@ enum err call_limits_row_put(struct ctx *ctx, struct db_conn *tx,
     return db_run(ctx, q);
 }
 
+/* A row that was written since the last learning says 600: the longest counts. */
+enum err call_limits_rows_length(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                 int64_t *seconds) {
+    struct db_stmt *q = db_use(
+        c, "SELECT max(assistant_seconds) FROM call_limits WHERE workspace_id = ?1 AND EXISTS"
+           " (SELECT 1 FROM call_limits WHERE workspace_id = ?1"
+           " AND (daily_minutes IS NOT NULL OR daily_cost_cents IS NOT NULL))");
+    db_bind_text(q, workspace_id);
+    *seconds = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}
+
 enum err call_limits_row_learn_length(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                                       int64_t seconds) {
-    struct db_stmt *q = db_use(tx, "UPDATE call_limits SET assistant_seconds = ?"
-                                   " WHERE workspace_id = ? AND number = ''");
+    struct db_stmt *q =
+        db_use(tx, "UPDATE call_limits SET assistant_seconds = ? WHERE workspace_id = ?");
     db_bind_i64(q, seconds);
     db_bind_text(q, workspace_id);
     return db_run(ctx, q);

@@ -21,8 +21,13 @@ bool call_limits_row_is_daily(const struct call_limits_row *row);
 
 enum err call_limits_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                               const char *number, struct call_limits_row *found);
+/* *seconds: how long a call of the workspace's assistant lasts at most, as last seen; 0 when neither the
+ * workspace nor any of its numbers has a budget for the day. */
+enum err call_limits_rows_length(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                 int64_t *seconds);
 enum err call_limits_row_put(struct ctx *ctx, struct db_conn *tx,
                              const struct call_limits_row *row);
+/* Stores it with all limits of the workspace and its numbers. */
 enum err call_limits_row_learn_length(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                                       int64_t seconds);
 

@@ -24,6 +24,7 @@ struct api_key {
     const char *id, *user_id, *workspace_id, *name, *mode, *last4;
     unsigned char key_hash[32];
     int64_t created_ms, last_used_ms;
+    int64_t rate_per_minute; /* 0: as a person */
 };
 
 enum err api_key_find(struct ctx *ctx, struct db_conn *c, const unsigned char key_hash[32],

@@ -35,7 +35,10 @@ TEST(a_person_who_is_switched_off_is_out_at_once) {
     home_open(&h);
     struct user u = bob(&h, false);
     CHECK_INT(auth_login(home_ctx(&h), u.email, STR(PASSWORD), &g), OK);
-    CHECK_INT(key_create(home_ctx(&h), u.id, NULL, "k", false, &k, &key), OK);
+    CHECK_INT(key_create(home_ctx(&h),
+                         &(struct key_order){ .user_id = u.id, .name = "k", .is_test = false }, &k,
+                         &key),
+              OK);
     CHECK(home_session_is_good(&h, g.cookie) && home_key_is_good(&h, key));
     CHECK_INT(people_change(home_ctx(&h), u.id,
                             &(struct user_change){ .has_disabled = true, .is_disabled = true },
@@ -89,7 +92,11 @@ TEST(a_key_works_for_its_workspace_until_it_is_removed_and_is_shown_once) {
     struct api_key k;
     const char *key;
     home_open(&h);
-    CHECK_INT(key_create(home_ctx(&h), h.admin.id, NULL, "build", false, &k, &key), OK);
+    CHECK_INT(
+        key_create(home_ctx(&h),
+                   &(struct key_order){ .user_id = h.admin.id, .name = "build", .is_test = false },
+                   &k, &key),
+        OK);
     CHECK(strncmp(key, "ava_live_", 9) == 0 && strcmp(k.last4, key + strlen(key) - 4) == 0);
     CHECK(home_key_is_good(&h, key));
     CHECK_TEXT(h.t.ctx.who.key_id, k.id);
@@ -111,7 +118,10 @@ TEST(a_test_key_exists_only_where_they_are_allowed) {
     struct api_key k;
     const char *key;
     home_open(&h);
-    CHECK_INT(key_create(home_ctx(&h), h.admin.id, NULL, "t", true, &k, &key), OK);
+    CHECK_INT(key_create(home_ctx(&h),
+                         &(struct key_order){ .user_id = h.admin.id, .name = "t", .is_test = true },
+                         &k, &key),
+              OK);
     CHECK(home_key_is_good(&h, key) && h.t.ctx.who.is_test_key);
     accounts_free(h.t.parts.accounts);
     h.t.parts.accounts = accounts_new(false);

@@ -50,6 +50,8 @@ describe("calls at Vapi", { skip: missing, concurrency: 1 }, () => {
     w.vapi.once("POST", /^\/call$/, async () => {
       const r = await w.server({ type: "status-update", status: "in-progress", call: { id } });
       assert.equal(r.status, 200, r.text);
+      await until(async () => (await w.a.call("/api/v1/events?status=retrying")).json.events.length === 1, { what: "it waits" });
+      assert.equal((await on.calls()).filter((c) => c.provider_id === id).length, 0, "no row of its own meanwhile");
       return { status: 201, json: vapiCall({ id }), after: 300 };
     });
     asHeld(id);
@@ -167,8 +169,8 @@ describe("calls at Vapi", { skip: missing, concurrency: 1 }, () => {
     await w.server({ type: "status-update", status: "in-progress", call: { id, type: "outboundPhoneCall" } });
     await until(() => ended, { what: "it was ended" });
     await on.over(r.json.id);
-    const texts = await on.timeline(r.json.id);
-    assert.ok(texts.some((t) => /asked to end the call/.test(t)) && texts.some((t) => /ended the call\.$/.test(t)), texts.join("\n"));
+    const texts = await until(async () => ((all) => all.some((t) => /ended the call\.$/.test(t)) && all)(await on.timeline(r.json.id)), { what: "it is told" });
+    assert.ok(texts.some((t) => /asked to end the call/.test(t)), texts.join("\n"));
   });
 
   test("other shapes of a call say the same", async () => {
@@ -239,6 +241,12 @@ describe("calls and texts at Twilio", { skip: missing, concurrency: 1 }, () => {
     const op = await cut("call", (form) => [twilioCall(form, { direction: "inbound" })], () => dial());
     assert.equal(await state(op.id), "unknown");
     for (let minute = 0; minute < 20; minute++) await w.a.advance(60);
+    await until(async () => (await state(op.id)) === "unconfirmed", { what: "Ava gave up asking" });
+    for (let round = 0; round < 2; round++) {
+      const before = w.twilio.count("GET", /\/Calls\.json\?/);
+      await w.a.advance(6);
+      await until(() => w.twilio.count("GET", /\/Calls\.json\?/) > before, { what: "and asks for the line's sake" });
+    }
     assert.equal((await on.today()).calls_now, 1, "line and minutes stay held");
     assert.equal((await dial()).json.status, "queued");
     const asked = w.twilio.seen.length;

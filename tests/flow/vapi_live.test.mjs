@@ -21,16 +21,16 @@ describe("calls that Vapi tells about", { skip: missing, concurrency: 1 }, () =>
   const row = async (id) => (await a.call("/api/v1/calls?limit=100")).json.calls.find((c) => c.id === id);
   const hits = async () => (await a.ledger()).hits.filter((h) => h.method === "GET" && h.path.startsWith("/call")).length;
 
-  test("one request has them sent here, with a secret of its own and six tries; what else is there stays", async () => {
-    await assistant({ server: { url: "", timeoutSeconds: 7, headers: { "X-Other": "kept", "x-vapi-secret": "old" } }, serverMessages: ["tool-calls"] });
+  test("one request has them sent here, with a secret of its own and six tries; what belongs to another server goes", async () => {
+    await assistant({ server: { url: "", timeoutSeconds: 7, headers: { "X-Other": "dropped", "x-vapi-secret": "old" } }, serverMessages: ["tool-calls"] });
     const before = await assistant(), r = await setUp();
     assert.equal(r.status, 200, r.text);
     told = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints[1].urls.server;
-    assert.deepEqual(r.json, { url: told, was_url: "", assistant_id: vapi.assistant_id });
+    assert.deepEqual(r.json, { url: told, was_url: "", assistant_id: vapi.assistant_id, warnings: [] });
     const { server, serverMessages, updatedAt, ...rest } = await assistant();
     const secret = server.headers["X-Vapi-Secret"];
     assert.match(secret, /^[\w-]{43}$/);
-    assert.deepEqual(server, { timeoutSeconds: 7, url: told, headers: { "X-Other": "kept", "X-Vapi-Secret": secret }, backoffPlan: { type: "exponential", maxRetries: 5, baseDelaySeconds: 1 } });
+    assert.deepEqual(server, { timeoutSeconds: 7, url: told, headers: { "X-Vapi-Secret": secret }, backoffPlan: { type: "exponential", maxRetries: 5, baseDelaySeconds: 1 } });
     assert.deepEqual(serverMessages, ["tool-calls", "status-update", "end-of-call-report"]);
     for (const name of Object.keys(rest)) assert.deepEqual(rest[name], before[name], name);
     assert.ok(!r.text.includes(secret) && !JSON.stringify(await a.ledger()).includes(secret));

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "providers/answer.h"
 #include "providers/vapi_assistants.h"
+#include "providers/vapi_whole.h"
 #include "service/assistants/assistant_change.h"
 #include "service/assistants/assistant_config.h"
 #include "service/assistants/masking.h"
@@ -90,6 +91,7 @@ enum err assistant_place(struct ctx *ctx, const json_t *body, enum operation_pat
     json_t *config = tree_in(ctx->arena, masking_undone(ctx, body, NULL));
     TRY(assistant_config_check(ctx, config, true));
     TRY(assistant_config_fits(ctx, config));
+    TRY(vapi_hidden_check(ctx, config));
     TRY(assistant_lend(ctx, &lent));
     struct operation_order order = { .kind = &ASSISTANT_CREATE,
                                      .id = arena_strdup(ctx->arena, op.text),
@@ -108,7 +110,8 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     struct lent lent;
     struct vapi_server server = { .secret = &secret };
     json_t *config = sift_own(ctx->arena, op->request);
-    bool has_own = json_text(json_object_get(config, "server"), "url") != NULL;
+    const char *own = vapi_server_url(config);
+    bool has_own = own && own[0];
     TRY(assistant_lend(ctx, &lent));
     if (!has_own && !endpoint_is_out_of_reach(ctx, PROVIDER_VAPI))
         TRY(webhook_setup_server(ctx, &lent, &secret, &server.url));
@@ -230,10 +233,15 @@ static enum err change(struct ctx *ctx, const char *id, struct assistant_change 
     return OK;
 }
 
-/* The PATCH as JSON; empty when nothing differs. */
-static struct str patch_text(struct ctx *ctx, const json_t *whole, const json_t *wanted) {
+/* The PATCH as JSON; *out stays empty when nothing differs. ERR_INVALID when an object in it holds
+ * what Vapi did not tell. */
+static enum err patch_text(struct ctx *ctx, const json_t *whole, const json_t *wanted,
+                           struct str *out) {
     const json_t *patch = assistant_config_patch(ctx, whole, wanted);
-    return json_object_size(patch) ? tree_text(ctx->arena, patch) : (struct str){ NULL, 0 };
+    TRY(vapi_whole_check(ctx, patch));
+    if (json_object_size(patch))
+        *out = tree_text(ctx->arena, patch);
+    return OK;
 }
 
 /* An address of this Ava, whatever its token. */
@@ -243,23 +251,29 @@ static bool is_own(const struct ctx *ctx, const json_t *server) {
     return url && strncmp(url, own, strlen(own)) == 0;
 }
 
-static bool has_header(const json_t *headers, const char *wanted) {
+/* The header of that name; *known: as it is spelled there. */
+static const json_t *header_find(const json_t *headers, const char *wanted, const char **known) {
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)headers, name, value) {
-        if (strcasecmp(name, wanted) == 0)
-            return true;
+        if (strcasecmp(name, wanted) == 0) {
+            *known = name;
+            return value;
+        }
     }
-    return false;
+    return NULL;
 }
 
-/* Puts the webhook secret back into a server of ours that is sent to Vapi: it goes whole, and
- * without the header its messages would come here without proof, and be refused. */
+/* Puts the webhook secret back into a server of ours that is sent to Vapi, where it is missing or
+ * hidden: the server goes whole, and without the header its messages would come here without proof,
+ * and be refused. */
 static enum err keep_proof(struct ctx *ctx, json_t *server) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
-    static const char NAME[] = "X-Vapi-Secret";
+    const char *name = "X-Vapi-Secret";
     json_t *headers = json_object_get(server, "headers");
-    if (!is_own(ctx, server) || has_header(headers, NAME))
+    const json_t *there = header_find(headers, name, &name);
+    if (!is_own(ctx, server) ||
+        (there && !(json_is_string(there) && vapi_text_is_hidden(json_string_value(there)))))
         return OK;
     TRY(lending_reveal(ctx, ctx->who.workspace_id, PROVIDER_VAPI, &fields));
     struct str secret = secret_field(&fields, "webhook_secret");
@@ -269,7 +283,7 @@ static enum err keep_proof(struct ctx *ctx, json_t *server) {
         headers = json_object();
         json_object_set_new(server, "headers", headers);
     }
-    json_object_set_new(headers, NAME, json_stringn(secret.ptr, secret.len));
+    json_object_set_new(headers, name, json_stringn(secret.ptr, secret.len));
     return OK;
 }
 
@@ -284,8 +298,7 @@ static enum err make_patch(struct ctx *ctx, const struct assistant_moment *now, 
     TRY(assistant_config_fits(ctx, wanted));
     if (!tree_same(json_object_get(wanted, "server"), json_object_get(config, "server")))
         TRY(keep_proof(ctx, json_object_get(wanted, "server")));
-    *patch = patch_text(ctx, now->whole, wanted);
-    return OK;
+    return patch_text(ctx, now->whole, wanted, patch);
 }
 
 enum err assistant_patch(struct ctx *ctx, const char *id, const json_t *patch, const char *if_match,
@@ -315,8 +328,7 @@ static enum err make_restored(struct ctx *ctx, const struct assistant_moment *no
     json_t *wanted = tree_in(ctx->arena, json_deep_copy(then));
     if (is_own(ctx, server))
         json_object_set_new(wanted, "server", json_deep_copy(server));
-    *patch = patch_text(ctx, now->whole, wanted);
-    return OK;
+    return patch_text(ctx, now->whole, wanted, patch);
 }
 
 enum err assistant_restore(struct ctx *ctx, const char *id, int64_t version, const char *if_match,

@@ -22,12 +22,7 @@ static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 enum err call_length_known(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                            int64_t *seconds) {
-    struct call_limits_row l;
-    TRY(call_limits_row_find(ctx, c, workspace_id, "", &l));
-    *seconds = !call_limits_row_is_daily(&l) ? 0
-               : l.assistant_seconds         ? l.assistant_seconds
-                                             : CALL_LENGTH_DEFAULT_S;
-    return OK;
+    return call_limits_rows_length(ctx, c, workspace_id, seconds);
 }
 
 static int64_t in_settings(struct ctx *ctx, struct str body) {

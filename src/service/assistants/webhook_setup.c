@@ -1,6 +1,9 @@
 #include "service/assistants/webhook_setup.h"
 
+#include <string.h>
+
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/jsonw.h"
 #include "providers/vapi_server.h"
 #include "service/assistants/assistant_change.h"
@@ -59,6 +62,76 @@ static enum err make(struct ctx *ctx, const struct assistant_moment *now, void *
     return OK;
 }
 
+/* --- who else is told ------------------------------------------------------------------------ */
+
+/* The host of an address, without the name and password in front of it. */
+static const char *host_of(struct ctx *ctx, const char *url) {
+    const char *host = strstr(url, "://");
+    host = host ? host + 3 : url;
+    size_t len = strcspn(host, "/?#");
+    const char *at = memrchr(host, '@', len);
+    size_t from = at ? (size_t)(at + 1 - host) : 0;
+    return str_dup(ctx->arena, (struct str){ host + from, len - from });
+}
+
+static void warn(struct ctx *ctx, struct webhook_setup *out, const char *code, const char *before,
+                 const struct vapi_told *told) {
+    const char *url = told->url;
+    if (!url || !url[0] || strcmp(url, out->url) == 0 || out->warning_count == WEBHOOK_WARNINGS_MAX)
+        return;
+    const char *name = told->name ? arena_printf(ctx->arena, "%.80s", told->name) : NULL;
+    out->warnings[out->warning_count++] = (struct webhook_warning){
+        code, name, arena_join(ctx->arena, before, host_of(ctx, url), ", and does not come here.")
+    };
+}
+
+/* A reading that fails costs its warning alone; false when it says nothing of the next ones. */
+static bool is_read(struct ctx *ctx, enum err e) {
+    if (e != OK)
+        ctx_clear(ctx);
+    return e == OK || e == ERR_PROVIDER_RESOURCE_NOT_FOUND;
+}
+
+static const char NUMBER_TELLS[] = "What Vapi asks for a call to this number before an assistant "
+                                   "is chosen goes to a server of its own at ",
+                  TOOL_TELLS[] = "What this tool is asked to do goes to a server of its own at ";
+
+/* The tools that the assistant names by their ids. */
+static void warn_of_named_tools(struct ctx *ctx, const struct lent *lent, const json_t *ids,
+                                struct webhook_setup *out) {
+    const json_t *one;
+    size_t i;
+    json_array_foreach(ids, i, one) {
+        struct vapi_told told = { NULL, NULL };
+        if (i == WEBHOOK_WARNINGS_MAX || !json_is_string(one))
+            return;
+        if (!is_read(ctx, vapi_tool_read_told(ctx, &lent->ref, json_string_value(one), &told)))
+            return;
+        warn(ctx, out, "tool_has_server", TOOL_TELLS, &told);
+    }
+}
+
+/* Looks for servers beside the assistant's own: of the credential's number, and of tools. */
+static void warn_of_others(struct ctx *ctx, const struct lent *lent, const json_t *assistant,
+                           struct webhook_setup *out) {
+    const json_t *model = json_object_get(assistant, "model"), *one;
+    const char *number_id = lent->account.number_id;
+    struct vapi_told told = { NULL, NULL };
+    size_t i;
+    json_array_foreach(json_object_get(model, "tools"), i, one) {
+        told = vapi_tool_told(one);
+        warn(ctx, out, "tool_has_server", TOOL_TELLS, &told);
+    }
+    told = (struct vapi_told){ NULL, NULL };
+    if (number_id && number_id[0] &&
+        !is_read(ctx, vapi_number_told(ctx, &lent->ref, number_id, &told)))
+        return;
+    warn(ctx, out, "number_has_server", NUMBER_TELLS, &told);
+    warn_of_named_tools(ctx, lent, json_object_get(model, "toolIds"), out);
+}
+
+/* --- doing it -------------------------------------------------------------------------------- */
+
 static enum err set_up_vapi(struct ctx *ctx, bool overwrite, struct webhook_setup *out) {
     SCOPED(secret_wipe) struct secret secret = { 0 };
     struct lent lent;
@@ -74,7 +147,9 @@ static enum err set_up_vapi(struct ctx *ctx, bool overwrite, struct webhook_setu
     TRY(assistant_lend(ctx, &lent));
     TRY(webhook_setup_server(ctx, &lent, &secret, &s.server.url));
     *out = (struct webhook_setup){ .url = s.server.url, .assistant_id = lent.account.assistant_id };
-    return assistant_change(ctx, &lent, lent.account.assistant_id, &s.change, &now, &answer);
+    TRY(assistant_change(ctx, &lent, lent.account.assistant_id, &s.change, &now, &answer));
+    warn_of_others(ctx, &lent, now.whole, out);
+    return OK;
 }
 
 static enum err (*const SETUPS[PROVIDER_COUNT])(struct ctx *ctx, bool overwrite,

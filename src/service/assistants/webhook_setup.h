@@ -3,10 +3,21 @@
 
 #include "service/connections/lending.h"
 
+enum { WEBHOOK_WARNINGS_MAX = 16 };
+
+/* Something of the assistant's that has a server of its own, so that not everything comes here. */
+struct webhook_warning {
+    const char *code; /* "number_has_server", "tool_has_server" */
+    const char *who;  /* the number, or the tool; NULL: it has no name */
+    const char *detail;
+};
+
 struct webhook_setup {
     const char *url;          /* where they come now */
     const char *was_url;      /* where they went before; NULL: nowhere */
     const char *assistant_id; /* whose they are */
+    struct webhook_warning warnings[WEBHOOK_WARNINGS_MAX];
+    size_t warning_count;
 };
 
 /* At Vapi: the assistant of the workspace's own credential. ERR_NOT_FOUND for a provider where there

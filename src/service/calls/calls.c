@@ -226,19 +226,29 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
     return OK;
 }
 
-/* Unseals the metadata of the row into the view. */
-static enum err open_metadata(struct ctx *ctx, struct db_conn *c, struct call_view *v) {
+static enum err find_name(struct ctx *ctx, struct db_conn *c, struct call_view *v) {
+    struct assistant_row assistant;
+    if (!v->row.assistant_id)
+        return OK;
+    TRY(assistant_row_find_by_provider(ctx, c, v->row.workspace_id, v->row.assistant_id,
+                                       &assistant));
+    v->assistant_name = assistant.id ? assistant.name : NULL;
+    return OK;
+}
+
+/* Unseals the metadata of the row into the view, and finds the words for its assistant. */
+static enum err open_view(struct ctx *ctx, struct db_conn *c, struct call_view *v) {
     struct sealed_place place = call_row_place(&v->row);
     struct str plain;
     TRY(vault_unseal(ctx, c, &place, v->row.sealed, &plain));
     v->metadata = sift_own(ctx->arena, plain);
-    return OK;
+    return find_name(ctx, c, v);
 }
 
 enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,
                    struct str *shown) {
     struct call_view v = { .row = *row };
-    TRY(open_metadata(ctx, tx, &v));
+    TRY(open_view(ctx, tx, &v));
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     call_write(&w, &v);
@@ -358,6 +368,7 @@ void call_write(struct jsonw *w, const struct call_view *v) {
     jsonw_text_at(w, "from", c->from);
     jsonw_text_at(w, "from_number_id", c->from_number_id);
     jsonw_text_at(w, "assistant_id", c->assistant_id);
+    jsonw_text_at(w, "assistant_name", v->assistant_name);
     jsonw_text_at(w, "status", c->status);
     jsonw_text_at(w, "ended_reason", c->ended_reason);
     write_ended(w, c);
@@ -451,7 +462,7 @@ enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out) {
     TRY(call_row_find(ctx, c, ctx->who.workspace_id, id, &out->row));
     if (!out->row.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such call.");
-    return open_metadata(ctx, c, out);
+    return open_view(ctx, c, out);
 }
 
 enum err call_read(struct ctx *ctx, const char *id, struct call_view *out) {
@@ -468,7 +479,7 @@ enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
     TRY(call_rows_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count));
     for (size_t i = 0; i < *count; i++) {
         out[i] = (struct call_view){ .row = rows[i] };
-        TRY(open_metadata(ctx, c, &out[i]));
+        TRY(open_view(ctx, c, &out[i]));
     }
     return OK;
 }

@@ -46,8 +46,9 @@ enum err call_remove(struct ctx *ctx, struct db_conn *tx, const struct call_row 
 
 struct call_view {
     struct call_row row;
-    const json_t *metadata; /* an object, or NULL */
-    bool is_stale;          /* the provider could not be asked how it stands */
+    const json_t *metadata;     /* an object, or NULL */
+    const char *assistant_name; /* NULL: it has none, or Ava does not hold it */
+    bool is_stale;              /* the provider could not be asked how it stands */
 };
 
 /* A call of the asker's workspace; while it is not over the provider is asked how it stands.

@@ -42,11 +42,16 @@ static enum err admit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return budget_reserve(ctx, tx, &row, line.line, a->seconds_max);
 }
 
-/* Does anything limit the calls of this workspace? What cannot be read does not. */
-static bool is_limited(struct ctx *ctx) {
+static bool has_limits(struct ctx *ctx, const char *number) {
     struct call_limits_row l;
     struct db_conn *c = db_reader(ctx->parts->db);
-    return call_limits_row_find(ctx, c, ctx->who.workspace_id, "", &l) == OK && l.workspace_id;
+    return call_limits_row_find(ctx, c, ctx->who.workspace_id, number, &l) == OK && l.workspace_id;
+}
+
+/* Does anything limit the calls of this workspace, or of our number that is called (NULL: not
+ * known)? What cannot be read does not. */
+static bool is_limited(struct ctx *ctx, const char *number) {
+    return has_limits(ctx, "") || (number && number[0] && has_limits(ctx, number));
 }
 
 bool inbound_admit(struct ctx *ctx, enum provider p, const char *type, const json_t *body,
@@ -57,9 +62,9 @@ bool inbound_admit(struct ctx *ctx, enum provider p, const char *type, const jso
     struct ctx own = *ctx;
     own.deadline_ms = ava_now_ms() + WRITE_MS;
     *seconds_max = 0;
-    if (!can_write)
-        return !is_limited(&own);
     dialect_of(p)->read_event(&own, &event, &facts); /* what it does not tell is not there */
+    if (!can_write)
+        return !is_limited(&own, facts.call.to);
     call_report_of(&own, provider_name(p), &facts.call, event.received_ms, &a.report);
     bool is_call = facts.call.provider_id;
     enum err e =
@@ -71,6 +76,7 @@ bool inbound_admit(struct ctx *ctx, enum provider p, const char *type, const jso
             feed_publish(ctx->parts->feed, ctx->who.workspace_id, "call", a.shown);
         *seconds_max = a.seconds_max;
     }
-    bool may = e == OK ? !is_call || a.has_place : e != ERR_BUDGET_EXHAUSTED && !is_limited(&own);
+    bool may = e == OK ? !is_call || a.has_place
+                       : e != ERR_BUDGET_EXHAUSTED && !is_limited(&own, facts.call.to);
     return may;
 }

@@ -37,9 +37,11 @@ static enum err check_body(struct ctx *ctx, const struct dialect *d, const json_
         const struct dialect_field *f = &d->fields[i];
         const json_t *value = json_object_get(body, f->name);
         names[i] = f->name;
-        if (!f->check_object)
+        if (f->instead && value)
+            ctx_field(ctx, f->name, "unsupported", f->instead);
+        else if (!f->instead && !f->check_object)
             check_text(ctx, f, body);
-        else if (value && !json_is_null(value))
+        else if (f->check_object && value && !json_is_null(value))
             f->check_object(ctx, value);
     }
     if (d->check_fields)
@@ -75,7 +77,7 @@ static const char *public_json(struct ctx *ctx, const struct dialect *d, const j
     struct jsonw w = jsonw_to(&b);
     jsonw_object(&w);
     for (size_t i = 0; i < count; i++)
-        if (!specs[i].is_secret)
+        if (!specs[i].is_secret && !specs[i].instead)
             jsonw_text_at(&w, specs[i].name, json_text(body, specs[i].name));
     jsonw_key(&w, "last4");
     jsonw_object(&w);

@@ -154,6 +154,9 @@ static void warn(struct jsonw *w, const char *code, const char *way, const char 
 
 static void write_warnings(struct ctx *ctx, struct jsonw *w, const struct order *o,
                            const struct plan *p) {
+    static const char *const WHAT[NUMBER_WAYS] = { "Calls", "Texts", "States of calls",
+                                                   "Calls whose address fails",
+                                                   "Texts whose address fails" };
     const json_t *routes = json_object_get(p->number, "routes");
     jsonw_key(w, "warnings");
     jsonw_list(w);
@@ -163,11 +166,13 @@ static void write_warnings(struct ctx *ctx, struct jsonw *w, const struct order 
         const char *who = number_who(ctx, routes, way), *name = number_way_name(way);
         warn(w, "leads_elsewhere", name, who,
              arena_printf(ctx->arena, "%s of this number: %s gets them now, and would no longer.",
-                          way == NUMBER_CALLS   ? "Calls"
-                          : way == NUMBER_TEXTS ? "Texts"
-                                                : "States of calls",
-                          who));
+                          WHAT[way], who));
     }
+    if (json_text(p->number, "messaging_service_sid"))
+        warn(
+            w, "in_messaging_service", number_way_name(NUMBER_TEXTS), "a Messaging Service",
+            "This number is in a Messaging Service of Twilio's, which may send texts to an address "
+            "of its own instead of the number's; look there whether it defers to the sender.");
     if (o->wish.vapi)
         warn(w, "vapi_takes_calls", number_way_name(NUMBER_CALLS), "Vapi",
              "Vapi rewrites where calls of this number go: its assistant answers them.");

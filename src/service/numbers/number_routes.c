@@ -11,7 +11,7 @@
 #include "service/connections/endpoints.h"
 #include "vault/vault.h"
 
-/* The fields of each way, its address first, and the kind of Ava's own. */
+/* The fields of each way, its address first, and the kind of Ava's own; of a fallback there is none. */
 static const struct {
     const char *name, *kind;
     const char *url, *method, *app, *trunk;
@@ -19,6 +19,8 @@ static const struct {
     { "calls", "voice", "voice_url", "voice_method", "voice_application_sid", "trunk_sid" },
     { "texts", "message", "sms_url", "sms_method", "sms_application_sid", NULL },
     { "status", "status", "status_callback", "status_callback_method", NULL, NULL },
+    { "calls_fallback", NULL, "voice_fallback_url", "voice_fallback_method", NULL, NULL },
+    { "texts_fallback", NULL, "sms_fallback_url", "sms_fallback_method", NULL, NULL },
 };
 
 const char *number_way_name(enum number_way way) {
@@ -110,7 +112,9 @@ const char *number_who(struct ctx *ctx, const json_t *routes, enum number_way wa
 /* --- what must change ------------------------------------------------------------------------ */
 
 bool number_way_is_ours(const struct number_wish *wish, enum number_way way) {
-    return !(wish->vapi && way == NUMBER_CALLS) && !(wish->texts_to_vapi && way == NUMBER_TEXTS);
+    bool is_of_calls = way == NUMBER_CALLS || way == NUMBER_CALLS_FALLBACK;
+    bool is_of_texts = way == NUMBER_TEXTS || way == NUMBER_TEXTS_FALLBACK;
+    return !(wish->vapi && is_of_calls) && !(wish->texts_to_vapi && is_of_texts);
 }
 
 /* Into to, unless it is like that already; value NULL: nothing shall be there. */
@@ -121,13 +125,25 @@ static void want(json_t *to, const json_t *now, const char *field, const char *v
     json_object_set_new(to, field, value ? json_string(value) : json_null());
 }
 
+/* A fallback goes, unless it leads to who has the way itself. */
+static enum err want_no_fallback(struct ctx *ctx, const struct number_wish *wish, const json_t *now,
+                                 enum number_way way, json_t *routes) {
+    enum number_party party;
+    TRY(number_leads_to(ctx, db_reader(ctx->parts->db), now, way, &party));
+    if (party != (number_way_is_ours(wish, way) ? NUMBER_AVA : NUMBER_VAPI))
+        want(routes, now, WAYS[way].url, NULL);
+    return OK;
+}
+
 enum err number_routes_wanted(struct ctx *ctx, const struct number_wish *wish, const json_t *now,
                               json_t **out) {
     struct endpoint e;
     TRY(endpoint_current(ctx, PROVIDER_TWILIO, &e));
     json_t *routes = tree_in(ctx->arena, json_object());
     for (enum number_way way = 0; way < NUMBER_WAYS; way++) {
-        if (!number_way_is_ours(wish, way))
+        if (!WAYS[way].kind)
+            TRY(want_no_fallback(ctx, wish, now, way, routes));
+        if (!WAYS[way].kind || !number_way_is_ours(wish, way))
             continue;
         want(routes, now, WAYS[way].url, endpoint_url(ctx, &e, WAYS[way].kind));
         want(routes, now, WAYS[way].method, "POST");
@@ -138,13 +154,21 @@ enum err number_routes_wanted(struct ctx *ctx, const struct number_wish *wish, c
     return OK;
 }
 
+/* With and without what tells Twilio how to try again, an address is the same. */
+static bool is_same(const char *a, const char *b) {
+    struct str rest;
+    if (!a || !b)
+        return a == b;
+    return str_eq(str_cut(str_of(a), '#', &rest), str_cut(str_of(b), '#', &rest));
+}
+
 static bool is_as_it_was(const json_t *now, const json_t *was, enum number_way way) {
     const char *const fields[] = { WAYS[way].url, WAYS[way].app, WAYS[way].trunk };
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        const char *a = text_of(now, fields[i]), *b = text_of(was, fields[i]);
-        if ((a || b) && (!a || !b || strcmp(a, b) != 0))
+    if (!WAYS[way].kind && !json_object_get(was, WAYS[way].url))
+        return true; /* remembered before Ava knew of fallbacks, and so never changed */
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        if (!is_same(text_of(now, fields[i]), text_of(was, fields[i])))
             return false;
-    }
     return true;
 }
 
@@ -169,6 +193,12 @@ enum err number_routes_back(struct ctx *ctx, const json_t *now, const json_t *wa
     }
     *out = routes;
     return OK;
+}
+
+bool number_way_is_remembered(enum number_way way, enum number_party party, bool is_vapi_ours,
+                              bool is_held) {
+    bool is_emptied = !WAYS[way].kind && party == NUMBER_NOBODY && is_held;
+    return party == NUMBER_AVA || (party == NUMBER_VAPI && is_vapi_ours) || is_emptied;
 }
 
 void number_way_copy(json_t *to, const json_t *from, enum number_way way) {

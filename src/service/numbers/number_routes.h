@@ -1,5 +1,7 @@
-/* number_routes: where a number of Twilio's leads, in three ways: calls, texts, and what becomes of
- * calls. Each goes to Ava, to Vapi, to another system, or nowhere.
+/* number_routes: where a number of Twilio's leads, in five ways: calls, texts, what becomes of calls,
+ * and whom Twilio asks instead when the address of calls, of texts fails. Each goes to Ava, to Vapi,
+ * to another system, or nowhere; the two fallbacks of a number in Ava's care go nowhere, since Twilio
+ * itself asks Ava again (the end of each address says so).
  *
  * Routes are objects of the fields in twilio_number.h. Addresses of other systems can carry tokens,
  * so people are shown their hosts alone. */
@@ -9,7 +11,14 @@
 
 #include "db/db.h"
 
-enum number_way { NUMBER_CALLS, NUMBER_TEXTS, NUMBER_STATUS, NUMBER_WAYS };
+enum number_way {
+    NUMBER_CALLS,
+    NUMBER_TEXTS,
+    NUMBER_STATUS,
+    NUMBER_CALLS_FALLBACK,
+    NUMBER_TEXTS_FALLBACK,
+    NUMBER_WAYS
+};
 enum number_party { NUMBER_NOBODY, NUMBER_AVA, NUMBER_VAPI, NUMBER_OTHER };
 
 const char *number_way_name(enum number_way way);       /* "calls" */
@@ -29,8 +38,8 @@ struct number_wish {
 };
 bool number_way_is_ours(const struct number_wish *wish, enum number_way way);
 
-/* What to set at Twilio so that Ava's ways lead to Ava; the arena's. An object without members when
- * they do. */
+/* What to set at Twilio so that Ava's ways lead to Ava, and fallbacks nowhere but to who has the way
+ * itself; the arena's. An object without members when it is so. */
 enum err number_routes_wanted(struct ctx *ctx, const struct number_wish *wish, const json_t *now,
                               json_t **out);
 
@@ -40,6 +49,11 @@ enum err number_routes_wanted(struct ctx *ctx, const struct number_wish *wish, c
  * those left. */
 enum err number_routes_back(struct ctx *ctx, const json_t *now, const json_t *was, json_t **out,
                             unsigned *restored, unsigned *left);
+
+/* What was remembered of a way says more than the way itself does now: Ava changed it already. party:
+ * whom it leads to now. */
+bool number_way_is_remembered(enum number_way way, enum number_party party, bool is_vapi_ours,
+                              bool is_held);
 
 /* Copies the fields of that way from one set of routes into another; from NULL: it leads
  * nowhere. */

@@ -144,7 +144,7 @@ static enum err former_of(struct number_walk *w, const json_t *now, const json_t
     for (enum number_way way = 0; way < NUMBER_WAYS; way++) {
         enum number_party p;
         TRY(number_leads_to(w->ctx, db_reader(w->ctx->parts->db), now, way, &p));
-        if (p == NUMBER_AVA || (p == NUMBER_VAPI && w->row.vapi_id))
+        if (number_way_is_remembered(way, p, w->row.vapi_id != NULL, number_is_held(&w->row)))
             number_way_copy(former, known, way);
     }
     *out = former;

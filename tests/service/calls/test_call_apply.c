@@ -103,6 +103,25 @@ TEST(a_guessed_time_never_replaces_an_exact_one) {
     CHECK_INT(row.started_ms, START_MS);
 }
 
+/* Twilio's callbacks have no times of their own: the end tells how long it was. */
+TEST(an_end_that_tells_how_long_it_was_corrects_the_beginning) {
+    struct call_row row = row_at("twilio", "requested");
+    struct call_facts began = { .provider_id = "CA1",
+                                .status = "in-progress",
+                                .started_ms = HEARD_MS };
+    struct call_facts ended = { .provider_id = "CA1",
+                                .status = "completed",
+                                .ended_reason = "completed",
+                                .started_ms = START_MS,
+                                .ended_ms = LATER_MS };
+    call_facts_apply(&row, &began);
+    CHECK_INT(row.started_ms, HEARD_MS);
+    CHECK(call_facts_apply(&row, &ended));
+    CHECK_INT(row.started_ms, START_MS);
+    began.started_ms = LATER_MS; /* it was on its way for longer */
+    CHECK(!call_facts_apply(&row, &began));
+}
+
 TEST(facts_that_say_nothing_of_it_leave_a_field_alone) {
     struct call_row row = row_at("vapi", "in-progress");
     row.started_ms = START_MS;

@@ -120,3 +120,68 @@ TEST(puts_back_what_is_still_avas_or_vapis_and_leaves_the_rest) {
     CHECK_INT(json_object_size(back) + restored + left, 0);
     house_close(&h);
 }
+
+TEST(an_import_empties_fallbacks_but_those_that_lead_to_who_has_the_way) {
+    static const struct number_wish ALL = { .vapi = false }, BOTH = { true, true };
+    struct house h;
+    json_t *wanted;
+    open_all(&h);
+    json_t *now = json_of(&h, "{\"voice_fallback_url\":\"https://api.vapi.ai/x\","
+                              "\"sms_fallback_url\":\"https://old.example.org/sms2\"}");
+    CHECK_INT(number_routes_wanted(&h.t.ctx, &ALL, now, &wanted), OK);
+    CHECK(json_is_null(json_object_get(wanted, "voice_fallback_url")));
+    CHECK(json_is_null(json_object_get(wanted, "sms_fallback_url")));
+    CHECK(json_object_get(wanted, "sms_fallback_method") == NULL);
+    CHECK_INT(number_routes_wanted(&h.t.ctx, &BOTH, now, &wanted), OK);
+    CHECK(json_object_get(wanted, "voice_fallback_url") == NULL);
+    CHECK(json_is_null(json_object_get(wanted, "sms_fallback_url")));
+    json_object_set_new(now, "sms_fallback_url", json_string(own(&h, "ws_a", "message")));
+    CHECK_INT(number_routes_wanted(&h.t.ctx, &ALL, now, &wanted), OK);
+    CHECK(json_object_get(wanted, "sms_fallback_url") == NULL);
+    json_object_set_new(now, "sms_fallback_url", json_string(own(&h, "ws_b", "message")));
+    CHECK_INT(number_routes_wanted(&h.t.ctx, &ALL, now, &wanted), OK);
+    CHECK(json_is_null(json_object_get(wanted, "sms_fallback_url")));
+    house_close(&h);
+}
+
+TEST(puts_fallbacks_back_that_were_remembered_and_leaves_newer_ones) {
+    struct house h;
+    json_t *back;
+    unsigned restored, left;
+    open_all(&h);
+    json_t *was = json_of(&h, "{\"voice_fallback_url\":\"https://old.example.org/v2\","
+                              "\"voice_fallback_method\":\"GET\",\"sms_fallback_url\":null}");
+    json_t *now = json_of(&h, "{\"voice_fallback_url\":null,"
+                              "\"sms_fallback_url\":\"https://new.example.org/s2\"}");
+    CHECK_INT(number_routes_back(&h.t.ctx, now, was, &back, &restored, &left), OK);
+    CHECK_TEXT(json_text(back, "voice_fallback_url"), "https://old.example.org/v2");
+    CHECK_TEXT(json_text(back, "voice_fallback_method"), "GET");
+    CHECK_INT(restored, 1u << NUMBER_CALLS_FALLBACK);
+    CHECK_INT(left, 1u << NUMBER_TEXTS_FALLBACK);
+    /* What was remembered before Ava knew of fallbacks says nothing of them. */
+    CHECK_INT(number_routes_back(&h.t.ctx, now, json_of(&h, "{}"), &back, &restored, &left), OK);
+    CHECK_INT(json_object_size(back) + restored + left, 0);
+    house_close(&h);
+}
+
+TEST(what_tells_twilio_how_to_try_again_makes_no_other_address) {
+    static const struct number_wish ALL = { .vapi = false };
+    struct house h;
+    json_t *routes;
+    unsigned restored, left;
+    struct str rest;
+    open_all(&h);
+    const char *with = own(&h, "ws_a", "voice");
+    json_t *now = json_object(), *was = json_object();
+    json_object_set_new(was, "voice_url", json_string(with));
+    json_object_set_new(now, "voice_url",
+                        json_string(str_dup(h.t.arena, str_cut(str_of(with), '#', &rest))));
+    CHECK_TEXT(party_of(&h, json_text(now, "voice_url")), "ava");
+    CHECK_INT(number_routes_back(&h.t.ctx, now, was, &routes, &restored, &left), OK);
+    CHECK_INT(restored + left, 0);
+    CHECK_INT(number_routes_wanted(&h.t.ctx, &ALL, now, &routes), OK);
+    CHECK_TEXT(json_text(routes, "voice_url"), with);
+    json_decref(now);
+    json_decref(was);
+    house_close(&h);
+}

@@ -108,7 +108,7 @@ function Entries({ timeline }: { timeline: Timeline }) {
 }
 
 function Facts({ timeline: { call, asked_by, correlation_id } }: { timeline: Timeline }) {
-  const plain: [string, string | null][] = [["to", call.to && phone(call.to)], ["from", call.from && phone(call.from)], ["asked_by", asked_by]];
+  const plain: [string, string | null][] = [["to", call.to && phone(call.to)], ["from", call.from && phone(call.from)], ["assistant_name", call.assistant_name], ["asked_by", asked_by]];
   const ids: [string, string | null][] = [["id", call.id], [`${call.provider}_id`, call.provider_id], ["carrier_id", call.carrier_id], ["assistant_id", call.assistant_id], ["operation_id", call.operation_id], ["reference", correlation_id]];
   return (
     <dl class="facts ids">
