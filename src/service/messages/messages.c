@@ -12,6 +12,7 @@
 #include "service/connections/endpoints.h"
 #include "service/connections/lending.h"
 #include "service/messages/message_status.h"
+#include "store/opt_outs.h"
 #include "tasks/feed.h"
 #include "tasks/matching.h"
 #include "vault/vault.h"
@@ -53,38 +54,69 @@ static enum err check_body(struct ctx *ctx, const json_t *body) {
 
 struct placing {
     struct message_row row;
-    struct str content;
+    const json_t *body;
 };
 
-/* For operation_order.insert: the row with its content sealed. */
-static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct placing *p = arg;
-    struct sealed_place place = message_row_place(&p->row);
-    TRY(vault_seal(ctx, tx, &place, p->content, &p->row.sealed));
-    return message_row_insert(ctx, tx, &p->row);
+/* Writes a list of the content where it has one. */
+static void write_list(struct jsonw *w, const json_t *content, const char *name) {
+    const json_t *list = json_object_get(content, name);
+    if (!json_array_size(list))
+        return;
+    jsonw_key(w, name);
+    jsonw_tree(w, list);
 }
 
 static void write_content(struct jsonw *w, const json_t *body) {
-    const json_t *media = json_object_get(body, "media_urls");
     jsonw_text_at(w, "body", json_text(body, "body"));
-    if (json_array_size(media)) {
-        jsonw_key(w, "media_urls");
-        jsonw_tree(w, media);
-    }
+    write_list(w, body, "media_urls");
 }
 
-/* What is sealed in the row; with the addresses, what the operation keeps. */
-static struct str content_of(struct ctx *ctx, const json_t *body, bool with_addresses) {
+/* The warning beside a text to somebody who asked for none; it is sent all the same, since only the provider
+ * knows for certain. */
+static void write_opted_out(struct ctx *ctx, struct jsonw *w, const char *to, int64_t since_ms) {
+    char day[32];
+    clock_rfc3339(since_ms, day);
+    jsonw_key(w, "warnings");
+    jsonw_list(w);
+    jsonw_object(w);
+    jsonw_text_at(w, "code", "opted_out");
+    jsonw_text_at(
+        w, "detail",
+        arena_printf(ctx->arena,
+                     "%s asked for no more texts on %.10s (STOP). Twilio refuses texts to "
+                     "this number until it sends START.",
+                     to, day));
+    jsonw_object_end(w);
+    jsonw_list_end(w);
+}
+
+/* What the operation keeps of the text. */
+static struct str request_of(struct ctx *ctx, const json_t *body) {
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     jsonw_object(&w);
-    if (with_addresses) {
-        jsonw_text_at(&w, "to", json_text(body, "to"));
-        jsonw_text_at(&w, "from", json_text(body, "from"));
-    }
+    jsonw_text_at(&w, "to", json_text(body, "to"));
+    jsonw_text_at(&w, "from", json_text(body, "from"));
     write_content(&w, body);
     jsonw_object_end(&w);
     return buf_view(out);
+}
+
+/* For operation_order.insert: the row with its content sealed, and a warning in it where there is one. */
+static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct placing *p = arg;
+    struct sealed_place place = message_row_place(&p->row);
+    struct buf *content = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(content);
+    int64_t since_ms;
+    TRY(opt_out_row_since(ctx, tx, p->row.workspace_id, p->row.to, &since_ms));
+    jsonw_object(&w);
+    write_content(&w, p->body);
+    if (since_ms)
+        write_opted_out(ctx, &w, p->row.to, since_ms);
+    jsonw_object_end(&w);
+    TRY(vault_seal(ctx, tx, &place, buf_view(content), &p->row.sealed));
+    return message_row_insert(ctx, tx, &p->row);
 }
 
 enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
@@ -107,11 +139,11 @@ enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patie
     TRY(lent_owns_numbers(ctx, &lent));
     p.row.to = json_text(body, "to");
     p.row.from = json_text(body, "from");
-    p.content = content_of(ctx, body, false);
+    p.body = body;
     struct operation_order order = { .kind = &MESSAGE_CREATE,
                                      .id = p.row.operation_id,
                                      .object = p.row.id,
-                                     .request = content_of(ctx, body, true),
+                                     .request = request_of(ctx, body),
                                      .insert = insert,
                                      .arg = &p,
                                      .claim = claim,
@@ -283,6 +315,7 @@ void message_write(struct jsonw *w, const struct message_view *v) {
     jsonw_text_at(w, "to", m->to);
     jsonw_text_at(w, "from", m->from);
     write_content(w, v->content);
+    write_list(w, v->content, "warnings");
     jsonw_text_at(w, "status", m->status);
     if (m->error)
         jsonw_text_at(w, "error", m->error);
