@@ -17,5 +17,7 @@ struct message_facts {
     const char *status;       /* the provider's word */
     const char *error;        /* a sentence for people; NULL: none */
     struct str content;       /* of one that came in: JSON {"body","media_urls"?} */
-    int64_t at_ms;            /* when it was told, wall clock; 0: now, since we asked */
+    /* Of one that came in: its sender asks for no more texts, or for texts again. */
+    bool is_stop, is_start;
+    int64_t at_ms; /* when it was told, wall clock; 0: now, since we asked */
 };

@@ -69,6 +69,20 @@ static bool read_match(struct ctx *ctx, const json_t *one, struct twilio_match *
     return true;
 }
 
+static const char *const LIST_PATHS[] = { "calls[].sid",
+                                          "calls[].status",
+                                          "calls[].to",
+                                          "calls[].from",
+                                          "calls[].start_time",
+                                          "calls[].end_time",
+                                          "calls[].date_updated",
+                                          "calls[].direction",
+                                          "calls[].date_created",
+                                          "next_page_uri",
+                                          NULL };
+static const struct twilio_list CALLS = { "call.list", "/Calls.json", "StartTime>",
+                                          "calls",     read_match,    LIST_PATHS };
+
 /* --- asking ---------------------------------------------------------------------------------- */
 
 enum err twilio_call_create(struct ctx *ctx, const struct upstream_credential *c,
@@ -120,7 +134,10 @@ enum err twilio_call_end(struct ctx *ctx, const struct upstream_credential *c,
 enum err twilio_calls_like(struct ctx *ctx, const struct upstream_credential *c,
                            const char *account_sid, const struct twilio_search *search,
                            struct twilio_matches *out) {
-    static const struct twilio_list CALLS = { "call.list", "/Calls.json", "StartTime>", "calls",
-                                              read_match };
     return twilio_find(ctx, c, account_sid, &CALLS, search, out);
+}
+
+enum err twilio_calls_since(struct ctx *ctx, const struct upstream_credential *c,
+                            const char *account_sid, int64_t since_ms, struct twilio_listed *out) {
+    return twilio_list_since(ctx, c, account_sid, &CALLS, since_ms, out);
 }

@@ -35,3 +35,6 @@ enum err twilio_call_end(struct ctx *ctx, const struct upstream_credential *c,
 enum err twilio_calls_like(struct ctx *ctx, const struct upstream_credential *c,
                            const char *account_sid, const struct twilio_search *search,
                            struct twilio_matches *out);
+/* All calls at Twilio that began since since_ms, for many to choose from. */
+enum err twilio_calls_since(struct ctx *ctx, const struct upstream_credential *c,
+                            const char *account_sid, int64_t since_ms, struct twilio_listed *out);

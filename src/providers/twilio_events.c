@@ -116,6 +116,12 @@ static const char *one_of(const json_t *body, const char *a, const char *b, cons
     return text ? text : word(body, c);
 }
 
+/* Does the event say that its text is such a keyword? Twilio judges the words: "STOP", "START", "HELP". */
+static bool is_keyword(const json_t *body, const char *keyword) {
+    const char *type = word(body, "OptOutType");
+    return type && strcmp(type, keyword) == 0;
+}
+
 static void read_text(struct ctx *ctx, const struct dialect_event *event, bool comes_in,
                       struct message_facts *out) {
     const json_t *body = event->body;
@@ -132,6 +138,8 @@ static void read_text(struct ctx *ctx, const struct dialect_event *event, bool c
         .from = address(body, "From"),
         .status = status,
         .error = error_of(ctx, body),
+        .is_stop = comes_in && is_keyword(body, "STOP"),
+        .is_start = comes_in && is_keyword(body, "START"),
         .at_ms = event->received_ms,
     };
     if (comes_in)

@@ -59,6 +59,14 @@ static bool read_match(struct ctx *ctx, const json_t *one, struct twilio_match *
     return true;
 }
 
+static const char *const LIST_PATHS[] = { "messages[].sid",       "messages[].status",
+                                          "messages[].to",        "messages[].from",
+                                          "messages[].body",      "messages[].error_code",
+                                          "messages[].direction", "messages[].date_created",
+                                          "next_page_uri",        NULL };
+static const struct twilio_list TEXTS = { "message.list", "/Messages.json", "DateSent>",
+                                          "messages",     read_match,       LIST_PATHS };
+
 /* --- asking ---------------------------------------------------------------------------------- */
 
 enum err twilio_message_create(struct ctx *ctx, const struct upstream_credential *c,
@@ -97,7 +105,11 @@ enum err twilio_message_read(struct ctx *ctx, const struct upstream_credential *
 enum err twilio_messages_like(struct ctx *ctx, const struct upstream_credential *c,
                               const char *account_sid, const struct twilio_search *search,
                               struct twilio_matches *out) {
-    static const struct twilio_list TEXTS = { "message.list", "/Messages.json", "DateSent>",
-                                              "messages", read_match };
     return twilio_find(ctx, c, account_sid, &TEXTS, search, out);
+}
+
+enum err twilio_messages_since(struct ctx *ctx, const struct upstream_credential *c,
+                               const char *account_sid, int64_t since_ms,
+                               struct twilio_listed *out) {
+    return twilio_list_since(ctx, c, account_sid, &TEXTS, since_ms, out);
 }

@@ -30,3 +30,7 @@ enum err twilio_message_read(struct ctx *ctx, const struct upstream_credential *
 enum err twilio_messages_like(struct ctx *ctx, const struct upstream_credential *c,
                               const char *account_sid, const struct twilio_search *search,
                               struct twilio_matches *out);
+/* All texts at Twilio that were sent since since_ms, for many to choose from. */
+enum err twilio_messages_since(struct ctx *ctx, const struct upstream_credential *c,
+                               const char *account_sid, int64_t since_ms,
+                               struct twilio_listed *out);

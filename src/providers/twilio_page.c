@@ -17,16 +17,21 @@ static bool is_next_page(struct ctx *ctx, const char *uri, const char *list, con
     return true;
 }
 
+bool twilio_page_next(struct ctx *ctx, const json_t *tree, const char *list, const char **cursor) {
+    const json_t *next = json_object_get(tree, "next_page_uri");
+    *cursor = NULL;
+    if (!next || json_is_null(next) || (json_is_string(next) && !json_string_length(next)))
+        return true;
+    return json_is_string(next) && is_next_page(ctx, json_string_value(next), list, cursor);
+}
+
 bool twilio_page(struct ctx *ctx, const json_t *tree, const struct twilio_page *page,
                  struct str *kept) {
-    const char *cursor = NULL;
+    const char *cursor;
     const json_t *one;
     const json_t *items = json_object_get(tree, page->theirs);
-    const json_t *next = json_object_get(tree, "next_page_uri");
     size_t i;
-    if (!json_is_array(items) || (next && !json_is_null(next) && !json_is_string(next)) ||
-        (json_is_string(next) && json_string_length(next) &&
-         !is_next_page(ctx, json_string_value(next), page->list, &cursor)))
+    if (!json_is_array(items) || !twilio_page_next(ctx, tree, page->list, &cursor))
         return false;
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);

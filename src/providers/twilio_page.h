@@ -18,6 +18,10 @@ struct twilio_page {
 bool twilio_page(struct ctx *ctx, const json_t *tree, const struct twilio_page *page,
                  struct str *kept);
 
+/* The cursor of the page behind this one of the list; NULL: it is the last. False when it names a page that is
+ * none of this list. */
+bool twilio_page_next(struct ctx *ctx, const json_t *tree, const char *list, const char **cursor);
+
 /* Path of the page: of the cursor, or the first one with this query when it is NULL. ERR_INVALID
  * when the cursor is none that came from here. */
 enum err twilio_page_path(struct ctx *ctx, const char *account_sid, const char *list,

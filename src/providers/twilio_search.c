@@ -4,10 +4,12 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "providers/twilio_page.h"
 
-enum { CLOCKS_APART_MS = 60 * 1000 };
+enum { CLOCKS_APART_MS = 60 * 1000, PAGE_OF_ALL = 1000, PAGES_MAX = 10 };
 
-static const char *path_of(struct ctx *ctx, const char *account_sid, const struct twilio_list *list,
+/* The query of the list; numbers that are NULL are left out. */
+static struct str query_of(struct ctx *ctx, const struct twilio_list *list,
                            const struct twilio_search *search) {
     struct buf *query = buf_in(ctx->arena);
     char since[32];
@@ -16,10 +18,10 @@ static const char *path_of(struct ctx *ctx, const char *account_sid, const struc
     if (!search->is_unbounded)
         twilio_pair(query, list->filter, since);
     twilio_pair(query, "From", search->from);
-    twilio_pair(query, "PageSize", arena_printf(ctx->arena, "%d", TWILIO_PAGE));
+    twilio_pair(query, "PageSize",
+                arena_printf(ctx->arena, "%d", search->page ? search->page : TWILIO_PAGE));
     twilio_pair(query, "To", search->to);
-    return arena_printf(ctx->arena, "%s?%.*s", twilio_path(ctx, account_sid, list->path),
-                        STR_FMT(buf_view(query)));
+    return buf_view(query);
 }
 
 static bool is_text(const char *is, const char *wanted) {
@@ -86,6 +88,22 @@ static enum fit fit_of(struct ctx *ctx, const struct twilio_match *m,
     return IS_MATCH;
 }
 
+/* Adds one that fits, once; NULL: one that could not be read. */
+static void consider(struct ctx *ctx, const struct twilio_match *m,
+                     const struct twilio_search *search, struct twilio_matches *out) {
+    enum fit fit = m ? fit_of(ctx, m, search) : IS_UNCLEAR;
+    out->is_unclear |= fit == IS_UNCLEAR;
+    if (fit != IS_MATCH)
+        return;
+    for (size_t i = 0; i < out->count; i++)
+        if (strcmp(out->list[i].provider_id, m->provider_id) == 0)
+            return; /* pages overlap when something new comes between them */
+    if (out->count < TWILIO_PAGE)
+        out->list[out->count++] = *m;
+    else
+        out->is_whole = false;
+}
+
 bool twilio_pick(struct ctx *ctx, const json_t *page, const struct twilio_list *list,
                  const struct twilio_search *search, struct twilio_matches *out) {
     const json_t *items = json_object_get(page, list->member), *one;
@@ -95,16 +113,18 @@ bool twilio_pick(struct ctx *ctx, const json_t *page, const struct twilio_list *
     out->is_whole = !json_text(page, "next_page_uri");
     json_array_foreach(items, i, one) {
         struct twilio_match m = { .facts = NULL };
-        enum fit fit = list->read(ctx, one, &m) ? fit_of(ctx, &m, search) : IS_UNCLEAR;
-        out->is_unclear |= fit == IS_UNCLEAR;
-        if (fit != IS_MATCH)
-            continue;
-        if (out->count < TWILIO_PAGE)
-            out->list[out->count++] = m;
-        else
-            out->is_whole = false;
+        consider(ctx, list->read(ctx, one, &m) ? &m : NULL, search, out);
     }
     return json_is_array(items);
+}
+
+void twilio_choose(struct ctx *ctx, const struct twilio_listed *listed,
+                   const struct twilio_search *search, struct twilio_matches *out) {
+    out->count = 0;
+    out->is_unclear = listed->is_odd;
+    out->is_whole = listed->is_whole;
+    for (size_t i = 0; i < listed->count; i++)
+        consider(ctx, &listed->list[i], search, out);
 }
 
 struct reading {
@@ -123,9 +143,66 @@ enum err twilio_find(struct ctx *ctx, const struct upstream_credential *c, const
                      struct twilio_matches *out) {
     struct upstream_answer answer;
     struct reading reading = { list, search, out };
-    struct upstream_request req =
-        twilio_request(c, "GET", list->operation, path_of(ctx, account_sid, list, search));
+    struct upstream_request req = twilio_request(
+        c, "GET", list->operation,
+        arena_printf(ctx->arena, "%s?%.*s", twilio_path(ctx, account_sid, list->path),
+                     STR_FMT(query_of(ctx, list, search))));
+    req.paths = list->paths;
     req.read = read_page;
     req.into = &reading;
     return upstream_call(ctx, &req, &answer);
+}
+
+/* --- all since some time ------------------------------------------------------------------------- */
+
+struct page {
+    const struct twilio_list *list;
+    const json_t *said;
+    const char *cursor; /* of the next one; NULL: there is none */
+};
+
+static bool take_page(struct ctx *ctx, const json_t *said, void *into) {
+    struct page *p = into;
+    p->said = said;
+    return json_is_array(json_object_get(said, p->list->member)) &&
+           twilio_page_next(ctx, said, p->list->path, &p->cursor);
+}
+
+/* Reads all of the page behind what is listed already. */
+static void add_page(struct ctx *ctx, const struct page *p, struct twilio_listed *out) {
+    const json_t *items = json_object_get(p->said, p->list->member), *one;
+    size_t i, more = json_array_size(items);
+    struct twilio_match *list = arena_alloc(ctx->arena, (out->count + more) * sizeof *list);
+    if (out->count)
+        memcpy(list, out->list, out->count * sizeof *list);
+    out->list = list;
+    json_array_foreach(items, i, one) {
+        list[out->count] = (struct twilio_match){ .facts = NULL };
+        if (p->list->read(ctx, one, &list[out->count]))
+            out->count++;
+        else
+            out->is_odd = true;
+    }
+}
+
+enum err twilio_list_since(struct ctx *ctx, const struct upstream_credential *c,
+                           const char *account_sid, const struct twilio_list *list,
+                           int64_t since_ms, struct twilio_listed *out) {
+    struct twilio_search all = { .since_ms = since_ms, .page = PAGE_OF_ALL };
+    struct str query = query_of(ctx, list, &all);
+    struct page page = { .list = list };
+    *out = (struct twilio_listed){ .is_whole = false };
+    for (int i = 0; i < PAGES_MAX && !out->is_whole; i++) {
+        struct upstream_answer answer;
+        const char *path;
+        TRY(twilio_page_path(ctx, account_sid, list->path, query, page.cursor, &path));
+        struct upstream_request req = twilio_request(c, "GET", list->operation, path);
+        req.paths = list->paths;
+        req.read = take_page;
+        req.into = &page;
+        TRY(upstream_call(ctx, &req, &answer));
+        add_page(ctx, &page, out);
+        out->is_whole = !page.cursor;
+    }
+    return OK;
 }

@@ -14,6 +14,7 @@ struct twilio_search {
     const char *to, *from;
     const char *body; /* NULL: whatever it says */
     int64_t since_ms, until_ms;
+    int page;          /* how many at once; 0: TWILIO_PAGE */
     bool is_unbounded; /* asks for all of these numbers: nothing that still waits is passed over */
 };
 
@@ -43,6 +44,7 @@ struct twilio_list {
     const char *filter;    /* "StartTime>": from when on */
     const char *member;    /* "calls": what the answer calls them */
     twilio_match_fn *read;
+    const char *const *paths; /* what read looks at, and "next_page_uri" */
 };
 
 /* Asks Twilio for a page of the list and picks what fits. Twilio filters by number and by start
@@ -50,6 +52,21 @@ struct twilio_list {
 enum err twilio_find(struct ctx *ctx, const struct upstream_credential *c, const char *account_sid,
                      const struct twilio_list *list, const struct twilio_search *search,
                      struct twilio_matches *out);
+
+/* What Twilio has since some time, whatever its numbers: many requests choose from it. */
+struct twilio_listed {
+    struct twilio_match *list;
+    size_t count;
+    bool is_whole; /* there is no more since then */
+    bool is_odd;   /* some of it could not be read */
+};
+/* Asks for all of the list since since_ms (wall clock), page by page, up to a bound. */
+enum err twilio_list_since(struct ctx *ctx, const struct upstream_credential *c,
+                           const char *account_sid, const struct twilio_list *list,
+                           int64_t since_ms, struct twilio_listed *out);
+/* Those of the list that fit, by the rules of twilio_find. */
+void twilio_choose(struct ctx *ctx, const struct twilio_listed *listed,
+                   const struct twilio_search *search, struct twilio_matches *out);
 
 /* Do two texts say the same? Blanks and typographic signs count as equal, and what a trial account puts
  * in front of a text is left out. */

@@ -143,7 +143,8 @@ enum err vapi_assistant_made(struct ctx *ctx, const struct upstream_credential *
                              const char *operation_id, int64_t since_ms, const json_t **made,
                              bool *is_absent) {
     static const char *const PATHS[] = { "[].id", "[].createdAt", "[].metadata.ava_op", NULL };
-    const json_t *found = NULL;
+    struct vapi_made wanted = { .operation_id = operation_id };
+    bool is_whole;
     struct vapi_search search = { .operation = "assistant.list",
                                   .before = "/assistant?",
                                   .after = "",
@@ -151,10 +152,10 @@ enum err vapi_assistant_made(struct ctx *ctx, const struct upstream_credential *
                                   .paths = PATHS,
                                   .is_one = is_one,
                                   .operation_of = operation_of,
-                                  .operation_id = operation_id,
                                   .since_ms = since_ms };
-    TRY(vapi_find(ctx, c, &search, &found, is_absent));
-    return found ? vapi_assistant_read(ctx, c, json_text(found, "id"), made) : OK;
+    TRY(vapi_find(ctx, c, &search, &wanted, 1, &is_whole));
+    *is_absent = is_whole && !wanted.one;
+    return wanted.one ? vapi_assistant_read(ctx, c, json_text(wanted.one, "id"), made) : OK;
 }
 
 /* --- listing --------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 #include "providers/refusal.h"
 #include "providers/vapi_find.h"
 
-enum { PAGE = 50, CONTROL_MS = 2000, CONTROL_LOOK_MS = 250 };
+enum { PAGE = 50, PAGE_OF_ALL = 100, CONTROL_MS = 2000, CONTROL_LOOK_MS = 250 };
 
 const struct dialect_rank VAPI_CALL_RANKS[] = {
     { "scheduled", 1 },
@@ -260,32 +260,53 @@ enum err vapi_call_end(struct ctx *ctx, const struct upstream_credential *c,
     return upstream_call(ctx, &req, &answer);
 }
 
-/* --- looking for one --------------------------------------------------------------------------- */
+/* --- looking for them -------------------------------------------------------------------------- */
+
+static struct vapi_search search_of(const char *before, const char *after, int page,
+                                    int64_t since_ms) {
+    return (struct vapi_search){ .operation = "call.list",
+                                 .before = before,
+                                 .after = after,
+                                 .page = page,
+                                 .paths = LIST_PATHS,
+                                 .is_one = is_call,
+                                 .operation_of = operation_of,
+                                 .since_ms = since_ms };
+}
+
+static const struct call_facts *facts_in(struct ctx *ctx, const json_t *found) {
+    struct call_facts *facts = arena_alloc(ctx->arena, sizeof *facts);
+    facts_of(found, facts);
+    return facts;
+}
 
 enum err vapi_call_find(struct ctx *ctx, const struct upstream_credential *c,
                         const struct vapi_call_order *order, int64_t since_ms,
                         const struct call_facts **out, bool *is_absent) {
+    struct vapi_made made = { .operation_id = order->operation_id };
     struct buf *before = buf_in(ctx->arena), *after = buf_in(ctx->arena);
+    bool is_whole;
     buf_text(before, "/call?assistantId=");
     percent_encode(before, str_of(order->assistant_id));
     buf_text(before, "&");
     buf_text(after, "&phoneNumberId=");
     percent_encode(after, str_of(order->number_id));
-    struct vapi_search search = { .operation = "call.list",
-                                  .before = before->ptr,
-                                  .after = after->ptr,
-                                  .page = PAGE,
-                                  .paths = LIST_PATHS,
-                                  .is_one = is_call,
-                                  .operation_of = operation_of,
-                                  .operation_id = order->operation_id,
-                                  .since_ms = since_ms };
-    const json_t *found = NULL;
-    TRY(vapi_find(ctx, c, &search, &found, is_absent));
-    if (!found)
-        return OK;
-    struct call_facts *facts = arena_alloc(ctx->arena, sizeof *facts);
-    facts_of(found, facts);
-    *out = facts;
+    struct vapi_search search = search_of(before->ptr, after->ptr, PAGE, since_ms);
+    TRY(vapi_find(ctx, c, &search, &made, 1, &is_whole));
+    *is_absent = is_whole && !made.one;
+    if (made.one)
+        *out = facts_in(ctx, made.one);
+    return OK;
+}
+
+enum err vapi_calls_find(struct ctx *ctx, const struct upstream_credential *c, int64_t since_ms,
+                         struct vapi_calls_made *calls) {
+    struct vapi_made *made = arena_alloc(ctx->arena, calls->count * sizeof *made);
+    struct vapi_search search = search_of("/call?", "", PAGE_OF_ALL, since_ms);
+    for (size_t i = 0; i < calls->count; i++)
+        made[i] = (struct vapi_made){ .operation_id = calls->list[i].operation_id };
+    TRY(vapi_find(ctx, c, &search, made, calls->count, &calls->is_whole));
+    for (size_t i = 0; i < calls->count; i++)
+        calls->list[i].facts = made[i].one ? facts_in(ctx, made[i].one) : NULL;
     return OK;
 }

@@ -49,5 +49,18 @@ enum err vapi_call_find(struct ctx *ctx, const struct upstream_credential *c,
                         const struct vapi_call_order *order, int64_t since_ms,
                         const struct call_facts **out, bool *is_absent);
 
+/* The calls made for several operations. */
+struct vapi_calls_made {
+    struct {
+        const char *operation_id;
+        const struct call_facts *facts; /* NULL: not found */
+    } * list;
+    size_t count;
+    bool is_whole; /* those not found are not there: all since since_ms were looked through */
+};
+/* Looks for all of them in one walk through the calls of the account; fills in what was found. */
+enum err vapi_calls_find(struct ctx *ctx, const struct upstream_credential *c, int64_t since_ms,
+                         struct vapi_calls_made *calls);
+
 /* A cost of Vapi's in US dollars, in millionths; -1 when it is none. */
 int64_t vapi_cost_micros(const json_t *cost);

@@ -43,16 +43,20 @@ static enum err ask(struct ctx *ctx, const struct upstream_credential *c,
     return OK;
 }
 
-/* The one made for the operation; NULL when it is not on this page. */
-static const json_t *pick(const json_t *list, const struct vapi_search *s) {
+/* Notes what of this page was made for which of them; true when none is left to be found. */
+static bool pick(const json_t *list, const struct vapi_search *s, struct vapi_made *made,
+                 size_t count) {
     const json_t *one;
-    size_t i;
+    size_t i, left = 0;
     json_array_foreach(list, i, one) {
         const char *op = s->is_one(one) ? s->operation_of(one) : NULL;
-        if (op && strcmp(op, s->operation_id) == 0)
-            return one;
+        for (size_t k = 0; op && k < count; k++)
+            if (!made[k].one && strcmp(op, made[k].operation_id) == 0)
+                made[k].one = one;
     }
-    return NULL;
+    for (size_t k = 0; k < count; k++)
+        left += !made[k].one;
+    return left == 0;
 }
 
 /* When the last one was made of which that can be read. */
@@ -65,12 +69,13 @@ static const char *oldest(const json_t *list) {
 
 /* Pages overlap: several may be made in the millisecond in which one ends. */
 enum err vapi_find(struct ctx *ctx, const struct upstream_credential *c,
-                   const struct vapi_search *search, const json_t **found, bool *is_absent) {
+                   const struct vapi_search *search, struct vapi_made *made, size_t count,
+                   bool *is_whole) {
     char since[32];
     const char *until = NULL;
     bool strictly = false;
     int page = search->page;
-    *is_absent = false;
+    *is_whole = false;
     clock_rfc3339(search->since_ms - CLOCKS_APART_MS, since);
     for (int i = 0; i < PAGES_MAX; i++) {
         const json_t *list;
@@ -81,16 +86,12 @@ enum err vapi_find(struct ctx *ctx, const struct upstream_credential *c,
             continue;
         }
         TRY(e);
-        const json_t *one = pick(list, search);
-        size_t count = json_array_size(list);
-        if (one)
-            *found = one;
-        *is_absent = !one && count < (size_t)page;
-        if (one || *is_absent)
+        *is_whole = pick(list, search, made, count) || json_array_size(list) < (size_t)page;
+        if (*is_whole)
             return OK;
         const char *last = oldest(list);
         if (!last)
-            return OK; /* nothing tells where the next page begins: it is neither found nor absent */
+            return OK; /* nothing tells where the next page begins: those left are neither found nor absent */
         strictly = until && strcmp(last, until) == 0; /* a whole page of one millisecond */
         until = last;
     }

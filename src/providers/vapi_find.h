@@ -1,4 +1,4 @@
-/* vapi_find: what was made for an operation of ours, looked for in a list of Vapi's (newest first,
+/* vapi_find: what was made for operations of ours, looked for in a list of Vapi's (newest first,
  * createdAtGe, createdAtLe, createdAtLt, limit; OpenAPI of 2026-08-20). */
 #pragma once
 
@@ -12,12 +12,17 @@ struct vapi_search {
     /* Is this one of what the list is of? One that is not is passed over. */
     bool (*is_one)(const json_t *one);
     const char *(*operation_of)(const json_t *one); /* ours that made it, or NULL */
-    const char *operation_id;
     int64_t since_ms; /* wall clock; ours and theirs may differ by a minute */
 };
 
-/* *found: of the one whose operation it is, what the paths name, the arena's; stays as it was when it
- * was not found.
- * *is_absent: all of them were looked through, and it is not there. */
+/* An operation, and what was made for it: what the paths name, the arena's; NULL: not found. */
+struct vapi_made {
+    const char *operation_id;
+    const json_t *one;
+};
+
+/* Looks for what was made for each of them, in one walk through the list.
+ * *is_whole: all of the list was looked through, or all were found. */
 enum err vapi_find(struct ctx *ctx, const struct upstream_credential *c,
-                   const struct vapi_search *search, const json_t **found, bool *is_absent);
+                   const struct vapi_search *search, struct vapi_made *made, size_t count,
+                   bool *is_whole);

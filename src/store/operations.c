@@ -47,6 +47,26 @@ enum err operation_row_insert(struct ctx *ctx, struct db_conn *tx,
     return db_run(ctx, q);
 }
 
+/* Reads the COLUMNS of the row that q stands on. */
+static void read_row(struct ctx *ctx, struct db_stmt *q, struct operation_row *found) {
+    found->id = db_text(q, ctx->arena);
+    found->workspace_id = db_text(q, ctx->arena);
+    found->kind = db_text(q, ctx->arena);
+    found->provider = db_text(q, ctx->arena);
+    found->object = db_text(q, ctx->arena);
+    found->actor = db_text(q, ctx->arena);
+    found->correlation_id = db_text(q, ctx->arena);
+    found->state = state_parse(db_text(q, ctx->arena));
+    found->is_promised = db_i64(q) != 0;
+    found->attempts = db_i64(q);
+    found->attempts_max = db_i64(q);
+    found->next_ms = db_i64(q);
+    found->created_ms = db_i64(q);
+    found->sent_ms = db_i64(q);
+    found->updated_ms = db_i64(q);
+    found->sealed = db_blob(q, ctx->arena);
+}
+
 enum err operation_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                             const char *id, struct operation_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM operations WHERE id = ?1"
@@ -54,24 +74,8 @@ enum err operation_row_find(struct ctx *ctx, struct db_conn *c, const char *work
     db_bind_text(q, id);
     db_bind_text(q, workspace_id);
     *found = (struct operation_row){ .id = NULL };
-    if (db_next(q)) {
-        found->id = db_text(q, ctx->arena);
-        found->workspace_id = db_text(q, ctx->arena);
-        found->kind = db_text(q, ctx->arena);
-        found->provider = db_text(q, ctx->arena);
-        found->object = db_text(q, ctx->arena);
-        found->actor = db_text(q, ctx->arena);
-        found->correlation_id = db_text(q, ctx->arena);
-        found->state = state_parse(db_text(q, ctx->arena));
-        found->is_promised = db_i64(q) != 0;
-        found->attempts = db_i64(q);
-        found->attempts_max = db_i64(q);
-        found->next_ms = db_i64(q);
-        found->created_ms = db_i64(q);
-        found->sent_ms = db_i64(q);
-        found->updated_ms = db_i64(q);
-        found->sealed = db_blob(q, ctx->arena);
-    }
+    if (db_next(q))
+        read_row(ctx, q, found);
     return db_done(ctx, q);
 }
 
@@ -119,6 +123,21 @@ enum err operation_rows_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_
     TRY(db_run(ctx, q));
     *count = db_changes(tx);
     return OK;
+}
+
+enum err operation_rows_unknown(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                const char *kind, struct operation_row *out, size_t max,
+                                size_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT " COLUMNS " FROM operations WHERE state = 'unknown'"
+                  " AND state IN ('prepared', 'sent', 'unknown') AND workspace_id = ? AND kind = ?"
+                  " AND sent_at > 0 ORDER BY next_at, id LIMIT ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, kind);
+    db_bind_i64(q, (int64_t)max);
+    for (*count = 0; *count < max && db_next(q); ++*count)
+        read_row(ctx, q, &out[*count]);
+    return db_done(ctx, q);
 }
 
 enum err operation_rows_count(struct ctx *ctx, struct db_conn *c, enum operation_state state,

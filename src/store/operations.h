@@ -40,9 +40,14 @@ enum err operation_row_delete(struct ctx *ctx, struct db_conn *tx, const char *i
 
 /* At a start: operations that were "sent" become "unknown". *count: how many. */
 enum err operation_rows_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_ms, int64_t *count);
-/* *out: how many operations at a provider are in this state, which is prepared, sent or unknown. */
 /* Is any call of the workspace's at this provider being placed: sent, and not answered yet? */
 enum err operation_rows_are_sent(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                  const char *provider, bool *are);
+/* The unknown operations of a workspace of one kind that were sent; those first that are due first. *count:
+ * at most max. */
+enum err operation_rows_unknown(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                const char *kind, struct operation_row *out, size_t max,
+                                size_t *count);
+/* *out: how many operations at a provider are in this state, which is prepared, sent or unknown. */
 enum err operation_rows_count(struct ctx *ctx, struct db_conn *c, enum operation_state state,
                               const char *provider, int64_t *out);

@@ -361,6 +361,25 @@ void operation_run_perform(struct operation_run *r) {
     }
 }
 
+void operation_run_put_off(struct operation_run *r) {
+    int64_t now_ms = ava_wall_ms(), next_ms = operation_next_look(&r->row, now_ms);
+    if (r->row.next_ms > now_ms)
+        return;
+    r->ctx.attempts = 0; /* of looking, not of the operation */
+    operation_run_settle(r, next_ms ? OPERATION_UNKNOWN : OPERATION_UNCONFIRMED, NULL, next_ms);
+}
+
+void operation_run_look(struct operation_run *r, const void *listed) {
+    const void *result = NULL;
+    bool is_absent;
+    r->ctx.attempts = 0;
+    r->result = r->kind->look_up(&r->ctx, &r->op, listed, &result, &is_absent);
+    if (r->result == OK && result)
+        operation_run_settle(r, OPERATION_SUCCEEDED, result, 0);
+    else
+        operation_run_put_off(r);
+}
+
 /* The fiber of an operation; it holds the run until it is over. */
 static void run_alone(void *arg) {
     struct operation_run *r = arg;
@@ -404,4 +423,12 @@ struct operation_run *operation_run_new(const struct ctx *ctx, const struct oper
     r->op.request = (struct str){ arena_copy(a, request.ptr, request.len), request.len };
     r->watch = (struct upstream_watch){ on_sending, on_waiting, r };
     return r;
+}
+
+enum err operation_run_of(struct ctx *ctx, const struct operation_kind *kind,
+                          const struct operation_row *row, struct operation_run **out) {
+    json_t *content;
+    TRY(operation_open(ctx, db_reader(ctx->parts->db), row, &content));
+    *out = operation_run_new(ctx, kind, row, operation_member(ctx, content, "request"));
+    return OK;
 }

@@ -46,6 +46,15 @@ void operation_run_perform(struct operation_run *r);
  * result: as kind->settle takes it; next_ms: when it is looked at again, 0: never. */
 void operation_run_settle(struct operation_run *r, enum operation_state state, const void *result,
                           int64_t next_ms);
+/* Asks the provider about an unknown operation, or takes it from what its kind listed (NULL: nothing),
+ * and settles it, or puts it off. */
+void operation_run_look(struct operation_run *r, const void *listed);
+/* After a look that found nothing: it is looked for again at the next of its times, or is unconfirmed. One
+ * whose time has not come keeps it. */
+void operation_run_put_off(struct operation_run *r);
+/* A run of a stored operation with its request unsealed; the caller releases it. */
+enum err operation_run_of(struct ctx *ctx, const struct operation_kind *kind,
+                          const struct operation_row *row, struct operation_run **out);
 /* Tells those who watch how it stands; after the commit only. */
 void operation_run_publish(struct operation_run *r);
 

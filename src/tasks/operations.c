@@ -10,6 +10,7 @@
 #include "store/idempotency.h"
 #include "store/steps.h"
 #include "tasks/jobs.h"
+#include "tasks/operation_pass.h"
 #include "tasks/operation_run.h"
 #include "tasks/operation_show.h"
 #include "vault/vault.h"
@@ -197,32 +198,6 @@ static void resume(struct operation_run *r, bool wanted) {
     operation_run_settle(r, OPERATION_FAILED, NULL, 0);
 }
 
-/* Asks the provider about an unknown operation, and settles it: succeeded, still unknown, or
- * unconfirmed after the last look. */
-static void look(struct operation_run *r) {
-    const void *result = NULL;
-    r->ctx.attempts = 0;
-    bool is_absent;
-    r->result = r->kind->look_up(&r->ctx, &r->op, &result, &is_absent);
-    int64_t next_ms = operation_next_look(&r->row, ava_wall_ms());
-    if (r->result == OK && result) {
-        operation_run_settle(r, OPERATION_SUCCEEDED, result, 0);
-    } else {
-        r->ctx.attempts = 0; /* of looking, not of the operation */
-        operation_run_settle(r, next_ms ? OPERATION_UNKNOWN : OPERATION_UNCONFIRMED, result,
-                             next_ms);
-    }
-}
-
-/* A run of a stored operation with its request unsealed; the caller releases it. */
-static enum err run_of(struct ctx *ctx, const struct operation_kind *kind,
-                       const struct operation_row *row, struct operation_run **out) {
-    json_t *content;
-    TRY(operation_open(ctx, db_reader(ctx->parts->db), row, &content));
-    *out = operation_run_new(ctx, kind, row, operation_member(ctx, content, "request"));
-    return OK;
-}
-
 enum err operation_work(struct ctx *ctx, const struct job_row *job) {
     struct operation_row row;
     struct operation_run *r;
@@ -230,17 +205,25 @@ enum err operation_work(struct ctx *ctx, const struct job_row *job) {
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind)
         return ctx_fail(ctx, ERR_INTERNAL, "There is no operation to work on.");
-    TRY(run_of(ctx, kind, &row, &r));
+    TRY(operation_run_of(ctx, kind, &row, &r));
     bool wanted = true;
     enum err e = OK;
     if (row.state == OPERATION_UNKNOWN && kind->look_up)
-        look(r);
+        e = operation_pass(r);
     else if (row.state == OPERATION_UNKNOWN)
         operation_run_perform(r);
     else if (row.state == OPERATION_PREPARED && (e = find_whether_wanted(ctx, &row, &wanted)) == OK)
         resume(r, wanted);
     operation_run_release(r);
     return e;
+}
+
+int64_t operations_oldest(const struct operation *const *ops, size_t count) {
+    int64_t oldest_ms = ops[0]->sent_ms;
+    for (size_t i = 1; i < count; i++)
+        if (ops[i]->sent_ms < oldest_ms)
+            oldest_ms = ops[i]->sent_ms;
+    return oldest_ms;
 }
 
 bool operation_proves_absence(const struct operation *op) {
@@ -256,8 +239,8 @@ enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind || !kind->look_up || row.state != OPERATION_UNCONFIRMED)
         return OK;
-    TRY(run_of(ctx, kind, &row, &r));
-    enum err e = kind->look_up(&r->ctx, &r->op, &result, is_absent);
+    TRY(operation_run_of(ctx, kind, &row, &r));
+    enum err e = kind->look_up(&r->ctx, &r->op, NULL, &result, is_absent);
     *is_absent = *is_absent && operation_proves_absence(&r->op);
     if (e == OK && result) {
         r->ctx.attempts = 0;
@@ -284,7 +267,7 @@ enum err operation_cancel(struct ctx *ctx, const char *id, bool *done) {
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind || !kind->queue || row.state != OPERATION_PREPARED)
         return OK;
-    TRY(run_of(ctx, kind, &row, &r));
+    TRY(operation_run_of(ctx, kind, &row, &r));
     r->withdraws = true;
     r->result = ctx_fail(&r->ctx, ERR_CANCELED, "It was ended while it waited for its turn.");
     operation_run_settle(r, OPERATION_FAILED, NULL, 0);
@@ -305,7 +288,7 @@ enum err operation_confirm(struct ctx *ctx, const char *id, const void *facts, b
                    row.state == OPERATION_UNCONFIRMED;
     if (!kind || !is_open)
         return OK;
-    TRY(run_of(ctx, kind, &row, &r));
+    TRY(operation_run_of(ctx, kind, &row, &r));
     if (row.state == OPERATION_SENT) /* the attempt under way was the one */
         r->ctx.attempts = (int)row.attempts + 1;
     operation_run_settle(r, OPERATION_SUCCEEDED, facts, 0);

@@ -29,6 +29,9 @@ struct operation {
  * an hour after it was sent: what waits in the provider's own queue may not be shown. */
 bool operation_proves_absence(const struct operation *op);
 
+/* When the first of them was sent. */
+int64_t operations_oldest(const struct operation *const *ops, size_t count);
+
 /* The place in the queue of an operation that may not begin yet. */
 struct operation_wait {
     int64_t position;   /* from 1; 0: it does not wait */
@@ -59,10 +62,11 @@ struct operation_kind {
      * when it may have happened. */
     enum err (*perform)(struct ctx *ctx, const struct operation *op,
                         const struct upstream_watch *watch, const void **result);
-    /* Asks the provider whether the request happened. *result: what was found, as perform gives it,
-     * or NULL; then *is_absent says whether the provider has nothing that could be it. */
-    enum err (*look_up)(struct ctx *ctx, const struct operation *op, const void **result,
-                        bool *is_absent);
+    /* Asks the provider whether the request happened; listed: what list gave for several, or NULL.
+     * *result: what was found, as perform gives it, or NULL; then *is_absent, which nobody reads
+     * beside a list, says whether the provider has nothing that could be it. */
+    enum err (*look_up)(struct ctx *ctx, const struct operation *op, const void *listed,
+                        const void **result, bool *is_absent);
     /* Within the transaction that settles the operation: brings the object's row up to date.
      * *shown: the object as JSON, for the feed and, with SUCCEEDED, for whoever placed the
      * operation; NULL ptr when the row is gone. */
@@ -73,6 +77,11 @@ struct operation_kind {
     const struct operation_queue *queue; /* NULL: it never waits */
     /* Its steps as a JSON list, for people. NULL: it is a single one. */
     enum err (*steps)(struct ctx *ctx, const char *operation_id, struct jsonw *w);
+    /* Goes once through the provider's list of what several operations of the workspace may have
+     * made, for look_up to choose from. *listed: in the form that look_up takes, in the arena of ctx,
+     * from which its results lend. NULL: each is looked up by itself. */
+    enum err (*list)(struct ctx *ctx, const struct operation *const *ops, size_t count,
+                     const void **listed);
 };
 
 /* How long operation_place waits for the operation to be settled, at most until the deadline of

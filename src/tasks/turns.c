@@ -79,6 +79,19 @@ enum err turn_take(struct ctx *ctx, const char *what, bool is_shared, struct tur
                     "Others are changing this all the time; try again in 1 s.");
 }
 
+bool turn_take_now(struct ctx *ctx, const char *what, struct turn *t) {
+    struct turns *line = ctx->parts->turns;
+    *t = (struct turn){ .line = line, .what = what };
+    fiber_parking_init(&t->parking);
+    pthread_mutex_lock(&line->lock);
+    stand_in(line, t);
+    bool is_mine = t->is_mine;
+    if (!is_mine)
+        leave(t);
+    pthread_mutex_unlock(&line->lock);
+    return is_mine;
+}
+
 bool turn_is_alone(struct turn *t) {
     bool is_alone = true;
     pthread_mutex_lock(&t->line->lock);

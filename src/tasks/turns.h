@@ -22,6 +22,8 @@ void turns_free(struct turns *t); /* when no turn is held or waited for; NULL is
 /* Acquires the turn on what, waiting until the deadline of ctx: then ERR_PROVIDER_BUSY.
  * what, such as "workspace/assistant", is compared as text and must live as long as the turn. */
 enum err turn_take(struct ctx *ctx, const char *what, bool is_shared, struct turn *t);
+/* Acquires an exclusive turn when it is free at this moment; false: somebody has it, or waits. */
+bool turn_take_now(struct ctx *ctx, const char *what, struct turn *t);
 /* True when nobody else holds a turn on the same thing at this moment. t is held. */
 bool turn_is_alone(struct turn *t);
 /* Gives the turn back and wakes those who may go now; one that was not taken is fine. */

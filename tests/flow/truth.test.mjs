@@ -289,6 +289,31 @@ describe("calls and texts at Twilio", { skip: missing, concurrency: 1 }, () => {
     }
   });
 
+  test("a text to somebody who asked for none is sent, with a warning, until START", async () => {
+    const person = to(), other = to();
+    const writes = async (OptOutType, From = person) => {
+      assert.equal((await on.told("message", { MessageSid: "SM" + hex(0x9800 + ++n), From, To: "+15005550006", Body: OptOutType ?? "Hello", ...(OptOutType && { OptOutType }) })).status, 200);
+      await on.settled();
+    };
+    const sent = async (number = person) => {
+      const r = await w.text(number);
+      assert.equal(r.status, 201, r.text);
+      assert.deepEqual((await message(r.json.id)).warnings, r.json.warnings);
+      return r.json.warnings;
+    };
+    await writes(null);
+    assert.equal(await sent(), undefined);
+    await writes("STOP");
+    const warnings = await sent();
+    assert.deepEqual(warnings.map((one) => one.code), ["opted_out"]);
+    assert.match(warnings[0].detail, new RegExp(`^\\${person} asked for no more texts on ${new Date().toISOString().slice(0, 10)} .*START`));
+    assert.equal(await sent(other), undefined, "nobody else");
+    for (const word of ["HELP", null]) await writes(word);
+    assert.equal((await sent()).length, 1, "still");
+    await writes("START");
+    assert.equal(await sent(), undefined);
+  });
+
   test("a caller who has spoken is thanked, and the timeline says for how long", async () => {
     const CallSid = "CA" + hex(0xa10), ring = { CallSid, CallStatus: "ringing", From: "+15005550222", To: "+15005550006", Direction: "inbound" };
     assert.equal((await w.a.call("/api/v1/fallback", { method: "PUT", body: { kind: "voicemail", text: "Leave your name." } })).status, 200);

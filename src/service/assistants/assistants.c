@@ -125,8 +125,8 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
 }
 
 /* Asks Vapi for an assistant whose metadata names the operation. */
-static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
-                        bool *is_absent) {
+static enum err look_up(struct ctx *ctx, const struct operation *op, const void *listed,
+                        const void **result, bool *is_absent) {
     struct lent lent;
     const json_t *whole = NULL;
     TRY(assistant_lend(ctx, &lent));

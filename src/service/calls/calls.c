@@ -189,15 +189,39 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return OK;
 }
 
-/* Asks Vapi for a call whose metadata names the operation. */
-static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
-                        bool *is_absent) {
+/* Looks through Vapi's calls once for those whose metadata names one of the operations. *listed:
+ * struct vapi_calls_made. */
+static enum err list(struct ctx *ctx, const struct operation *const *ops, size_t count,
+                     const void **listed) {
+    struct lent lent;
+    struct vapi_calls_made *calls = arena_alloc(ctx->arena, sizeof *calls);
+    *calls = (struct vapi_calls_made){ .count = count };
+    calls->list = arena_alloc(ctx->arena, count * sizeof *calls->list);
+    for (size_t i = 0; i < count; i++)
+        calls->list[i].operation_id = ops[i]->id;
+    TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
+    TRY(vapi_calls_find(ctx, &lent.ref, operations_oldest(ops, count), calls));
+    *listed = calls;
+    return OK;
+}
+
+/* Asks Vapi for a call whose metadata names the operation; one that a whole list does not have is not
+ * asked for. */
+static enum err look_up(struct ctx *ctx, const struct operation *op, const void *listed,
+                        const void **result, bool *is_absent) {
     struct lent lent;
     struct vapi_call_order order;
     const struct call_facts *facts = NULL;
-    TRY(order_of(ctx, op, &order));
-    TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
-    TRY(vapi_call_find(ctx, &lent.ref, &order, op->sent_ms, &facts, is_absent));
+    const struct vapi_calls_made *calls = listed;
+    for (size_t i = 0; calls && i < calls->count; i++)
+        if (strcmp(calls->list[i].operation_id, op->id) == 0)
+            facts = calls->list[i].facts;
+    *is_absent = calls && calls->is_whole && !facts;
+    if (!facts && !*is_absent) {
+        TRY(order_of(ctx, op, &order));
+        TRY(lending_find(ctx, PROVIDER_VAPI, &lent));
+        TRY(vapi_call_find(ctx, &lent.ref, &order, op->sent_ms, &facts, is_absent));
+    }
     *result = facts;
     return OK;
 }
@@ -302,9 +326,9 @@ enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation
     return row.id ? call_remove(ctx, tx, &row) : OK;
 }
 
-const struct operation_kind CALL_CREATE = {
-    "call.create", "call", PROVIDER_VAPI, perform, look_up, call_settle, call_forget, &LINES_QUEUE
-};
+const struct operation_kind CALL_CREATE = { "call.create", "call",       PROVIDER_VAPI,
+                                            perform,       look_up,      call_settle,
+                                            call_forget,   &LINES_QUEUE, .list = list };
 
 /* --- reading --------------------------------------------------------------------------------- */
 

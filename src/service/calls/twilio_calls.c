@@ -112,12 +112,27 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return OK;
 }
 
-/* Asks Twilio for calls with the same numbers at that time; only a certain match counts. */
-static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
-                        bool *is_absent) {
+/* Asks Twilio once for all calls since the first of the operations was sent. *listed: struct
+ * twilio_listed. */
+static enum err list(struct ctx *ctx, const struct operation *const *ops, size_t count,
+                     const void **listed) {
+    struct lent lent;
+    struct twilio_listed *all = arena_alloc(ctx->arena, sizeof *all);
+    TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
+    TRY(twilio_calls_since(ctx, &lent.ref, lent.account.account_sid, operations_oldest(ops, count),
+                           all));
+    *listed = all;
+    return OK;
+}
+
+/* Looks for calls with the same numbers at that time, in the list where it is whole, else at Twilio; only
+ * a certain match counts. */
+static enum err look_up(struct ctx *ctx, const struct operation *op, const void *listed,
+                        const void **result, bool *is_absent) {
     struct lent lent;
     struct twilio_call_order order;
     struct twilio_matches matches;
+    const struct twilio_listed *all = listed;
     int64_t others;
     TRY(order_of(ctx, op, &order));
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
@@ -135,12 +150,18 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
                                .from = order.from,
                                .since_ms = rivals.since_ms,
                                .until_ms = rivals.until_ms };
-    TRY(twilio_calls_like(ctx, &lent.ref, lent.account.account_sid, &search, &matches));
     TRY(call_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, &others));
+    *is_absent = false;
+    if (all && others)
+        return OK; /* nothing is certain beside a rival */
+    if (all && all->is_whole)
+        twilio_choose(ctx, all, &search, &matches);
+    else
+        TRY(twilio_calls_like(ctx, &lent.ref, lent.account.account_sid, &search, &matches));
     return matching_find(ctx, &matches, op->object, call_row_is_taken, others, result, is_absent);
 }
 
 const struct operation_kind TWILIO_CALL_CREATE = {
-    "twilio_call.create", "call",      PROVIDER_TWILIO, perform, look_up,
-    call_settle,          call_forget, &LINES_QUEUE
+    "twilio_call.create", "call",      PROVIDER_TWILIO, perform,     look_up,
+    call_settle,          call_forget, &LINES_QUEUE,    .list = list
 };

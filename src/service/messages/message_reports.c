@@ -3,9 +3,10 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "service/messages/messages.h"
+#include "store/opt_outs.h"
 #include "vault/vault.h"
 
-/* A text that came in: it is heard of for the first time. */
+/* A text that came in: it is heard of for the first time, and so is what its sender asks for. */
 static enum err insert(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                        const char *provider, const struct message_facts *f,
                        struct message_row *row) {
@@ -23,7 +24,12 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, const char *workspac
                                  .updated_ms = f->at_ms };
     struct sealed_place place = message_row_place(row);
     TRY(vault_seal(ctx, tx, &place, f->content, &row->sealed));
-    return message_row_insert(ctx, tx, row);
+    TRY(message_row_insert(ctx, tx, row));
+    struct opt_out_row asked = { .workspace_id = workspace_id,
+                                 .address = row->from,
+                                 .is_out = f->is_stop,
+                                 .asked_ms = f->at_ms };
+    return f->is_stop || f->is_start ? opt_out_row_put(ctx, tx, &asked) : OK;
 }
 
 enum err message_report_apply(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,

@@ -12,6 +12,7 @@
 #include "service/connections/endpoints.h"
 #include "service/connections/lending.h"
 #include "service/messages/message_status.h"
+#include "store/opt_outs.h"
 #include "tasks/feed.h"
 #include "tasks/matching.h"
 #include "vault/vault.h"
@@ -53,38 +54,69 @@ static enum err check_body(struct ctx *ctx, const json_t *body) {
 
 struct placing {
     struct message_row row;
-    struct str content;
+    const json_t *body;
 };
 
-/* For operation_order.insert: the row with its content sealed. */
-static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct placing *p = arg;
-    struct sealed_place place = message_row_place(&p->row);
-    TRY(vault_seal(ctx, tx, &place, p->content, &p->row.sealed));
-    return message_row_insert(ctx, tx, &p->row);
+/* Writes a list of the content where it has one. */
+static void write_list(struct jsonw *w, const json_t *content, const char *name) {
+    const json_t *list = json_object_get(content, name);
+    if (!json_array_size(list))
+        return;
+    jsonw_key(w, name);
+    jsonw_tree(w, list);
 }
 
 static void write_content(struct jsonw *w, const json_t *body) {
-    const json_t *media = json_object_get(body, "media_urls");
     jsonw_text_at(w, "body", json_text(body, "body"));
-    if (json_array_size(media)) {
-        jsonw_key(w, "media_urls");
-        jsonw_tree(w, media);
-    }
+    write_list(w, body, "media_urls");
 }
 
-/* What is sealed in the row; with the addresses, what the operation keeps. */
-static struct str content_of(struct ctx *ctx, const json_t *body, bool with_addresses) {
+/* The warning beside a text to somebody who asked for none; it is sent all the same, since only the provider
+ * knows for certain. */
+static void write_opted_out(struct ctx *ctx, struct jsonw *w, const char *to, int64_t since_ms) {
+    char day[32];
+    clock_rfc3339(since_ms, day);
+    jsonw_key(w, "warnings");
+    jsonw_list(w);
+    jsonw_object(w);
+    jsonw_text_at(w, "code", "opted_out");
+    jsonw_text_at(
+        w, "detail",
+        arena_printf(ctx->arena,
+                     "%s asked for no more texts on %.10s (STOP). Twilio refuses texts to "
+                     "this number until it sends START.",
+                     to, day));
+    jsonw_object_end(w);
+    jsonw_list_end(w);
+}
+
+/* What the operation keeps of the text. */
+static struct str request_of(struct ctx *ctx, const json_t *body) {
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
     jsonw_object(&w);
-    if (with_addresses) {
-        jsonw_text_at(&w, "to", json_text(body, "to"));
-        jsonw_text_at(&w, "from", json_text(body, "from"));
-    }
+    jsonw_text_at(&w, "to", json_text(body, "to"));
+    jsonw_text_at(&w, "from", json_text(body, "from"));
     write_content(&w, body);
     jsonw_object_end(&w);
     return buf_view(out);
+}
+
+/* For operation_order.insert: the row with its content sealed, and a warning in it where there is one. */
+static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct placing *p = arg;
+    struct sealed_place place = message_row_place(&p->row);
+    struct buf *content = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(content);
+    int64_t since_ms;
+    TRY(opt_out_row_since(ctx, tx, p->row.workspace_id, p->row.to, &since_ms));
+    jsonw_object(&w);
+    write_content(&w, p->body);
+    if (since_ms)
+        write_opted_out(ctx, &w, p->row.to, since_ms);
+    jsonw_object_end(&w);
+    TRY(vault_seal(ctx, tx, &place, buf_view(content), &p->row.sealed));
+    return message_row_insert(ctx, tx, &p->row);
 }
 
 enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
@@ -107,11 +139,11 @@ enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patie
     TRY(lent_owns_numbers(ctx, &lent));
     p.row.to = json_text(body, "to");
     p.row.from = json_text(body, "from");
-    p.content = content_of(ctx, body, false);
+    p.body = body;
     struct operation_order order = { .kind = &MESSAGE_CREATE,
                                      .id = p.row.operation_id,
                                      .object = p.row.id,
-                                     .request = content_of(ctx, body, true),
+                                     .request = request_of(ctx, body),
                                      .insert = insert,
                                      .arg = &p,
                                      .claim = claim,
@@ -147,13 +179,27 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return OK;
 }
 
-/* Asks Twilio for the same text between the same numbers at that time; only a certain match
- * counts. */
-static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
-                        bool *is_absent) {
+/* Asks Twilio once for all texts since the first of the operations was sent. *listed: struct
+ * twilio_listed. */
+static enum err list(struct ctx *ctx, const struct operation *const *ops, size_t count,
+                     const void **listed) {
+    struct lent lent;
+    struct twilio_listed *all = arena_alloc(ctx->arena, sizeof *all);
+    TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
+    TRY(twilio_messages_since(ctx, &lent.ref, lent.account.account_sid,
+                              operations_oldest(ops, count), all));
+    *listed = all;
+    return OK;
+}
+
+/* Looks for the same text between the same numbers at that time, in the list where it is whole, else at
+ * Twilio; only a certain match counts. */
+static enum err look_up(struct ctx *ctx, const struct operation *op, const void *listed,
+                        const void **result, bool *is_absent) {
     struct lent lent;
     struct twilio_text text;
     struct twilio_matches matches;
+    const struct twilio_listed *all = listed;
     int64_t others;
     TRY(text_of(ctx, op, &text));
     TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
@@ -170,8 +216,14 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
                                .from = text.from,
                                .since_ms = rivals.since_ms,
                                .until_ms = rivals.until_ms };
-    TRY(twilio_messages_like(ctx, &lent.ref, lent.account.account_sid, &search, &matches));
     TRY(message_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, &others));
+    *is_absent = false;
+    if (all && others)
+        return OK; /* nothing is certain beside a rival */
+    if (all && all->is_whole)
+        twilio_choose(ctx, all, &search, &matches);
+    else
+        TRY(twilio_messages_like(ctx, &lent.ref, lent.account.account_sid, &search, &matches));
     return matching_find(ctx, &matches, op->object, message_row_is_taken, others, result,
                          is_absent);
 }
@@ -232,9 +284,9 @@ static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operati
     return message_row_delete(ctx, tx, op->object);
 }
 
-const struct operation_kind MESSAGE_CREATE = {
-    "message.create", "message", PROVIDER_TWILIO, perform, look_up, settle, forget
-};
+const struct operation_kind MESSAGE_CREATE = { "message.create", "message",   PROVIDER_TWILIO,
+                                               perform,          look_up,     settle,
+                                               forget,           .list = list };
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -263,6 +315,7 @@ void message_write(struct jsonw *w, const struct message_view *v) {
     jsonw_text_at(w, "to", m->to);
     jsonw_text_at(w, "from", m->from);
     write_content(w, v->content);
+    write_list(w, v->content, "warnings");
     jsonw_text_at(w, "status", m->status);
     if (m->error)
         jsonw_text_at(w, "error", m->error);

@@ -19,7 +19,7 @@ enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patie
 
 struct message_view {
     struct message_row row;
-    const json_t *content; /* {"body","media_urls"?}; NULL when it cannot be read */
+    const json_t *content; /* {"body","media_urls"?,"warnings"?}; NULL when it cannot be read */
     bool is_stale;         /* the provider could not be asked how it stands */
 };
 

@@ -92,8 +92,8 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
 }
 
 /* Asks whether the account has the number: that says for certain whether it was bought. */
-static enum err look_up(struct ctx *ctx, const struct operation *op, const void **result,
-                        bool *is_absent) {
+static enum err look_up(struct ctx *ctx, const struct operation *op, const void *listed,
+                        const void **result, bool *is_absent) {
     struct lent lent;
     json_t *number;
     TRY(number_lend(ctx, &lent));
