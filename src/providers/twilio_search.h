@@ -14,8 +14,8 @@ struct twilio_search {
     const char *to, *from;
     const char *body; /* NULL: whatever it says */
     int64_t since_ms, until_ms;
-    int page;          /* how many at once; 0: TWILIO_PAGE */
     bool is_unbounded; /* asks for all of these numbers: nothing that still waits is passed over */
+    int page;          /* how many at once; 0: TWILIO_PAGE */
 };
 
 /* A call or a text of Twilio's. */

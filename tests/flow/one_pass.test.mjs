@@ -7,6 +7,7 @@ import { ASSISTANT, NUMBER, SID, scriptedWorld, twilioCall, twilioText, vapiCall
 
 const COUNT = 200, LISTS_MAX = 10;
 const OTHER_KEY = "scripted-vapi-key-of-others", OTHER_SID = "ACfedcba9876543210fedcba9876543210";
+const ENV = { CIRCUIT_BREAKER_ENABLED: "false", CALL_CHECK_SECONDS: "3600" };
 const number = (n) => "+1500557" + String(n).padStart(4, "0");
 
 describe("unknown operations", { skip: missing, concurrency: 1 }, () => {
@@ -29,7 +30,7 @@ describe("unknown operations", { skip: missing, concurrency: 1 }, () => {
   }
 
   before(async () => {
-    w = await scriptedWorld(Ava, { env: { CIRCUIT_BREAKER_ENABLED: "false", CALL_CHECK_SECONDS: "3600" } });
+    w = await scriptedWorld(Ava, { env: ENV });
     w.vapi.on("POST", /^\/call$/, (r) => {
       const { assistantOverrides } = JSON.parse(r.body);
       made.vapi.unshift({ owner: r.headers.authorization, one: vapiCall({ assistantOverrides }) });
@@ -92,6 +93,18 @@ describe("unknown operations", { skip: missing, concurrency: 1 }, () => {
         }
     });
 
+  test("two that could have made the same text are left unknown, whatever else the pass finds", { timeout: 60_000 }, async () => {
+    made.texts.length = 0;
+    const ids = [];
+    for (const to of [900, 901, 902, 902, 903]) ids.push((await w.text(number(to), { body: "Twice" })).json.id);
+    await w.a.advance(6);
+    const states = async () => (await Promise.all(ids.map(async (id) => (await w.a.call(`/api/v1/operations/${id}`)).json)));
+    await until(async () => (await states()).every((o) => o.status === "succeeded" || o.next_retry_in_seconds > 6), { every: 50, what: "each was looked for" });
+    assert.deepEqual((await states()).map((o) => o.status), ["succeeded", "succeeded", "unknown", "unknown", "succeeded"]);
+    await w.a.advance(900);
+    await until(async () => (await states()).filter((o) => o.status === "unconfirmed").length === 2, { every: 50, what: "left to people" });
+  });
+
   test("those that the list does not show stay unknown, and are looked for again, together", { timeout: 60_000 }, async () => {
     made.texts.length = lists.texts.length = 0;
     w.twilio.on("POST", /\/Messages\.json$/, CUT);
@@ -107,5 +120,24 @@ describe("unknown operations", { skip: missing, concurrency: 1 }, () => {
     await w.a.advance(300);
     await until(async () => (await states()).every((o) => o.status === "unconfirmed"), { every: 100, what: "nobody knows" });
     assert.equal(await w.a.metric("jobs_ready", { kind: "operation" }), 0);
+  });
+
+  test("a pass that dies half-way loses nothing: the next process goes on", { timeout: 60_000 }, async () => {
+    made.vapi.length = 0;
+    const ids = [];
+    for (let n = 0; n < 60; n++) ids.push((await w.call(number(2000 + n))).json.id);
+    const operation = async (id) => (await w.a.call(`/api/v1/operations/${id}`)).json;
+    await w.a.advance(6);
+    await until(async () => (await operation(ids[0])).status === "succeeded" || (await operation(ids[59])).status === "succeeded", { every: 0, what: "the first is settled" });
+    const { key, data } = w.a;
+    await w.a.stop("SIGKILL");
+    w.a = await Ava.start({ data, env: { ...ENV, AVA_LOG_LEVEL: "error", VAPI_BASE_URL: w.vapi.base, TWILIO_BASE_URL: w.twilio.base } });
+    w.a.key = key;
+    await w.a.advance(3600); // its clock begins anew, before the times of the rows
+    await until(async () => (await w.a.metric("operations_unknown", { service: "vapi" })) === 0, { every: 50, what: "all are known" });
+    const ended = await Promise.all(ids.map(operation));
+    assert.deepEqual([...new Set(ended.map((o) => o.status))], ["succeeded"]);
+    assert.equal(new Set(ended.map((o) => o.result.provider_id)).size, 60);
+    assert.equal(made.vapi.length, 60, "nothing was sent twice");
   });
 });

@@ -1,5 +1,7 @@
 #include "tasks/matching.h"
 
+#include <string.h>
+
 #include "base/json.h"
 #include "base/sift.h"
 #include "test.h"
@@ -67,6 +69,36 @@ static size_t picked(const char *things, const char *body) {
     size_t count = m.count;
     arena_free(a);
     return count;
+}
+
+TEST(many_choose_from_one_list_by_the_same_rules_and_a_page_that_overlaps_counts_once) {
+    struct arena *a = arena_new(1 << 20);
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, a, 1000);
+    struct twilio_match all[] = {
+        { "SM1", "+1", "+2", "Hi", "outbound-api", 1000000, NULL },
+        { "SM1", "+1", "+2", "Hi", "outbound-api", 1000000, NULL },
+        { "SM2", "+3", "+2", "Hi", "outbound-api", 1000000, NULL },
+        { "SM3", "+4", "+2", "Ho", "outbound-api", 1000000, NULL },
+    };
+    struct twilio_listed listed = { all, ARRAY_LEN(all), true, false };
+    struct twilio_search search = { "+1", "+2", "Hi", 1000000, 1060000 };
+    struct twilio_matches m;
+    twilio_choose(&ctx, &listed, &search, &m);
+    CHECK(m.count == 1 && m.is_whole && !m.is_unclear);
+    CHECK_TEXT(m.list[0].provider_id, "SM1");
+    search.to = "+3";
+    twilio_choose(&ctx, &listed, &search, &m);
+    CHECK(m.count == 1 && strcmp(m.list[0].provider_id, "SM2") == 0);
+    search.to = "+4";
+    twilio_choose(&ctx, &listed, &search, &m);
+    CHECK(m.count == 0 && m.is_unclear);
+    listed.is_whole = false;
+    listed.is_odd = true;
+    search.to = "+5";
+    twilio_choose(&ctx, &listed, &search, &m);
+    CHECK(m.count == 0 && m.is_unclear && !m.is_whole);
+    arena_free(a);
 }
 
 TEST(a_match_has_the_same_numbers_and_the_same_words) {

@@ -53,6 +53,23 @@ static void end(void) {
     fake_end();
 }
 
+TEST(a_turn_that_is_wanted_now_or_never_is_not_waited_for) {
+    struct visitor a, b;
+    struct turn turn;
+    begin();
+    come(&a, "x", 1000);
+    CHECK(!turn_take_now(&a.ctx, "x", &turn));
+    CHECK(turn_take_now(&a.ctx, "y", &turn));
+    come(&b, "y", 1000);
+    CHECK_INT(b.order, 0);
+    turn_give(&turn);
+    fake_drain();
+    CHECK_INT(b.order, 2);
+    leave(&b);
+    leave(&a);
+    end();
+}
+
 TEST(one_at_a_time_in_the_order_they_came_and_others_are_not_held_up) {
     struct visitor a, b, c, other;
     begin();
