@@ -593,10 +593,11 @@ struct sift *sift_new(struct arena *a, const char *const *paths, size_t kept_max
         .arena = a, .kept_max = kept_max_bytes, .how = SIFT_SHORT, .text = buf_in(a)
     };
     size_t count = 0;
-    while (paths && paths[count] && count < SIFT_PATHS_MAX)
+    if (!paths)
+        return s;
+    while (paths[count] && count < SIFT_PATHS_MAX)
         count++;
-    if (count)
-        s->paths = arena_alloc(a, count * sizeof *s->paths);
+    s->paths = arena_alloc(a, (count + 1) * sizeof *s->paths);
     for (; s->path_count < count; s->path_count++)
         s->paths[s->path_count] = path_of(paths[s->path_count]);
     return s;
