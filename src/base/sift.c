@@ -595,7 +595,7 @@ struct sift *sift_new(struct arena *a, const char *const *paths, size_t kept_max
     size_t count = 0;
     if (!paths)
         return s;
-    while (paths[count] && count < SIFT_PATHS_MAX)
+    while (count < SIFT_PATHS_MAX && paths[count])
         count++;
     s->paths = arena_alloc(a, (count + 1) * sizeof *s->paths);
     for (; s->path_count < count; s->path_count++)
