@@ -84,15 +84,16 @@ export async function scriptedWorld(Ava, { env = {}, ...more } = {}) {
   await put("twilio", { account_sid: SID, auth_token: TOKEN });
   const { endpoints } = (await a.call("/api/v1/webhooks/endpoints")).json;
   const urls = { vapi: endpoints.find((e) => e.provider === "vapi").urls.server, twilio: endpoints.find((e) => e.provider === "twilio").urls };
-  return {
+  const world = {
     a, vapi, twilio, urls,
     text: (to, body = {}) => a.call("/api/v1/twilio/messages", { body: { to, from: "+15005550006", body: "Hi", ...body } }),
     call: (to, body = {}) => a.call("/api/v1/calls", { body: { to, ...body } }),
     server: (message) => a.call(urls.vapi.slice(a.base.length), { key: null, method: "POST", raw: JSON.stringify({ message: { timestamp: Date.now(), ...message } }), headers: { "Content-Type": "application/json", "X-Vapi-Secret": "scripted-webhook-secret" } }),
     remove: async () => {
-      await a.remove();
+      await world.a.remove(); // which may be another one by now
       await vapi.stop();
       await twilio.stop();
     },
   };
+  return world;
 }
