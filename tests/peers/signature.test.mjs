@@ -29,7 +29,8 @@ describe("npm twilio", { skip: missing || lacks("twilio") }, () => {
     await a.signUp();
     const put = await a.call("/api/v1/credentials/twilio", { method: "PUT", body: { account_sid: sid, auth_token: token } });
     assert.equal(put.status, 200, put.text);
-    urls = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints[0].urls;
+    // What Twilio's overrides say behind '#' it reads itself, and signs the address without.
+    urls = Object.fromEntries(Object.entries((await a.call("/api/v1/webhooks/endpoints")).json.endpoints[0].urls).map(([kind, url]) => [kind, url.split("#")[0]]));
   });
   after(() => a.remove());
 
