@@ -90,6 +90,12 @@ static const struct code *code_find(int64_t code) {
     return NULL;
 }
 
+/* "there is no number to call (code 21201). Sending it again changes nothing."; the arena's. */
+static const char *sentence_of(struct ctx *ctx, const struct code *known) {
+    return arena_printf(ctx->arena, "%s (code %lld).%s", known->words, (long long)known->code,
+                        ADVICE[known->again]);
+}
+
 void twilio_judge(struct ctx *ctx, int status, const json_t *said, struct refusal *out) {
     int64_t code = json_i64_or(said, "code", 0);
     const struct code *known = code_find(code);
@@ -97,9 +103,7 @@ void twilio_judge(struct ctx *ctx, int status, const json_t *said, struct refusa
         *out = (struct refusal){ REFUSAL_FULL, NULL };
     } else if (known) {
         out->about = known->about;
-        out->words = known->words ? arena_printf(ctx->arena, "%s (code %lld).%s", known->words,
-                                                 (long long)code, ADVICE[known->again])
-                                  : NULL;
+        out->words = known->words ? sentence_of(ctx, known) : NULL;
     } else if (code > 0) {
         /* A code that is not in the table is about this request, whatever the status. */
         if (out->about == REFUSAL_PERMISSION || out->about == REFUSAL_THROTTLE)
@@ -113,6 +117,5 @@ const char *twilio_error_words(struct ctx *ctx, int64_t code) {
     if (!known || !known->words)
         return arena_printf(ctx->arena, "Twilio reports an error: one that it numbers (code %lld).",
                             (long long)code);
-    return arena_printf(ctx->arena, "Twilio reports an error: %s (code %lld).%s", known->words,
-                        (long long)code, ADVICE[known->again]);
+    return arena_join(ctx->arena, "Twilio reports an error: ", sentence_of(ctx, known));
 }

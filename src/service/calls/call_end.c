@@ -62,8 +62,8 @@ static void note_ended(struct ctx *ctx, const struct call_row *row) {
 
 /* The wish outlives the request: whoever hears next of the call ends it. */
 static enum err note_ending(struct ctx *ctx, struct call_row *row) {
-    struct step_wish wish = { row, "hangup_waits",
-                              " is the one for whom it ends as soon as it can.", ava_wall_ms() };
+    struct step_wish wish = { row, "hangup_waits", " wants it ended as soon as it can be.",
+                              ava_wall_ms() };
     row->ending_ms = wish.ending_ms;
     return db_write(ctx, step_write, &wish);
 }
@@ -79,7 +79,7 @@ static enum err withdraw(struct ctx *ctx, struct call_view *out, bool *done) {
 
 /* Asks the provider to end it. A refusal may only say that it has ended meanwhile; that the provider
  * knows it neither for ending nor for reading proves that it is over. */
-static enum err end_there(struct ctx *ctx, struct call_view *v) {
+enum err call_end_now(struct ctx *ctx, struct call_view *v) {
     struct call_facts facts;
     enum err e = hang_up(ctx, &v->row, &facts);
     if (e == OK) {
@@ -103,10 +103,6 @@ static enum err end_there(struct ctx *ctx, struct call_view *v) {
     return OK;
 }
 
-enum err call_end_now(struct ctx *ctx, struct call_view *v) {
-    return end_there(ctx, v);
-}
-
 enum err call_end(struct ctx *ctx, const char *id, struct call_view *out, bool *is_ending) {
     bool done;
     *is_ending = false;
@@ -122,7 +118,7 @@ enum err call_end(struct ctx *ctx, const char *id, struct call_view *out, bool *
                         "operation tells.");
     }
     TRY(note_asked(ctx, &out->row));
-    enum err e = end_there(ctx, out);
+    enum err e = call_end_now(ctx, out);
     if (e != ERR_NOT_READY)
         return e;
     ctx_clear(ctx);

@@ -62,7 +62,7 @@ enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out);
  * cannot be ended yet, and is as soon as it can. ERR_OUTCOME_UNKNOWN while nobody knows whether it goes
  * out. */
 enum err call_end(struct ctx *ctx, const char *id, struct call_view *out, bool *is_ending);
-/* Ends a call that was to be ended before it could be. */
+/* Asks the provider to end the call, whoever wanted it. ERR_NOT_READY: there is no way to yet. */
 enum err call_end_now(struct ctx *ctx, struct call_view *v);
 
 /* The dialect and the credential by which the provider of this call is asked. */
