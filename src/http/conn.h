@@ -39,6 +39,7 @@ struct conn {
     struct http_head head;
     struct http_chunks chunks;
     size_t body_limit, body_len; /* body bytes present, behind the head */
+    bool is_cut;                 /* the body is larger: what is present is how it begins */
     size_t request_bytes;        /* raw bytes of the request, to be dropped after it */
 
     struct buf out, sending; /* being filled; being written by uv */

@@ -39,6 +39,7 @@ struct http_req {
     const struct http_field *fields;
     size_t field_count;
     struct str body;
+    bool is_cut;      /* there was more of the body than is taken; this is how it began */
     const char *peer; /* numeric address of the other end of the socket */
     struct arena *arena;
     int64_t began_us;           /* monotonic, when its first byte was seen */

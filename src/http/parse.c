@@ -453,6 +453,8 @@ enum http_progress http_chunks_decode(struct http_chunks *c, const char *bytes, 
     while (*eaten < len) {
         if (c->state == DATA) {
             size_t n = len - *eaten < c->left ? len - *eaten : (size_t)c->left;
+            if (c->takes_part && n > limit_bytes - c->body_bytes)
+                n = limit_bytes - c->body_bytes;
             memmove(out + *made, bytes + *eaten, n);
             *eaten += n;
             *made += n;
@@ -461,6 +463,8 @@ enum http_progress http_chunks_decode(struct http_chunks *c, const char *bytes, 
             c->left -= n;
             if (c->left == 0)
                 c->state = DATA_CR;
+            else if (c->takes_part && c->body_bytes == limit_bytes)
+                return HTTP_CUT;
             continue;
         }
         /* Framing may cost as much as the body and a little more, not without end. */
@@ -469,7 +473,7 @@ enum http_progress http_chunks_decode(struct http_chunks *c, const char *bytes, 
         enum http_progress p = step(c, bytes[(*eaten)++], why);
         if (p != HTTP_MORE)
             return p;
-        if (c->state == DATA && c->body_bytes + c->left > limit_bytes)
+        if (c->state == DATA && !c->takes_part && c->body_bytes + c->left > limit_bytes)
             return refuse(why, ERR_PAYLOAD_TOO_LARGE, "The body is larger than allowed here.");
     }
     return HTTP_MORE;

@@ -20,7 +20,7 @@ enum {
     HTTP_TRAILERS_MAX_BYTES = 16 * 1024,
 };
 
-enum http_progress { HTTP_MORE, HTTP_DONE, HTTP_REFUSED };
+enum http_progress { HTTP_MORE, HTTP_DONE, HTTP_REFUSED, HTTP_CUT };
 
 /* A span of the head, by offset: the buffer may move while the body arrives. */
 struct http_span {
@@ -56,10 +56,12 @@ struct http_chunks {
     size_t raw_bytes, body_bytes, trailer_bytes;
     char name[20]; /* of the trailer that is being read, as far as it fits */
     size_t name_len;
+    bool takes_part; /* set by the caller: a body over the limit is cut there instead of refused */
 };
 
 /* Eats what it can of bytes[0..len): *eaten raw bytes were used and *made body bytes were written
- * to the front of out (out may equal bytes or lie before it). Refuses a body over limit_bytes.
+ * to the front of out (out may equal bytes or lie before it). Refuses a body over limit_bytes;
+ * with takes_part it says HTTP_CUT once that many are there and more is to come.
  * Trailers are read and dropped, up to HTTP_TRAILERS_MAX_BYTES; one that frames, routes or folds is
  * refused. */
 enum http_progress http_chunks_decode(struct http_chunks *c, const char *bytes, size_t len,

@@ -208,6 +208,8 @@ static void on_fiber(void *arg) {
 static void dispatch(struct conn *c) {
     to_views(c);
     c->req.body = (struct str){ c->in + c->head.head_bytes, c->body_len };
+    c->req.is_cut = c->is_cut;
+    c->head.keep_alive = c->head.keep_alive && !c->is_cut;
     http_reply_reset(&c->reply);
     c->phase = HANDLING;
     c->stream.is_over = c->stream.is_rung = false;
@@ -232,12 +234,15 @@ static bool room_for(struct conn *c, size_t total) {
     return conn_resize(c, room);
 }
 
-/* True when the body is whole; false when more must come or the connection is refused. */
+/* True when the body is whole, or as much of it as is taken; false when more must come or the connection is refused. */
 static bool take_body(struct conn *c) {
     size_t head = c->head.head_bytes;
     struct http_refusal why;
     if (!c->head.is_chunked) {
         size_t whole = (size_t)c->head.content_length;
+        c->is_cut = whole > c->body_limit;
+        if (c->is_cut)
+            whole = c->body_limit;
         if (c->in_len - head < whole)
             return false; /* room is made as it comes: a length alone costs nothing */
         c->body_len = whole;
@@ -256,9 +261,10 @@ static bool take_body(struct conn *c) {
     memmove(out + made, out + eaten, c->in_len - head - c->body_len - eaten);
     c->in_len -= eaten - made;
     c->body_len += made;
-    if (p == HTTP_DONE)
+    c->is_cut = p == HTTP_CUT;
+    if (p == HTTP_DONE || c->is_cut)
         c->request_bytes = head + c->body_len;
-    return p == HTTP_DONE;
+    return p == HTTP_DONE || c->is_cut;
 }
 
 /* The head is read: decides how much body is allowed. False when the request is refused. */
@@ -268,10 +274,12 @@ static bool begin_body(struct conn *c) {
     to_views(c);
     c->req.arena = NULL;
     bool awaited = c->head.is_chunked || c->head.content_length > 0;
-    c->body_limit = awaited ? app->body_limit_bytes(app->arg, &c->req) : 0;
+    bool takes_part = false;
+    c->body_limit = awaited ? app->body_limit(app->arg, &c->req, &takes_part) : 0;
     c->body_len = 0;
-    c->chunks = (struct http_chunks){ 0 };
-    if (c->head.content_length > (int64_t)c->body_limit) {
+    c->is_cut = false;
+    c->chunks = (struct http_chunks){ .takes_part = takes_part };
+    if (!takes_part && c->head.content_length > (int64_t)c->body_limit) {
         conn_refuse(c, ERR_PAYLOAD_TOO_LARGE, "The body is larger than allowed here.");
         return false;
     }

@@ -17,9 +17,10 @@ struct http_server;
 
 struct http_app {
     void *arg;
-    /* The largest body this request may carry. On the loop's stack, must be quick; req has no
-     * body and no arena yet. */
-    size_t (*body_limit_bytes)(void *arg, const struct http_req *req);
+    /* The largest body this request may carry, in bytes. On the loop's stack, must be quick; req has
+     * no body and no arena yet. *takes_part, false before: of a larger one handle gets the first
+     * bytes, with req->is_cut, and the connection ends behind the answer; else it is refused. */
+    size_t (*body_limit)(void *arg, const struct http_req *req, bool *takes_part);
     /* Answers a request; on a fiber, may wait. */
     void (*handle)(void *arg, struct http_req *req, struct http_reply *reply);
     /* Words for what the HTTP layer itself refuses; the connection closes behind it. req is NULL

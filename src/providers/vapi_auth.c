@@ -201,6 +201,10 @@ bool vapi_auth_is_valid(struct arena *a, const struct vapi_auth_plan *plan,
     return str_is(type, "hmac") && hmac_is_valid(a, plan, r);
 }
 
+bool vapi_auth_covers_body(const struct vapi_auth_plan *plan) {
+    return str_is(text_or(plan, "type", ""), "hmac");
+}
+
 /* --- may it be kept? ------------------------------------------------------------------------- */
 
 enum kind { TEXT, HEADER_NAME, FLAG, CHOICE };

@@ -36,6 +36,9 @@ struct vapi_auth_plan vapi_auth_plan_of(const json_t *plan); /* lent */
 bool vapi_auth_is_valid(struct arena *a, const struct vapi_auth_plan *plan,
                         const struct vapi_auth_request *r);
 
+/* Does the proof need the whole body? */
+bool vapi_auth_covers_body(const struct vapi_auth_plan *plan);
+
 /* The names of parts, ended by NULL: what of a plan is to be kept. */
 extern const char *const VAPI_AUTH_PARTS[];
 

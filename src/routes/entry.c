@@ -89,13 +89,16 @@ static const struct route *route_of(const struct entry *e, const struct http_req
     return match->index == ROUTER_NONE ? NULL : &routes[match->index];
 }
 
-size_t entry_body_limit(void *arg, const struct http_req *req) {
+size_t entry_body_limit(void *arg, const struct http_req *req, bool *takes_part) {
     struct router_match match;
     const struct route *route = route_of(arg, req, &match);
-    switch (route ? route->body : NO_BODY) {
+    enum body_kind kind = route ? route->body : NO_BODY;
+    *takes_part = kind == REPORT_BODY;
+    switch (kind) {
     case JSON_BODY:
         return JSON_MAX_BYTES;
     case WEBHOOK_BODY:
+    case REPORT_BODY:
         return WEBHOOK_MAX_BYTES;
     default:
         return AUTH_MAX_BYTES;

@@ -56,7 +56,13 @@ enum access {
 enum limit_class { UNLIMITED, BY_IP, BY_SETTINGS, BY_DEFAULT, BY_LOGIN, BY_WEBHOOK };
 
 /* What a body must be, and how long it may be (entry_body_limit). */
-enum body_kind { NO_BODY, JSON_BODY, AUTH_BODY, WEBHOOK_BODY };
+enum body_kind {
+    NO_BODY,
+    JSON_BODY,
+    AUTH_BODY,
+    WEBHOOK_BODY,
+    REPORT_BODY /* a webhook's; of a larger one as much, with req->is_cut */
+};
 
 /* One request on its way through the routes. */
 struct call {
@@ -95,7 +101,7 @@ void entry_rules_free(struct entry_rules *r); /* NULL is fine */
 enum err entry_knows(struct ctx *ctx, const struct http_req *req, bool *found);
 
 /* For struct http_app. */
-size_t entry_body_limit(void *entry, const struct http_req *req);
+size_t entry_body_limit(void *entry, const struct http_req *req, bool *takes_part);
 void entry_handle(void *entry, struct http_req *req, struct http_reply *reply);
 void entry_refuse(void *entry, const struct http_req *req, enum err err, const char *detail,
                   struct http_reply *reply);

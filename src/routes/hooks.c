@@ -52,6 +52,7 @@ enum err post_vapi(struct ctx *ctx, struct call *call) {
     struct vapi_webhook hook = { .token = call->match->params[0],
                                  .target = req->target,
                                  .body = req->body,
+                                 .is_cut = req->is_cut,
                                  .headers = kept_headers(ctx, req),
                                  .header = header_of,
                                  .arg = req,

@@ -109,7 +109,7 @@ const struct route routes[] = {
     { { METHOD_POST, "/webhooks/twilio/{token}/status" },         ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, post_twilio_status },
     { { METHOD_POST, "/webhooks/twilio/{token}/message" },        ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, post_twilio_message },
     { { METHOD_POST, "/webhooks/twilio/{token}/message-status" }, ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, post_twilio_message_status },
-    { { METHOD_POST, "/webhooks/vapi/{token}" },                  ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, post_vapi },
+    { { METHOD_POST, "/webhooks/vapi/{token}" },                  ANYONE, BY_WEBHOOK, REPORT_BODY,  false, post_vapi },
 };
 /* clang-format on */
 

@@ -132,7 +132,7 @@ static void on_request(void *arg, struct http_req *req, struct http_reply *reply
     ledger_close(s->ledger, seq, status);
 }
 
-static size_t body_limit(void *arg, const struct http_req *req) {
+static size_t body_limit(void *arg, const struct http_req *req, bool *takes_part) {
     return BODY_MAX_BYTES;
 }
 

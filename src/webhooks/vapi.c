@@ -9,6 +9,8 @@
 #include "base/jsonw.h"
 #include "base/sift.h"
 #include "crypto/hash.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
 #include "providers/vapi_auth.h"
 #include "providers/vapi_events.h"
 #include "service/calls/fallbacks.h"
@@ -47,6 +49,13 @@ static struct str legacy_part(const void *fields, const char *name) {
                                                       : (struct str){ NULL, 0 };
 }
 
+/* Counts it; the answer to a message of which only the beginning was read. */
+static enum err too_large(struct ctx *ctx, const char *what_of_it) {
+    metric_add(METRIC_WEBHOOKS, 1, PROVIDER, "too_large");
+    return ctx_fail(ctx, ERR_PAYLOAD_TOO_LARGE, "This message is longer than 8 MiB. %s",
+                    what_of_it);
+}
+
 static enum err check_proof(struct ctx *ctx, const struct vapi_webhook *hook,
                             const char *workspace_id) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
@@ -65,6 +74,9 @@ static enum err check_proof(struct ctx *ctx, const struct vapi_webhook *hook,
                                    .now_s = ava_wall_ms() / 1000,
                                    .header = hook->header,
                                    .arg = hook->arg };
+    if (hook->is_cut && vapi_auth_covers_body(&plan))
+        return too_large(ctx,
+                         "It is signed as a whole, so nothing of it could be proven or taken.");
     if (vapi_auth_is_valid(ctx->arena, &plan, &r))
         return OK;
     return intake_refuse(ctx, PROVIDER,
@@ -271,6 +283,23 @@ static enum err answer(struct ctx *ctx, const struct question *question, const s
     return OK;
 }
 
+/* What was read of a report that is too long, as a message of its own: the call ends, and costs what
+ * it cost. Everything else waits for nobody, and is told again or not needed. */
+static enum err take_beginning(struct ctx *ctx, const struct endpoint_row *endpoint,
+                               const struct reading *r, struct incoming *in) {
+    struct buf body = { 0 };
+    struct jsonw w = jsonw_to(&body);
+    log_warn(ctx, "webhook too large", L("provider", PROVIDER), L("type", in->type),
+             L("resource", in->resource));
+    if (can_wait(in->type) || !in->resource[0])
+        return too_large(ctx, "Nothing of it was kept.");
+    jsonw_tree(&w, r->tree);
+    in->content.body = (struct str){ arena_copy(ctx->arena, body.ptr, body.len), body.len };
+    buf_fini(&body);
+    TRY(intake_keep(ctx, endpoint, in));
+    return too_large(ctx, "The end of the call and its cost were taken as far as they had come.");
+}
+
 enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, struct buf *out) {
     struct endpoint_row endpoint;
     struct reading r = { .arena = ctx->arena, .body = hook->body };
@@ -292,6 +321,8 @@ enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, str
         .dedupe = dedupe_of(ctx, hook->body),
         .content = { .headers = hook->headers, .body = hook->body },
     };
+    if (hook->is_cut)
+        return take_beginning(ctx, &endpoint, &r, &in);
     if (!question && can_wait(type))
         TRY(hook->admit(ctx, hook->admit_arg, is_noise(message, type)));
     if (question)

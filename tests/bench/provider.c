@@ -22,7 +22,7 @@ static const char ASSISTANT[] =
 
 static int64_t delay_ms;
 
-static size_t limit(void *arg, const struct http_req *req) {
+static size_t limit(void *arg, const struct http_req *req, bool *takes_part) {
     return 1 << 20;
 }
 

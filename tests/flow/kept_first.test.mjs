@@ -2,6 +2,7 @@
 // has, it is answered 200, stands in the inbox, and does what it says (TRAFFIC K1, K2, K14, T20).
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { request } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, until } from "../lib/ava.mjs";
 import { sign } from "../lib/twilio.mjs";
@@ -29,6 +30,17 @@ describe("a proven webhook", { skip: missing, concurrency: 1 }, () => {
   after(() => a.remove());
 
   const post = (body, headers) => a.call(server.slice(a.base.length), { key: null, method: "POST", raw: body, headers: { "Content-Type": "application/json", ...(headers ?? headersOf(secretPlan(SECRET), { url: server, body })) } });
+  // By node:http, which reads the answer while it still sends; fetch takes the end of such a connection for an error.
+  const send = (body, headers) =>
+    new Promise((done, fail) => {
+      const length = headers["Transfer-Encoding"] ? {} : { "Content-Length": Buffer.byteLength(body) };
+      const req = request(server.replace(/^https?:\/\/[^/]+/, a.base), { method: "POST", headers: { "Content-Type": "application/json", ...length, ...headers } }, async (res) => {
+        let text = "";
+        for await (const piece of res.setEncoding("utf8")) text += piece;
+        done({ status: res.statusCode, json: JSON.parse(text) });
+      });
+      req.on("error", fail).end(body);
+    });
   const events = async (query = "") => (await a.call("/api/v1/events?limit=100" + query)).json.events;
   const settled = () => until(async () => (await events("&status=received")).length === 0, { what: "nothing left to work on", ms: 60000 });
   const eventOf = async (resource) => (await events("&resource=" + resource))[0];
@@ -84,11 +96,48 @@ describe("a proven webhook", { skip: missing, concurrency: 1 }, () => {
     assert.equal((await events("&resource=" + id)).length, 2);
   });
 
+  const report = (id, more = {}) => ({ type: "end-of-call-report", timestamp: 1790000000114, endedReason: "customer-ended-call", cost: 0.75, startedAt: "2026-09-21T14:12:00.000Z", endedAt: "2026-09-21T14:13:20.000Z", call: { id, type: "inboundPhoneCall" }, ...more });
+  const tooLarge = async () => (await a.metric("webhook_received_total", { provider: "vapi", result: "too_large" })) || 0;
+
   test("that is not proven, or over 8 MiB, is refused and not kept", async () => {
-    const before = (await events()).length;
+    const before = (await events()).length, counted = await tooLarge(), long = "x".repeat(8 * MiB);
     assert.equal((await post('{"message":{"type":"hang"}}', { "X-Vapi-Secret": "wrong" })).status, 403);
-    assert.equal((await post("x".repeat(8 * MiB + 1))).status, 413);
+    assert.equal((await post(JSON.stringify({ message: { ...report(randomUUID()), long } }), { "X-Vapi-Secret": "wrong" })).status, 403);
+    assert.equal(await tooLarge(), counted);
+    for (const message of [long + "x", JSON.stringify({ message: { type: "conversation-update", call: { id: randomUUID() }, long } }), JSON.stringify({ message: { type: "assistant-request", call: { id: randomUUID() }, long } }), JSON.stringify({ message: { type: "end-of-call-report", long, call: { id: randomUUID() } } })]) {
+      const r = await post(message);
+      assert.deepEqual([r.status, r.json.detail], [413, "This message is longer than 8 MiB. Nothing of it was kept."]);
+    }
+    assert.equal(await tooLarge(), counted + 4);
     assert.equal((await events()).length, before);
+  });
+
+  for (const [what, headers] of [["told", {}], ["in chunks", { "Transfer-Encoding": "chunked" }]])
+    test(`that reports a call in more than 8 MiB (${what}) is 413, counted, and ends the call with its cost from the part that was read`, async () => {
+      const id = randomUUID(), counted = await tooLarge();
+      const body = JSON.stringify({ message: { ...report(id), artifact: { messages: Array(40_000).fill({ role: "user", message: "x".repeat(280) }) } } });
+      for (let i = 0; i < 2; i++) {
+        const r = await send(body, { ...headersOf(secretPlan(SECRET), { url: server, body }), ...headers });
+        assert.deepEqual([r.status, r.json.code, r.json.detail], [413, "payload_too_large", "This message is longer than 8 MiB. The end of the call and its cost were taken as far as they had come."]);
+      }
+      assert.equal(await tooLarge(), counted + 2);
+      await settled();
+      assert.deepEqual((await events("&resource=" + id)).map((e) => [e.type, e.status]), [["end-of-call-report", "done"]]);
+      const call = await callOf(id);
+      assert.deepEqual([call.status, call.ended_reason, call.cost?.amount_micros, call.ended_at], ["ended", "customer-ended-call", 750_000, "2026-09-21T14:13:20.000Z"]);
+      assert.equal((await a.call("/health/ready", { key: null })).status, 200);
+    });
+
+  test("that is signed as a whole and over 8 MiB says that nothing of it could be proven", async () => {
+    const hmac = { type: "hmac", secretKey: "a-key-for-signatures-of-vapi", algorithm: "sha256" };
+    await a.call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: "kept-first-vapi-key-0001", assistant_id: ASSISTANT, webhook_auth: hmac } });
+    try {
+      const body = JSON.stringify({ message: { ...report(randomUUID()), long: "x".repeat(8 * MiB) } });
+      const r = await post(body, headersOf(hmac, { url: server, body }));
+      assert.deepEqual([r.status, r.json.detail], [413, "This message is longer than 8 MiB. It is signed as a whole, so nothing of it could be proven or taken."]);
+    } finally {
+      await a.call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: "kept-first-vapi-key-0001", assistant_id: ASSISTANT, webhook_secret: SECRET } });
+    }
   });
 
   test("of Twilio with a NUL in it ends its call", async () => {

@@ -285,8 +285,8 @@ TEST(a_tab_is_a_blank_around_a_value) {
     CHECK(str_eq((struct str){ text + h.values[2].at, h.values[2].len }, STR("a\tb")));
 }
 
-TEST(endless_extensions_meet_the_limit) {
-    struct http_chunks c = { 0 };
+static void endless_extensions(bool takes_part) {
+    struct http_chunks c = { .takes_part = takes_part };
     struct http_refusal why;
     char bytes[] = "1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     size_t eaten, made;
@@ -296,4 +296,9 @@ TEST(endless_extensions_meet_the_limit) {
                                &why);
     CHECK_INT(p, HTTP_REFUSED);
     CHECK_INT(why.err, ERR_PAYLOAD_TOO_LARGE);
+}
+
+TEST(endless_extensions_meet_the_limit) {
+    endless_extensions(false);
+    endless_extensions(true);
 }

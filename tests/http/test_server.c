@@ -31,8 +31,9 @@ struct site {
     char *large;
 };
 
-static size_t body_limit(void *arg, const struct http_req *req) {
-    CHECK(req->arena == NULL && req->body.len == 0);
+static size_t body_limit(void *arg, const struct http_req *req, bool *takes_part) {
+    CHECK(req->arena == NULL && req->body.len == 0 && !*takes_part);
+    *takes_part = str_is(req->path, "/part");
     return BODY_LIMIT;
 }
 
@@ -87,8 +88,12 @@ static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
         arena_defer(req->arena, stream_left, s);
         return;
     }
-    buf_printf(&reply->body, "[%s %.*s %.*s]", http_method_name(req->method), STR_FMT(req->target),
-               STR_FMT(req->body));
+    if (req->is_cut)
+        buf_printf(&reply->body, "[cut at %zu, %c to %c]", req->body.len, req->body.ptr[0],
+                   req->body.ptr[req->body.len - 1]);
+    else
+        buf_printf(&reply->body, "[%s %.*s %.*s]", http_method_name(req->method),
+                   STR_FMT(req->target), STR_FMT(req->body));
 }
 
 static void refuse(void *arg, const struct http_req *req, enum err err, const char *detail,
@@ -102,9 +107,7 @@ static void *serve(void *arg) {
     static const char *why;
     struct site *s = arg;
     struct arena *a = arena_new(1 << 16);
-    static struct http_app app = { .body_limit_bytes = body_limit,
-                                   .handle = handle,
-                                   .refuse = refuse };
+    static struct http_app app = { .body_limit = body_limit, .handle = handle, .refuse = refuse };
     app.arg = s;
     s->loop = loop_new(s->fibers_max);
     s->fd = http_listen("127.0.0.1:0", 0, a, &why);
@@ -424,6 +427,51 @@ static void expect_refusal(struct site *s, struct str sent, const char *status_l
     CHECK_INT(count_of(&out, "Connection: close\r\n"), 1);
     CHECK_INT(atomic_load(&s->handled), before);
     buf_fini(&out);
+}
+
+/* Sends a POST with that framing and a body of a first letter, then x, then z as the last. */
+static void expect_part(struct site *s, const char *framing, size_t len, bool is_chunked,
+                        const char *answer) {
+    struct buf sent = { 0 }, out = { 0 };
+    buf_printf(&sent, "POST /part HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n", framing);
+    for (size_t i = 0; i < len; i += 100) {
+        if (is_chunked)
+            buf_printf(&sent, "%zx\r\n", len - i < 100 ? len - i : 100);
+        for (size_t k = i; k < len && k < i + 100; k++)
+            buf_char(&sent, k == 0 ? 'a' : k == BODY_LIMIT - 1 ? 'm' : k == len - 1 ? 'z' : 'x');
+        if (is_chunked)
+            buf_text(&sent, "\r\n");
+    }
+    buf_text(&sent, is_chunked ? "0\r\n\r\n" GET_LAST("/y") : GET_LAST("/y"));
+    talk(s, buf_view(&sent), &out);
+    CHECK(strstr(out.ptr, answer) != NULL);
+    CHECK((strstr(out.ptr, "[GET /y ]") == NULL) == (strstr(answer, "cut") != NULL));
+    buf_fini(&sent);
+    buf_fini(&out);
+}
+
+TEST(where_a_part_is_taken_a_larger_body_is_cut_at_the_limit_and_the_connection_ends) {
+    struct site *s = site_up(NULL);
+    expect_part(s, "Content-Length: 5000", 5000, false, "[cut at 1000, a to m]");
+    expect_part(s, "Content-Length: 1001", 1001, false, "[cut at 1000, a to m]");
+    expect_part(s, "Content-Length: 1000", 1000, false, "[POST /part ax");
+    expect_part(s, "Transfer-Encoding: chunked", 5000, true, "[cut at 1000, a to m]");
+    expect_part(s, "Transfer-Encoding: chunked", 1050, true, "[cut at 1000, a to m]");
+    expect_part(s, "Transfer-Encoding: chunked", 1000, true, "[POST /part ax");
+    struct buf out = { 0 };
+    int fd = raw_connect(s->port); /* far more than is ever sent */
+    raw_send(fd, STR("POST /part HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     "FFFFFFFFFFFFFFF\r\na"));
+    struct buf more = { 0 };
+    for (int i = 0; i < 999; i++)
+        buf_char(&more, 'x');
+    raw_send(fd, buf_view(&more));
+    CHECK(raw_read_all(fd, &out));
+    CHECK(strstr(out.ptr, "[cut at 1000, a to x]") != NULL);
+    close(fd);
+    buf_fini(&more);
+    buf_fini(&out);
+    site_down(s);
 }
 
 TEST(limits_have_their_own_answers_and_a_large_body_is_refused_when_announced) {

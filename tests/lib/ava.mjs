@@ -11,6 +11,8 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 export const bin = resolve(root, process.env.TEST_AVA ?? "build/ava");
 export const person = { email: "ada@example.com", password: "correct horse battery" };
 export const missing = existsSync(bin) ? false : "no program at build/ava: run make build, or set TEST_AVA";
+// Memory is measured without what a sanitizer adds to it.
+export const sanitized = /asan|tsan/.test(bin);
 
 // ../shared beside the repository holds providers' contracts and test vectors.
 export function shared(path) {
@@ -108,6 +110,7 @@ export class Ava {
     // Right after a jump of the clock a kept connection may be closed for idling just when it is used again: then
     // nothing of what was sent has been read.
     const response = await ask().catch((e) => {
+      if (this.ended) throw new Error(`Ava ended (${this.ended.signal ?? this.ended.code}); its last words: ${this.stderr.slice(-2000)}`, { cause: e });
       if (Date.now() - this.jumpedMs > 1000 || e.cause?.code !== "UND_ERR_SOCKET") throw e;
       return ask();
     });

@@ -14,14 +14,23 @@ static struct ctx ctx;
 static struct upstream_credential credential;
 static struct upstream_request request;
 
-static enum err error_of(enum outcome o, int status, bool timed_out, bool bad_shape,
-                         struct refusal refusal) {
+static void begin(void) {
     arena_free(arena);
     arena = arena_new(1 << 20);
     ctx_init(&ctx, NULL, arena, 1000);
+}
+
+static enum err error_told(enum outcome o, int status, bool timed_out, bool bad_shape,
+                           struct refusal refusal) {
     request = (struct upstream_request){ .provider = PROVIDER_VAPI, .credential = &credential };
     struct answer_failure f = { o, status, refusal, timed_out, bad_shape };
     return answer_error(&ctx, &request, &f);
+}
+
+static enum err error_of(enum outcome o, int status, bool timed_out, bool bad_shape,
+                         struct refusal refusal) {
+    begin();
+    return error_told(o, status, timed_out, bad_shape, refusal);
 }
 
 static enum outcome outcome_of(int status) {
@@ -128,14 +137,12 @@ static int judge_fixtures(const char *folder, const char *name) {
         int status = (int)json_integer_value(json_object_get(v, "status"));
         struct refusal refusal = refusal_by_status(status);
         const char *expect = json_string_value(json_object_get(v, "expect"));
-        arena_free(arena);
-        arena = arena_new(1 << 20);
-        ctx_init(&ctx, NULL, arena, 1000);
+        begin();
         if (answer_is_refusal(status))
             dialect_of(provider_parse(str_of(name)))
                 ->judge(&ctx, status, json_object_get(v, "body"), &refusal);
         enum outcome o = answer_outcome(status, &refusal);
-        enum err e = error_of(o, status, false, false, refusal);
+        enum err e = error_told(o, status, false, false, refusal);
         CHECK(err_info(e)->status >= 400 && err_info(e)->status != 401);
         if (expect && strstr(expect, "not open the breaker"))
             CHECK(o != OUTCOME_FAIL);
