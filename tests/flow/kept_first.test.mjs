@@ -6,7 +6,7 @@ import { request } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, until } from "../lib/ava.mjs";
 import { sign } from "../lib/twilio.mjs";
-import { headersOf, secretPlan } from "../lib/vapi.mjs";
+import { bytes, headersOf, oddWebhooks, secretPlan } from "../lib/vapi.mjs";
 
 const LONG = Boolean(process.env.TEST_SOAK), ODDITIES = LONG ? 1_000_000 : 1500;
 const SECRET = "what-vapi-sends-with-each-message";
@@ -14,7 +14,6 @@ const SID = "AC" + "0123456789abcdef".repeat(2);
 const TOKEN = "the-auth-token-of-today-1";
 const ASSISTANT = "5b0a4a08-133c-4146-9315-0984f8c6be80";
 const MiB = 1 << 20;
-const bytes = (...parts) => Buffer.concat(parts.map((p) => (typeof p === "string" ? Buffer.from(p) : Buffer.from(p))));
 
 describe("a proven webhook", { skip: missing, concurrency: 1 }, () => {
   let a, server, status;
@@ -46,24 +45,8 @@ describe("a proven webhook", { skip: missing, concurrency: 1 }, () => {
   const eventOf = async (resource) => (await events("&resource=" + resource))[0];
   const callOf = async (id) => (await a.call("/api/v1/calls?limit=100")).json.calls.find((c) => c.provider_id === id);
 
-  // Each with the id of its own call; ends: it says that the call is over.
-  const odd = [
-    ["half a surrogate", (id) => `{"message":{"type":"conversation-update","timestamp":1790000000101,"conversation":[{"role":"user","content":"the sun is up \\udf1e"}],"call":{"id":"${id}"}}}`, false],
-    ["a NUL in a text", (id) => `{"message":{"type":"end-of-call-report","timestamp":1790000000102,"endedReason":"silence-timed-out","summary":"left a note\\u0000","call":{"id":"${id}"}}}`, true],
-    ["an integer over 64 bits", (id) => `{"message":{"type":"end-of-call-report","timestamp":1790000000103,"endedReason":"silence-timed-out","analysis":{"structuredData":{"parcel":-92233720368547758080}},"call":{"id":"${id}"}}}`, true],
-    ["a real beyond reals", (id) => `{"message":{"type":"end-of-call-report","timestamp":1790000000104,"endedReason":"silence-timed-out","analysis":{"structuredData":{"score":4e4000}},"call":{"id":"${id}"}}}`, true],
-    ["a cut character", (id) => bytes(`{"message":{"type":"status-update","status":"ended","timestamp":1790000000105,"note":"caf`, [0xc3], `","call":{"id":"${id}"}}}`), true],
-    ["a byte order mark", (id) => bytes([0xef, 0xbb, 0xbf], `{"message":{"type":"status-update","status":"ended","timestamp":1790000000106,"call":{"id":"${id}"}}}`), true],
-    ["a name twice", (id) => `{"message":{"type":"status-update","status":"ended","timestamp":1790000000107,"artifact":{"variables":{"n":1,"n":2}},"call":{"id":"${id}"}}}`, true],
-    ["64 levels", (id) => `{"message":{"type":"status-update","status":"ended","timestamp":1790000000108,"x":${'{"a":'.repeat(64)}1${"}".repeat(64)},"call":{"id":"${id}"}}}`, true],
-    ["5,000 levels", (id) => `{"message":{"type":"status-update","status":"ended","timestamp":1790000000109,"x":${"[".repeat(5000)}${"]".repeat(5000)},"call":{"id":"${id}"}}}`, true],
-    ["something behind it", (id) => `{"message":{"type":"status-update","status":"ended","timestamp":1790000000110,"call":{"id":"${id}"}}}\n\n]x`, true],
-    ["90,000 numbers", (id) => `{"message":{"type":"status-update","status":"ended","timestamp":1790000000111,"n":[${Array(90000).fill(7)}],"call":{"id":"${id}"}}}`, true],
-    ["half a megabyte of talk, twice", (id) => JSON.stringify({ message: { type: "end-of-call-report", timestamp: 1790000000112, endedReason: "hangup", artifact: { messages: Array.from({ length: 800 }, (_, i) => ({ role: "user", time: i, message: "x".repeat(280) })), messagesOpenAIFormatted: Array(800).fill({ role: "user", content: "y".repeat(280) }) }, cost: 0.25, call: { id } } }), true],
-    ["close to 8 MiB", (id) => JSON.stringify({ message: { type: "status-update", status: "ended", timestamp: 1790000000113, transcript: "\u00e9 ".repeat((8 * MiB) / 3 - 200), call: { id } } }), true],
-  ];
 
-  for (const [what, body, ends] of odd)
+  for (const [what, body, ends] of oddWebhooks)
     test(`with ${what} is kept, and does what it says`, async () => {
       const id = randomUUID(), r = await post(body(id));
       assert.equal(r.status, 200, r.text);

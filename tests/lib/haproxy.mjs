@@ -25,27 +25,28 @@ export async function listenPort() {
 }
 
 // The block of docs/proxy.md, so that what is written there is what was tested.
-function configuration(front, ava, stats) {
+function configuration(front, ava, stats, more) {
   const block = /```haproxy\n([^]*?)```/.exec(readFileSync(join(root, "docs/proxy.md"), "utf8"))[1];
   const swap = (text, from, to) => {
     if (!text.includes(from)) throw new Error(`docs/proxy.md has no ${from}`);
     return text.replaceAll(from, to);
   };
   let text = swap(block, "127.0.0.1:8000", `127.0.0.1:${ava}`);
+  text = swap(text, "    mode http\n", `    mode http\n${more}`);
   text = text.replace(/^ {4}bind .*$/m, `    bind 127.0.0.1:${front}`);
   return `global\n    stats socket ${stats} mode 600\n    maxconn 4000\n\n${text}`;
 }
 
 export class Haproxy {
-  // port: where it listens; ava: where Ava does already.
-  static async start(port, ava) {
+  // port: where it listens; ava: where Ava does already; more: lines for its section of defaults.
+  static async start(port, ava, more = "") {
     const self = new Haproxy();
     self.dir = await mkdtemp(join(tmpdir(), "ava-proxy-"));
     self.stats = join(self.dir, "stats");
     self.port = port;
     self.base = `http://127.0.0.1:${port}`;
     const file = join(self.dir, "haproxy.cfg");
-    await writeFile(file, configuration(port, ava, self.stats));
+    await writeFile(file, configuration(port, ava, self.stats, more));
     self.said = "";
     self.child = spawn(program, ["-db", "-f", file], { stdio: ["ignore", "pipe", "pipe"] });
     self.exited = new Promise((r) => self.child.once("exit", (code) => r((self.ended = { code }))));
