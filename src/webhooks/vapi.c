@@ -188,38 +188,58 @@ static void answer_destination(struct ctx *ctx, const struct asked *q, struct js
         jsonw_text_at(w, "error", f.text);
 }
 
-/* The id of a tool call, wherever the shape of the message has it; NULL: none that is fit. */
-static const char *tool_id(const json_t *tool) {
+/* One tool call, wherever the shape of the message has its parts. */
+struct tool_call {
+    const char *id;   /* NULL: none that is fit */
+    const char *name; /* of the function; NULL: it is told nowhere */
+};
+
+static const char *function_name(const json_t *call) {
+    const char *name = json_word(json_object_get(call, "function"), "name", ID_MAX);
+    return name ? name : json_word(call, "name", ID_MAX);
+}
+
+static struct tool_call tool_call_of(const json_t *tool) {
     const json_t *inner = json_object_get(tool, "toolCall");
-    return json_word(inner ? inner : tool, "id", ID_MAX);
+    struct tool_call c = { json_word(inner ? inner : tool, "id", ID_MAX), function_name(inner) };
+    if (!c.name)
+        c.name = function_name(tool);
+    return c;
 }
 
-static bool has_text(const char *const *list, size_t count, const char *text) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(list[i], text) == 0)
-            return true;
-    return false;
+/* One that is in the list already tells at most its name. */
+static void add_call(struct tool_call *list, size_t *count, struct tool_call c) {
+    size_t i = 0;
+    while (i < *count && strcmp(list[i].id, c.id) != 0)
+        i++;
+    if (i < *count && !list[i].name)
+        list[i].name = c.name;
+    if (i == *count && i < TOOLS_MAX)
+        list[(*count)++] = c;
 }
 
-/* Every tool call gets one answer, or the assistant would wait for it. Three lists may hold them: the
+/* Every tool call gets one answer, with its function's name (ToolCallResult), or the assistant would
+ * wait for it. Three lists may hold them: the
  * older toolCalls, toolCallList, and toolWithToolCallList with each call below its tool. */
 static void answer_tools(struct ctx *ctx, const struct asked *q, struct jsonw *w) {
     static const char *const LISTS[] = { "toolCallList", "toolCalls", "toolWithToolCallList" };
     const json_t *message = json_object_get(q->body, "message"), *tool;
-    const char *ids[TOOLS_MAX] = { NULL };
+    struct tool_call calls[TOOLS_MAX] = { { NULL, NULL } };
     size_t count = 0, i;
     for (size_t l = 0; l < ARRAY_LEN(LISTS); l++) {
         json_array_foreach(json_object_get(message, LISTS[l]), i, tool) {
-            const char *id = tool_id(tool);
-            if (id && count < TOOLS_MAX && !has_text(ids, count, id))
-                ids[count++] = id;
+            struct tool_call c = tool_call_of(tool);
+            if (c.id)
+                add_call(calls, &count, c);
         }
     }
     jsonw_key(w, "results");
     jsonw_list(w);
     for (i = 0; i < count; i++) {
         jsonw_object(w);
-        jsonw_text_at(w, "toolCallId", ids[i]);
+        if (calls[i].name)
+            jsonw_text_at(w, "name", calls[i].name);
+        jsonw_text_at(w, "toolCallId", calls[i].id);
         jsonw_text_at(w, "result", NOT_NOW);
         jsonw_object_end(w);
     }

@@ -147,6 +147,7 @@ describe("a proven webhook", { skip: missing, concurrency: 1 }, () => {
       [{ type: "tool-calls", toolWithToolCallList: [{ type: "function", toolCall: { id: "t18" } }] }, { results: [{ toolCallId: "t18", result: NOT_NOW }] }],
       [{ type: "tool-calls", toolCallList: [{ id: "t1" }], toolCalls: [{ id: "t1" }, { id: "t2" }], toolWithToolCallList: [{ toolCall: { id: "t2" } }] }, { results: [{ toolCallId: "t1", result: NOT_NOW }, { toolCallId: "t2", result: NOT_NOW }] }],
       [{ type: "tool-calls", toolCallList: [{ id: 7 }, {}, "x", { id: "t3", function: { arguments: '{"x":"\udf1e"}' } }] }, { results: [{ toolCallId: "t3", result: NOT_NOW }] }],
+      [{ type: "tool-calls", toolCalls: [{ id: "t4" }], toolCallList: [{ id: "t4", function: { name: "book" } }, { id: "t5", name: "find" }], toolWithToolCallList: [{ name: "pay", toolCall: { id: "t6" } }] }, { results: [{ name: "book", toolCallId: "t4", result: NOT_NOW }, { name: "find", toolCallId: "t5", result: NOT_NOW }, { name: "pay", toolCallId: "t6", result: NOT_NOW }] }],
       [{ type: "model-output", output: "hello" }, {}],
     ])
       test(message.type, async () => {

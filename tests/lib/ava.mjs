@@ -77,13 +77,14 @@ export class Ava {
     }
   }
 
-  static async #start({ verb = "sandbox", env = {}, data, port = 0, limits = false }) {
+  static async #start({ verb = "sandbox", env = {}, data, port = 0, limits = false, through = [] }) {
     const self = new Ava();
     self.jumpedMs = 0;
     self.data = data ?? (await mkdtemp(join(tmpdir(), "ava-flow-")));
     self.stdout = self.stderr = "";
     const began = Date.now();
-    self.child = spawn(bin, [verb], {
+    const [program, ...words] = [...through, bin, verb]; // through: a program that becomes another, as exec does
+    self.child = spawn(program, words, {
       cwd: self.data,
       env: environment({ AVA_LISTEN: `127.0.0.1:${port}`, AVA_DATA_DIR: self.data, ENABLE_RATE_LIMITING: String(limits), DRAIN_DELAY_SECONDS: "0", MAX_LOOP_LAG_MS: "0", ...env }),
       stdio: ["ignore", "pipe", "pipe"],
@@ -93,7 +94,7 @@ export class Ava {
     self.child.stderr.on("data", (b) => (self.stderr += b));
     await until(() => self.ended || /Open {3}(http\S+)/.test(self.stdout), { what: "the line with the link" });
     if (self.ended) throw new Error(`Ava ended with ${self.ended.code}:\n${self.stdout}${self.stderr}`);
-    self.base = /Listening on (\S+)/.exec(self.stdout)[1].replace(/^/, "http://");
+    self.base = /Listening on ([^\s,]+)/.exec(self.stdout)[1].replace(/^/, "http://");
     self.port = Number(new URL(self.base).port);
     self.startMs = Date.now() - began;
     self.link = /Open {3}(http\S+)/.exec(self.stdout)[1];

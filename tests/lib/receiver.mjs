@@ -20,12 +20,12 @@ export class Receiver {
   skewMs = 0;
   answer = () => 200; // (delivery) => a status, or [status, headers], or null: cut the connection; may be a promise
 
-  static async start(port = 0) {
+  static async start(port = 0, address = "127.0.0.1") {
     const self = new Receiver();
     self.server = createServer((req, res) => self.#take(req, res));
-    await new Promise((done) => self.server.listen(port, "127.0.0.1", done));
+    await new Promise((done) => self.server.listen(port, address, done));
     self.port = self.server.address().port;
-    self.url = `http://127.0.0.1:${self.port}/ava`;
+    self.url = `http://${address}:${self.port}/ava`;
     return self;
   }
 
