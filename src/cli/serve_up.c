@@ -70,6 +70,17 @@ static int judge(const struct config *c) {
     return why ? cli_fail(EXIT_CONFIG, "%s", why) : EXIT_OK;
 }
 
+/* The URL of the first of these addresses, as a browser on this machine can open it. */
+static const char *guess_url(struct arena *a, const char *addresses) {
+    struct str rest, first = str_cut(str_of(addresses), ',', &rest);
+    static const char *const ANY[] = { "0.0.0.0:", "[::]:" };
+    for (size_t i = 0; i < ARRAY_LEN(ANY); i++)
+        if (str_starts(first, str_of(ANY[i])))
+            return arena_printf(a, "http://localhost:%.*s", (int)(first.len - strlen(ANY[i])),
+                                first.ptr + strlen(ANY[i]));
+    return arena_printf(a, "http://%.*s", STR_FMT(first));
+}
+
 /* Opens a socket per loop and address; a port 0 is settled by the first. */
 static int open_addresses(struct serve *s, struct cli *cli) {
     struct config *c = &s->house.config;
@@ -105,10 +116,8 @@ static int open_addresses(struct serve *s, struct cli *cli) {
     s->addresses = arena_strndup(cli->arena, shown.ptr ? shown.ptr : "", shown.len);
     buf_fini(&shown);
     if (!c->public_url[0]) {
-        struct str rest;
         s->guessed_url = true;
-        c->public_url = arena_printf(cli->arena, "http://%.*s",
-                                     STR_FMT(str_cut(str_of(s->addresses), ',', &rest)));
+        c->public_url = guess_url(cli->arena, s->addresses);
     }
     return status;
 }

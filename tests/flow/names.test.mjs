@@ -102,6 +102,7 @@ describe("what Ava listens on", { skip: missing, concurrency: 1 }, () => {
     try {
       assert.equal(await live(`http://127.0.0.1:${port}`), 200);
       assert.equal(await live(`http://[::1]:${port}`), 200);
+      assert.ok(a.link.startsWith(`http://localhost:${port}/setup#`), a.link);
     } finally {
       await a.remove();
     }

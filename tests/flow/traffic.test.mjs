@@ -6,6 +6,7 @@ import { Agent, request } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, sanitized, until } from "../lib/ava.mjs";
 import { figures, paced, tally } from "../lib/load.mjs";
+import { reading } from "../lib/load_apart.mjs";
 import { SID, TOKEN, scriptedWorld, vapiCall } from "../lib/scripted.mjs";
 import { sign } from "../lib/twilio.mjs";
 
@@ -206,19 +207,18 @@ describe("answers as large as calls were long", { skip: missing, concurrency: 1 
   }
   const large = (bytes, more) => JSON.stringify({ artifact: { transcript: "AI: Hello. ".repeat(bytes / 22), messages: Array.from({ length: Math.floor(bytes / 2 / 280) }, (_, i) => ({ role: "user", time: i, message: "x".repeat(240) })) }, ...more });
 
-  // Runs it twice, the first time to warm up; reads settings from the cache meanwhile. Gives by how many KiB the memory
+  // Runs it twice, the first time to warm up; a thread of its own reads settings from the cache meanwhile. Gives by how many KiB the memory
   // of Ava peaked higher than it stood. What is answered is made before: it would hold up those who measure.
   async function beside(t, what, make, run) {
     await run(make());
-    const made = make();
+    const made = Array.from({ length: LONG ? 20 : 1 }, make);
     w.a.forgetPeak();
-    const stood = w.a.memory(), stop = { now: false };
-    const reading = paced(200, 60, settings, stop);
-    await run(made);
-    stop.now = true;
-    const reads = await reading, grown = w.a.memory("VmHWM") - stood;
-    t.diagnostic(`${what}: memory stood at ${stood} KiB and peaked ${grown} KiB higher; cached reads beside: ${figures(reads)}`);
-    assert.deepEqual(tally(reads), { 200: reads.length });
+    const reads = await reading(`${w.a.base}/api/v1/vapi/settings`, { Authorization: `Bearer ${w.a.key}` }, 200);
+    const stood = w.a.memory();
+    for (const one of made) await run(one);
+    const answers = await reads.stop(), grown = w.a.memory("VmHWM") - stood;
+    t.diagnostic(`${what}: memory stood at ${stood} KiB and peaked ${grown} KiB higher; cached reads beside: ${figures(answers)}`);
+    assert.deepEqual(tally(answers), { 200: answers.length });
     return grown;
   }
 
