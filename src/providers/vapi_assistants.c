@@ -139,12 +139,10 @@ static const char *operation_of(const json_t *one) {
     return json_text(json_object_get(one, "metadata"), "ava_op");
 }
 
-enum err vapi_assistant_made(struct ctx *ctx, const struct upstream_credential *c,
-                             const char *operation_id, int64_t since_ms, const json_t **made,
-                             bool *is_absent) {
+enum err vapi_assistants_find(struct ctx *ctx, const struct upstream_credential *c,
+                              int64_t since_ms, struct vapi_assistants_made *made) {
     static const char *const PATHS[] = { "[].id", "[].createdAt", "[].metadata.ava_op", NULL };
-    struct vapi_made wanted = { .operation_id = operation_id };
-    bool is_whole;
+    struct vapi_made *wanted = arena_alloc(ctx->arena, made->count * sizeof *wanted);
     struct vapi_search search = { .operation = "assistant.list",
                                   .before = "/assistant?",
                                   .after = "",
@@ -153,9 +151,12 @@ enum err vapi_assistant_made(struct ctx *ctx, const struct upstream_credential *
                                   .is_one = is_one,
                                   .operation_of = operation_of,
                                   .since_ms = since_ms };
-    TRY(vapi_find(ctx, c, &search, &wanted, 1, &is_whole));
-    *is_absent = is_whole && !wanted.one;
-    return wanted.one ? vapi_assistant_read(ctx, c, json_text(wanted.one, "id"), made) : OK;
+    for (size_t i = 0; i < made->count; i++)
+        wanted[i] = (struct vapi_made){ .operation_id = made->list[i].operation_id };
+    TRY(vapi_find(ctx, c, &search, wanted, made->count, &made->is_whole));
+    for (size_t i = 0; i < made->count; i++)
+        made->list[i].id = wanted[i].one ? json_text(wanted[i].one, "id") : NULL;
+    return OK;
 }
 
 /* --- listing --------------------------------------------------------------------------------- */

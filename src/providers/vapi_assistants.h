@@ -36,11 +36,19 @@ struct vapi_assistant_order {
 enum err vapi_assistant_create(struct ctx *ctx, const struct upstream_credential *c,
                                const struct vapi_assistant_order *order,
                                const struct upstream_watch *watch, const json_t **made);
-/* The one made for the operation, looked for among those since since_ms (wall clock). *made stays
- * as it was when it was not found; is_absent as in vapi_find.h. */
-enum err vapi_assistant_made(struct ctx *ctx, const struct upstream_credential *c,
-                             const char *operation_id, int64_t since_ms, const json_t **made,
-                             bool *is_absent);
+/* Those that were made for operations, looked for among those since since_ms (wall clock) in one walk
+ * through the list. */
+struct vapi_assistant_made {
+    const char *operation_id;
+    const char *id; /* at Vapi; the arena's; NULL: not found */
+};
+struct vapi_assistants_made {
+    struct vapi_assistant_made *list;
+    size_t count;
+    bool is_whole; /* what was not found is not there */
+};
+enum err vapi_assistants_find(struct ctx *ctx, const struct upstream_credential *c,
+                              int64_t since_ms, struct vapi_assistants_made *made);
 
 /* A page of the account's, newest first, from the cache where it may be: out->body is
  *     {"assistants":[{"provider_id","name","created_at","updated_at"}],"next_cursor"}

@@ -1,6 +1,7 @@
 // One pass over a provider's list finds all operations of a workspace that nobody confirmed (RESILIENCE 4): not a
 // request for each of them, and nothing of anybody else's.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, until } from "../lib/ava.mjs";
 import { ASSISTANT, NUMBER, SID, scriptedWorld, twilioCall, twilioText, vapiCall } from "../lib/scripted.mjs";
@@ -92,6 +93,31 @@ describe("unknown operations", { skip: missing, concurrency: 1 }, () => {
           assert.equal(entries.filter((e) => e.kind === "succeeded").length, 1, JSON.stringify(entries));
         }
     });
+
+  test(`${COUNT} assistants of one workspace: at most ${LISTS_MAX} lists, each found, once`, { timeout: 60_000 }, async () => {
+    const there = [];
+    let asked = 0;
+    w.vapi.on("POST", /^\/assistant$/, (r) => (there.unshift({ ...JSON.parse(r.body), id: randomUUID(), orgId: "org", createdAt: new Date().toISOString(), updatedAt: new Date().toISOString() }), CUT));
+    w.vapi.on("GET", /^\/assistant\?/, (r) => {
+      const query = new URL(r.path, "http://x").searchParams, until = query.get("createdAtLe");
+      asked++;
+      return { json: there.filter((one) => !until || one.createdAt <= until).slice(0, Number(query.get("limit"))) };
+    });
+    w.vapi.on("GET", /^\/assistant\/[0-9a-f-]+$/, (r) => ({ json: there.find((one) => r.path.endsWith(one.id)) }));
+    const ids = [];
+    for (let n = 0; n < COUNT; n++) {
+      const r = await w.a.call("/api/v1/assistants", { body: { name: `Desk ${n}` } });
+      assert.deepEqual([r.status, r.json.status], [202, "unknown"], r.text);
+      ids.push(r.json.id);
+    }
+    await w.a.advance(6);
+    await until(async () => (await w.a.metric("operations_unknown", { service: "vapi" })) === 0, { every: 50, ms: 30_000, what: "all are known" });
+    const ended = await Promise.all(ids.map(async (id) => (await w.a.call(`/api/v1/operations/${id}`)).json));
+    assert.deepEqual([...new Set(ended.map((o) => o.status))], ["succeeded"]);
+    assert.deepEqual(ended.map((o) => o.result.name), ids.map((_, n) => `Desk ${n}`));
+    assert.ok(asked <= LISTS_MAX, `${asked} lists`);
+    assert.equal(there.length, COUNT, "nothing was sent twice");
+  });
 
   test("two that could have made the same text are left unknown, whatever else the pass finds", { timeout: 60_000 }, async () => {
     made.texts.length = 0;

@@ -124,13 +124,39 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     return OK;
 }
 
-/* Asks Vapi for an assistant whose metadata names the operation. */
+/* Looks through Vapi's assistants once for those whose metadata names one of the operations. *listed:
+ * struct vapi_assistants_made. */
+static enum err list(struct ctx *ctx, const struct operation *const *ops, size_t count,
+                     const void **listed) {
+    struct lent lent;
+    struct vapi_assistants_made *made = arena_alloc(ctx->arena, sizeof *made);
+    *made = (struct vapi_assistants_made){ .count = count };
+    made->list = arena_alloc(ctx->arena, count * sizeof *made->list);
+    for (size_t i = 0; i < count; i++)
+        made->list[i].operation_id = ops[i]->id;
+    TRY(assistant_lend(ctx, &lent));
+    TRY(vapi_assistants_find(ctx, &lent.ref, operations_oldest(ops, count), made));
+    *listed = made;
+    return OK;
+}
+
+/* The assistant whose metadata names the operation, as Vapi has it. */
 static enum err look_up(struct ctx *ctx, const struct operation *op, const void *listed,
                         const void **result, bool *is_absent) {
     struct lent lent;
     const json_t *whole = NULL;
-    TRY(assistant_lend(ctx, &lent));
-    TRY(vapi_assistant_made(ctx, &lent.ref, op->id, op->sent_ms, &whole, is_absent));
+    const char *id = NULL;
+    if (!listed)
+        TRY(list(ctx, &op, 1, &listed));
+    const struct vapi_assistants_made *made = listed;
+    for (size_t i = 0; i < made->count; i++)
+        if (strcmp(made->list[i].operation_id, op->id) == 0)
+            id = made->list[i].id;
+    *is_absent = made->is_whole && !id;
+    if (id) {
+        TRY(assistant_lend(ctx, &lent));
+        TRY(vapi_assistant_read(ctx, &lent.ref, id, &whole));
+    }
     *result = whole;
     return OK;
 }
@@ -167,7 +193,7 @@ static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operati
 }
 
 const struct operation_kind ASSISTANT_CREATE = {
-    "assistant.create", "assistant", PROVIDER_VAPI, perform, look_up, settle, forget, NULL
+    "assistant.create", "assistant", PROVIDER_VAPI, perform, look_up, settle, forget, .list = list
 };
 
 /* --- reading --------------------------------------------------------------------------------- */
