@@ -116,10 +116,22 @@ static const char *one_of(const json_t *body, const char *a, const char *b, cons
     return text ? text : word(body, c);
 }
 
-/* Does the event say that its text is such a keyword? Twilio judges the words: "STOP", "START", "HELP". */
-static bool is_keyword(const json_t *body, const char *keyword) {
-    const char *type = word(body, "OptOutType");
-    return type && strcmp(type, keyword) == 0;
+/* The words that Twilio itself takes for a wish, alone in a text and in any case, where nobody has chosen
+ * others ("Twilio support for opt-out keywords", read 2026-11-29). */
+static const char *const STOP_WORDS[] = { "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END",
+                                          "QUIT", "REVOKE",  "OPTOUT",      NULL };
+static const char *const START_WORDS[] = { "START", "YES", "UNSTOP", NULL };
+
+/* Does the text wish that? With Advanced Opt-Out Twilio judges the words and tells: "STOP", "START",
+ * "HELP"; else it tells nothing, and judges them all the same. */
+static bool is_keyword(const json_t *body, const char *type, const char *const *words) {
+    const char *told = word(body, "OptOutType"), *text = json_text(body, "Body");
+    if (told)
+        return strcmp(told, type) == 0;
+    for (; text && *words; words++)
+        if (str_eq_nocase(str_trim(str_of(text)), str_of(*words)))
+            return true;
+    return false;
 }
 
 static void read_text(struct ctx *ctx, const struct dialect_event *event, bool comes_in,
@@ -138,8 +150,8 @@ static void read_text(struct ctx *ctx, const struct dialect_event *event, bool c
         .from = address(body, "From"),
         .status = status,
         .error = error_of(ctx, body),
-        .is_stop = comes_in && is_keyword(body, "STOP"),
-        .is_start = comes_in && is_keyword(body, "START"),
+        .is_stop = comes_in && is_keyword(body, "STOP", STOP_WORDS),
+        .is_start = comes_in && is_keyword(body, "START", START_WORDS),
         .at_ms = event->received_ms,
     };
     if (comes_in)

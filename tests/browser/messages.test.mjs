@@ -75,6 +75,17 @@ describe("messages", { skip: missing("chromium") }, () => {
     assert.match(await row.innerText(), /From \+[^]*Can I come at ten\?[^]*Received/);
   });
 
+  test("who wrote STOP gets the text all the same, and the row says so", async () => {
+    const { endpoints } = await elsewhere("GET", "/webhooks/endpoints"), from = (await elsewhere("GET", "/messages")).messages.find((m) => m.direction === "outbound").from;
+    const url = endpoints.find((e) => e.provider === "twilio").urls.message;
+    await fetch(ava.base + "/sandbox/api/webhooks", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ kind: "message", url, params: { Body: "Stop", From: "+33612345679", To: from } }) });
+    await page.waitForSelector("[data-row] >> text=Stop");
+    await send("+33 6 12 34 56 79", "One more thing.");
+    const warning = await page.waitForSelector("[data-row]:has-text('One more thing.') [data-warning=opted_out]");
+    assert.match(await warning.innerText(), /STOP|no more/);
+    assert.deepEqual(await axe(page), []);
+  });
+
   test("one of which nobody knows says so; when asking ends it says to check before sending again", async () => {
     const from = (await elsewhere("GET", "/messages")).messages.find((m) => m.direction === "outbound").from;
     await ava.fault({ provider: "twilio", fault: "status", status: 500 });
@@ -95,7 +106,7 @@ describe("messages", { skip: missing("chromium") }, () => {
     await open();
     await page.selectOption("[name=direction]", "inbound");
     await page.waitForSelector("[data-message=received]");
-    await page.waitForFunction(() => document.querySelectorAll("[data-row]").length === 1);
+    await page.waitForFunction(() => document.querySelectorAll("[data-row]").length === 2);
     assert.match(page.url(), /\?direction=inbound$/);
   });
 

@@ -66,7 +66,7 @@ function Standing({ timeline, operation, onChanged }: { timeline: Timeline; oper
         <div><dt>{t("calls.cost")}</dt><dd>{call.cost ? money(call.cost.amount_micros, call.cost.currency) : t("calls.no_cost")}</dd></div>
         <div><dt>{t("calls.when")}</dt><dd><When at={call.created_at} /></dd></div>
       </dl>
-      {!isOver(call) && call.status !== "unconfirmed" && <End call={call} onChanged={onChanged} />}
+      {!isOver(call) && !call.is_ending && call.status !== "unconfirmed" && <End call={call} onChanged={onChanged} />}
     </div>
   );
 }

@@ -23,6 +23,7 @@ export function standing(call: Call, operation?: Operation): { text: string; ton
   if (call.ended) return { text: call.ended.text, tone: call.ended.is_fault ? "bad" : "quiet", icon: call.ended.is_fault ? "triangle-alert" : "circle-check" };
   if (call.status === "unknown") return { text: t("calls.unknown", { service: serviceName(call.provider) }), tone: "warn", icon: "clock" };
   if (call.status === "unconfirmed") return { text: t("calls.unconfirmed"), tone: "warn", icon: "triangle-alert" };
+  if (call.is_ending) return { text: t("calls.is_ending"), tone: "warn", icon: "hourglass" };
   if (isWaiting(call) && operation) return { text: waiting(operation), tone: "warn", icon: "hourglass" };
   const known = has("calls.status." + call.status);
   return { text: known ? t("calls.status." + call.status) : call.status, tone: "info", icon: "phone-call" };

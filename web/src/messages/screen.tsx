@@ -64,6 +64,7 @@ function Standing({ message }: { message: Message }) {
       {message.status === "unknown" && <p class="muted fine">{t("messages.unknown", { service: serviceName(message.provider) })}</p>}
       {message.status === "unconfirmed" && <p class="wrong">{t("messages.check_first")}</p>}
       {message.error && <p class="wrong">{message.error}</p>}
+      {message.warnings?.map((w) => <p key={w.code} class="muted fine" data-warning={w.code}>{w.detail}</p>)}
     </>
   );
 }
