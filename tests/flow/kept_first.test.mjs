@@ -64,7 +64,7 @@ describe("a proven webhook", { skip: missing, concurrency: 1 }, () => {
       assert.equal(r.status, 200, r.text);
       await settled();
       const event = (await events("&type=unknown"))[0];
-      assert.equal(event.status, "dead");
+      assert.deepEqual([event.status, event.cause], ["dead", "sender"]);
       assert.match(event.detail, reason);
       assert.equal((await a.call("/api/v1/events/" + event.id)).status, 200);
       assert.equal((await a.call(`/api/v1/events/${event.id}/replay`, { method: "POST" })).status, 202);

@@ -59,6 +59,7 @@ struct item {
     struct call_report call;
     struct message_facts message;
     const char *unreadable;            /* why; NULL: it could be read */
+    bool is_lost;                      /* unreadable because it cannot be opened */
     struct str call_shown, text_shown; /* what it changed, as people see it; NULL ptr: nothing */
 };
 
@@ -93,6 +94,7 @@ static enum err load(struct ctx *ctx, struct batch *b) {
             return e;
         if (e != OK)
             b->items[i].unreadable = "Ava cannot open what it stored.";
+        b->items[i].is_lost = true;
     }
     return OK;
 }
@@ -129,10 +131,10 @@ static void mark_done(struct item *it, int64_t now_ms) {
 }
 
 /* The event is over without effect, until somebody replays it. */
-static void mark_dead(struct item *it, int64_t now_ms, const char *detail) {
+static void mark_dead(struct item *it, int64_t now_ms, const char *cause, const char *detail) {
     mark_done(it, now_ms);
     it->row.status = "dead";
-    it->row.cause = "ours";
+    it->row.cause = cause;
     it->row.detail = detail;
 }
 
@@ -142,7 +144,7 @@ static void mark_failed(struct ctx *ctx, struct item *it, int64_t now_ms, enum e
         arena_printf(ctx->arena, "Ava could not work on it: %s",
                      ctx->problem.detail ? ctx->problem.detail : err_info(e)->meaning);
     if ((size_t)it->row.attempts >= ARRAY_LEN(TRIES_MS)) {
-        mark_dead(it, now_ms, detail);
+        mark_dead(it, now_ms, "ours", detail);
         return;
     }
     it->row.status = "retrying";
@@ -170,7 +172,7 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
     const char *workspace_id = it->row.workspace_id;
     forget_shown(it);
     if (it->unreadable) {
-        mark_dead(it, now_ms, it->unreadable);
+        mark_dead(it, now_ms, it->is_lost ? "ours" : "sender", it->unreadable);
     } else {
         bool waits;
         TRY(call_report_apply(ctx, tx, workspace_id, &it->call, &it->call_shown, &waits));
