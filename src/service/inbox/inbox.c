@@ -92,8 +92,9 @@ static enum err load(struct ctx *ctx, struct batch *b) {
         enum err e = open_item(ctx, c, &b->items[i]);
         if (e == ERR_STORAGE_UNAVAILABLE)
             return e;
-        if (e != OK)
-            b->items[i].unreadable = "Ava cannot open what it stored.";
+        if (e == OK)
+            continue;
+        b->items[i].unreadable = "Ava cannot open what it stored.";
         b->items[i].is_lost = true;
     }
     return OK;
