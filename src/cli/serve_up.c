@@ -6,10 +6,12 @@
 #include "auth/people.h"
 #include "auth/session.h"
 #include "cli/control.h"
+#include "cli/grants.h"
 #include "cli/play.h"
 #include "cli/serve.h"
 #include "http/server.h"
 #include "net/client.h"
+#include "obs/log.h"
 #include "obs/metrics.h"
 #include "providers/dialect.h"
 #include "providers/outbound.h"
@@ -25,7 +27,10 @@
 #include "tasks/jobs.h"
 #include "tasks/operations.h"
 
-enum { STREAMS_PART = 4 }; /* one connection in so many may be a stream of live events */
+enum {
+    CONNECTIONS_MIN = 16, /* as MAX_CONNECTIONS has it */
+    STREAMS_PART = 4      /* one connection in so many may be a stream of live events */
+};
 
 /* --- what is measured ------------------------------------------------------------------------ */
 
@@ -68,6 +73,25 @@ static int judge(const struct config *c) {
     proxies_free(proxies);
     why = outbound_allow_parse(c->outbound_allow, &allowed);
     return why ? cli_fail(EXIT_CONFIG, "%s", why) : EXIT_OK;
+}
+
+/* Holds what the settings promise against what the system grants. */
+static int take_grants(struct serve *s) {
+    struct workers *w = &s->workers;
+    size_t wanted = (size_t)s->house.config.max_connections;
+    struct grants g = grants_take(wanted, w->count);
+    if (g.connections < CONNECTIONS_MIN)
+        return cli_fail(EXIT_CONFIG,
+                        "the system grants %zu open files (ulimit -n), which is too few for %zu "
+                        "loops; raise LimitNOFILE, or lower AVA_THREADS",
+                        g.descriptors, w->count);
+    if (g.connections < wanted)
+        log_warn(NULL, "connections", L("wanted", (long)wanted), L("granted", (long)g.connections),
+                 L("descriptors", (long)g.descriptors),
+                 L("why", "the system grants fewer open files than MAX_CONNECTIONS needs: raise "
+                          "LimitNOFILE (ulimit -n), or lower MAX_CONNECTIONS"));
+    w->limits.connections_max = g.connections / w->count + 1;
+    return EXIT_OK;
 }
 
 /* The URL of the first of these addresses, as a browser on this machine can open it. */
@@ -201,7 +225,9 @@ int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     int status = house_open(&s->house, cli, is_sandbox);
     if (status != EXIT_OK || (status = judge(&s->house.config)) != EXIT_OK)
         return status;
-    workers_plan(&s->workers, &s->house.config);
+    workers_plan(&s->workers, &s->house.config, s->house.parts.db);
+    if ((status = take_grants(s)) != EXIT_OK)
+        return status;
     client_global_init();
     if (is_sandbox && (status = start_sandbox(s, cli)) != EXIT_OK)
         return status;

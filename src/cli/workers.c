@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "db/db.h"
 #include "net/client.h"
 #include "tasks/jobs.h"
 
@@ -40,6 +41,7 @@ static void *work(void *arg) {
     struct workers *all = w->all;
     w->loop = loop_new(all->fibers_per_loop);
     struct client *client = client_new(w->loop);
+    db_reader(all->db); /* now, while there are descriptors for it */
     for (size_t i = 0; i < w->server_count; i++)
         w->servers[i] =
             http_server_open(w->loop, w->fds[i],
@@ -62,13 +64,13 @@ static void *work(void *arg) {
 
 /* --- on the main thread ---------------------------------------------------------------------- */
 
-void workers_plan(struct workers *w, const struct config *c) {
+void workers_plan(struct workers *w, const struct config *c, struct db *db) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     w->count = c->threads ? (size_t)c->threads : cores < CORES_MAX ? (size_t)cores : CORES_MAX;
+    w->db = db;
     w->limits = HTTP_LIMITS_DEFAULT;
     w->memory.max = LONG_BODIES_MAX_BYTES;
     w->limits.memory = &w->memory;
-    w->limits.connections_max = (size_t)c->max_connections / w->count + 1;
     workers_share_fibers(w, c);
 }
 

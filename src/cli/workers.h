@@ -33,6 +33,7 @@ struct workers {
     size_t count;
     size_t address_count;             /* of app; a worker's server behind them answers metrics */
     struct http_app app, metrics_app; /* set before workers_start, as is jobs */
+    struct db *db;                    /* read on each loop */
     struct jobs *jobs;                /* started on the first loop */
     struct http_limits limits;
     struct http_memory memory; /* of long bodies, on all loops */
@@ -42,7 +43,7 @@ struct workers {
 };
 
 /* How many there will be, and what each may hold. */
-void workers_plan(struct workers *w, const struct config *c);
+void workers_plan(struct workers *w, const struct config *c, struct db *db);
 /* Returns when all loops run. */
 void workers_start(struct workers *w);
 

@@ -100,7 +100,8 @@ static struct db_conn *conn_open(struct db *db, bool writes, struct arena *a, co
                            "PRAGMA trusted_schema = OFF");
     else
         e = sqlite_exec(c, "PRAGMA query_only = ON; PRAGMA cache_size = -1024;"
-                           "PRAGMA trusted_schema = OFF");
+                           "PRAGMA trusted_schema = OFF;"
+                           "SELECT COUNT(*) FROM sqlite_schema"); /* opens the log as well */
     if (e != OK) {
         *why = arena_printf(a, "cannot prepare %s: %s", db->path, sqlite3_errmsg(c->handle));
         sqlite3_close_v2(c->handle);
@@ -120,6 +121,15 @@ static void conn_close(struct db_conn *c) {
     free(c);
 }
 
+/* What a reader gets for which no connection can be opened: every use of it fails as one of a file
+ * that cannot be read does. One for each thread. */
+static struct db_conn *no_reader(struct db *db, const char *why) {
+    static __thread struct db_conn none;
+    log_error(NULL, "db_reader", L("why", why));
+    none.db = db;
+    return &none;
+}
+
 struct db_conn *db_reader(struct db *db) {
     struct db_conn *c = pthread_getspecific(db->reader_key);
     if (c)
@@ -127,11 +137,11 @@ struct db_conn *db_reader(struct db *db) {
     struct arena *a = arena_new(4096);
     const char *why = NULL;
     c = conn_open(db, false, a, &why);
-    if (!c) {
-        log_error(NULL, "db_reader", L("why", why));
-        abort(); /* the file was open a moment ago; without it nothing can be answered */
-    }
+    if (!c)
+        c = no_reader(db, why);
     arena_free(a);
+    if (!c->handle)
+        return c;
     pthread_mutex_lock(&db->lock);
     c->next = db->readers;
     db->readers = c;
@@ -142,7 +152,16 @@ struct db_conn *db_reader(struct db *db) {
 
 /* --- statements ------------------------------------------------------------------------------ */
 
-/* Statements are found by the address of their literal, and prepared once per connection. */
+/* Prepares the statement; the first failure of its use says when it cannot be. */
+static void prepare(struct db_conn *c, struct db_stmt *q) {
+    q->failed = SQLITE_CANTOPEN;
+    if (c->handle)
+        q->failed =
+            sqlite3_prepare_v3(c->handle, q->sql, -1, SQLITE_PREPARE_PERSISTENT, &q->handle, NULL);
+}
+
+/* Statements are found by the address of their literal, and prepared once per connection. One that
+ * cannot be prepared, for want of memory or of a file that can be read, fails when it is done. */
 struct db_stmt *db_use(struct db_conn *c, const char *sql) {
     size_t at = ((uintptr_t)sql >> 3) * 0x9E3779B97F4A7C15u >> 40;
     for (size_t n = 0;; n++, at++) {
@@ -151,21 +170,22 @@ struct db_stmt *db_use(struct db_conn *c, const char *sql) {
         if (!q->sql) {
             q->sql = sql;
             q->conn = c;
-            int rc =
-                sqlite3_prepare_v3(c->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->handle, NULL);
-            if (rc != SQLITE_OK) {
-                log_error(NULL, "db_prepare", L("why", sqlite3_errmsg(c->handle)), L("sql", sql));
-                abort(); /* a literal of ours that is not SQL: every test would meet it */
-            }
         }
         if (q->sql == sql) {
             assert(!q->in_use);
             q->in_use = true;
             q->bound = q->column = 0;
             q->failed = SQLITE_OK;
+            if (!q->handle)
+                prepare(c, q);
             return q;
         }
     }
+}
+
+/* True when a value may be bound. */
+static bool can_bind(const struct db_stmt *q) {
+    return q->failed == SQLITE_OK;
 }
 
 /* The first failure of a use is the one that db_done reports. */
@@ -182,21 +202,25 @@ void db_bind_text(struct db_stmt *q, const char *text) {
 }
 
 void db_bind_str(struct db_stmt *q, struct str s) {
-    keep_failure(q, sqlite3_bind_text64(q->handle, ++q->bound, s.ptr ? s.ptr : "", s.len,
-                                        SQLITE_TRANSIENT, SQLITE_UTF8));
+    if (can_bind(q))
+        keep_failure(q, sqlite3_bind_text64(q->handle, ++q->bound, s.ptr ? s.ptr : "", s.len,
+                                            SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 
 void db_bind_i64(struct db_stmt *q, int64_t value) {
-    keep_failure(q, sqlite3_bind_int64(q->handle, ++q->bound, value));
+    if (can_bind(q))
+        keep_failure(q, sqlite3_bind_int64(q->handle, ++q->bound, value));
 }
 
 void db_bind_blob(struct db_stmt *q, const void *bytes, size_t len) {
-    keep_failure(
-        q, sqlite3_bind_blob64(q->handle, ++q->bound, len ? bytes : "", len, SQLITE_TRANSIENT));
+    if (can_bind(q))
+        keep_failure(
+            q, sqlite3_bind_blob64(q->handle, ++q->bound, len ? bytes : "", len, SQLITE_TRANSIENT));
 }
 
 void db_bind_null(struct db_stmt *q) {
-    keep_failure(q, sqlite3_bind_null(q->handle, ++q->bound));
+    if (can_bind(q))
+        keep_failure(q, sqlite3_bind_null(q->handle, ++q->bound));
 }
 
 bool db_next(struct db_stmt *q) {
@@ -239,7 +263,8 @@ void db_copy(struct db_stmt *q, char *to, size_t room) {
 static enum err failure(struct ctx *ctx, int rc, const char *sql, const char *why) {
     int kind = rc & 0xFF;
     bool disk = kind == SQLITE_IOERR || kind == SQLITE_FULL || kind == SQLITE_BUSY ||
-                kind == SQLITE_READONLY || kind == SQLITE_CANTOPEN || kind == SQLITE_LOCKED;
+                kind == SQLITE_READONLY || kind == SQLITE_CANTOPEN || kind == SQLITE_LOCKED ||
+                kind == SQLITE_NOMEM || kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB;
     log_error(ctx, "db", L("code", rc), L("why", why), L("sql", sql));
     if (disk) {
         ctx->problem.retry_after_s = 2;
@@ -252,9 +277,12 @@ static enum err failure(struct ctx *ctx, int rc, const char *sql, const char *wh
 enum err db_done(struct ctx *ctx, struct db_stmt *q) {
     enum err e = OK;
     if (q->failed != SQLITE_OK)
-        e = failure(ctx, q->failed, q->sql, sqlite3_errmsg(q->conn->handle));
-    sqlite3_reset(q->handle);
-    sqlite3_clear_bindings(q->handle);
+        e = failure(ctx, q->failed, q->sql,
+                    q->conn->handle ? sqlite3_errmsg(q->conn->handle) : "there is no connection");
+    if (q->handle) {
+        sqlite3_reset(q->handle);
+        sqlite3_clear_bindings(q->handle);
+    }
     q->in_use = false;
     return e;
 }

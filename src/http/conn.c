@@ -50,6 +50,8 @@ void conn_free(struct conn *c) {
         c->server->conns = c->next;
     if (c->next)
         c->next->prev = c->prev;
+    else
+        c->server->oldest = c->prev;
     c->server->conn_count--;
     buf_fini(&c->out);
     buf_fini(&c->sending);
@@ -68,10 +70,17 @@ static void on_closed(uv_handle_t *h) {
         conn_free(c); /* else the fiber's end does */
 }
 
+/* It counts no more, though its memory may be needed a little longer. */
+static void begin_closing(struct conn *c) {
+    c->closing = true;
+    c->server->crowds[c->crowd]--;
+    c->server->open_count--;
+}
+
 void conn_close(struct conn *c) {
     if (c->closing)
         return;
-    c->closing = true;
+    begin_closing(c);
     http_stream_end(&c->stream);
     uv_close((uv_handle_t *)&c->tcp, on_closed);
 }
@@ -79,7 +88,7 @@ void conn_close(struct conn *c) {
 void conn_reset(struct conn *c) {
     if (c->closing)
         return;
-    c->closing = true;
+    begin_closing(c);
     http_stream_end(&c->stream);
     if (uv_tcp_close_reset(&c->tcp, on_closed) != 0)
         uv_close((uv_handle_t *)&c->tcp, on_closed);

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "http/door.h"
 #include "http/parse.h"
 #include "http/server.h"
 #include "http/stream.h"
@@ -29,7 +30,8 @@ struct conn {
     struct http_server *server;
     struct conn *prev, *next;
     enum phase phase;
-    int64_t deadline_ms; /* when this phase has lasted too long */
+    int64_t deadline_ms;   /* when this phase has lasted too long */
+    int64_t idle_until_ms; /* as it was before the first bytes of what may be no request */
     int64_t began_us;
 
     char *in;
@@ -52,16 +54,23 @@ struct conn {
     char peer[INET6_ADDRSTRLEN];
 
     bool reading, writing, closing, closed, close_after_write, in_turn;
-    bool is_fresh; /* nothing of a first request yet: it is on its way */
+    bool is_fresh;  /* nothing of a first request yet: it is on its way */
+    bool has_asked; /* a whole request came */
+    size_t crowd;   /* whom it counts for: crowd.h */
 };
+
+enum { CROWDS = 4096 };
 
 struct http_server {
     struct loop *loop;
-    uv_tcp_t listener;
+    struct door door;
     uv_timer_t sweep, leave;
     const struct http_app *app;
     const struct http_limits *limits;
-    struct conn *conns;
+    struct conn *conns, *oldest; /* the newest first */
+    size_t open_count;           /* of those that are not closing */
+    uint32_t crowds[CROWDS];     /* of those, by address */
+    uint64_t crowd_seed;
     struct buf spare; /* the last connection's, still warm, for the next one that writes */
     void (*go_on)(struct conn *c);  /* a write is through: there may be more to read */
     atomic_size_t conn_count, busy; /* read by other threads for metrics */

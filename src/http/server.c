@@ -17,6 +17,7 @@
 #include "base/defs.h"
 #include "base/fiber.h"
 #include "http/conn.h"
+#include "http/crowd.h"
 #include "net/loop.h"
 
 enum {
@@ -26,8 +27,8 @@ enum {
     /* For connections that are half made: a kernel may keep back the last packet of their making
      * for 200 ms, to send it together with the request. */
     LEAVE_MS = 300,
-    FRESH_MS = 1000,         /* for the first request on one that was just made */
-    SPARE_CONNECTIONS = 256, /* beyond the limit, for saying that it is reached */
+    FRESH_MS = 1000,        /* for the first request on one that was just made */
+    SPARE_CONNECTIONS = 16, /* beyond the limit, for saying that it is reached */
     PIPELINE_FLUSH_BYTES = 64 * 1024,
     KERNEL_BYTES = 64 * 1024, /* what the kernel may hold of a stream, beside our own */
 };
@@ -212,6 +213,7 @@ static void dispatch(struct conn *c) {
     c->head.keep_alive = c->head.keep_alive && !c->is_cut;
     http_reply_reset(&c->reply);
     c->phase = HANDLING;
+    c->has_asked = true;
     c->stream.is_over = c->stream.is_rung = false;
     c->deadline_ms = INT64_MAX;
     c->server->busy++;
@@ -302,13 +304,14 @@ static bool step(struct conn *c) {
         c->is_fresh = false;
         c->scanned = 0;
         c->began_us = ava_now_us();
+        c->idle_until_ms = c->deadline_ms;
         c->deadline_ms = c->began_us / 1000 + c->server->limits->head_ms;
     }
     if (c->phase == HEAD && c->in_len >= 2 && memcmp(c->in, "\r\n", 2) == 0) {
         c->in_len -= 2; /* an empty line before a request is not part of it: RFC 9112, 2.2 */
         memmove(c->in, c->in + 2, c->in_len);
         c->phase = IDLE;
-        c->deadline_ms = ava_now_ms() + c->server->limits->idle_ms;
+        c->deadline_ms = c->idle_until_ms; /* nothing was asked */
         return true;
     }
     if (c->phase == HEAD) {
@@ -410,15 +413,15 @@ static void name_peer(struct conn *c) {
     }
 }
 
-/* Takes in a connection. Above the limit it is told so, above the spare ones it is closed
- * unheard. */
-static void on_connection(uv_stream_t *listener, int status) {
-    struct http_server *s = listener->data;
-    if (status < 0)
-        return;
+/* Takes in a connection. Where there is no room for it, others give way; where none can, it is told
+ * so, and beyond the spare ones closed unheard. */
+static void enter(void *arg, int fd) {
+    struct http_server *s = arg;
     struct conn *c = calloc(1, sizeof *c);
-    if (!c)
+    if (!c) {
+        close(fd);
         return;
+    }
     c->server = s;
     http_stream_init(&c->stream);
     uv_tcp_init(loop_uv(s->loop), &c->tcp);
@@ -426,10 +429,15 @@ static void on_connection(uv_stream_t *listener, int status) {
     c->next = s->conns;
     if (c->next)
         c->next->prev = c;
+    else
+        s->oldest = c;
     s->conns = c;
     s->conn_count++;
     c->is_fresh = true;
-    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0) {
+    bool is_open = uv_tcp_open(&c->tcp, fd) == 0;
+    crowd_join(s, c);
+    if (!is_open) {
+        close(fd);
         conn_close(c);
         return;
     }
@@ -439,10 +447,16 @@ static void on_connection(uv_stream_t *listener, int status) {
     c->began_us = ava_now_us();
     c->deadline_ms = c->began_us / 1000 + s->limits->head_ms;
     read_on(c);
-    if (s->conn_count > s->limits->connections_max + SPARE_CONNECTIONS)
+    if (crowd_make_room(s, c))
+        return;
+    if (s->open_count > s->limits->connections_max + SPARE_CONNECTIONS)
         conn_close(c); /* not even room to say so */
-    else if (s->conn_count > s->limits->connections_max)
+    else
         conn_refuse(c, ERR_OVERLOADED, "Ava has as many connections as it can carry.");
+}
+
+static void starved(void *arg) {
+    crowd_thin_out(arg);
 }
 
 /* Twice a second: refuses requests that come too slowly, and closes what else is past its
@@ -472,13 +486,11 @@ struct http_server *http_server_open(struct loop *loop, int fd, const struct htt
     s->app = app;
     s->go_on = advance;
     s->limits = limits;
-    uv_tcp_init(loop_uv(loop), &s->listener);
     uv_timer_init(loop_uv(loop), &s->sweep);
     uv_timer_init(loop_uv(loop), &s->leave);
-    s->listener.data = s->sweep.data = s->leave.data = s;
-    if (uv_tcp_open(&s->listener, fd) != 0 ||
-        uv_listen((uv_stream_t *)&s->listener, 1024, on_connection) != 0)
-        abort(); /* the socket was made by http_listen and listens already */
+    s->sweep.data = s->leave.data = s;
+    if (!door_open(&s->door, loop_uv(loop), fd, enter, starved, s))
+        abort(); /* at start: the socket was made by http_listen and listens already */
     uv_timer_start(&s->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     return s;
 }
@@ -500,9 +512,7 @@ static void let_nobody_in(struct http_server *s) {
                                   BPF_STMT(BPF_RET | BPF_K, 0),
                                   BPF_STMT(BPF_RET | BPF_K, UINT32_MAX) };
     struct sock_fprog program = { ARRAY_LEN(code), code };
-    int fd;
-    if (uv_fileno((uv_handle_t *)&s->listener, &fd) == 0)
-        setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+    setsockopt(s->door.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 /* True when something came that was not read yet. */
@@ -532,7 +542,7 @@ static void shut(struct http_server *s) {
     if (s->is_shut)
         return;
     s->is_shut = true;
-    uv_close((uv_handle_t *)&s->listener, NULL);
+    door_shut(&s->door);
     uv_close((uv_handle_t *)&s->leave, NULL);
 }
 

@@ -28,6 +28,7 @@ enum {
     HEAD_BYTES_MAX = 64 << 10,
     BODY_BYTES_PER_S_MIN = 1024, /* measured from one second after the head on */
     LOOK_MS = 500,               /* how often a body's rate is looked at */
+    LATE_MS = 500,               /* behind that, it is we who were late */
     UNREAD_MS = 100,             /* for a body that nobody reads, and how much of it: */
     UNREAD_BYTES_MAX = 64 << 10,
     NO_LENGTH = -1,
@@ -55,6 +56,7 @@ struct watch {
 struct client {
     struct loop *loop;
     struct multi multis[MULTIS];
+    size_t multi_count;
     CURL *easy[EASY_POOL_MAX];
     size_t easy_count;
     struct watch *by_fd[65536];
@@ -68,6 +70,7 @@ struct transfer {
     struct buf body;
     CURLcode code;
     curl_socket_t fd; /* opened last, for connecting */
+    bool is_starved;  /* the system granted no socket for it */
     size_t head_bytes, body_bytes;
     int64_t length;       /* as the answer states it */
     int64_t head_done_ms; /* 0: the head of the final answer is not whole yet */
@@ -209,12 +212,15 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
         return CURL_SOCKET_BAD; /* never, whatever curl made of CONNECT_TO */
     curl_socket_t fd =
         socket(addr->family, addr->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, addr->protocol);
-    if (fd == CURL_SOCKET_BAD)
+    if (fd == CURL_SOCKET_BAD) {
+        t->is_starved = true;
         return fd;
+    }
     if ((size_t)fd < ARRAY_LEN(c->by_fd) && c->by_fd[fd])
         watch_end(c->by_fd[fd]); /* of a socket that was closed without a word to us */
     struct watch *w = watch_new(t->multi, fd, true);
     if (!w) {
+        t->is_starved = true;
         close(fd);
         return CURL_SOCKET_BAD;
     }
@@ -401,13 +407,34 @@ struct start {
     struct transfer *t;
 };
 
-/* The first multi handle with room, else the one with the fewest transfers. */
+/* One more multi handle; false without the memory for it. */
+static bool multi_open(struct client *c) {
+    struct multi *m = &c->multis[c->multi_count];
+    CURLM *handle = curl_multi_init();
+    if (!handle)
+        return false;
+    *m = (struct multi){ .handle = handle, .client = c };
+    uv_timer_init(loop_uv(c->loop), &m->timer);
+    m->timer.data = m;
+    curl_multi_setopt(handle, CURLMOPT_SOCKETFUNCTION, watch_socket);
+    curl_multi_setopt(handle, CURLMOPT_SOCKETDATA, m);
+    curl_multi_setopt(handle, CURLMOPT_TIMERFUNCTION, set_timer);
+    curl_multi_setopt(handle, CURLMOPT_TIMERDATA, m);
+    curl_multi_setopt(handle, CURLMOPT_MAXCONNECTS, (long)TRANSFERS_PER_MULTI);
+    c->multi_count++;
+    return true;
+}
+
+/* The first multi handle with room, one more where there is none, else the one with the fewest
+ * transfers. Each costs two descriptors, so there is one until more are needed. */
 static struct multi *roomiest(struct client *c) {
-    for (size_t i = 0; i < MULTIS; i++)
+    for (size_t i = 0; i < c->multi_count; i++)
         if (c->multis[i].running < TRANSFERS_PER_MULTI)
             return &c->multis[i]; /* the first, so that few calls share few connections */
+    if (c->multi_count < MULTIS && multi_open(c))
+        return &c->multis[c->multi_count - 1];
     struct multi *best = &c->multis[0];
-    for (size_t i = 1; i < MULTIS; i++)
+    for (size_t i = 1; i < c->multi_count; i++)
         if (c->multis[i].running < best->running)
             best = &c->multis[i];
     return best;
@@ -476,6 +503,8 @@ static void stop(void *arg) {
 static enum client_result result_of(const struct transfer *t, bool in_time) {
     if (t->call->head_is_enough && t->head_done_ms)
         return CLIENT_DONE;
+    if (t->is_starved && t->code != CURLE_OK && !t->sendings)
+        return CLIENT_STARVED;
     if (t->is_silent)
         return CLIENT_UNREACHED;
     if (!in_time)
@@ -533,9 +562,11 @@ static bool wait_until_done(struct transfer *t, int64_t began_ms) {
             reading_ms >= 1000 && (int64_t)t->body_bytes * 1000 < reading_ms * BODY_BYTES_PER_S_MIN;
         if (call->too_slow)
             return false;
-        fiber_park(&t->parking, min(limit, now_ms + LOOK_MS), NULL, NULL);
+        int64_t until_ms = min(limit, now_ms + LOOK_MS);
+        fiber_park(&t->parking, until_ms, NULL, NULL);
         fiber_parking_init(&t->parking);
         now_ms = ava_now_ms();
+        call->was_late = call->was_late || now_ms > until_ms + LATE_MS;
     }
     return true;
 }
@@ -545,7 +576,7 @@ void client_fetch(struct client *c, struct client_call *call) {
     struct start s = { c, &t };
     int64_t began_us = ava_now_us();
     call->content_type = call->retry_after = call->date = NULL;
-    call->resent = call->too_slow = false;
+    call->resent = call->too_slow = call->was_late = false;
 
     fiber_parking_init(&t.parking);
     fiber_on_loop(start, &s);
@@ -567,18 +598,8 @@ struct client *client_new(struct loop *loop) {
     if (!c)
         abort();
     c->loop = loop;
-    for (size_t i = 0; i < MULTIS; i++) {
-        struct multi *m = &c->multis[i];
-        m->client = c;
-        m->handle = curl_multi_init();
-        uv_timer_init(loop_uv(loop), &m->timer);
-        m->timer.data = m;
-        curl_multi_setopt(m->handle, CURLMOPT_SOCKETFUNCTION, watch_socket);
-        curl_multi_setopt(m->handle, CURLMOPT_SOCKETDATA, m);
-        curl_multi_setopt(m->handle, CURLMOPT_TIMERFUNCTION, set_timer);
-        curl_multi_setopt(m->handle, CURLMOPT_TIMERDATA, m);
-        curl_multi_setopt(m->handle, CURLMOPT_MAXCONNECTS, (long)TRANSFERS_PER_MULTI);
-    }
+    if (!multi_open(c))
+        abort(); /* at start */
     mine = c;
     return c;
 }
@@ -593,7 +614,7 @@ void client_free(struct client *c) {
         return;
     for (size_t i = 0; i < c->easy_count; i++)
         curl_easy_cleanup(c->easy[i]);
-    for (size_t i = 0; i < MULTIS; i++) {
+    for (size_t i = 0; i < c->multi_count; i++) {
         curl_multi_cleanup(c->multis[i].handle);
         uv_close((uv_handle_t *)&c->multis[i].timer, NULL);
     }

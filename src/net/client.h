@@ -25,8 +25,9 @@ struct client *client_self(void);   /* this thread's, or NULL */
 enum client_result {
     CLIENT_DONE,      /* status and body are good; the status, where the head is enough */
     CLIENT_UNREACHED, /* DNS or connect failed, or knock_ms are over: nothing left this host */
-    CLIENT_TLS,       /* the certificate or the handshake: nothing of the request left */
-    CLIENT_BROKEN,    /* reset or truncated */
+    CLIENT_STARVED, /* the system grants us no socket now: nothing left this host, nobody's fault */
+    CLIENT_TLS,     /* the certificate or the handshake: nothing of the request left */
+    CLIENT_BROKEN,  /* reset or truncated */
     CLIENT_GARBLED, /* not HTTP, lengths that cannot be true, a head over 64 KiB, or take says so */
     CLIENT_TIMEOUT, /* !left_host: while it was being connected */
     CLIENT_TOO_LARGE, /* body over its limit */
@@ -65,6 +66,7 @@ struct client_call {
     bool reused;    /* a kept connection was used */
     bool resent;    /* the provider may have seen it twice */
     bool too_slow;  /* CLIENT_TIMEOUT because the body came at less than 1 KiB/s */
+    bool was_late;  /* this process stood still meanwhile: times say nothing of the other end */
     int64_t took_us;
 };
 

@@ -244,8 +244,8 @@ static void classify_none(const struct upstream_request *req, struct attempt *a)
     a->outcome = OUTCOME_FAIL;
     if (c->result == CLIENT_GARBLED || c->result == CLIENT_TOO_LARGE)
         a->bad_shape = true;
-    /* Its size depends on what people did: nobody's fault. */
-    if (c->result == CLIENT_TOO_LARGE)
+    /* Its size depends on what people did, and what we lack is our own trouble: nobody's fault. */
+    if (c->result == CLIENT_TOO_LARGE || c->result == CLIENT_STARVED || c->was_late)
         a->outcome = OUTCOME_LOCAL;
     /* Cut before our own limits: the caller was impatient, not the provider slow. */
     if (c->result == CLIENT_TIMEOUT && c->timeout_ms < attempt_ms(req) &&
@@ -306,7 +306,7 @@ static void classify(struct ctx *ctx, const struct upstream_request *req, struct
     if (a->outcome != OUTCOME_OK || c->status >= 300)
         return;
     classify_content(ctx, req, a);
-    if (a->outcome == OUTCOME_OK && c->took_us / 1000 > SLOW_MS && !req->attempt_ms)
+    if (a->outcome == OUTCOME_OK && c->took_us / 1000 > SLOW_MS && !req->attempt_ms && !c->was_late)
         a->outcome = OUTCOME_SLOW;
 }
 
@@ -500,6 +500,12 @@ enum err upstream_through(struct ctx *ctx, const struct upstream_request *req,
                                          .attempts = ctx->attempts };
         return OK;
     }
+    if (a->call.result == CLIENT_STARVED) {
+        ctx->problem.retry_after_s = 1;
+        return ctx_fail(
+            ctx, ERR_OVERLOADED,
+            "Ava has no connection to spare right now. Nothing was sent; try again in 1 s.");
+    }
     if (is_unknown(u, req, a))
         return answer_unknown(ctx, req, a->call.result == CLIENT_DONE ? a->call.status : 0);
     return answer_error(
@@ -519,6 +525,8 @@ static const char *failure_of(struct ctx *ctx, const struct client_call *c) {
         return NULL;
     case CLIENT_UNREACHED:
         return "Nobody answers at this address.";
+    case CLIENT_STARVED:
+        return "Ava had no connection to spare; nothing was sent.";
     case CLIENT_TLS:
         return "Its certificate cannot be verified, or it does not speak TLS.";
     case CLIENT_TIMEOUT:

@@ -606,22 +606,51 @@ TEST(who_reads_nothing_at_all_is_let_go) {
     site_down(s);
 }
 
-TEST(one_connection_too_many_is_told_so) {
+static bool is_closed(int fd) {
+    char one;
+    return recv(fd, &one, 1, 0) <= 0;
+}
+
+TEST(who_rests_gives_way_to_who_comes_the_silent_first) {
     struct site *s = site_up(&(struct http_limits){ 2, 5000, 5000, 5000, 5000, 1 << 20 });
-    int first = raw_connect(s->port), second = raw_connect(s->port);
+    struct buf out = { 0 };
+    int kept = raw_connect(s->port), silent;
+    raw_send(kept, STR(GET("/kept")));
+    CHECK(raw_read_until(kept, &out, "[GET /kept ]", 1));
+    silent = raw_connect(s->port);
     while (on_loop(s, look) != 2) {
     }
-    struct buf out = { 0 };
+    buf_clear(&out);
+    talk(s, STR(GET_LAST("/")), &out);
+    CHECK(str_starts(buf_view(&out), STR("HTTP/1.1 200 ")));
+    CHECK(is_closed(silent));
+    buf_clear(&out);
+    raw_send(kept, STR(GET("/again")));
+    CHECK(raw_read_until(kept, &out, "[GET /again ]", 1));
+    close(kept);
+    close(silent);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(one_connection_too_many_is_told_so_while_all_others_are_being_answered) {
+    struct site *s = site_up(&(struct http_limits){ 1, 5000, 5000, 5000, 5000, 1 << 20 });
+    struct buf out = { 0 }, answer = { 0 };
+    int busy = raw_connect(s->port);
+    raw_send(busy, STR(GET("/hold")));
+    await_held(s);
     talk(s, STR(""), &out);
     CHECK(str_starts(buf_view(&out), STR("HTTP/1.1 503 ")));
-    close(first);
-    close(second);
+    let_go(s);
+    CHECK(raw_read_until(busy, &answer, "[GET /hold ]", 1));
+    close(busy);
     while (on_loop(s, look) != 0)
         fiber_sleep(1);
     buf_clear(&out);
     talk(s, STR(GET_LAST("/")), &out);
     CHECK(str_starts(buf_view(&out), STR("HTTP/1.1 200 ")));
     buf_fini(&out);
+    buf_fini(&answer);
     site_down(s);
 }
 

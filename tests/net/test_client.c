@@ -2,6 +2,9 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/fiber.h"
 #include "net/client.h"
@@ -147,6 +150,71 @@ static struct client_call one(rude_script *script, void *arg, struct arena *a) {
     fetch_all(&c, 1, 1);
     rude_stop(r);
     return c;
+}
+
+/* Runs the call on a loop that may open no more descriptors than it has. */
+static void fetch_starved(struct client_call *call) {
+    struct rlimit was, now;
+    struct loop *l = loop_new(0);
+    struct fetches f = { client_new(l), call, 1, 1, 0, 1 };
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &was), 0);
+    int next = dup(0);
+    close(next);
+    now = (struct rlimit){ .rlim_cur = (rlim_t)next, .rlim_max = was.rlim_max };
+    CHECK(next > 0 && setrlimit(RLIMIT_NOFILE, &now) == 0);
+    CHECK(fiber_run(fetch_some, &f));
+    if (fiber_alive() == 0)
+        loop_stop(l);
+    loop_run(l);
+    setrlimit(RLIMIT_NOFILE, &was);
+    client_free(f.client);
+    loop_free(l);
+}
+
+TEST(no_descriptor_for_a_socket_is_our_own_trouble) {
+    struct arena *a = arena_new(1 << 20);
+    struct rude *p = rude_start(hello, NULL);
+    struct client_call c = get(a, p->port, "/a");
+    fetch_starved(&c);
+    CHECK_INT(c.result, CLIENT_STARVED);
+    CHECK(!c.left_host);
+    fetch_all(&c, 1, 1);
+    CHECK_INT(c.result, CLIENT_DONE);
+    rude_stop(p);
+    arena_free(a);
+}
+
+static void stand_still(void *arg) {
+    struct timespec pause = { .tv_sec = 2 };
+    fiber_sleep(100);
+    nanosleep(&pause, NULL); /* the loop, not the fiber */
+}
+
+static enum rude_then after_a_while(void *arg, const struct rude_request *r, struct buf *out) {
+    struct timespec pause = { .tv_nsec = 300 * 1000 * 1000 };
+    nanosleep(&pause, NULL);
+    buf_text(out, OK_HELLO);
+    return RUDE_KEEP;
+}
+
+TEST(a_process_that_stood_still_says_so_and_blames_nobody) {
+    struct arena *a = arena_new(1 << 20);
+    struct rude *p = rude_start(after_a_while, NULL);
+    struct client_call c = get(a, p->port, "/a");
+    c.timeout_ms = c.first_byte_ms = 1000;
+    struct loop *l = loop_new(0);
+    struct fetches f = { client_new(l), &c, 1, 1, 0, 1 };
+    CHECK(fiber_run(fetch_some, &f) && fiber_run(stand_still, NULL));
+    loop_run(l);
+    client_free(f.client);
+    loop_free(l);
+    CHECK(c.was_late);
+    c.timeout_ms = c.first_byte_ms = 5000;
+    fetch_all(&c, 1, 1);
+    CHECK_INT(c.result, CLIENT_DONE);
+    CHECK(!c.was_late);
+    rude_stop(p);
+    arena_free(a);
 }
 
 TEST(no_first_byte_in_time_is_a_timeout_after_the_request_left) {
