@@ -33,9 +33,7 @@ enum {
 };
 
 static void watch_loops(struct serve *s) {
-    int64_t may_ms = s->house.config.max_loop_lag_ms;
     atomic_store(&s->entry->last_turn_ms, workers_last_turn_ms(&s->workers));
-    shed_observe(s->entry->shed, may_ms && workers_lag_ms(&s->workers) > may_ms, ava_now_ms());
 }
 
 static void answer_control(void *arg, const char *line, struct buf *out) {

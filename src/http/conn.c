@@ -73,6 +73,9 @@ static void on_closed(uv_handle_t *h) {
 /* It counts no more, though its memory may be needed a little longer. */
 static void begin_closing(struct conn *c) {
     c->closing = true;
+    if (c->line)
+        line_leave(c->line, &c->place);
+    c->line = NULL;
     c->server->crowds[c->crowd]--;
     c->server->open_count--;
 }

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "http/door.h"
+#include "http/line.h"
 #include "http/parse.h"
 #include "http/server.h"
 #include "http/stream.h"
@@ -20,6 +21,7 @@ enum phase {
     IDLE,      /* between requests: not one byte of the next */
     HEAD,      /* part of a head is here */
     BODY,      /* the head is whole, the body is not */
+    WAITING,   /* the request is whole, its turn has not come */
     HANDLING,  /* a fiber answers */
     STREAMING, /* a fiber answers in pieces; what still comes is thrown away */
     LINGER,    /* refused: the answer is out, what still comes is thrown away */
@@ -57,6 +59,11 @@ struct conn {
     bool is_fresh;  /* nothing of a first request yet: it is on its way */
     bool has_asked; /* a whole request came */
     size_t crowd;   /* whom it counts for: crowd.h */
+
+    struct line *line; /* where it waits, when it does */
+    struct line_place place;
+    uint64_t whose;
+    int64_t held_until_ms;
 };
 
 enum { CROWDS = 4096 };
@@ -64,6 +71,13 @@ enum { CROWDS = 4096 };
 struct http_server {
     struct loop *loop;
     struct door door;
+    struct line line;   /* requests whose turn has not come */
+    struct line held;   /* those that came too soon after a refusal; in one lane */
+    uv_timer_t release; /* of the first that is held */
+    uv_check_t serve;   /* after what came in was read: begins requests that wait */
+    uv_idle_t haste;    /* runs while there are more of them: the loop does not sleep */
+    int64_t begun_us;   /* spent on beginning requests as they came, in this turn of the loop */
+    int64_t patience_ms;
     uv_timer_t sweep, leave;
     const struct http_app *app;
     const struct http_limits *limits;

@@ -59,6 +59,7 @@ struct http_reply {
     struct buf body;
     struct str lent_body; /* instead of body: bytes that outlive the answer */
     bool close;           /* the connection ends after this answer */
+    int64_t hold_ms;      /* what is asked next on this connection is begun so much later */
     /* Instead of a body: called once the head is out, on the same fiber, and writes pieces until it
      * returns (http/stream.h). req and its arena live until then. Not called for HEAD. */
     void (*stream)(void *arg, struct http_stream *s);

@@ -30,6 +30,9 @@ enum {
     FRESH_MS = 1000,        /* for the first request on one that was just made */
     SPARE_CONNECTIONS = 16, /* beyond the limit, for saying that it is reached */
     PIPELINE_FLUSH_BYTES = 64 * 1024,
+    BEGIN_US = 10 * 1000, /* how long requests are begun as they come, in one turn of the loop */
+    SERVE_MIN_US = 5 * 1000,
+    SERVE_MAX_US = 20 * 1000,
     KERNEL_BYTES = 64 * 1024, /* what the kernel may hold of a stream, beside our own */
 };
 
@@ -44,6 +47,8 @@ const struct http_limits HTTP_LIMITS_DEFAULT = {
 
 static void advance(struct conn *c);
 static void read_on(struct conn *c);
+static void release(uv_timer_t *t);
+static void on_haste(uv_idle_t *h);
 
 /* Fills c->req with views into the buffer; they hold until the request is answered. */
 static void to_views(struct conn *c) {
@@ -87,7 +92,26 @@ static void conn_refuse(struct conn *c, enum err err, const char *detail) {
 
 /* --- answering ------------------------------------------------------------------------------- */
 
-/* Drops the request's bytes and queues the answer; it is written at the end of this loop turn. */
+/* Drops the request, whose answer is queued: the next may follow. */
+static void end_request(struct conn *c, bool keep) {
+    int64_t now_ms = ava_now_ms();
+    arena_reset(c->arena);
+    c->fields = NULL;
+    c->in_len -= c->request_bytes;
+    memmove(c->in, c->in + c->request_bytes, c->in_len);
+    if (c->in_room > IN_KEPT_BYTES && c->in_len < IN_FIRST_BYTES)
+        conn_resize(c, IN_FIRST_BYTES);
+    c->scanned = 0;
+    c->phase = IDLE;
+    c->deadline_ms = now_ms + c->server->limits->idle_ms;
+    c->held_until_ms = c->reply.hold_ms ? now_ms + c->reply.hold_ms : 0;
+    if (!keep) {
+        c->close_after_write = true;
+        c->in_len = 0;
+    }
+}
+
+/* Queues the answer; it is written at the end of this loop turn. */
 static void finish(void *arg) {
     struct conn *c = arg;
     c->server->busy--;
@@ -114,19 +138,7 @@ static void finish(void *arg) {
     } else {
         http_reply_write(&c->reply, c->head.method == METHOD_HEAD, keep, &c->out);
     }
-    arena_reset(c->arena);
-    c->fields = NULL;
-    c->in_len -= c->request_bytes;
-    memmove(c->in, c->in + c->request_bytes, c->in_len);
-    if (c->in_room > IN_KEPT_BYTES && c->in_len < IN_FIRST_BYTES)
-        conn_resize(c, IN_FIRST_BYTES);
-    c->scanned = 0;
-    c->phase = IDLE;
-    c->deadline_ms = ava_now_ms() + c->server->limits->idle_ms;
-    if (!keep) {
-        c->close_after_write = true;
-        c->in_len = 0;
-    }
+    end_request(c, keep);
     if (!c->in_turn) /* it waited: nobody up the stack goes on with this connection */
         advance(c);
 }
@@ -205,8 +217,8 @@ static void on_fiber(void *arg) {
         fiber_on_loop(end, c); /* goes on with the connection, which may start fibers */
 }
 
-/* A whole request stands in the buffer: gives it a fiber, or refuses it when there is none left. */
-static void dispatch(struct conn *c) {
+/* Gives a request that stands whole in the buffer a fiber, or refuses it when there is none left. */
+static void begin(struct conn *c) {
     to_views(c);
     c->req.body = (struct str){ c->in + c->head.head_bytes, c->body_len };
     c->req.is_cut = c->is_cut;
@@ -222,6 +234,108 @@ static void dispatch(struct conn *c) {
         c->phase = BODY; /* as it was */
         conn_refuse(c, ERR_OVERLOADED, "Ava has as many requests in hand as it can carry.");
     }
+}
+
+/* --- in turn --------------------------------------------------------------------------------- */
+
+static void wait_in(struct conn *c, struct line *line, uint64_t whose, int64_t since_ms) {
+    c->phase = WAITING;
+    c->deadline_ms = INT64_MAX;
+    c->line = line;
+    line_join(line, &c->place, whose, since_ms);
+}
+
+static struct conn *call_up(struct line_place *p) {
+    struct conn *c = CONTAINER_OF(p, struct conn, place);
+    line_leave(c->line, p);
+    c->line = NULL;
+    return c;
+}
+
+/* Begins the request now, when that is its turn, or lets it wait. What came too soon after a refusal
+ * waits until it would have been in time: asking again at once must not pay. */
+static void dispatch(struct conn *c) {
+    struct http_server *s = c->server;
+    struct http_turn turn = { .is_now = true };
+    int64_t now_ms = ava_now_ms(), now_us = ava_now_us();
+    to_views(c);
+    c->req.arena = NULL;
+    if (s->app->turn)
+        s->app->turn(s->app->arg, &c->req, &turn);
+    if (turn.is_now) {
+        begin(c);
+        return;
+    }
+    s->patience_ms = turn.patience_ms;
+    c->whose = turn.whose;
+    if (c->held_until_ms > now_ms) {
+        wait_in(c, &s->held, 0, c->held_until_ms);
+        if (!uv_is_active((uv_handle_t *)&s->release))
+            uv_timer_start(&s->release, release, (uint64_t)(c->held_until_ms - now_ms), 0);
+    } else if (s->line.count || s->begun_us > BEGIN_US) {
+        wait_in(c, &s->line, c->whose, now_ms);
+        uv_idle_start(&s->haste, on_haste);
+    } else {
+        begin(c);
+        s->begun_us += ava_now_us() - now_us;
+    }
+}
+
+/* Those whose time has come take their place in the line. */
+static void release(uv_timer_t *t) {
+    struct http_server *s = t->data;
+    int64_t now_ms = ava_now_ms();
+    struct line_place *p;
+    while ((p = line_expired(&s->held, now_ms + 1))) {
+        struct conn *c = call_up(p);
+        wait_in(c, &s->line, c->whose, now_ms);
+        uv_idle_start(&s->haste, on_haste);
+    }
+    p = line_next(&s->held, 0);
+    if (p)
+        uv_timer_start(t, release, (uint64_t)(p->since_ms - now_ms), 0);
+}
+
+static void on_haste(uv_idle_t *h) {
+    /* it only keeps the loop from sleeping */
+}
+
+/* Tells one that waited too long that it cannot be answered, on a connection that stays. */
+static void turn_away(struct conn *c) {
+    http_reply_reset(&c->reply);
+    to_views(c);
+    c->req.arena = NULL;
+    c->server->app->refuse(c->server->app->arg, &c->req, ERR_OVERLOADED,
+                           "Ava has more to do than it can carry; try again in 1 s.", &c->reply);
+    bool keep = c->head.keep_alive && !c->server->dismissing;
+    http_reply_write(&c->reply, c->head.method == METHOD_HEAD, keep, &c->out);
+    end_request(c, keep);
+    advance(c);
+}
+
+/* After what came in was read: turns away who waited too long, then begins requests for as long as the
+ * reading took, within bounds. So neither can keep the other from its share of the time. */
+static void on_serve(uv_check_t *h) {
+    struct http_server *s = h->data;
+    s->begun_us = 0;
+    if (!s->line.count)
+        return;
+    int64_t began_us = (int64_t)(uv_hrtime() / 1000), now_ms = ava_now_ms();
+    int64_t read_us = began_us - (int64_t)uv_now(loop_uv(s->loop)) * 1000;
+    int64_t until_us = began_us + (read_us < SERVE_MIN_US   ? SERVE_MIN_US
+                                   : read_us > SERVE_MAX_US ? SERVE_MAX_US
+                                                            : read_us);
+    struct line_place *p;
+    while (s->patience_ms && (p = line_expired(&s->line, now_ms - s->patience_ms)) &&
+           (int64_t)(uv_hrtime() / 1000) < until_us)
+        turn_away(call_up(p));
+    do {
+        p = line_next(&s->line, now_ms);
+        if (p)
+            begin(call_up(p));
+    } while (p && (int64_t)(uv_hrtime() / 1000) < until_us);
+    if (!s->line.count)
+        uv_idle_stop(&s->haste);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -333,7 +447,8 @@ static void advance(struct conn *c) {
     read_on(c);
     c->in_turn = true;
     while (!c->closing && !c->close_after_write && !c->writing && !conn_is_answered(c) &&
-           c->phase != LINGER && c->out.len < PIPELINE_FLUSH_BYTES && step(c)) {
+           c->phase != LINGER && c->phase != WAITING && c->out.len < PIPELINE_FLUSH_BYTES &&
+           step(c)) {
     }
     c->in_turn = false;
     conn_flush(c);
@@ -351,7 +466,7 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b) {
         return;
     }
     /* Nothing is parsed while a write is pending: whoever does not read is not read either. */
-    bool pinned = c->phase == HANDLING || c->writing;
+    bool pinned = c->phase == HANDLING || c->phase == WAITING || c->writing;
     if (!pinned && c->in_len == c->in_room && !room_for(c, c->in_room + 1)) {
         *b = uv_buf_init(NULL, 0); /* on_read says so */
         return;
@@ -364,7 +479,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
     struct conn *c = stream->data;
     if (n == 0)
         return;
-    bool pinned = c->phase == HANDLING || c->writing;
+    bool pinned = c->phase == HANDLING || c->phase == WAITING || c->writing;
     if (n == UV_ENOBUFS && !pinned && c->phase == BODY) {
         conn_refuse(c, ERR_OVERLOADED,
                     "There is no memory for this body now; send it again later.");
@@ -488,6 +603,11 @@ struct http_server *http_server_open(struct loop *loop, int fd, const struct htt
     s->limits = limits;
     uv_timer_init(loop_uv(loop), &s->sweep);
     uv_timer_init(loop_uv(loop), &s->leave);
+    uv_timer_init(loop_uv(loop), &s->release);
+    uv_check_init(loop_uv(loop), &s->serve);
+    uv_idle_init(loop_uv(loop), &s->haste);
+    s->release.data = s->serve.data = s->haste.data = s;
+    uv_check_start(&s->serve, on_serve);
     s->sweep.data = s->leave.data = s;
     if (!door_open(&s->door, loop_uv(loop), fd, enter, starved, s))
         abort(); /* at start: the socket was made by http_listen and listens already */

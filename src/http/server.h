@@ -15,6 +15,13 @@
 struct loop;
 struct http_server;
 
+/* When a request is begun that is whole. */
+struct http_turn {
+    bool is_now;         /* at once, whatever waits */
+    uint64_t whose;      /* else in turn with those of others: a hash of who asks */
+    int64_t patience_ms; /* it is turned away with ERR_OVERLOADED when it waited longer; 0: never */
+};
+
 struct http_app {
     void *arg;
     /* The largest body this request may carry, in bytes. On the loop's stack, must be quick; req has
@@ -23,7 +30,9 @@ struct http_app {
     size_t (*body_limit)(void *arg, const struct http_req *req, bool *takes_part);
     /* Answers a request; on a fiber, may wait. */
     void (*handle)(void *arg, struct http_req *req, struct http_reply *reply);
-    /* Words for what the HTTP layer itself refuses; the connection closes behind it. req is NULL
+    /* Says when its turn is. On the loop's stack, must be quick; req has no arena. NULL: at once. */
+    void (*turn)(void *arg, const struct http_req *req, struct http_turn *turn);
+    /* Words for what the HTTP layer itself refuses. req is NULL
      * when its head could not be read, and has neither body nor arena otherwise. On the
      * loop's stack. */
     void (*refuse)(void *arg, const struct http_req *req, enum err err, const char *detail,

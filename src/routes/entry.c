@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "config/config.h"
 #include "http/cookie.h"
+#include "http/server.h"
 #include "http/status.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
@@ -23,6 +24,9 @@
 #include "routes/reply.h"
 
 enum {
+    HOLD_MS = 500,      /* what is asked sooner after a refusal waits */
+    PATIENCE_LAGS = 10, /* of MAX_LOOP_LAG_MS */
+    TELL_EVERY_MS = 1000,
     REQUEST_MS = 10000,
     WEBHOOK_MS = 2000,
     TIMEOUT_MIN_MS = 100,
@@ -251,6 +255,39 @@ static enum shed_class shed_class_of(const struct route *route, const struct htt
     return is_write(req->method) ? SHED_WRITE : SHED_READ;
 }
 
+/* Who asks, as far as it can be known without asking anybody: by what they prove themselves with. */
+static uint64_t asker(const struct http_req *req) {
+    struct str proof = http_field(req, "authorization");
+    if (!proof.ptr)
+        proof = http_field(req, "cookie");
+    if (!proof.ptr)
+        proof = str_of(req->peer);
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (size_t i = 0; i < proof.len; i++)
+        hash = (hash ^ (unsigned char)proof.ptr[i]) * 0x100000001B3u;
+    return hash;
+}
+
+void entry_turn(void *arg, const struct http_req *req, struct http_turn *turn) {
+    struct entry *e = arg;
+    struct router_match match;
+    enum shed_class class = shed_class_of(route_of(e, req, &match), req);
+    turn->is_now = class == SHED_NEVER || class == SHED_WEBHOOK;
+    if (turn->is_now)
+        return;
+    turn->whose = asker(req);
+    turn->patience_ms = e->parts.config->max_loop_lag_ms * PATIENCE_LAGS;
+}
+
+/* Whoever is refused for want of room and asks again at once must not gain by it; a proxy asks for
+ * many, who are not to wait for each other. */
+static void hold_back(const struct entry *e, const struct http_req *req, enum err err,
+                      struct http_reply *reply) {
+    if ((err == ERR_OVERLOADED || err == ERR_PROVIDER_BUSY) &&
+        !proxies_hold(atomic_load(&e->rules)->proxies, req->peer))
+        reply->hold_ms = HOLD_MS;
+}
+
 /* Counts the request as in hand while it runs, or refuses it at once when there is no room. */
 static enum err admit(struct ctx *ctx, const struct route *route, struct call *call) {
     struct entry *e = call->entry;
@@ -343,11 +380,34 @@ void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
     if (err != OK) {
         ctx.problem.err = err;
         status_problem(&ctx.problem, ctx.correlation_id, reply);
+        hold_back(e, req, err, reply);
     } else {
         ctx.problem.err = OK;
     }
     stamp(&ctx, e, req, reply);
     account(&ctx, route, req, reply);
+}
+
+/* One line a second for all that are turned away: a line for each would cost what they were turned away
+ * for. */
+static void tell_overload(struct entry *e, const struct ctx *ctx) {
+    int64_t now_ms = ava_now_ms(), told_ms = atomic_load(&e->told_overload_ms);
+    if (now_ms - told_ms >= TELL_EVERY_MS &&
+        atomic_compare_exchange_strong(&e->told_overload_ms, &told_ms, now_ms))
+        log_error(ctx, "overloaded", L("why", "requests wait longer than they may"));
+}
+
+/* The answer to a whole request whose turn did not come in time. */
+static void turn_away(struct entry *e, struct ctx *ctx, const struct http_req *req,
+                      struct http_reply *reply) {
+    struct router_match match;
+    const struct route *route = route_of(e, req, &match);
+    ctx->problem.retry_after_s = 1;
+    metric_add(METRIC_REQUESTS_SHED, 1, shed_class_name(shed_class_of(route, req)));
+    metric_observe_us(METRIC_HTTP_DURATION, ava_now_us() - req->began_us,
+                      http_method_name(req->method), route ? route->at.path : "pages", "503");
+    hold_back(e, req, ERR_OVERLOADED, reply);
+    tell_overload(e, ctx);
 }
 
 /* The answer to what the server refuses itself; req is NULL where not even the head could be
@@ -362,15 +422,17 @@ void entry_refuse(void *arg, const struct http_req *req, enum err err, const cha
     if (req)
         take_ids(&ctx, req);
     ctx_fail(&ctx, err, "%s", detail);
-    if (err == ERR_OVERLOADED)
+    if (err == ERR_OVERLOADED && req)
+        turn_away(e, &ctx, req, reply);
+    else if (err == ERR_OVERLOADED)
         metric_add(METRIC_REQUESTS_SHED, 1, "all");
     if (err == ERR_METHOD_NOT_ALLOWED)
         http_reply_header_text(reply, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     status_problem(&ctx.problem, ctx.correlation_id, reply);
     stamp_always(&ctx, reply);
-    if (req) {
+    if (req && err != ERR_OVERLOADED) {
         account(&ctx, route_of(e, req, &match), req, reply);
-    } else {
+    } else if (!req) {
         const struct http_req unread = { .method = METHOD_OTHER, .began_us = ava_now_us() };
         static const struct route UNREAD = { .at = { METHOD_OTHER, "unread" }, .limit = BY_IP };
         account(&ctx, &UNREAD, &unread, reply);

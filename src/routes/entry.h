@@ -21,6 +21,8 @@ struct proxies;
 
 /* What a reload changes as a whole. Never held across a wait: once every loop has turned, nobody
  * reads the rules that were replaced before. */
+struct http_turn;
+
 struct entry_rules {
     struct proxies *proxies; /* whose X-Forwarded-For is believed */
     char *cors_origins;
@@ -36,6 +38,7 @@ struct entry {
     struct shed *shed; /* told by cli/serve how late the loops are */
     _Atomic(struct entry_rules *) rules;
     atomic_bool draining;
+    _Atomic int64_t told_overload_ms;
     _Atomic int64_t last_turn_ms; /* of the slowest loop: /health/live */
     bool metrics_moved;           /* /metrics is on an address of its own */
     /* The sandbox profile answers below /sandbox itself; NULL elsewhere. */
@@ -102,6 +105,7 @@ enum err entry_knows(struct ctx *ctx, const struct http_req *req, bool *found);
 
 /* For struct http_app. */
 size_t entry_body_limit(void *entry, const struct http_req *req, bool *takes_part);
+void entry_turn(void *entry, const struct http_req *req, struct http_turn *turn);
 void entry_handle(void *entry, struct http_req *req, struct http_reply *reply);
 void entry_refuse(void *entry, const struct http_req *req, enum err err, const char *detail,
                   struct http_reply *reply);

@@ -188,6 +188,10 @@ static bool is_trusted(const struct proxies *p, const char *text) {
     return address_parse(str_of(text), &a) && address_ranges_hold(&p->ranges, &a);
 }
 
+bool proxies_hold(const struct proxies *p, const char *peer) {
+    return is_trusted(p, peer);
+}
+
 /* "1.2.3.4:5678" and "[v6]:5678", as some proxies write a hop, without what is not the address. */
 static struct str bare_address(struct str hop) {
     struct str rest;

@@ -25,4 +25,5 @@ void limit_login_done(struct ctx *ctx, struct entry *e, const char *email, enum 
  * not a trusted proxy; the header counts only when the peer is one. */
 struct proxies *proxies_new(const char *cidrs, const char **why); /* NULL and *why when malformed */
 void proxies_free(struct proxies *p);
+bool proxies_hold(const struct proxies *p, const char *peer); /* is that one of them? */
 const char *proxies_client(const struct proxies *p, struct arena *a, const struct http_req *req);

@@ -41,7 +41,7 @@ static void refuse(void *arg, const struct http_req *req, enum err e, const char
 int main(int argc, char **argv) {
     struct arena *a = arena_new(1 << 20);
     const char *why = "";
-    struct http_app app = { NULL, limit, handle, refuse };
+    struct http_app app = { NULL, limit, handle, NULL, refuse };
     if (argc != 3)
         return 2;
     signal(SIGPIPE, SIG_IGN);

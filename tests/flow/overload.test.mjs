@@ -1,5 +1,6 @@
 // More than Ava can carry: refused at once and politely, webhooks and health last.
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, until } from "../lib/ava.mjs";
 import { sign } from "../lib/twilio.mjs";
@@ -50,12 +51,12 @@ describe("all slots taken", { skip: missing }, () => {
 describe("loops that come late", { skip: missing }, () => {
   let a;
   before(async () => {
-    a = await Ava.start({ env: { MAX_LOOP_LAG_MS: "50", AVA_LOG_LEVEL: "off" } });
+    a = await Ava.start({ env: { MAX_LOOP_LAG_MS: "100", AVA_LOG_LEVEL: "off" } });
     await a.signUp();
   });
   after(() => a.remove());
 
-  test("refuse reads after a second, never health, and recover by themselves", async () => {
+  test("answer all the same: being late is no reason to refuse", async () => {
     // a machine that gives Ava a fifth of a core: it stands still for 200 ms, runs for 50, and so on
     const pause = (ms) => new Promise((done) => setTimeout(done, ms));
     let stop = false;
@@ -67,13 +68,66 @@ describe("loops that come late", { skip: missing }, () => {
         await pause(50);
       }
     })();
-    const refused = await until(async () => ((r) => r.status === 503 && r)(await a.call("/api/v1/vapi/settings")), { what: "a read refused" });
-    assert.equal(refused.json.code, "overloaded");
-    assert.equal(refused.headers.get("retry-after"), "1");
+    for (const began = Date.now(); Date.now() - began < 3000; ) assert.equal((await a.call("/api/v1/auth/me")).status, 200);
     assert.equal((await a.call("/health/live")).status, 200);
     stop = true;
     await stalls;
-    assert.ok((await a.metric("requests_shed_total", { class: "read" })) > 0);
-    await until(async () => (await a.call("/api/v1/auth/me")).status === 200, { every: 200, what: "reads are answered again" });
+    assert.equal(await a.metric("requests_shed_total", { class: "read" }), 0);
+  });
+});
+
+describe("more callers than can be answered in time", { skip: missing }, () => {
+  let a, other, url;
+  before(async () => {
+    a = await Ava.start({ env: { MAX_LOOP_LAG_MS: "2", AVA_THREADS: "1", AVA_LOG_LEVEL: "off" } });
+    await a.signUp();
+    await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: SID, auth_token: TOKEN } });
+    url = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints[0].urls.status;
+    other = await a.newPerson("other@example.com");
+    for (let i = 0; i < 100; i++) { // so that a page of events takes its time
+      const params = [["CallSid", `CA${"f".repeat(20)}${i}`], ["CallStatus", "completed"], ["Note", "x".repeat(200)]];
+      await fetch(url, { method: "POST", headers: { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(url, params, TOKEN) }, body: new URLSearchParams(params) });
+    }
+  });
+  after(() => a.remove());
+
+  // Asks again as soon as it is answered, until told to stop; counts by status in each slice of 500 ms.
+  function storm(callers, until, slices) {
+    const wanted = `GET /api/v1/events?limit=100 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${a.key}\r\n\r\n`, began = Date.now();
+    return Array.from({ length: callers }, () => {
+      const socket = connect(a.port, "127.0.0.1", () => socket.write(wanted));
+      let left = "";
+      socket.on("error", () => {}).on("data", (b) => {
+        left += b.toString("latin1");
+        for (let m; (m = /^HTTP\/1\.1 (\d+)[^]*?content-length: (\d+)[^]*?\r\n\r\n/i.exec(left)) && left.length >= m[0].length + Number(m[2]); ) {
+          left = left.slice(m[0].length + Number(m[2]));
+          const slice = (slices[Math.floor((Date.now() - began) / 500)] ??= {});
+          slice[m[1]] = (slice[m[1]] ?? 0) + 1;
+          if (!until.over) socket.write(wanted);
+          else socket.end();
+        }
+      });
+      return socket;
+    });
+  }
+
+  test("some are answered at all times, webhooks and who asks little always, and afterwards everybody", { timeout: 60_000 }, async (t) => {
+    const until = { over: false }, slices = [], hooks = [], little = [];
+    const sockets = storm(800, until, slices);
+    for (const began = Date.now(); Date.now() - began < 4000; ) {
+      const params = [["CallSid", `CA${hooks.length}`], ["CallStatus", "completed"]];
+      const r = await fetch(url, { method: "POST", headers: { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(url, params, TOKEN) }, body: new URLSearchParams(params) });
+      hooks.push(r.status);
+      little.push((await a.call("/api/v1/auth/me", { key: other.key })).status);
+    }
+    until.over = true;
+    const after = await a.call("/api/v1/auth/me");
+    sockets.forEach((s) => s.destroy());
+    t.diagnostic(`by half second: ${JSON.stringify(slices)}`);
+    assert.equal(after.status, 200);
+    assert.deepEqual([...new Set(hooks)], [200]);
+    assert.deepEqual([...new Set(little)], [200], "who asks little waits for no crowd");
+    for (const [i, slice] of slices.slice(0, 8).entries()) assert.ok((slice?.["200"] ?? 0) > 0, `half second ${i}: ${JSON.stringify(slice)}`);
+    assert.equal((await a.call("/health/live")).status, 200);
   });
 });
