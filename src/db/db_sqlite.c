@@ -393,6 +393,27 @@ enum err db_write(struct ctx *ctx, db_fn *fn, void *arg) {
     return w.result;
 }
 
+struct step {
+    db_fn *fn;
+    void *arg;
+    int64_t changed;
+};
+
+static enum err step_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct step *s = arg;
+    TRY(s->fn(ctx, tx, s->arg));
+    s->changed = db_changes(tx);
+    return OK;
+}
+
+enum err db_write_steps(struct ctx *ctx, db_fn *fn, void *arg, int64_t step) {
+    struct step s = { .fn = fn, .arg = arg };
+    do {
+        TRY(db_write(ctx, step_write, &s));
+    } while (s.changed >= step);
+    return OK;
+}
+
 /* --- opening and closing --------------------------------------------------------------------- */
 
 /* Runs the quick integrity check on a connection of its own. */

@@ -4,6 +4,9 @@
     "id, workspace_id, provider, type, resource, status, correlation_id, attempts, " \
     "replays, received_at, next_at, settled_at, cause, detail"
 
+#define BODY      ", (SELECT sealed FROM event_bodies WHERE id = events.id)"
+#define BODY_OF_E ", (SELECT sealed FROM event_bodies WHERE id = e.id)"
+
 /* ?1 workspace, ?2..?5 provider, type, status, resource, ?6..?7 since and until */
 #define FILTER                                                                           \
     " workspace_id = ?1 AND (?2 IS NULL OR provider = ?2) AND (?3 IS NULL OR type = ?3)" \
@@ -13,11 +16,20 @@ struct sealed_place event_row_place(const struct event_row *row) {
     return (struct sealed_place){ "events", "sealed", row->workspace_id, row->id };
 }
 
+static enum err insert_body(struct ctx *ctx, struct db_conn *tx, const struct event_row *row) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO event_bodies (id, workspace_id, sealed) VALUES (?, ?, ?)");
+    db_bind_text(q, row->id);
+    db_bind_text(q, row->workspace_id);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    return db_run(ctx, q);
+}
+
 enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
                           bool *is_new) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status,"
-                   " correlation_id, received_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " correlation_id, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
                    " ON CONFLICT (workspace_id, provider, dedupe) DO NOTHING");
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
@@ -28,10 +40,9 @@ enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct even
     db_bind_text(q, row->status);
     db_bind_text(q, row->correlation_id);
     db_bind_i64(q, row->received_ms);
-    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
     TRY(db_run(ctx, q));
     *is_new = db_changes(tx) > 0;
-    return OK;
+    return *is_new ? insert_body(ctx, tx, row) : OK;
 }
 
 static void read_event(struct ctx *ctx, struct db_stmt *q, struct event_row *e) {
@@ -53,7 +64,7 @@ static void read_event(struct ctx *ctx, struct db_stmt *q, struct event_row *e) 
 
 enum err event_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                         const char *id, struct event_row *found) {
-    struct db_stmt *q = db_use(c, "SELECT " COLUMNS ", sealed FROM events"
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS BODY " FROM events"
                                   " WHERE workspace_id = ? AND id = ?");
     db_bind_text(q, workspace_id);
     db_bind_text(q, id);
@@ -143,11 +154,11 @@ enum err event_row_whose(struct ctx *ctx, struct db_conn *c, const char *id,
 
 enum err event_rows_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                         int64_t now_ms, int limit, struct event_row *out, size_t *count) {
-    struct db_stmt *q = db_use(
-        c, "SELECT * FROM (SELECT " COLUMNS ", sealed FROM events WHERE workspace_id = ?1"
-           " AND status = 'retrying' AND next_at <= ?2 ORDER BY next_at LIMIT ?3)"
-           " UNION ALL SELECT * FROM (SELECT " COLUMNS ", sealed FROM events AS e WHERE" NOT_HELD
-           " ORDER BY id LIMIT ?3) ORDER BY 1 LIMIT ?3");
+    struct db_stmt *q =
+        db_use(c, "SELECT * FROM (SELECT " COLUMNS BODY " FROM events WHERE workspace_id = ?1"
+                  " AND status = 'retrying' AND next_at <= ?2 ORDER BY next_at LIMIT ?3)"
+                  " UNION ALL SELECT * FROM (SELECT " COLUMNS BODY_OF_E
+                  " FROM events AS e WHERE" NOT_HELD " ORDER BY id LIMIT ?3) ORDER BY 1 LIMIT ?3");
     db_bind_text(q, workspace_id);
     db_bind_i64(q, now_ms);
     db_bind_i64(q, limit);
@@ -202,15 +213,33 @@ enum err event_row_reset(struct ctx *ctx, struct db_conn *tx, const char *worksp
     return OK;
 }
 
+/* ?8: behind that id */
+#define SETTLED                                                                \
+    FILTER " AND (?5 IS NULL OR resource = ?5) AND status IN ('done', 'dead')" \
+           " AND id > ?8"
+
 enum err event_rows_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                          const struct event_filter *f, int limit, int64_t *count) {
-    struct db_stmt *q = db_use(tx, RESET "id IN (SELECT id FROM events WHERE" FILTER
-                                         " AND (?5 IS NULL OR resource = ?5)"
-                                         " AND status IN ('done', 'dead') ORDER BY id LIMIT ?8)");
+                          const struct event_filter *f, char after[ID_BYTES], int limit,
+                          int64_t *count) {
+    const char *last = NULL;
+    struct db_stmt *q = db_use(tx, "SELECT MAX(id) FROM (SELECT id FROM events WHERE" SETTLED
+                                   " ORDER BY id LIMIT ?9)");
     bind_filter(q, workspace_id, f);
+    db_bind_text(q, after);
     db_bind_i64(q, limit);
+    if (db_next(q))
+        last = db_text(q, ctx->arena);
+    TRY(db_done(ctx, q));
+    *count = 0;
+    if (!last)
+        return OK;
+    q = db_use(tx, RESET SETTLED " AND id <= ?9");
+    bind_filter(q, workspace_id, f);
+    db_bind_text(q, after);
+    db_bind_text(q, last);
     TRY(db_run(ctx, q));
     *count = db_changes(tx);
+    str_copy(after, ID_BYTES, str_of(last));
     return OK;
 }
 

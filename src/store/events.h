@@ -3,6 +3,7 @@
  * sealed. */
 #pragma once
 
+#include "base/id.h"
 #include "store/sealed.h"
 
 /* received > done | retrying > done | dead; a replay makes it received again. */
@@ -57,11 +58,13 @@ enum err event_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *wor
 enum err event_row_settle(struct ctx *ctx, struct db_conn *tx, const struct event_row *row);
 
 /* Make events "received" again: the one of that id, whatever its state, or up to limit settled ones
- * that the filter names, oldest first. *count: how many. */
+ * that the filter names, oldest first, behind the id in after, which becomes the last one's. *count:
+ * how many. */
 enum err event_row_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                          const char *id, int64_t *count);
 enum err event_rows_reset(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                          const struct event_filter *filter, int limit, int64_t *count);
+                          const struct event_filter *filter, char after[ID_BYTES], int limit,
+                          int64_t *count);
 
 /* Deletes settled ones whose ids sort before that one, up to limit. */
 enum err event_rows_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id, int limit);

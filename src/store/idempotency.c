@@ -96,8 +96,11 @@ enum err idempotency_row_delete(struct ctx *ctx, struct db_conn *tx, const char 
     return db_run(ctx, q);
 }
 
-enum err idempotency_row_sweep(struct ctx *ctx, struct db_conn *tx, int64_t expired_ms) {
-    struct db_stmt *q = db_use(tx, "DELETE FROM idempotency_keys WHERE created_at < ?");
+enum err idempotency_rows_sweep(struct ctx *ctx, struct db_conn *tx, int64_t expired_ms,
+                                int limit) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM idempotency_keys WHERE id IN (SELECT id FROM"
+                                   " idempotency_keys WHERE created_at < ? LIMIT ?)");
     db_bind_i64(q, expired_ms);
+    db_bind_i64(q, limit);
     return db_run(ctx, q);
 }

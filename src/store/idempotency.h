@@ -30,4 +30,5 @@ enum err idempotency_row_link(struct ctx *ctx, struct db_conn *tx, const char *i
 enum err idempotency_row_has(struct ctx *ctx, struct db_conn *c, const char *operation_id,
                              bool *has);
 enum err idempotency_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
-enum err idempotency_row_sweep(struct ctx *ctx, struct db_conn *tx, int64_t expired_ms);
+/* Deletes those made before that, up to limit. */
+enum err idempotency_rows_sweep(struct ctx *ctx, struct db_conn *tx, int64_t expired_ms, int limit);

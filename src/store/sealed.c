@@ -244,15 +244,16 @@ struct sealed_place sealed_field_place(const struct sealed_field *f) {
 }
 
 /* A sealed field names its DEK in bytes 3..6 (big endian), so SQL can find those under it. */
-#define UNDER(table)                                           \
-    "SELECT workspace_id, '" table "', id, sealed FROM " table \
+#define UNDER_AS(name, table)                                 \
+    "SELECT workspace_id, '" name "', id, sealed FROM " table \
     " WHERE workspace_id = ?1 AND substr(sealed, 3, 4) = ?2"
+#define UNDER(table) UNDER_AS(table, table)
 
 enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t dek_id,
                       int limit, struct sealed_field *out, size_t *count) {
     /* clang-format off */
     struct db_stmt *q = db_use(c, UNDER("credentials") " UNION ALL " UNDER("webhook_endpoints")
-                                  " UNION ALL " UNDER("events") " UNION ALL " UNDER("operations")
+                                  " UNION ALL " UNDER_AS("events", "event_bodies") " UNION ALL " UNDER("operations")
                                   " UNION ALL " UNDER("idempotency_keys") " UNION ALL " UNDER("calls")
                                   " UNION ALL " UNDER("messages") " UNION ALL " UNDER("assistant_versions")
                                   " UNION ALL " UNDER("destinations") " UNION ALL " UNDER("numbers")
@@ -282,7 +283,7 @@ enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed
     } TABLES[] = {
         { "credentials", REPLACE("credentials") },
         { "webhook_endpoints", REPLACE("webhook_endpoints") },
-        { "events", REPLACE("events") },
+        { "events", REPLACE("event_bodies") }, /* the name it was sealed under stays */
         { "operations", REPLACE("operations") },
         { "idempotency_keys", REPLACE("idempotency_keys") },
         { "calls", REPLACE("calls") },

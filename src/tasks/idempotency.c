@@ -8,7 +8,7 @@
 #include "store/idempotency.h"
 #include "vault/vault.h"
 
-enum { SETTLE_MS = 5000 };
+enum { SETTLE_MS = 5000, SWEEP_STEP = 500 /* rows in one transaction */ };
 
 bool idempotency_key_parse(struct str header, struct str *key) {
     struct str k = str_trim(header);
@@ -178,9 +178,9 @@ enum err idempotency_give_back(struct ctx *ctx, const struct id *claim) {
 }
 
 static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return idempotency_row_sweep(ctx, tx, ava_wall_ms() - IDEMPOTENCY_KEPT_MS);
+    return idempotency_rows_sweep(ctx, tx, ava_wall_ms() - IDEMPOTENCY_KEPT_MS, SWEEP_STEP);
 }
 
 enum err idempotency_forget_old(struct ctx *ctx) {
-    return db_write(ctx, forget_write, NULL);
+    return db_write_steps(ctx, forget_write, NULL, SWEEP_STEP);
 }

@@ -106,8 +106,9 @@ describe("the timeline of a call", { skip: missing, concurrency: 1 }, () => {
     // Rows as intake writes them, but for what is sealed in them, which nobody opens here.
     execFileSync("sqlite3", [join(a.data, "ava.db")], {
       input: `PRAGMA busy_timeout = 60000; BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${EVENTS})
-        INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status, correlation_id, received_at, sealed, settled_at)
-        SELECT printf('evt_0%031d', i), (SELECT workspace_id FROM calls LIMIT 1), 'vapi', 'transcript', printf('call-%d', i / 50), randomblob(32), 'done', 'load', 1, CAST(X'A101' || zeroblob(400) AS BLOB), 1 FROM n; COMMIT;`,
+        INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status, correlation_id, received_at, settled_at)
+        SELECT printf('evt_0%031d', i), (SELECT workspace_id FROM calls LIMIT 1), 'vapi', 'transcript', printf('call-%d', i / 50), randomblob(32), 'done', 'load', 1, 1 FROM n;
+        INSERT INTO event_bodies SELECT id, workspace_id, CAST(X'A101' || zeroblob(400) AS BLOB) FROM events WHERE correlation_id = 'load'; COMMIT;`,
     });
     const took = [];
     for (let i = 0; i < 20; i++) {

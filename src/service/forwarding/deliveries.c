@@ -16,7 +16,7 @@ enum {
     WRITE_MS = 30 * 1000,
     BROKEN_PAUSE_MS = 5000,
     GONE = 410,
-    SWEEP_MAX = 5000,
+    SWEEP_STEP = 500,     /* rows in one transaction */
     FRESH_MS = 10 * 1000, /* how old last_success may be before it is written anew */
 };
 
@@ -320,11 +320,11 @@ enum err delivery_test(struct ctx *ctx, const char *destination_id, struct upstr
 
 static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const int64_t kept_ms = INT64_C(24) * 3600 * 1000 * DELIVERY_KEPT_DAYS;
-    return delivery_rows_sweep(ctx, tx, ava_wall_ms() - kept_ms, SWEEP_MAX);
+    return delivery_rows_sweep(ctx, tx, ava_wall_ms() - kept_ms, SWEEP_STEP);
 }
 
 enum err deliveries_forget_old(struct ctx *ctx) {
-    return db_write(ctx, forget_write, NULL);
+    return db_write_steps(ctx, forget_write, NULL, SWEEP_STEP);
 }
 
 void deliveries_collect(void *arg) {

@@ -13,7 +13,10 @@
 #include "tasks/jobs.h"
 #include "vault/vault.h"
 
-enum { SWEEP_MAX = 1000, SLOW_BYTES = 64 * 1024 /* to compress beside the loop */ };
+enum {
+    STEP = 500 /* rows in one transaction */,
+    SLOW_BYTES = 64 * 1024 /* to compress beside the loop */
+};
 
 /* --- taking in ------------------------------------------------------------------------------- */
 
@@ -105,7 +108,8 @@ void event_write(struct jsonw *w, const struct event_row *e) {
 struct replaying {
     const char *id; /* NULL: those of the filter */
     const struct event_filter *filter;
-    int64_t count;
+    char after[ID_BYTES]; /* the last one that is due again */
+    int64_t count, step;
 };
 
 /* What the audit log says of a replay: how many, and by which filter. */
@@ -128,20 +132,27 @@ static const char *detail_of(struct ctx *ctx, const struct replaying *r) {
     return text;
 }
 
-/* Makes one event due again, or the settled ones of a filter, and audits it. */
-static enum err replay_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct replaying *r = arg;
-    const char *workspace_id = ctx->who.workspace_id;
-    if (r->id)
-        TRY(event_row_reset(ctx, tx, workspace_id, r->id, &r->count));
-    else
-        TRY(event_rows_reset(ctx, tx, workspace_id, r->filter, EVENT_REPLAYS_MAX, &r->count));
-    if (r->count == 0)
-        return OK;
+static enum err audit_replay(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct replaying *r = arg;
     return audit_write(ctx, tx,
                        (struct audit_entry){ .action = "event.replay",
                                              .object = r->id ? r->id : "events",
                                              .detail = detail_of(ctx, r) });
+}
+
+/* Makes one event due again, and audits it. */
+static enum err replay_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct replaying *r = arg;
+    TRY(event_row_reset(ctx, tx, ctx->who.workspace_id, r->id, &r->count));
+    return r->count ? audit_replay(ctx, tx, r) : OK;
+}
+
+/* The same for the next settled ones of a filter, without a word to the audit log yet. */
+static enum err replay_step_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct replaying *r = arg;
+    int64_t left = EVENT_REPLAYS_MAX - r->count;
+    return event_rows_reset(ctx, tx, ctx->who.workspace_id, r->filter, r->after,
+                            (int)(left < STEP ? left : STEP), &r->step);
 }
 
 enum err event_replay(struct ctx *ctx, const char *id, struct event_row *out) {
@@ -154,12 +165,23 @@ enum err event_replay(struct ctx *ctx, const char *id, struct event_row *out) {
 }
 
 enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64_t *count) {
-    struct replaying r = { .filter = filter };
-    TRY(db_write(ctx, replay_write, &r));
+    struct event_filter until_now = *filter;
+    struct replaying r = { .filter = &until_now };
+    enum err e = OK;
+    if (!until_now.until_ms)
+        until_now.until_ms = ava_wall_ms(); /* what comes meanwhile is worked on anyway */
+    do {
+        r.step = 0;
+        e = db_write(ctx, replay_step_write, &r);
+        r.count += r.step;
+    } while (e == OK && r.step && r.count < EVENT_REPLAYS_MAX);
     *count = r.count;
-    if (r.count)
-        jobs_want(ctx->parts->jobs, &INBOX_JOB, ctx->who.workspace_id);
-    return OK;
+    if (!r.count)
+        return e;
+    jobs_want(ctx->parts->jobs, &INBOX_JOB, ctx->who.workspace_id);
+    r.filter = filter;
+    enum err audited = db_write(ctx, audit_replay, &r);
+    return e != OK ? e : audited;
 }
 
 /* --- the end --------------------------------------------------------------------------------- */
@@ -167,11 +189,11 @@ enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64
 static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const int64_t kept_ms = INT64_C(24) * 3600 * 1000 * EVENT_KEPT_DAYS;
     struct id oldest = id_floor("evt", ava_wall_ms() - kept_ms);
-    return event_rows_sweep(ctx, tx, oldest.text, SWEEP_MAX);
+    return event_rows_sweep(ctx, tx, oldest.text, STEP);
 }
 
 enum err events_forget_old(struct ctx *ctx) {
-    return db_write(ctx, forget_write, NULL);
+    return db_write_steps(ctx, forget_write, NULL, STEP);
 }
 
 void events_collect(void *arg) {
