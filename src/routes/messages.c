@@ -31,12 +31,12 @@ enum err get_messages(struct ctx *ctx, struct call *call) {
     f.since_ms = input_time(ctx, call, "since");
     f.until_ms = input_time(ctx, call, "until");
     TRY(input_page(ctx, call, &limit, &f.before_id));
-    TRY(message_list(ctx, &f, limit + 1, views, &count));
-    bool more = count > (size_t)limit;
+    bool more;
+    TRY(message_list(ctx, &f, limit, views, &count, &more));
     struct jsonw w = reply_list(call, "messages");
-    for (size_t i = 0; i < count - more; i++)
+    for (size_t i = 0; i < count; i++)
         message_write(&w, &views[i]);
-    reply_list_end(&w, more ? views[limit - 1].row.id : NULL);
+    reply_list_end(&w, more ? views[count - 1].row.id : NULL);
     return OK;
 }
 

@@ -2,7 +2,7 @@
 
 #define COLUMNS                                                                      \
     "id, workspace_id, provider, type, resource, status, correlation_id, attempts, " \
-    "replays, received_at, next_at, settled_at, cause, detail"
+    "replays, received_at, next_at, settled_at, cause, detail, told"
 
 #define BODY      ", (SELECT sealed FROM event_bodies WHERE id = events.id)"
 #define BODY_OF_E ", (SELECT sealed FROM event_bodies WHERE id = e.id)"
@@ -60,6 +60,7 @@ static void read_event(struct ctx *ctx, struct db_stmt *q, struct event_row *e) 
     e->settled_ms = db_i64(q);
     e->cause = db_text(q, ctx->arena);
     e->detail = db_text(q, ctx->arena);
+    e->told = db_text(q, ctx->arena);
 }
 
 enum err event_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
@@ -186,13 +187,14 @@ enum err event_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *wor
 
 enum err event_row_settle(struct ctx *ctx, struct db_conn *tx, const struct event_row *row) {
     struct db_stmt *q = db_use(tx, "UPDATE events SET status = ?, attempts = ?, next_at = ?,"
-                                   " settled_at = ?, cause = ?, detail = ? WHERE id = ?");
+                                   " settled_at = ?, cause = ?, detail = ?, told = ? WHERE id = ?");
     db_bind_text(q, row->status);
     db_bind_i64(q, row->attempts);
     db_bind_i64(q, row->next_ms);
     db_bind_i64(q, row->settled_ms);
     db_bind_text(q, row->cause);
     db_bind_text(q, row->detail);
+    db_bind_text(q, row->told);
     db_bind_text(q, row->id);
     return db_run(ctx, q);
 }

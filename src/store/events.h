@@ -10,6 +10,7 @@
 struct event_row {
     const char *id, *workspace_id, *provider, *type, *resource, *status, *correlation_id;
     const char *cause, *detail; /* of a dead or retrying one; NULL: none */
+    const char *told; /* what it says, for people, as it was read last; NULL: it was not read yet */
     int64_t attempts, replays, received_ms;
     int64_t next_ms;    /* retrying: not before */
     int64_t settled_ms; /* done or dead since; 0: not yet */

@@ -108,7 +108,7 @@ enum err message_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct
 
 enum err message_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                            const struct message_filter *f, int limit, struct message_row *out,
-                           size_t *count) {
+                           size_t *count, bool *more) {
     struct db_stmt *q =
         db_use(c, "SELECT " COLUMNS " FROM messages WHERE workspace_id = ?1 AND id < ?2"
                   " AND (?3 IS NULL OR channel = ?3) AND (?4 IS NULL OR direction = ?4)"
@@ -124,8 +124,16 @@ enum err message_rows_list(struct ctx *ctx, struct db_conn *c, const char *works
     db_bind_text(q, f->from);
     db_bind_i64(q, f->since_ms);
     db_bind_i64(q, f->until_ms ? f->until_ms : INT64_MAX);
-    db_bind_i64(q, limit);
-    for (*count = 0; db_next(q); ++*count)
+    db_bind_i64(q, (int64_t)limit + 1);
+    size_t bytes = 0;
+    *count = 0;
+    *more = false;
+    while (!*more && db_next(q)) {
+        *more = *count == (size_t)limit || bytes > MESSAGE_PAGE_BYTES;
+        if (*more)
+            break;
         read_message(ctx, q, &out[*count]);
+        bytes += out[(*count)++].sealed.len;
+    }
     return db_done(ctx, q);
 }

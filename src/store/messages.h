@@ -44,6 +44,9 @@ struct message_filter {
     int64_t since_ms, until_ms;                           /* 0: any */
     const char *before_id;                                /* NULL: from the newest */
 };
+/* At most limit, fewer when they weigh more than MESSAGE_PAGE_BYTES together; *more: there are others
+ * behind them. */
+enum { MESSAGE_PAGE_BYTES = 256 << 10 };
 enum err message_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                            const struct message_filter *filter, int limit, struct message_row *out,
-                           size_t *count);
+                           size_t *count, bool *more);

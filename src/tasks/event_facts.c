@@ -37,3 +37,9 @@ enum err event_facts_read(struct ctx *ctx, struct db_conn *c, const struct event
         *why = "It ends in the middle.";
     return OK;
 }
+
+const char *event_told(struct ctx *ctx, const struct dialect_facts *facts) {
+    const char *status = facts->call.status, *told = facts->told;
+    return arena_join(ctx->arena, status ? ", " : "", status ? status : "", told ? ", " : "",
+                      told ? told : "");
+}

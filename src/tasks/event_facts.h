@@ -17,3 +17,7 @@ enum err event_content_open(struct ctx *ctx, struct db_conn *c, const struct eve
  * event_content_open. */
 enum err event_facts_read(struct ctx *ctx, struct db_conn *c, const struct event_row *row,
                           struct dialect_facts *out, const char **why);
+
+/* What it said of a state and besides, to follow its type in a sentence for people: ", ringing"; ""
+ * where it said nothing. In the arena. */
+const char *event_told(struct ctx *ctx, const struct dialect_facts *facts);

@@ -261,7 +261,7 @@ TEST(sealed_columns_take_no_plain_text) {
     CHECK(temp_script(&t,
                       "INSERT INTO workspaces VALUES ('w','W','',0,0,1);"
                       "INSERT INTO events VALUES ('e','w','twilio','voice','CA1',X'01','received',"
-                      "0,'c',0,0,0,0,NULL,NULL)"));
+                      "0,'c',0,0,0,0,NULL,NULL,NULL)"));
     for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
         for (size_t k = 0; k < ARRAY_LEN(PLAIN); k++) {
             const char *said = temp_sql(

@@ -1,11 +1,15 @@
-// What one asks for, however large it is, costs others no time (HARDENING 5): somebody else reads and writes meanwhile.
+// What one asks for, however large it is, costs others no time (HARDENING 5, 6): somebody else reads and writes meanwhile.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Ava, missing, until } from "../lib/ava.mjs";
+import { Ava, missing, sanitized, until } from "../lib/ava.mjs";
 import { figures, quantile } from "../lib/load.mjs";
+import { reading } from "../lib/load_apart.mjs";
+import { SID, TOKEN } from "../lib/scripted.mjs";
+import { sign } from "../lib/twilio.mjs";
+import { headersOf, secretPlan } from "../lib/vapi.mjs";
 
 const LONG = Boolean(process.env.TEST_SOAK);
 const EVENTS = LONG ? 10_000 : 2000, BYTES = LONG ? 250_000 : 100_000;
@@ -52,5 +56,70 @@ describe("beside a replay of everything", { skip: missing, concurrency: 1 }, () 
     assert.deepEqual([...new Set(writes.map((w) => w.status))], [200]);
     assert.ok(quantile(writes, 0.5) < 200, figures(writes));
     assert.ok(wal < 256 * 1048576, `${wal} bytes of log`);
+  });
+});
+
+describe("beside somebody who reads what is long", { skip: missing, concurrency: 1 }, () => {
+  const SECRET = "what-vapi-sends-with-each-message", CALL = "5b1d9c40-7777-4000-8000-00000000f001";
+  let a, other, vapi, twilio;
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "off" } });
+    await a.signUp();
+    other = await a.newPerson("other@example.com");
+    await a.call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: "bystander-vapi-key-0002", assistant_id: "5b0a4a08-133c-4146-9315-0984f8c6be80", webhook_secret: SECRET } });
+    await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: SID, auth_token: TOKEN } });
+    const { endpoints } = (await a.call("/api/v1/webhooks/endpoints")).json;
+    [vapi, twilio] = [endpoints.find((e) => e.provider === "vapi").urls.server, endpoints.find((e) => e.provider === "twilio").urls.message.split("#")[0]];
+  });
+  after(() => a?.remove());
+  const settled = () => until(async () => (await a.call("/api/v1/events?status=received&limit=1")).json.events.length === 0, { what: "nothing left to work on", ms: 60_000 });
+
+  // Runs it beside reads of somebody else's; gives what run gave.
+  async function beside(t, what, run) {
+    await run(); // once, to warm up
+    const others = await reading(`${a.base}/api/v1/auth/me`, { Authorization: `Bearer ${other.key}` }, 200);
+    a.forgetPeak();
+    const stood = a.memory(), began = performance.now(), result = await run(), took = performance.now() - began;
+    const reads = await others.stop(), grown = a.memory("VmHWM") - stood;
+    t.diagnostic(`${what}: ${took.toFixed(0)} ms, memory peaked ${grown} KiB higher; others' reads: ${figures(reads)}`);
+    assert.deepEqual([...new Set(reads.map((r) => r.status))], [200]);
+    if (!sanitized) assert.ok(grown < 64 << 10, `${grown} KiB`);
+    assert.ok(took < 2000, `${took} ms`);
+    return result;
+  }
+
+  test("a timeline of 210 webhooks of 130 kB each opens none of them", { timeout: 120_000 }, async (t) => {
+    for (let n = 0; n < 210; n++) {
+      const body = JSON.stringify({ message: { type: "status-update", status: n ? "in-progress" : "ringing", timestamp: Date.now(), n, artifact: { transcript: "x".repeat(130_000) }, call: { id: CALL, type: "inboundPhoneCall" } } });
+      const r = await a.call(new URL(vapi).pathname, { key: null, method: "POST", raw: body, headers: { "Content-Type": "application/json", ...headersOf(secretPlan(SECRET), { url: vapi, body }) } });
+      assert.equal(r.status, 200, r.text);
+    }
+    await settled();
+    const call = (await a.call("/api/v1/calls")).json.calls.find((c) => c.provider_id === CALL);
+    const r = await beside(t, "ten timelines", async () => (await Promise.all(Array.from({ length: 10 }, () => a.call(`/api/v1/calls/${call.id}/timeline`))))[0]);
+    assert.equal(r.status, 200, r.text.slice(0, 200));
+    const told = r.json.entries.filter((e) => e.kind === "webhook");
+    assert.equal(told.length, 200, "as many as a timeline shows");
+    assert.ok(told.every((e) => /, (ringing|in-progress)/.test(e.text)), told[0].text);
+  });
+
+  test("a page of long texts ends where it gets heavy, and the next goes on", { timeout: 120_000 }, async (t) => {
+    for (let n = 0; n < 60; n++) {
+      const pairs = [["MessageSid", `SM${String(n).padStart(32, "0")}`], ["From", "+15005550142"], ["To", "+15005550006"], ["Body", `${n} ${"y".repeat(80_000)}`]];
+      const r = await a.call(new URL(twilio).pathname, { key: null, method: "POST", raw: new URLSearchParams(pairs).toString(), headers: { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(twilio, pairs, TOKEN) } });
+      assert.equal(r.status, 200, r.text);
+    }
+    await settled();
+    await beside(t, "ten pages", () => Promise.all(Array.from({ length: 10 }, () => a.call("/api/v1/messages?limit=100"))));
+    const seen = new Set();
+    let pages = 0;
+    for (let cursor = ""; cursor !== null; pages++) {
+      const r = await a.call(`/api/v1/messages?limit=100${cursor && `&cursor=${cursor}`}`);
+      assert.equal(r.status, 200, r.text.slice(0, 200));
+      assert.ok(r.text.length < 3 << 20, `${r.text.length} bytes`);
+      r.json.messages.forEach((m) => seen.add(m.body.split(" ")[0]));
+      cursor = r.json.next_cursor;
+    }
+    assert.deepEqual([seen.size, pages > 1], [60, true]);
   });
 });

@@ -7,3 +7,6 @@ CREATE TABLE event_bodies (
 ) STRICT;
 INSERT INTO event_bodies (id, workspace_id, sealed) SELECT id, workspace_id, sealed FROM events;
 ALTER TABLE events DROP COLUMN sealed;
+-- What it says of a state, in words for people, since it was read; NULL: not yet. So no list of events
+-- has to open their bodies.
+ALTER TABLE events ADD COLUMN told TEXT;

@@ -11,7 +11,6 @@
 #include "store/events.h"
 #include "store/people.h"
 #include "store/steps.h"
-#include "tasks/event_facts.h"
 #include "vault/vault.h"
 
 enum {
@@ -128,27 +127,14 @@ static enum err add_request(struct ctx *ctx, struct db_conn *c, struct timeline 
 
 /* --- what the provider told -------------------------------------------------------------------- */
 
-/* What it said of the state and besides, where it says something; "" when not. */
-static const char *told_in(struct ctx *ctx, struct db_conn *c, const struct event_row *e) {
-    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
-    struct event_row full;
-    struct dialect_facts facts = { .call = { .status = NULL } };
-    const char *why;
-    if (event_row_find(ctx, c, e->workspace_id, e->id, &full) != OK ||
-        event_facts_read(ctx, c, &full, &facts, &why) != OK)
-        return "";
-    const char *status = facts.call.status, *told = facts.told;
-    return arena_join(ctx->arena, status ? ", " : "", status ? status : "", told ? ", " : "",
-                      told ? told : "");
-}
-
-/* A sentence for people for one webhook. */
-static const char *event_text(struct ctx *ctx, struct db_conn *c, const struct event_row *e) {
+/* A sentence for people for one webhook. What it says is known once it was read; no body is opened for
+ * a list. */
+static const char *event_text(struct ctx *ctx, const struct event_row *e) {
     const char *service = provider_title(provider_parse(str_of(e->provider)));
     const char *trouble = strcmp(e->status, "dead") == 0       ? "; Ava could not work on it"
                           : strcmp(e->status, "retrying") == 0 ? "; Ava will try it again"
                                                                : "";
-    return arena_printf(ctx->arena, "%s told: %s%s%s.", service, e->type, told_in(ctx, c, e),
+    return arena_printf(ctx->arena, "%s told: %s%s%s.", service, e->type, e->told ? e->told : "",
                         trouble);
 }
 
@@ -186,7 +172,7 @@ static enum err add_events(struct ctx *ctx, struct db_conn *c, const char *provi
     if (count > TIMELINE_EVENTS_MAX)
         count = TIMELINE_EVENTS_MAX;
     for (size_t i = count; i-- > 0;) { /* listed newest first */
-        add(t, rows[i].received_ms, "webhook", event_text(ctx, c, &rows[i]), NULL);
+        add(t, rows[i].received_ms, "webhook", event_text(ctx, &rows[i]), NULL);
         t->entries[t->count - 1].event_id = rows[i].id;
         TRY(add_deliveries(ctx, c, &rows[i], t));
     }

@@ -78,6 +78,7 @@ static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
     struct dialect_facts facts;
     TRY(event_facts_read(ctx, c, &it->row, &facts, &it->unreadable));
     it->message = facts.message;
+    it->row.told = it->unreadable ? "" : event_told(ctx, &facts);
     call_report_of(ctx, it->row.provider, &facts.call, it->row.received_ms, &it->call);
     return OK;
 }

@@ -26,9 +26,10 @@ struct message_view {
 /* A message of the asker's workspace; until its last status the provider is asked how it stands.
  * ERR_NOT_FOUND. */
 enum err message_read(struct ctx *ctx, const char *id, struct message_view *out);
-/* Messages of the asker's workspace, newest first, as in our rows. out: room for limit. */
+/* Messages of the asker's workspace, newest first, as in our rows. out: room for limit; fewer where
+ * they are long. *more: there are others behind them. */
 enum err message_list(struct ctx *ctx, const struct message_filter *filter, int limit,
-                      struct message_view *out, size_t *count);
+                      struct message_view *out, size_t *count, bool *more);
 
 void message_write(struct jsonw *w, const struct message_view *v); /* the object people get */
 
