@@ -10,6 +10,7 @@
 
 #include "auth/identity.h"
 #include "cli/kinds.h"
+#include "cli/owner.h"
 #include "cli/reload.h"
 #include "crypto/crypto.h"
 #include "crypto/hash.h"
@@ -81,9 +82,10 @@ static int open_vault(struct house *h, struct arena *a) {
     return h->parts.vault ? EXIT_OK : cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
 }
 
-int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
+int house_open(struct house *h, struct cli *cli, enum house_use use) {
     const char *why = "";
-    *h = (struct house){ 0 };
+    bool is_sandbox = use == HOUSE_SANDBOX;
+    *h = (struct house){ .lock = -1 };
     keep_memory_private();
     umask(S_IRWXG | S_IRWXO); /* the database holds password hashes, whatever the folder's mode */
     if (!crypto_init())
@@ -96,6 +98,8 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
     h->reload = reload_new(cli, &h->config);
     log_setup(log_level_parse(h->config.log_level), logs_json(&h->config), STDERR_FILENO);
     status = make_data_dir(h);
+    if (status == EXIT_OK && use != HOUSE_COMMAND)
+        status = owner_take(h->config.data_dir, cli->arena, &h->lock);
     if (status != EXIT_OK)
         return status;
     h->run = id_make("run");
@@ -133,6 +137,8 @@ void house_close(struct house *h) {
     secret_wipe(&h->config.platform_vapi_webhook_secret);
     secret_wipe(&h->config.platform_twilio_auth_token);
     h->parts = (struct parts){ 0 };
+    owner_leave(h->lock);
+    h->lock = -1;
 }
 
 void house_ctx(struct house *h, struct ctx *ctx, struct arena *a) {
@@ -155,7 +161,7 @@ int house_say(const struct ctx *ctx, enum err e) {
 int house_visit(struct cli *cli, enum err (*run)(struct ctx *ctx, struct cli *cli)) {
     struct house h;
     struct ctx ctx;
-    int status = house_open(&h, cli, false);
+    int status = house_open(&h, cli, HOUSE_COMMAND);
     if (status == EXIT_OK) {
         house_ctx(&h, &ctx, cli->arena);
         enum err e = run(&ctx, cli);

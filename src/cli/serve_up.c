@@ -158,10 +158,8 @@ static int open_control(struct serve *s) {
     s->control = control_listen(folder);
     if (s->control >= 0)
         return EXIT_OK;
-    return cli_fail(EXIT_FAILED,
-                    errno == EADDRINUSE ? "another Ava is serving from %s"
-                                        : "cannot open the control socket in %s",
-                    folder);
+    return cli_fail(EXIT_FAILED, "cannot open the control socket in %s: %s", folder,
+                    strerror(errno));
 }
 
 static void make_parts(struct serve *s) {
@@ -198,7 +196,7 @@ static int start_sandbox(struct serve *s, struct cli *cli) {
 }
 
 int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
-    int status = house_open(&s->house, cli, is_sandbox);
+    int status = house_open(&s->house, cli, is_sandbox ? HOUSE_SANDBOX : HOUSE_SERVE);
     if (status != EXIT_OK || (status = judge(&s->house.config)) != EXIT_OK)
         return status;
     workers_plan(&s->workers, &s->house.config);
