@@ -8,6 +8,7 @@
 #include "cli/control.h"
 #include "cli/play.h"
 #include "cli/serve.h"
+#include "db/db.h"
 #include "http/server.h"
 #include "net/client.h"
 #include "obs/metrics.h"
@@ -141,11 +142,13 @@ static int bootstrap(struct serve *s, struct cli *cli) {
     return e == OK ? EXIT_OK : house_say(&ctx, e);
 }
 
-/* What the last run left behind. */
+/* What the last run left behind, from now on this one's alone. */
 static int recover(struct serve *s, struct cli *cli) {
     struct ctx ctx;
     house_ctx(&s->house, &ctx, cli->arena);
-    enum err e = operations_recover(&ctx);
+    enum err e = db_claim(&ctx, s->house.parts.run_id);
+    if (e == OK)
+        e = operations_recover(&ctx);
     if (e == OK)
         e = inbox_recover(&ctx);
     if (e == OK && s->sandbox)

@@ -1,20 +1,22 @@
 // One Ava owns a data folder: a second server is refused, and one whose folder or database is taken away stops
 // acknowledging at once.
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { closeSync, copyFileSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
-import { after, before, describe, test } from "node:test";
-import { bin, environment, missing, until } from "../lib/ava.mjs";
+import { describe, test } from "node:test";
+import { Ava, ava, bin, environment, missing, until } from "../lib/ava.mjs";
+import { sign } from "../lib/twilio.mjs";
 
 const ROUNDS = process.env.TEST_SOAK ? 200 : 20;
 
 // A server that may be refused: { served } once it has said where, { ended } once it has gone.
-function starter(data, env = {}) {
+function starter(t, data, env = {}) {
   const one = { said: "" };
   one.child = spawn(bin, ["sandbox"], { env: environment({ AVA_LISTEN: "127.0.0.1:0", AVA_DATA_DIR: data, AVA_LOG_LEVEL: "warn", DRAIN_DELAY_SECONDS: "0", ...env }), stdio: ["ignore", "pipe", "pipe"] });
+  t.after(() => one.child.kill("SIGKILL"));
   one.child.stdout.on("data", (b) => (one.said += b));
   one.child.stderr.on("data", (b) => (one.said += b));
   one.exited = new Promise((r) => one.child.once("close", (code, signal) => r((one.ended = { code, signal }))));
@@ -25,10 +27,10 @@ function starter(data, env = {}) {
 
 describe("two starts on one folder at the same moment", { skip: missing }, () => {
   for (const socket of ["a socket that stays", "the socket removed"])
-    test(`one serves, the other exits 78, ${ROUNDS} times: ${socket}`, async () => {
+    test(`one serves, the other exits 78, ${ROUNDS} times: ${socket}`, async (t) => {
       const data = await mkdtemp(join(tmpdir(), "ava-owner-"));
       for (let n = 0; n < ROUNDS; n++) {
-        const two = [starter(data), starter(data)];
+        const two = [starter(t, data), starter(t, data)];
         await Promise.all(two.map((s) => s.settled()));
         const [serving, refused] = [two.filter((s) => !s.ended), two.filter((s) => s.ended)];
         assert.equal(serving.length, 1, two.map((s) => s.said).join("\n"));
@@ -36,7 +38,7 @@ describe("two starts on one folder at the same moment", { skip: missing }, () =>
         assert.match(refused[0].said, /^ava: another Ava is serving from \S+( \(process \d+ on [^)]+\))?; stop it first/);
         if (socket === "the socket removed") {
           rmSync(join(data, "ava.sock"));
-          const third = starter(data);
+          const third = starter(t, data);
           await third.settled();
           assert.equal(third.ended?.code, 78, third.said);
         }
@@ -44,5 +46,113 @@ describe("two starts on one folder at the same moment", { skip: missing }, () =>
         await serving[0].exited;
       }
       await rm(data, { recursive: true });
+    });
+});
+
+const SID = "AC" + "0123456789abcdef".repeat(2);
+const TOKEN = "the-auth-token-of-today-1";
+
+// A server with a person and a webhook address; hook() sends a new webhook each time and gives its status.
+async function served(t, env = {}) {
+  const a = await Ava.start({ env: { AVA_LOG_LEVEL: "warn", ...env } });
+  t.after(() => a.remove());
+  await a.signUp();
+  await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: SID, auth_token: TOKEN } });
+  const url = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints[0].urls.status;
+  let sent = 0;
+  a.hook = async () => {
+    const params = [["CallSid", `CA${String(++sent).padStart(8, "0")}`], ["CallStatus", "completed"]];
+    return a.call(new URL(url).pathname, { raw: new URLSearchParams(params).toString(), key: null, headers: { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(url, params, TOKEN) } });
+  };
+  a.ready = async () => (await a.call("/health/ready", { key: null })).status;
+  assert.equal((await a.hook()).status, 200);
+  assert.equal(await a.ready(), 200);
+  return a;
+}
+
+// Alive, not ready, and nothing is acknowledged.
+async function savesNothing(a) {
+  const refused = await a.hook();
+  assert.equal(refused.status, 503, refused.text);
+  assert.equal(refused.json.code, "storage_unavailable");
+  const key = await a.call("/api/v1/auth/keys", { body: { name: "new" } });
+  assert.equal(key.status, 503, key.text);
+  assert.equal(key.json.code, "storage_unavailable");
+  assert.equal(await a.ready(), 503);
+  assert.equal((await a.call("/health/live", { key: null })).status, 200);
+  assert.equal(a.ended, undefined);
+}
+
+const troubles = (a, kind) => a.stderr.split("\n").filter((l) => l.includes(`"trouble":"${kind}"`)).length;
+
+describe("a run that another one has fenced off", { skip: missing }, () => {
+  test("commits nothing more, and ends with 78 and a line that says why", async (t) => {
+    const a = await served(t);
+    // Where locks hold nobody gets this far: as on a volume of several machines without any.
+    for (const name of ["ava.lock", "ava.sock"]) rmSync(join(a.data, name));
+    const other = starter(t, a.data, { AVA_LOG_LEVEL: "off" });
+    await other.settled();
+    assert.ok(!other.ended, other.said);
+    const status = await a.hook().then((r) => r.status, () => "gone");
+    assert.ok([503, "gone"].includes(status), `status ${status}`);
+    assert.deepEqual(await a.exited, { code: 78, signal: null }, a.stderr);
+    assert.equal(troubles(a, "fenced"), 1, a.stderr);
+    assert.equal(ava(["status", "--data-dir", a.data]).status, 0, "the other one's socket stays");
+    other.child.kill("SIGTERM");
+    assert.equal((await other.exited).code, 0, other.said);
+  });
+});
+
+describe("a database that is taken away from a running Ava", { skip: missing }, () => {
+  for (const file of ["ava.db", "ava.db-wal"])
+    for (const [what, take] of [
+      ["removed", (path) => rmSync(path)],
+      ["moved away", (path) => renameSync(path, `${path}.away`)],
+      ["replaced by a copy", (path) => (copyFileSync(path, `${path}.copy`), renameSync(`${path}.copy`, path))],
+    ])
+      test(`${file} ${what}: not ready at once, and nothing is acknowledged`, async (t) => {
+        const a = await served(t);
+        take(join(a.data, file));
+        assert.equal(await a.ready(), 503);
+        await savesNothing(a);
+        await until(() => troubles(a, "lost") === 1, { what: "a line in the log" });
+        assert.deepEqual(await a.stop(), { code: 0, signal: null });
+      });
+
+  test("moved and put back: what was acknowledged is there after the next start", async (t) => {
+    const a = await served(t);
+    const path = join(a.data, "ava.db");
+    renameSync(path, `${path}.away`);
+    await savesNothing(a);
+    renameSync(`${path}.away`, path);
+    await savesNothing(a);
+    await a.stop();
+    const b = await Ava.start({ data: a.data, env: { AVA_LOG_LEVEL: "off" } });
+    t.after(() => b.stop());
+    assert.equal((await b.call("/api/v1/events", { key: a.key })).json.events.length, 1);
+  });
+
+  for (const [what, from] of [["from its first byte", 0], ["behind its first page", 4096]])
+    test(`overwritten with garbage ${what}: alive, not ready, storage_unavailable`, async (t) => {
+      const first = await served(t);
+      for (let n = 0; n < 50; n++) assert.equal((await first.hook()).status, 200);
+      await first.stop();
+      const a = await Ava.start({ data: first.data, env: { AVA_LOG_LEVEL: "warn", AVA_THREADS: "1" } });
+      t.after(() => a.stop());
+      Object.assign(a, { key: first.key, hook: async () => a.call("/api/v1/auth/keys", { body: { name: "new" } }) });
+      a.ready = async () => (await a.call("/health/ready", { key: null })).status;
+      assert.equal(await a.ready(), 200);
+      const path = join(a.data, "ava.db"), fd = openSync(path, "r+");
+      writeSync(fd, Buffer.alloc(statSync(path).size - from, 0x55), 0, undefined, from);
+      closeSync(fd);
+      // Who meets it first: readers and writers of whatever is not in memory.
+      await until(async () => {
+        for (const read of ["/api/v1/events?limit=100", "/api/v1/calls", "/api/v1/audit"]) assert.ok([200, 503].includes((await a.call(read)).status), a.stderr);
+        return (await a.hook()).status === 503;
+      }, { what: "somebody meets the damage" });
+      await savesNothing(a);
+      await until(() => troubles(a, "damaged") === 1, { what: "a line in the log" });
+      await a.stop();
+      assert.equal(a.ended.signal, null, a.stderr);
     });
 });
