@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "auth/identity.h"
+#include "cli/folder.h"
 #include "cli/kinds.h"
 #include "cli/owner.h"
 #include "cli/reload.h"
@@ -36,26 +37,6 @@ static bool logs_json(const struct config *c) {
     if (c->origins[SETTING_AVA_LOG_FORMAT] == ORIGIN_DEFAULT && isatty(STDERR_FILENO))
         return false;
     return strcmp(c->log_format, "json") == 0;
-}
-
-/* What stands in the way of writing into the data folder, or of making it. */
-static int cannot_write(const struct house *h, const char *what, int e) {
-    if (e == EROFS)
-        return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: %s is on a read-only file system",
-                        h->config.data_dir);
-    return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: cannot %s %s: %s", what, h->config.data_dir,
-                    strerror(e));
-}
-
-static int make_data_dir(struct house *h) {
-    struct stat st;
-    if (mkdir(h->config.data_dir, 0700) != 0 && errno != EEXIST)
-        return cannot_write(h, "make", errno);
-    if (stat(h->config.data_dir, &st) != 0 || !S_ISDIR(st.st_mode))
-        return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: %s is not a folder", h->config.data_dir);
-    if (access(h->config.data_dir, W_OK) != 0)
-        return cannot_write(h, "write into", errno);
-    return EXIT_OK;
 }
 
 static int open_vault(struct house *h, struct arena *a) {
@@ -97,7 +78,7 @@ int house_open(struct house *h, struct cli *cli, enum house_use use) {
         h->config.data_dir = "./ava-sandbox";
     h->reload = reload_new(cli, &h->config);
     log_setup(log_level_parse(h->config.log_level), logs_json(&h->config), STDERR_FILENO);
-    status = make_data_dir(h);
+    status = folder_make(h->config.data_dir, use != HOUSE_COMMAND, cli->arena);
     if (status == EXIT_OK && use != HOUSE_COMMAND)
         status = owner_take(h->config.data_dir, cli->arena, &h->lock);
     if (status != EXIT_OK)

@@ -1,11 +1,11 @@
 // One Ava owns a data folder: a second server is refused, and one whose folder or database is taken away stops
 // acknowledging at once.
 import assert from "node:assert/strict";
-import { closeSync, copyFileSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, copyFileSync, mkdirSync, openSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
 import { Ava, ava, bin, environment, missing, until } from "../lib/ava.mjs";
 import { sign } from "../lib/twilio.mjs";
@@ -155,4 +155,52 @@ describe("a database that is taken away from a running Ava", { skip: missing }, 
       await a.stop();
       assert.equal(a.ended.signal, null, a.stderr);
     });
+});
+
+describe("a data folder that is not as it should be", { skip: missing }, () => {
+  // What stands in a folder of its own, and what Ava says of it before it opens anything.
+  async function refused(prepare, said) {
+    const home = await mkdtemp(join(tmpdir(), "ava-odd-"));
+    const data = join(home, "data");
+    mkdirSync(data, { mode: 0o700 });
+    prepare(data);
+    for (const args of [["serve", "--listen", "127.0.0.1:0"], ["workspace", "list"]]) {
+      const r = spawnSync(bin, [...args, "--data-dir", data], { env: environment(), encoding: "utf8", timeout: 20_000 });
+      assert.equal(r.status, 78, `${args[0]}: ${r.signal} ${r.stdout}${r.stderr}`);
+      assert.match(r.stderr, said);
+      assert.ok(r.stderr.includes(data), r.stderr);
+    }
+    rmSync(home, { recursive: true });
+  }
+  const fifo = (path) => assert.equal(spawnSync("mkfifo", ["-m", "600", path]).status, 0);
+
+  for (const mode of [0o777, 0o770, 0o1777])
+    test(`mode ${mode.toString(8)} is refused, with the command that mends it`, () => refused((data) => chmodSync(data, mode), /others may write into \S+ \(mode \d+\), .*: chmod go-w \S+\n/));
+  for (const [what, make] of [["a FIFO", fifo], ["a folder", (path) => mkdirSync(path)], ["a device", (path) => symlinkSync("/dev/zero", path)]])
+    test(`${what} as the database is refused at once`, () => refused((data) => make(join(data, "ava.db")), /ava\.db is not a file.*: mv \S+ \S+\.odd\n/));
+  for (const [what, make, said] of [
+    ["a FIFO", fifo, /master\.keys is not a file; move it away: mv/],
+    ["a folder", (path) => mkdirSync(path), /master\.keys is not a file; move it away: mv/],
+    ["a link", (path) => symlinkSync("/dev/zero", path), /master\.keys is a symbolic link/],
+    ["a file that others may read", (path) => writeFileSync(path, "k1:x\n", { mode: 0o644 }), /others may read the key file \S+: chmod 600 \S+\n/],
+  ])
+    test(`${what} as the key file is refused at once`, () => refused((data) => make(join(data, "master.keys")), said));
+
+  test("one that belongs to somebody else: a link to it is refused, root may have it with a warning", { skip: process.getuid() === 0 ? false : "only root can give a folder away" }, async (t) => {
+    const home = await mkdtemp(join(tmpdir(), "ava-odd-"));
+    t.after(() => rmSync(home, { recursive: true }));
+    const data = join(home, "data"), link = join(home, "link");
+    mkdirSync(data, { mode: 0o700 });
+    chownSync(data, 12345, 12345);
+    symlinkSync(data, link);
+    const r = ava(["serve", "--listen", "127.0.0.1:0", "--data-dir", `${link}/`]);
+    assert.equal(r.status, 78, r.stdout);
+    assert.match(r.stderr, /is a symbolic link to a folder that belongs to somebody else \(uid 12345\)/);
+    const one = starter(t, data);
+    await one.settled();
+    assert.ok(!one.ended, one.said);
+    assert.match(one.said, /belongs to somebody else \(uid 12345\)/);
+    one.child.kill("SIGTERM");
+    await one.exited;
+  });
 });
