@@ -52,12 +52,6 @@ static int connect_to(const struct sockaddr_un *address) {
 }
 
 static int listen_at(const struct sockaddr_un *address) {
-    int other = connect_to(address);
-    if (other >= 0) {
-        close(other);
-        errno = EADDRINUSE;
-        return -1;
-    }
     unlink(address->sun_path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     mode_t before = umask(0177);
@@ -71,6 +65,14 @@ static int listen_at(const struct sockaddr_un *address) {
     return fd;
 }
 
+bool control_is_served(const char *data_dir) {
+    SCOPED(place_close) struct place place = { .folder = -1 };
+    int fd = place_find(data_dir, &place) ? connect_to(&place.address) : -1;
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 int control_listen(const char *data_dir) {
     SCOPED(place_close) struct place place = { .folder = -1 };
     return place_find(data_dir, &place) ? listen_at(&place.address) : -1;
@@ -81,7 +83,7 @@ void control_close(int fd, const char *data_dir) {
     if (fd < 0)
         return;
     close(fd);
-    if (place_find(data_dir, &place))
+    if (data_dir && place_find(data_dir, &place))
         unlink(place.address.sun_path);
 }
 

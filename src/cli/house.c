@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "auth/identity.h"
+#include "cli/folder.h"
 #include "cli/kinds.h"
+#include "cli/owner.h"
 #include "cli/reload.h"
 #include "crypto/crypto.h"
 #include "crypto/hash.h"
@@ -37,26 +39,6 @@ static bool logs_json(const struct config *c) {
     return strcmp(c->log_format, "json") == 0;
 }
 
-/* What stands in the way of writing into the data folder, or of making it. */
-static int cannot_write(const struct house *h, const char *what, int e) {
-    if (e == EROFS)
-        return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: %s is on a read-only file system",
-                        h->config.data_dir);
-    return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: cannot %s %s: %s", what, h->config.data_dir,
-                    strerror(e));
-}
-
-static int make_data_dir(struct house *h) {
-    struct stat st;
-    if (mkdir(h->config.data_dir, 0700) != 0 && errno != EEXIST)
-        return cannot_write(h, "make", errno);
-    if (stat(h->config.data_dir, &st) != 0 || !S_ISDIR(st.st_mode))
-        return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: %s is not a folder", h->config.data_dir);
-    if (access(h->config.data_dir, W_OK) != 0)
-        return cannot_write(h, "write into", errno);
-    return EXIT_OK;
-}
-
 static int open_vault(struct house *h, struct arena *a) {
     struct keyring keys;
     struct ctx ctx;
@@ -81,9 +63,10 @@ static int open_vault(struct house *h, struct arena *a) {
     return h->parts.vault ? EXIT_OK : cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
 }
 
-int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
+int house_open(struct house *h, struct cli *cli, enum house_use use) {
     const char *why = "";
-    *h = (struct house){ 0 };
+    bool is_sandbox = use == HOUSE_SANDBOX;
+    *h = (struct house){ .lock = -1 };
     keep_memory_private();
     umask(S_IRWXG | S_IRWXO); /* the database holds password hashes, whatever the folder's mode */
     if (!crypto_init())
@@ -95,7 +78,9 @@ int house_open(struct house *h, struct cli *cli, bool is_sandbox) {
         h->config.data_dir = "./ava-sandbox";
     h->reload = reload_new(cli, &h->config);
     log_setup(log_level_parse(h->config.log_level), logs_json(&h->config), STDERR_FILENO);
-    status = make_data_dir(h);
+    status = folder_make(h->config.data_dir, use != HOUSE_COMMAND, cli->arena);
+    if (status == EXIT_OK && use != HOUSE_COMMAND)
+        status = owner_take(h->config.data_dir, cli->arena, &h->lock);
     if (status != EXIT_OK)
         return status;
     h->run = id_make("run");
@@ -133,6 +118,8 @@ void house_close(struct house *h) {
     secret_wipe(&h->config.platform_vapi_webhook_secret);
     secret_wipe(&h->config.platform_twilio_auth_token);
     h->parts = (struct parts){ 0 };
+    owner_leave(h->lock);
+    h->lock = -1;
 }
 
 void house_ctx(struct house *h, struct ctx *ctx, struct arena *a) {
@@ -155,7 +142,7 @@ int house_say(const struct ctx *ctx, enum err e) {
 int house_visit(struct cli *cli, enum err (*run)(struct ctx *ctx, struct cli *cli)) {
     struct house h;
     struct ctx ctx;
-    int status = house_open(&h, cli, false);
+    int status = house_open(&h, cli, HOUSE_COMMAND);
     if (status == EXIT_OK) {
         house_ctx(&h, &ctx, cli->arena);
         enum err e = run(&ctx, cli);

@@ -11,13 +11,18 @@ struct house {
     struct parts parts;
     struct id run; /* names this run of the process */
     struct reload *reload;
+    int lock; /* of the data folder; -1 for commands */
     bool made_key_file;
     const char *key_path;
 };
 
+/* Who opens it. The servers own the data folder from then on (owner.h); in the sandbox, ava_test_ keys
+ * are good. */
+enum house_use { HOUSE_COMMAND, HOUSE_SERVE, HOUSE_SANDBOX };
+
 /* Reads settings, makes the data folder, opens database and vault. EXIT_OK, or a status after
- * saying why. test_keys: ava_test_ keys are good (sandbox). */
-int house_open(struct house *h, struct cli *cli, bool is_sandbox);
+ * saying why. */
+int house_open(struct house *h, struct cli *cli, enum house_use use);
 void house_close(struct house *h);
 
 /* A ctx for a command: who is "operator" in the audit log. */

@@ -23,7 +23,7 @@ int cmd_openapi(struct cli *cli) {
 
 int cmd_migrate(struct cli *cli) {
     struct house h;
-    int status = house_open(&h, cli, false); /* opening brings it up to date */
+    int status = house_open(&h, cli, HOUSE_COMMAND); /* opening brings it up to date */
     if (status == EXIT_OK)
         printf("%s\n", db_about(h.parts.db, cli->arena));
     house_close(&h);
@@ -34,7 +34,7 @@ int cmd_rotate_keys(struct cli *cli) {
     struct house h;
     struct ctx ctx;
     struct vault_rotation r;
-    int status = house_open(&h, cli, false);
+    int status = house_open(&h, cli, HOUSE_COMMAND);
     if (status == EXIT_OK) {
         house_ctx(&h, &ctx, cli->arena);
         enum err e = vault_rotate(&ctx, cli_has(cli, "data"), &r);

@@ -12,6 +12,7 @@
 #include "auth/session.h"
 #include "base/clock.h"
 #include "cli/control.h"
+#include "db/db.h"
 #include "obs/log.h"
 #include "providers/upstream.h"
 #include "resilience/shed.h"
@@ -57,7 +58,8 @@ static void sweep(struct serve *s) {
     arena_free(a);
 }
 
-/* Waits up to ms for a signal that ends Ava, answering the control socket meanwhile. */
+/* Waits up to ms for a signal that ends Ava, answering the control socket meanwhile. Another run that
+ * has taken the data over ends it too. */
 static bool wait_for_end(struct serve *s, int64_t ms) {
     struct pollfd fds[2] = { { .fd = s->signals, .events = POLLIN },
                              { .fd = s->control, .events = POLLIN } };
@@ -65,7 +67,10 @@ static bool wait_for_end(struct serve *s, int64_t ms) {
     for (int64_t now = ava_now_ms(); now < until; now = ava_now_ms()) {
         int64_t left = until - now;
         watch_loops(s);
-        if (poll(fds, 2, (int)(left < WATCH_MS ? left : WATCH_MS)) <= 0)
+        int ready = poll(fds, 2, (int)(left < WATCH_MS ? left : WATCH_MS));
+        if (db_is_fenced(s->house.parts.db))
+            return true;
+        if (ready <= 0)
             continue;
         if (fds[1].revents)
             control_answer(s->control, answer_control, s);
@@ -94,6 +99,10 @@ static void wait_until(struct serve *s, bool (*is_so)(const struct workers *), i
     }
 }
 
+static int exit_status(const struct serve *s) {
+    return db_is_fenced(s->house.parts.db) ? EXIT_CONFIG : EXIT_OK;
+}
+
 /* RESILIENCE 15, steps 1 to 5; a second signal skips the waiting. */
 static void go_down(struct serve *s) {
     log_info(NULL, "draining", L("delay_s", (long)s->house.config.drain_delay_s));
@@ -114,7 +123,7 @@ static void go_down(struct serve *s) {
     if (!workers_have_ended(&s->workers)) {
         log_warn(NULL, "cut", L("requests", (long)left));
         log_stop();
-        _exit(EXIT_OK); /* what is acknowledged is on disk; what is not was not promised */
+        _exit(exit_status(s)); /* what is acknowledged is on disk; what is not was not promised */
     }
     workers_join(&s->workers);
 }
@@ -147,9 +156,10 @@ static int run(struct cli *cli, bool is_sandbox) {
         while (!wait_for_end(s, SWEEP_EVERY_MS))
             sweep(s);
         go_down(s);
+        status = exit_status(s);
         log_info(NULL, "stopped", L("after_s", (long)((ava_now_ms() - s->began_ms) / 1000)));
     }
-    control_close(s->control, s->house.config.data_dir);
+    control_close(s->control, status == EXIT_CONFIG ? NULL : s->house.config.data_dir);
     sandbox_stop(s->sandbox);
     entry_rules_free(s->retired);
     entry_free(s->entry);

@@ -9,6 +9,7 @@
 #include "cli/grants.h"
 #include "cli/play.h"
 #include "cli/serve.h"
+#include "db/db.h"
 #include "http/server.h"
 #include "net/client.h"
 #include "obs/log.h"
@@ -165,11 +166,13 @@ static int bootstrap(struct serve *s, struct cli *cli) {
     return e == OK ? EXIT_OK : house_say(&ctx, e);
 }
 
-/* What the last run left behind. */
+/* What the last run left behind, from now on this one's alone. */
 static int recover(struct serve *s, struct cli *cli) {
     struct ctx ctx;
     house_ctx(&s->house, &ctx, cli->arena);
-    enum err e = operations_recover(&ctx);
+    enum err e = db_claim(&ctx, s->house.parts.run_id);
+    if (e == OK)
+        e = operations_recover(&ctx);
     if (e == OK)
         e = inbox_recover(&ctx);
     if (e == OK && s->sandbox)
@@ -182,10 +185,8 @@ static int open_control(struct serve *s) {
     s->control = control_listen(folder);
     if (s->control >= 0)
         return EXIT_OK;
-    return cli_fail(EXIT_FAILED,
-                    errno == EADDRINUSE ? "another Ava is serving from %s"
-                                        : "cannot open the control socket in %s",
-                    folder);
+    return cli_fail(EXIT_FAILED, "cannot open the control socket in %s: %s", folder,
+                    strerror(errno));
 }
 
 static void make_parts(struct serve *s) {
@@ -224,7 +225,7 @@ static int start_sandbox(struct serve *s, struct cli *cli) {
 }
 
 int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
-    int status = house_open(&s->house, cli, is_sandbox);
+    int status = house_open(&s->house, cli, is_sandbox ? HOUSE_SANDBOX : HOUSE_SERVE);
     if (status != EXIT_OK || (status = judge(&s->house.config)) != EXIT_OK)
         return status;
     workers_plan(&s->workers, &s->house.config, s->house.parts.db);

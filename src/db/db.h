@@ -75,7 +75,16 @@ enum err db_done(struct ctx *ctx, struct db_stmt *q);
 enum err db_run(struct ctx *ctx, struct db_stmt *q);
 int64_t db_changes(struct db_conn *tx); /* rows touched by the last db_run */
 
-/* Is the last write younger than max_age_ms, or does a probe succeed now? For /health/ready. */
+/* Makes this run the one whose writes count: from now on a batch that finds another run's claim in the
+ * database commits nothing. run_id must last as long as db. */
+enum err db_claim(struct ctx *ctx, const char *run_id);
+
+/* Has another run claimed the database since? Then nothing is committed any more, and the process
+ * should end. */
+bool db_is_fenced(struct db *db);
+
+/* Is the last write younger than max_age_ms, or does a probe succeed now? Not while a write was refused
+ * by the disk within that time, nor once the file is damaged, gone or replaced. For /health/ready. */
 enum err db_write_probe(struct ctx *ctx, int64_t max_age_ms);
 
 int db_schema_version(struct db *db);

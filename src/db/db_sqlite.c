@@ -14,6 +14,7 @@
 #include "db/checkpoint.h"
 #include "db/migrate.h"
 #include "db/sqlite.h"
+#include "db/trouble.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
 
@@ -22,6 +23,7 @@ enum {
     BUSY_MS = 5000,
     STATEMENTS_MAX = 256, /* distinct literals; a power of two */
     CHECK_INLINE_MAX_BYTES = 64 << 20,
+    PROBE_BYTES = 64 << 10, /* what a webhook may need */
 };
 
 struct db_stmt {
@@ -62,8 +64,9 @@ struct db {
     struct db_conn *writer;
     struct checkpoint *checkpoint;
     int schema;
+    struct trouble trouble;
+    _Atomic(const char *) run; /* the one that has claimed the database; NULL: nobody here */
     _Atomic int64_t last_commit_ms;
-    atomic_bool is_broken; /* the integrity check found something */
 };
 
 /* --- connections ----------------------------------------------------------------------------- */
@@ -260,14 +263,16 @@ void db_copy(struct db_stmt *q, char *to, size_t room) {
 }
 
 /* ERR_STORAGE_UNAVAILABLE for what the disk does, ERR_INTERNAL for the rest; logged here. */
-static enum err failure(struct ctx *ctx, int rc, const char *sql, const char *why) {
+static enum err failure(struct ctx *ctx, struct db *db, int rc, const char *sql, const char *why) {
     int kind = rc & 0xFF;
-    bool disk = kind == SQLITE_IOERR || kind == SQLITE_FULL || kind == SQLITE_BUSY ||
-                kind == SQLITE_READONLY || kind == SQLITE_CANTOPEN || kind == SQLITE_LOCKED ||
-                kind == SQLITE_NOMEM || kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB;
-    log_error(ctx, "db", L("code", rc), L("why", why), L("sql", sql));
-    if (disk) {
-        ctx->problem.retry_after_s = 2;
+    if (!trouble_is_damage(rc) || trouble_of(&db->trouble) != TROUBLE_DAMAGED) /* it is known */
+        log_error(ctx, "db", L("code", rc), L("why", why), L("sql", sql));
+    trouble_learn(&db->trouble, rc, why);
+    if (trouble_is_damage(rc))
+        return trouble_refuse(ctx, TROUBLE_DAMAGED);
+    if (trouble_is_refusal(rc) || kind == SQLITE_BUSY || kind == SQLITE_LOCKED ||
+        kind == SQLITE_PROTOCOL || kind == SQLITE_NOMEM) {
+        ctx->problem.retry_after_s = TROUBLE_RETRY_S;
         return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE,
                         "Ava cannot save right now; nothing half done was kept. Try again soon.");
     }
@@ -277,7 +282,7 @@ static enum err failure(struct ctx *ctx, int rc, const char *sql, const char *wh
 enum err db_done(struct ctx *ctx, struct db_stmt *q) {
     enum err e = OK;
     if (q->failed != SQLITE_OK)
-        e = failure(ctx, q->failed, q->sql,
+        e = failure(ctx, q->conn->db, q->failed, q->sql,
                     q->conn->handle ? sqlite3_errmsg(q->conn->handle) : "there is no connection");
     if (q->handle) {
         sqlite3_reset(q->handle);
@@ -315,21 +320,60 @@ static void run_one(struct db_conn *c, struct write *w) {
     db_run(w->ctx, db_use(c, "RELEASE one"));
 }
 
+/* Is the run that has claimed the database still this one? In the transaction of a batch. */
+static int check_claim(struct db *db) {
+    const char *run = atomic_load(&db->run);
+    if (!run)
+        return SQLITE_OK;
+    struct db_stmt *q = db_use(db->writer, "SELECT value = ? FROM meta WHERE name = 'run'");
+    db_bind_blob(q, run, strlen(run));
+    bool found = db_next(q) && db_i64(q);
+    int rc = q->failed;
+    sqlite3_reset(q->handle);
+    sqlite3_clear_bindings(q->handle);
+    q->in_use = false;
+    if (rc == SQLITE_OK && !found)
+        trouble_get_into(
+            &db->trouble, TROUBLE_FENCED,
+            "another run of Ava has claimed it: this one commits nothing any more and ends");
+    return rc != SQLITE_OK ? rc : found ? SQLITE_OK : SQLITE_READONLY;
+}
+
+/* Runs the batch in one transaction. Not SQLITE_OK when nothing of it may be acknowledged. */
+static int commit_batch(struct db *db, struct write *batch) {
+    sqlite3 *handle = db->writer->handle;
+    int rc = sqlite3_exec(handle, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (rc != SQLITE_OK || (rc = check_claim(db)) != SQLITE_OK)
+        return rc;
+    for (struct write *w = batch; w && !sqlite3_get_autocommit(handle); w = w->next)
+        run_one(db->writer, w);
+    /* A full disk can end the transaction from inside; a savepoint would begin another one
+     * and commit it, while everybody is told that nothing was kept. */
+    if (sqlite3_get_autocommit(handle))
+        return SQLITE_FULL;
+    if (!trouble_is_none(&db->trouble))
+        return SQLITE_READONLY;
+    rc = sqlite3_exec(handle, "COMMIT", NULL, NULL, NULL);
+    /* Taken away meanwhile: it may be in a file that nobody finds again. */
+    return rc == SQLITE_OK && !trouble_is_none(&db->trouble) ? SQLITE_READONLY : rc;
+}
+
+/* May anything be written? A look at the files; notes the trouble when they are not as they were. */
+static bool may_write(struct db *db) {
+    if (!trouble_is_none(&db->trouble))
+        return false;
+    if (!files_hold_database(db->writer->handle))
+        trouble_get_into(&db->trouble, TROUBLE_DAMAGED,
+                         "its first page is not that of a database any more");
+    return !trouble_of(&db->trouble);
+}
+
 /* All of the batch in one transaction. When it can not be begun or committed nothing of it
  * happened, and everybody in it is told so. */
 static void run_batch(struct db *db, struct write *batch, size_t count) {
     struct db_conn *c = db->writer;
     int64_t began = ava_now_us();
-    int rc = sqlite3_exec(c->handle, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-    if (rc == SQLITE_OK) {
-        for (struct write *w = batch; w && !sqlite3_get_autocommit(c->handle); w = w->next)
-            run_one(c, w);
-        /* A full disk can end the transaction from inside; a savepoint would begin another one
-         * and commit it, while everybody is told that nothing was kept. */
-        rc = sqlite3_get_autocommit(c->handle)
-                 ? SQLITE_FULL
-                 : sqlite3_exec(c->handle, "COMMIT", NULL, NULL, NULL);
-    }
+    int rc = may_write(db) ? commit_batch(db, batch) : SQLITE_READONLY;
     if (rc == SQLITE_OK) {
         atomic_store(&db->last_commit_ms, ava_now_ms());
         metric_observe_us(METRIC_DB_DURATION, ava_now_us() - began, "commit");
@@ -337,8 +381,11 @@ static void run_batch(struct db *db, struct write *batch, size_t count) {
         return;
     }
     const char *why = sqlite3_errmsg(c->handle);
+    if (trouble_is_damage(rc))
+        trouble_learn(&db->trouble, rc, why);
     for (struct write *w = batch; w; w = w->next)
-        w->result = failure(w->ctx, rc, "COMMIT", why);
+        w->result = trouble_of(&db->trouble) ? trouble_refuse(w->ctx, trouble_of(&db->trouble))
+                                             : failure(w->ctx, db, rc, "COMMIT", why);
     if (!sqlite3_get_autocommit(c->handle))
         sqlite3_exec(c->handle, "ROLLBACK", NULL, NULL, NULL);
 }
@@ -439,10 +486,8 @@ static void *check_beside(void *arg) {
     struct db *db = arg;
     struct arena *a = arena_new(4096);
     const char *why = NULL;
-    if (!is_sound(db, a, &why)) {
-        log_error(NULL, "integrity", L("why", why));
-        atomic_store(&db->is_broken, true);
-    }
+    if (!is_sound(db, a, &why))
+        trouble_get_into(&db->trouble, TROUBLE_DAMAGED, why);
     arena_free(a);
     return NULL;
 }
@@ -460,6 +505,13 @@ static bool check(struct db *db, struct arena *a, const char **why) {
     return true;
 }
 
+static bool note_files(struct db *db, const char **why) {
+    if (files_note(&db->trouble.files, db->writer->handle))
+        return true;
+    *why = "the database file was moved, removed or replaced while it was opened";
+    return false;
+}
+
 struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why) {
     struct db *db = calloc(1, sizeof *db);
     if (!db)
@@ -468,13 +520,16 @@ struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why
     db->path = strdup(conf->path);
     db->last = &db->first;
     atomic_init(&db->last_commit_ms, INT64_MIN / 2);
+    trouble_init(&db->trouble, db->path);
     pthread_mutex_init(&db->lock, NULL);
     pthread_cond_init(&db->more, NULL);
     pthread_key_create(&db->reader_key, NULL);
     db->writer = conn_open(db, true, a, why);
     if (!db->writer || !check(db, a, why) || !sqlite_migrate(db->writer, a, &db->schema, why) ||
+        !note_files(db, why) ||
         !(db->checkpoint = checkpoint_start(db->writer->handle, db->path, why))) {
         conn_close(db->writer);
+        files_forget(&db->trouble.files);
         free(db->path);
         free(db);
         return NULL;
@@ -497,8 +552,13 @@ void db_close(struct db *db) {
         next = c->next;
         conn_close(c);
     }
-    sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    /* In trouble, what is on disk is left as it is: the files at these paths may be others'. */
+    if (!trouble_is_none(&db->trouble))
+        sqlite3_db_config(db->writer->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    else
+        sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     conn_close(db->writer);
+    files_forget(&db->trouble.files);
     pthread_key_delete(db->reader_key);
     pthread_mutex_destroy(&db->lock);
     pthread_cond_destroy(&db->more);
@@ -506,20 +566,45 @@ void db_close(struct db *db) {
     free(db);
 }
 
-/* The write of a probe. */
+/* --- claims and probes ----------------------------------------------------------------------- */
+
+static enum err claim(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct db_stmt *q = db_use(tx, "INSERT INTO meta (name, value) VALUES ('run', ?)"
+                                   " ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+    db_bind_blob(q, arg, strlen(arg));
+    return db_run(ctx, q);
+}
+
+enum err db_claim(struct ctx *ctx, const char *run_id) {
+    TRY(db_write(ctx, claim, (void *)run_id));
+    atomic_store(&ctx->parts->db->run, run_id);
+    return OK;
+}
+
+bool db_is_fenced(struct db *db) {
+    return trouble_of(&db->trouble) == TROUBLE_FENCED;
+}
+
+/* The write of a probe, as large as a webhook. */
 static enum err touch(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct db_stmt *q = db_use(tx, "INSERT INTO meta (name, value) VALUES ('probe', ?)"
                                    " ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+    unsigned char content[PROBE_BYTES] = { 0 };
     int64_t now = ava_wall_ms();
-    db_bind_blob(q, &now, sizeof now);
+    memcpy(content, &now, sizeof now);
+    db_bind_blob(q, content, sizeof content);
     return db_run(ctx, q);
 }
 
 enum err db_write_probe(struct ctx *ctx, int64_t max_age_ms) {
     struct db *db = ctx->parts->db;
-    if (atomic_load(&db->is_broken))
-        return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE, "The database file is damaged.");
-    if (ava_now_ms() - atomic_load(&db->last_commit_ms) <= max_age_ms)
+    int64_t now = ava_now_ms();
+    if (!trouble_is_none(&db->trouble))
+        return trouble_refuse(ctx, trouble_of(&db->trouble));
+    /* Small writes still fit where larger ones are refused: a commit proves nothing against that. */
+    if (now - atomic_load(&db->trouble.last_refusal_ms) <= max_age_ms)
+        return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE, "The disk took nothing a moment ago.");
+    if (now - atomic_load(&db->last_commit_ms) <= max_age_ms)
         return OK;
     return db_write(ctx, touch, NULL);
 }

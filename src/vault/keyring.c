@@ -94,22 +94,30 @@ bool keyring_from_file(struct keyring *k, const char *path, struct arena *a, boo
                        const char **why) {
     struct stat st;
     *made = false;
-    if (stat(path, &st) != 0 && errno == ENOENT) {
+    if (lstat(path, &st) != 0 && errno == ENOENT) {
         if (!make_file(path, a, why))
             return false;
         *made = true;
     }
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); /* a FIFO would block */
     if (fd < 0 || fstat(fd, &st) != 0) {
-        *why = arena_printf(a, "cannot read the key file %s: %s", path, strerror(errno));
+        *why = errno == ELOOP
+                   ? arena_printf(a,
+                                  "the key file %s is a symbolic link; put the file itself there, "
+                                  "or name another one with AVA_MASTER_KEYS_FILE",
+                                  path)
+                   : arena_printf(a, "cannot read the key file %s: %s", path, strerror(errno));
         if (fd >= 0)
             close(fd);
         return false;
     }
     char text[4096];
     ssize_t n = -1;
-    if (st.st_mode & 077)
-        *why = arena_printf(a, "others may read the key file %s: chmod 600 it", path);
+    if (!S_ISREG(st.st_mode))
+        *why = arena_printf(a, "the key file %s is not a file; move it away: mv %s %s.odd", path,
+                            path, path);
+    else if (st.st_mode & 077)
+        *why = arena_printf(a, "others may read the key file %s: chmod 600 %s", path, path);
     else if ((n = read(fd, text, sizeof text)) < 0)
         *why = arena_printf(a, "cannot read the key file %s: %s", path, strerror(errno));
     close(fd);

@@ -112,7 +112,8 @@ TEST(an_event_is_taken_once_and_read_back_only_by_its_workspace) {
     CHECK_INT(count, 1);
     CHECK_INT(event_read(&h.t.ctx, rows[0].id, &row, &content), OK);
     CHECK(str_eq(content.body, in.content.body) && str_eq(content.headers, in.content.headers));
-    CHECK_TEXT(temp_sql(&h.t, "SELECT count(*) FROM events WHERE instr(sealed, '+1415')"), "0");
+    CHECK_TEXT(temp_sql(&h.t, "SELECT count(*) FROM event_bodies WHERE instr(sealed, '+1415')"),
+               "0");
     str_copy(h.t.ctx.who.workspace_id, sizeof h.t.ctx.who.workspace_id, str_of("ws_b"));
     CHECK_INT(event_read(&h.t.ctx, rows[0].id, &row, &content), ERR_NOT_FOUND);
     CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count), OK);

@@ -1,0 +1,10 @@
+/* folder: the data folder, made when it is missing and judged before anything in it is opened. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+
+/* EXIT_OK, or EXIT_CONFIG after saying what is wrong with it and what mends that. What a volume of a
+ * container may be like without anybody being able to change it is a warning, for servers. */
+int folder_make(const char *path, bool warns, struct arena *a);
