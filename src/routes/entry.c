@@ -99,8 +99,10 @@ size_t entry_body_limit(void *arg, const struct http_req *req, bool *takes_part)
     enum body_kind kind = route ? route->body : NO_BODY;
     *takes_part = kind == REPORT_BODY;
     switch (kind) {
-    case JSON_BODY:
-        return JSON_MAX_BYTES;
+    case JSON_BODY: /* long ones are not taken in for strangers */
+        return http_field(req, "authorization").ptr || http_field(req, "cookie").ptr
+                   ? JSON_MAX_BYTES
+                   : AUTH_MAX_BYTES;
     case WEBHOOK_BODY:
     case REPORT_BODY:
         return WEBHOOK_MAX_BYTES;

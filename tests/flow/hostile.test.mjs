@@ -65,6 +65,10 @@ describe("hostile input", { skip: missing }, () => {
     }
   });
 
+  test("of somebody who shows nothing no body over 16 KiB is taken in", async () => {
+    for (const w of writes) isProblem(await a.call(w.path, { method: w.method, raw: " ".repeat(17 << 10), headers: json, key: null }), [413], w.template);
+  });
+
   test("what the HTTP layer refuses carries the caller's id too, and is counted", async () => {
     const id = "refused-early-1";
     const r = await a.call("/api/v1/auth/login", { raw: " ".repeat(17 << 10), headers: { ...json, "X-Correlation-ID": id } });
