@@ -4,7 +4,7 @@
 
 #include "obs/ctx.h"
 
-enum { PASSWORD_MIN_CHARS = 12, PASSWORD_MAX_BYTES = 256 };
+enum { PASSWORD_MIN_CHARS = 12, PASSWORD_MAX_CHARS = 256 };
 
 enum err auth_password_hash(struct ctx *ctx, struct str password, const char **phc);
 

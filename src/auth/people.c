@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "store/audit.h"
+#include "store/invitations.h"
 
 enum { NAME_MAX_BYTES = 400 };
 
@@ -22,11 +23,12 @@ void people_check_email(struct ctx *ctx, const char *email) {
 }
 
 void people_check_password(struct ctx *ctx, struct str password) {
-    if (password.len < PASSWORD_MIN_CHARS)
-        ctx_field_range(ctx, "password", "too_short", PASSWORD_MIN_CHARS, PASSWORD_MAX_BYTES,
+    size_t chars = str_chars(password);
+    if (chars < PASSWORD_MIN_CHARS)
+        ctx_field_range(ctx, "password", "too_short", PASSWORD_MIN_CHARS, PASSWORD_MAX_CHARS,
                         "The password needs at least 12 characters.");
-    else if (password.len > PASSWORD_MAX_BYTES)
-        ctx_field_range(ctx, "password", "too_long", PASSWORD_MIN_CHARS, PASSWORD_MAX_BYTES,
+    else if (chars > PASSWORD_MAX_CHARS)
+        ctx_field_range(ctx, "password", "too_long", PASSWORD_MIN_CHARS, PASSWORD_MAX_CHARS,
                         "The password may have at most 256 characters.");
 }
 
@@ -364,7 +366,17 @@ static enum err only_owners(struct ctx *ctx, struct db_conn *tx, const struct me
     return OK;
 }
 
-/* Adds a member or changes the role; the sessions of that person end. */
+/* Only who runs the installation adds people unasked; of others nobody may learn who exists. */
+static enum err only_members(struct ctx *ctx, struct db_conn *tx, const struct member_edit *m) {
+    enum role now;
+    TRY(member_role(ctx, tx, m->workspace_id, m->user_id, &now));
+    if (now == ROLE_NONE && !ctx->who.is_admin)
+        return ctx_fail(ctx, ERR_NOT_FOUND,
+                        "There is no such member; invite people by their e-mail address.");
+    return OK;
+}
+
+/* Changes the role, or adds a member; the sessions that person has in the workspace end. */
 static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct member_edit *m = arg;
     struct user user;
@@ -372,6 +384,7 @@ static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg)
     TRY(workspace_find(ctx, tx, m->workspace_id, m->user_id, &w));
     if (!w.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such workspace.");
+    TRY(only_members(ctx, tx, m));
     TRY(user_find(ctx, tx, m->user_id, &user));
     if (!user.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
@@ -379,7 +392,8 @@ static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg)
     if (m->role != ROLE_OWNER)
         TRY(keep_an_owner(ctx, tx, m->workspace_id, m->user_id));
     TRY(member_put(ctx, tx, m->workspace_id, m->user_id, m->role));
-    TRY(session_end_user(ctx, tx, m->user_id)); /* new id at a change of rights */
+    TRY(session_end_member(ctx, tx, m->user_id, m->workspace_id)); /* new id, new rights */
+    TRY(invitation_rows_delete_by(ctx, tx, m->workspace_id, m->user_id));
     *m->out = (struct member){ .user_id = user.id,
                                .email = user.email,
                                .name = user.name,
@@ -401,20 +415,33 @@ enum err member_set(struct ctx *ctx, const char *workspace_id, const char *user_
     return OK;
 }
 
+/* Takes the membership, and what served by it: sessions, keys, and invitations that person made. */
+static enum err end_membership(struct ctx *ctx, struct db_conn *tx, const struct member_edit *m,
+                               int64_t *keys) {
+    TRY(member_delete(ctx, tx, m->workspace_id, m->user_id));
+    TRY(session_end_member(ctx, tx, m->user_id, m->workspace_id));
+    TRY(invitation_rows_delete_by(ctx, tx, m->workspace_id, m->user_id));
+    return api_keys_delete(ctx, tx, m->user_id, m->workspace_id, keys);
+}
+
 static enum err member_remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct member_edit *m = arg;
     enum role role;
+    int64_t keys;
     TRY(member_role(ctx, tx, m->workspace_id, m->user_id, &role));
     if (role == ROLE_NONE)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such member.");
     if (strcmp(m->user_id, ctx->who.user_id) != 0) /* everybody may leave */
         TRY(only_owners(ctx, tx, m));
     TRY(keep_an_owner(ctx, tx, m->workspace_id, m->user_id));
-    TRY(member_delete(ctx, tx, m->workspace_id, m->user_id));
-    return audit_write(ctx, tx,
-                       (struct audit_entry){ .workspace_id = m->workspace_id,
-                                             .action = "member.remove",
-                                             .object = m->user_id });
+    TRY(end_membership(ctx, tx, m, &keys));
+    return audit_write(
+        ctx, tx,
+        (struct audit_entry){
+            .workspace_id = m->workspace_id,
+            .action = "member.remove",
+            .object = m->user_id,
+            .detail = arena_printf(ctx->arena, "{\"keys_revoked\":%lld}", (long long)keys) });
 }
 
 enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *user_id,

@@ -59,6 +59,7 @@ bool str_has_nul(struct str s);
 
 /* How many edits (insert, delete, replace, up to 64 bytes each) lead from a to b: for "did you
  * mean". */
+size_t str_chars(struct str s); /* code points of UTF-8 */
 size_t str_distance(struct str a, struct str b);
 
 /* Copies with truncation; the result is always NUL-terminated. Returns false when cut. */

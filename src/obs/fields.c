@@ -31,14 +31,6 @@ void field_phone(struct ctx *ctx, const json_t *body, const char *name, const ch
                   "Write the number with + and the country, like +33612345678.");
 }
 
-/* Code points, not bytes: continuation bytes do not count. */
-static size_t chars_of(const char *text) {
-    size_t n = 0;
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
-}
-
 const char *field_text(struct ctx *ctx, const json_t *body, const char *name, bool required,
                        size_t min_chars, size_t max_chars) {
     const json_t *value = json_object_get(body, name);
@@ -54,7 +46,7 @@ const char *field_text(struct ctx *ctx, const json_t *body, const char *name, bo
                   arena_printf(ctx->arena, "The field %s must be a text.", name));
         return NULL;
     }
-    size_t chars = chars_of(text);
+    size_t chars = str_chars(str_of(text));
     if (chars >= min_chars && chars <= max_chars)
         return text;
     ctx_field_range(ctx, name, chars < min_chars ? "too_short" : "too_long", (double)min_chars,
