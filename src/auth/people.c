@@ -6,15 +6,17 @@
 #include "auth/password.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/plain.h"
 #include "store/audit.h"
 #include "store/invitations.h"
 
-enum { NAME_MAX_BYTES = 400 };
+enum { NAME_CHARS_MAX = 100 };
 
 void people_check_email(struct ctx *ctx, const char *email) {
     const char *at = strchr(email, '@');
     bool good = at && at != email && at[1] && !strchr(at + 1, '@') && strchr(at + 1, '.') &&
-                strlen(email) <= 254 && at[1] != '.' && email[strlen(email) - 1] != '.';
+                strlen(email) <= 254 && plain_is(str_of(email)) && at[1] != '.' &&
+                email[strlen(email) - 1] != '.';
     for (const char *p = email; good && *p; p++)
         good =
             !isspace((unsigned char)*p) && !iscntrl((unsigned char)*p) && !strchr("<>,;\"()", *p);
@@ -32,6 +34,17 @@ void people_check_password(struct ctx *ctx, struct str password) {
                         "The password may have at most 256 characters.");
 }
 
+static enum err check_name(struct ctx *ctx, const char *name) {
+    if (!name[0] || str_chars(str_of(name)) > NAME_CHARS_MAX)
+        ctx_field_range(ctx, "name", name[0] ? "too_long" : "too_short", 1, NAME_CHARS_MAX,
+                        "The name needs 1 to 100 characters.");
+    else if (!plain_is(str_of(name)))
+        ctx_field(ctx, "name", "wrong_format",
+                  "The name has a line break, a control character or one that turns the direction "
+                  "of writing; take it out.");
+    return ctx_fields_ok(ctx);
+}
+
 static void new_id(struct ctx *ctx, const char *prefix, const char **out) {
     struct id id = id_make(prefix);
     *out = arena_strdup(ctx->arena, id.text);
@@ -41,7 +54,7 @@ enum err people_prepare(struct ctx *ctx, const char *email, struct str password,
                         bool is_admin, struct user *out) {
     people_check_email(ctx, email);
     people_check_password(ctx, password);
-    TRY(ctx_fields_ok(ctx));
+    TRY(name ? check_name(ctx, name) : ctx_fields_ok(ctx));
     *out = (struct user){ .email = email, .name = name, .is_admin = is_admin };
     new_id(ctx, "usr", &out->id);
     new_id(ctx, "ws", &out->workspace_id);
@@ -263,13 +276,6 @@ static enum err workspace_create_write(struct ctx *ctx, struct db_conn *tx, void
                        (struct audit_entry){ .workspace_id = m->w->id,
                                              .action = "workspace.create",
                                              .object = m->w->id });
-}
-
-static enum err check_name(struct ctx *ctx, const char *name) {
-    if (!name[0] || strlen(name) > NAME_MAX_BYTES)
-        ctx_field_range(ctx, "name", name[0] ? "too_long" : "too_short", 1, 100,
-                        "The name needs 1 to 100 characters.");
-    return ctx_fields_ok(ctx);
 }
 
 enum err workspace_create(struct ctx *ctx, const char *name, const char *owner_id,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/plain.h"
 
 enum { DIGITS_MIN = 7, DIGITS_MAX = 15, URL_MAX = 2048, TIME_CHARS_MAX = 40 };
 
@@ -53,6 +54,20 @@ const char *field_text(struct ctx *ctx, const json_t *body, const char *name, bo
                     (double)max_chars,
                     arena_printf(ctx->arena, "The field %s needs %zu to %zu characters.", name,
                                  min_chars, max_chars));
+    return NULL;
+}
+
+const char *field_name(struct ctx *ctx, const json_t *body, const char *name, bool required,
+                       size_t max_chars) {
+    const char *text = field_text(ctx, body, name, required, 1, max_chars);
+    if (!text || plain_is(str_of(text)))
+        return text;
+    ctx_field(
+        ctx, name, "wrong_format",
+        arena_printf(ctx->arena,
+                     "The field %s has a line break, a control character or one that turns the "
+                     "direction of writing; take it out.",
+                     name));
     return NULL;
 }
 

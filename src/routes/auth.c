@@ -37,7 +37,7 @@ enum err post_auth_setup(struct ctx *ctx, struct call *call) {
     const char *email = input_text(&in, "email", true, 1, 254);
     const char *password =
         input_text(&in, "password", true, PASSWORD_MIN_CHARS, PASSWORD_MAX_CHARS);
-    const char *name = input_text(&in, "name", false, 1, 100);
+    const char *name = input_name(&in, "name", false, 100);
     if (email)
         people_check_email(ctx, email);
     TRY(input_done(&in));

@@ -204,6 +204,33 @@ describe("who belongs where", { skip: missing }, () => {
     assert.equal((await a.call("/api/v1/auth/me", { key: dora.key })).status, 401);
   });
 
+  test("names of people, workspaces, keys and assistants are one line of what can be seen", async () => {
+    const home = a.me.workspace.id;
+    const { json: one } = await a.call("/api/v1/assistants", { body: { name: "Night desk", firstMessage: "Hi." } });
+    const calls = [
+      ["POST", "/api/v1/users", { email: "n@example.com", password: person.password }],
+      ["PATCH", `/api/v1/users/${a.me.user.id}`, {}],
+      ["POST", "/api/v1/workspaces", {}],
+      ["PATCH", `/api/v1/workspaces/${home}`, {}],
+      ["POST", "/api/v1/auth/keys", {}],
+      ["PATCH", `/api/v1/assistants/${one.id}`, {}],
+      ["POST", "/api/v1/assistants", { firstMessage: "Hi." }],
+    ];
+    for (const [method, path, body] of calls)
+      for (const bad of ["\n", "\u001b", "\u007f", "\u0085", "\u009b", "\u2028", "\u2029", "\u202a", "\u202e", "\u2066", "\u2069"]) {
+        const r = await a.call(path, { method, body: { ...body, name: `Sales${bad}x` } });
+        assert.equal(r.status, 422, `${method} ${path} ${JSON.stringify(bad)}: ${r.text}`);
+        assert.deepEqual([r.json.errors[0].field, r.json.errors[0].code], ["name", "wrong_format"]);
+        assert.match(r.json.errors[0].message ?? r.json.detail, /take it out/);
+      }
+    for (const good of ["Café 5 €", "שלום", "👩‍💻"])
+      assert.equal((await a.call(`/api/v1/workspaces/${home}`, { method: "PATCH", body: { name: good } })).status, 200, good);
+    const email = await a.call("/api/v1/users", { body: { email: "a\u202eb@example.com", password: person.password } });
+    assert.equal(email.json.errors[0].field, "email");
+    const password = await a.call("/api/v1/users", { body: { email: "p@example.com", password: "é".repeat(256) } });
+    assert.equal(password.status, 201, "256 characters, as the sentence says: " + password.text);
+  });
+
   test("guessing the current password is limited like signing in", async () => {
     await a.newPerson("finn@example.com");
     const finn = await signedIn("finn@example.com");
