@@ -43,6 +43,24 @@ describe("membership", { skip: missing }, () => {
     assert.equal((await renew("192.0.2.9")).status, 401);
   });
 
+  test("a stranger who guesses for an hour locks nobody out but themselves", async () => {
+    const from = (ip, password) => a.call("/api/v1/auth/login", { body: { email: person.email, password }, key: null, headers: { "X-Forwarded-For": ip } });
+    const seen = new Set();
+    for (let n = 0; n < 360; n++) {
+      seen.add((await from("192.0.2.10", "wrong")).status);
+      await a.advance(10);
+    }
+    assert.deepEqual([...seen].sort(), [422, 429]);
+    assert.equal((await from("192.0.2.20", person.password)).status, 200, "at the first try");
+    const refused = [];
+    for (let n = 0; n < 40; n++) refused.push((await from(`198.51.100.${n + 1}`, "wrong")).status);
+    assert.equal(refused.filter((s) => s === 422).length, 30, "many addresses together are slowed down");
+    const new_one = await from("192.0.2.30", person.password);
+    assert.equal(new_one.status, 429);
+    assert.match(new_one.json.detail, /ava user link/);
+    assert.equal((await from("192.0.2.20", person.password)).status, 200, "who signed in from there before gets in");
+  });
+
   test("IPv4 callers written as IPv6 are counted one by one", async () => {
     const refused = [];
     for (let n = 1; n <= 80; n++)
