@@ -99,7 +99,9 @@ enum err auth_login(struct ctx *ctx, const char *email, struct str password, str
         ctx_field(ctx, "password", "wrong", "The e-mail address or the password is not right.");
         return ctx_fields_ok(ctx);
     }
-    return db_write(ctx, login_write, &(struct login){ &user, rehashed, out });
+    TRY(db_write(ctx, login_write, &(struct login){ &user, rehashed, out }));
+    auth_password_known(ctx);
+    return OK;
 }
 
 struct setup {
