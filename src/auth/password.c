@@ -1,22 +1,33 @@
 #include "auth/password.h"
 
 #include <pthread.h>
+#include <sys/socket.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/fiber.h"
 #include "crypto/password.h"
 
-enum { AT_ONCE = 2, WAITING_MAX = 16 };
+enum {
+    AT_ONCE = 2,
+    WAITING_MAX = 16,
+    KNOWN_MORE = 8,    /* places kept for addresses that signed in before */
+    EACH_MAX = 1,      /* places of one address */
+    EACH_KNOWN_MAX = 4 /* of one that signed in before: an office has one address for all */
+};
+enum { KNOWN_BITS = 12, KNOWN_SLOTS = 1 << KNOWN_BITS };
 
 struct waiter {
     struct waiter *next;
     struct fiber_parking parking;
+    uint64_t from;
 };
 
 static struct {
     pthread_mutex_t lock;
     unsigned running, waiting;
     struct waiter *first;
+    uint64_t known[KNOWN_SLOTS]; /* by hash; only who signs in displaces somebody */
 } gate = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* Takes w out of the queue. False when it is no longer in it, because leave() gave it a place. */
@@ -31,13 +42,47 @@ static bool drop(struct waiter *w) {
     return false;
 }
 
+/* Whom the request counts as: an IPv4 address, a /48 of IPv6; 0 when there is no peer. */
+static uint64_t origin_of(const struct ctx *ctx) {
+    struct address a;
+    uint64_t from = 0;
+    if (!ctx->peer_ip || !address_parse(str_of(ctx->peer_ip), &a))
+        return 0;
+    a = address_unmapped(a);
+    for (size_t i = 0; i < (a.family == AF_INET ? 4 : 6); i++)
+        from = from << 8 | a.bytes[i];
+    return from | (uint64_t)(a.family == AF_INET ? 4 : 6) << 56;
+}
+
+static uint64_t *known_slot(uint64_t from) {
+    return &gate.known[(from * 0x9E3779B97F4A7C15u) >> (64 - KNOWN_BITS)];
+}
+
+/* May one more of this origin wait? The gate is locked. */
+static bool has_place(uint64_t from) {
+    bool is_known = from && *known_slot(from) == from;
+    unsigned same = 0;
+    for (const struct waiter *w = gate.first; w; w = w->next)
+        same += from && w->from == from;
+    return same < (is_known ? EACH_KNOWN_MAX : EACH_MAX) &&
+           gate.waiting < WAITING_MAX + (is_known ? KNOWN_MORE : 0);
+}
+
+void auth_password_known(const struct ctx *ctx) {
+    uint64_t from = origin_of(ctx);
+    pthread_mutex_lock(&gate.lock);
+    if (from)
+        *known_slot(from) = from;
+    pthread_mutex_unlock(&gate.lock);
+}
+
 /* Takes one of the AT_ONCE places, or waits for one; ERR_OVERLOADED when too many wait, or at the
  * deadline. */
 static enum err enter(struct ctx *ctx) {
-    struct waiter w = { .next = NULL };
+    struct waiter w = { .from = origin_of(ctx) };
     pthread_mutex_lock(&gate.lock);
     bool free_place = gate.running < AT_ONCE;
-    bool may_wait = gate.waiting < WAITING_MAX;
+    bool may_wait = has_place(w.from);
     if (free_place) {
         gate.running++;
     } else if (may_wait) {

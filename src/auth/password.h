@@ -1,10 +1,15 @@
 /* password: hashing and checking passwords beside the loop. Two at a time, sixteen may wait; more
- * get ERR_OVERLOADED (RESILIENCE 13: each takes 64 MiB). */
+ * get ERR_OVERLOADED (RESILIENCE 13: each takes 64 MiB). One address (of IPv6 a /48) waits in one
+ * place. Where somebody signed in before (since the start), four may wait, and eight more places are
+ * kept for those. */
 #pragma once
 
 #include "obs/ctx.h"
 
-enum { PASSWORD_MIN_CHARS = 12, PASSWORD_MAX_BYTES = 256 };
+enum { PASSWORD_MIN_CHARS = 12, PASSWORD_MAX_CHARS = 256 };
+
+/* Somebody just signed in from where this request comes from. */
+void auth_password_known(const struct ctx *ctx);
 
 enum err auth_password_hash(struct ctx *ctx, struct str password, const char **phc);
 

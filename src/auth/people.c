@@ -6,14 +6,17 @@
 #include "auth/password.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/plain.h"
 #include "store/audit.h"
+#include "store/invitations.h"
 
-enum { NAME_MAX_BYTES = 400 };
+enum { NAME_CHARS_MAX = 100 };
 
 void people_check_email(struct ctx *ctx, const char *email) {
     const char *at = strchr(email, '@');
     bool good = at && at != email && at[1] && !strchr(at + 1, '@') && strchr(at + 1, '.') &&
-                strlen(email) <= 254 && at[1] != '.' && email[strlen(email) - 1] != '.';
+                strlen(email) <= 254 && plain_is(str_of(email)) && at[1] != '.' &&
+                email[strlen(email) - 1] != '.';
     for (const char *p = email; good && *p; p++)
         good =
             !isspace((unsigned char)*p) && !iscntrl((unsigned char)*p) && !strchr("<>,;\"()", *p);
@@ -22,12 +25,24 @@ void people_check_email(struct ctx *ctx, const char *email) {
 }
 
 void people_check_password(struct ctx *ctx, struct str password) {
-    if (password.len < PASSWORD_MIN_CHARS)
-        ctx_field_range(ctx, "password", "too_short", PASSWORD_MIN_CHARS, PASSWORD_MAX_BYTES,
+    size_t chars = str_chars(password);
+    if (chars < PASSWORD_MIN_CHARS)
+        ctx_field_range(ctx, "password", "too_short", PASSWORD_MIN_CHARS, PASSWORD_MAX_CHARS,
                         "The password needs at least 12 characters.");
-    else if (password.len > PASSWORD_MAX_BYTES)
-        ctx_field_range(ctx, "password", "too_long", PASSWORD_MIN_CHARS, PASSWORD_MAX_BYTES,
+    else if (chars > PASSWORD_MAX_CHARS)
+        ctx_field_range(ctx, "password", "too_long", PASSWORD_MIN_CHARS, PASSWORD_MAX_CHARS,
                         "The password may have at most 256 characters.");
+}
+
+static enum err check_name(struct ctx *ctx, const char *name) {
+    if (!name[0] || str_chars(str_of(name)) > NAME_CHARS_MAX)
+        ctx_field_range(ctx, "name", name[0] ? "too_long" : "too_short", 1, NAME_CHARS_MAX,
+                        "The name needs 1 to 100 characters.");
+    else if (!plain_is(str_of(name)))
+        ctx_field(ctx, "name", "wrong_format",
+                  "The name has a line break, a control character or one that turns the direction "
+                  "of writing; take it out.");
+    return ctx_fields_ok(ctx);
 }
 
 static void new_id(struct ctx *ctx, const char *prefix, const char **out) {
@@ -39,7 +54,7 @@ enum err people_prepare(struct ctx *ctx, const char *email, struct str password,
                         bool is_admin, struct user *out) {
     people_check_email(ctx, email);
     people_check_password(ctx, password);
-    TRY(ctx_fields_ok(ctx));
+    TRY(name ? check_name(ctx, name) : ctx_fields_ok(ctx));
     *out = (struct user){ .email = email, .name = name, .is_admin = is_admin };
     new_id(ctx, "usr", &out->id);
     new_id(ctx, "ws", &out->workspace_id);
@@ -263,13 +278,6 @@ static enum err workspace_create_write(struct ctx *ctx, struct db_conn *tx, void
                                              .object = m->w->id });
 }
 
-static enum err check_name(struct ctx *ctx, const char *name) {
-    if (!name[0] || strlen(name) > NAME_MAX_BYTES)
-        ctx_field_range(ctx, "name", name[0] ? "too_long" : "too_short", 1, 100,
-                        "The name needs 1 to 100 characters.");
-    return ctx_fields_ok(ctx);
-}
-
 enum err workspace_create(struct ctx *ctx, const char *name, const char *owner_id,
                           struct workspace *out) {
     TRY(check_name(ctx, name));
@@ -364,7 +372,17 @@ static enum err only_owners(struct ctx *ctx, struct db_conn *tx, const struct me
     return OK;
 }
 
-/* Adds a member or changes the role; the sessions of that person end. */
+/* Only who runs the installation adds people unasked; of others nobody may learn who exists. */
+static enum err only_members(struct ctx *ctx, struct db_conn *tx, const struct member_edit *m) {
+    enum role now;
+    TRY(member_role(ctx, tx, m->workspace_id, m->user_id, &now));
+    if (now == ROLE_NONE && !ctx->who.is_admin)
+        return ctx_fail(ctx, ERR_NOT_FOUND,
+                        "There is no such member; invite people by their e-mail address.");
+    return OK;
+}
+
+/* Changes the role, or adds a member; the sessions that person has in the workspace end. */
 static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct member_edit *m = arg;
     struct user user;
@@ -372,6 +390,7 @@ static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg)
     TRY(workspace_find(ctx, tx, m->workspace_id, m->user_id, &w));
     if (!w.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such workspace.");
+    TRY(only_members(ctx, tx, m));
     TRY(user_find(ctx, tx, m->user_id, &user));
     if (!user.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
@@ -379,7 +398,8 @@ static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg)
     if (m->role != ROLE_OWNER)
         TRY(keep_an_owner(ctx, tx, m->workspace_id, m->user_id));
     TRY(member_put(ctx, tx, m->workspace_id, m->user_id, m->role));
-    TRY(session_end_user(ctx, tx, m->user_id)); /* new id at a change of rights */
+    TRY(session_end_member(ctx, tx, m->user_id, m->workspace_id)); /* new id, new rights */
+    TRY(invitation_rows_delete_by(ctx, tx, m->workspace_id, m->user_id));
     *m->out = (struct member){ .user_id = user.id,
                                .email = user.email,
                                .name = user.name,
@@ -401,20 +421,33 @@ enum err member_set(struct ctx *ctx, const char *workspace_id, const char *user_
     return OK;
 }
 
+/* Takes the membership, and what served by it: sessions, keys, and invitations that person made. */
+static enum err end_membership(struct ctx *ctx, struct db_conn *tx, const struct member_edit *m,
+                               int64_t *keys) {
+    TRY(member_delete(ctx, tx, m->workspace_id, m->user_id));
+    TRY(session_end_member(ctx, tx, m->user_id, m->workspace_id));
+    TRY(invitation_rows_delete_by(ctx, tx, m->workspace_id, m->user_id));
+    return api_keys_delete(ctx, tx, m->user_id, m->workspace_id, keys);
+}
+
 static enum err member_remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct member_edit *m = arg;
     enum role role;
+    int64_t keys;
     TRY(member_role(ctx, tx, m->workspace_id, m->user_id, &role));
     if (role == ROLE_NONE)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such member.");
     if (strcmp(m->user_id, ctx->who.user_id) != 0) /* everybody may leave */
         TRY(only_owners(ctx, tx, m));
     TRY(keep_an_owner(ctx, tx, m->workspace_id, m->user_id));
-    TRY(member_delete(ctx, tx, m->workspace_id, m->user_id));
-    return audit_write(ctx, tx,
-                       (struct audit_entry){ .workspace_id = m->workspace_id,
-                                             .action = "member.remove",
-                                             .object = m->user_id });
+    TRY(end_membership(ctx, tx, m, &keys));
+    return audit_write(
+        ctx, tx,
+        (struct audit_entry){
+            .workspace_id = m->workspace_id,
+            .action = "member.remove",
+            .object = m->user_id,
+            .detail = arena_printf(ctx->arena, "{\"keys_revoked\":%lld}", (long long)keys) });
 }
 
 enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *user_id,

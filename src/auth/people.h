@@ -55,7 +55,9 @@ enum err workspace_weigh(struct ctx *ctx, const char *id, int64_t weight);
  * when it may not even know of it. */
 enum err workspace_role(struct ctx *ctx, const char *id, enum role *role, struct workspace *out);
 
-/* mine: the asker's role there, as workspace_role said; only owners make or unmake owners. */
+/* mine: the asker's role there, as workspace_role said; only owners make or unmake owners. Only
+ * installation admins and the command line add somebody who is no member yet: ERR_NOT_FOUND for
+ * others (auth/invitations.h). Removing revokes the person's keys for the workspace. */
 enum err member_set(struct ctx *ctx, const char *workspace_id, const char *user_id, enum role mine,
                     enum role role, struct member *out);
 enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *user_id,

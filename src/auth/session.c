@@ -1,6 +1,7 @@
 #include "auth/session.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "auth/identity.h"
 #include "auth/password.h"
@@ -8,6 +9,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "store/audit.h"
+#include "store/invitations.h"
 #include "store/sessions.h"
 
 enum {
@@ -97,7 +99,9 @@ enum err auth_login(struct ctx *ctx, const char *email, struct str password, str
         ctx_field(ctx, "password", "wrong", "The e-mail address or the password is not right.");
         return ctx_fields_ok(ctx);
     }
-    return db_write(ctx, login_write, &(struct login){ &user, rehashed, out });
+    TRY(db_write(ctx, login_write, &(struct login){ &user, rehashed, out }));
+    auth_password_known(ctx);
+    return OK;
 }
 
 struct setup {
@@ -180,24 +184,24 @@ enum err auth_refresh(struct ctx *ctx, struct str cookie, struct grant *out) {
     return OK;
 }
 
-struct logout {
-    unsigned char hash[32];
-};
-
+/* Ends the session, whether it still serves or waits for a refresh. */
 static enum err logout_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct logout *l = arg;
-    struct session s;
-    TRY(session_find(ctx, tx, l->hash, &s));
-    if (!s.family)
-        return OK;
-    TRY(session_end_family(ctx, tx, s.family));
-    return audit_write(ctx, tx, (struct audit_entry){ .action = "logout" });
+    const struct session *s = arg;
+    TRY(session_end_family(ctx, tx, s->family));
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .workspace_id = s->workspace_id,
+                                             .actor = s->user_id,
+                                             .action = "logout" });
 }
 
 enum err auth_logout(struct ctx *ctx, struct str cookie) {
-    struct logout l;
-    auth_token_hash(cookie, l.hash);
-    TRY(db_write(ctx, logout_write, &l));
+    unsigned char hash[32];
+    struct session s;
+    auth_token_hash(cookie, hash);
+    TRY(session_find(ctx, db_reader(ctx->parts->db), hash, &s));
+    if (!s.family) /* strangers make no work for the writer */
+        return OK;
+    TRY(db_write(ctx, logout_write, &s));
     accounts_changed(ctx->parts->accounts);
     return OK;
 }
@@ -207,6 +211,64 @@ enum err auth_me(struct ctx *ctx, struct grant *out) {
     *out = (struct grant){ 0 };
     TRY(user_find(ctx, c, ctx->who.user_id, &out->user));
     return workspace_find(ctx, c, ctx->who.workspace_id, ctx->who.user_id, &out->workspace);
+}
+
+/* --- one's own password ---------------------------------------------------------------------- */
+
+struct password_write {
+    const struct user *user;
+    const struct password_change *change;
+    const char *phc;
+    struct password_changed *out;
+};
+
+/* Stores the new hash, ends all sessions and begins one of a new id. */
+static enum err password_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct password_write *p = arg;
+    struct user user;
+    bool taken;
+    TRY(user_find(ctx, tx, p->user->id, &user));
+    /* not secret: whether a row of ours is still what it was when the current one was checked */
+    bool is_same = user.id && strcmp(user.password_hash, p->user->password_hash) == 0;
+    if (!is_same || user.is_disabled)
+        return ctx_fail(ctx, ERR_FORBIDDEN, "The account was changed meanwhile; sign in again.");
+    user.password_hash = p->phc;
+    user.updated_ms = ava_wall_ms();
+    TRY(user_update(ctx, tx, &user, &taken));
+    TRY(session_end_user(ctx, tx, user.id));
+    if (p->change->revoke_keys)
+        TRY(api_keys_delete(ctx, tx, user.id, NULL, &p->out->keys_revoked));
+    TRY(api_keys_count(ctx, tx, user.id, &p->out->keys_kept));
+    TRY(open_session(ctx, tx, &user, id_make("ses").text, 0, &p->out->grant));
+    return audit_write(
+        ctx, tx,
+        (struct audit_entry){ .action = "password.change",
+                              .object = user.id,
+                              .detail = arena_printf(ctx->arena, "{\"keys_revoked\":%lld}",
+                                                     (long long)p->out->keys_revoked) });
+}
+
+static enum err password_failed(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .action = "password.change", .outcome = "failed" });
+}
+
+enum err auth_password_change(struct ctx *ctx, const struct user *user,
+                              const struct password_change *change, struct password_changed *out) {
+    struct password_write p = { user, change, NULL, out };
+    const char *rehashed;
+    bool good;
+    *out = (struct password_changed){ .keys_revoked = 0 };
+    TRY(auth_password_verify(ctx, user->password_hash, change->current, &good, &rehashed));
+    if (!good) {
+        TRY(db_write(ctx, password_failed, NULL));
+        ctx_field(ctx, "current_password", "wrong", "The current password is not right.");
+        return ctx_fields_ok(ctx);
+    }
+    TRY(auth_password_hash(ctx, change->next, &p.phc));
+    TRY(db_write(ctx, password_write, &p));
+    accounts_changed(ctx->parts->accounts);
+    return OK;
 }
 
 static enum err token_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -229,6 +291,7 @@ enum err auth_setup_needed(struct ctx *ctx, bool *needed) {
 }
 
 static enum err sweep_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    TRY(invitation_rows_sweep(ctx, tx, ava_wall_ms()));
     return session_sweep(ctx, tx, ava_wall_ms());
 }
 

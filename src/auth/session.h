@@ -25,7 +25,22 @@ enum err auth_setup(struct ctx *ctx, struct str token, const char *email, struct
 
 /* ERR_SESSION_REQUIRED when the cookie is over or was used after its rotation. */
 enum err auth_refresh(struct ctx *ctx, struct str cookie, struct grant *out);
+/* Ends the session of any cookie that auth_refresh would take; OK for one that is over. */
 enum err auth_logout(struct ctx *ctx, struct str cookie);
+
+/* Somebody's own password. API keys stay unless revoke_keys says otherwise: they are other secrets,
+ * and a backend that runs on one must not stop because its person has a new password. */
+struct password_change {
+    struct str current, next;
+    bool revoke_keys;
+};
+struct password_changed {
+    struct grant grant; /* a new session; all others of the person are over */
+    int64_t keys_kept, keys_revoked;
+};
+/* ERR_INVALID on "current_password" when that is not right. */
+enum err auth_password_change(struct ctx *ctx, const struct user *user,
+                              const struct password_change *change, struct password_changed *out);
 
 /* Of the one who asks now, for auth/me: user and workspace; cookie and csrf stay empty. */
 enum err auth_me(struct ctx *ctx, struct grant *out);
@@ -34,5 +49,5 @@ enum err auth_me(struct ctx *ctx, struct grant *out);
 enum err auth_setup_token(struct ctx *ctx, const char **token);
 enum err auth_setup_needed(struct ctx *ctx, bool *needed); /* no account exists */
 
-/* Removes sessions and setup tokens that are over; now and then. */
+/* Removes sessions, invitations and setup tokens that are over; now and then. */
 enum err auth_sweep(struct ctx *ctx);

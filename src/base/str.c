@@ -164,3 +164,10 @@ bool str_copy(char *to, size_t room, struct str from) {
     to[n] = 0;
     return n == from.len;
 }
+
+size_t str_chars(struct str s) {
+    size_t n = 0; /* continuation bytes do not count */
+    for (size_t i = 0; i < s.len; i++)
+        n += ((unsigned char)s.ptr[i] & 0xC0) != 0x80;
+    return n;
+}

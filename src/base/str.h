@@ -57,6 +57,8 @@ size_t str_utf8_step(const char *bytes, size_t len, bool *is_whole);
 bool str_is_visible(struct str s); /* ASCII without blanks and control characters */
 bool str_has_nul(struct str s);
 
+size_t str_chars(struct str s); /* how many code points of UTF-8 */
+
 /* How many edits (insert, delete, replace, up to 64 bytes each) lead from a to b: for "did you
  * mean". */
 size_t str_distance(struct str a, struct str b);

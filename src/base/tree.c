@@ -4,18 +4,28 @@
 
 #include "base/jsonw.h"
 
-json_t *tree_merged(const json_t *target, const json_t *patch) {
+/* Changes `into`, an object, as the patch says. */
+static void merge(json_t *into, const json_t *patch) {
     const char *name;
     json_t *value;
+    json_object_foreach((json_t *)patch, name, value) {
+        if (json_is_null(value)) {
+            json_object_del(into, name);
+        } else if (!json_is_object(value)) {
+            json_object_set_new(into, name, json_deep_copy(value));
+        } else {
+            if (!json_is_object(json_object_get(into, name)))
+                json_object_set_new(into, name, json_object());
+            merge(json_object_get(into, name), value);
+        }
+    }
+}
+
+json_t *tree_merged(const json_t *target, const json_t *patch) {
     if (!json_is_object(patch))
         return json_deep_copy(patch);
     json_t *merged = json_is_object(target) ? json_deep_copy(target) : json_object();
-    json_object_foreach((json_t *)patch, name, value) {
-        if (json_is_null(value))
-            json_object_del(merged, name);
-        else
-            json_object_set_new(merged, name, tree_merged(json_object_get(merged, name), value));
-    }
+    merge(merged, patch); /* in place: a copy for each level would be depth times the size */
     return merged;
 }
 
@@ -69,6 +79,8 @@ void tree_point(struct buf *pointer, const char *name) {
     }
 }
 
+enum { POINTER_BYTES_MAX = 256, ENTRIES_MAX = 1000 };
+
 struct walk {
     struct buf pointer;
     tree_diff_fn *each;
@@ -105,20 +117,31 @@ static void differ_members(struct walk *w, struct tree_pair before, struct tree_
     }
 }
 
+/* Is each entry told of by itself? Else a long name would be repeated for each of the thousands of
+ * differences below it. */
+static bool is_told_apart(const struct walk *w, struct tree_pair before, struct tree_pair after) {
+    if (w->pointer.len > POINTER_BYTES_MAX)
+        return false;
+    if (json_is_object(before.real) && json_is_object(after.real))
+        return true;
+    return json_is_array(before.real) && json_is_array(after.real) &&
+           json_array_size(before.real) == json_array_size(after.real) &&
+           json_array_size(before.real) <= ENTRIES_MAX;
+}
+
+/* Compares only what it does not go into, so that each value is looked at once. */
 static void differ(struct walk *w, struct tree_pair before, struct tree_pair after) {
-    if (tree_same(before.real, after.real))
-        return;
-    if (json_is_object(before.real) && json_is_object(after.real)) {
+    if (!is_told_apart(w, before, after)) {
+        if (!tree_same(before.real, after.real))
+            w->each(w->arg, buf_view(&w->pointer), before.shown, after.shown);
+    } else if (json_is_object(before.real)) {
         differ_members(w, before, after);
-    } else if (json_is_array(before.real) && json_is_array(after.real) &&
-               json_array_size(before.real) == json_array_size(after.real)) {
+    } else {
         for (size_t i = 0; i < json_array_size(before.real); i++) {
             char name[24];
             snprintf(name, sizeof name, "%zu", i);
             differ_at(w, name, item(before, i), item(after, i));
         }
-    } else {
-        w->each(w->arg, buf_view(&w->pointer), before.shown, after.shown);
     }
 }
 

@@ -24,7 +24,7 @@ struct tree_pair {
 };
 
 /* Told of each difference between the real ones, deepest first where both are objects, or lists of
- * one length; with its JSON pointer (RFC 6901, good during the call) and what may be shown; NULL:
+ * one length of at most 1,000 entries, and down to a pointer of 256 bytes; with its JSON pointer (RFC 6901, good during the call) and what may be shown; NULL:
  * not there. */
 typedef void tree_diff_fn(void *arg, struct str pointer, const json_t *before, const json_t *after);
 void tree_diff(struct tree_pair before, struct tree_pair after, tree_diff_fn *each, void *arg);

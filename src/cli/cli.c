@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "base/str.h"
-#include "obs/log.h"
 
 extern char **environ;
 
@@ -24,10 +24,18 @@ const char *cli_printable(struct arena *a, const char *text) {
     struct buf b = { 0 };
     if (!text)
         return NULL;
-    log_put_printable(&b, str_of(text));
+    plain_put(&b, str_of(text));
     const char *shown = arena_strndup(a, b.ptr ? b.ptr : "", b.len);
     buf_fini(&b);
     return shown;
+}
+
+void cli_print_json(struct str json) {
+    struct buf b = { 0 };
+    plain_put(&b, json);
+    buf_char(&b, '\n');
+    fwrite(b.ptr, 1, b.len, stdout);
+    buf_fini(&b);
 }
 
 const char *cli_flag(const struct cli *cli, const char *name) {

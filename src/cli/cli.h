@@ -47,8 +47,10 @@ size_t cli_config_read(struct cli *cli, const struct config *before, struct conf
                        struct arena *a, char **problems);
 /* What config_load can not judge: lists of proxies, keys. Adds to problems; returns how many. */
 size_t cli_config_judge(const struct config *c, struct arena *a, struct buf *problems);
-/* The text without control characters (log_put_printable), for what others wrote; NULL stays NULL. */
+/* The text as plain_put writes it, for all that others wrote; NULL stays NULL. */
 const char *cli_printable(struct arena *a, const char *text);
+/* A line of JSON, in which the same is escaped. */
+void cli_print_json(struct str json);
 /* Says on stderr what is wrong and returns the status. */
 int cli_fail(int status, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -53,7 +53,7 @@ static enum err explain_call(struct ctx *ctx, struct cli *cli, const char *works
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
     timeline_write(&w, &t);
-    printf("%.*s\n", STR_FMT(buf_view(&b)));
+    cli_print_json(buf_view(&b));
     buf_fini(&b);
     return OK;
 }

@@ -274,7 +274,7 @@ int cmd_config_reload(struct cli *cli) {
     bool good = answer && json_is_true(json_object_get(answer, "reloaded"));
     int status = good ? EXIT_OK : EXIT_FAILED;
     if (cli_has(cli, "json") || !answer)
-        printf("%s\n", out.ptr);
+        cli_print_json(str_of(out.ptr));
     else if (good)
         print(answer);
     else

@@ -84,7 +84,7 @@ int cmd_config_show(struct cli *cli) {
     }
     jsonw_list_end(&w);
     if (json)
-        printf("%s\n", out.ptr);
+        cli_print_json(str_of(out.ptr));
     buf_fini(&out);
     return EXIT_OK;
 }

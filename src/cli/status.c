@@ -43,7 +43,7 @@ int cmd_status(struct cli *cli) {
                         c.data_dir);
     const json_t *s = json_parse(cli->arena, buf_view(&out), &why);
     if (cli_has(cli, "json") || !s)
-        printf("%s\n", out.ptr);
+        cli_print_json(str_of(out.ptr));
     else
         print(s);
     buf_fini(&out);

@@ -149,7 +149,8 @@ static enum err post(struct sending *s) {
     loop_free(s->loop);
     if (s->call.result != CLIENT_DONE)
         return ctx_fail(s->ctx, ERR_PROVIDER_ERROR, "nobody answered at %s", s->url);
-    printf("%d %.*s\n", s->call.status, STR_FMT(s->call.answer));
+    printf("%d %s\n", s->call.status,
+           cli_printable(s->ctx->arena, str_dup(s->ctx->arena, s->call.answer)));
     return s->call.status < 300 ? OK
                                 : ctx_fail(s->ctx, ERR_PROVIDER_REJECTED,
                                            "it was answered with status %d", s->call.status);

@@ -21,7 +21,7 @@
 enum {
     BATCH_MAX = 512,
     BUSY_MS = 5000,
-    STATEMENTS_MAX = 256, /* distinct literals; a power of two */
+    STATEMENTS_MAX = 512, /* distinct literals; a power of two */
     CHECK_INLINE_MAX_BYTES = 64 << 20,
     PROBE_BYTES = 64 << 10, /* what a webhook may need */
 };

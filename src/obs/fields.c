@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/plain.h"
 
 enum { DIGITS_MIN = 7, DIGITS_MAX = 15, URL_MAX = 2048, TIME_CHARS_MAX = 40 };
 
@@ -31,14 +32,6 @@ void field_phone(struct ctx *ctx, const json_t *body, const char *name, const ch
                   "Write the number with + and the country, like +33612345678.");
 }
 
-/* Code points, not bytes: continuation bytes do not count. */
-static size_t chars_of(const char *text) {
-    size_t n = 0;
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
-}
-
 const char *field_text(struct ctx *ctx, const json_t *body, const char *name, bool required,
                        size_t min_chars, size_t max_chars) {
     const json_t *value = json_object_get(body, name);
@@ -54,13 +47,27 @@ const char *field_text(struct ctx *ctx, const json_t *body, const char *name, bo
                   arena_printf(ctx->arena, "The field %s must be a text.", name));
         return NULL;
     }
-    size_t chars = chars_of(text);
+    size_t chars = str_chars(str_of(text));
     if (chars >= min_chars && chars <= max_chars)
         return text;
     ctx_field_range(ctx, name, chars < min_chars ? "too_short" : "too_long", (double)min_chars,
                     (double)max_chars,
                     arena_printf(ctx->arena, "The field %s needs %zu to %zu characters.", name,
                                  min_chars, max_chars));
+    return NULL;
+}
+
+const char *field_name(struct ctx *ctx, const json_t *body, const char *name, bool required,
+                       size_t max_chars) {
+    const char *text = field_text(ctx, body, name, required, 1, max_chars);
+    if (!text || plain_is(str_of(text)))
+        return text;
+    ctx_field(
+        ctx, name, "wrong_format",
+        arena_printf(ctx->arena,
+                     "The field %s has a line break, a control character or one that turns the "
+                     "direction of writing; take it out.",
+                     name));
     return NULL;
 }
 

@@ -13,6 +13,9 @@ void field_phone(struct ctx *ctx, const json_t *body, const char *name, const ch
 /* The text, lent from the body; NULL when it is missing or wrong. chars are code points. */
 const char *field_text(struct ctx *ctx, const json_t *body, const char *name, bool required,
                        size_t min_chars, size_t max_chars);
+/* The same for what people and things are called, in one line of plain characters (base/plain.h). */
+const char *field_name(struct ctx *ctx, const json_t *body, const char *name, bool required,
+                       size_t max_chars);
 /* true, false, or not there; returns whether it is true. */
 bool field_bool(struct ctx *ctx, const json_t *body, const char *name);
 /* A time as in RFC 3339, in Unix ms; 0 when it is missing or wrong. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/defs.h"
 #include "base/jsonw.h"
+#include "base/plain.h"
 #include "obs/ctx.h"
 #include "obs/metrics.h"
 
@@ -137,28 +138,12 @@ static void json_line(struct buf *out, enum log_level level, const struct ctx *c
     buf_char(out, '\n');
 }
 
-void log_put_printable(struct buf *out, struct str text) {
-    bool is_whole;
-    for (size_t i = 0, n; i < text.len; i += n) {
-        const unsigned char *c = (const unsigned char *)text.ptr + i;
-        n = str_utf8_step(text.ptr + i, text.len - i, &is_whole);
-        if (!is_whole)
-            buf_text(out, "\xef\xbf\xbd");
-        else if (*c < 0x20 || *c == 0x7f)
-            buf_printf(out, "\\u%04x", *c);
-        else if (*c == 0xc2 && c[1] < 0xa0)
-            buf_printf(out, "\\u%04x", c[1]);
-        else
-            buf_put(out, text.ptr + i, n);
-    }
-}
-
 /* Quoted and escaped: a value can not forge a line, nor speak to the terminal. */
 static void put_text(struct buf *out, const char *text) {
     SCOPED(buf_fini) struct buf quoted = { 0 };
     struct jsonw w = jsonw_to(&quoted);
     jsonw_text(&w, text);
-    log_put_printable(out, buf_view(&quoted));
+    plain_put(out, buf_view(&quoted));
 }
 
 static void text_line(struct buf *out, enum log_level level, const struct ctx *ctx,

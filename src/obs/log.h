@@ -64,11 +64,6 @@ void log_write(enum log_level level, const struct ctx *ctx, const char *event,
 enum log_level log_level(void);
 enum log_level log_level_parse(const char *name); /* "debug" .. "off"; LOG_INFO when unknown */
 
-/* Appends text such that it cannot move a terminal's cursor, start a line or change what stands
- * before it: control characters, DEL and U+0080 to U+009F as \u001b, bad UTF-8 as U+FFFD. The text
- * log is written with it; for others who print what came from outside. */
-void log_put_printable(struct buf *out, struct str text);
-
 /* Before log_start lines are written directly (command line, tests); fd is not closed. */
 void log_setup(enum log_level level, bool as_json, int fd);
 void log_set_level(enum log_level level); /* at any time */

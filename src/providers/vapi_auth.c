@@ -252,9 +252,14 @@ static bool is_printable(const char *text) {
     return true;
 }
 
+/* Is it exactly one of the words? */
 static bool is_choice(const char *choices, const char *text) {
-    const char *at = strstr(choices, text);
-    return at && at[-1] == ' ' && at[strlen(text)] == ' ';
+    for (struct str rest = str_of(choices); rest.ptr;) {
+        struct str word = str_cut(rest, ' ', &rest);
+        if (word.len && str_is(word, text))
+            return true;
+    }
+    return false;
 }
 
 static void check_text(struct ctx *ctx, const struct rule *rule, const char *text) {
@@ -284,7 +289,7 @@ static void check_rule(struct ctx *ctx, const struct rule *rule, const json_t *v
         complain(ctx, rule->name, "wrong_type", arena_printf(a, "%s must be a text.", rule->name));
     } else if (rule->kind != CHOICE) {
         check_text(ctx, rule, text);
-    } else if (!text[0] || !is_choice(rule->choices, text)) {
+    } else if (!is_choice(rule->choices, text)) {
         complain(ctx, rule->name, "unsupported",
                  arena_printf(a, "%s must be one of%s.", rule->name, rule->choices));
     }

@@ -6,6 +6,7 @@
  * lives at least retention_ms after its last use unless the table is flooded. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ void limit_table_free(struct limit_table *t); /* NULL is fine */
 /* The value, zeroed at first sight; until unlocked nobody else touches its shard. */
 void *limit_table_lock(struct limit_table *t, uint64_t hash, int64_t now_ms);
 void limit_table_unlock(struct limit_table *t, uint64_t hash);
+
+/* Copies the value; false when there is none, and none is made. */
+bool limit_table_read(struct limit_table *t, uint64_t hash, int64_t now_ms, void *value);
 
 /* While locked: the value owns so many bytes more. 512 KiB make a generation of a shard full. */
 void limit_table_weigh(struct limit_table *t, uint64_t hash, size_t more_bytes);

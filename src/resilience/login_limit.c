@@ -7,23 +7,27 @@
 #include "resilience/limit_table.h"
 
 enum {
-    ACCOUNT_FAILURES = 5,
+    PAIR_FAILURES = 5,     /* of one address for one account */
+    ACCOUNT_FAILURES = 30, /* of all addresses for one account */
     IP_TRIES = 30,
     WINDOW_MS = 60 * 1000,
     LOCK_MS = 60 * 1000,
     LOCK_MAX_MS = 15 * 60 * 1000,
     QUIET_MS = 60 * 60 * 1000,
+    TRIES_MAX = 30,
 };
+static const int64_t KNOWN_MS = INT64_C(30) * 24 * 3600 * 1000;
 
 struct login_limit {
-    struct limit_table *table; /* accounts and addresses */
+    struct limit_table *table; /* accounts, addresses, and pairs of them */
+    struct limit_table *known; /* pairs that signed in; strangers add nothing to it */
 };
 
 struct history {
     int64_t locked_until_ms;
     unsigned lockouts; /* in a row */
     unsigned count;
-    uint32_t tries_ms[IP_TRIES]; /* oldest first; wrapping, compared by difference */
+    uint32_t tries_ms[TRIES_MAX]; /* oldest first; wrapping, compared by difference */
 };
 
 static uint64_t account_hash(struct str account) {
@@ -32,6 +36,14 @@ static uint64_t account_hash(struct str account) {
 
 static uint64_t ip_hash(struct str ip) {
     return keyhash_pair(STR("login-ip"), ip);
+}
+
+static uint64_t pair_hash(struct str account, struct str ip) {
+    char parts[16];
+    uint64_t one = account_hash(account), two = ip_hash(ip);
+    memcpy(parts, &one, 8);
+    memcpy(parts + 8, &two, 8);
+    return keyhash_pair(STR("login-pair"), (struct str){ parts, sizeof parts });
 }
 
 static int64_t age_ms(const struct history *h, unsigned i, int64_t now_ms) {
@@ -62,7 +74,8 @@ static struct ratelimit_result refuse(unsigned limit, int64_t wait_ms) {
     return (struct ratelimit_result){ .limit = limit, .reset_s = wait_s, .retry_after_s = wait_s };
 }
 
-/* An address is locked out by its 31st try; an account by its 5th failure, see settle. */
+/* An address is locked out by its 31st try; a pair by its 5th failure and an account by its 30th, see
+ * settle. */
 static struct ratelimit_result claim(struct history *h, unsigned limit, bool locks,
                                      int64_t now_ms) {
     forget_old(h, now_ms);
@@ -84,14 +97,17 @@ struct login_limit *login_limit_new(void) {
     if (!l)
         abort();
     l->table = limit_table_new(sizeof(struct history), QUIET_MS + LOCK_MAX_MS, NULL);
+    l->known = limit_table_new(sizeof(int64_t), KNOWN_MS, NULL);
     metric_add(METRIC_RATE_LIMIT_HITS, 0, "login-ip");
     metric_add(METRIC_RATE_LIMIT_HITS, 0, "login-account");
     return l;
 }
 
 void login_limit_free(struct login_limit *l) {
-    if (l)
-        limit_table_free(l->table);
+    if (!l)
+        return;
+    limit_table_free(l->table);
+    limit_table_free(l->known);
     free(l);
 }
 
@@ -110,6 +126,33 @@ static void give_back(struct login_limit *l, uint64_t hash, int64_t now_ms) {
     limit_table_unlock(l->table, hash);
 }
 
+/* Has the account signed in from this address in the last 30 days? */
+static bool is_known(struct login_limit *l, uint64_t pair, int64_t now_ms) {
+    int64_t until_ms;
+    return limit_table_read(l->known, pair, now_ms, &until_ms) && until_ms > now_ms;
+}
+
+static void remember(struct login_limit *l, uint64_t pair, int64_t now_ms) {
+    int64_t *until_ms = limit_table_lock(l->known, pair, now_ms);
+    *until_ms = now_ms + KNOWN_MS;
+    limit_table_unlock(l->known, pair);
+}
+
+/* The pair's limit, and for addresses that are not known the account's. */
+static struct ratelimit_result claim_account(struct login_limit *l, struct str account,
+                                             struct str ip, int64_t now_ms) {
+    uint64_t pair = pair_hash(account, ip);
+    struct ratelimit_result r = claim_for(l, pair, PAIR_FAILURES, false, now_ms);
+    if (!r.is_allowed || is_known(l, pair, now_ms))
+        return r;
+    struct ratelimit_result all =
+        claim_for(l, account_hash(account), ACCOUNT_FAILURES, false, now_ms);
+    if (all.is_allowed)
+        return r;
+    give_back(l, pair, now_ms);
+    return all;
+}
+
 struct ratelimit_result login_limit_enter(struct login_limit *l, struct str account, struct str ip,
                                           int64_t now_ms) {
     struct ratelimit_result r = { .is_allowed = true };
@@ -121,7 +164,7 @@ struct ratelimit_result login_limit_enter(struct login_limit *l, struct str acco
     }
     if (!account.len)
         return r;
-    r = claim_for(l, account_hash(account), ACCOUNT_FAILURES, false, now_ms);
+    r = claim_account(l, account, ip, now_ms);
     if (!r.is_allowed) {
         metric_add(METRIC_RATE_LIMIT_HITS, 1, "login-account");
         if (ip.len)
@@ -130,18 +173,31 @@ struct ratelimit_result login_limit_enter(struct login_limit *l, struct str acco
     return r;
 }
 
-void login_limit_settle(struct login_limit *l, struct str account, enum login_verdict v,
-                        int64_t now_ms) {
-    if (!account.len)
-        return;
-    uint64_t hash = account_hash(account);
+static void settle(struct login_limit *l, uint64_t hash, unsigned limit, bool gives_back,
+                   int64_t now_ms) {
     struct history *h = limit_table_lock(l->table, hash, now_ms);
     forget_old(h, now_ms);
-    if (v == LOGIN_SUCCEEDED)
-        *h = (struct history){ 0 };
-    else if (v == LOGIN_UNDECIDED && h->count)
+    if (gives_back && h->count)
         h->count--;
-    else if (v == LOGIN_FAILED && h->count == ACCOUNT_FAILURES)
+    else if (!gives_back && h->count == limit)
         lock_out(h, now_ms);
     limit_table_unlock(l->table, hash);
+}
+
+void login_limit_settle(struct login_limit *l, struct str account, struct str ip,
+                        enum login_verdict v, int64_t now_ms) {
+    if (!account.len)
+        return;
+    uint64_t pair = pair_hash(account, ip);
+    /* What others failed at stays: a success of the owner's does not let them try anew. */
+    if (!is_known(l, pair, now_ms))
+        settle(l, account_hash(account), ACCOUNT_FAILURES, v != LOGIN_FAILED, now_ms);
+    if (v != LOGIN_SUCCEEDED) {
+        settle(l, pair, PAIR_FAILURES, v == LOGIN_UNDECIDED, now_ms);
+        return;
+    }
+    struct history *h = limit_table_lock(l->table, pair, now_ms);
+    *h = (struct history){ 0 };
+    limit_table_unlock(l->table, pair);
+    remember(l, pair, now_ms);
 }

@@ -1,9 +1,11 @@
 /* login_limit: the limit on guessing passwords (RESILIENCE 7, L4). Never switched off.
  *
- * Per account 5 failures in a minute, per address 30 tries in a minute; past that a lockout of
- * 1, 2, 4, 8, then 15 minutes. A try is counted as a failure until it is settled, so a thousand
- * guesses at once are no better than five. An hour of quiet, or for accounts a success, forgets
- * the lockouts. Thread safe, bounded like ratelimit. */
+ * In a minute 5 failures of one address for one account, 30 of all addresses for it, and 30 tries of
+ * one address; past that a lockout of 1, 2, 4, 8, then 15 minutes. So one stranger locks nobody else
+ * out, and many together only who comes from an address that the account did not sign in from in the
+ * last 30 days (since the start). A try is counted as a failure until it is settled, so a thousand
+ * guesses at once are no better than five. An hour of quiet forgets the lockouts, for an account and
+ * an address a success too. Thread safe, bounded like ratelimit. */
 #pragma once
 
 #include "resilience/ratelimit.h"
@@ -20,5 +22,5 @@ struct ratelimit_result login_limit_enter(struct login_limit *l, struct str acco
 enum login_verdict { LOGIN_FAILED, LOGIN_SUCCEEDED, LOGIN_UNDECIDED /* we could not check */ };
 
 /* After each enter that was allowed. */
-void login_limit_settle(struct login_limit *l, struct str account, enum login_verdict v,
-                        int64_t now_ms);
+void login_limit_settle(struct login_limit *l, struct str account, struct str ip,
+                        enum login_verdict v, int64_t now_ms);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "auth/identity.h"
+#include "auth/password.h"
 #include "auth/people.h"
 #include "auth/session.h"
 #include "http/cookie.h"
@@ -10,15 +11,19 @@
 #include "routes/resources.h"
 
 /* {"user","workspace","csrf_token","profile"}, and the cookie where there is one. */
+static void write_grant(struct call *call, struct jsonw *w, const struct grant *g) {
+    jsonw_key(w, "user");
+    people_write_user(w, &g->user);
+    jsonw_key(w, "workspace");
+    people_write_workspace(w, &g->workspace);
+    jsonw_text_at(w, "csrf_token", g->csrf[0] ? g->csrf : NULL);
+    jsonw_text_at(w, "profile", call->entry->profile);
+}
+
 static enum err answer(struct ctx *ctx, struct call *call, int status, const struct grant *g) {
     struct jsonw w = reply_json(call, status);
     jsonw_object(&w);
-    jsonw_key(&w, "user");
-    people_write_user(&w, &g->user);
-    jsonw_key(&w, "workspace");
-    people_write_workspace(&w, &g->workspace);
-    jsonw_text_at(&w, "csrf_token", g->csrf[0] ? g->csrf : NULL);
-    jsonw_text_at(&w, "profile", call->entry->profile);
+    write_grant(call, &w, g);
     jsonw_object_end(&w);
     if (g->cookie)
         reply_set_cookie(ctx, call, g->cookie);
@@ -30,8 +35,9 @@ enum err post_auth_setup(struct ctx *ctx, struct call *call) {
     struct input in = input_of(ctx, call);
     const char *token = input_text(&in, "token", true, 1, 256);
     const char *email = input_text(&in, "email", true, 1, 254);
-    const char *password = input_text(&in, "password", true, 12, 256);
-    const char *name = input_text(&in, "name", false, 1, 100);
+    const char *password =
+        input_text(&in, "password", true, PASSWORD_MIN_CHARS, PASSWORD_MAX_CHARS);
+    const char *name = input_name(&in, "name", false, 100);
     if (email)
         people_check_email(ctx, email);
     TRY(input_done(&in));
@@ -73,6 +79,34 @@ enum err post_auth_logout(struct ctx *ctx, struct call *call) {
         TRY(auth_logout(ctx, cookie));
     reply_clear_cookie(ctx, call);
     return reply_none(call);
+}
+
+enum err put_auth_password(struct ctx *ctx, struct call *call) {
+    struct password_changed changed;
+    struct user me;
+    bool is_given;
+    struct input in = input_of(ctx, call);
+    const char *current = input_text(&in, "current_password", true, 1, PASSWORD_MAX_CHARS);
+    const char *next =
+        input_text(&in, "new_password", true, PASSWORD_MIN_CHARS, PASSWORD_MAX_CHARS);
+    bool revoke_keys = input_bool(&in, "revoke_keys", &is_given);
+    TRY(input_done(&in));
+    if (ctx->who.key_id[0])
+        return ctx_fail(ctx, ERR_FORBIDDEN, "Sign in to change a password; an API key cannot.");
+    TRY(people_get(ctx, ctx->who.user_id, &me));
+    TRY(limit_login(ctx, call->entry, me.email));
+    struct password_change c = { str_of(current), str_of(next), revoke_keys };
+    enum err e = auth_password_change(ctx, &me, &c, &changed);
+    limit_login_done(ctx, call->entry, me.email, e);
+    TRY(e);
+    struct jsonw w = reply_json(call, 200);
+    jsonw_object(&w);
+    write_grant(call, &w, &changed.grant);
+    jsonw_i64_at(&w, "keys_kept", changed.keys_kept);
+    jsonw_i64_at(&w, "keys_revoked", changed.keys_revoked);
+    jsonw_object_end(&w);
+    reply_set_cookie(ctx, call, changed.grant.cookie);
+    return OK;
 }
 
 enum err get_auth_me(struct ctx *ctx, struct call *call) {

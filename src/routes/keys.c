@@ -66,7 +66,7 @@ enum err post_key(struct ctx *ctx, struct call *call) {
     struct api_key made;
     const char *key;
     struct input in = input_of(ctx, call);
-    const char *name = input_text(&in, "name", true, 1, 100);
+    const char *name = input_name(&in, "name", true, 100);
     const char *mode = input_text(&in, "mode", false, 1, 10);
     const char *workspace_id = input_text(&in, "workspace_id", false, 1, 64);
     int64_t rate = input_rate(ctx, &in);

@@ -152,14 +152,20 @@ static struct str account_key(struct ctx *ctx, const char *email) {
 enum err limit_login(struct ctx *ctx, struct entry *e, const char *email) {
     struct ratelimit_result r =
         login_limit_enter(e->login_limit, account_key(ctx, email), address_key(ctx), ava_now_ms());
-    return r.is_allowed ? OK : refused(ctx, r.retry_after_s);
+    if (r.is_allowed)
+        return OK;
+    ctx->problem.retry_after_s = r.retry_after_s > 0 ? r.retry_after_s : 1;
+    return ctx_fail(ctx, ERR_RATE_LIMITED,
+                    "Too many tries to sign in. Try again in %lld s, or from where you signed in "
+                    "before; who runs this Ava gets in by 'ava user link'.",
+                    (long long)ctx->problem.retry_after_s);
 }
 
 void limit_login_done(struct ctx *ctx, struct entry *e, const char *email, enum err outcome) {
     enum login_verdict v = outcome == OK            ? LOGIN_SUCCEEDED
                            : outcome == ERR_INVALID ? LOGIN_FAILED
                                                     : LOGIN_UNDECIDED;
-    login_limit_settle(e->login_limit, account_key(ctx, email), v, ava_now_ms());
+    login_limit_settle(e->login_limit, account_key(ctx, email), address_key(ctx), v, ava_now_ms());
 }
 
 /* --- trusted proxies ------------------------------------------------------------------------- */

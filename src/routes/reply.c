@@ -190,6 +190,10 @@ const char *input_text(struct input *in, const char *name, bool required, size_t
     return field_text(in->ctx, in->body, seen(in, name), required, min_chars, max_chars);
 }
 
+const char *input_name(struct input *in, const char *name, bool required, size_t max_chars) {
+    return field_name(in->ctx, in->body, seen(in, name), required, max_chars);
+}
+
 int64_t input_time_field(struct input *in, const char *name, bool required) {
     return field_time(in->ctx, in->body, seen(in, name), required);
 }

@@ -60,6 +60,8 @@ struct input input_of(struct ctx *ctx, const struct call *call);
 /* NULL when missing or wrong (then the error is noted, unless optional and missing). */
 const char *input_text(struct input *in, const char *name, bool required, size_t min_chars,
                        size_t max_chars);
+/* A name of 1 to max_chars plain characters (base/plain.h). */
+const char *input_name(struct input *in, const char *name, bool required, size_t max_chars);
 /* A time as in RFC 3339, in Unix ms; 0 when missing or wrong. */
 int64_t input_time_field(struct input *in, const char *name, bool required);
 bool input_bool(struct input *in, const char *name, bool *has); /* has: given, and not null */

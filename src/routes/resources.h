@@ -15,6 +15,7 @@ enum err post_auth_setup(struct ctx *ctx, struct call *call);
 enum err post_auth_login(struct ctx *ctx, struct call *call);
 enum err post_auth_refresh(struct ctx *ctx, struct call *call);
 enum err post_auth_logout(struct ctx *ctx, struct call *call);
+enum err put_auth_password(struct ctx *ctx, struct call *call);
 enum err get_auth_me(struct ctx *ctx, struct call *call);
 
 enum err get_keys(struct ctx *ctx, struct call *call);
@@ -35,6 +36,10 @@ enum err delete_workspace(struct ctx *ctx, struct call *call);
 enum err get_members(struct ctx *ctx, struct call *call);
 enum err put_member(struct ctx *ctx, struct call *call);
 enum err delete_member(struct ctx *ctx, struct call *call);
+enum err get_invitations(struct ctx *ctx, struct call *call);
+enum err post_invitation(struct ctx *ctx, struct call *call);
+enum err delete_invitation(struct ctx *ctx, struct call *call);
+enum err post_invitation_accept(struct ctx *ctx, struct call *call);
 
 enum err get_credential(struct ctx *ctx, struct call *call);
 enum err put_credential(struct ctx *ctx, struct call *call);

@@ -43,7 +43,7 @@ enum err post_user(struct ctx *ctx, struct call *call) {
     bool has_admin;
     const char *email = input_text(&in, "email", true, 1, 254);
     const char *password = input_text(&in, "password", true, 12, 256);
-    const char *name = input_text(&in, "name", false, 1, 100);
+    const char *name = input_name(&in, "name", false, 100);
     bool admin = input_bool(&in, "admin", &has_admin);
     if (email)
         people_check_email(ctx, email);
@@ -69,7 +69,7 @@ enum err patch_user(struct ctx *ctx, struct call *call) {
     c.has_password = input_has(&in, "password");
     c.password = str_of(input_text(&in, "password", c.has_password, 12, 256));
     c.has_name = input_has(&in, "name");
-    c.name = input_text(&in, "name", false, 1, 100);
+    c.name = input_name(&in, "name", false, 100);
     c.is_admin = input_bool(&in, "admin", &c.has_admin);
     c.is_disabled = input_bool(&in, "disabled", &c.has_disabled);
     TRY(input_done(&in));

@@ -39,7 +39,7 @@ enum err get_workspaces(struct ctx *ctx, struct call *call) {
 
 static enum err read_name(struct ctx *ctx, struct call *call, const char **name) {
     struct input in = input_of(ctx, call);
-    *name = input_text(&in, "name", true, 1, 100);
+    *name = input_name(&in, "name", true, 100);
     return input_done(&in);
 }
 

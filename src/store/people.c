@@ -19,8 +19,7 @@ static void read_user(struct ctx *ctx, struct db_stmt *q, struct user *u) {
     u->updated_ms = db_i64(q);
 }
 
-/* Addresses are compared without case, as people type them. */
-static const char *email_key(struct ctx *ctx, const char *email) {
+const char *user_email_key(struct ctx *ctx, const char *email) {
     char *key = arena_strdup(ctx->arena, email);
     for (char *p = key; *p; p++)
         *p = (char)tolower((unsigned char)*p);
@@ -43,7 +42,7 @@ enum err user_find(struct ctx *ctx, struct db_conn *c, const char *id, struct us
 enum err user_find_by_email(struct ctx *ctx, struct db_conn *c, const char *email,
                             struct user *found) {
     struct db_stmt *q = db_use(c, "SELECT " USER_COLUMNS " FROM users WHERE email_key = ?");
-    db_bind_text(q, email_key(ctx, email));
+    db_bind_text(q, user_email_key(ctx, email));
     return find_one(ctx, q, found);
 }
 
@@ -75,7 +74,7 @@ enum err users_count(struct ctx *ctx, struct db_conn *c, bool enabled_admins_onl
 
 static void bind_user(struct ctx *ctx, struct db_stmt *q, const struct user *u) {
     db_bind_text(q, u->email);
-    db_bind_text(q, email_key(ctx, u->email));
+    db_bind_text(q, user_email_key(ctx, u->email));
     db_bind_text(q, u->name);
     db_bind_text(q, u->password_hash);
     db_bind_i64(q, u->is_admin);

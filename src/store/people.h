@@ -32,6 +32,9 @@ enum err users_list(struct ctx *ctx, struct db_conn *c, const char *before_id, i
                     struct user *out, size_t *count);
 enum err users_count(struct ctx *ctx, struct db_conn *c, bool enabled_admins_only, int64_t *out);
 
+/* Addresses are compared without case, as people type them. */
+const char *user_email_key(struct ctx *ctx, const char *email);
+
 /* *taken when another user has that address. */
 enum err user_insert(struct ctx *ctx, struct db_conn *tx, const struct user *u, bool *taken);
 enum err user_update(struct ctx *ctx, struct db_conn *tx, const struct user *u, bool *taken);

@@ -57,6 +57,17 @@ enum err session_end_user(struct ctx *ctx, struct db_conn *tx, const char *user_
     return db_run(ctx, q);
 }
 
+enum err session_end_member(struct ctx *ctx, struct db_conn *tx, const char *user_id,
+                            const char *workspace_id) {
+    /* A refresh may have moved a session to another workspace: its newest id says where it is. */
+    struct db_stmt *q = db_use(tx, "DELETE FROM sessions WHERE user_id = ?1 AND family IN ("
+                                   "SELECT family FROM sessions WHERE user_id = ?1"
+                                   " AND workspace_id = ?2 AND replaced_at IS NULL)");
+    db_bind_text(q, user_id);
+    db_bind_text(q, workspace_id);
+    return db_run(ctx, q);
+}
+
 enum err session_sweep(struct ctx *ctx, struct db_conn *tx, int64_t now_ms) {
     struct db_stmt *q = db_use(tx, "DELETE FROM sessions WHERE ends_at < ? OR idle_until < ?");
     db_bind_i64(q, now_ms);
@@ -130,6 +141,25 @@ enum err api_key_delete(struct ctx *ctx, struct db_conn *tx, const char *id, con
     TRY(db_run(ctx, q));
     *found = db_changes(tx) > 0;
     return OK;
+}
+
+enum err api_keys_delete(struct ctx *ctx, struct db_conn *tx, const char *user_id,
+                         const char *workspace_id, int64_t *count) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM api_keys WHERE user_id = ?1"
+                                   " AND (?2 IS NULL OR workspace_id = ?2)");
+    db_bind_text(q, user_id);
+    db_bind_text(q, workspace_id);
+    TRY(db_run(ctx, q));
+    *count = db_changes(tx);
+    return OK;
+}
+
+enum err api_keys_count(struct ctx *ctx, struct db_conn *c, const char *user_id, int64_t *out) {
+    struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM api_keys WHERE user_id = ?");
+    db_bind_text(q, user_id);
+    if (db_next(q))
+        *out = db_i64(q);
+    return db_done(ctx, q);
 }
 
 enum err api_key_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t now_ms) {

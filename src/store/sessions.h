@@ -18,6 +18,9 @@ enum err session_mark_replaced(struct ctx *ctx, struct db_conn *tx, const unsign
                                int64_t at_ms);
 enum err session_end_family(struct ctx *ctx, struct db_conn *tx, const char *family);
 enum err session_end_user(struct ctx *ctx, struct db_conn *tx, const char *user_id);
+/* Those that serve for one workspace. */
+enum err session_end_member(struct ctx *ctx, struct db_conn *tx, const char *user_id,
+                            const char *workspace_id);
 enum err session_sweep(struct ctx *ctx, struct db_conn *tx, int64_t now_ms); /* removes dead ones */
 
 struct api_key {
@@ -35,6 +38,10 @@ enum err api_keys_list(struct ctx *ctx, struct db_conn *c, const char *user_id,
 /* workspace_id NULL: whichever it is for. */
 enum err api_key_delete(struct ctx *ctx, struct db_conn *tx, const char *id, const char *user_id,
                         const char *workspace_id, bool *found);
+/* All of somebody's keys, for one workspace or (NULL) for any; *count: how many they were. */
+enum err api_keys_delete(struct ctx *ctx, struct db_conn *tx, const char *user_id,
+                         const char *workspace_id, int64_t *count);
+enum err api_keys_count(struct ctx *ctx, struct db_conn *c, const char *user_id, int64_t *out);
 enum err api_key_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t now_ms);
 
 enum err setup_token_insert(struct ctx *ctx, struct db_conn *tx, const unsigned char hash[32],

@@ -1,5 +1,7 @@
 #include "webhooks/twiml.h"
 
+#include <string.h>
+
 #include "base/form.h"
 
 enum { RING_S = 20, RECORD_MAX_S = 180 };
@@ -9,10 +11,21 @@ static const char END[] = "<Hangup/></Response>";
 static const char AFTER_RECORD[] = "after=record"; /* twiml_is_after_record */
 static const char THANKS[] = "Thank you. Goodbye.";
 
+/* U+FFFE and U+FFFF, which XML has no way to write (XML 1.0, 2.2). */
+static bool is_no_character(const char *bytes, size_t n) {
+    return n == 3 && memcmp(bytes, "\xEF\xBF", 2) == 0 && (unsigned char)bytes[2] >= 0xBE;
+}
+
+/* Control characters are left out; what else cannot stand in XML, also bytes that are no UTF-8,
+ * becomes U+FFFD. */
 static void escape(struct buf *out, struct str text) {
-    for (const char *c = text.ptr; c < text.ptr + text.len; c++) {
-        unsigned char u = (unsigned char)*c;
-        if (*c == '<')
+    bool is_whole;
+    for (size_t i = 0, n; i < text.len; i += n) {
+        const char *c = text.ptr + i;
+        n = str_utf8_step(c, text.len - i, &is_whole);
+        if (!is_whole || is_no_character(c, n))
+            buf_text(out, "\xEF\xBF\xBD");
+        else if (*c == '<')
             buf_text(out, "&lt;");
         else if (*c == '>')
             buf_text(out, "&gt;");
@@ -20,8 +33,8 @@ static void escape(struct buf *out, struct str text) {
             buf_text(out, "&amp;");
         else if (*c == '"')
             buf_text(out, "&quot;");
-        else if (u >= 0x20 || u == '\n' || u == '\t')
-            buf_char(out, *c);
+        else if ((unsigned char)*c >= 0x20 || *c == '\n' || *c == '\t')
+            buf_put(out, c, n);
     }
 }
 

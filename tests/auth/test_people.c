@@ -78,10 +78,10 @@ TEST(the_last_owner_of_a_workspace_can_not_be_lost) {
     home_open(&h);
     struct user u = bob(&h, false);
     CHECK_INT(workspace_create(home_ctx(&h), "Team", u.id, &w), OK);
-    CHECK_INT(member_set(home_ctx(&h), w.id, u.id, ROLE_OWNER, ROLE_ADMIN, &m), ERR_INVALID);
+    CHECK_INT(member_set(home_operator(&h), w.id, u.id, ROLE_OWNER, ROLE_ADMIN, &m), ERR_INVALID);
     CHECK_TEXT(h.t.ctx.problem.fields[0].code, "last_owner");
     CHECK_INT(member_remove(home_ctx(&h), w.id, u.id, ROLE_OWNER), ERR_INVALID);
-    CHECK_INT(member_set(home_ctx(&h), w.id, h.admin.id, ROLE_OWNER, ROLE_OWNER, &m), OK);
+    CHECK_INT(member_set(home_operator(&h), w.id, h.admin.id, ROLE_OWNER, ROLE_OWNER, &m), OK);
     CHECK_INT(member_remove(home_ctx(&h), w.id, u.id, ROLE_OWNER), OK);
     CHECK_INT(member_remove(home_ctx(&h), w.id, u.id, ROLE_OWNER), ERR_NOT_FOUND);
     home_close(&h);
@@ -175,10 +175,11 @@ TEST(only_an_owner_makes_or_unmakes_an_owner) {
                             false, &u),
               OK);
     CHECK_INT(workspace_create(home_ctx(&h), "shared", h.admin.id, &w), OK);
-    CHECK_INT(member_set(home_ctx(&h), w.id, u.id, ROLE_ADMIN, ROLE_OWNER, &m), ERR_FORBIDDEN);
-    CHECK_INT(member_set(home_ctx(&h), w.id, h.admin.id, ROLE_ADMIN, ROLE_MEMBER, &m),
+    CHECK_INT(member_set(home_ctx(&h), w.id, u.id, ROLE_OWNER, ROLE_MEMBER, &m), ERR_NOT_FOUND);
+    CHECK_INT(member_set(home_operator(&h), w.id, u.id, ROLE_ADMIN, ROLE_OWNER, &m), ERR_FORBIDDEN);
+    CHECK_INT(member_set(home_operator(&h), w.id, h.admin.id, ROLE_ADMIN, ROLE_MEMBER, &m),
               ERR_FORBIDDEN);
-    CHECK_INT(member_set(home_ctx(&h), w.id, u.id, ROLE_ADMIN, ROLE_MEMBER, &m), OK);
+    CHECK_INT(member_set(home_operator(&h), w.id, u.id, ROLE_ADMIN, ROLE_MEMBER, &m), OK);
     home_close(&h);
 }
 
@@ -192,9 +193,9 @@ TEST(a_person_who_leaves_takes_an_empty_workspace_along_but_no_shared_one) {
                             false, &u),
               OK);
     CHECK_INT(workspace_create(home_ctx(&h), "shared", u.id, &w), OK);
-    CHECK_INT(member_set(home_ctx(&h), w.id, h.admin.id, ROLE_OWNER, ROLE_MEMBER, &m), OK);
+    CHECK_INT(member_set(home_operator(&h), w.id, h.admin.id, ROLE_OWNER, ROLE_MEMBER, &m), OK);
     CHECK_INT(people_remove(home_ctx(&h), u.id), ERR_INVALID);
-    CHECK_INT(member_set(home_ctx(&h), w.id, h.admin.id, ROLE_OWNER, ROLE_OWNER, &m), OK);
+    CHECK_INT(member_set(home_operator(&h), w.id, h.admin.id, ROLE_OWNER, ROLE_OWNER, &m), OK);
     CHECK_INT(people_remove(home_ctx(&h), u.id), OK);
     struct ctx *ctx = home_ctx(&h);
     CHECK_INT(workspace_find(ctx, db_reader(ctx->parts->db), u.workspace_id, NULL, &found), OK);

@@ -1,6 +1,9 @@
 #include "base/tree.h"
 
 #include <string.h>
+#include <time.h>
+
+#include <string.h>
 
 #include "base/json.h"
 #include "base/jsonw.h"
@@ -94,5 +97,63 @@ TEST(what_is_told_is_what_may_be_shown_also_where_that_looks_the_same) {
     struct tree_pair is = { tree("{\"k\":\"two\"}"), tree("{\"k\":\"**\"}") };
     tree_diff(was, is, note, out);
     CHECK_TEXT(buf_view(out).ptr, "/k: \"**\" > \"**\"\n");
+    arena_free(a);
+}
+
+TEST(what_is_long_differs_as_a_whole) {
+    a = arena_new(8 << 20);
+    char *name = arena_alloc(a, 301), *one = arena_printf(a, "[0"), *two = arena_printf(a, "[1");
+    memset(name, 'n', 300);
+    CHECK_TEXT(differences(arena_printf(a, "{\"%s\":[0,{\"x\":1}]}", name),
+                           arena_printf(a, "{\"%s\":[0,{\"x\":2}]}", name)),
+               arena_printf(a, "/%s: [0,{\"x\":1}] > [0,{\"x\":2}]\n", name));
+    for (int i = 0; i < 1000; i++) {
+        one = arena_join(a, one, ",0");
+        two = arena_join(a, two, ",1");
+    }
+    const char *whole = arena_join(a, "/x: ", one, "] > ", two, "]\n");
+    CHECK_TEXT(
+        differences(arena_join(a, "{\"x\":", one, "]}"), arena_join(a, "{\"x\":", two, "]}")),
+        whole);
+    arena_free(a);
+}
+
+/* Thirty objects in each other, the innermost with many members. */
+static json_t *deep(size_t members, int value) {
+    json_t *tree = json_object();
+    for (size_t i = 0; i < members; i++)
+        json_object_set_new(tree, arena_printf(a, "m%zu", i), json_integer(value));
+    for (int i = 0; i < 30; i++)
+        tree = json_pack("{s:o}", "d", tree);
+    return tree_in(a, tree);
+}
+
+static int64_t cpu_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void count(void *arg, struct str pointer, const json_t *before, const json_t *after) {
+    ++*(size_t *)arg;
+}
+
+TEST(depth_does_not_multiply_the_work) {
+    a = arena_new(64 << 20);
+    json_t *was = deep(30000, 0), *is = deep(30000, 1);
+    size_t told = 0;
+    int64_t begun = cpu_us();
+    json_t *copy = json_deep_copy(is);
+    int64_t a_copy = cpu_us() - begun;
+    begun = cpu_us();
+    json_t *merged = tree_merged(was, is);
+    tree_diff((struct tree_pair){ was, was }, (struct tree_pair){ merged, merged }, count, &told);
+    int64_t took = cpu_us() - begun;
+    CHECK(tree_same(merged, is));
+    CHECK_INT(told, 30000);
+    CHECK(took <
+          12 * a_copy + 10000); /* thirty times as much, and more, when each level is a copy */
+    json_decref(copy);
+    json_decref(merged);
     arena_free(a);
 }

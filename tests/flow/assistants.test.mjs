@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, describe, test } from "node:test";
-import { Ava, ava, missing, until } from "../lib/ava.mjs";
+import { Ava, ava, missing, person, sanitized, until } from "../lib/ava.mjs";
 
 const env = { CIRCUIT_BREAKER_ENABLED: "false", AVA_LOG_LEVEL: "error", RATE_LIMIT_PER_MINUTE: "10000", RATE_LIMIT_DEFAULT_PER_MINUTE: "10000" };
 
@@ -115,6 +115,45 @@ describe("assistants", { skip: missing }, () => {
     assert.equal((await restore(one.id, 1, { "If-Match": '"1"' })).status, 412);
     assert.equal((await api("/" + one.id, { method: "DELETE", headers: { "If-Match": '"1"' } })).status, 412);
     assert.equal((await patch(one.id, { firstMessage: "Mine." }, { "If-Match": '"2"' })).status, 200);
+  });
+
+  test("a body of tens of thousands of values holds nobody else up", async () => {
+    const key = a.newKey(person.email, "bystander");
+    // How long somebody else's reads take, the slowest of them, while `work` goes on.
+    const beside = async (work) => {
+      let done = false, slowest = 0;
+      const others = (async () => {
+        while (!done) {
+          const begun = performance.now();
+          assert.equal((await a.call("/api/v1/auth/me", { key, headers: { Connection: "close" } })).status, 200);
+          slowest = Math.max(slowest, performance.now() - begun);
+        }
+      })();
+      const r = await work().finally(() => (done = true));
+      await others;
+      return [r, slowest];
+    };
+    const beneath = (value) => list(20, () => "n".repeat(250)).reduce((inner, name) => ({ [name]: inner }), value);
+    const list = (n, of) => Array.from({ length: n }, (_, i) => of(i));
+    const one = await made();
+    for (const [what, first, second, status = 200] of [
+      ["numbers", { metadata: { x: list(20_000, () => 0) } }, { metadata: { x: list(20_000, () => 1) } }],
+      ["more numbers", { metadata: { x: list(30_000, () => 0) } }, { metadata: { secret: "********", x: list(60_000, () => 1) } }, 422],
+      ["moved secrets", { metadata: { x: list(3_000, (i) => ({ i, apiKey: "k" })) } }, { metadata: { x: list(3_000, (i) => ({ i: 2_999 - i, apiKey: "********" })) } }],
+      ["masks for nothing", { metadata: null }, { metadata: { headers: list(60_000, () => "********") } }, 422],
+      ["long names that all differences stand under", { metadata: beneath(list(900, () => 0)) }, { metadata: beneath(list(900, () => 1)) }],
+    ]) {
+      const ready = await patch(one.id, first);
+      assert.equal(ready.status, 200, `${what}: ${ready.text.slice(0, 300)}`);
+      const [r, slowest] = await beside(() => patch(one.id, second));
+      assert.equal(r.status, status, `${what}: ${r.text.slice(0, 300)}`);
+      if (!sanitized) assert.ok(slowest < 100, `${what}: somebody else waited ${Math.round(slowest)} ms`);
+      if (status !== 200) continue;
+      const [told, later] = await beside(() => api(`/${one.id}/history/${r.json.version}`));
+      assert.equal(told.status, 200);
+      assert.ok(told.json.changes.length > 0 && told.text.length < 500_000, `${what}: ${told.text.length} bytes`);
+      if (!sanitized) assert.ok(later < 100, `${what}, history: somebody else waited ${Math.round(later)} ms`);
+    }
   });
 
   test("a configuration that grows too large stays as it is", async () => {

@@ -22,7 +22,7 @@ describe("two workspaces", { skip: missing }, () => {
     assert.equal(sent.status, 200, sent.text);
     const event = (await a.call("/api/v1/events", { key: bob.key })).json.events[0];
     const key = (await a.call("/api/v1/auth/keys", { key: bob.key })).json.keys[0];
-    await a.call(`/api/v1/workspaces/${bob.workspace_id}/members/${carl.id}`, { method: "PUT", key: bob.key, body: { role: "member" } });
+    await a.call(`/api/v1/workspaces/${bob.workspace_id}/members/${carl.id}`, { method: "PUT", body: { role: "member" } });
     const delivery = await until(async () => (await a.call(`/api/v1/destinations/${destination.id}/deliveries`, { key: bob.key })).json.deliveries[0], { what: "what is held of it" });
     ids = { destination: destination.id, delivery: delivery.id, event: event.id, key: key.id, workspace: bob.workspace_id, user: carl.id };
     secrets = [bob.workspace_id, event.id, key.id, sid, "bobs-assistant", tokens(endpoint.urls.voice), endpoint.id, "CAb0b000000000000000000000000000000", "bobs-hooks", destination.id, delivery.id];
@@ -85,7 +85,7 @@ describe("two workspaces", { skip: missing }, () => {
   });
 
   test("a key speaks for one workspace only, whoever made it", async () => {
-    const shared = await a.call(`/api/v1/workspaces/${bob.workspace_id}/members/${a.me.user.id}`, { method: "PUT", key: bob.key, body: { role: "member" } });
+    const shared = await a.call(`/api/v1/workspaces/${bob.workspace_id}/members/${a.me.user.id}`, { method: "PUT", body: { role: "member" } });
     assert.equal(shared.status, 200, shared.text);
     const inBobs = a.newKey(person.email, "in bob's", ["--workspace", bob.workspace_id]);
     assert.equal((await a.call("/api/v1/events", { key: inBobs })).json.events.length, 1);

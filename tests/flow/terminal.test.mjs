@@ -80,8 +80,8 @@ describe("at a terminal", { skip, concurrency: 1 }, () => {
 });
 
 describe("what others wrote", { skip, concurrency: 1 }, () => {
-  const SECRET = "what-vapi-sends-with-each-message", EVIL = "\u001b]0;mine\u0007\u009b31m\u007f\nok";
-  const SHOWN = "\\u001b]0;mine\\u0007\\u009b31m\\u007f\\u000aok";
+  const SECRET = "what-vapi-sends-with-each-message", EVIL = "\u001b]0;mine\u0007\u009b31m\u007f\n\u202eok\u2066\u2028";
+  const SHOWN = "\\u001b]0;mine\\u0007\\u009b31m\\u007f\\u000a\\u202eok\\u2066\\u2028";
   let a, server;
   before(async () => {
     a = await Ava.start();
@@ -110,16 +110,20 @@ describe("what others wrote", { skip, concurrency: 1 }, () => {
     assert.deepEqual([migrated[0].database, migrated[0].from, migrated[0].to > 9], ["created", 0, true]);
   });
 
-  test("a workspace's name is listed without control characters", () => {
-    run("workspace", "create", EVIL, "--owner", "ada@example.com");
-    assert.ok(run("workspace", "list").includes(`  ${SHOWN}\n`));
-  });
-
   // No way is known to bring control characters into these columns; the commands do not rely on that.
   const plant = (sql, ...values) => {
     const r = spawnSync("python3", ["-c", "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1], timeout=20) as c: c.execute(sys.argv[2], sys.argv[3:])", join(a.data, "ava.db"), sql, ...values], { encoding: "utf8", timeout: 60_000 });
     assert.equal(r.status, 0, r.stderr);
   };
+
+  test("a workspace's name is refused with such characters; one that has them is listed without", () => {
+    const refused = ava(["workspace", "create", EVIL, "--owner", "ada@example.com", "--data-dir", a.data]);
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /control character.*take it out/);
+    const made = run("workspace", "create", "plain", "--owner", "ada@example.com").trim();
+    plant("UPDATE workspaces SET name = ?2 WHERE id = ?1", made, EVIL);
+    assert.ok(run("workspace", "list").includes(`${made}  ${SHOWN}\n`));
+  });
 
   test("so are the events that tail prints, and what happened to a call", async () => {
     const id = randomUUID();
@@ -128,6 +132,10 @@ describe("what others wrote", { skip, concurrency: 1 }, () => {
     await until(async () => (await a.call("/api/v1/events?status=received")).json.events.length === 0, { what: "nothing left to work on" });
     plant("UPDATE calls SET from_number = ?2 WHERE provider_id = ?1", id, EVIL);
     assert.ok(run("explain", id).includes(` from ${SHOWN}, `));
+    const json = run("explain", id, "--json");
+    assert.ok(!/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(json), json);
+    assert.ok(json.includes("\\u202e"), json);
+    assert.ok(JSON.stringify(JSON.parse(json)).includes(JSON.stringify(EVIL)), "the same value");
     plant("UPDATE events SET type = ?1, resource = ?1", EVIL);
     assert.equal(run("tail", "--once").split(SHOWN).length, 3);
   });

@@ -234,5 +234,34 @@ describe("under the operator's own Twilio account", { skip: missing }, () => {
     const refused = await until(async () => ((r) => r.status !== 201 && r)(await place()), { every: 100, what: "the second workspace noticed" });
     assert.deepEqual([refused.status, refused.json.code], [404, "not_found"], refused.text);
     assert.equal((await send()).status, 404);
+    const listed = await a.call("/api/v1/twilio/numbers");
+    assert.deepEqual([listed.status, listed.json.code], [404, "not_found"], listed.text);
+    assert.ok(!listed.text.includes(from));
+  });
+});
+
+describe("under the operator's own Vapi account", { skip: missing }, () => {
+  let provider, a;
+  before(async () => {
+    provider = await Ava.start({ env: { AVA_LOG_LEVEL: "off" } });
+    const { vapi } = (await provider.call("/sandbox/api/credentials", { key: null })).json;
+    a = await Ava.start({ verb: "serve", env: { VAPI_BASE_URL: vapi.base_url, VAPI_API_KEY: vapi.api_key, VAPI_ASSISTANT_ID: vapi.assistant_id, AVA_LOG_LEVEL: "error" } });
+    await a.signUp();
+  });
+  after(async () => {
+    await a.remove();
+    await provider.remove();
+  });
+
+  test("its assistant may be changed by the only workspace, and by none once there are more", async () => {
+    const greet = (value) => a.call("/api/v1/vapi/settings/greeting_message", { method: "PUT", body: { value } });
+    const first = await greet("Only me.");
+    assert.equal(first.status, 200, first.text);
+    await a.newPerson("second@example.com");
+    assert.equal(ava(["workspace", "allow-platform", a.me.workspace.id, "vapi", "--data-dir", a.data]).status, 0);
+    const refused = await until(async () => ((r) => r.status !== 200 && r)(await greet("Mine.")), { every: 100, what: "the second workspace noticed" });
+    assert.deepEqual([refused.status, refused.json.code], [403, "forbidden"], refused.text);
+    const read = await a.call("/api/v1/vapi/settings");
+    assert.equal(read.status, 200, read.text);
   });
 });

@@ -201,3 +201,18 @@ TEST(plans_are_refused_by_the_name_of_what_is_wrong) {
                "webhook_auth.headerName");
     arena_free(a);
 }
+
+TEST(a_choice_is_exactly_one_of_its_words) {
+    static const char *const NONE[] = {
+        "sha256 sha512", " sha256",  "sha256 ",           " ", "", "sha25",
+        "ha256",         " sha256 ", "sha256 sha512 sha1"
+    };
+    static const char *const WORDS[] = { "sha256", "sha512", "sha1" };
+    static const char PLAN[] = "{\"type\":\"hmac\",\"secretKey\":\"k\",\"algorithm\":\"%s\"}";
+    struct arena *a = arena_new(1 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(NONE); i++)
+        CHECK_TEXT(complaint(a, arena_printf(a, PLAN, NONE[i])), "webhook_auth.algorithm");
+    for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
+        CHECK_TEXT(complaint(a, arena_printf(a, PLAN, WORDS[i])), "");
+    arena_free(a);
+}

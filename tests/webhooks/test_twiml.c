@@ -87,6 +87,23 @@ TEST(texts_cannot_become_verbs) {
                      "<Hangup/>"));
 }
 
+TEST(texts_stay_characters_of_xml) {
+    setup_caller();
+    written(&(struct fallback){ .kind = FALLBACK_MESSAGE,
+                                .text = "a\xEF\xBF\xBE"
+                                        "b\xEF\xBF\xBF"
+                                        "c\x01\x1b\r\n\t\xEF\xBF\xBD" },
+            DOCUMENT("<Say>a\xEF\xBF\xBD"
+                     "b\xEF\xBF\xBD"
+                     "c\n\t\xEF\xBF\xBD</Say><Hangup/>"));
+    /* a lone surrogate, a byte alone, a cut sequence */
+    written(&(struct fallback){ .kind = FALLBACK_MESSAGE, .text = "\xED\xA0\x80|\xFF|\xE2\x82" },
+            DOCUMENT("<Say>\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD|\xEF\xBF\xBD|\xEF\xBF\xBD"
+                     "</Say><Hangup/>"));
+    written(&(struct fallback){ .kind = FALLBACK_MESSAGE, .text = "Caf\xC3\xA9 \xF0\x9F\x98\x80" },
+            DOCUMENT("<Say>Caf\xC3\xA9 \xF0\x9F\x98\x80</Say><Hangup/>"));
+}
+
 TEST(after_a_conversation_nothing_is_said) {
     static const struct {
         const char *status;

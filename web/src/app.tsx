@@ -1,12 +1,12 @@
 // The house: banner, side bar, the room of this address, toasts, and the dialog when a session is over.
 import { Component, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Problem } from "./kit/api";
+import type { Problem, Schemas } from "./kit/api";
 import { t } from "./kit/i18n";
 import { Button, Dialog, Heading, Icon, useAttention } from "./kit/parts";
 import { Box, Loading, Trouble } from "./kit/panel";
 import { hasShortcuts, setShortcuts, toggleTheme } from "./kit/prefs";
-import { serviceName } from "./kit/problem";
+import { serviceName, wordsFor } from "./kit/problem";
 import { follow, go, isRoom, roomOf, usePath } from "./kit/router";
 import { SessionOver } from "./signin/screen";
 import SignIn from "./signin/screen";
@@ -34,6 +34,17 @@ const entries = [
   { path: "/activity", icon: "activity", key: "y", name: "activity" },
 ];
 
+// The token of an invitation link: it leaves the address at once, and is used when it is known who is here.
+let invitation = location.pathname === "/signin" ? new URLSearchParams(location.hash.slice(1)).get("invitation") : null;
+if (invitation) history.replaceState(null, "", "/signin");
+
+async function accept(token: string) {
+  const reply = await api.send<Schemas["Workspace"]>("POST", "/invitations/accept", { body: { token } });
+  if (reply.ok) return toast("ok", t("signin.joined", { name: reply.data.name }), t("signin.joined_text"));
+  const words = wordsFor(reply.problem, "ava");
+  toast("bad", words.title, reply.problem.detail ?? words.text);
+}
+
 export function App() {
   const path = usePath();
   const here = useCell(session);
@@ -58,6 +69,11 @@ export function App() {
       void readiness().then(() => setAsked(true));
     } else void begin();
   }, []);
+  useEffect(() => {
+    if (!here || !invitation) return;
+    void accept(invitation);
+    invitation = null;
+  }, [here]);
   useEffect(() => {
     const look = () => (here && document.visibilityState === "visible" ? live.start() : live.stop());
     look();

@@ -22,7 +22,7 @@ json_t *assistant_config_of(struct ctx *ctx, const json_t *whole) {
 }
 
 enum err assistant_config_check(struct ctx *ctx, const json_t *body, bool is_new) {
-    field_text(ctx, body, "name", is_new, 1, ASSISTANT_NAME_CHARS_MAX);
+    field_name(ctx, body, "name", is_new, ASSISTANT_NAME_CHARS_MAX);
     for (size_t i = 0; i < ARRAY_LEN(READ_ONLY); i++)
         if (json_object_get(body, READ_ONLY[i]))
             ctx_field(ctx, READ_ONLY[i], "reserved",

@@ -5,23 +5,26 @@
 #include <strings.h>
 
 #include "base/tree.h"
+#include "base/tree_index.h"
+#include "service/assistants/assistant_config.h"
 
 /* What hides a text: its own name, or a name above it. */
 enum hiding { OPEN, SECRET, CREDENTIAL };
 
-static bool has(const char *name, const char *part) {
-    return strcasestr(name, part) != NULL;
-}
-
+/* Does a word that names a secret stand in it? One pass: a configuration has thousands of names, and
+ * an address in it may be long. */
 static bool is_secret_name(const char *name) {
     static const char *const PARTS[] = {
         "secret",        "password",         "apikey",      "api_key",          "token",
         "authorization", "privatekey",       "private_key", "accesskey",        "gcpkey",
         "access_key",    "connectionstring", "api-key",     "authenticationkey"
     };
-    for (size_t i = 0; i < ARRAY_LEN(PARTS); i++)
-        if (has(name, PARTS[i]))
-            return true;
+    for (; *name; name++) {
+        char first = *name >= 'A' && *name <= 'Z' ? (char)(*name + 'a' - 'A') : *name;
+        for (size_t i = 0; i < ARRAY_LEN(PARTS); i++)
+            if (PARTS[i][0] == first && strncasecmp(name, PARTS[i], strlen(PARTS[i])) == 0)
+                return true;
+    }
     return false;
 }
 
@@ -115,89 +118,175 @@ json_t *masking_done(const json_t *config) {
 struct undoing {
     struct ctx *ctx;
     struct buf pointer;
+    const struct tree_index *index; /* of what was sent, and of what people see */
+    size_t put_back_bytes;
 };
 
-static json_t *undo(struct undoing *u, enum hiding hiding, const json_t *sent, const json_t *real);
+/* What something that was sent was before: as it is, and as people see it; NULLs: unknown. */
+struct origin {
+    struct tree_pair was;
+    bool is_same; /* what was sent is what people see */
+};
+
+static json_t *undo(struct undoing *u, enum hiding hiding, const json_t *sent, struct origin from);
 
 static json_t *undo_at(struct undoing *u, const char *name, enum hiding hiding, const json_t *sent,
-                       const json_t *real) {
+                       struct origin from) {
     size_t len = u->pointer.len;
     tree_point(&u->pointer, name);
-    json_t *value = undo(u, hiding, sent, real);
+    json_t *value = undo(u, hiding, sent, from);
     u->pointer.len = len;
     return value;
 }
 
+/* Notes the value as wrong; beyond what a problem holds nothing is copied for it. */
+static void refuse(struct undoing *u, const char *code, const char *message) {
+    if (u->ctx->problem.field_count < PROBLEM_FIELDS_MAX)
+        ctx_field(u->ctx, str_dup(u->ctx->arena, buf_view(&u->pointer)), code, message);
+}
+
+/* Was this text shown in place of a hidden one? A true one that looks like its own mask costs a
+ * second look. */
+static bool is_hidden_one(enum hiding hiding, const json_t *sent, struct tree_pair was) {
+    if (!json_is_string(was.real) || !was.shown || !json_equal(was.shown, sent))
+        return false;
+    if (json_string_length(was.real) != json_string_length(was.shown))
+        return true;
+    json_t *masked = masked_text(hiding, was.real);
+    bool is_hidden = masked && json_equal(masked, sent);
+    json_decref(masked);
+    return is_hidden;
+}
+
 static json_t *undo_text(struct undoing *u, enum hiding hiding, const json_t *sent,
-                         const json_t *real) {
+                         struct tree_pair was) {
     bool is_address = hiding == OPEN && strstr(json_string_value(sent), "://");
     if ((hiding == OPEN && !is_address) || !strstr(json_string_value(sent), MASK))
         return json_deep_copy(sent);
-    json_t *looks = json_is_string(real) ? masked_text(hiding, real) : NULL;
-    bool is_it = looks && json_equal(looks, sent);
-    json_decref(looks);
-    if (is_it)
-        return json_deep_copy(real);
-    ctx_field(u->ctx, str_dup(u->ctx->arena, buf_view(&u->pointer)), "masked",
-              "This value is hidden, and what you sent cannot be matched with it; send its true "
-              "value, or leave the field out.");
+    if (!is_hidden_one(hiding, sent, was)) {
+        refuse(u, "masked",
+               "This value is hidden, and what you sent cannot be matched with it; send its true "
+               "value, or leave the field out.");
+        return json_deep_copy(sent);
+    }
+    /* One long secret can be asked for by each of a hundred thousand masks. */
+    u->put_back_bytes += json_string_length(was.real);
+    if (u->put_back_bytes <= ASSISTANT_CONFIG_BYTES_MAX)
+        return json_deep_copy(was.real);
+    refuse(u, "too_long",
+           "With the hidden values put back, the configuration is longer than 262144 bytes of "
+           "JSON; send fewer entries.");
     return json_deep_copy(sent);
 }
 
-/* The entry of the list that sent[i] was; masked: the whole list as people see it. */
-static const json_t *origin(const json_t *sent, size_t i, const json_t *real,
-                            const json_t *masked) {
-    size_t count = json_array_size(masked), changed = 0;
-    for (size_t k = 0; k < count; k++) {
-        size_t j = (i + k) % count; /* its own place first */
-        if (tree_same(json_array_get(sent, i), json_array_get(masked, j)))
-            return json_array_get(real, j);
+/* A list that was sent, over the one that it was. */
+struct lists {
+    const json_t *sent;
+    struct origin from;
+    size_t count;              /* of the list that it was */
+    size_t changed;            /* entries that differ from the one at their place */
+    struct tree_places places; /* sorted when first needed */
+};
+
+static bool is_in_place(const struct undoing *u, const struct lists *l, size_t i) {
+    return i < l->count && tree_index_hash(u->index, json_array_get(l->sent, i)) ==
+                               tree_index_hash(u->index, json_array_get(l->from.was.shown, i));
+}
+
+static struct lists lists_of(const struct undoing *u, const json_t *sent, struct origin from) {
+    struct lists l = { .sent = sent, .from = from, .count = json_array_size(from.was.shown) };
+    for (size_t i = 0; i < l.count && !from.is_same; i++)
+        l.changed += !is_in_place(u, &l, i);
+    return l;
+}
+
+static struct origin entry(const struct lists *l, size_t i, bool is_same) {
+    const struct tree_pair *was = &l->from.was;
+    return (struct origin){ { json_array_get(was->real, i), json_array_get(was->shown, i) },
+                            is_same };
+}
+
+/* The entry that sent[i] was. */
+static struct origin entry_origin(struct undoing *u, struct lists *l, size_t i) {
+    const json_t *sent = json_array_get(l->sent, i);
+    if (l->from.is_same)
+        return entry(l, i, true);
+    if (is_in_place(u, l, i) && tree_same(sent, json_array_get(l->from.was.shown, i)))
+        return entry(l, i, true);
+    if (l->count) {
+        if (!l->places.sorted)
+            l->places = tree_places_of(u->ctx->arena, u->index, l->from.was.shown);
+        size_t at = tree_places_find(&l->places, sent, i % l->count);
+        if (at < l->count)
+            return entry(l, at, true);
     }
-    if (json_array_size(sent) != count)
-        return NULL;
-    for (size_t k = 0; k < count; k++)
-        changed += !tree_same(json_array_get(sent, k), json_array_get(masked, k));
-    return changed == 1 ? json_array_get(real, i) : NULL;
+    if (json_array_size(l->sent) == l->count && l->changed == 1)
+        return entry(l, i, false);
+    return (struct origin){ .is_same = false };
 }
 
 static json_t *undo_list(struct undoing *u, enum hiding hiding, const json_t *sent,
-                         const json_t *real) {
+                         struct origin from) {
+    struct lists l = lists_of(u, sent, from);
     json_t *out = json_array(), *value;
-    json_t *masked = json_is_array(real) ? hide(hiding, real) : NULL;
     size_t i;
     json_array_foreach(sent, i, value) {
         char name[24];
         snprintf(name, sizeof name, "%zu", i);
-        json_array_append_new(out, undo_at(u, name, hiding, value, origin(sent, i, real, masked)));
+        json_array_append_new(out, undo_at(u, name, hiding, value, entry_origin(u, &l, i)));
     }
-    json_decref(masked);
     return out;
 }
 
-static json_t *undo(struct undoing *u, enum hiding hiding, const json_t *sent, const json_t *real) {
+static struct origin member(struct origin of, const char *name) {
+    return (struct origin){
+        { json_object_get(of.was.real, name), json_object_get(of.was.shown, name) }, of.is_same
+    };
+}
+
+static json_t *undo(struct undoing *u, enum hiding hiding, const json_t *sent, struct origin from) {
     const char *name;
     json_t *out, *value;
     switch (json_typeof(sent)) {
     case JSON_OBJECT:
         out = json_object();
         json_object_foreach((json_t *)sent, name, value) {
-            json_object_set_new(
-                out, name,
-                undo_at(u, name, beneath(hiding, name), value, json_object_get(real, name)));
+            json_object_set_new(out, name,
+                                undo_at(u, name, beneath(hiding, name), value, member(from, name)));
         }
         return out;
     case JSON_ARRAY:
-        return undo_list(u, hiding, sent, real);
+        return undo_list(u, hiding, sent, from);
     case JSON_STRING:
-        return undo_text(u, hiding, sent, real);
+        return undo_text(u, hiding, sent, from.was);
     default:
         return json_deep_copy(sent);
     }
 }
 
+static bool has_mask(const json_t *tree) {
+    const char *name;
+    json_t *value;
+    size_t i;
+    if (json_is_string(tree))
+        return strstr(json_string_value(tree), MASK) != NULL;
+    json_object_foreach((json_t *)tree, name, value) {
+        if (has_mask(value))
+            return true;
+    }
+    json_array_foreach(tree, i, value) {
+        if (has_mask(value))
+            return true;
+    }
+    return false;
+}
+
 json_t *masking_undone(struct ctx *ctx, const json_t *sent, const json_t *real) {
-    struct undoing u = { .ctx = ctx };
-    json_t *out = undo(&u, OPEN, sent, real);
+    if (!has_mask(sent))
+        return json_deep_copy(sent);
+    const json_t *shown = real ? tree_in(ctx->arena, masking_done(real)) : NULL;
+    struct undoing u = { .ctx = ctx, .index = tree_index_of(ctx->arena, sent, shown) };
+    json_t *out = undo(&u, OPEN, sent, (struct origin){ { real, shown }, false });
     buf_fini(&u.pointer);
     return out;
 }

@@ -131,9 +131,13 @@ static enum err write_setting(struct ctx *ctx, const struct lent *lent, const st
     return vapi_assistant_write(ctx, &lent->ref, id, patch, &now, answer);
 }
 
-/* An assistant of the operator's belongs to nobody's history. */
-static enum err save_shared(struct ctx *ctx, const struct lent *lent, const struct saving *s,
-                            struct audit_entry audit, struct upstream_answer *answer) {
+/* An assistant of the operator's belongs to nobody's history; one that answers for several workspaces
+ * is changed by none of them. */
+static enum err save_platform(struct ctx *ctx, const struct lent *lent, const struct saving *s,
+                              struct audit_entry audit, struct upstream_answer *answer) {
+    if (lent->is_shared)
+        return ctx_fail(ctx, ERR_FORBIDDEN,
+                        "The operator's Vapi account serves others too; connect your own first.");
     TRY(db_write_probe(ctx, 0)); /* no change at the provider that could not be written down */
     TRY(write_setting(ctx, lent, s, answer));
     enum err e = db_write(ctx, audit_change, &audit);
@@ -159,7 +163,7 @@ enum err setting_save(struct ctx *ctx, enum vapi_setting s, const json_t *value,
     TRY(check_value(ctx, s, value));
     TRY(lend(ctx, &lent));
     if (lent.ref.is_platform)
-        TRY(save_shared(ctx, &lent, &saving, change.audit, &answer));
+        TRY(save_platform(ctx, &lent, &saving, change.audit, &answer));
     else
         TRY(assistant_change(ctx, &lent, lent.account.assistant_id, &change, &now, &answer));
     if (s == VAPI_DURATION)

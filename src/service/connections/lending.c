@@ -286,7 +286,8 @@ enum err lent_owns_numbers(struct ctx *ctx, const struct lent *lent) {
     if (!lent->is_shared)
         return OK;
     return ctx_fail(ctx, ERR_NOT_FOUND,
-                    "This number is not this workspace's; connect a Twilio account of its own.");
+                    "The operator's Twilio account serves others too, and its numbers are not this "
+                    "workspace's; connect a Twilio account of its own.");
 }
 
 enum err lending_reveal(struct ctx *ctx, const char *workspace_id, enum provider p,

@@ -140,7 +140,7 @@ enum err numbers_list(struct ctx *ctx, int limit, const char *cursor, struct ups
     struct lent lent;
     json_t *n;
     size_t i;
-    TRY(lending_find(ctx, PROVIDER_TWILIO, &lent));
+    TRY(number_lend(ctx, &lent));
     TRY(twilio_numbers_read(ctx, &lent.ref, lent.account.account_sid, limit, cursor, out));
     json_t *page = sift_own(ctx->arena, out->body);
     struct buf *b = buf_in(ctx->arena);
