@@ -6,7 +6,7 @@ enum {
     OWN = 48,         /* database, key files, log, control, the sandbox's own ports */
     OWN_PER_LOOP = 8, /* its loop, its reader, its listening sockets */
     OUT_PART = 4,     /* one in so many is for connections to providers and receivers */
-    OUT_MAX = 8192,
+    OUT_MAX = 2048,
 };
 
 static size_t smaller(size_t a, size_t b) {

@@ -29,8 +29,9 @@
 #include "tasks/operations.h"
 
 enum {
-    CONNECTIONS_MIN = 16, /* as MAX_CONNECTIONS has it */
-    STREAMS_PART = 4      /* one connection in so many may be a stream of live events */
+    CONNECTIONS_MIN = 16,    /* as MAX_CONNECTIONS has it */
+    CONNECTIONS_MANY = 4096, /* fewer than that, where nobody chose a number, is worth a word */
+    STREAMS_PART = 4         /* one connection in so many may be a stream of live events */
 };
 
 /* --- what is measured ------------------------------------------------------------------------ */
@@ -49,6 +50,7 @@ static void collect(void *arg) {
     metric_set(METRIC_EVENT_LOOP_LAG, (double)workers_lag_ms(&s->workers) / 1000, NULL);
     metric_set(METRIC_HTTP_CONNECTIONS, (double)workers_connections(&s->workers), NULL);
     metric_set(METRIC_HTTP_IN_FLIGHT, (double)workers_busy(&s->workers), NULL);
+    metric_set(METRIC_DB_WAL, (double)db_wal_bytes(s->house.parts.db), NULL);
     metric_set(METRIC_BUILD_INFO, 1, AVA_VERSION);
 }
 
@@ -86,7 +88,8 @@ static int take_grants(struct serve *s) {
                         "the system grants %zu open files (ulimit -n), which is too few for %zu "
                         "loops; raise LimitNOFILE, or lower AVA_THREADS",
                         g.descriptors, w->count);
-    if (g.connections < wanted)
+    bool is_chosen = s->house.config.origins[SETTING_MAX_CONNECTIONS] != ORIGIN_DEFAULT;
+    if (g.connections < wanted && (is_chosen || g.connections < CONNECTIONS_MANY))
         log_warn(NULL, "connections", L("wanted", (long)wanted), L("granted", (long)g.connections),
                  L("descriptors", (long)g.descriptors),
                  L("why", "the system grants fewer open files than MAX_CONNECTIONS needs: raise "

@@ -10,6 +10,7 @@
 enum {
     BEGIN_PAGES = 4000, /* 16 MB in the log that are not in the file yet */
     HELP_PAGES = 16000, /* 64 MB of log: time to begin it again */
+    WARN_PAGES = 65536, /* 256 MB: somebody reads for very long, or the disk is slow */
     REST_PAGES = 400,   /* what the writer may be bothered with for that */
     ROUNDS_MAX = 4,
     BUSY_MS = 5000,
@@ -24,6 +25,7 @@ struct checkpoint {
     pthread_cond_t asked;
     bool wanted, ends;
     bool failed; /* the last round; said once */
+    bool warned; /* of the log's length, since it began */
 };
 
 static int on_commit(void *arg, sqlite3 *writer, const char *name, int pages) {
@@ -80,6 +82,10 @@ static void *work_on(void *arg) {
 
 void checkpoint_turn(struct checkpoint *c) {
     int logged = atomic_load(&c->logged);
+    if (logged >= WARN_PAGES && !c->warned)
+        log_warn(NULL, "database log", L("pages", (long)logged),
+                 L("why", "a reader has been open for long, or the disk does not keep up"));
+    c->warned = logged >= WARN_PAGES;
     if (logged < HELP_PAGES && left(c) < BEGIN_PAGES)
         return;
     if (logged >= 2 * HELP_PAGES || (logged >= HELP_PAGES && left(c) <= REST_PAGES)) {

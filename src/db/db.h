@@ -47,6 +47,7 @@ struct db_conn *db_reader(struct db *db);
  * deadline of ctx is over. What fn returns is returned; anything but OK leaves no trace. */
 typedef enum err db_fn(struct ctx *ctx, struct db_conn *tx, void *arg);
 enum err db_write(struct ctx *ctx, db_fn *fn, void *arg);
+int64_t db_wal_bytes(struct db *db); /* of the log beside the file; any thread */
 /* The same again and again, with room for others between, until the last statement of fn changes fewer
  * than step rows: for what would otherwise hold the one writer for long. */
 enum err db_write_steps(struct ctx *ctx, db_fn *fn, void *arg, int64_t step);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,6 +101,7 @@ static struct db_conn *conn_open(struct db *db, bool writes, struct arena *a, co
         e = sqlite_exec(c, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                            "PRAGMA foreign_keys = ON; PRAGMA cache_size = -4096;"
                            "PRAGMA secure_delete = ON;"
+                           "PRAGMA journal_size_limit = 67108864;" /* of a log that began again */
                            "PRAGMA trusted_schema = OFF");
     else
         e = sqlite_exec(c, "PRAGMA query_only = ON; PRAGMA cache_size = -1024;"
@@ -607,6 +609,13 @@ enum err db_write_probe(struct ctx *ctx, int64_t max_age_ms) {
     if (now - atomic_load(&db->last_commit_ms) <= max_age_ms)
         return OK;
     return db_write(ctx, touch, NULL);
+}
+
+int64_t db_wal_bytes(struct db *db) {
+    struct stat st;
+    char path[4096];
+    snprintf(path, sizeof path, "%s-wal", db->path);
+    return stat(path, &st) == 0 ? st.st_size : 0;
 }
 
 int db_schema_version(struct db *db) {

@@ -33,6 +33,7 @@ enum {
     BEGIN_US = 10 * 1000, /* how long requests are begun as they come, in one turn of the loop */
     SERVE_MIN_US = 5 * 1000,
     SERVE_MAX_US = 20 * 1000,
+    REFUSE_US = 5 * 1000,
     KERNEL_BYTES = 64 * 1024, /* what the kernel may hold of a stream, beside our own */
 };
 
@@ -313,8 +314,9 @@ static void turn_away(struct conn *c) {
     advance(c);
 }
 
-/* After what came in was read: turns away who waited too long, then begins requests for as long as the
- * reading took, within bounds. So neither can keep the other from its share of the time. */
+/* After what came in was read: begins requests for as long as the reading took, within bounds, then
+ * turns away who has waited too long and still does. So none of the three can keep the others from their
+ * share of the time, and nobody is turned away before there was a turn. */
 static void on_serve(uv_check_t *h) {
     struct http_server *s = h->data;
     s->begun_us = 0;
@@ -326,14 +328,15 @@ static void on_serve(uv_check_t *h) {
                                    : read_us > SERVE_MAX_US ? SERVE_MAX_US
                                                             : read_us);
     struct line_place *p;
-    while (s->patience_ms && (p = line_expired(&s->line, now_ms - s->patience_ms)) &&
-           (int64_t)(uv_hrtime() / 1000) < until_us)
-        turn_away(call_up(p));
     do {
         p = line_next(&s->line, now_ms);
         if (p)
             begin(call_up(p));
     } while (p && (int64_t)(uv_hrtime() / 1000) < until_us);
+    until_us = (int64_t)(uv_hrtime() / 1000) + REFUSE_US;
+    while (s->patience_ms && (p = line_expired(&s->line, now_ms - s->patience_ms)) &&
+           (int64_t)(uv_hrtime() / 1000) < until_us)
+        turn_away(call_up(p));
     if (!s->line.count)
         uv_idle_stop(&s->haste);
 }

@@ -313,6 +313,8 @@ static void stamp_always(const struct ctx *ctx, struct http_reply *reply) {
     http_reply_header_text(reply, "X-Correlation-ID", ctx->correlation_id);
     http_reply_header_text(reply, "traceparent", traceparent);
     http_reply_header_text(reply, "X-Content-Type-Options", "nosniff");
+    if (str_starts(str_of(ctx->parts->config->public_url), STR("https://")))
+        http_reply_header_text(reply, "Strict-Transport-Security", "max-age=31536000");
 }
 
 static void stamp(struct ctx *ctx, struct entry *e, const struct http_req *req,

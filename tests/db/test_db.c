@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 
@@ -72,6 +73,33 @@ TEST(the_log_does_not_grow_without_end_while_writes_go_on) {
     CHECK(temp_reopen(&t));
     CHECK_INT(meta_get(&t.ctx, db_reader(t.parts.db), "large", &kept), OK);
     CHECK(str_is(kept, value));
+    temp_close(&t);
+}
+
+TEST(the_log_gets_smaller_again_once_a_long_reader_is_gone) {
+    enum { VALUE_BYTES = 100000, VALUES = 1300, LONG_BYTES = 120 << 20, SHORT_BYTES = 80 << 20 };
+    enum { WRITES_MAX = 1000 };
+    struct temp t;
+    char *value;
+    sqlite3 *reader = NULL;
+    temp_open(&t);
+    value = arena_alloc(t.arena, VALUE_BYTES);
+    memset(value, 'a', VALUE_BYTES - 1);
+    CHECK_INT(db_write(&t.ctx, put_large, value), OK);
+    CHECK_INT(sqlite3_open(t.path, &reader), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(reader, "BEGIN; SELECT COUNT(*) FROM meta", NULL, NULL, NULL),
+              SQLITE_OK);
+    for (int i = 0; i < VALUES; i++) {
+        memset(value, 'a' + i % 26, VALUE_BYTES - 1);
+        CHECK_INT(db_write(&t.ctx, put_large, value), OK);
+    }
+    CHECK(db_wal_bytes(t.parts.db) > LONG_BYTES);
+    CHECK_INT(sqlite3_exec(reader, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    int writes = 0;
+    for (; writes < WRITES_MAX && db_wal_bytes(t.parts.db) >= SHORT_BYTES; writes++)
+        CHECK_INT(db_write(&t.ctx, put, (void *)"small"), OK);
+    CHECK(writes < WRITES_MAX);
+    sqlite3_close(reader);
     temp_close(&t);
 }
 

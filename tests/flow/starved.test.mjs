@@ -42,7 +42,7 @@ for (const [soft, hard, threads] of [[1024, 1024, 2], [128, 128, 2], [256, 256, 
 
     test("it says at start what it was granted, and takes no more connections than that", async () => {
       const lines = said(a, '"connections"');
-      if (hard < 2048) assert.equal(lines.length, 1, a.stderr);
+      if (hard < 4096) assert.equal(lines.length, 1, a.stderr);
       for (const line of lines) assert.match(line, /LimitNOFILE/);
     });
 

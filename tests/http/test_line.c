@@ -43,13 +43,6 @@ static void step(struct world *w, double *budget) {
     *budget = *budget > 0 ? w->capacity : *budget + w->capacity;
     ask(w, budget);
     double reading = w->capacity - *budget, serving = reading > w->capacity / 2 ? reading : *budget;
-    while (w->patience_ms && *budget > 0 &&
-           (p = line_expired(&w->line, w->now_ms - w->patience_ms))) {
-        struct caller *c = up(w, p);
-        c->refused++;
-        c->due_ms = w->now_ms + w->hold_ms;
-        *budget -= 0.1;
-    }
     do {
         p = line_next(&w->line, w->now_ms);
         if (p) {
@@ -60,6 +53,14 @@ static void step(struct world *w, double *budget) {
             serving -= 1;
         }
     } while (p && serving > 0);
+    for (double refusing = w->capacity / 4;
+         w->patience_ms && refusing > 0 && (p = line_expired(&w->line, w->now_ms - w->patience_ms));
+         refusing -= 0.1) {
+        struct caller *c = up(w, p);
+        c->refused++;
+        c->due_ms = w->now_ms + w->hold_ms;
+        *budget -= 0.1;
+    }
     w->now_ms++;
 }
 

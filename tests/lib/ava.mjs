@@ -112,7 +112,7 @@ export class Ava {
     // nothing of what was sent has been read.
     const response = await ask().catch((e) => {
       if (this.ended) throw new Error(`Ava ended (${this.ended.signal ?? this.ended.code}); its last words: ${this.stderr.slice(-2000)}`, { cause: e });
-      if (Date.now() - this.jumpedMs > 1000 || e.cause?.code !== "UND_ERR_SOCKET") throw e;
+      if (Date.now() - this.jumpedMs > 1000 || !["UND_ERR_SOCKET", "ECONNRESET"].includes(e.cause?.code)) throw e;
       return ask();
     });
     const text = await response.text();
