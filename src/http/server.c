@@ -30,9 +30,9 @@ enum {
     FRESH_MS = 1000,        /* for the first request on one that was just made */
     SPARE_CONNECTIONS = 16, /* beyond the limit, for saying that it is reached */
     PIPELINE_FLUSH_BYTES = 64 * 1024,
-    BEGIN_US = 10 * 1000, /* how long requests are begun as they come, in one turn of the loop */
+    BEGIN_US = 5 * 1000, /* how long requests are begun as they come, in one turn of the loop */
     SERVE_MIN_US = 5 * 1000,
-    SERVE_MAX_US = 20 * 1000,
+    SERVE_MAX_US = 10 * 1000,
     REFUSE_US = 5 * 1000,
     KERNEL_BYTES = 64 * 1024, /* what the kernel may hold of a stream, beside our own */
 };

@@ -9,7 +9,8 @@ import { createServer as createListener } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { Ava, ava, freePort, missing, until } from "../lib/ava.mjs";
+import { Ava, ava, missing, until } from "../lib/ava.mjs";
+import { listenPort } from "../lib/haproxy.mjs";
 import { Receiver } from "../lib/receiver.mjs";
 import { headersOf, secretPlan } from "../lib/vapi.mjs";
 
@@ -98,7 +99,7 @@ describe("what Ava listens on", { skip: missing, concurrency: 1 }, () => {
   const live = async (url) => (await fetch(`${url}/health/live`)).status;
 
   test("may be both families at one port", async () => {
-    const port = await freePort(), a = await Ava.start({ env: { AVA_LISTEN: `[::]:${port},127.0.0.1:${port}`, AVA_LOG_LEVEL: "off" } });
+    const port = await listenPort(), a = await Ava.start({ env: { AVA_LISTEN: `[::]:${port},127.0.0.1:${port}`, AVA_LOG_LEVEL: "off" } });
     try {
       assert.equal(await live(`http://127.0.0.1:${port}`), 200);
       assert.equal(await live(`http://[::1]:${port}`), 200);
@@ -109,7 +110,7 @@ describe("what Ava listens on", { skip: missing, concurrency: 1 }, () => {
   });
 
   test("may be a name: all of its addresses answer", { skip: cannot }, async () => {
-    const port = await freePort(), a = await Ava.start({ through: seeing([["127.0.0.8", "here.example.test"], ["127.0.0.9", "here.example.test"]]), env: { AVA_LISTEN: `here.example.test:${port}`, AVA_LOG_LEVEL: "off" } });
+    const port = await listenPort(), a = await Ava.start({ through: seeing([["127.0.0.8", "here.example.test"], ["127.0.0.9", "here.example.test"]]), env: { AVA_LISTEN: `here.example.test:${port}`, AVA_LOG_LEVEL: "off" } });
     try {
       for (const address of ["127.0.0.8", "127.0.0.9"]) assert.equal(await live(`http://${address}:${port}`), 200);
     } finally {

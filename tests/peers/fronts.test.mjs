@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, request } from "node:http";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
-import { Ava, freePort, missing, until } from "../lib/ava.mjs";
+import { Ava, missing, until } from "../lib/ava.mjs";
 import { Haproxy, listenPort, noHaproxy } from "../lib/haproxy.mjs";
 import { Nginx, noNginx } from "../lib/nginx.mjs";
 import { SID, TOKEN } from "../lib/scripted.mjs";
@@ -42,7 +42,7 @@ for (const [name, absent, start] of FRONTS)
   describe(`behind ${name}`, { skip: missing || absent, concurrency: 1 }, () => {
     let a, front, vapi, twilio;
     before(async () => {
-      const port = await freePort(), at = await listenPort();
+      const port = await listenPort(), at = await listenPort();
       a = await Ava.start({ port, env: { AVA_LOG_LEVEL: "off", AVA_PUBLIC_URL: `http://127.0.0.1:${at}`, TRUSTED_PROXIES: "127.0.0.1" } });
       await a.signUp();
       await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: SID, auth_token: TOKEN } });
