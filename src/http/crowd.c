@@ -94,8 +94,9 @@ static void close_resting(struct http_server *s, const struct conn *newcomer, co
 
 bool crowd_make_room(struct http_server *s, const struct conn *newcomer) {
     size_t max = s->limits->connections_max, share = max / 2 + 1;
-    if (s->crowds[newcomer->crowd] > share)
-        close_some(s, newcomer, newcomer->crowd, "address");
+    if (s->crowds[newcomer->crowd] > share &&
+        !close_some(s, newcomer, newcomer->crowd, "address") && s->open_count > max)
+        return false; /* nobody else pays for an address that is all busy */
     if (s->open_count > max)
         close_resting(s, newcomer, "room");
     return s->open_count <= max;

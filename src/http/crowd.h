@@ -11,7 +11,8 @@
 /* Counts the connection for its address, until it is closed. */
 void crowd_join(struct http_server *s, struct conn *c);
 
-/* Makes room for one more of that address where there is none; false: all are being answered. */
+/* Makes room for one more of that address where there is none; false: all are being answered, or all
+ * of an address that holds more than half. */
 bool crowd_make_room(struct http_server *s, const struct conn *newcomer);
 /* The system grants no more descriptors: closes some that rest. */
 void crowd_thin_out(struct http_server *s);
