@@ -117,6 +117,9 @@ describe("a process that was stopped", { skip: missing, concurrency: 1 }, () => 
       await new Promise((r) => setTimeout(r, 8000)); // it stands still, as in a snapshot of its machine
       a.child.kill("SIGCONT");
       await Promise.all(reads);
+      // Connections that were kept may have been given up meanwhile, by either end.
+      await until(() => a.live().catch(() => null), { what: "it answers again" });
+      await until(() => a.metric("up").then(() => true, () => null), { what: "and on kept connections" });
       assert.equal(await a.metric("circuit_breaker_failures_total", { service: "vapi" }), 0);
       assert.equal(await a.metric("circuit_breaker_opens_total", { service: "vapi" }), 0);
       await a.fault({ provider: "vapi", fault: "none" });
