@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,8 @@ struct watch {
     int wanted, active; /* UV_READABLE | UV_WRITABLE */
     bool is_ours;       /* opened through open_socket: closing comes through us too */
     const struct transfer *opener;
+    bool
+        has_sent; /* a request went over it: curl closes it through close_socket and no other way */
     bool is_framed; /* HTTP/2: what comes unasked is not taken for an answer */
 };
 
@@ -97,6 +100,8 @@ struct client *client_self(void) {
 
 /* --- curl asks the loop ---------------------------------------------------------------------- */
 
+static void forget_unused(const struct transfer *t);
+
 /* Wakes the fibers whose transfers are done. */
 static void collect(struct multi *m) {
     CURLMsg *message;
@@ -107,6 +112,7 @@ static void collect(struct multi *m) {
         struct transfer *t;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
         t->code = message->data.result;
+        forget_unused(t);
         t->is_done = true;
         fiber_unpark(&t->parking); /* runs after curl has returned */
     }
@@ -181,6 +187,20 @@ static void watch_end(struct watch *w) {
     uv_close((uv_handle_t *)&w->poll, free_watch);
 }
 
+/* Is it ours no more? curl 7.88 closes a socket that it has not come to use without a word. */
+static bool is_closed_unsaid(const struct watch *w) {
+    return !w->has_sent && fcntl(w->fd, F_GETFD) < 0;
+}
+
+/* The same for the socket of a transfer that is over, before curl may close it: libuv ends the process
+ * when it is to watch a descriptor that is closed. */
+static void forget_unused(const struct transfer *t) {
+    struct client *c = t->multi->client;
+    struct watch *w = t->fd != CURL_SOCKET_BAD ? c->by_fd[t->fd] : NULL;
+    if (w && w->opener == t && !w->has_sent)
+        watch_end(w);
+}
+
 /* curl says what a socket waits for, or that it is done with it. */
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused) {
     struct multi *m = arg;
@@ -191,7 +211,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
         return 0;
     if (what == CURL_POLL_REMOVE) {
         w->wanted = 0;
-        if (!w->is_ours)
+        if (!w->is_ours || is_closed_unsaid(w))
             watch_end(w);
         return 0;
     }
@@ -322,6 +342,9 @@ static int before_sending(void *arg, char *to, char *from, int to_port, int from
         return CURL_PREREQFUNC_ABORT;
     t->call->resent = t->sendings > 0;
     t->sendings++;
+    struct watch *w = t->fd != CURL_SOCKET_BAD ? t->multi->client->by_fd[t->fd] : NULL;
+    if (w && w->opener == t)
+        w->has_sent = true;
     return CURL_PREREQFUNC_OK;
 }
 
@@ -461,14 +484,6 @@ static bool is_connected(curl_socket_t fd) {
     return fd != CURL_SOCKET_BAD && getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
 }
 
-/* curl 7.88 closes a socket that never got a connection without asking close_socket. Its watch would
- * stay, and no socket with the same number could be watched any more. */
-static void forget_half_open(struct client *c, const struct transfer *t) {
-    struct watch *w = t->fd != CURL_SOCKET_BAD ? c->by_fd[t->fd] : NULL;
-    if (w && w->opener == t && !is_connected(t->fd))
-        watch_end(w);
-}
-
 /* Reads what the transfer was like, and gives its handle back to the pool. */
 static void stop(void *arg) {
     struct start *s = arg;
@@ -487,7 +502,7 @@ static void stop(void *arg) {
     curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
     if (fd != CURL_SOCKET_BAD && (size_t)fd < ARRAY_LEN(c->by_fd) && c->by_fd[fd])
         c->by_fd[fd]->is_framed = version >= CURL_HTTP_VERSION_2_0;
-    forget_half_open(c, t);
+    forget_unused(t);
     curl_multi_remove_handle(t->multi->handle, t->easy);
     curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, NULL);
     curl_slist_free_all(t->connect_to);

@@ -217,6 +217,31 @@ TEST(a_process_that_stood_still_says_so_and_blames_nobody) {
     arena_free(a);
 }
 
+static void block_the_loop(void *arg) {
+    struct timespec pause = { .tv_nsec = 150 * 1000 * 1000 };
+    nanosleep(&pause, NULL);
+}
+
+/* curl closes a socket that it has not come to use without a word. Its watch would be registered with a
+ * descriptor that is closed, and libuv ends the process for that. */
+TEST(a_call_that_is_over_before_its_socket_is_watched_ends_nothing) {
+    for (int i = 0; i < 10; i++) {
+        struct arena *a = arena_new(1 << 20);
+        struct rude *p = rude_start(hello, NULL);
+        struct client_call c = get(a, p->port, "/a");
+        c.timeout_ms = c.first_byte_ms = 50 + i;
+        struct loop *l = loop_new(0);
+        struct fetches f = { client_new(l), &c, 1, 1, 0, 1 };
+        CHECK(fiber_run(fetch_some, &f) && fiber_run(block_the_loop, NULL));
+        loop_run(l);
+        CHECK(c.result == CLIENT_TIMEOUT || c.result == CLIENT_DONE);
+        client_free(f.client);
+        loop_free(l);
+        rude_stop(p);
+        arena_free(a);
+    }
+}
+
 TEST(no_first_byte_in_time_is_a_timeout_after_the_request_left) {
     struct arena *a = arena_new(1 << 20);
     struct client_call c = one(say_nothing, NULL, a);
