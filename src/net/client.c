@@ -30,7 +30,8 @@ enum {
     BODY_BYTES_PER_S_MIN = 1024, /* measured from one second after the head on */
     LOOK_MS = 500,               /* how often a body's rate is looked at */
     LATE_MS = 500,               /* behind that, it is we who were late */
-    UNREAD_MS = 100,             /* for a body that nobody reads, and how much of it: */
+    WOKEN_MS = 1000, /* after standing still: kept connections were given up meanwhile */
+    UNREAD_MS = 100, /* for a body that nobody reads, and how much of it: */
     UNREAD_BYTES_MAX = 64 << 10,
     NO_LENGTH = -1,
 };
@@ -591,12 +592,14 @@ void client_fetch(struct client *c, struct client_call *call) {
     struct start s = { c, &t };
     int64_t began_us = ava_now_us();
     call->content_type = call->retry_after = call->date = NULL;
-    call->resent = call->too_slow = call->was_late = false;
+    call->resent = call->too_slow = false;
+    call->was_late = loop_has_stood(c->loop, WOKEN_MS);
 
     fiber_parking_init(&t.parking);
     fiber_on_loop(start, &s);
     bool in_time = wait_until_done(&t, began_us / 1000);
     fiber_on_loop(stop, &s);
+    call->was_late = call->was_late || loop_has_stood(c->loop, WOKEN_MS);
 
     call->result = result_of(&t, in_time);
     struct buf *body = arena_copy(call->arena, &t.body, sizeof t.body);

@@ -66,7 +66,9 @@ struct client_call {
     bool reused;    /* a kept connection was used */
     bool resent;    /* the provider may have seen it twice */
     bool too_slow;  /* CLIENT_TIMEOUT because the body came at less than 1 KiB/s */
-    bool was_late;  /* this process stood still meanwhile: times say nothing of the other end */
+    bool
+        was_late; /* this process stood still meanwhile, or just before: times, and connections that
+                     * were given up, say nothing of the other end */
     int64_t took_us;
 };
 

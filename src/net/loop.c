@@ -10,7 +10,7 @@
 #include "base/fiber.h"
 #include "net/timers.h"
 
-enum { TICK_MS = 100 };
+enum { TICK_MS = 100, NS_PER_MS = 1000 * 1000 };
 
 /* A post can come from any thread, so it waits in a list behind a lock; `next` of the fiber is
  * not ours to use, hence a ring that grows. */
@@ -38,6 +38,7 @@ struct loop {
     atomic_bool stopping;
     int64_t tick_due_ms;
     _Atomic int64_t lag_ms, last_turn_ms;
+    uint64_t ticked_ns, woke_ns; /* by the system's own clock, which no test moves */
 };
 
 static __thread struct loop *mine;
@@ -181,6 +182,23 @@ static void on_check(uv_check_t *c) {
     drain(c->data);
 }
 
+static bool is_standing(const struct loop *l, uint64_t now_ns) {
+    return now_ns - l->ticked_ns > (TICK_MS + LOOP_STOOD_MS) * NS_PER_MS;
+}
+
+static void note_standstill(struct loop *l) {
+    uint64_t now_ns = uv_hrtime();
+    if (is_standing(l, now_ns))
+        l->woke_ns = now_ns;
+    l->ticked_ns = now_ns;
+}
+
+bool loop_has_stood(const struct loop *l, int64_t within_ms) {
+    uint64_t now_ns = uv_hrtime();
+    return is_standing(l, now_ns) ||
+           (l->woke_ns && now_ns - l->woke_ns < (uint64_t)within_ms * NS_PER_MS);
+}
+
 /* Ten times a second: measures how late the loop is, and ends it once it is stopped and no fiber is
  * alive. */
 static void on_tick(uv_timer_t *t) {
@@ -190,6 +208,7 @@ static void on_tick(uv_timer_t *t) {
                           memory_order_relaxed);
     atomic_store_explicit(&l->last_turn_ms, now, memory_order_relaxed);
     l->tick_due_ms = now + TICK_MS;
+    note_standstill(l);
     if (timers_next(&l->timers) != TIMERS_NONE && timers_next(&l->timers) < now) {
         timers_fire(&l->timers, now); /* the clock was advanced, or this turn was a long one */
         rearm(l);
@@ -220,6 +239,7 @@ struct loop *loop_new(size_t fibers_max) {
     uv_prepare_start(&l->prepare, on_prepare);
     uv_check_start(&l->check, on_check);
     l->tick_due_ms = ava_now_ms() + TICK_MS;
+    l->ticked_ns = uv_hrtime();
     uv_timer_start(&l->tick, on_tick, TICK_MS, TICK_MS);
     atomic_init(&l->last_turn_ms, ava_now_ms());
     mine = l;

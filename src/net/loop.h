@@ -32,4 +32,8 @@ struct loop *loop_self(void); /* this thread's, or NULL */
 
 /* Milliseconds the longest of the last turns overslept its timer; for shedding and metrics. */
 int64_t loop_lag_ms(const struct loop *l);
+/* True when the loop stood still for over LOOP_STOOD_MS (one long turn, a process that was stopped)
+ * and woke less than within_ms ago, or has not yet found out; on its own thread. */
+enum { LOOP_STOOD_MS = 500 };
+bool loop_has_stood(const struct loop *l, int64_t within_ms);
 int64_t loop_last_turn_ms(const struct loop *l); /* monotonic; at most 100 ms old when it runs */

@@ -217,6 +217,32 @@ TEST(a_process_that_stood_still_says_so_and_blames_nobody) {
     arena_free(a);
 }
 
+static enum rude_then hang_up(void *arg, const struct rude_request *r, struct buf *out) {
+    return RUDE_RESET;
+}
+
+static void stand_still_then_fetch(void *arg) {
+    stand_still(NULL);
+    fetch_some(arg);
+}
+
+TEST(what_is_begun_right_after_standing_still_blames_nobody_either) {
+    struct arena *a = arena_new(1 << 20);
+    struct rude *p = rude_start(hang_up, NULL);
+    struct client_call c = get(a, p->port, "/a");
+    struct loop *l = loop_new(0);
+    struct fetches f = { client_new(l), &c, 1, 1, 0, 1 };
+    CHECK(fiber_run(stand_still_then_fetch, &f));
+    loop_run(l);
+    client_free(f.client);
+    loop_free(l);
+    CHECK(c.result != CLIENT_DONE && c.was_late);
+    fetch_all(&c, 1, 1);
+    CHECK(c.result != CLIENT_DONE && !c.was_late);
+    rude_stop(p);
+    arena_free(a);
+}
+
 static void block_the_loop(void *arg) {
     struct timespec pause = { .tv_nsec = 150 * 1000 * 1000 };
     nanosleep(&pause, NULL);
