@@ -353,8 +353,6 @@ static int commit_batch(struct db *db, struct write *batch) {
      * and commit it, while everybody is told that nothing was kept. */
     if (sqlite3_get_autocommit(handle))
         return SQLITE_FULL;
-    if (!trouble_is_none(&db->trouble))
-        return SQLITE_READONLY;
     rc = sqlite3_exec(handle, "COMMIT", NULL, NULL, NULL);
     /* Taken away meanwhile: it may be in a file that nobody finds again. */
     return rc == SQLITE_OK && !trouble_is_none(&db->trouble) ? SQLITE_READONLY : rc;

@@ -4,8 +4,13 @@
     "id, workspace_id, provider, type, resource, status, correlation_id, attempts, " \
     "replays, received_at, next_at, settled_at, cause, detail, told"
 
-#define BODY      ", (SELECT sealed FROM event_bodies WHERE id = events.id)"
-#define BODY_OF_E ", (SELECT sealed FROM event_bodies WHERE id = e.id)"
+/* A longer body stands in a row of its own: a change of state need not write it again. */
+enum { INLINE_BYTES_MAX = 2000 };
+
+#define BODY_OF(event) \
+    ", COALESCE(" event ".sealed, (SELECT sealed FROM event_bodies WHERE id = " event ".id))"
+#define BODY      BODY_OF("events")
+#define BODY_OF_E BODY_OF("e")
 
 /* ?1 workspace, ?2..?5 provider, type, status, resource, ?6..?7 since and until */
 #define FILTER                                                                           \
@@ -27,9 +32,10 @@ static enum err insert_body(struct ctx *ctx, struct db_conn *tx, const struct ev
 
 enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
                           bool *is_new) {
+    bool is_inline = row->sealed.len <= INLINE_BYTES_MAX;
     struct db_stmt *q =
         db_use(tx, "INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status,"
-                   " correlation_id, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " correlation_id, received_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                    " ON CONFLICT (workspace_id, provider, dedupe) DO NOTHING");
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
@@ -40,9 +46,13 @@ enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct even
     db_bind_text(q, row->status);
     db_bind_text(q, row->correlation_id);
     db_bind_i64(q, row->received_ms);
+    if (is_inline)
+        db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    else
+        db_bind_null(q);
     TRY(db_run(ctx, q));
     *is_new = db_changes(tx) > 0;
-    return *is_new ? insert_body(ctx, tx, row) : OK;
+    return *is_new && !is_inline ? insert_body(ctx, tx, row) : OK;
 }
 
 static void read_event(struct ctx *ctx, struct db_stmt *q, struct event_row *e) {

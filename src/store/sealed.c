@@ -240,20 +240,21 @@ enum err endpoint_row_touch(struct ctx *ctx, struct db_conn *tx, const char *id,
 }
 
 struct sealed_place sealed_field_place(const struct sealed_field *f) {
-    return (struct sealed_place){ f->table, "sealed", f->workspace_id, f->row_id };
+    /* A body is sealed under its event's name, wherever it stands. */
+    const char *table = strcmp(f->table, "event_bodies") == 0 ? "events" : f->table;
+    return (struct sealed_place){ table, "sealed", f->workspace_id, f->row_id };
 }
 
 /* A sealed field names its DEK in bytes 3..6 (big endian), so SQL can find those under it. */
-#define UNDER_AS(name, table)                                 \
-    "SELECT workspace_id, '" name "', id, sealed FROM " table \
+#define UNDER(table)                                           \
+    "SELECT workspace_id, '" table "', id, sealed FROM " table \
     " WHERE workspace_id = ?1 AND substr(sealed, 3, 4) = ?2"
-#define UNDER(table) UNDER_AS(table, table)
 
 enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t dek_id,
                       int limit, struct sealed_field *out, size_t *count) {
     /* clang-format off */
     struct db_stmt *q = db_use(c, UNDER("credentials") " UNION ALL " UNDER("webhook_endpoints")
-                                  " UNION ALL " UNDER_AS("events", "event_bodies") " UNION ALL " UNDER("operations")
+                                  " UNION ALL " UNDER("events") " UNION ALL " UNDER("event_bodies") " UNION ALL " UNDER("operations")
                                   " UNION ALL " UNDER("idempotency_keys") " UNION ALL " UNDER("calls")
                                   " UNION ALL " UNDER("messages") " UNION ALL " UNDER("assistant_versions")
                                   " UNION ALL " UNDER("destinations") " UNION ALL " UNDER("numbers")
@@ -283,7 +284,8 @@ enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed
     } TABLES[] = {
         { "credentials", REPLACE("credentials") },
         { "webhook_endpoints", REPLACE("webhook_endpoints") },
-        { "events", REPLACE("event_bodies") }, /* the name it was sealed under stays */
+        { "events", REPLACE("events") },
+        { "event_bodies", REPLACE("event_bodies") },
         { "operations", REPLACE("operations") },
         { "idempotency_keys", REPLACE("idempotency_keys") },
         { "calls", REPLACE("calls") },
