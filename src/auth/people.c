@@ -9,6 +9,7 @@
 #include "base/plain.h"
 #include "store/audit.h"
 #include "store/invitations.h"
+#include "store/removals.h"
 
 enum { NAME_CHARS_MAX = 100 };
 
@@ -222,7 +223,7 @@ static enum err leave_workspaces(struct ctx *ctx, struct db_conn *tx, const char
             if (members > 1)
                 TRY(keep_an_owner(ctx, tx, rows[i].id, user_id));
             else
-                TRY(workspace_delete(ctx, tx, rows[i].id));
+                TRY(workspace_row_remove(ctx, tx, rows[i].id));
         }
         if (count < ARRAY_LEN(rows))
             return OK;
@@ -345,7 +346,7 @@ static enum err workspace_remove_write(struct ctx *ctx, struct db_conn *tx, void
                   "This is the workspace you are signed in to; it cannot be deleted from here.");
         return ctx_fields_ok(ctx);
     }
-    TRY(workspace_delete(ctx, tx, id));
+    TRY(workspace_row_remove(ctx, tx, id));
     return audit_write(
         ctx, tx,
         (struct audit_entry){ .workspace_id = "", .action = "workspace.delete", .object = id });

@@ -10,10 +10,11 @@
 #include "service/messages/messages.h"
 #include "service/numbers/number_buy.h"
 #include "service/numbers/number_import.h"
+#include "service/upkeep/removal.h"
 #include "tasks/operations.h"
 
 static const struct job_kind *const JOBS[] = { &OPERATION_JOB, &INBOX_JOB, &LINES_JOB,
-                                               &FORWARDING_JOB };
+                                               &FORWARDING_JOB, &REMOVAL_JOB };
 
 static const struct operation_kind *const OPERATIONS[] = { &CALL_CREATE,    &TWILIO_CALL_CREATE,
                                                            &MESSAGE_CREATE, &ASSISTANT_CREATE,

@@ -31,6 +31,8 @@ enum {
     END_MS = 500, /* for the loops, when nothing is left or nobody wants to wait */
     STEP_MS = 10,
     SWEEP_EVERY_MS = 10 * 60 * 1000,
+    SWEEP_AGAIN_MS = 1000,
+    SWEEP_MS = 300, /* of each kind of thing */
 };
 
 static void watch_loops(struct serve *s) {
@@ -46,16 +48,23 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
         buf_text(out, "{\"error\":\"unknown command\"}");
 }
 
-static void sweep(struct serve *s) {
+/* Forgets what is old enough. Returns after how many ms it wants to be called again: soon, when there
+ * was more than fits into the time that this thread may take. */
+static int64_t sweep(struct serve *s) {
+    static enum err (*const FORGET[])(struct ctx *, int64_t, bool *) = { idempotency_forget_old,
+                                                                         events_forget_old,
+                                                                         deliveries_forget_old };
     struct arena *a = arena_new(1 << 20);
     struct ctx ctx;
+    bool is_done, all_done = true;
     house_ctx(&s->house, &ctx, a);
     auth_sweep(&ctx);
-    idempotency_forget_old(&ctx);
-    events_forget_old(&ctx);
-    deliveries_forget_old(&ctx);
+    for (size_t i = 0; i < ARRAY_LEN(FORGET); i++)
+        if (FORGET[i](&ctx, SWEEP_MS, &is_done) == OK)
+            all_done = all_done && is_done;
     inbox_recover(&ctx);
     arena_free(a);
+    return all_done ? SWEEP_EVERY_MS : SWEEP_AGAIN_MS;
 }
 
 /* Waits up to ms for a signal that ends Ava, answering the control socket meanwhile. Another run that
@@ -153,8 +162,8 @@ static int run(struct cli *cli, bool is_sandbox) {
         log_start();
         workers_start(&s->workers);
         serve_announce(s, cli);
-        while (!wait_for_end(s, SWEEP_EVERY_MS))
-            sweep(s);
+        for (int64_t in_ms = SWEEP_EVERY_MS; !wait_for_end(s, in_ms);)
+            in_ms = sweep(s);
         go_down(s);
         status = exit_status(s);
         log_info(NULL, "stopped", L("after_s", (long)((ava_now_ms() - s->began_ms) / 1000)));

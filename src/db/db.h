@@ -48,9 +48,12 @@ struct db_conn *db_reader(struct db *db);
 typedef enum err db_fn(struct ctx *ctx, struct db_conn *tx, void *arg);
 enum err db_write(struct ctx *ctx, db_fn *fn, void *arg);
 int64_t db_wal_bytes(struct db *db); /* of the log beside the file; any thread */
-/* The same again and again, with room for others between, until the last statement of fn changes fewer
- * than step rows: for what would otherwise hold the one writer for long. */
-enum err db_write_steps(struct ctx *ctx, db_fn *fn, void *arg, int64_t step);
+/* For what would otherwise hold the one writer for long: runs fn, each time for a small piece of the
+ * work, in one turn of the writer for some ms, then in the next, with room for others between; until
+ * fn leaves *more false, or within_ms have passed. *is_done: which of the two. */
+typedef enum err db_step_fn(struct ctx *ctx, struct db_conn *tx, void *arg, bool *more);
+enum err db_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
+                        bool *is_done);
 
 /* The prepared statement of this literal, bound from the first parameter on. */
 struct db_stmt *db_use(struct db_conn *c, const char *sql);

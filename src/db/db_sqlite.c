@@ -25,6 +25,8 @@ enum {
     STATEMENTS_MAX = 512, /* distinct literals; a power of two */
     CHECK_INLINE_MAX_BYTES = 64 << 20,
     PROBE_BYTES = 64 << 10, /* what a webhook may need */
+    TURN_US = 10 * 1000,    /* of many small steps in one transaction */
+    TURN_WAIT_MS = 30 * 1000,
 };
 
 struct db_stmt {
@@ -440,24 +442,33 @@ enum err db_write(struct ctx *ctx, db_fn *fn, void *arg) {
     return w.result;
 }
 
-struct step {
-    db_fn *fn;
+struct steps {
+    db_step_fn *fn;
     void *arg;
-    int64_t changed;
+    bool more;
 };
 
-static enum err step_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct step *s = arg;
-    TRY(s->fn(ctx, tx, s->arg));
-    s->changed = db_changes(tx);
+static enum err steps_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct steps *s = arg;
+    int64_t until_us = ava_now_us() + TURN_US;
+    do {
+        s->more = false;
+        TRY(s->fn(ctx, tx, s->arg, &s->more));
+    } while (s->more && ava_now_us() < until_us);
     return OK;
 }
 
-enum err db_write_steps(struct ctx *ctx, db_fn *fn, void *arg, int64_t step) {
-    struct step s = { .fn = fn, .arg = arg };
+enum err db_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
+                        bool *is_done) {
+    struct steps s = { .fn = fn, .arg = arg };
+    int64_t until_ms = ava_now_ms() + within_ms;
     do {
-        TRY(db_write(ctx, step_write, &s));
-    } while (s.changed >= step);
+        int64_t turn_by_ms = ava_now_ms() + TURN_WAIT_MS;
+        if (ctx->deadline_ms < turn_by_ms)
+            ctx->deadline_ms = turn_by_ms;
+        TRY(db_write(ctx, steps_write, &s));
+    } while (s.more && ava_now_ms() < until_ms);
+    *is_done = !s.more;
     return OK;
 }
 

@@ -1,6 +1,7 @@
 #include "routes/people.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
+#include "tasks/jobs.h"
 
 enum { PAGE_MAX = 101 };
 
@@ -83,5 +84,6 @@ enum err patch_user(struct ctx *ctx, struct call *call) {
 
 enum err delete_user(struct ctx *ctx, struct call *call) {
     TRY(people_remove(ctx, input_param(ctx, call, 0)));
+    jobs_wake(ctx->parts->jobs); /* workspaces may go with them */
     return reply_none(call);
 }

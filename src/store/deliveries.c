@@ -132,24 +132,28 @@ enum err delivery_row_settle(struct ctx *ctx, struct db_conn *tx, const struct d
 }
 
 enum err delivery_rows_hold(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
-                            int64_t now_ms) {
-    struct db_stmt *q = db_use(tx, "UPDATE deliveries SET status = 'held', next_at = 0,"
-                                   " settled_at = ? WHERE destination_id = ? AND settled_at = 0");
+                            int64_t now_ms, int limit) {
+    struct db_stmt *q =
+        db_use(tx, "UPDATE deliveries SET status = 'held', next_at = 0, settled_at = ?1"
+                   " WHERE seq IN (SELECT seq FROM deliveries WHERE destination_id = ?2"
+                   " AND settled_at = 0 LIMIT ?3)");
     db_bind_i64(q, now_ms);
     db_bind_text(q, destination_id);
+    db_bind_i64(q, limit);
     return db_run(ctx, q);
 }
 
 enum err delivery_rows_release(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
-                               int64_t since_ms, int64_t *count) {
-    struct db_stmt *q = db_use(tx, "UPDATE deliveries SET status = 'waiting', tries = 0,"
-                                   " next_at = 0, settled_at = 0 WHERE destination_id = ?"
-                                   " AND created_at >= ? AND status IN ('held', 'failed')");
+                               int64_t since_ms, int limit) {
+    struct db_stmt *q =
+        db_use(tx, "UPDATE deliveries SET status = 'waiting', tries = 0, next_at = 0,"
+                   " settled_at = 0 WHERE seq IN (SELECT seq FROM deliveries INDEXED BY"
+                   " deliveries_stopped WHERE destination_id = ? AND created_at >= ?"
+                   " AND status IN ('held', 'failed') LIMIT ?)");
     db_bind_text(q, destination_id);
     db_bind_i64(q, since_ms);
-    TRY(db_run(ctx, q));
-    *count = db_changes(tx);
-    return OK;
+    db_bind_i64(q, limit);
+    return db_run(ctx, q);
 }
 
 /* --- attempts -------------------------------------------------------------------------------- */

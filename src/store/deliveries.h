@@ -45,12 +45,12 @@ enum err delivery_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *
                                 int64_t *at_ms);
 /* Writes status, attempts, tries, next and settled of that id. */
 enum err delivery_row_settle(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row);
-/* Holds all deliveries of the destination that are not settled. */
+/* Holds deliveries of the destination that are not settled, up to limit; db_changes says how many. */
 enum err delivery_rows_hold(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
-                            int64_t now_ms);
-/* Makes held and failed deliveries made since then wait again. *count: how many. */
+                            int64_t now_ms, int limit);
+/* Makes held and failed deliveries made since then wait again, up to limit, as above. */
 enum err delivery_rows_release(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
-                               int64_t since_ms, int64_t *count);
+                               int64_t since_ms, int limit);
 
 struct attempt_row {
     int64_t number, at_ms, duration_ms;

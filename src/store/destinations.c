@@ -2,7 +2,8 @@
 
 #define COLUMNS                                                                              \
     "id, workspace_id, url, events, enabled, disabled_because, disabled_at, failing_since, " \
-    "last_failure_at, last_success_at, former_until, version, created_at, updated_at, sealed"
+    "last_failure_at, last_success_at, former_until, version, created_at, updated_at, "      \
+    "removed_at, sealed"
 
 static void bind_choices(struct db_stmt *q, const struct destination_row *row) {
     db_bind_text(q, row->url);
@@ -55,14 +56,12 @@ enum err destination_row_fares(struct ctx *ctx, struct db_conn *tx,
     return db_run(ctx, q);
 }
 
-enum err destination_row_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                                const char *id, bool *found) {
-    struct db_stmt *q = db_use(tx, "DELETE FROM destinations WHERE workspace_id = ? AND id = ?");
-    db_bind_text(q, workspace_id);
+enum err destination_row_hide(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t now_ms) {
+    struct db_stmt *q =
+        db_use(tx, "UPDATE destinations SET removed_at = ?, enabled = 0 WHERE id = ?");
+    db_bind_i64(q, now_ms);
     db_bind_text(q, id);
-    TRY(db_run(ctx, q));
-    *found = db_changes(tx) > 0;
-    return OK;
+    return db_run(ctx, q);
 }
 
 static void read_destination(struct ctx *ctx, struct db_stmt *q, struct destination_row *d) {
@@ -80,13 +79,14 @@ static void read_destination(struct ctx *ctx, struct db_stmt *q, struct destinat
     d->version = db_i64(q);
     d->created_ms = db_i64(q);
     d->updated_ms = db_i64(q);
+    d->removed_ms = db_i64(q);
     d->sealed = db_blob(q, ctx->arena);
 }
 
 enum err destination_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                               const char *id, struct destination_row *found) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM destinations WHERE id = ?1"
-                                  " AND (?2 IS NULL OR workspace_id = ?2)");
+                                  " AND (?2 IS NULL OR (workspace_id = ?2 AND removed_at = 0))");
     db_bind_text(q, id);
     db_bind_text(q, workspace_id);
     *found = (struct destination_row){ .id = NULL };
@@ -99,7 +99,7 @@ enum err destination_rows_list(struct ctx *ctx, struct db_conn *c, const char *w
                                const char *before_id, int limit, struct destination_row *out,
                                size_t *count) {
     struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM destinations WHERE workspace_id = ?"
-                                  " AND id < ? ORDER BY id DESC LIMIT ?");
+                                  " AND id < ? AND removed_at = 0 ORDER BY id DESC LIMIT ?");
     db_bind_text(q, workspace_id);
     db_bind_text(q, before_id ? before_id : "~");
     db_bind_i64(q, limit);
@@ -110,7 +110,7 @@ enum err destination_rows_list(struct ctx *ctx, struct db_conn *c, const char *w
 
 enum err destination_rows_count_disabled(struct ctx *ctx, struct db_conn *c, int64_t *out) {
     struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM destinations WHERE disabled_because"
-                                  " IN ('gone', 'failing')");
+                                  " IN ('gone', 'failing') AND removed_at = 0");
     *out = db_next(q) ? db_i64(q) : 0;
     return db_done(ctx, q);
 }

@@ -14,6 +14,7 @@ struct destination_row {
     int64_t former_until_ms; /* until then the former secret signs too; 0: there is none */
     int64_t version;         /* raised by every change of url or secret */
     int64_t created_ms, updated_ms;
+    int64_t removed_ms; /* 0: it is not */
     struct str sealed;
 };
 
@@ -26,9 +27,9 @@ enum err destination_row_update(struct ctx *ctx, struct db_conn *tx,
 /* Writes failing_since, last_failure and last_success. */
 enum err destination_row_fares(struct ctx *ctx, struct db_conn *tx,
                                const struct destination_row *row);
-enum err destination_row_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                                const char *id, bool *found);
-/* workspace_id NULL: of any. found->id NULL when there is none. */
+/* Switches it off and out of sight; destination_rows_remove does the rest. */
+enum err destination_row_hide(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t now_ms);
+/* workspace_id NULL: of any, also removed ones. found->id NULL when there is none. */
 enum err destination_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                               const char *id, struct destination_row *found);
 /* Newest first. */

@@ -39,8 +39,10 @@ enum err job_rows_for_events(struct ctx *ctx, struct db_conn *tx, const char *ki
     struct db_stmt *q =
         db_use(tx, "INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, created_at)"
                    " SELECT 'job_' || lower(hex(randomblob(16))), workspace_id, ?1, workspace_id,"
-                   " 'ready', 0, 0 FROM (SELECT workspace_id FROM events WHERE status = 'received'"
-                   " UNION SELECT workspace_id FROM events WHERE status = 'retrying')"
+                   " 'ready', 0, 0 FROM (SELECT w.id AS workspace_id FROM workspaces w"
+                   " WHERE w.removed_at = 0 AND (EXISTS (SELECT 1 FROM events e WHERE"
+                   " e.workspace_id = w.id AND e.status = 'received') OR EXISTS (SELECT 1 FROM"
+                   " events e WHERE e.workspace_id = w.id AND e.status = 'retrying')))"
                    " WHERE TRUE ON CONFLICT (kind, object) DO NOTHING");
     db_bind_text(q, kind);
     return db_run(ctx, q);

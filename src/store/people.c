@@ -132,7 +132,7 @@ enum err workspace_find(struct ctx *ctx, struct db_conn *c, const char *id, cons
                         struct workspace *found) {
     struct db_stmt *q = db_use(c, "SELECT " WORKSPACE_COLUMNS " FROM workspaces w"
                                   " LEFT JOIN memberships m ON m.workspace_id = w.id"
-                                  " AND m.user_id = ? WHERE w.id = ?");
+                                  " AND m.user_id = ? WHERE w.id = ? AND w.removed_at = 0");
     db_bind_text(q, for_user);
     db_bind_text(q, id);
     *found = (struct workspace){ 0 };
@@ -147,10 +147,12 @@ enum err workspaces_list(struct ctx *ctx, struct db_conn *c, const char *for_use
     struct db_stmt *q =
         for_user ? db_use(c, "SELECT " WORKSPACE_COLUMNS " FROM workspaces w"
                              " JOIN memberships m ON m.workspace_id = w.id AND m.user_id = ?"
-                             " WHERE w.id < ? ORDER BY w.id DESC LIMIT ?")
+                             " WHERE w.id < ? AND w.removed_at = 0"
+                             " ORDER BY w.id DESC LIMIT ?")
                  : db_use(c, "SELECT " WORKSPACE_COLUMNS " FROM workspaces w"
                              " LEFT JOIN memberships m ON m.workspace_id = w.id AND m.user_id = ?"
-                             " WHERE w.id < ? ORDER BY w.id DESC LIMIT ?");
+                             " WHERE w.id < ? AND w.removed_at = 0"
+                             " ORDER BY w.id DESC LIMIT ?");
     db_bind_text(q, for_user ? for_user : as_user);
     db_bind_text(q, before_id ? before_id : "~");
     db_bind_i64(q, limit);
@@ -160,7 +162,7 @@ enum err workspaces_list(struct ctx *ctx, struct db_conn *c, const char *for_use
 }
 
 enum err workspaces_count(struct ctx *ctx, struct db_conn *c, int64_t *out) {
-    return count_of(ctx, db_use(c, "SELECT COUNT(*) FROM workspaces"), out);
+    return count_of(ctx, db_use(c, "SELECT COUNT(*) FROM workspaces WHERE removed_at = 0"), out);
 }
 
 enum err workspace_insert(struct ctx *ctx, struct db_conn *tx, const struct workspace *w) {
@@ -181,12 +183,6 @@ enum err workspace_update(struct ctx *ctx, struct db_conn *tx, const struct work
     db_bind_i64(q, w->call_weight);
     db_bind_i64(q, w->updated_ms);
     db_bind_text(q, w->id);
-    return db_run(ctx, q);
-}
-
-enum err workspace_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
-    struct db_stmt *q = db_use(tx, "DELETE FROM workspaces WHERE id = ?");
-    db_bind_text(q, id);
     return db_run(ctx, q);
 }
 

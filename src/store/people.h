@@ -49,7 +49,6 @@ enum err workspaces_list(struct ctx *ctx, struct db_conn *c, const char *for_use
 enum err workspaces_count(struct ctx *ctx, struct db_conn *c, int64_t *out);
 enum err workspace_insert(struct ctx *ctx, struct db_conn *tx, const struct workspace *w);
 enum err workspace_update(struct ctx *ctx, struct db_conn *tx, const struct workspace *w);
-enum err workspace_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
 
 enum err member_role(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                      const char *user_id, enum role *out); /* ROLE_NONE when no member */

@@ -8,7 +8,7 @@
 #include "store/idempotency.h"
 #include "vault/vault.h"
 
-enum { SETTLE_MS = 5000, SWEEP_STEP = 500 /* rows in one transaction */ };
+enum { SETTLE_MS = 5000, SWEEP_PIECE = 32 };
 
 bool idempotency_key_parse(struct str header, struct str *key) {
     struct str k = str_trim(header);
@@ -177,10 +177,12 @@ enum err idempotency_give_back(struct ctx *ctx, const struct id *claim) {
     return write_late(ctx, give_back_write, (void *)claim);
 }
 
-static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return idempotency_rows_sweep(ctx, tx, ava_wall_ms() - IDEMPOTENCY_KEPT_MS, SWEEP_STEP);
+static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg, bool *more) {
+    TRY(idempotency_rows_sweep(ctx, tx, ava_wall_ms() - IDEMPOTENCY_KEPT_MS, SWEEP_PIECE));
+    *more = db_changes(tx) == SWEEP_PIECE;
+    return OK;
 }
 
-enum err idempotency_forget_old(struct ctx *ctx) {
-    return db_write_steps(ctx, forget_write, NULL, SWEEP_STEP);
+enum err idempotency_forget_old(struct ctx *ctx, int64_t within_ms, bool *is_done) {
+    return db_write_steps(ctx, forget_write, NULL, within_ms, is_done);
 }

@@ -50,4 +50,4 @@ enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
 enum err idempotency_give_back(struct ctx *ctx, const struct id *claim);
 
 /* Deletes claims older than IDEMPOTENCY_KEPT_MS; called now and then. */
-enum err idempotency_forget_old(struct ctx *ctx);
+enum err idempotency_forget_old(struct ctx *ctx, int64_t within_ms, bool *is_done);

@@ -291,7 +291,7 @@ TEST(sealed_columns_take_no_plain_text) {
     struct temp t;
     temp_open(&t);
     CHECK(temp_script(&t,
-                      "INSERT INTO workspaces VALUES ('w','W','',0,0,1);"
+                      "INSERT INTO workspaces VALUES ('w','W','',0,0,1,0);"
                       "INSERT INTO events VALUES ('e','w','twilio','voice','CA1',X'01','received',"
                       "0,'c',0,0,0,0,NULL,NULL,NULL,NULL)"));
     for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {

@@ -16,7 +16,8 @@ enum {
     WRITE_MS = 30 * 1000,
     BROKEN_PAUSE_MS = 5000,
     GONE = 410,
-    SWEEP_STEP = 500,     /* rows in one transaction */
+    PIECE = 32, /* rows of one statement */
+    RECOVER_MS = 60 * 1000,
     FRESH_MS = 10 * 1000, /* how old last_success may be before it is written anew */
 };
 
@@ -272,20 +273,25 @@ enum err delivery_resend(struct ctx *ctx, const char *destination_id, const char
     return view(ctx, db_reader(ctx->parts->db), &a.row, out);
 }
 
-/* Makes the held and failed deliveries since a time due. */
-static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+/* Makes some of the held and failed deliveries since a time due. */
+static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg, bool *more) {
     struct again *a = arg;
     struct destination_row to;
-    char since[32];
     TRY(find_enabled(ctx, tx, a->destination_id, &to));
-    TRY(delivery_rows_release(ctx, tx, to.id, a->since_ms, &a->count));
-    if (a->count)
-        TRY(forwarding_want(ctx, tx, &to, ava_wall_ms()));
+    TRY(delivery_rows_release(ctx, tx, to.id, a->since_ms, PIECE));
+    *more = db_changes(tx) == PIECE;
+    a->count += db_changes(tx);
+    return db_changes(tx) ? forwarding_want(ctx, tx, &to, ava_wall_ms()) : OK;
+}
+
+static enum err audit_recovery(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct again *a = arg;
+    char since[32];
     clock_rfc3339(a->since_ms, since);
     return audit_write(ctx, tx,
                        (struct audit_entry){
                            .action = "destination.recover",
-                           .object = to.id,
+                           .object = a->destination_id,
                            .detail = arena_printf(ctx->arena, "{\"since\":\"%s\",\"count\":%lld}",
                                                   since, (long long)a->count) });
 }
@@ -293,10 +299,14 @@ static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 enum err delivery_recover(struct ctx *ctx, const char *destination_id, int64_t since_ms,
                           int64_t *count) {
     struct again a = { .destination_id = destination_id, .since_ms = since_ms };
-    TRY(db_write(ctx, recover_write, &a));
+    bool is_done;
+    enum err e = db_write_steps(ctx, recover_write, &a, RECOVER_MS, &is_done);
+    if (e != OK && !a.count)
+        return e;
     *count = a.count;
     forwarding_wake(ctx);
-    return OK;
+    enum err audited = db_write(ctx, audit_recovery, &a);
+    return e != OK ? e : audited;
 }
 
 enum err delivery_test(struct ctx *ctx, const char *destination_id, struct upstream_echo *out) {
@@ -318,13 +328,15 @@ enum err delivery_test(struct ctx *ctx, const char *destination_id, struct upstr
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg, bool *more) {
     const int64_t kept_ms = INT64_C(24) * 3600 * 1000 * DELIVERY_KEPT_DAYS;
-    return delivery_rows_sweep(ctx, tx, ava_wall_ms() - kept_ms, SWEEP_STEP);
+    TRY(delivery_rows_sweep(ctx, tx, ava_wall_ms() - kept_ms, PIECE));
+    *more = db_changes(tx) == PIECE;
+    return OK;
 }
 
-enum err deliveries_forget_old(struct ctx *ctx) {
-    return db_write_steps(ctx, forget_write, NULL, SWEEP_STEP);
+enum err deliveries_forget_old(struct ctx *ctx, int64_t within_ms, bool *is_done) {
+    return db_write_steps(ctx, forget_write, NULL, within_ms, is_done);
 }
 
 void deliveries_collect(void *arg) {

@@ -42,5 +42,5 @@ enum err delivery_test(struct ctx *ctx, const char *destination_id, struct upstr
 const char *delivery_error(struct ctx *ctx, const struct upstream_echo *echo);
 
 enum { DELIVERY_KEPT_DAYS = 30 };
-enum err deliveries_forget_old(struct ctx *ctx);
+enum err deliveries_forget_old(struct ctx *ctx, int64_t within_ms, bool *is_done);
 void deliveries_collect(void *parts); /* for metrics_before_scrape */

@@ -9,6 +9,7 @@
 #include "obs/fields.h"
 #include "providers/outbound.h"
 #include "service/forwarding/forward_rules.h"
+#include "service/forwarding/forwarding.h"
 #include "store/audit.h"
 #include "store/deliveries.h"
 #include "tasks/feed.h"
@@ -273,7 +274,7 @@ static enum err change_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         TRY(destination_row_fares(ctx, tx, d));
     }
     if (!d->enabled)
-        TRY(delivery_rows_hold(ctx, tx, d->id, d->updated_ms));
+        TRY(forwarding_want(ctx, tx, d, d->updated_ms)); /* its turn holds what is open */
     return audit(ctx, tx, "destination.change", d);
 }
 
@@ -283,21 +284,25 @@ enum err destination_change(struct ctx *ctx, const char *id, const json_t *body,
     TRY(destination_read(ctx, id, out)); /* whoever may not know of it hears nothing of fields */
     TRY(check_body(ctx, body, false, &c.events));
     TRY(db_write(ctx, change_write, &c));
+    forwarding_wake(ctx);
     destination_publish(ctx, out);
     return OK;
 }
 
 static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct change *c = arg;
-    bool found;
+    int64_t now_ms = ava_wall_ms();
     TRY(find(ctx, tx, c->id, c->out));
-    TRY(destination_row_delete(ctx, tx, ctx->who.workspace_id, c->id, &found));
+    TRY(destination_row_hide(ctx, tx, c->id, now_ms));
+    TRY(forwarding_want(ctx, tx, c->out, now_ms)); /* its turn removes what is left of it */
     return audit(ctx, tx, "destination.remove", c->out);
 }
 
 enum err destination_remove(struct ctx *ctx, const char *id) {
     struct destination_row was;
-    return db_write(ctx, remove_write, &(struct change){ .id = id, .out = &was });
+    TRY(db_write(ctx, remove_write, &(struct change){ .id = id, .out = &was }));
+    forwarding_wake(ctx);
+    return OK;
 }
 
 static enum err rotate_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -333,6 +338,6 @@ enum err destination_switch_off(struct ctx *ctx, struct db_conn *tx, struct dest
     set_enabled(row, false, because);
     row->updated_ms = ava_wall_ms();
     TRY(destination_row_update(ctx, tx, row));
-    TRY(delivery_rows_hold(ctx, tx, row->id, row->updated_ms));
+    TRY(forwarding_want(ctx, tx, row, row->updated_ms));
     return audit(ctx, tx, "destination.disable", row);
 }

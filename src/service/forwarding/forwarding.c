@@ -15,6 +15,7 @@
 #include "service/forwarding/forward_rules.h"
 #include "store/calls.h"
 #include "store/messages.h"
+#include "store/removals.h"
 #include "tasks/jobs.h"
 
 enum {
@@ -27,6 +28,7 @@ enum {
     WRITE_MS = 30 * 1000,
     FAILING_WAIT_MS = 1000, /* a failing one is not looked at for every new event */
     ARENA_BYTES = 1 << 20,
+    HOLD_PIECE = 32, /* rows of one statement */
 };
 
 /* --- from an event to deliveries ------------------------------------------------------------- */
@@ -305,8 +307,10 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct destination_row to;
     int64_t at_ms = INT64_MAX, now_ms = ava_wall_ms();
     TRY(destination_row_find(ctx, tx, NULL, s->destination_id, &to));
-    if (to.id && to.enabled)
+    if (to.id)
         TRY(delivery_rows_next_due(ctx, tx, to.id, &at_ms));
+    if (to.id && (to.removed_ms || (!to.enabled && at_ms < INT64_MAX)))
+        at_ms = now_ms; /* switched off meanwhile */
     if (at_ms == INT64_MAX)
         return job_row_delete(ctx, tx, FORWARDING_JOB.name, s->destination_id);
     if (at_ms < s->resumes_ms)
@@ -317,15 +321,36 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return job_row_put(ctx, tx, &job, NULL, 0);
 }
 
+/* A piece of what a destination that is off has open: held, or removed with it. */
+static enum err off_write(struct ctx *ctx, struct db_conn *tx, void *arg, bool *more) {
+    const struct sending *s = arg;
+    struct destination_row to;
+    TRY(destination_row_find(ctx, tx, NULL, s->destination_id, &to));
+    if (!to.id || to.enabled)
+        return OK;
+    if (to.removed_ms)
+        return destination_rows_remove(ctx, tx, to.id, more);
+    TRY(delivery_rows_hold(ctx, tx, to.id, ava_wall_ms(), HOLD_PIECE));
+    *more = db_changes(tx) == HOLD_PIECE;
+    return OK;
+}
+
 /* Sends for at most TURN_MS, several deliveries at once, then moves or deletes the job. */
 static enum err work(struct ctx *ctx, const struct job_row *job) {
     struct sending *s = arena_alloc(ctx->arena, sizeof *s);
+    struct destination_row to;
+    bool is_done;
     *s = (struct sending){ .parts = ctx->parts,
                            .destination_id = job->object,
                            .arena = arena_new(4096),
                            .wakes = atomic_load(&wakes),
                            .until_ms = ava_now_ms() + TURN_MS,
                            .last_ms = ava_now_ms() + LONGEST_MS };
+    TRY(destination_row_find(ctx, db_reader(ctx->parts->db), NULL, job->object, &to));
+    if (to.id && !to.enabled) {
+        TRY(db_write_steps(ctx, off_write, s, TURN_MS, &is_done));
+        return db_write(ctx, go_on_write, s);
+    }
     fiber_parking_init(&s->done);
     s->senders = 1; /* this fiber, so that nobody wakes it before it sleeps */
     fiber_on_loop(sender_begin, s);

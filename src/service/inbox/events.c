@@ -15,6 +15,7 @@
 
 enum {
     STEP = 500 /* rows in one transaction */,
+    SWEEP_PIECE = 8,       /* which may weigh megabytes each */
     SLOW_BYTES = 64 * 1024 /* to compress beside the loop */
 };
 
@@ -186,14 +187,16 @@ enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg, bool *more) {
     const int64_t kept_ms = INT64_C(24) * 3600 * 1000 * EVENT_KEPT_DAYS;
     struct id oldest = id_floor("evt", ava_wall_ms() - kept_ms);
-    return event_rows_sweep(ctx, tx, oldest.text, STEP);
+    TRY(event_rows_sweep(ctx, tx, oldest.text, SWEEP_PIECE));
+    *more = db_changes(tx) == SWEEP_PIECE;
+    return OK;
 }
 
-enum err events_forget_old(struct ctx *ctx) {
-    return db_write_steps(ctx, forget_write, NULL, STEP);
+enum err events_forget_old(struct ctx *ctx, int64_t within_ms, bool *is_done) {
+    return db_write_steps(ctx, forget_write, NULL, within_ms, is_done);
 }
 
 void events_collect(void *arg) {

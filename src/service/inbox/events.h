@@ -38,6 +38,6 @@ void event_write(struct jsonw *w, const struct event_row *e);
 
 enum { EVENT_KEPT_DAYS = 30 };
 /* Deletes some events older than EVENT_KEPT_DAYS; called now and then. */
-enum err events_forget_old(struct ctx *ctx);
+enum err events_forget_old(struct ctx *ctx, int64_t within_ms, bool *is_done);
 
 void events_collect(void *parts); /* for metrics_before_scrape */
