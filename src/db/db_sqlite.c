@@ -25,7 +25,7 @@ enum {
     STATEMENTS_MAX = 512, /* distinct literals; a power of two */
     CHECK_INLINE_MAX_BYTES = 64 << 20,
     PROBE_BYTES = 64 << 10, /* what a webhook may need */
-    TURN_US = 10 * 1000,    /* of many small steps in one transaction */
+    TURN_US = 5 * 1000,     /* of many small steps in one transaction */
     TURN_WAIT_MS = 30 * 1000,
 };
 
