@@ -23,6 +23,7 @@ enum {
     JOB_MS = 60 * 1000,
     ATTEMPTS_MAX = 8,
     AGAIN_MS = 5000,
+    STORE_MS = 1000, /* between tries to tell it that a job comes again */
     AGAIN_MAX_MS = 6 * 3600 * 1000,
 };
 
@@ -196,13 +197,22 @@ static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return job_row_put(ctx, tx, &next, NULL, 0);
 }
 
-/* Logs the failure and schedules the job again, with time of its own: the job may have used up its
- * own. */
+/* Schedules the job again, however long the store takes to be there for it: until then it would stay
+ * leased by this process. */
+static void come_again(struct jobs *j, struct ctx *ctx, struct job_row *row) {
+    for (;;) {
+        ctx->deadline_ms = ava_now_ms() + WRITE_MS;
+        if (db_write(ctx, again_write, row) == OK || atomic_load(&j->stopping))
+            return;
+        fiber_sleep(STORE_MS);
+    }
+}
+
+/* Logs the failure and schedules the job again. */
 static void failed(struct task *t, enum err e) {
     log_warn(&t->ctx, "job failed", L("job", t->row.id), L("kind", t->row.kind),
              L("attempts", (long)t->row.attempts), L("code", err_info(e)->code));
-    t->ctx.deadline_ms = ava_now_ms() + WRITE_MS;
-    db_write(&t->ctx, again_write, &t->row);
+    come_again(t->jobs, &t->ctx, &t->row);
 }
 
 static bool is_slow(const struct jobs *j, const char *kind) {
@@ -230,18 +240,22 @@ static void task_run(void *arg) {
     jobs_wake(j);
 }
 
-/* On the stack of the loop: counts the job as running and gives it a fiber. */
+/* On the stack of the loop: counts the job as running and gives it a fiber. NULL in arg then: there
+ * was no room for one. */
 static void task_begin(void *arg) {
-    struct task *t = arg;
-    struct jobs *j = t->jobs;
+    struct task **t = arg;
+    struct jobs *j = (*t)->jobs;
     j->running++;
-    j->slow += is_slow(j, t->row.kind);
-    if (!fiber_run(task_run, t))
-        end_task(t); /* no room for a fiber: it stays leased until this process ends */
+    j->slow += is_slow(j, (*t)->row.kind);
+    if (fiber_run(task_run, *t))
+        return;
+    end_task(*t);
+    *t = NULL;
 }
 
-/* Gives a leased job an arena and a ctx of its own, and starts it. Copies the row. */
-static void start(struct jobs *j, const struct job_row *row) {
+/* Gives a leased job an arena and a ctx of its own, and starts it, or makes it wait when there is no
+ * room. Copies the row. */
+static void start(struct jobs *j, struct ctx *ctx, struct job_row *row) {
     struct arena *a = arena_new(4 << 20);
     struct task *t = arena_alloc(a, sizeof *t);
     *t = (struct task){ .jobs = j, .arena = a, .row = *row };
@@ -251,7 +265,9 @@ static void start(struct jobs *j, const struct job_row *row) {
     t->row.workspace_id = arena_strdup(a, row->workspace_id);
     t->row.kind = arena_strdup(a, row->kind);
     t->row.object = arena_strdup(a, row->object);
-    fiber_on_loop(task_begin, t);
+    fiber_on_loop(task_begin, &t);
+    if (!t)
+        come_again(j, ctx, row);
 }
 
 /* --- the pump -------------------------------------------------------------------------------- */
@@ -360,7 +376,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
         return IDLE_MS;
     wishes_made(j, r);
     for (size_t i = 0; i < r->count; i++)
-        start(j, &r->rows[i]);
+        start(j, ctx, &r->rows[i]);
     if (r->count)
         str_copy(j->cursor, sizeof j->cursor, str_of(r->rows[r->count - 1].workspace_id));
     return r->count ? 0 : IDLE_MS;
