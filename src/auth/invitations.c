@@ -25,11 +25,12 @@ static enum err create_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         return ctx_fields_ok(ctx);
     }
     TRY(invitation_row_put(ctx, tx, i));
-    return audit_write(ctx, tx,
-                       (struct audit_entry){ .workspace_id = i->workspace_id,
-                                             .action = "invitation.create",
-                                             .object = i->id,
-                                             .detail = role_detail(ctx, i->role) });
+    TRY(audit_write(ctx, tx,
+                    (struct audit_entry){ .workspace_id = i->workspace_id,
+                                          .action = "invitation.create",
+                                          .object = i->id,
+                                          .detail = role_detail(ctx, i->role) }));
+    return ctx_answer_in(ctx, tx);
 }
 
 enum err invitation_create(struct ctx *ctx, const char *workspace_id, enum role mine,
@@ -107,7 +108,8 @@ static enum err accept_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
                         "This invitation is over, or it is for another e-mail address; ask for a "
                         "new one.");
     TRY(join(ctx, tx, &i));
-    return workspace_find(ctx, tx, i.workspace_id, user.id, a->out);
+    TRY(workspace_find(ctx, tx, i.workspace_id, user.id, a->out));
+    return ctx_answer_in(ctx, tx);
 }
 
 enum err invitation_accept(struct ctx *ctx, struct str token, struct workspace *out) {

@@ -83,8 +83,8 @@ enum err people_insert(struct ctx *ctx, struct db_conn *tx, const struct user *u
 static enum err create_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct user *user = arg;
     TRY(people_insert(ctx, tx, user));
-    return audit_write(ctx, tx,
-                       (struct audit_entry){ .action = "user.create", .object = user->id });
+    TRY(audit_write(ctx, tx, (struct audit_entry){ .action = "user.create", .object = user->id }));
+    return ctx_answer_in(ctx, tx);
 }
 
 enum err people_create(struct ctx *ctx, const char *email, struct str password, const char *name,
@@ -273,10 +273,11 @@ static enum err workspace_create_write(struct ctx *ctx, struct db_conn *tx, void
     struct workspace_making *m = arg;
     TRY(workspace_insert(ctx, tx, m->w));
     TRY(member_put(ctx, tx, m->w->id, m->owner_id, ROLE_OWNER));
-    return audit_write(ctx, tx,
-                       (struct audit_entry){ .workspace_id = m->w->id,
-                                             .action = "workspace.create",
-                                             .object = m->w->id });
+    TRY(audit_write(ctx, tx,
+                    (struct audit_entry){ .workspace_id = m->w->id,
+                                          .action = "workspace.create",
+                                          .object = m->w->id }));
+    return ctx_answer_in(ctx, tx);
 }
 
 enum err workspace_create(struct ctx *ctx, const char *name, const char *owner_id,
@@ -477,11 +478,12 @@ static enum err key_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         return ctx_fail(ctx, ERR_FORBIDDEN,
                         "Only owners and admins of the workspace give a key a rate of its own.");
     TRY(api_key_insert(ctx, tx, k));
-    return audit_write(ctx, tx,
-                       (struct audit_entry){ .workspace_id = k->workspace_id,
-                                             .action = "key.create",
-                                             .object = k->id,
-                                             .detail = rate_text(ctx, k->rate_per_minute) });
+    TRY(audit_write(ctx, tx,
+                    (struct audit_entry){ .workspace_id = k->workspace_id,
+                                          .action = "key.create",
+                                          .object = k->id,
+                                          .detail = rate_text(ctx, k->rate_per_minute) }));
+    return ctx_answer_in(ctx, tx);
 }
 
 enum err key_create(struct ctx *ctx, const struct key_order *order, struct api_key *out,

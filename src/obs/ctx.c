@@ -37,6 +37,10 @@ enum err ctx_fail(struct ctx *ctx, enum err err, const char *format, ...) {
     return err;
 }
 
+enum err ctx_answer_in(struct ctx *ctx, struct db_conn *tx) {
+    return ctx->answering.fn ? ctx->answering.fn(ctx, tx, ctx->answering.arg) : OK;
+}
+
 void ctx_clear(struct ctx *ctx) {
     ctx->problem = (struct problem){ .err = OK };
 }

@@ -76,6 +76,16 @@ struct problem {
     size_t field_count;
 };
 
+struct ctx;
+struct db_conn;
+
+/* What else belongs into the transaction that does what was asked for: the answer, kept for those who
+ * repeat the request. fn NULL: nothing. */
+struct answering {
+    enum err (*fn)(struct ctx *ctx, struct db_conn *tx, void *arg);
+    void *arg;
+};
+
 struct ctx {
     struct arena *arena;
     const struct parts *parts;
@@ -86,7 +96,12 @@ struct ctx {
     int64_t deadline_ms; /* monotonic */
     struct problem problem;
     int attempts; /* provider attempts made for this request, for Ava-Attempts */
+    struct answering answering;
 };
+
+/* Call this last in the transaction of a POST that does what was asked for, when all that the caller
+ * gets is filled in: effect and answer are kept together, or not at all. */
+enum err ctx_answer_in(struct ctx *ctx, struct db_conn *tx);
 
 /* A ctx for work that no request caused (start-up, command line): new correlation id, no one. */
 void ctx_init(struct ctx *ctx, const struct parts *parts, struct arena *a, int64_t budget_ms);

@@ -47,11 +47,26 @@ enum err get_destinations(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err post_destination(struct ctx *ctx, struct call *call) {
-    struct destination_row d;
+struct made_destination {
+    struct destination_row row;
     const char *secret;
-    TRY(destination_add(ctx, call->body, &d, &secret));
-    return answer(call, 201, &d, secret);
+};
+
+static enum err say_added(struct ctx *ctx, struct call *call, void *out) {
+    const struct made_destination *made = out;
+    return answer(call, 201, &made->row, made->secret);
+}
+
+static enum err say_rotated(struct ctx *ctx, struct call *call, void *out) {
+    const struct made_destination *made = out;
+    return answer(call, 200, &made->row, made->secret);
+}
+
+enum err post_destination(struct ctx *ctx, struct call *call) {
+    struct made_destination made;
+    reply_will(ctx, call, say_added, &made);
+    TRY(destination_add(ctx, call->body, &made.row, &made.secret));
+    return reply_now(ctx, call);
 }
 
 enum err get_destination(struct ctx *ctx, struct call *call) {
@@ -72,10 +87,10 @@ enum err delete_destination(struct ctx *ctx, struct call *call) {
 }
 
 enum err post_destination_rotate(struct ctx *ctx, struct call *call) {
-    struct destination_row d;
-    const char *secret;
-    TRY(destination_rotate(ctx, input_param(ctx, call, 0), &d, &secret));
-    return answer(call, 200, &d, secret);
+    struct made_destination made;
+    reply_will(ctx, call, say_rotated, &made);
+    TRY(destination_rotate(ctx, input_param(ctx, call, 0), &made.row, &made.secret));
+    return reply_now(ctx, call);
 }
 
 enum err post_destination_test(struct ctx *ctx, struct call *call) {
@@ -133,11 +148,24 @@ enum err get_deliveries(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
+static enum err say_due(struct ctx *ctx, struct call *call, void *out) {
+    struct jsonw w = reply_json(call, 202);
+    delivery_write(&w, out);
+    return OK;
+}
+
 enum err post_delivery_resend(struct ctx *ctx, struct call *call) {
     struct delivery_view v;
+    reply_will(ctx, call, say_due, &v);
     TRY(delivery_resend(ctx, input_param(ctx, call, 0), input_param(ctx, call, 1), &v));
+    return reply_now(ctx, call);
+}
+
+static enum err say_count(struct ctx *ctx, struct call *call, void *out) {
     struct jsonw w = reply_json(call, 202);
-    delivery_write(&w, &v);
+    jsonw_object(&w);
+    jsonw_i64_at(&w, "count", *(const int64_t *)out);
+    jsonw_object_end(&w);
     return OK;
 }
 
@@ -148,10 +176,7 @@ enum err post_destination_recover(struct ctx *ctx, struct call *call) {
     TRY(destination_read(ctx, input_param(ctx, call, 0), &d));
     int64_t since_ms = input_time_field(&in, "since", true);
     TRY(input_done(&in));
+    reply_will(ctx, call, say_count, &count);
     TRY(delivery_recover(ctx, d.id, since_ms, &count));
-    struct jsonw w = reply_json(call, 202);
-    jsonw_object(&w);
-    jsonw_i64_at(&w, "count", count);
-    jsonw_object_end(&w);
-    return OK;
+    return reply_now(ctx, call);
 }

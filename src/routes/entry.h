@@ -77,6 +77,7 @@ struct call {
     struct form query;        /* decoded */
     const struct id *claim;   /* of the Idempotency-Key; NULL: none was sent */
     bool claim_has_operation; /* the claim led to one: that is what the key stands for */
+    struct reply_plan *plan;  /* reply_will; NULL: none */
 };
 
 struct route {

@@ -99,12 +99,25 @@ enum err get_event(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
-enum err post_event_replay(struct ctx *ctx, struct call *call) {
-    struct event_row row;
-    TRY(event_replay(ctx, input_param(ctx, call, 0), &row));
+static enum err say_due(struct ctx *ctx, struct call *call, void *out) {
     struct jsonw w = reply_json(call, 202);
     jsonw_object(&w);
-    event_write(&w, &row);
+    event_write(&w, out);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err post_event_replay(struct ctx *ctx, struct call *call) {
+    struct event_row row;
+    reply_will(ctx, call, say_due, &row);
+    TRY(event_replay(ctx, input_param(ctx, call, 0), &row));
+    return reply_now(ctx, call);
+}
+
+static enum err say_count(struct ctx *ctx, struct call *call, void *out) {
+    struct jsonw w = reply_json(call, 202);
+    jsonw_object(&w);
+    jsonw_i64_at(&w, "count", *(const int64_t *)out);
     jsonw_object_end(&w);
     return OK;
 }
@@ -125,12 +138,9 @@ enum err post_events_replay(struct ctx *ctx, struct call *call) {
                   "Say which ones: since, until, provider, type, resource or status.");
         return ctx_fields_ok(ctx);
     }
+    reply_will(ctx, call, say_count, &count);
     TRY(events_replay(ctx, &f, &count));
-    struct jsonw w = reply_json(call, 202);
-    jsonw_object(&w);
-    jsonw_i64_at(&w, "count", count);
-    jsonw_object_end(&w);
-    return OK;
+    return reply_now(ctx, call);
 }
 
 enum err get_audit(struct ctx *ctx, struct call *call) {

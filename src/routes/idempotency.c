@@ -5,6 +5,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "routes/operations.h"
+#include "routes/reply.h"
 #include "tasks/idempotency.h"
 
 /* The key of the request; NULL ptr when it has none. */
@@ -35,23 +36,16 @@ static enum err say_again(struct call *call, const struct idempotency_answer *a)
  * head_from), or frees the key after an error. An operation was linked to the key when it was
  * placed. */
 static void settle(struct ctx *ctx, struct call *call, enum err e, size_t head_from) {
-    struct http_reply *reply = call->reply;
-    if (call->claim_has_operation)
+    if (call->claim_has_operation || (e == OK && reply_is_kept(call)))
         return;
     enum err kept = OK;
     if (e != OK) {
         kept = idempotency_give_back(ctx, call->claim);
     } else {
-        struct str head = buf_view(&reply->head), body = buf_view(&reply->body);
-        struct idempotency_answer answer = {
-            .status = reply->status,
-            .content_type = reply->content_type,
-            .head = { head.ptr + head_from, head.len - head_from },
-            .body = reply->lent_body.ptr ? reply->lent_body : body,
-        };
+        struct idempotency_answer answer = reply_kept(call, head_from);
         kept = idempotency_keep(ctx, call->claim, &answer);
     }
-    if (kept != OK) /* asked again, it is "in progress" until Ava starts anew */
+    if (kept != OK) /* asked again, it is done again: what may not happen twice is kept already */
         log_warn(ctx, "idempotency key not settled", L("code", err_info(kept)->code));
 }
 
@@ -59,14 +53,23 @@ static void count(const char *result) {
     metric_add(METRIC_IDEMPOTENCY, 1, result);
 }
 
+/* The route; what it planned to answer is not said when it failed. */
+static enum err run(struct ctx *ctx, const struct route *route, struct call *call) {
+    enum err e = route->run(ctx, call);
+    ctx->answering = (struct answering){ .fn = NULL };
+    if (e != OK)
+        reply_unsay(call);
+    return e;
+}
+
 enum err idempotent_run(struct ctx *ctx, const struct route *route, struct call *call) {
     struct str key;
     struct idempotency_claim *claim = arena_alloc(ctx->arena, sizeof *claim);
     if (route->at.method != METHOD_POST || route->limit == BY_WEBHOOK)
-        return route->run(ctx, call);
+        return run(ctx, route, call);
     TRY(read_key(ctx, call, &key));
     if (!key.ptr || route->access == ANYONE) /* signing in: its answer is not for keeping */
-        return route->run(ctx, call);
+        return run(ctx, route, call);
     enum err e = idempotency_claim(ctx, key, arena_printf(ctx->arena, "POST %s", route->at.path),
                                    call->req->path, call->body, claim);
     if (e != OK) {
@@ -86,7 +89,8 @@ enum err idempotent_run(struct ctx *ctx, const struct route *route, struct call 
     }
     size_t head_from = call->reply->head.len;
     call->claim = &claim->id;
-    e = route->run(ctx, call);
+    e = run(ctx, route, call);
     settle(ctx, call, e, head_from);
+    idempotency_over(claim);
     return e;
 }

@@ -53,11 +53,28 @@ enum err get_invitations(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
+struct made_invitation {
+    struct invitation row;
+    const char *token;
+};
+
+static enum err say_made(struct ctx *ctx, struct call *call, void *out) {
+    const struct made_invitation *made = out;
+    struct jsonw w = reply_json(call, 201);
+    write_invitation(ctx, &w, &made->row, made->token);
+    return OK;
+}
+
+static enum err say_joined(struct ctx *ctx, struct call *call, void *out) {
+    struct jsonw w = reply_json(call, 200);
+    people_write_workspace(&w, out);
+    return OK;
+}
+
 enum err post_invitation(struct ctx *ctx, struct call *call) {
     struct workspace ws;
-    struct invitation made;
+    struct made_invitation made;
     enum role mine;
-    const char *token;
     TRY(find(ctx, call, &mine, &ws));
     struct input in = input_of(ctx, call);
     const char *email = input_text(&in, "email", true, 1, 254);
@@ -68,10 +85,9 @@ enum err post_invitation(struct ctx *ctx, struct call *call) {
     if (text && role == ROLE_NONE)
         ctx_field(ctx, "role", "wrong_format", "The role must be owner, admin or member.");
     TRY(input_done(&in));
-    TRY(invitation_create(ctx, ws.id, mine, email, role, &made, &token));
-    struct jsonw w = reply_json(call, 201);
-    write_invitation(ctx, &w, &made, token);
-    return OK;
+    reply_will(ctx, call, say_made, &made);
+    TRY(invitation_create(ctx, ws.id, mine, email, role, &made.row, &made.token));
+    return reply_now(ctx, call);
 }
 
 enum err delete_invitation(struct ctx *ctx, struct call *call) {
@@ -87,8 +103,7 @@ enum err post_invitation_accept(struct ctx *ctx, struct call *call) {
     struct input in = input_of(ctx, call);
     const char *token = input_text(&in, "token", true, 1, 256);
     TRY(input_done(&in));
+    reply_will(ctx, call, say_joined, &ws);
     TRY(invitation_accept(ctx, str_of(token), &ws));
-    struct jsonw w = reply_json(call, 200);
-    people_write_workspace(&w, &ws);
-    return OK;
+    return reply_now(ctx, call);
 }

@@ -61,10 +61,27 @@ static int64_t input_rate(struct ctx *ctx, struct input *in) {
     return json_integer_value(value);
 }
 
+struct made_key {
+    struct api_key row;
+    const char *text;
+};
+
+static enum err say_made(struct ctx *ctx, struct call *call, void *out) {
+    const struct made_key *made = out;
+    struct jsonw w = reply_json(call, 201);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "id", made->row.id);
+    jsonw_text_at(&w, "key", made->text);
+    jsonw_text_at(&w, "last4", made->row.last4);
+    write_rate(&w, made->row.rate_per_minute);
+    jsonw_time_at(&w, "created_at", made->row.created_ms);
+    jsonw_object_end(&w);
+    return OK;
+}
+
 enum err post_key(struct ctx *ctx, struct call *call) {
     bool sandbox = strcmp(call->entry->profile, "sandbox") == 0;
-    struct api_key made;
-    const char *key;
+    struct made_key made;
     struct input in = input_of(ctx, call);
     const char *name = input_name(&in, "name", true, 100);
     const char *mode = input_text(&in, "mode", false, 1, 10);
@@ -81,16 +98,9 @@ enum err post_key(struct ctx *ctx, struct call *call) {
     if (!workspace_id && ctx->who.key_id[0])
         workspace_id = ctx->who.workspace_id;
     struct key_order order = { ctx->who.user_id, name, workspace_id, is_test, rate };
-    TRY(key_create(ctx, &order, &made, &key));
-    struct jsonw w = reply_json(call, 201);
-    jsonw_object(&w);
-    jsonw_text_at(&w, "id", made.id);
-    jsonw_text_at(&w, "key", key);
-    jsonw_text_at(&w, "last4", made.last4);
-    write_rate(&w, made.rate_per_minute);
-    jsonw_time_at(&w, "created_at", made.created_ms);
-    jsonw_object_end(&w);
-    return OK;
+    reply_will(ctx, call, say_made, &made);
+    TRY(key_create(ctx, &order, &made.row, &made.text));
+    return reply_now(ctx, call);
 }
 
 enum err delete_key(struct ctx *ctx, struct call *call) {

@@ -40,6 +40,69 @@ enum err reply_none(struct call *call) {
     return OK;
 }
 
+struct reply_plan {
+    struct call *call;
+    reply_fn *say;
+    void *out;
+    size_t head_from; /* before it are headers of this request alone */
+    bool is_said, is_kept;
+};
+
+void reply_unsay(struct call *call) {
+    if (!call->plan || !call->plan->is_said)
+        return;
+    call->reply->head.len = call->plan->head_from;
+    buf_clear(&call->reply->body);
+    call->plan->is_said = call->plan->is_kept = false;
+}
+
+static enum err say(struct ctx *ctx, struct reply_plan *p) {
+    reply_unsay(p->call);
+    TRY(p->say(ctx, p->call, p->out));
+    p->is_said = true;
+    return OK;
+}
+
+struct idempotency_answer reply_kept(const struct call *call, size_t head_from) {
+    const struct http_reply *reply = call->reply;
+    struct str head = buf_view(&reply->head);
+    return (struct idempotency_answer){
+        .status = reply->status,
+        .content_type = reply->content_type,
+        .head = { head.ptr + head_from, head.len - head_from },
+        .body = reply->lent_body.ptr ? reply->lent_body : buf_view(&reply->body),
+    };
+}
+
+/* On the thread of the writer, while the fiber of the request sleeps. */
+static enum err answer_in(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct reply_plan *p = arg;
+    TRY(say(ctx, p));
+    if (!p->call->claim)
+        return OK;
+    struct idempotency_answer answer = reply_kept(p->call, p->head_from);
+    TRY(idempotency_keep_in(ctx, tx, p->call->claim, &answer));
+    p->is_kept = true;
+    return OK;
+}
+
+void reply_will(struct ctx *ctx, struct call *call, reply_fn *fn, void *out) {
+    call->plan = arena_alloc(ctx->arena, sizeof *call->plan);
+    *call->plan = (struct reply_plan){
+        .call = call, .say = fn, .out = out, .head_from = call->reply->head.len
+    };
+    ctx->answering = (struct answering){ answer_in, call->plan };
+}
+
+enum err reply_now(struct ctx *ctx, struct call *call) {
+    ctx->answering = (struct answering){ .fn = NULL };
+    return call->plan->is_said ? OK : say(ctx, call->plan);
+}
+
+bool reply_is_kept(const struct call *call) {
+    return call->plan && call->plan->is_kept;
+}
+
 static bool is_https(const struct ctx *ctx) {
     return strncmp(ctx->parts->config->public_url, "https://", 8) == 0;
 }

@@ -3,6 +3,7 @@
 
 #include "base/jsonw.h"
 #include "routes/entry.h"
+#include "tasks/idempotency.h"
 
 /* Begins a JSON answer; what the writer writes is its body. */
 struct jsonw reply_json(struct call *call, int status);
@@ -11,6 +12,18 @@ struct jsonw reply_list(struct call *call, const char *name);
 void reply_list_end(struct jsonw *w, const char *next_cursor); /* NULL: the last page */
 enum err reply_body(struct call *call, struct str json);       /* a ready JSON text, not copied */
 enum err reply_none(struct call *call);                        /* 204 */
+
+/* For a POST that does something: how it will be answered, from what the service fills in at out. The
+ * service writes the answer into its own transaction (ctx_answer_in), so that whoever repeats the request
+ * with its Idempotency-Key gets it, whatever happens next; reply_now answers in the end. out must last
+ * until then. */
+typedef enum err reply_fn(struct ctx *ctx, struct call *call, void *out);
+void reply_will(struct ctx *ctx, struct call *call, reply_fn *say, void *out);
+enum err reply_now(struct ctx *ctx, struct call *call);
+void reply_unsay(struct call *call);         /* what was asked for did not happen after all */
+bool reply_is_kept(const struct call *call); /* for those who repeat the request */
+/* The answer as it stands, lent; head_from: where its own headers begin. */
+struct idempotency_answer reply_kept(const struct call *call, size_t head_from);
 
 /* The session cookie: __Host- over https. */
 const char *reply_cookie_name(const struct ctx *ctx);

@@ -74,15 +74,20 @@ enum err get_endpoints(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
+static enum err say_rotated(struct ctx *ctx, struct call *call, void *out) {
+    struct jsonw w = reply_json(call, 200);
+    write_endpoint(ctx, &w, out);
+    return OK;
+}
+
 enum err post_endpoint_rotate(struct ctx *ctx, struct call *call) {
     struct endpoint e;
     enum provider p = provider_parse(call->match->params[0]);
     if (!endpoint_addresses(p))
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such provider here.");
+    reply_will(ctx, call, say_rotated, &e);
     TRY(endpoint_rotate(ctx, p, &e));
-    struct jsonw w = reply_json(call, 200);
-    write_endpoint(ctx, &w, &e);
-    return OK;
+    return reply_now(ctx, call);
 }
 
 enum err post_endpoint_setup(struct ctx *ctx, struct call *call) {

@@ -38,6 +38,10 @@ enum err get_users(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
+static enum err say_created(struct ctx *ctx, struct call *call, void *out) {
+    return answer(call, 201, out);
+}
+
 enum err post_user(struct ctx *ctx, struct call *call) {
     struct user user;
     struct input in = input_of(ctx, call);
@@ -49,10 +53,11 @@ enum err post_user(struct ctx *ctx, struct call *call) {
     if (email)
         people_check_email(ctx, email);
     TRY(input_done(&in));
+    reply_will(ctx, call, say_created, &user);
     TRY(people_create(ctx, email, str_of(password), name, admin, &user));
     if (call->entry->welcome)
         TRY(call->entry->welcome(call->entry->sandbox_arg, ctx, user.workspace_id));
-    return answer(call, 201, &user);
+    return reply_now(ctx, call);
 }
 
 enum err get_user(struct ctx *ctx, struct call *call) {

@@ -44,14 +44,19 @@ static enum err read_name(struct ctx *ctx, struct call *call, const char **name)
     return input_done(&in);
 }
 
+static enum err say_created(struct ctx *ctx, struct call *call, void *out) {
+    return answer(call, 201, out);
+}
+
 enum err post_workspace(struct ctx *ctx, struct call *call) {
     struct workspace ws;
     const char *name;
     TRY(read_name(ctx, call, &name));
+    reply_will(ctx, call, say_created, &ws);
     TRY(workspace_create(ctx, name, ctx->who.user_id, &ws));
     if (call->entry->welcome)
         TRY(call->entry->welcome(call->entry->sandbox_arg, ctx, ws.id));
-    return answer(call, 201, &ws);
+    return reply_now(ctx, call);
 }
 
 /* The workspace in the path, and the right to change it where that is needed. */

@@ -91,7 +91,8 @@ enum err idempotency_row_has(struct ctx *ctx, struct db_conn *c, const char *ope
 }
 
 enum err idempotency_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
-    struct db_stmt *q = db_use(tx, "DELETE FROM idempotency_keys WHERE id = ?");
+    struct db_stmt *q = db_use(tx, "DELETE FROM idempotency_keys WHERE id = ?"
+                                   " AND sealed IS NULL AND operation_id IS NULL");
     db_bind_text(q, id);
     return db_run(ctx, q);
 }

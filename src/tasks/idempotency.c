@@ -1,5 +1,6 @@
 #include "tasks/idempotency.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,23 +48,61 @@ static void fingerprint(struct ctx *ctx, const char *route, struct str path, con
 
 struct claiming {
     struct idempotency_row row, found;
+    struct idempotency_claim *claim; /* of the request */
     bool is_new;
 };
 
-/* Inserts the claim, or finds the one that is there; a claim that a dead process left is taken
- * over. */
+/* Claims whose requests run in this process. */
+static struct {
+    pthread_mutex_t lock;
+    struct idempotency_claim *first;
+} running = { PTHREAD_MUTEX_INITIALIZER, NULL };
+
+static bool is_running(const char *id) {
+    bool found = false;
+    pthread_mutex_lock(&running.lock);
+    for (const struct idempotency_claim *c = running.first; c && !found; c = c->next)
+        found = strcmp(c->id.text, id) == 0;
+    pthread_mutex_unlock(&running.lock);
+    return found;
+}
+
+void idempotency_over(struct idempotency_claim *claim) {
+    pthread_mutex_lock(&running.lock);
+    struct idempotency_claim **at = &running.first;
+    while (*at && *at != claim)
+        at = &(*at)->next;
+    if (*at)
+        *at = claim->next;
+    pthread_mutex_unlock(&running.lock);
+}
+
+/* Enters the claim among those that run, once: a batch may run its writes twice. */
+static void run(struct idempotency_claim *claim, const char *id) {
+    idempotency_over(claim);
+    pthread_mutex_lock(&running.lock);
+    str_copy(claim->id.text, sizeof claim->id.text, str_of(id));
+    claim->next = running.first;
+    running.first = claim;
+    pthread_mutex_unlock(&running.lock);
+}
+
+/* Inserts the claim, or finds the one that is there; a claim without an answer whose request runs no
+ * longer is taken over. */
 static enum err claim_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct claiming *c = arg;
     int64_t expired_ms = c->row.created_ms - IDEMPOTENCY_KEPT_MS;
     TRY(idempotency_row_insert(ctx, tx, &c->row, expired_ms, &c->is_new, &c->found));
-    if (c->is_new || c->found.operation_id || c->found.sealed.ptr ||
-        strcmp(c->found.owner, c->row.owner) == 0 ||
-        memcmp(c->found.fingerprint, c->row.fingerprint, sizeof c->row.fingerprint) != 0)
-        return OK;
-    /* Whoever began it is gone and left no trace of having sent anything: begin again. One Ava
-     * serves a data folder at a time, so another owner is a former one. */
-    TRY(idempotency_row_adopt(ctx, tx, c->found.id, c->found.owner, c->row.owner, &c->is_new));
-    c->row.id = c->found.id;
+    bool is_settled = c->found.operation_id || c->found.sealed.ptr;
+    if (!c->is_new && !is_settled && !is_running(c->found.id) &&
+        memcmp(c->found.fingerprint, c->row.fingerprint, sizeof c->row.fingerprint) == 0) {
+        /* Whoever began it is gone and left no trace of having done anything: begin again. One Ava
+         * serves a data folder at a time, so another owner is a former one. */
+        TRY(idempotency_row_adopt(ctx, tx, c->found.id, c->found.owner, c->row.owner, &c->is_new));
+        c->row.id = c->found.id;
+    }
+    if (c->is_new)
+        run(c->claim, c->row.id);
     return OK;
 }
 
@@ -94,7 +133,6 @@ static enum err open_answer(struct ctx *ctx, const struct idempotency_row *row,
 static enum err judge(struct ctx *ctx, const struct claiming *c, struct idempotency_claim *out) {
     if (c->is_new) {
         out->found = IDEMPOTENCY_FIRST;
-        str_copy(out->id.text, sizeof out->id.text, str_of(c->row.id));
         return OK;
     }
     if (memcmp(c->found.fingerprint, c->row.fingerprint, sizeof c->row.fingerprint) != 0)
@@ -117,7 +155,8 @@ static enum err judge(struct ctx *ctx, const struct claiming *c, struct idempote
 enum err idempotency_claim(struct ctx *ctx, struct str key, const char *route, struct str path,
                            const json_t *body, struct idempotency_claim *out) {
     struct id id = id_make("idem");
-    struct claiming c = { .row = { .id = id.text,
+    struct claiming c = { .claim = out,
+                          .row = { .id = id.text,
                                    .workspace_id = ctx->who.workspace_id,
                                    .principal = ctx->who.user_id,
                                    .route = route,
@@ -125,25 +164,39 @@ enum err idempotency_claim(struct ctx *ctx, struct str key, const char *route, s
                                    .owner = ctx->parts->run_id,
                                    .created_ms = ava_wall_ms() } };
     fingerprint(ctx, route, path, body, c.row.fingerprint);
-    TRY(db_write(ctx, claim_write, &c));
-    return judge(ctx, &c, out);
+    enum err e = db_write(ctx, claim_write, &c);
+    if (e != OK)
+        idempotency_over(out); /* it may have been entered before the batch failed */
+    return e == OK ? judge(ctx, &c, out) : e;
 }
 
 /* --- settling -------------------------------------------------------------------------------- */
 
 struct keeping {
-    const char *id;
-    struct str plain;
+    const struct id *claim;
+    const struct idempotency_answer *answer;
 };
 
-/* Seals the answer into the row of the claim. */
+enum err idempotency_keep_in(struct ctx *ctx, struct db_conn *tx, const struct id *claim,
+                             const struct idempotency_answer *answer) {
+    struct idempotency_row row = { .workspace_id = ctx->who.workspace_id, .id = claim->text };
+    struct sealed_place place = idempotency_row_place(&row);
+    struct buf b = { 0 };
+    struct str sealed;
+    buf_printf(&b, "%d %zu %s\n", answer->status, answer->head.len,
+               answer->content_type ? answer->content_type : "");
+    buf_put(&b, answer->head.ptr, answer->head.len);
+    buf_put(&b, answer->body.ptr, answer->body.len);
+    struct str plain = buf_view(&b);
+    enum err e = vault_seal(ctx, tx, &place, plain, &sealed);
+    explicit_bzero((char *)plain.ptr, plain.len);
+    buf_fini(&b);
+    return e == OK ? idempotency_row_answer(ctx, tx, claim->text, sealed) : e;
+}
+
 static enum err keep_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct keeping *k = arg;
-    struct idempotency_row row = { .workspace_id = ctx->who.workspace_id, .id = k->id };
-    struct sealed_place place = idempotency_row_place(&row);
-    struct str sealed;
-    TRY(vault_seal(ctx, tx, &place, k->plain, &sealed));
-    return idempotency_row_answer(ctx, tx, k->id, sealed);
+    return idempotency_keep_in(ctx, tx, k->claim, k->answer);
 }
 
 /* The answer is on its way out: it is written down whatever is left of the request's time. */
@@ -155,16 +208,7 @@ static enum err write_late(struct ctx *ctx, db_fn *fn, void *arg) {
 
 enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
                           const struct idempotency_answer *answer) {
-    struct buf b = { 0 };
-    buf_printf(&b, "%d %zu %s\n", answer->status, answer->head.len,
-               answer->content_type ? answer->content_type : "");
-    buf_put(&b, answer->head.ptr, answer->head.len);
-    buf_put(&b, answer->body.ptr, answer->body.len);
-    struct keeping k = { claim->text, buf_view(&b) };
-    enum err e = write_late(ctx, keep_write, &k);
-    explicit_bzero((char *)k.plain.ptr, k.plain.len);
-    buf_fini(&b);
-    return e;
+    return write_late(ctx, keep_write, &(struct keeping){ claim, answer });
 }
 
 /* Deletes the claim, so that the key is free again. */

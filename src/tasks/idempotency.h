@@ -30,24 +30,32 @@ enum idempotency_found {
 };
 
 struct idempotency_claim {
+    struct idempotency_claim *next; /* of those whose requests run */
     enum idempotency_found found;
     struct id id;                     /* FIRST: of the claim */
     struct idempotency_answer answer; /* ANSWERED; the arena's */
     const char *operation_id;         /* OPERATION */
 };
 
-/* Claims the key for the asker, or says what the first request with it led to. Durable when OK.
+/* Claims the key for the asker, or says what the first request with it led to. Durable when OK. One
+ * that is FIRST is among those that run until idempotency_over, and must live as long.
  * route: method and template; path: as it came; body: NULL when there is none.
  * ERR_IDEMPOTENCY_IN_PROGRESS while the first request runs, ERR_IDEMPOTENCY_REUSED when the key was
  * used for another request. */
 enum err idempotency_claim(struct ctx *ctx, struct str key, const char *route, struct str path,
                            const json_t *body, struct idempotency_claim *out);
 
-/* End a claim that did not lead to an operation: keep stores the answer for those who repeat the
- * request, give_back frees the key. Both work also when the request's own time is over. */
+/* Stores the answer for those who repeat the request: keep_in within the transaction of what was
+ * asked for, keep by itself. give_back frees the key, unless it has an answer or an operation. The last
+ * two work also when the request's own time is over. */
+enum err idempotency_keep_in(struct ctx *ctx, struct db_conn *tx, const struct id *claim,
+                             const struct idempotency_answer *answer);
 enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
                           const struct idempotency_answer *answer);
 enum err idempotency_give_back(struct ctx *ctx, const struct id *claim);
+
+/* The request runs no longer: a claim that has neither answer nor operation by now can be made again. */
+void idempotency_over(struct idempotency_claim *claim);
 
 /* Deletes claims older than IDEMPOTENCY_KEPT_MS; called now and then. */
 enum err idempotency_forget_old(struct ctx *ctx, int64_t within_ms, bool *is_done);

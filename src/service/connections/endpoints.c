@@ -77,7 +77,8 @@ static enum err make_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     TRY(audit_write(
         ctx, tx,
         (struct audit_entry){ .action = "webhook.token", .object = provider_name(m->provider) }));
-    return find(ctx, tx, m->provider, m->out, &found);
+    TRY(find(ctx, tx, m->provider, m->out, &found));
+    return m->anew ? ctx_answer_in(ctx, tx) : OK;
 }
 
 enum err endpoint_current(struct ctx *ctx, enum provider p, struct endpoint *out) {

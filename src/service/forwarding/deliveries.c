@@ -234,6 +234,7 @@ struct again {
     const char *destination_id, *id;
     int64_t since_ms, count;
     struct delivery_row row;
+    struct delivery_view *out; /* of the one */
 };
 
 /* The destination; refused when it is switched off. */
@@ -261,16 +262,17 @@ static enum err resend_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     a->row.tries = a->row.next_ms = a->row.settled_ms = 0;
     TRY(delivery_row_settle(ctx, tx, &a->row));
     TRY(forwarding_want(ctx, tx, &to, ava_wall_ms()));
-    return audit_write(ctx, tx,
-                       (struct audit_entry){ .action = "delivery.resend", .object = a->id });
+    TRY(audit_write(ctx, tx, (struct audit_entry){ .action = "delivery.resend", .object = a->id }));
+    TRY(view(ctx, tx, &a->row, a->out));
+    return ctx_answer_in(ctx, tx);
 }
 
 enum err delivery_resend(struct ctx *ctx, const char *destination_id, const char *id,
                          struct delivery_view *out) {
-    struct again a = { .destination_id = destination_id, .id = id };
+    struct again a = { .destination_id = destination_id, .id = id, .out = out };
     TRY(db_write(ctx, resend_write, &a));
     forwarding_wake(ctx);
-    return view(ctx, db_reader(ctx->parts->db), &a.row, out);
+    return OK;
 }
 
 /* Makes some of the held and failed deliveries since a time due. */
@@ -288,12 +290,13 @@ static enum err audit_recovery(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct again *a = arg;
     char since[32];
     clock_rfc3339(a->since_ms, since);
-    return audit_write(ctx, tx,
-                       (struct audit_entry){
-                           .action = "destination.recover",
-                           .object = a->destination_id,
-                           .detail = arena_printf(ctx->arena, "{\"since\":\"%s\",\"count\":%lld}",
-                                                  since, (long long)a->count) });
+    TRY(audit_write(ctx, tx,
+                    (struct audit_entry){
+                        .action = "destination.recover",
+                        .object = a->destination_id,
+                        .detail = arena_printf(ctx->arena, "{\"since\":\"%s\",\"count\":%lld}",
+                                               since, (long long)a->count) }));
+    return ctx_answer_in(ctx, tx);
 }
 
 enum err delivery_recover(struct ctx *ctx, const char *destination_id, int64_t since_ms,

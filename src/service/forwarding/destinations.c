@@ -215,7 +215,8 @@ static enum err add_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
                         DESTINATIONS_MAX);
     TRY(seal(ctx, tx, d, str_of(c->secret), (struct str){ NULL, 0 }));
     TRY(destination_row_insert(ctx, tx, d));
-    return audit(ctx, tx, "destination.add", d);
+    TRY(audit(ctx, tx, "destination.add", d));
+    return ctx_answer_in(ctx, tx);
 }
 
 enum err destination_add(struct ctx *ctx, const json_t *body, struct destination_row *out,
@@ -320,7 +321,8 @@ static enum err rotate_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     TRY(seal(ctx, tx, d, str_of(c->secret),
              e == OK ? secret_field(&both, "secret") : (struct str){ NULL, 0 }));
     TRY(destination_row_update(ctx, tx, d));
-    return audit(ctx, tx, "destination.rotate", d);
+    TRY(audit(ctx, tx, "destination.rotate", d));
+    return ctx_answer_in(ctx, tx);
 }
 
 enum err destination_rotate(struct ctx *ctx, const char *id, struct destination_row *out,

@@ -107,7 +107,8 @@ void event_write(struct jsonw *w, const struct event_row *e) {
 /* --- again ----------------------------------------------------------------------------------- */
 
 struct replaying {
-    const char *id; /* NULL: those of the filter */
+    const char *id;        /* NULL: those of the filter */
+    struct event_row *out; /* the one */
     const struct event_filter *filter;
     char after[ID_BYTES]; /* the last one that is due again */
     int64_t count, step;
@@ -135,17 +136,21 @@ static const char *detail_of(struct ctx *ctx, const struct replaying *r) {
 
 static enum err audit_replay(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct replaying *r = arg;
-    return audit_write(ctx, tx,
-                       (struct audit_entry){ .action = "event.replay",
-                                             .object = r->id ? r->id : "events",
-                                             .detail = detail_of(ctx, r) });
+    TRY(audit_write(ctx, tx,
+                    (struct audit_entry){ .action = "event.replay",
+                                          .object = r->id ? r->id : "events",
+                                          .detail = detail_of(ctx, r) }));
+    return ctx_answer_in(ctx, tx);
 }
 
 /* Makes one event due again, and audits it. */
 static enum err replay_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct replaying *r = arg;
     TRY(event_row_reset(ctx, tx, ctx->who.workspace_id, r->id, &r->count));
-    return r->count ? audit_replay(ctx, tx, r) : OK;
+    if (!r->count)
+        return OK;
+    TRY(event_row_find(ctx, tx, ctx->who.workspace_id, r->id, r->out));
+    return audit_replay(ctx, tx, r);
 }
 
 /* The same for the next settled ones of a filter, without a word to the audit log yet. */
@@ -157,12 +162,12 @@ static enum err replay_step_write(struct ctx *ctx, struct db_conn *tx, void *arg
 }
 
 enum err event_replay(struct ctx *ctx, const char *id, struct event_row *out) {
-    struct replaying r = { .id = id };
+    struct replaying r = { .id = id, .out = out };
     TRY(db_write(ctx, replay_write, &r));
     if (r.count == 0)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such event.");
     jobs_want(ctx->parts->jobs, &INBOX_JOB, ctx->who.workspace_id);
-    return event_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, out);
+    return OK;
 }
 
 enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64_t *count) {
