@@ -154,7 +154,7 @@ enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found) {
     uint64_t generation = atomic_load(&a->generation);
     struct session s;
     struct principal who = { 0 };
-    int64_t now = ava_wall_ms();
+    int64_t now = ava_steady_ms();
     TRY(session_find(ctx, db_reader(ctx->parts->db), hash, &s));
     if (!s.family || now >= s.ends_ms)
         return OK;
@@ -180,7 +180,7 @@ enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found) {
 enum err auth_session_lasts(struct ctx *ctx, struct str cookie, bool *lasts) {
     unsigned char hash[32];
     struct session s;
-    int64_t now = ava_wall_ms();
+    int64_t now = ava_steady_ms();
     *lasts = false;
     auth_token_hash(cookie, hash);
     TRY(session_find(ctx, db_reader(ctx->parts->db), hash, &s));

@@ -38,7 +38,7 @@ static enum err workspace_of(struct ctx *ctx, struct db_conn *tx, const struct u
 /* A new id of the family; ends_ms 0 begins a family. */
 static enum err open_session(struct ctx *ctx, struct db_conn *tx, const struct user *user,
                              const char *family, int64_t ends_ms, struct grant *out) {
-    int64_t now = ava_wall_ms();
+    int64_t now = ava_steady_ms();
     TRY(workspace_of(ctx, tx, user, &out->workspace));
     struct session s = { .family = family,
                          .user_id = user->id,
@@ -116,7 +116,7 @@ static enum err setup_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     unsigned char hash[32];
     bool good;
     auth_token_hash(s->token, hash);
-    TRY(setup_token_use(ctx, tx, hash, ava_wall_ms(), &good));
+    TRY(setup_token_use(ctx, tx, hash, ava_earlier_ms(), &good));
     if (!good)
         return ctx_fail(
             ctx, ERR_FORBIDDEN,
@@ -150,7 +150,7 @@ static enum err refresh_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct refresh *r = arg;
     struct session s;
     struct user user;
-    int64_t now = ava_wall_ms();
+    int64_t now = ava_steady_ms();
     TRY(session_find(ctx, tx, r->hash, &s));
     if (!s.family || now >= s.idle_until_ms || now >= s.ends_ms)
         return OK;
@@ -273,7 +273,7 @@ enum err auth_password_change(struct ctx *ctx, const struct user *user,
 
 static enum err token_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return setup_token_insert(ctx, tx, arg,
-                              ava_wall_ms() + (int64_t)SETUP_LINK_MINUTES * 60 * 1000);
+                              ava_steady_ms() + (int64_t)SETUP_LINK_MINUTES * 60 * 1000);
 }
 
 enum err auth_setup_token(struct ctx *ctx, const char **token) {
@@ -292,7 +292,7 @@ enum err auth_setup_needed(struct ctx *ctx, bool *needed) {
 
 static enum err sweep_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     TRY(invitation_rows_sweep(ctx, tx, ava_wall_ms()));
-    return session_sweep(ctx, tx, ava_wall_ms());
+    return session_sweep(ctx, tx, ava_steady_ms());
 }
 
 enum err auth_sweep(struct ctx *ctx) {

@@ -11,8 +11,26 @@
 
 static _Atomic int64_t advanced_ms;
 
+static _Atomic int64_t jumped_ms;
+static int64_t steady_minus_boot_ms;
+
 void clock_advance(int64_t ms) {
     advanced_ms += ms;
+}
+
+void clock_jump(int64_t ms) {
+    jumped_ms += ms;
+}
+
+static int64_t ms_of(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Before main: from here on the two only part when somebody sets the clock. */
+__attribute__((constructor)) static void begin(void) {
+    steady_minus_boot_ms = ms_of(CLOCK_REALTIME) - ms_of(CLOCK_BOOTTIME);
 }
 
 static int64_t real_now_us(void) {
@@ -23,10 +41,8 @@ static int64_t real_now_us(void) {
 }
 
 static int64_t real_wall_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 +
-           atomic_load_explicit(&advanced_ms, memory_order_relaxed);
+    return ms_of(CLOCK_REALTIME) + atomic_load_explicit(&advanced_ms, memory_order_relaxed) +
+           atomic_load_explicit(&jumped_ms, memory_order_relaxed);
 }
 
 static void from_kernel(void *out, size_t bytes) {
@@ -78,6 +94,23 @@ int64_t ava_now_ms(void) {
 
 int64_t ava_wall_ms(void) {
     return seams.wall_ms();
+}
+
+/* A test that has a wall clock of its own moves both with it. */
+int64_t ava_steady_ms(void) {
+    if (seams.wall_ms != real_wall_ms)
+        return seams.wall_ms();
+    return ms_of(CLOCK_BOOTTIME) + steady_minus_boot_ms +
+           atomic_load_explicit(&advanced_ms, memory_order_relaxed);
+}
+
+int64_t ava_earlier_ms(void) {
+    int64_t wall = ava_wall_ms(), steady = ava_steady_ms();
+    return wall < steady ? wall : steady;
+}
+
+int64_t clock_jump_ms(void) {
+    return ava_wall_ms() - ava_steady_ms();
 }
 
 void ava_rand(void *out, size_t bytes) {

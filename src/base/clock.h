@@ -1,7 +1,9 @@
 /* clock: the one seam for time and randomness.
  *
- * Everything that measures or waits asks ava_now_ms() (CLOCK_MONOTONIC); only timestamps and
- * expiries ask ava_wall_ms(). Tests put their own functions behind both, and behind ava_rand(). */
+ * What measures, or waits within this process, asks ava_now_ms(). What waits or expires beyond it, on
+ * disk, asks ava_steady_ms(), which does not jump when somebody sets the clock. What people or others
+ * read, and what is compared with their times, asks ava_wall_ms(). Tests put their own functions behind
+ * them, and behind ava_rand(). */
 #pragma once
 
 #include <stddef.h>
@@ -10,6 +12,13 @@
 int64_t ava_now_ms(void);  /* monotonic */
 int64_t ava_now_us(void);  /* monotonic; for durations in metrics */
 int64_t ava_wall_ms(void); /* Unix time */
+/* Unix time as it was when this process began, and what has passed since, also while the machine slept
+ * (CLOCK_BOOTTIME): for due times, leases and expiries. */
+int64_t ava_steady_ms(void);
+/* The earlier of both: what is old by this one is old whichever of them is wrong. For what cannot be
+ * undone. */
+int64_t ava_earlier_ms(void);
+int64_t clock_jump_ms(void); /* how far the Unix time has jumped since this process began */
 
 void ava_rand(void *out, size_t bytes);  /* from the kernel, via getrandom */
 uint64_t ava_rand_below(uint64_t bound); /* uniform in 0..bound-1; bound > 0 */
@@ -17,6 +26,8 @@ uint64_t ava_rand_below(uint64_t bound); /* uniform in 0..bound-1; bound > 0 */
 /* The sandbox's: from now on all clocks of this process say so much more, and what waits for a time
  * wakes within 100 ms. ms > 0. Any thread. */
 void clock_advance(int64_t ms);
+/* The sandbox's: the Unix time alone jumps, back when ms < 0, as when somebody sets the clock. */
+void clock_jump(int64_t ms);
 
 /* For tests: NULL puts the real one back. Not thread safe; call before threads start. */
 struct clock_seams {

@@ -25,7 +25,7 @@ static uint64_t next_stamp(uint64_t ms) {
 }
 
 void id_uuid7(unsigned char out[16]) {
-    uint64_t stamp = next_stamp((uint64_t)ava_wall_ms()), ms = stamp >> COUNT_BITS;
+    uint64_t stamp = next_stamp((uint64_t)ava_steady_ms()), ms = stamp >> COUNT_BITS;
     ava_rand(out + 8, 8);
     for (int i = 0; i < 6; i++)
         out[i] = (unsigned char)(ms >> (40 - 8 * i));

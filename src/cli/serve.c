@@ -32,11 +32,23 @@ enum {
     STEP_MS = 10,
     SWEEP_EVERY_MS = 10 * 60 * 1000,
     SWEEP_AGAIN_MS = 1000,
-    SWEEP_MS = 300, /* of each kind of thing */
+    SWEEP_MS = 300,  /* of each kind of thing */
+    CLOCK_MS = 2000, /* time servers put less right by and by */
 };
 
 static void watch_loops(struct serve *s) {
     atomic_store(&s->entry->last_turn_ms, workers_last_turn_ms(&s->workers));
+}
+
+/* Says it once when somebody has set the clock. */
+static void watch_clock(struct serve *s) {
+    int64_t jump_ms = clock_jump_ms();
+    if (llabs(jump_ms - s->jump_ms) < CLOCK_MS)
+        return;
+    log_warn(NULL, "clock", L("jumped_s", (long)((jump_ms - s->jump_ms) / 1000)),
+             L("since_start_s", (long)(jump_ms / 1000)),
+             L("why", "somebody set the system's clock; due times and sessions go on as before"));
+    s->jump_ms = jump_ms;
 }
 
 static void answer_control(void *arg, const char *line, struct buf *out) {
@@ -76,6 +88,7 @@ static bool wait_for_end(struct serve *s, int64_t ms) {
     for (int64_t now = ava_now_ms(); now < until; now = ava_now_ms()) {
         int64_t left = until - now;
         watch_loops(s);
+        watch_clock(s);
         int ready = poll(fds, 2, (int)(left < WATCH_MS ? left : WATCH_MS));
         if (db_is_fenced(s->house.parts.db))
             return true;

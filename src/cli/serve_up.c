@@ -5,6 +5,7 @@
 
 #include "auth/people.h"
 #include "auth/session.h"
+#include "base/clock.h"
 #include "cli/control.h"
 #include "cli/grants.h"
 #include "cli/play.h"
@@ -50,6 +51,7 @@ static void collect(void *arg) {
     metric_set(METRIC_EVENT_LOOP_LAG, (double)workers_lag_ms(&s->workers) / 1000, NULL);
     metric_set(METRIC_HTTP_CONNECTIONS, (double)workers_connections(&s->workers), NULL);
     metric_set(METRIC_HTTP_IN_FLIGHT, (double)workers_busy(&s->workers), NULL);
+    metric_set(METRIC_CLOCK_JUMP, (double)clock_jump_ms() / 1000, NULL);
     metric_set(METRIC_DB_WAL, (double)db_wal_bytes(s->house.parts.db), NULL);
     metric_set(METRIC_BUILD_INFO, 1, AVA_VERSION);
 }

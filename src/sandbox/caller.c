@@ -142,7 +142,7 @@ static void fill(struct letter *l, const struct caller_webhook *what) {
     const char *name;
     json_t *value;
     char date[32];
-    clock_http_date(ava_wall_ms(), date);
+    clock_http_date(ava_steady_ms(), date);
     l->date = arena_printf(l->arena, "%.*s +0000", (int)(strlen(date) - 4), date);
     l->call = random_sid(l->arena, "CA");
     l->message = random_sid(l->arena, "SM");

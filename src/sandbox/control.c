@@ -268,16 +268,19 @@ static enum err post_webhooks(const struct control *c, struct ctx *ctx, const st
 
 static enum err post_clock(const struct control *c, struct ctx *ctx, const struct http_req *req,
                            struct http_reply *reply) {
-    static const char *const KNOWN[] = { "advance_seconds" };
-    enum { YEAR_S = 365 * 24 * 3600 };
+    static const char *const KNOWN[] = { "advance_seconds", "jump_seconds" };
+    enum { YEAR_S = 365 * 24 * 3600, JUMP_YEARS = 20 };
     json_t *body;
     TRY(body_of(ctx, req, &body));
     control_refuse_unknown(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
     int64_t seconds = number_of(ctx, body, "advance_seconds", 1, YEAR_S, 0);
-    if (seconds == 0 && !json_object_get(body, "advance_seconds"))
+    int64_t jump = number_of(ctx, body, "jump_seconds", -(int64_t)JUMP_YEARS * YEAR_S,
+                             (int64_t)JUMP_YEARS * YEAR_S, 0);
+    if (!json_object_get(body, "advance_seconds") && !json_object_get(body, "jump_seconds"))
         ctx_field(ctx, "advance_seconds", "required", "Say how many seconds shall pass.");
     TRY(ctx_fields_ok(ctx));
     clock_advance(seconds * 1000);
+    clock_jump(jump * 1000);
     struct jsonw w = answer(reply);
     jsonw_object(&w);
     jsonw_time_at(&w, "now", ava_wall_ms());

@@ -177,7 +177,7 @@ static bool visit(struct courier *c, json_t *record, int64_t now_ms) {
 static void run_rounds(void *arg) {
     struct courier *c = arg;
     while (c->count && !c->host.is_stopping(c->host.arg)) {
-        int64_t now_ms = ava_wall_ms();
+        int64_t now_ms = ava_steady_ms();
         for (size_t i = 0; i < c->count;) {
             if (!visit(c, c->records[i], now_ms)) {
                 i++;

@@ -48,7 +48,9 @@ int64_t ledger_open(struct ledger *l, const char *provider, const char *method, 
     pthread_mutex_lock(&l->lock);
     int64_t seq = ++l->last_seq;
     struct hit *h = slot(l, seq);
-    *h = (struct hit){ .seq = seq, .at_ms = ava_wall_ms(), .provider = provider, .method = method };
+    *h = (struct hit){
+        .seq = seq, .at_ms = ava_steady_ms(), .provider = provider, .method = method
+    };
     str_copy(h->path, sizeof h->path, target);
     str_copy(h->last4, sizeof h->last4, last4);
     str_copy(h->correlation_id, sizeof h->correlation_id, correlation_id);

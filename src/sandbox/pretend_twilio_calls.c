@@ -120,7 +120,7 @@ static json_t *formatted(struct str number) {
 
 static json_t *public_of(const struct twilio_visit *v, const struct wish *w) {
     const char *account = str_dup(v->req->arena, v->account_sid);
-    json_t *sid = twilio_sid_new("CA"), *now = twilio_date(ava_wall_ms());
+    json_t *sid = twilio_sid_new("CA"), *now = twilio_date(ava_steady_ms());
     const char *id = json_string_value(sid);
     json_t *uri = json_sprintf(TWILIO_ACCOUNTS "%s/Calls/%s.json", account, id);
     json_t *call = json_pack(
@@ -184,7 +184,7 @@ static void end_at(json_t *record, int64_t at, const char *status, int64_t talke
 static void plan(json_t *record, const struct wish *w) {
     static const char *const EVENTS[] = { "initiated", "ringing", "answered", "completed" };
     bool asked[ARRAY_LEN(EVENTS)];
-    int64_t now = ava_wall_ms(), rings = now + RINGS_AFTER_MS, talks = now + TALKS_AFTER_MS;
+    int64_t now = ava_steady_ms(), rings = now + RINGS_AFTER_MS, talks = now + TALKS_AFTER_MS;
     int64_t ends = now + ENDS_AFTER_MS, limit = talks + w->limit_s * 1000;
     for (size_t i = 0; i < ARRAY_LEN(EVENTS); i++)
         asked[i] = is_asked(&w->form, EVENTS[i]);
@@ -242,7 +242,7 @@ static void create(const struct twilio_visit *v) {
 static void hang_up(json_t *record, const char *status) {
     json_t *steps = json_object_get(record, "steps");
     size_t aged = (size_t)json_i64_or(record, "aged", 0);
-    int64_t now = ava_wall_ms(), talks = json_i64_or(record, "talks_at", now);
+    int64_t now = ava_steady_ms(), talks = json_i64_or(record, "talks_at", now);
     if (aged == json_array_size(steps))
         return;
     while (json_array_size(steps) > aged)

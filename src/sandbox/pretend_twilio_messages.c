@@ -93,7 +93,7 @@ static void refuse(struct http_reply *reply, int code, struct str to, struct str
 
 static json_t *public_of(const struct twilio_visit *v, struct str to, struct str from,
                          struct str body, int media) {
-    json_t *sid = twilio_sid_new(media ? "MM" : "SM"), *now = twilio_date(ava_wall_ms());
+    json_t *sid = twilio_sid_new(media ? "MM" : "SM"), *now = twilio_date(ava_steady_ms());
     json_t *uri = json_sprintf(TWILIO_ACCOUNTS "%.*s/Messages/%s.json", STR_FMT(v->account_sid),
                                json_string_value(sid));
     json_t *more = json_sprintf(TWILIO_ACCOUNTS "%.*s/Messages/%s/Media.json",
@@ -121,7 +121,7 @@ static json_t *params_of(const json_t *public, const char *status) {
 /* What becomes of it, from now on. */
 static void plan(json_t *record, struct str to) {
     const json_t *public = json_object_get(record, "public");
-    int64_t now = ava_wall_ms(), sent = now + SENT_AFTER_MS, done = now + DELIVERED_AFTER_MS;
+    int64_t now = ava_steady_ms(), sent = now + SENT_AFTER_MS, done = now + DELIVERED_AFTER_MS;
     twilio_step(record, now, json_pack("{s:s}", "status", "queued"), params_of(public, "queued"));
     twilio_step(record, sent,
                 json_pack("{s:s, s:o}", "status", "sent", "date_sent", twilio_date(sent)),

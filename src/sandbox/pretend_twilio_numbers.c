@@ -49,7 +49,7 @@ static void update(json_t *number, const struct http_req *req, struct http_reply
         if (text)
             json_object_set_new(number, CHANGES[i].field, text);
     }
-    json_object_set_new(number, "date_updated", twilio_date(ava_wall_ms()));
+    json_object_set_new(number, "date_updated", twilio_date(ava_steady_ms()));
     pretend_reply(reply, 200, number);
 }
 
@@ -206,7 +206,7 @@ static void buy(const struct twilio_visit *v) {
     json_object_set_new(n, "trunk_sid", json_null());
     json_object_set_new(n, "phone_number", json_stringn(phone.ptr, phone.len));
     json_object_set_new(n, "friendly_name", json_stringn(phone.ptr, phone.len));
-    json_object_set_new(n, "date_created", twilio_date(ava_wall_ms()));
+    json_object_set_new(n, "date_created", twilio_date(ava_steady_ms()));
     json_object_set_new(n, "uri",
                         json_sprintf(TWILIO_ACCOUNTS "%.*s/IncomingPhoneNumbers/%s.json",
                                      STR_FMT(v->account_sid), json_string_value(sid)));

@@ -80,7 +80,7 @@ void twilio_record_age(json_t *record) {
     json_t *public = json_object_get(record, "public");
     const json_t *steps = json_object_get(record, "steps");
     size_t aged = (size_t)json_i64_or(record, "aged", 0);
-    for (int64_t now = ava_wall_ms(); aged < json_array_size(steps); aged++) {
+    for (int64_t now = ava_steady_ms(); aged < json_array_size(steps); aged++) {
         json_t *step = json_array_get(steps, aged);
         int64_t at = json_i64_or(step, "at", 0);
         if (at > now)

@@ -206,7 +206,7 @@ static void create(json_t *account, const struct http_req *req, struct http_repl
                     "Bad Request");
         return;
     }
-    int64_t now = ava_wall_ms();
+    int64_t now = ava_steady_ms();
     ava_rand(raw, sizeof raw);
     json_t *assistant = json_pack("{s:o, s:O, s:o, s:o}", "id", vapi_uuid(raw), "orgId",
                                   json_object_get(account, "orgId"), "createdAt", vapi_time(now),
@@ -221,7 +221,7 @@ static void update(json_t *assistant, const struct http_req *req, struct http_re
     json_t *body = body_of(req, reply);
     if (!body)
         return;
-    int64_t now = ava_wall_ms(), last = vapi_time_of(assistant, "updatedAt");
+    int64_t now = ava_steady_ms(), last = vapi_time_of(assistant, "updatedAt");
     assistant_set(assistant, body);
     json_object_set_new(assistant, "updatedAt", vapi_time(now > last ? now : last + 1));
     pretend_reply(reply, 200, assistant);

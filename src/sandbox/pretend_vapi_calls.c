@@ -65,7 +65,7 @@ static json_t *limits_of(json_t *account, bool is_blocked) {
 }
 
 void vapi_call_keep(json_t *account, json_t *call, const char *type) {
-    int64_t now = ava_wall_ms();
+    int64_t now = ava_steady_ms();
     json_object_set(call, "orgId", json_object_get(account, "orgId"));
     json_object_set_new(call, "type", json_string(type));
     json_object_set_new(call, "status", json_string("queued"));
@@ -154,7 +154,7 @@ bool vapi_control_answer(const struct pretend_world *world, const struct http_re
     } else if (!type || strcmp(type, "end-call") != 0) {
         vapi_refuse(reply, 400, json_string("The sandbox knows end-call only"), "Bad Request");
     } else {
-        vapi_end(call, ava_wall_ms(), "manually-canceled");
+        vapi_end(call, ava_steady_ms(), "manually-canceled");
         vapi_tell_end(account, call);
         pretend_reply_new(reply, 200, json_object());
     }

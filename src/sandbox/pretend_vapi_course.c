@@ -70,7 +70,7 @@ static json_t *live_of(json_t *account) {
     const json_t *plans = member(account, "plans");
     const char *id;
     void *next;
-    int64_t now_ms = ava_wall_ms();
+    int64_t now_ms = ava_steady_ms();
     json_object_foreach_safe(live, next, id, call) {
         if (json_object_get(call, "endedAt") || ends_of(plans, id) <= now_ms)
             json_object_del(live, id);
@@ -99,7 +99,7 @@ bool vapi_waits_when_full(const json_t *account) {
 static int64_t begin_of(json_t *account) {
     json_t *live = live_of(account), *call;
     const json_t *plans = member(account, "plans");
-    int64_t too_many = vapi_live(account) - vapi_limit(account) + 1, begin_ms = ava_wall_ms();
+    int64_t too_many = vapi_live(account) - vapi_limit(account) + 1, begin_ms = ava_steady_ms();
     const char *id;
     for (; vapi_limit(account) && too_many > 0; too_many--) {
         int64_t first = INT64_MAX;
@@ -141,7 +141,7 @@ double vapi_cost(const json_t *call) {
 
 void vapi_age(json_t *account, json_t *call) {
     const json_t *plan = json_object_get(member(account, "plans"), json_text(call, "id"));
-    int64_t now = ava_wall_ms(), talks = json_i64_or(plan, "talks", 0);
+    int64_t now = ava_steady_ms(), talks = json_i64_or(plan, "talks", 0);
     int64_t ends = json_i64_or(plan, "ends", 0);
     if (json_object_get(call, "endedAt") || !plan)
         return;
@@ -162,7 +162,7 @@ void vapi_age(json_t *account, json_t *call) {
 void vapi_end(json_t *call, int64_t at_ms, const char *reason) {
     json_object_set_new(call, "status", json_string("ended"));
     json_object_set_new(call, "endedAt", vapi_time(at_ms));
-    json_object_set_new(call, "updatedAt", vapi_time(ava_wall_ms()));
+    json_object_set_new(call, "updatedAt", vapi_time(ava_steady_ms()));
     json_object_set_new(call, "endedReason", json_string(reason));
     json_object_set_new(call, "cost", json_real(vapi_cost(call)));
 }

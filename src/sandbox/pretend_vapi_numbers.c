@@ -123,7 +123,7 @@ static void create(const struct pretend_world *world, json_t *account, const str
                    struct http_reply *reply) {
     json_t *body = body_of(req, reply);
     unsigned char raw[16];
-    int64_t now = ava_wall_ms();
+    int64_t now = ava_steady_ms();
     if (!body)
         return;
     json_t *messages = complaints(account, body);
@@ -160,7 +160,7 @@ static void update(json_t *account, json_t *number, const struct http_req *req,
         else
             json_object_set_new(number, name, json_deep_copy(value));
     }
-    json_object_set_new(number, "updatedAt", vapi_time(ava_wall_ms()));
+    json_object_set_new(number, "updatedAt", vapi_time(ava_steady_ms()));
     pretend_reply(reply, 200, number);
 }
 

@@ -142,7 +142,7 @@ static const char *connect(const struct pretend_world *world, json_t *account, j
                                              : "assistant-request-returned-invalid-assistant";
     json_t *assistant = id ? vapi_assistant_find(account, str_of(id), &at) : NULL;
     if (!assistant) {
-        vapi_end(call, ava_wall_ms(), reason);
+        vapi_end(call, ava_steady_ms(), reason);
         return json_object_get(said, "destination") ? "number"
                : json_text(said, "error")           ? "message"
                                                     : "nobody";
@@ -175,8 +175,8 @@ static enum err call_in(struct pretend_world *world, struct ctx *ctx, json_t *bo
     bool is_full = vapi_is_full(account);
     json_t *call = inbound_call(account, body);
     json_t *params = json_pack("{s:{s:s, s:I, s:O, s:{s:s}}}", "message", "type",
-                               "assistant-request", "timestamp", (json_int_t)ava_wall_ms(), "call",
-                               call, "phoneNumber", "number", to ? to : LINE);
+                               "assistant-request", "timestamp", (json_int_t)ava_steady_ms(),
+                               "call", call, "phoneNumber", "number", to ? to : LINE);
     int64_t began_ms = ava_now_ms();
     int status = courier_ask(world->courier, a, json_text(server, "url"),
                              json_object_get(server, "headers"), params, &said);

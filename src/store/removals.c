@@ -28,7 +28,7 @@ enum err workspace_row_remove(struct ctx *ctx, struct db_conn *tx, const char *i
         ALL_OF("webhook_endpoints"), ALL_OF("credentials"),
         ALL_OF("workspace_keys"),    ALL_OF("jobs"),
     };
-    int64_t now_ms = ava_wall_ms();
+    int64_t now_ms = ava_steady_ms();
     struct id job_id = id_make("job");
     struct job_row job = { .id = job_id.text,
                            .workspace_id = id,

@@ -162,7 +162,7 @@ enum err idempotency_claim(struct ctx *ctx, struct str key, const char *route, s
                                    .route = route,
                                    .key = str_dup(ctx->arena, key),
                                    .owner = ctx->parts->run_id,
-                                   .created_ms = ava_wall_ms() } };
+                                   .created_ms = ava_steady_ms() } };
     fingerprint(ctx, route, path, body, c.row.fingerprint);
     enum err e = db_write(ctx, claim_write, &c);
     if (e != OK)
@@ -222,7 +222,7 @@ enum err idempotency_give_back(struct ctx *ctx, const struct id *claim) {
 }
 
 static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg, bool *more) {
-    TRY(idempotency_rows_sweep(ctx, tx, ava_wall_ms() - IDEMPOTENCY_KEPT_MS, SWEEP_PIECE));
+    TRY(idempotency_rows_sweep(ctx, tx, ava_steady_ms() - IDEMPOTENCY_KEPT_MS, SWEEP_PIECE));
     *more = db_changes(tx) == SWEEP_PIECE;
     return OK;
 }

@@ -10,6 +10,7 @@
 #include "base/fiber.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "store/due.h"
 
 enum {
     RUNNING_MAX = 64,
@@ -193,7 +194,7 @@ static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     for (int64_t k = 1; !lasts && k < row->attempts && bound < AGAIN_MAX_MS; k++)
         bound *= 2;
     struct job_row next = *row;
-    next.run_at_ms = ava_wall_ms() + 1 + (int64_t)ava_rand_below((uint64_t)bound);
+    next.run_at_ms = ava_steady_ms() + 1 + (int64_t)ava_rand_below((uint64_t)bound);
     return job_row_put(ctx, tx, &next, NULL, 0);
 }
 
@@ -313,7 +314,7 @@ static const char *not_kind(const struct round *r) {
 /* Leases one job that is due, of the next workspace after this one. row->id NULL: there is none. */
 static enum err lease_one(struct ctx *ctx, struct db_conn *tx, const struct round *r,
                           const char *after, struct job_row *row) {
-    int64_t now_ms = ava_wall_ms();
+    int64_t now_ms = ava_steady_ms();
     return job_row_lease(ctx, tx,
                          &(struct job_bid){ .after = after,
                                             .not_kind = not_kind(r),
@@ -343,9 +344,10 @@ static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return OK;
 }
 
-/* Extends the leases of this process, and takes back those of others that ran out. */
+/* Notes the clock, extends the leases of this process, and takes back those of others that ran out. */
 static enum err beat_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    int64_t now_ms = ava_wall_ms();
+    int64_t now_ms = ava_steady_ms();
+    TRY(due_note(ctx, tx, now_ms));
     TRY(job_rows_heartbeat(ctx, tx, ctx->parts->run_id, now_ms + JOB_LEASE_MS));
     return job_rows_reclaim(ctx, tx, now_ms, NULL);
 }
@@ -369,7 +371,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     wishes_read(j, r);
     if (job_rows_next_due(ctx, db_reader(j->parts->db), not_kind(r), &due_ms) != OK)
         return IDLE_MS;
-    int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_wall_ms();
+    int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_steady_ms();
     if (in_ms > 0 && !r->wanted_count)
         return in_ms < IDLE_MS ? in_ms : IDLE_MS;
     if (db_write(ctx, lease_write, r) != OK)
@@ -437,7 +439,7 @@ static struct job_counts count(struct jobs *j, const char *kind) {
     struct ctx ctx;
     struct job_counts counts = { 0 };
     ctx_init(&ctx, j->parts, a, WRITE_MS);
-    if (job_rows_count(&ctx, db_reader(j->parts->db), kind, ava_wall_ms(), &counts) != OK)
+    if (job_rows_count(&ctx, db_reader(j->parts->db), kind, ava_steady_ms(), &counts) != OK)
         counts = (struct job_counts){ 0 };
     arena_free(a);
     return counts;
@@ -445,7 +447,7 @@ static struct job_counts count(struct jobs *j, const char *kind) {
 
 struct jobs_state jobs_state(struct jobs *j) {
     struct jobs_state state = { 0 };
-    int64_t now_ms = ava_wall_ms();
+    int64_t now_ms = ava_steady_ms();
     const struct task_kinds *kinds = j->parts->kinds;
     for (size_t i = 0; i < kinds->job_count; i++) {
         struct job_counts c = count(j, kinds->jobs[i]->name);

@@ -15,7 +15,7 @@ struct job_row job_of(struct ctx *ctx, const char *kind, const char *workspace_i
                              .kind = kind,
                              .object = object,
                              .run_at_ms = at_ms,
-                             .created_ms = ava_wall_ms() };
+                             .created_ms = ava_steady_ms() };
 }
 
 const char *kinds_find_wrong(const struct task_kinds *kinds) {

@@ -24,7 +24,7 @@ struct pass {
 static enum err leave_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct operation_run *r = arg;
     struct operation_row now;
-    int64_t soon_ms = ava_wall_ms() + AGAIN_MS;
+    int64_t soon_ms = ava_steady_ms() + AGAIN_MS;
     TRY(operation_row_find(ctx, tx, NULL, r->row.id, &now));
     if (!now.id || now.state != OPERATION_UNKNOWN)
         return OK;
@@ -60,7 +60,7 @@ static enum err gather(struct pass *p) {
 static bool has_due(const struct pass *p, const char *id) {
     for (size_t i = 0; i < p->count; i++)
         if (strcmp(p->runs[i]->row.id, id) == 0)
-            return p->runs[i]->row.next_ms <= ava_wall_ms();
+            return p->runs[i]->row.next_ms <= ava_steady_ms();
     return false;
 }
 
@@ -99,7 +99,7 @@ static enum err go_through(struct operation_run *first) {
 
 enum err operation_pass(struct operation_run *first) {
     struct turn turn;
-    if (first->row.next_ms > ava_wall_ms())
+    if (first->row.next_ms > ava_steady_ms())
         return leave_to_others(first);
     if (!first->kind->list || !first->row.sent_ms) {
         operation_run_look(first, NULL);

@@ -108,7 +108,7 @@ static enum err on_sending(struct ctx *ctx, const struct upstream_request *req, 
     struct moving m = { &next, step_of(r, "sending", operation_sending(&r->ctx, &r->row, req)) };
     next.state = OPERATION_SENT;
     next.next_ms = 0;
-    next.updated_ms = ava_wall_ms();
+    next.updated_ms = ava_steady_ms();
     if (next.sent_ms == 0)
         next.sent_ms = next.updated_ms;
     TRY(db_write(ctx, move_write, &m));
@@ -126,7 +126,7 @@ static void on_waiting(struct ctx *ctx, int attempts, int64_t wait_ms, void *arg
     struct operation_row next = r->row;
     next.state = OPERATION_PREPARED;
     next.attempts = attempts;
-    next.updated_ms = ava_wall_ms();
+    next.updated_ms = ava_steady_ms();
     next.next_ms = next.updated_ms + wait_ms;
     struct moving m = { &next, step_of(r, "retry",
                                        arena_printf(r->arena,
@@ -267,7 +267,7 @@ void operation_run_settle(struct operation_run *r, enum operation_state state, c
     for (;;) {
         struct ctx late = r->ctx;
         late.deadline_ms = ava_now_ms() + SETTLE_MS;
-        s.row.updated_ms = ava_wall_ms();
+        s.row.updated_ms = ava_steady_ms();
         enum err e = db_write(&late, settle_write, &s);
         is_written = e == OK;
         if (is_written)
@@ -285,7 +285,7 @@ void operation_run_settle(struct operation_run *r, enum operation_state state, c
         /* It was done, but cannot be written down as it came: never told as made. It is looked up. */
         r->result = ERR_OUTCOME_UNKNOWN;
         operation_run_settle(r, OPERATION_UNKNOWN, NULL,
-                             operation_next_look(&r->row, ava_wall_ms()));
+                             operation_next_look(&r->row, ava_steady_ms()));
         jobs_wake(r->ctx.parts->jobs);
         return;
     }
@@ -329,14 +329,14 @@ static bool is_held_up(const struct operation_run *r) {
 void operation_run_perform(struct operation_run *r) {
     const void *result = NULL;
     bool is_known, goes_on;
-    r->op.is_last = operation_next_look(&r->row, ava_wall_ms()) == 0;
+    r->op.is_last = operation_next_look(&r->row, ava_steady_ms()) == 0;
     r->result = r->kind->perform(&r->ctx, &r->op, &r->watch, &result);
     r->waits = can_wait(r);
     if (r->waits) {
         operation_run_settle(r, OPERATION_PREPARED, result, 0);
         return;
     }
-    int64_t next_ms = operation_next_look(&r->row, ava_wall_ms());
+    int64_t next_ms = operation_next_look(&r->row, ava_steady_ms());
     switch (r->result) {
     case OK:
         operation_run_settle(r, OPERATION_SUCCEEDED, result, 0);
@@ -349,7 +349,7 @@ void operation_run_perform(struct operation_run *r) {
     case ERR_DRAINING: /* the next process goes on, if anybody was told that it would happen */
         is_known = r->row.attempts > 0 || r->row.is_promised;
         operation_run_settle(r, is_known ? OPERATION_PREPARED : OPERATION_FAILED, result,
-                             ava_wall_ms());
+                             ava_steady_ms());
         break;
     default:
         goes_on = is_held_up(r) && next_ms && !r->op.is_last;
@@ -362,7 +362,7 @@ void operation_run_perform(struct operation_run *r) {
 }
 
 void operation_run_put_off(struct operation_run *r) {
-    int64_t now_ms = ava_wall_ms(), next_ms = operation_next_look(&r->row, now_ms);
+    int64_t now_ms = ava_steady_ms(), next_ms = operation_next_look(&r->row, now_ms);
     if (r->row.next_ms > now_ms)
         return;
     r->ctx.attempts = 0; /* of looking, not of the operation */

@@ -38,7 +38,7 @@ struct str operation_member(struct ctx *ctx, const json_t *content, const char *
 
 /* Writes "next_retry_in_seconds", rounded up; null when no attempt is planned. */
 static void write_next(struct jsonw *w, const struct operation_row *row, bool is_waiting) {
-    int64_t left_ms = row->next_ms - ava_wall_ms();
+    int64_t left_ms = row->next_ms - ava_steady_ms();
     jsonw_key(w, "next_retry_in_seconds");
     if (is_waiting)
         jsonw_i64(w, left_ms > 0 ? (left_ms + 999) / 1000 : 0);

@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "obs/log.h"
+#include "store/due.h"
 #include "store/idempotency.h"
 #include "store/steps.h"
 #include "tasks/jobs.h"
@@ -131,7 +132,7 @@ static enum err report(struct ctx *ctx, struct operation_run *r, enum operation_
 
 enum err operation_place(struct ctx *ctx, const struct operation_order *order,
                          struct operation_end *out) {
-    int64_t now_ms = ava_wall_ms();
+    int64_t now_ms = ava_steady_ms();
     struct placing p = { .order = order,
                          .row = { .id = order->id,
                                   .workspace_id = ctx->who.workspace_id,
@@ -227,7 +228,7 @@ int64_t operations_oldest(const struct operation *const *ops, size_t count) {
 }
 
 bool operation_proves_absence(const struct operation *op) {
-    return op->sent_ms && ava_wall_ms() - op->sent_ms >= ABSENT_MS;
+    return op->sent_ms && ava_steady_ms() - op->sent_ms >= ABSENT_MS;
 }
 
 enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
@@ -255,7 +256,7 @@ enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
 enum err operation_begin(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                          const char *id) {
     struct operation_row row = { .id = id, .workspace_id = workspace_id };
-    row.created_ms = ava_wall_ms();
+    row.created_ms = ava_steady_ms();
     return operation_schedule(ctx, tx, &row, row.created_ms);
 }
 
@@ -300,17 +301,27 @@ enum err operation_confirm(struct ctx *ctx, const char *id, const void *facts, b
 
 /* --- starting and watching ------------------------------------------------------------------- */
 
-/* What was "sent" becomes unknown and gets a job; arg: how many. Then leases are taken back. */
+struct recovery {
+    int64_t unknown, back_ms;
+};
+
+/* Due times are put right, what was "sent" becomes unknown and gets a job, and leases are taken back. */
 static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    int64_t now_ms = ava_wall_ms();
-    TRY(operation_rows_orphan(ctx, tx, now_ms, arg));
+    struct recovery *r = arg;
+    int64_t now_ms = ava_steady_ms();
+    TRY(due_put_right(ctx, tx, now_ms, &r->back_ms));
+    TRY(operation_rows_orphan(ctx, tx, now_ms, &r->unknown));
     return job_rows_reclaim(ctx, tx, now_ms, ctx->parts->run_id);
 }
 
 enum err operations_recover(struct ctx *ctx) {
-    int64_t count = 0;
-    TRY(db_write(ctx, recover_write, &count));
-    if (count)
-        log_warn(ctx, "operations unknown", L("count", (long)count));
+    struct recovery r = { 0 };
+    TRY(db_write(ctx, recover_write, &r));
+    if (r.back_ms)
+        log_warn(
+            ctx, "clock", L("went_back_s", (long)(r.back_ms / 1000)),
+            L("why", "it says less than in the run before; due times and sessions were put right"));
+    if (r.unknown)
+        log_warn(ctx, "operations unknown", L("count", (long)r.unknown));
     return OK;
 }

@@ -42,8 +42,9 @@ static const char *proof_of(struct ctx *ctx, const char *kind, struct str what) 
 }
 
 const char *link_make(struct ctx *ctx, const char *kind, const char *thing, int64_t lasts_ms) {
-    const char *what = arena_printf(ctx->arena, "%lld.%s.%s", (long long)(ava_wall_ms() + lasts_ms),
-                                    ctx->who.workspace_id, thing);
+    const char *what =
+        arena_printf(ctx->arena, "%lld.%s.%s", (long long)(ava_steady_ms() + lasts_ms),
+                     ctx->who.workspace_id, thing);
     return arena_join(ctx->arena, what, ".", proof_of(ctx, kind, str_of(what)));
 }
 
@@ -58,7 +59,7 @@ enum err link_open(struct ctx *ctx, const char *kind, struct str token, const ch
         until = str_cut(what, '.', &rest);
         workspace = str_cut(rest, '.', &rest);
         if (hmac_equal(proof, str_of(proof_of(ctx, kind, what))) &&
-            str_to_i64(until, 0, INT64_MAX, &until_ms) && until_ms > ava_wall_ms()) {
+            str_to_i64(until, 0, INT64_MAX, &until_ms) && until_ms > ava_steady_ms()) {
             str_copy(ctx->who.workspace_id, sizeof ctx->who.workspace_id, workspace);
             *thing = str_dup(ctx->arena, rest);
             return OK;

@@ -32,7 +32,7 @@ static void ask_lost(struct ctx *ctx, const struct call_row *row) {
 }
 
 static enum err asked_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return line_row_asked(ctx, tx, arg, ava_wall_ms());
+    return line_row_asked(ctx, tx, arg, ava_steady_ms());
 }
 
 /* Asks about one call. What the provider does not answer now is asked again at the next check. */
@@ -63,7 +63,7 @@ static enum err ask_one(struct ctx *ctx, const char *call_id) {
 /* Lets in who waits, and schedules the next check while the workspace has calls. */
 static enum err look_again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const char *workspace_id = arg;
-    int64_t now_ms = ava_wall_ms(), rest_ms = lines_check_interval_ms(ctx);
+    int64_t now_ms = ava_steady_ms(), rest_ms = lines_check_interval_ms(ctx);
     struct line_counts counts;
     bool is_open;
     TRY(lines_admit(ctx, tx));
@@ -81,7 +81,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     struct ctx own = *ctx;
     size_t count;
     str_copy(own.who.workspace_id, sizeof own.who.workspace_id, str_of(job->workspace_id));
-    int64_t began_ms = ava_wall_ms();
+    int64_t began_ms = ava_steady_ms();
     do {
         TRY(line_rows_to_ask(&own, db_reader(ctx->parts->db), job->workspace_id, began_ms, ASK_MAX,
                              ids, &count));

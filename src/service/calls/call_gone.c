@@ -32,7 +32,7 @@ static enum err close_write(struct ctx *ctx, struct db_conn *tx, struct call_row
 /* The row as it is now: a webhook may have ended it meanwhile. */
 static enum err closing_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct closing *c = arg;
-    int64_t now_ms = ava_wall_ms();
+    int64_t now_ms = ava_steady_ms();
     TRY(call_row_find(ctx, tx, c->row.workspace_id, c->row.id, &c->row));
     c->is_closed = false;
     if (!c->row.id || call_is_over(&c->row))
@@ -70,7 +70,7 @@ enum err call_outlive(struct ctx *ctx, struct call_view *v) {
     int64_t began_ms = v->row.started_ms ? v->row.started_ms : v->row.created_ms;
     struct closing c = { .row = v->row, .reason = NEVER_TOLD };
     if (!calls || call_is_over(&v->row) ||
-        ava_wall_ms() < began_ms + calls->longest_s * 1000 + LATE_MS)
+        ava_earlier_ms() < began_ms + calls->longest_s * 1000 + LATE_MS)
         return OK;
     return close_call(ctx, v, &c);
 }

@@ -47,7 +47,7 @@ static enum err step_line(struct ctx *ctx, struct db_conn *tx, const struct line
 /* Gives a line to each that waits and may go, in turn. newcomer: the call that has not waited, so
  * that its timeline does not say so; NULL: none. */
 static enum err admit(struct ctx *ctx, struct db_conn *tx, const char *newcomer) {
-    int64_t now_ms = ava_wall_ms();
+    int64_t now_ms = ava_steady_ms();
     for (;;) {
         struct line_row next;
         TRY(line_row_next(ctx, tx, now_ms, &next));
@@ -75,7 +75,8 @@ enum err lines_enter(struct ctx *ctx, struct db_conn *tx, const struct line_row 
                         "%d calls of this workspace wait for a free line already.", WAITING_MAX);
     }
     TRY(line_row_put(ctx, tx, row, "waiting"));
-    TRY(lines_want_check(ctx, tx, row->workspace_id, ava_wall_ms() + lines_check_interval_ms(ctx)));
+    TRY(lines_want_check(ctx, tx, row->workspace_id,
+                         ava_steady_ms() + lines_check_interval_ms(ctx)));
     TRY(admit(ctx, tx, row->call_id)); /* whoever came first goes first */
     struct line_row now;
     TRY(line_row_find(ctx, tx, row->call_id, &now, &is_held));
@@ -91,12 +92,12 @@ enum err lines_take_inbound(struct ctx *ctx, struct db_conn *tx, const struct li
     *has_place = is_held;
     if (is_held)
         return OK; /* asked again: the same answer */
-    TRY(line_row_has_room(ctx, tx, row, ava_wall_ms(), has_place));
+    TRY(line_row_has_room(ctx, tx, row, ava_steady_ms(), has_place));
     return *has_place ? lines_note_inbound(ctx, tx, row) : OK;
 }
 
 enum err lines_note_inbound(struct ctx *ctx, struct db_conn *tx, const struct line_row *row) {
-    int64_t now_ms = ava_wall_ms();
+    int64_t now_ms = ava_steady_ms();
     TRY(line_row_put(ctx, tx, row, "held"));
     TRY(line_row_asked(ctx, tx, row->call_id, now_ms));
     return lines_want_check(ctx, tx, row->workspace_id, now_ms + lines_check_interval_ms(ctx));
@@ -117,7 +118,7 @@ enum err lines_leave(struct ctx *ctx, struct db_conn *tx, const char *call_id) {
 static enum err stands(struct ctx *ctx, struct db_conn *c, const struct operation *op,
                        struct operation_wait *out) {
     struct line_standing s;
-    TRY(line_row_stands(ctx, c, op->object, ava_wall_ms(), &s));
+    TRY(line_row_stands(ctx, c, op->object, ava_steady_ms(), &s));
     out->position = s.position;
     int64_t mean_ms = s.mean_call_ms > 0 ? s.mean_call_ms : MEAN_CALL_MS;
     int64_t room = s.room > 0 ? s.room : 1;
@@ -137,7 +138,7 @@ static int64_t rest_ms(const struct ctx *ctx) {
  * is longer than any account's, since the number's day is used up. */
 static enum err requeue(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
     struct line_row was;
-    int64_t now_ms = ava_wall_ms(), held;
+    int64_t now_ms = ava_steady_ms(), held;
     TRY(line_row_find(ctx, tx, op->object, &was, NULL));
     if (!was.call_id)
         return OK;
@@ -165,7 +166,7 @@ struct learning {
 /* Stores the limit of the account; a blocked call means that it has no more room than we hold. */
 static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct learning *l = arg;
-    int64_t now_ms = ava_wall_ms(), held;
+    int64_t now_ms = ava_steady_ms(), held;
     if (!l->is_blocked)
         return line_account_put(ctx, tx, l->account, l->limit, now_ms + LEARNED_MS);
     TRY(line_account_held(ctx, tx, l->account, &held));
@@ -178,7 +179,7 @@ static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 void lines_learn(struct ctx *ctx, const char *account, const struct call_facts *facts) {
     struct learning l = { account, facts->account_calls, facts->is_blocked, facts->is_refused };
     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
-    int64_t known, until_ms, now_ms = ava_wall_ms();
+    int64_t known, until_ms, now_ms = ava_steady_ms();
     bool is_news = l.is_blocked ||
                    line_account_find(ctx, db_reader(ctx->parts->db), account, now_ms, &known,
                                      &until_ms) != OK ||

@@ -17,7 +17,7 @@ static enum err find(struct ctx *ctx, struct db_conn *c, enum provider p, struct
                      bool *found) {
     struct endpoint_row rows[ENDPOINTS_MAX];
     size_t count;
-    TRY(endpoint_rows_list(ctx, c, ctx->who.workspace_id, ava_wall_ms(), rows, ENDPOINTS_MAX,
+    TRY(endpoint_rows_list(ctx, c, ctx->who.workspace_id, ava_steady_ms(), rows, ENDPOINTS_MAX,
                            &count));
     *found = false;
     *out = (struct endpoint){ .provider = provider_name(p) };
@@ -72,7 +72,7 @@ static enum err make_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         return OK; /* somebody was quicker */
     if (found)
         TRY(endpoint_row_retire(ctx, tx, ctx->who.workspace_id, provider_name(m->provider),
-                                ava_wall_ms() + OVERLAP_MS));
+                                ava_steady_ms() + OVERLAP_MS));
     TRY(insert(ctx, tx, m->provider));
     TRY(audit_write(
         ctx, tx,
@@ -100,7 +100,7 @@ enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_ro
         return OK;
     vault_token_hash(token, hash);
     TRY(endpoint_row_find(ctx, db_reader(ctx->parts->db), hash, found));
-    if (found->id && found->valid_until_ms && found->valid_until_ms <= ava_wall_ms())
+    if (found->id && found->valid_until_ms && found->valid_until_ms <= ava_steady_ms())
         *found = (struct endpoint_row){ 0 };
     return OK;
 }

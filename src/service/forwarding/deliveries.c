@@ -164,7 +164,7 @@ enum err delivery_send(struct ctx *ctx, const struct delivery_row *d, int64_t *p
     n.error = e == OK ? delivery_error(ctx, &n.echo)
                       : "Ava cannot open the destination's secret; rotate it.";
     n.chance = ava_rand_below(FORWARD_CHANCES);
-    n.now_ms = ava_wall_ms();
+    n.now_ms = ava_steady_ms();
     ctx->deadline_ms = ava_now_ms() + WRITE_MS;
     TRY(db_write(ctx, outcome_write, &n));
     tell(ctx, &n);
@@ -261,7 +261,7 @@ static enum err resend_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     a->row.status = "waiting";
     a->row.tries = a->row.next_ms = a->row.settled_ms = 0;
     TRY(delivery_row_settle(ctx, tx, &a->row));
-    TRY(forwarding_want(ctx, tx, &to, ava_wall_ms()));
+    TRY(forwarding_want(ctx, tx, &to, ava_steady_ms()));
     TRY(audit_write(ctx, tx, (struct audit_entry){ .action = "delivery.resend", .object = a->id }));
     TRY(view(ctx, tx, &a->row, a->out));
     return ctx_answer_in(ctx, tx);
@@ -283,7 +283,7 @@ static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg, bo
     TRY(delivery_rows_release(ctx, tx, to.id, a->since_ms, PIECE));
     *more = db_changes(tx) == PIECE;
     a->count += db_changes(tx);
-    return db_changes(tx) ? forwarding_want(ctx, tx, &to, ava_wall_ms()) : OK;
+    return db_changes(tx) ? forwarding_want(ctx, tx, &to, ava_steady_ms()) : OK;
 }
 
 static enum err audit_recovery(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -333,7 +333,7 @@ enum err delivery_test(struct ctx *ctx, const char *destination_id, struct upstr
 
 static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg, bool *more) {
     const int64_t kept_ms = INT64_C(24) * 3600 * 1000 * DELIVERY_KEPT_DAYS;
-    TRY(delivery_rows_sweep(ctx, tx, ava_wall_ms() - kept_ms, PIECE));
+    TRY(delivery_rows_sweep(ctx, tx, ava_earlier_ms() - kept_ms, PIECE));
     *more = db_changes(tx) == PIECE;
     return OK;
 }

@@ -46,7 +46,7 @@ void destination_write(struct jsonw *w, const struct destination_row *d) {
     jsonw_time_at(w, "last_failure_at", d->last_failure_ms);
     jsonw_time_at(w, "last_success_at", d->last_success_ms);
     jsonw_time_at(w, "former_secret_until",
-                  d->former_until_ms > ava_wall_ms() ? d->former_until_ms : 0);
+                  d->former_until_ms > ava_steady_ms() ? d->former_until_ms : 0);
     jsonw_time_at(w, "created_at", d->created_ms);
     jsonw_time_at(w, "updated_at", d->updated_ms);
 }
@@ -82,7 +82,7 @@ static enum err reveal(struct ctx *ctx, const struct upstream_credential *c, str
     TRY(vault_reveal(ctx, db_reader(ctx->parts->db), &place, c->source, &both));
     struct str former = secret_field(&both, "former");
     secret_field_add(out, STR("secret"), secret_field(&both, "secret"));
-    if (former.ptr && d->former_until_ms > ava_wall_ms())
+    if (former.ptr && d->former_until_ms > ava_steady_ms())
         secret_field_add(out, STR("former"), former);
     return OK;
 }
@@ -275,7 +275,7 @@ static enum err change_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         TRY(destination_row_fares(ctx, tx, d));
     }
     if (!d->enabled)
-        TRY(forwarding_want(ctx, tx, d, d->updated_ms)); /* its turn holds what is open */
+        TRY(forwarding_want(ctx, tx, d, ava_steady_ms())); /* its turn holds what is open */
     return audit(ctx, tx, "destination.change", d);
 }
 
@@ -292,7 +292,7 @@ enum err destination_change(struct ctx *ctx, const char *id, const json_t *body,
 
 static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct change *c = arg;
-    int64_t now_ms = ava_wall_ms();
+    int64_t now_ms = ava_steady_ms();
     TRY(find(ctx, tx, c->id, c->out));
     TRY(destination_row_hide(ctx, tx, c->id, now_ms));
     TRY(forwarding_want(ctx, tx, c->out, now_ms)); /* its turn removes what is left of it */
@@ -316,7 +316,7 @@ static enum err rotate_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     if (e == ERR_STORAGE_UNAVAILABLE)
         return e;
     d->updated_ms = ava_wall_ms();
-    d->former_until_ms = e == OK ? d->updated_ms + OVERLAP_MS : 0;
+    d->former_until_ms = e == OK ? ava_steady_ms() + OVERLAP_MS : 0;
     d->version++;
     TRY(seal(ctx, tx, d, str_of(c->secret),
              e == OK ? secret_field(&both, "secret") : (struct str){ NULL, 0 }));
@@ -340,6 +340,6 @@ enum err destination_switch_off(struct ctx *ctx, struct db_conn *tx, struct dest
     set_enabled(row, false, because);
     row->updated_ms = ava_wall_ms();
     TRY(destination_row_update(ctx, tx, row));
-    TRY(forwarding_want(ctx, tx, row, row->updated_ms));
+    TRY(forwarding_want(ctx, tx, row, ava_steady_ms()));
     return audit(ctx, tx, "destination.disable", row);
 }

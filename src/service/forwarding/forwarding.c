@@ -108,7 +108,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, const struct destina
     }
     ++*count;
     return forwarding_want(ctx, tx, to,
-                           like->created_ms + (to->failing_since_ms ? FAILING_WAIT_MS : 0));
+                           ava_steady_ms() + (to->failing_since_ms ? FAILING_WAIT_MS : 0));
 }
 
 enum err forwarding_note(struct ctx *ctx, struct db_conn *tx, const struct event_row *event,
@@ -184,7 +184,7 @@ static void fill_shelf(struct sending *s) {
     s->arena = arena_new(ARENA_BYTES * 4);
     s->next = s->count = 0;
     ctx_init(&ctx, s->parts, s->arena, WRITE_MS);
-    if (delivery_rows_due(&ctx, db_reader(s->parts->db), s->destination_id, ava_wall_ms(),
+    if (delivery_rows_due(&ctx, db_reader(s->parts->db), s->destination_id, ava_steady_ms(),
                           SHELF_MAX, s->shelf, &found) != OK)
         s->is_over = true;
     for (size_t i = 0; i < found; i++)
@@ -234,7 +234,7 @@ static bool take(struct sending *s, struct arena *a, struct delivery_row *out, c
 
 /* Ends this round: the destination rests until then. */
 static void rest(struct sending *s, int64_t pause_ms) {
-    int64_t at_ms = ava_wall_ms() + pause_ms;
+    int64_t at_ms = ava_steady_ms() + pause_ms;
     s->is_over = true;
     if (at_ms > s->resumes_ms)
         s->resumes_ms = at_ms;
@@ -305,7 +305,7 @@ static void wait_for_senders(struct sending *s) {
 static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct sending *s = arg;
     struct destination_row to;
-    int64_t at_ms = INT64_MAX, now_ms = ava_wall_ms();
+    int64_t at_ms = INT64_MAX, now_ms = ava_steady_ms();
     TRY(destination_row_find(ctx, tx, NULL, s->destination_id, &to));
     if (to.id)
         TRY(delivery_rows_next_due(ctx, tx, to.id, &at_ms));
@@ -330,7 +330,7 @@ static enum err off_write(struct ctx *ctx, struct db_conn *tx, void *arg, bool *
         return OK;
     if (to.removed_ms)
         return destination_rows_remove(ctx, tx, to.id, more);
-    TRY(delivery_rows_hold(ctx, tx, to.id, ava_wall_ms(), HOLD_PIECE));
+    TRY(delivery_rows_hold(ctx, tx, to.id, ava_steady_ms(), HOLD_PIECE));
     *more = db_changes(tx) == HOLD_PIECE;
     return OK;
 }

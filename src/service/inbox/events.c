@@ -194,7 +194,7 @@ enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64
 
 static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg, bool *more) {
     const int64_t kept_ms = INT64_C(24) * 3600 * 1000 * EVENT_KEPT_DAYS;
-    struct id oldest = id_floor("evt", ava_wall_ms() - kept_ms);
+    struct id oldest = id_floor("evt", ava_earlier_ms() - kept_ms);
     TRY(event_rows_sweep(ctx, tx, oldest.text, SWEEP_PIECE));
     *more = db_changes(tx) == SWEEP_PIECE;
     return OK;

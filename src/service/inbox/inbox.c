@@ -37,7 +37,7 @@ static const int64_t TRIES_MS[] = {
 
 /* The job of the workspace, ready now. */
 static enum err want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
-    struct job_row job = job_of(ctx, INBOX_JOB.name, workspace_id, workspace_id, ava_wall_ms());
+    struct job_row job = job_of(ctx, INBOX_JOB.name, workspace_id, workspace_id, ava_steady_ms());
     return job_row_want(ctx, tx, &job);
 }
 
@@ -218,7 +218,7 @@ struct single {
 
 static enum err one_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct single *s = arg;
-    return apply(ctx, tx, s->item, ava_wall_ms(), &s->batch->forwarded);
+    return apply(ctx, tx, s->item, ava_steady_ms(), &s->batch->forwarded);
 }
 
 static enum err failed_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -297,7 +297,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     str_copy(own.who.workspace_id, sizeof own.who.workspace_id, str_of(job->workspace_id));
     wait_for_turn(burst);
     *b = (struct batch){ .workspace_id = job->workspace_id,
-                         .now_ms = ava_wall_ms(),
+                         .now_ms = ava_steady_ms(),
                          .began_ms = ava_now_ms(),
                          .taken_then = burst->taken };
     own.deadline_ms = ava_now_ms() + WRITE_MS;

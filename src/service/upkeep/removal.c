@@ -14,7 +14,7 @@ static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg, boo
 static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct job_row *job = arg;
     struct job_row next =
-        job_of(ctx, REMOVAL_JOB.name, job->workspace_id, job->object, ava_wall_ms());
+        job_of(ctx, REMOVAL_JOB.name, job->workspace_id, job->object, ava_steady_ms());
     return job_row_put(ctx, tx, &next, NULL, 0);
 }
 
