@@ -40,6 +40,10 @@ void serve_announce(struct serve *s, struct cli *cli) {
     if (s->guessed_url && (strstr(c->listen, "0.0.0.0") || strstr(c->listen, "[::]")))
         printf("Warning: set AVA_PUBLIC_URL; links and webhook signatures use %s until then.\n",
                c->public_url);
+    if (s->sandbox && (strstr(c->listen, "0.0.0.0") || strstr(c->listen, "[::]")))
+        printf("Warning: the sandbox asks nobody who they are; everybody who reaches %s can play "
+               "with it.\n",
+               s->addresses);
     if (link)
         printf("\n  Open   %s     (works once, 30 minutes; new one: ava user link --data-dir %s)\n",
                link, c->data_dir);

@@ -16,10 +16,10 @@ static const char NOT_ASCII[] = "The host of the address must be in ASCII, as in
 static const char ENDS_WITH_DOT[] = "Leave out the dot at the end of the host.";
 static const char NOT_HTTPS[] = "The address must begin with https://; plain http goes only to "
                                 "addresses that the operator allowed (AVA_OUTBOUND_ALLOW).";
+/* Of a name the same sentence as when there is none: nobody learns so which names an inside DNS has. */
 static const char NOT_PUBLIC[] =
-    "The host leads to an address that is not public, and Ava does not "
-    "send there unless the operator allowed it (AVA_OUTBOUND_ALLOW).";
-static const char NOT_FOUND[] = "The host of the address cannot be found.";
+    "The host cannot be found, or leads to an address that is not public; Ava does not send there "
+    "unless the operator allowed it (AVA_OUTBOUND_ALLOW).";
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -149,7 +149,7 @@ const char *outbound_judge(const struct outbound_url *url, const struct address 
         if (!url->is_https)
             return NOT_HTTPS;
     }
-    return count ? NULL : NOT_FOUND;
+    return count ? NULL : NOT_PUBLIC;
 }
 
 const char *outbound_allow_parse(const char *cidrs, struct address_ranges *out) {
@@ -180,7 +180,7 @@ const char *outbound_find(struct str url, const struct address_ranges *allowed, 
         found.list[0] = parts.address;
         found.count = 1;
     } else if (!resolve_host(parts.host, until_ms, &found)) {
-        return NOT_FOUND;
+        return NOT_PUBLIC;
     }
     if (found.has_more)
         return "The host leads to more addresses than Ava looks at.";

@@ -223,6 +223,11 @@ static enum err walk(struct ctx *ctx, const struct route *route, struct call *ca
 /* No route: a page of the dashboard, a preflight, or nothing. */
 static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
     const struct http_req *req = call->req;
+    if (call->entry->sandbox && str_starts(req->path, STR("/sandbox")) &&
+        !origin_names_us(ctx, req))
+        return ctx_fail(ctx, ERR_FORBIDDEN,
+                        "The sandbox answers to localhost, to addresses and to the host of "
+                        "AVA_PUBLIC_URL; open it by one of them.");
     if (call->entry->sandbox && str_is(req->path, "/sandbox"))
         return pages_asset(ctx, call, "/sandbox.html");
     if (call->entry->sandbox && str_starts(req->path, STR("/sandbox/"))) {

@@ -7,6 +7,11 @@
  * programs. */
 enum err origin_check(struct ctx *ctx, struct entry *e, const struct http_req *req);
 
+/* Is it asked by a name that is surely this machine's: an address, localhost, or the host of our public
+ * address? Any other name may be somebody's who lets it lead here, so that a page of theirs is of our
+ * origin (DNS rebinding). */
+bool origin_names_us(const struct ctx *ctx, const struct http_req *req);
+
 /* ERR_CSRF_FAILED unless the X-CSRF-Token is that of this session. */
 enum err origin_check_token(struct ctx *ctx, const struct http_req *req);
 

@@ -11,21 +11,62 @@
 /* What hides a text: its own name, or a name above it. */
 enum hiding { OPEN, SECRET, CREDENTIAL };
 
-/* Does a word that names a secret stand in it? One pass: a configuration has thousands of names, and
- * an address in it may be long. */
-static bool is_secret_name(const char *name) {
-    static const char *const PARTS[] = {
-        "secret",        "password",         "apikey",      "api_key",          "token",
-        "authorization", "privatekey",       "private_key", "accesskey",        "gcpkey",
-        "access_key",    "connectionstring", "api-key",     "authenticationkey"
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+}
+
+/* Case, and what joins words, do not count: "signing_key" ends as "signingKey" does. word is in small
+ * letters. */
+static bool ends_with(struct str name, const char *word) {
+    size_t at = name.len;
+    for (size_t k = strlen(word); k > 0; k--) {
+        while (at > 0 && (name.ptr[at - 1] == '_' || name.ptr[at - 1] == '-'))
+            at--;
+        if (at == 0 || lower(name.ptr[--at]) != word[k - 1])
+            return false;
+    }
+    return true;
+}
+
+static bool is_one_of(struct str name, const char *const *ends, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (ends_with(name, ends[i]))
+            return true;
+    return false;
+}
+
+/* A key to something, as opposed to one that finds something. "key" alone is a name of fields. */
+static bool is_key(struct str name) {
+    static const char *const FINDERS[] = {
+        "publickey",  "cachekey",   "solutionkey",    "changekey", "primarykey",
+        "foreignkey", "sortkey",    "partitionkey",   "objectkey", "storagekey",
+        "rowkey",     "routingkey", "idempotencykey", "monkey",    "turkey",
+        "hotkey",     "donkey",     "hockey",         "jockey"
     };
-    for (; *name; name++) {
-        char first = *name >= 'A' && *name <= 'Z' ? (char)(*name + 'a' - 'A') : *name;
+    return name.len > 3 && ends_with(name, "key") && !is_one_of(name, FINDERS, ARRAY_LEN(FINDERS));
+}
+
+/* Does a word that names a secret stand in it, or at its end? One pass each: a configuration has
+ * thousands of names, and an address in it may be long. */
+static bool is_secret(struct str name) {
+    static const char *const PARTS[] = {
+        "secret",        "password",         "apikey",      "api_key",           "token",
+        "authorization", "privatekey",       "private_key", "accesskey",         "gcpkey",
+        "access_key",    "connectionstring", "api-key",     "authenticationkey", "passphrase",
+        "passwd"
+    };
+    static const char *const ENDS[] = { "auth", "bearer", "passcode", "pwd", "hmac", "cookie" };
+    for (size_t at = 0; at < name.len; at++) {
         for (size_t i = 0; i < ARRAY_LEN(PARTS); i++)
-            if (PARTS[i][0] == first && strncasecmp(name, PARTS[i], strlen(PARTS[i])) == 0)
+            if (PARTS[i][0] == lower(name.ptr[at]) && strlen(PARTS[i]) <= name.len - at &&
+                strncasecmp(name.ptr + at, PARTS[i], strlen(PARTS[i])) == 0)
                 return true;
     }
-    return false;
+    return is_one_of(name, ENDS, ARRAY_LEN(ENDS)) || is_key(name);
+}
+
+static bool is_secret_name(const char *name) {
+    return is_secret(str_of(name));
 }
 
 static enum hiding beneath(enum hiding above, const char *name) {
@@ -43,29 +84,78 @@ static enum hiding beneath(enum hiding above, const char *name) {
 
 /* --- one text -------------------------------------------------------------------------------- */
 
+/* As long and as mixed as what is made to be guessed by nobody: a part of a path, a value. */
+static bool is_tokenlike(struct str part) {
+    enum { TOKEN_CHARS = 20 };
+    bool digit = false, letter = false;
+    for (size_t i = 0; i < part.len; i++) {
+        char c = lower(part.ptr[i]);
+        if (c >= '0' && c <= '9')
+            digit = true;
+        else if (c >= 'a' && c <= 'z')
+            letter = true;
+        else if (!strchr("-_.~%=+", c))
+            return false;
+    }
+    return part.len >= TOKEN_CHARS && digit && letter;
+}
+
+/* Where in the path what lets somebody in begins: behind /webhooks/x/, or a part that looks like it;
+ * NULL: nowhere. */
+static const char *secret_in_path(struct str path) {
+    static const struct str HOOKS = { "/webhooks/", 10 };
+    for (size_t at = 0; at < path.len; at++) {
+        if (path.ptr[at] != '/')
+            continue;
+        struct str part = { path.ptr + at + 1, path.len - at - 1 }, rest;
+        if (str_starts((struct str){ path.ptr + at, path.len - at }, HOOKS)) {
+            size_t from = at + HOOKS.len;
+            const char *slash = memchr(path.ptr + from, '/', path.len - from);
+            return slash && slash + 1 < path.ptr + path.len ? slash + 1 : NULL;
+        }
+        if (is_tokenlike(str_cut(part, '/', &rest)))
+            return path.ptr + at + 1;
+    }
+    return NULL;
+}
+
+/* Is one of the query's values a secret, by its name or its looks? */
+static bool is_secret_query(struct str query) {
+    static const char *const NAMES[] = { "key", "sig", "signature", "code", "hash" };
+    for (struct str rest = query; rest.len;) {
+        struct str value, name = str_cut(str_cut(rest, '&', &rest), '=', &value);
+        bool is_named = is_secret(name);
+        for (size_t i = 0; i < ARRAY_LEN(NAMES) && !is_named; i++)
+            is_named = str_eq_nocase(name, str_of(NAMES[i]));
+        if (value.len && (is_named || is_tokenlike(value)))
+            return true;
+    }
+    return false;
+}
+
 /* scheme://MASK@host/..., .../webhooks/vapi/MASK, ...?MASK; false when nothing in it is hidden. */
 static bool mask_address(const char *text, struct buf *out) {
     const char *host = strstr(text, "://");
-    if (!host || strncmp(text, "http", 4) != 0)
+    if (!host || host == text || strcspn(text, " \t\n\"<>") < (size_t)(host - text))
         return false;
     host += 3;
-    const char *path = host + strcspn(host, "/?#");
+    const char *path = host + strcspn(host, "/?#"), *query = strchr(path, '?');
     const char *at = memrchr(host, '@', (size_t)(path - host));
-    const char *hook = strstr(path, "/webhooks/"), *query = strchr(path, '?');
-    const char *token = hook ? strchr(hook + 10, '/') : NULL;
-    if (!at && !(token && token[1]) && !(query && is_secret_name(query)))
+    const char *end = path + strcspn(path, "?#");
+    const char *hidden = secret_in_path((struct str){ path, (size_t)(end - path) });
+    if (!hidden && query && is_secret_query(str_of(query + 1)))
+        hidden = query + 1;
+    if (!at && !hidden)
         return false;
     buf_put(out, text, (size_t)(host - text));
     if (at)
         buf_text(out, MASK);
     host = at ? at : host;
-    if (token && token[1])
-        buf_put(out, host, (size_t)(token + 1 - host));
-    else if (query && is_secret_name(query))
-        buf_put(out, host, (size_t)(query + 1 - host));
-    else
+    if (!hidden)
         buf_text(out, host);
-    if ((token && token[1]) || (query && is_secret_name(query)))
+    else
+        buf_put(out, host, (size_t)(hidden - host));
+    if (hidden)
         buf_text(out, MASK);
     return true;
 }

@@ -33,12 +33,23 @@ static const char *masked(const char *text) {
 }
 
 TEST(what_opens_something_is_hidden_whatever_it_is_called) {
-    static const char *const HIDDEN[] = { "secret",          "serverSecret", "apiKey",
-                                          "api_key",         "authToken",    "password",
-                                          "Authorization",   "privateKey",   "awsAccessKeyId",
-                                          "twilioAuthToken", "X-Api-Key",    "clientSecret",
-                                          "connectionString" };
-    static const char *const OPEN[] = { "name", "voiceId", "firstMessage", "content", "keypad" };
+    static const char *const HIDDEN[] = { "secret",           "serverSecret",
+                                          "apiKey",           "api_key",
+                                          "authToken",        "password",
+                                          "Authorization",    "privateKey",
+                                          "awsAccessKeyId",   "twilioAuthToken",
+                                          "X-Api-Key",        "clientSecret",
+                                          "connectionString", "signingKey",
+                                          "signing_key",      "webhookKey",
+                                          "webhook-key",      "auth",
+                                          "basicAuth",        "bearer",
+                                          "passphrase",       "HMAC",
+                                          "encryptionkey",    "sshKey" };
+    static const char *const OPEN[] = {
+        "name",   "voiceId",         "firstMessage",      "content", "keypad",
+        "key",    "publicKey",       "promptCacheKey",    "monkey",  "bearerFormat",
+        "author", "idempotency_key", "authenticationPlan"
+    };
     begin();
     for (size_t i = 0; i < ARRAY_LEN(HIDDEN); i++)
         CHECK_TEXT(masked(arena_printf(a, "{\"%s\":\"v\"}", HIDDEN[i])),
@@ -72,6 +83,19 @@ TEST(of_addresses_only_what_lets_somebody_in_is_hidden) {
         { "https://example.com/webhooks/", "https://example.com/webhooks/" },
         { "https://example.com/a?token=T", "https://example.com/a?" MASK },
         { "https://u@example.com/a?api_key=T", "https://" MASK "@example.com/a?" MASK },
+        { "wss://u:p@example.com/a", "wss://" MASK "@example.com/a" },
+        { "HTTPS://u:p@example.com/a", "HTTPS://" MASK "@example.com/a" },
+        { "postgres://u:p@db.example/x", "postgres://" MASK "@db.example/x" },
+        { "https://hooks.example/services/T00000000/B00000000/a1b2c3d4e5f6g7h8i9j0k1l2",
+          "https://hooks.example/services/T00000000/B00000000/" MASK },
+        { "https://example.com/0123456789abcdef0123/x", "https://example.com/" MASK },
+        { "https://example.com/quarterly-reports-of-the-year/x",
+          "https://example.com/quarterly-reports-of-the-year/x" },
+        { "https://example.com/a?key=AIza&b=c", "https://example.com/a?" MASK },
+        { "https://example.com/a?b=c&sig=xyz", "https://example.com/a?" MASK },
+        { "https://example.com/a?v=0123456789abcdef0123", "https://example.com/a?" MASK },
+        { "https://example.com/a?monkey=x&page=2", "https://example.com/a?monkey=x&page=2" },
+        { "call me at https://u:p@example.com/a", "call me at https://u:p@example.com/a" },
         { "call me at mail@example.com", "call me at mail@example.com" },
     };
     begin();
