@@ -12,7 +12,8 @@
 #include "tasks/feed.h"
 
 enum {
-    BEAT_MS = 15 * 1000, /* proxies cut what is silent for longer; so it is also when we look */
+    BEAT_MS = 15 * 1000, /* proxies cut what is silent for longer */
+    WELCOME_MS = 1000,   /* whoever may not listen any more hears nothing after it */
     RETRY_MS = 2000,     /* after which a browser comes back */
     LOOK_MS = 5000,      /* that looking may take */
     ARENA_BYTES = 1 << 20,
@@ -51,7 +52,7 @@ static bool send_waiting(struct live *l, struct http_stream *s) {
 }
 
 /* False when the session or key is no longer good. A store that cannot be asked ends nothing: the
- * next beat asks again. */
+ * next look asks again. */
 static bool is_welcome(struct live *l) {
     struct arena *a = arena_new(ARENA_BYTES);
     struct ctx ctx;
@@ -62,18 +63,25 @@ static bool is_welcome(struct live *l) {
     return welcome;
 }
 
-/* The stream on its fiber: sends what the feed has until the client leaves, with a heartbeat. */
+/* The stream on its fiber: sends what the feed has until the client leaves or may not listen any more,
+ * with a heartbeat. */
 static void run(void *arg, struct http_stream *s) {
     struct live *l = arg;
     char hello[64];
-    int64_t beat_ms = ava_now_ms() + BEAT_MS;
+    int64_t beat_ms = ava_now_ms() + BEAT_MS, look_ms = ava_now_ms() + WELCOME_MS;
     int len = snprintf(hello, sizeof hello, "retry: %d\nid: %" PRId64 "\n\n", RETRY_MS, l->since);
     bool is_open = http_stream_write(s, (struct str){ hello, (size_t)len });
-    while (is_open && send_waiting(l, s) && http_stream_wait(s, beat_ms)) {
-        if (ava_now_ms() < beat_ms)
-            continue;
-        beat_ms = ava_now_ms() + BEAT_MS;
-        is_open = is_welcome(l) && http_stream_write(s, STR(":\n\n"));
+    while (is_open && send_waiting(l, s) &&
+           http_stream_wait(s, beat_ms < look_ms ? beat_ms : look_ms)) {
+        int64_t now_ms = ava_now_ms();
+        if (now_ms >= look_ms) {
+            look_ms = now_ms + WELCOME_MS;
+            is_open = is_welcome(l);
+        }
+        if (is_open && now_ms >= beat_ms) {
+            beat_ms = now_ms + BEAT_MS;
+            is_open = http_stream_write(s, STR(":\n\n"));
+        }
     }
 }
 
