@@ -499,7 +499,8 @@ enum err key_create(struct ctx *ctx, const struct key_order *order, struct api_k
                              .name = order->name,
                              .mode = order->is_test ? "test" : "live",
                              .created_ms = ava_wall_ms(),
-                             .rate_per_minute = order->rate_per_minute };
+                             .rate_per_minute = order->rate_per_minute,
+                             .is_confined = order->is_confined };
     new_id(ctx, "key", &out->id);
     *key = auth_token_new(ctx, order->is_test ? "ava_test_" : "ava_live_");
     out->last4 = *key + strlen(*key) - 4;

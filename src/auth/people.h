@@ -66,6 +66,7 @@ enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *us
 struct key_order {
     const char *user_id, *name;
     const char *workspace_id; /* NULL: the user's own */
+    bool is_confined;         /* to that one, also when its user runs the installation */
     bool is_test;
     int64_t rate_per_minute; /* within what the operator allows; 0: as a person */
 };

@@ -92,6 +92,7 @@ static enum err make_key(struct ctx *ctx, struct cli *cli) {
     struct key_order order = { .user_id = user.id,
                                .name = cli_flag(cli, "name"),
                                .workspace_id = cli_flag(cli, "workspace"),
+                               .is_confined = cli_flag(cli, "workspace") != NULL,
                                .is_test = cli_has(cli, "test") };
     TRY(read_rate(ctx, cli_flag(cli, "rate"), &order.rate_per_minute));
     TRY(key_create(ctx, &order, &made, &key));

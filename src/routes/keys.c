@@ -95,9 +95,16 @@ enum err post_key(struct ctx *ctx, struct call *call) {
     TRY(input_done(&in));
     if (ctx->who.key_id[0] && workspace_id && strcmp(workspace_id, ctx->who.workspace_id) != 0)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such workspace.");
-    if (!workspace_id && ctx->who.key_id[0])
-        workspace_id = ctx->who.workspace_id;
-    struct key_order order = { ctx->who.user_id, name, workspace_id, is_test, rate };
+    struct key_order order = { .user_id = ctx->who.user_id,
+                               .name = name,
+                               .workspace_id = workspace_id,
+                               .is_confined = workspace_id != NULL,
+                               .is_test = is_test,
+                               .rate_per_minute = rate };
+    if (!workspace_id && ctx->who.key_id[0]) {
+        order.workspace_id = ctx->who.workspace_id; /* a key makes none that may more than itself */
+        order.is_confined = !ctx->who.is_admin;
+    }
     reply_will(ctx, call, say_made, &made);
     TRY(key_create(ctx, &order, &made.row, &made.text));
     return reply_now(ctx, call);

@@ -78,8 +78,9 @@ enum err session_sweep(struct ctx *ctx, struct db_conn *tx, int64_t now_ms) {
     return db_run(ctx, q);
 }
 
-#define KEY_COLUMNS \
-    "id, user_id, workspace_id, name, mode, last4, created_at, last_used_at, rate_per_minute"
+#define KEY_COLUMNS                                                                             \
+    "id, user_id, workspace_id, name, mode, last4, created_at, last_used_at, rate_per_minute, " \
+    "is_confined"
 
 static void read_key(struct ctx *ctx, struct db_stmt *q, struct api_key *k) {
     k->id = db_text(q, ctx->arena);
@@ -91,6 +92,7 @@ static void read_key(struct ctx *ctx, struct db_stmt *q, struct api_key *k) {
     k->created_ms = db_i64(q);
     k->last_used_ms = db_i64(q);
     k->rate_per_minute = db_i64(q); /* NULL reads as 0 */
+    k->is_confined = db_i64(q) != 0;
 }
 
 enum err api_key_find(struct ctx *ctx, struct db_conn *c, const unsigned char key_hash[32],
@@ -106,7 +108,8 @@ enum err api_key_find(struct ctx *ctx, struct db_conn *c, const unsigned char ke
 enum err api_key_insert(struct ctx *ctx, struct db_conn *tx, const struct api_key *k) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO api_keys (id, user_id, workspace_id, name, mode, key_hash, last4,"
-                   " created_at, rate_per_minute) VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0))");
+                   " created_at, rate_per_minute, is_confined)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?)");
     db_bind_text(q, k->id);
     db_bind_text(q, k->user_id);
     db_bind_text(q, k->workspace_id);
@@ -116,6 +119,7 @@ enum err api_key_insert(struct ctx *ctx, struct db_conn *tx, const struct api_ke
     db_bind_text(q, k->last4);
     db_bind_i64(q, k->created_ms);
     db_bind_i64(q, k->rate_per_minute);
+    db_bind_i64(q, k->is_confined);
     return db_run(ctx, q);
 }
 

@@ -28,6 +28,7 @@ struct api_key {
     unsigned char key_hash[32];
     int64_t created_ms, last_used_ms;
     int64_t rate_per_minute; /* 0: as a person */
+    bool is_confined;        /* to its workspace, also an operator's */
 };
 
 enum err api_key_find(struct ctx *ctx, struct db_conn *c, const unsigned char key_hash[32],

@@ -286,3 +286,31 @@ describe("refused before anything starts", { skip: missing }, () => {
     await a.remove();
   });
 });
+
+describe("a key of somebody who runs the installation", { skip: missing }, () => {
+  let a;
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "error" } });
+    await a.signUp();
+  });
+  after(() => a?.remove());
+  const made = async (body, key) => {
+    const r = await a.call("/api/v1/auth/keys", { body: { name: "k", mode: "test", ...body }, key });
+    assert.equal(r.status, 201, r.text);
+    return r.json.key;
+  };
+
+  test("that was made for one workspace is of that workspace only, and so are those it makes", async () => {
+    const own = a.me.workspace.id, other = (await a.call("/api/v1/workspaces", { body: { name: "Another" } })).json.id;
+    const here = await made({ workspace_id: own }), there = a.newKey(person.email, "by hand", ["--workspace", other]);
+    for (const [key, ws, not] of [[here, own, other], [await made({}, here), own, other], [there, other, own], [await made({}, there), other, own]]) {
+      assert.equal((await a.call("/api/v1/users", { key })).status, 403);
+      assert.equal((await a.call("/api/v1/workspaces", { key, body: { name: "no" } })).status, 403);
+      assert.deepEqual((await a.call("/api/v1/workspaces", { key })).json.workspaces.map((w) => w.id), [ws]);
+      assert.equal((await a.call(`/api/v1/workspaces/${not}`, { key })).status, 404);
+      assert.equal((await a.call("/api/v1/calls", { key })).status, 200);
+    }
+    const wide = await made({});
+    for (const key of [a.key, wide]) assert.equal((await a.call("/api/v1/users", { key })).status, 200);
+  });
+});
