@@ -85,6 +85,7 @@ enum err put_number_limits(struct ctx *ctx, struct call *call);
 enum err get_integrations(struct ctx *ctx, struct call *call);
 enum err get_endpoints(struct ctx *ctx, struct call *call);
 enum err post_endpoint_rotate(struct ctx *ctx, struct call *call);
+enum err delete_endpoint_former(struct ctx *ctx, struct call *call);
 enum err post_endpoint_setup(struct ctx *ctx, struct call *call);
 enum err get_events(struct ctx *ctx, struct call *call);
 enum err get_event(struct ctx *ctx, struct call *call);

@@ -87,6 +87,7 @@ const struct route routes[] = {
     { { METHOD_GET,  "/api/v1/integrations" },                           SIGNED_IN, BY_SETTINGS, NO_BODY, false, get_integrations },
     { { METHOD_GET,  "/api/v1/webhooks/endpoints" },                     MANAGER,   BY_DEFAULT,  NO_BODY, false, get_endpoints },
     { { METHOD_POST, "/api/v1/webhooks/endpoints/{provider}/rotate" },   MANAGER,   BY_DEFAULT,  NO_BODY, false, post_endpoint_rotate },
+    { { METHOD_DELETE, "/api/v1/webhooks/endpoints/{provider}/former" }, MANAGER, BY_DEFAULT, NO_BODY, false, delete_endpoint_former },
     { { METHOD_POST, "/api/v1/webhooks/endpoints/{provider}/setup" },    MANAGER,   BY_SETTINGS, JSON_BODY, false, post_endpoint_setup },
     { { METHOD_GET,  "/api/v1/events" },                                 SIGNED_IN, BY_DEFAULT,  NO_BODY, false, get_events },
     { { METHOD_GET,  "/api/v1/events/{id}" },                            SIGNED_IN, BY_DEFAULT,  NO_BODY, false, get_event },

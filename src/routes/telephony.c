@@ -90,6 +90,14 @@ enum err post_endpoint_rotate(struct ctx *ctx, struct call *call) {
     return reply_now(ctx, call);
 }
 
+enum err delete_endpoint_former(struct ctx *ctx, struct call *call) {
+    enum provider p = provider_parse(call->match->params[0]);
+    if (!endpoint_addresses(p))
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such provider here.");
+    TRY(endpoint_end_former(ctx, p));
+    return reply_none(call);
+}
+
 enum err post_endpoint_setup(struct ctx *ctx, struct call *call) {
     struct webhook_setup setup;
     struct input in = input_of(ctx, call);

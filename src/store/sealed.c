@@ -231,6 +231,15 @@ enum err endpoint_row_retire(struct ctx *ctx, struct db_conn *tx, const char *wo
     return db_run(ctx, q);
 }
 
+enum err endpoint_rows_delete_retired(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                                      const char *provider) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM webhook_endpoints WHERE workspace_id = ?"
+                                   " AND provider = ? AND valid_until IS NOT NULL");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, provider);
+    return db_run(ctx, q);
+}
+
 enum err endpoint_row_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms) {
     struct db_stmt *q = db_use(tx, "UPDATE webhook_endpoints SET last_received_at = ?"
                                    " WHERE id = ?");

@@ -65,6 +65,9 @@ enum err endpoint_rows_list(struct ctx *ctx, struct db_conn *c, const char *work
 enum err endpoint_row_insert(struct ctx *ctx, struct db_conn *tx, const struct endpoint_row *row);
 enum err endpoint_row_retire(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                              const char *provider, int64_t valid_until_ms);
+/* Those that were retired; db_changes says how many. */
+enum err endpoint_rows_delete_retired(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                                      const char *provider);
 enum err endpoint_row_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms);
 
 /* Sealed fields under an old DEK, table by table, for rotation. */

@@ -93,6 +93,19 @@ enum err endpoint_rotate(struct ctx *ctx, enum provider p, struct endpoint *out)
     return db_write(ctx, make_write, &(struct making){ p, true, out });
 }
 
+static enum err end_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const char *provider = arg;
+    TRY(endpoint_rows_delete_retired(ctx, tx, ctx->who.workspace_id, provider));
+    if (!db_changes(tx))
+        return OK;
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .action = "webhook.token_end", .object = provider });
+}
+
+enum err endpoint_end_former(struct ctx *ctx, enum provider p) {
+    return db_write(ctx, end_write, (void *)provider_name(p));
+}
+
 enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_row *found) {
     unsigned char hash[32];
     *found = (struct endpoint_row){ 0 };

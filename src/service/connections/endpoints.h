@@ -1,7 +1,7 @@
 /* endpoints: the addresses providers send webhooks to.
  *
  * Each has a token of 256 random bits in its path, stored as a hash for lookup and sealed for
- * showing. Changing it leaves the former one good for 24 hours. */
+ * showing. Changing it leaves the former one good for 24 hours, or until it is ended by hand. */
 #pragma once
 
 #include "providers/dialect.h"
@@ -16,6 +16,8 @@ struct endpoint {
  * the former stays good for 24 hours. */
 enum err endpoint_current(struct ctx *ctx, enum provider p, struct endpoint *out);
 enum err endpoint_rotate(struct ctx *ctx, enum provider p, struct endpoint *out);
+/* Ends the former addresses at once, as after a leak. OK also when there are none. */
+enum err endpoint_end_former(struct ctx *ctx, enum provider p);
 
 /* Whose webhook is this? found->id is NULL for an unknown or expired token. */
 enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_row *found);

@@ -71,6 +71,27 @@ TEST(a_changed_address_leaves_the_former_one_good_for_a_day) {
     close_all(&h);
 }
 
+TEST(former_addresses_are_ended_at_once_where_that_is_asked_for) {
+    struct house h;
+    struct endpoint first, second, now, other;
+    open_all(&h);
+    CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_TWILIO, &first), OK);
+    CHECK_INT(endpoint_rotate(&h.t.ctx, PROVIDER_TWILIO, &second), OK);
+    CHECK_INT(endpoint_rotate(&h.t.ctx, PROVIDER_TWILIO, &now), OK);
+    CHECK_INT(endpoint_rotate(&h.t.ctx, PROVIDER_VAPI, &other), OK);
+    CHECK_INT(endpoint_end_former(&h.t.ctx, PROVIDER_TWILIO), OK);
+    CHECK_TEXT(owner_of(&h, first.token), "nobody");
+    CHECK_TEXT(owner_of(&h, second.token), "nobody");
+    CHECK_TEXT(owner_of(&h, now.token), "ws_a");
+    CHECK_TEXT(owner_of(&h, other.token), "ws_a");
+    CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_TWILIO, &second), OK);
+    CHECK(second.previous_valid_until_ms == 0);
+    CHECK_INT(endpoint_end_former(&h.t.ctx, PROVIDER_TWILIO), OK);
+    CHECK_TEXT(temp_sql(&h.t, "SELECT count(*) FROM audit_log WHERE action = 'webhook.token_end'"),
+               "1");
+    close_all(&h);
+}
+
 TEST(many_changes_in_a_day_hide_no_other_address) {
     struct house h;
     struct endpoint vapi, again, twilio;
