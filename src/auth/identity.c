@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/memory.h"
 #include "crypto/hash.h"
 #include "crypto/hmac.h"
 #include "store/audit.h"
@@ -34,9 +35,7 @@ struct accounts {
 };
 
 struct accounts *accounts_new(bool test_keys_allowed) {
-    struct accounts *a = calloc(1, sizeof *a);
-    if (!a)
-        abort();
+    struct accounts *a = memory_zeroed(1, sizeof *a);
     a->test_keys_allowed = test_keys_allowed;
     for (size_t i = 0; i < 16; i++)
         pthread_mutex_init(&a->locks[i], NULL);

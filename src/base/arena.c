@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 enum {
     FIRST_CHUNK_BYTES = 4096,
     ALIGN = 16,
@@ -66,10 +68,8 @@ static struct chunk *chunk_new(size_t size, struct chunk *next) {
         spare[list].first = c->next;
         spare[list].count--;
     } else {
-        c = malloc(sizeof *c + size);
+        c = memory_take(sizeof *c + size);
     }
-    if (!c)
-        abort(); /* the machine itself is out of memory: nothing sensible is left to do */
     c->next = next;
     c->used = 0;
     c->size = size;
@@ -89,9 +89,7 @@ static void chunk_free(struct chunk *c) {
 }
 
 struct arena *arena_new(size_t ceiling_bytes) {
-    struct arena *a = calloc(1, sizeof *a);
-    if (!a)
-        abort();
+    struct arena *a = memory_zeroed(1, sizeof *a);
     a->ceiling = ceiling_bytes;
     return a;
 }

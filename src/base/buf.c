@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 void buf_fini(struct buf *b) {
     free(b->ptr);
     *b = (struct buf){ 0 };
@@ -44,9 +46,7 @@ void buf_reserve(struct buf *b, size_t more) {
     size_t room = b->room ? b->room * 2 : 256;
     while (room < need)
         room *= 2;
-    char *ptr = realloc(b->ptr, room);
-    if (!ptr)
-        abort();
+    char *ptr = memory_resized(b->ptr, room);
     b->ptr = ptr;
     b->room = room;
 }

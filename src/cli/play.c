@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "sandbox/sandbox.h"
 #include "service/assistants/assistant_change.h"
 #include "service/assistants/assistants.h"
@@ -30,9 +31,7 @@ struct sandbox *play_start(struct cli *cli, struct config *c) {
 }
 
 void play_lend_platform(struct lending *lending, const struct config *c) {
-    struct config *own = malloc(sizeof *own);
-    if (!own)
-        abort();
+    struct config *own = memory_take(sizeof *own);
     memcpy(own, c, sizeof *own);
     if (!secret_is_set(&own->platform_vapi_api_key)) {
         secret_set(&own->platform_vapi_api_key, str_of(SANDBOX_VAPI_API_KEY));

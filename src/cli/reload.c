@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/memory.h"
 #include "cli/control.h"
 #include "crypto/hash.h"
 #include "obs/log.h"
@@ -64,16 +65,12 @@ static void reading_free(struct reading *n) {
 }
 
 static struct reading *reading_new(void) {
-    struct reading *n = calloc(1, sizeof *n);
-    if (!n)
-        abort();
+    struct reading *n = memory_zeroed(1, sizeof *n);
     return n;
 }
 
 struct reload *reload_new(struct cli *cli, const struct config *as_read) {
-    struct reload *r = calloc(1, sizeof *r);
-    if (!r)
-        abort();
+    struct reload *r = memory_zeroed(1, sizeof *r);
     r->cli = cli;
     ava_rand(r->key, sizeof r->key);
     r->first = r->last = reading_new();

@@ -11,6 +11,7 @@
 
 #include "auth/session.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "cli/control.h"
 #include "db/db.h"
 #include "obs/log.h"
@@ -51,6 +52,18 @@ static void watch_clock(struct serve *s) {
     s->jump_ms = jump_ms;
 }
 
+/* Says when there was no memory, and when there is again. */
+static void watch_memory(struct serve *s) {
+    memory_mend_reserve();
+    if (memory_is_short() == s->is_short)
+        return;
+    s->is_short = !s->is_short;
+    log_warn(NULL, "memory", L("short", s->is_short ? "yes" : "no"),
+             L("why", s->is_short
+                          ? "the system gives no more memory: nothing new is begun until it does"
+                          : "the system gives memory again"));
+}
+
 static void answer_control(void *arg, const char *line, struct buf *out) {
     if (strcmp(line, "reload") == 0)
         serve_reload(arg, out);
@@ -89,6 +102,7 @@ static bool wait_for_end(struct serve *s, int64_t ms) {
         int64_t left = until - now;
         watch_loops(s);
         watch_clock(s);
+        watch_memory(s);
         int ready = poll(fds, 2, (int)(left < WATCH_MS ? left : WATCH_MS));
         if (db_is_fenced(s->house.parts.db))
             return true;
@@ -163,15 +177,14 @@ static int block_signals(void) {
 }
 
 static int run(struct cli *cli, bool is_sandbox) {
-    struct serve *s = calloc(1, sizeof *s);
-    if (!s)
-        abort();
+    struct serve *s = memory_zeroed(1, sizeof *s);
     s->control = -1;
     s->began_ms = ava_now_ms();
     s->began_wall_ms = ava_wall_ms();
     s->signals = block_signals();
     int status = serve_up(s, cli, is_sandbox);
     if (status == EXIT_OK) {
+        memory_keep_reserve();
         log_start();
         workers_start(&s->workers);
         serve_announce(s, cli);

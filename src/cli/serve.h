@@ -20,6 +20,7 @@ struct serve {
     bool goes_down;
     int64_t began_ms, began_wall_ms;
     int64_t jump_ms;       /* of the clock, as far as it was said */
+    bool is_short;         /* of memory, as it was said */
     const char *addresses; /* where it listens, "127.0.0.1:8000,..." */
     bool guessed_url;      /* AVA_PUBLIC_URL was not set */
 };

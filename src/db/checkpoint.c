@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "obs/log.h"
 
 enum {
@@ -101,9 +102,7 @@ void checkpoint_turn(struct checkpoint *c) {
 }
 
 struct checkpoint *checkpoint_start(sqlite3 *writer, const char *path, const char **why) {
-    struct checkpoint *c = calloc(1, sizeof *c);
-    if (!c)
-        abort();
+    struct checkpoint *c = memory_zeroed(1, sizeof *c);
     if (sqlite3_open_v2(path, &c->own, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
             SQLITE_OK ||
         sqlite3_exec(c->own, "PRAGMA synchronous = FULL; PRAGMA query_only = ON", NULL, NULL,

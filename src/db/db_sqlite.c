@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "db/db.h"
 
 #include <assert.h>
@@ -84,9 +85,7 @@ const char *sqlite_error(struct db_conn *c) {
 
 /* A connection with its pragmas set; NULL and *why when the file cannot be opened. */
 static struct db_conn *conn_open(struct db *db, bool writes, struct arena *a, const char **why) {
-    struct db_conn *c = calloc(1, sizeof *c);
-    if (!c)
-        abort();
+    struct db_conn *c = memory_zeroed(1, sizeof *c);
     c->db = db;
     int flags = (writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) |
                 SQLITE_OPEN_NOMUTEX;
@@ -524,9 +523,7 @@ static bool note_files(struct db *db, const char **why) {
 }
 
 struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why) {
-    struct db *db = calloc(1, sizeof *db);
-    if (!db)
-        abort();
+    struct db *db = memory_zeroed(1, sizeof *db);
     db->conf = *conf;
     db->path = strdup(conf->path);
     db->last = &db->first;

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 struct template {
     enum http_method method;
     struct str segments[ROUTER_SEGMENTS_MAX];
@@ -28,9 +30,7 @@ static size_t split(struct str path, struct str segments[ROUTER_SEGMENTS_MAX]) {
 }
 
 struct router *router_new(const struct router_template *first, size_t stride, size_t count) {
-    struct router *r = calloc(1, sizeof *r + count * sizeof r->templates[0]);
-    if (!r)
-        abort();
+    struct router *r = memory_zeroed(1, sizeof *r + count * sizeof r->templates[0]);
     r->count = count;
     for (size_t i = 0; i < count; i++) {
         const struct router_template *t = (const void *)((const char *)first + i * stride);

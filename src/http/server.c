@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/defs.h"
 #include "base/fiber.h"
+#include "base/memory.h"
 #include "http/conn.h"
 #include "http/crowd.h"
 #include "net/loop.h"
@@ -597,9 +598,7 @@ static void on_sweep(uv_timer_t *t) {
 
 struct http_server *http_server_open(struct loop *loop, int fd, const struct http_app *app,
                                      const struct http_limits *limits) {
-    struct http_server *s = calloc(1, sizeof *s);
-    if (!s)
-        abort();
+    struct http_server *s = memory_zeroed(1, sizeof *s);
     s->loop = loop;
     s->app = app;
     s->go_on = advance;

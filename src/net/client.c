@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/defs.h"
 #include "base/fiber.h"
+#include "base/memory.h"
 #include "net/loop.h"
 
 enum {
@@ -349,11 +350,11 @@ static int before_sending(void *arg, char *to, char *from, int to_port, int from
     return CURL_PREREQFUNC_OK;
 }
 
-/* What is the same for every call: set once, when a handle is made. */
+/* What is the same for every call: set once, when a handle is made. NULL without the memory for it. */
 static CURL *easy_new(struct client *c) {
     CURL *e = curl_easy_init();
     if (!e)
-        abort();
+        return NULL;
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)READ_BUFFER_BYTES);
@@ -412,18 +413,23 @@ static struct curl_slist *connect_list(const struct address *only) {
     return curl_slist_append(NULL, line);
 }
 
-static struct curl_slist *header_list(const struct client_call *call) {
-    struct curl_slist *list = NULL;
-    for (size_t i = 0; i < call->header_count; i++)
-        list = curl_slist_append(list, call->headers[i]);
-    return curl_slist_append(list, "Expect:"); /* no 100-continue round trips */
-}
-
 /* curl copied the lines, some of which authenticate: they are wiped before they are freed. */
 static void header_list_free(struct curl_slist *list) {
     for (struct curl_slist *h = list; h; h = h->next)
         explicit_bzero(h->data, strlen(h->data));
     curl_slist_free_all(list);
+}
+
+/* NULL without the memory for all of it: a request without some of its headers is another one. */
+static struct curl_slist *header_list(const struct client_call *call) {
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* no 100-continue round trips */
+    for (size_t i = 0; list && i < call->header_count; i++) {
+        struct curl_slist *longer = curl_slist_append(list, call->headers[i]);
+        if (!longer)
+            header_list_free(list);
+        list = longer;
+    }
+    return list;
 }
 
 struct start {
@@ -473,10 +479,15 @@ static void start(void *arg) {
     t->easy = c->easy_count ? c->easy[--c->easy_count] : easy_new(c);
     t->headers = header_list(t->call);
     t->connect_to = connect_list(t->call->only);
-    set_options(t);
     t->multi->running++;
-    if (curl_multi_add_handle(t->multi->handle, t->easy) != CURLM_OK)
-        abort(); /* only wrong use can make it fail */
+    /* Without its list it would connect to wherever the name leads by now. */
+    if (t->easy && t->headers && (t->connect_to || !t->call->only)) {
+        set_options(t);
+        if (curl_multi_add_handle(t->multi->handle, t->easy) == CURLM_OK)
+            return;
+    }
+    t->is_starved = t->is_done = true;
+    t->code = CURLE_OUT_OF_MEMORY;
 }
 
 static bool is_connected(curl_socket_t fd) {
@@ -493,6 +504,12 @@ static void stop(void *arg) {
     curl_off_t sent_at = 0;
     curl_socket_t fd = CURL_SOCKET_BAD;
     long status = 0, fresh_connects = 0, version = 0;
+    if (!t->easy) {
+        curl_slist_free_all(t->connect_to);
+        header_list_free(t->headers);
+        t->multi->running--;
+        return;
+    }
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_at);
     curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &fresh_connects);
@@ -612,9 +629,7 @@ void client_fetch(struct client *c, struct client_call *call) {
 
 struct client *client_new(struct loop *loop) {
     assert(!mine);
-    struct client *c = calloc(1, sizeof *c);
-    if (!c)
-        abort();
+    struct client *c = memory_zeroed(1, sizeof *c);
     c->loop = loop;
     if (!multi_open(c))
         abort(); /* at start */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/defs.h"
 #include "base/fiber.h"
+#include "base/memory.h"
 #include "net/timers.h"
 
 enum { TICK_MS = 100, NS_PER_MS = 1000 * 1000 };
@@ -46,9 +47,7 @@ static __thread struct loop *mine;
 static void push(struct posted *p, struct fiber *f) {
     if (p->count == p->room) {
         p->room = p->room ? p->room * 2 : 64;
-        p->items = realloc(p->items, p->room * sizeof(struct fiber *));
-        if (!p->items)
-            abort();
+        p->items = memory_resized(p->items, p->room * sizeof(struct fiber *));
     }
     p->items[p->count++] = f;
 }
@@ -134,9 +133,7 @@ static void after_pool(uv_work_t *w, int status) {
 static void host_offload(struct fiber_host *host, struct fiber *f, void (*work)(void *),
                          void *arg) {
     struct loop *l = CONTAINER_OF(host, struct loop, host);
-    struct pool_job *job = calloc(1, sizeof *job);
-    if (!job)
-        abort();
+    struct pool_job *job = memory_zeroed(1, sizeof *job);
     job->work.data = job;
     job->fiber = f;
     job->run = work;
@@ -220,9 +217,7 @@ static void on_tick(uv_timer_t *t) {
 
 struct loop *loop_new(size_t fibers_max) {
     assert(!mine);
-    struct loop *l = calloc(1, sizeof *l);
-    if (!l)
-        abort();
+    struct loop *l = memory_zeroed(1, sizeof *l);
     l->host = (struct fiber_host){ host_post, host_timer_set, host_timer_clear, host_offload,
                                    fibers_max };
     l->calls_end = &l->calls;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fiber.h"
+#include "base/memory.h"
 
 enum { STACK_BYTES = 256 << 10 };
 
@@ -93,9 +94,7 @@ bool resolve_host(const char *host, int64_t until_ms, struct resolved *out) {
     if (replacement)
         return replacement(host, out);
     struct fiber_parking parking;
-    struct question *q = calloc(1, sizeof *q);
-    if (!q)
-        abort();
+    struct question *q = memory_zeroed(1, sizeof *q);
     pthread_mutex_init(&q->lock, NULL);
     fiber_parking_init(&parking);
     q->waiter = &parking;

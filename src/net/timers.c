@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 static void place(struct timers *t, size_t slot, struct fiber_timer *timer) {
     t->heap[slot] = timer;
     timer->slot = slot;
@@ -37,9 +39,7 @@ void timers_add(struct timers *t, struct fiber_timer *timer) {
     assert(!timer->is_set);
     if (t->count == t->room) {
         t->room = t->room ? t->room * 2 : 64;
-        t->heap = realloc(t->heap, t->room * sizeof(struct fiber_timer *));
-        if (!t->heap)
-            abort();
+        t->heap = memory_resized(t->heap, t->room * sizeof(struct fiber_timer *));
     }
     place(t, t->count++, timer);
     timer->is_set = true;

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -15,7 +17,11 @@
 #include "obs/ctx.h"
 #include "obs/metrics.h"
 
-enum { BUFFER_MAX_BYTES = 4 << 20 };
+enum {
+    BUFFER_MAX_BYTES = 4 << 20,
+    REST_NS = 10 * 1000 * 1000, /* half a second in all, before an abort */
+    RESTS = 50,
+};
 
 static struct {
     pthread_mutex_t lock;
@@ -25,6 +31,7 @@ static struct {
     bool has_thread, ends, as_json;
     int fd;
     _Atomic int level;
+    atomic_bool is_behind; /* something waits, or is being written */
 } log_state = { .lock = PTHREAD_MUTEX_INITIALIZER,
                 .more = PTHREAD_COND_INITIALIZER,
                 .as_json = true,
@@ -74,6 +81,7 @@ static void *run(void *arg) {
     pthread_mutex_lock(&log_state.lock);
     while (!log_state.ends || log_state.waiting.len) {
         if (log_state.waiting.len == 0) {
+            atomic_store(&log_state.is_behind, false);
             pthread_cond_wait(&log_state.more, &log_state.lock);
             continue;
         }
@@ -90,7 +98,15 @@ static void *run(void *arg) {
     return NULL;
 }
 
+/* Whatever ends the process says why in its last lines: the thread gets the time to write them. */
+static void on_abort(int signal) {
+    struct timespec rest = { .tv_nsec = REST_NS };
+    for (int i = 0; i < RESTS && atomic_load(&log_state.is_behind); i++)
+        nanosleep(&rest, NULL);
+}
+
 void log_start(void) {
+    signal(SIGABRT, on_abort);
     log_state.ends = false;
     log_state.has_thread = pthread_create(&log_state.thread, NULL, run, NULL) == 0;
 }
@@ -184,6 +200,7 @@ void log_write(enum log_level level, const struct ctx *ctx, const char *event,
         if (log_state.waiting.len == 0)
             pthread_cond_signal(&log_state.more);
         buf_put(&log_state.waiting, line.ptr, line.len);
+        atomic_store(&log_state.is_behind, true);
     }
     pthread_mutex_unlock(&log_state.lock);
     if (!fits)

@@ -67,5 +67,5 @@ enum log_level log_level_parse(const char *name); /* "debug" .. "off"; LOG_INFO 
 /* Before log_start lines are written directly (command line, tests); fd is not closed. */
 void log_setup(enum log_level level, bool as_json, int fd);
 void log_set_level(enum log_level level); /* at any time */
-void log_start(void);                     /* the thread */
+void log_start(void);                     /* the thread; an abort then waits for what is left */
 void log_stop(void);                      /* writes what is left */

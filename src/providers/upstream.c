@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fiber.h"
+#include "base/memory.h"
 #include "base/sift.h"
 #include "config/config.h"
 #include "net/client.h"
@@ -53,9 +54,7 @@ static struct bulkhead_conf bulkhead_rules(const struct config *config) {
 
 struct upstream *upstream_new(const struct config *config,
                               const struct dialect *(*dialect)(enum provider p)) {
-    struct upstream *u = calloc(1, sizeof *u);
-    if (!u)
-        abort();
+    struct upstream *u = memory_zeroed(1, sizeof *u);
     u->config = config;
     u->dialect_of = dialect;
     struct guard_conf guard = guard_rules(config);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 enum { PERMIT_IS_HERE = -1 };
 
 static void forget_failures(struct breaker *b) {
@@ -54,8 +56,8 @@ static void drop_old_failures(struct breaker *b, int64_t now_ms) {
 /* Adds a failure to the ring, and opens when there are enough in a row. */
 static void note_failure(struct breaker *b, int64_t now_ms) {
     unsigned size = b->conf->failures_to_open;
-    if (!b->failed_at && !(b->failed_at = calloc(size, sizeof *b->failed_at)))
-        abort();
+    if (!b->failed_at)
+        b->failed_at = memory_zeroed(size, sizeof *b->failed_at);
     drop_old_failures(b, now_ms);
     b->failed_at[b->next] = now_ms;
     b->next = (b->next + 1) % size;
@@ -93,9 +95,7 @@ void breaker_retune(struct breaker *b, const struct breaker_conf *next) {
         move_to(b, BREAKER_CLOSED);
     if (!b->failed_at || size == most)
         return;
-    int64_t *ring = calloc(most, sizeof *ring);
-    if (!ring)
-        abort();
+    int64_t *ring = memory_zeroed(most, sizeof *ring);
     /* One less than would open it: that takes another failure. */
     unsigned kept = b->failures < most ? b->failures : most - 1;
     for (unsigned i = 0; i < kept; i++)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/defs.h"
 #include "base/fiber.h"
+#include "base/memory.h"
 #include "obs/metrics.h"
 #include "resilience/keyhash.h"
 #include "resilience/table.h"
@@ -137,9 +138,8 @@ static struct bulkhead_workspace *workspace_get(struct side *s, const char *id) 
         return w;
     }
     workspaces_trim(s);
-    w = calloc(1, sizeof *w);
-    if (!w || !(w->id = strdup(id)))
-        abort();
+    w = memory_zeroed(1, sizeof *w);
+    w->id = memory_copy(id);
     w->breath = (struct breath){ .limit = s->workspace_max, .max = s->workspace_max };
     table_add(&s->workspaces, &w->node, keyhash_of(str_of(id)));
     return w;
@@ -255,9 +255,7 @@ static void count_rejection(enum provider p, const char *reason) {
 }
 
 struct bulkhead *bulkhead_new(const struct bulkhead_conf *conf) {
-    struct bulkhead *b = calloc(1, sizeof *b);
-    if (!b)
-        abort();
+    struct bulkhead *b = memory_zeroed(1, sizeof *b);
     b->wait_ms = conf->wait_ms;
     for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
         pthread_mutex_init(&b->sides[p].lock, NULL);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/defs.h"
 #include "base/fiber.h"
+#include "base/memory.h"
 #include "obs/metrics.h"
 #include "resilience/cache_shelf.h"
 #include "resilience/keyhash.h"
@@ -60,9 +61,7 @@ static bool flight_is(const struct table_node *n, const void *key) {
 /* A flight for a key that is missing: its first asker leads. */
 static struct cache_flight *flight_new(struct cache *c, struct str key, uint64_t hash,
                                        size_t resource) {
-    struct cache_flight *f = calloc(1, sizeof *f + key.len);
-    if (!f)
-        abort();
+    struct cache_flight *f = memory_zeroed(1, sizeof *f + key.len);
     memcpy(f->key, key.ptr, key.len);
     f->key_len = key.len;
     f->resource = resource;
@@ -144,9 +143,7 @@ static bool hand_over(struct cache *c, struct cache_flight *f) {
 }
 
 struct cache *cache_new(const struct cache_conf *conf) {
-    struct cache *c = calloc(1, sizeof *c);
-    if (!c)
-        abort();
+    struct cache *c = memory_zeroed(1, sizeof *c);
     c->conf = *conf;
     atomic_init(&c->ttl_ms, conf->ttl_ms);
     cache_shelf_init(&c->shelf, conf->bytes_max);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/defs.h"
+#include "base/memory.h"
 #include "resilience/keyhash.h"
 
 enum { RESOURCES = 16384 };
@@ -19,9 +20,7 @@ static struct cache_entry *entry_of(struct table_node *n) {
 
 void cache_shelf_init(struct cache_shelf *s, size_t bytes_max) {
     *s = (struct cache_shelf){ .bytes_max = bytes_max };
-    s->generations = calloc(RESOURCES, sizeof *s->generations);
-    if (!s->generations)
-        abort();
+    s->generations = memory_zeroed(RESOURCES, sizeof *s->generations);
 }
 
 void cache_shelf_fini(struct cache_shelf *s) {
@@ -38,9 +37,7 @@ size_t cache_shelf_resource(struct str resource) {
 }
 
 struct cache_item *cache_item_new(int status, bool is_absent, struct str body) {
-    struct cache_item *i = malloc(sizeof *i + body.len);
-    if (!i)
-        abort();
+    struct cache_item *i = memory_take(sizeof *i + body.len);
     if (body.len)
         memcpy(i->bytes, body.ptr, body.len);
     i->value = (struct cache_value){ .body = { i->bytes, body.len },
@@ -57,9 +54,7 @@ const struct cache_value *cache_item_lend(struct cache_item *i) {
 }
 
 struct cache_entry *cache_entry_new(struct str key, struct cache_item *i, size_t resource) {
-    struct cache_entry *e = calloc(1, sizeof *e + key.len);
-    if (!e)
-        abort();
+    struct cache_entry *e = memory_zeroed(1, sizeof *e + key.len);
     if (key.len)
         memcpy(e->key, key.ptr, key.len);
     e->key_len = key.len;

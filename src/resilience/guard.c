@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/defs.h"
+#include "base/memory.h"
 #include "obs/metrics.h"
 #include "resilience/guard_book.h"
 #include "resilience/keyhash.h"
@@ -64,9 +65,7 @@ static void declare_metrics(void) {
 }
 
 struct guard *guard_new(const struct guard_conf *conf) {
-    struct guard *g = calloc(1, sizeof *g);
-    if (!g)
-        abort();
+    struct guard *g = memory_zeroed(1, sizeof *g);
     for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
         g->sides[p].provider = p;
         g->sides[p].conf = (struct breaker_conf){

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/defs.h"
+#include "base/memory.h"
 #include "resilience/keyhash.h"
 
 enum { CREDENTIALS_MAX = 16384, SCOPES_MAX = 1024, EVICTION_TRIES = 64 };
@@ -27,10 +28,8 @@ static struct table_node *find(const struct table *t, const char *name) {
 static void thing_add(struct guard_book *b, struct table *t, struct guard_thing *thing,
                       const char *name) {
     thing->serial = ++b->serials;
-    thing->name = strdup(name);
+    thing->name = memory_copy(name);
     thing->called_at_ms = INT64_MIN / 2;
-    if (!thing->name)
-        abort();
     table_add(t, &thing->node, keyhash_of(str_of(name)));
 }
 
@@ -103,9 +102,7 @@ struct guard_credential *guard_book_credential(struct guard_book *b, const char 
         return c;
     }
     credentials_trim(b, now_ms);
-    c = calloc(1, sizeof *c);
-    if (!c)
-        abort();
+    c = memory_zeroed(1, sizeof *c);
     thing_add(b, &b->credentials, &c->thing, id);
     breaker_init(&c->breaker, b->conf);
     c->version = INT64_MIN;
@@ -120,9 +117,7 @@ struct guard_scope *guard_book_scope(struct guard_book *b, const char *host, int
         return c;
     }
     scopes_trim(b, now_ms);
-    c = calloc(1, sizeof *c);
-    if (!c)
-        abort();
+    c = memory_zeroed(1, sizeof *c);
     thing_add(b, &b->scopes, &c->thing, name);
     provider_breaker_init(&c->breaker, b->conf);
     return c;

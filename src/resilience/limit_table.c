@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 enum {
     SHARDS = 64,
     SLOTS_MIN = 16,
@@ -70,9 +72,7 @@ static void *find(const struct limit_table *t, const struct generation *g, uint6
 static void grow(const struct limit_table *t, struct generation *g) {
     struct generation old = *g;
     g->slot_count = old.slot_count ? old.slot_count * 2 : SLOTS_MIN;
-    g->slots = calloc(g->slot_count, t->stride);
-    if (!g->slots)
-        abort();
+    g->slots = memory_zeroed(g->slot_count, t->stride);
     g->count = 0;
     for (size_t i = 0; i < old.slot_count; i++) {
         uint64_t tag = tag_at(t, &old, i);
@@ -112,9 +112,7 @@ static void move_in(const struct limit_table *t, void *to, void *from) {
 
 struct limit_table *limit_table_new(size_t value_bytes, int64_t retention_ms,
                                     void (*drop)(void *value)) {
-    struct limit_table *t = calloc(1, sizeof *t);
-    if (!t)
-        abort();
+    struct limit_table *t = memory_zeroed(1, sizeof *t);
     t->value_bytes = value_bytes;
     t->stride = sizeof(uint64_t) + (value_bytes + 7) / 8 * 8;
     t->retention_ms = retention_ms;

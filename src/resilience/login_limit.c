@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "obs/metrics.h"
 #include "resilience/keyhash.h"
 #include "resilience/limit_table.h"
@@ -93,9 +94,7 @@ static struct ratelimit_result claim(struct history *h, unsigned limit, bool loc
 }
 
 struct login_limit *login_limit_new(void) {
-    struct login_limit *l = calloc(1, sizeof *l);
-    if (!l)
-        abort();
+    struct login_limit *l = memory_zeroed(1, sizeof *l);
     l->table = limit_table_new(sizeof(struct history), QUIET_MS + LOCK_MAX_MS, NULL);
     l->known = limit_table_new(sizeof(int64_t), KNOWN_MS, NULL);
     metric_add(METRIC_RATE_LIMIT_HITS, 0, "login-ip");

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "obs/metrics.h"
 #include "resilience/keyhash.h"
 #include "resilience/limit_table.h"
@@ -56,9 +57,7 @@ static size_t log_grow(struct log *l, int64_t most) {
     uint32_t size = l->size ? l->size * 2 : RING_MIN;
     if (size > most)
         size = (uint32_t)most;
-    uint32_t *ring = calloc(size, sizeof *ring);
-    if (!ring)
-        abort();
+    uint32_t *ring = memory_zeroed(size, sizeof *ring);
     for (uint32_t i = 0; i < l->count; i++)
         ring[i] = l->ring[(l->head + i) % l->size];
     size_t more = (size - l->size) * sizeof *ring;
@@ -97,9 +96,7 @@ static struct ratelimit_result take_sliding(struct log *l, const struct ratelimi
 }
 
 struct ratelimit *ratelimit_new(void) {
-    struct ratelimit *r = calloc(1, sizeof *r);
-    if (!r)
-        abort();
+    struct ratelimit *r = memory_zeroed(1, sizeof *r);
     r->arrivals = limit_table_new(sizeof(struct arrival), RATELIMIT_PERIOD_MAX_MS, NULL);
     r->logs = limit_table_new(sizeof(struct log), RATELIMIT_PERIOD_MAX_MS, log_drop);
     return r;

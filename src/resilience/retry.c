@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "obs/metrics.h"
 
 enum {
@@ -114,9 +115,7 @@ static void show_tokens(enum provider p, int tokens) {
 }
 
 struct retry_budget *retry_budget_new(void) {
-    struct retry_budget *b = calloc(1, sizeof *b);
-    if (!b)
-        abort();
+    struct retry_budget *b = memory_zeroed(1, sizeof *b);
     for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
         pthread_mutex_init(&b->purses[p].lock, NULL);
         b->purses[p].tokens = TOKENS_MAX;

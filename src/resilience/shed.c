@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "obs/metrics.h"
 
 enum { SHARE_PERCENT = 70 };
@@ -17,9 +18,7 @@ const char *shed_class_name(enum shed_class c) {
 }
 
 struct shed *shed_new(void) {
-    struct shed *s = calloc(1, sizeof *s);
-    if (!s)
-        abort();
+    struct shed *s = memory_zeroed(1, sizeof *s);
     for (enum shed_class c = 0; c < SHED_CLASSES; c++)
         metric_add(METRIC_REQUESTS_SHED, 0, shed_class_name(c));
     return s;
@@ -44,6 +43,8 @@ bool shed_enter(struct shed *s, enum shed_class c, int64_t slots) {
         s->webhooks--;
         return refuse(c);
     }
+    if (memory_is_short())
+        return refuse(c); /* what was begun ends first */
     int64_t mine = ++s->others, share = slots * SHARE_PERCENT / 100;
     if (mine <= (share > 0 ? share : 1) && mine + s->webhooks <= slots)
         return true;

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 enum { SLOTS_MIN = 64 };
 
 static struct table_node **slot_of(const struct table *t, uint64_t hash) {
@@ -12,9 +14,7 @@ static void grow(struct table *t) {
     struct table_node **old = t->slots;
     size_t old_count = t->slot_count;
     t->slot_count = old_count ? old_count * 2 : SLOTS_MIN;
-    t->slots = calloc(t->slot_count, sizeof(struct table_node *));
-    if (!t->slots)
-        abort();
+    t->slots = memory_zeroed(t->slot_count, sizeof(struct table_node *));
     for (size_t i = 0; i < old_count; i++) {
         for (struct table_node *n = old[i], *next; n; n = next) {
             next = n->chain;

@@ -7,6 +7,7 @@
 #include "auth/identity.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "config/config.h"
 #include "http/cookie.h"
 #include "http/server.h"
@@ -39,9 +40,8 @@ enum {
 /* The rules of a configuration that config/ has checked; entry_rules_free frees them. */
 static struct entry_rules *rules_new(const struct config *c) {
     const char *why;
-    struct entry_rules *r = calloc(1, sizeof *r);
-    if (!r || !(r->cors_origins = strdup(c->cors_origins)))
-        abort();
+    struct entry_rules *r = memory_zeroed(1, sizeof *r);
+    r->cors_origins = memory_copy(c->cors_origins);
     r->proxies = proxies_new(c->trusted_proxies, &why);
     if (!r->proxies) /* cli/ has said why before */
         r->proxies = proxies_new("", &why);
@@ -61,9 +61,7 @@ struct entry_rules *entry_swap_rules(struct entry *e, const struct config *c) {
 }
 
 struct entry *entry_new(const struct parts *parts, const char *profile) {
-    struct entry *e = calloc(1, sizeof *e);
-    if (!e)
-        abort();
+    struct entry *e = memory_zeroed(1, sizeof *e);
     e->parts = *parts;
     e->profile = profile;
     e->router = router_new(&routes[0].at, sizeof routes[0], routes_count);

@@ -8,6 +8,7 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "config/config.h"
 #include "obs/metrics.h"
 #include "resilience/login_limit.h"
@@ -175,9 +176,7 @@ struct proxies {
 };
 
 struct proxies *proxies_new(const char *cidrs, const char **why) {
-    struct proxies *p = calloc(1, sizeof *p);
-    if (!p)
-        abort();
+    struct proxies *p = memory_zeroed(1, sizeof *p);
     if (address_ranges_parse(str_of(cidrs), &p->ranges))
         return p;
     *why = "TRUSTED_PROXIES: not a list of addresses or CIDRs such as 10.0.0.0/8, ::1";

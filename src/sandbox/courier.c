@@ -7,6 +7,7 @@
 #include "base/fiber.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/memory.h"
 
 enum { ROUND_MS = 20, TRIES_DEFAULT = 2, TRIES_MAX = 6, AGAIN_MS = 200, ARENA_BYTES = 1 << 20 };
 
@@ -18,9 +19,7 @@ struct courier {
 };
 
 struct courier *courier_new(const struct courier_host *host) {
-    struct courier *c = calloc(1, sizeof *c);
-    if (!c)
-        abort();
+    struct courier *c = memory_zeroed(1, sizeof *c);
     c->host = *host;
     return c;
 }
@@ -144,9 +143,7 @@ static void begin_errand(void *arg) {
 }
 
 static void send_out(struct courier *c, json_t *record, json_t *step) {
-    struct errand *e = malloc(sizeof *e);
-    if (!e)
-        abort();
+    struct errand *e = memory_take(sizeof *e);
     *e = (struct errand){ c, json_incref(record), json_incref(step) };
     json_object_set_new(record, "is_away", json_true());
     fiber_on_loop(begin_errand, e);
@@ -201,9 +198,7 @@ static void begin_rounds(void *arg) {
 void courier_follow(struct courier *c, json_t *record) {
     if (c->count == c->room) {
         c->room = c->room ? 2 * c->room : 64;
-        c->records = realloc(c->records, c->room * sizeof(json_t *));
-        if (!c->records)
-            abort();
+        c->records = memory_resized(c->records, c->room * sizeof(json_t *));
     }
     c->records[c->count++] = json_incref(record);
     if (!c->is_running)

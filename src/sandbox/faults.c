@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/defs.h"
+#include "base/memory.h"
 
 static const char *const KINDS[FAULT_KINDS] = { "none",      "latency",   "hang", "reset", "status",
                                                 "truncated", "malformed", "cut",  "huge" };
@@ -29,9 +30,7 @@ enum fault_kind fault_kind_parse(struct str name) {
 }
 
 struct faults *faults_new(void) {
-    struct faults *f = calloc(1, sizeof *f);
-    if (!f)
-        abort();
+    struct faults *f = memory_zeroed(1, sizeof *f);
     pthread_mutex_init(&f->lock, NULL);
     return f;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/defs.h"
+#include "base/memory.h"
 
 static const char *const PROVIDERS[] = { "vapi", "twilio" };
 
@@ -25,9 +26,7 @@ struct ledger {
 };
 
 struct ledger *ledger_new(void) {
-    struct ledger *l = calloc(1, sizeof *l);
-    if (!l)
-        abort();
+    struct ledger *l = memory_zeroed(1, sizeof *l);
     pthread_mutex_init(&l->lock, NULL);
     return l;
 }

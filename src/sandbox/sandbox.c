@@ -11,6 +11,7 @@
 #include "base/defs.h"
 #include "base/fiber.h"
 #include "base/jsonw.h"
+#include "base/memory.h"
 #include "http/server.h"
 #include "net/client.h"
 #include "net/loop.h"
@@ -361,9 +362,7 @@ static bool start_thread(struct sandbox *s) {
 
 struct sandbox *sandbox_start(struct arena *a, const char **why) {
     static const struct pretend *const KINDS[BOOTHS] = { &PRETEND_VAPI, &PRETEND_TWILIO };
-    struct sandbox *s = calloc(1, sizeof *s);
-    if (!s)
-        abort();
+    struct sandbox *s = memory_zeroed(1, sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->signal, NULL);
     s->faults = faults_new();

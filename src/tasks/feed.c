@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/defs.h"
+#include "base/memory.h"
 #include "obs/metrics.h"
 
 enum { BUCKETS = 1024, ID_BYTES = 40, QUEUE_FIRST = 8 };
@@ -64,9 +65,7 @@ static struct message *message_new(const char *workspace_id, const char *event, 
         event = LOST;
         json = STR("{}");
     }
-    struct message *m = malloc(sizeof *m + json.len);
-    if (!m)
-        abort();
+    struct message *m = memory_take(sizeof *m + json.len);
     memcpy(m->text, json.ptr, json.len);
     m->event = (struct feed_event){ 0, event, { m->text, json.len } };
     atomic_init(&m->holders, 1);
@@ -103,9 +102,7 @@ static void lose(struct feed_sub *s, int64_t id) {
 /* Doubles the queue, from QUEUE_FIRST on: most subscribers never need FEED_QUEUE_MAX. */
 static void grow(struct feed_sub *s) {
     size_t room = s->room ? s->room * 2 : QUEUE_FIRST;
-    struct message **queue = malloc(room * sizeof(struct message *));
-    if (!queue)
-        abort();
+    struct message **queue = memory_take(room * sizeof(struct message *));
     for (size_t i = 0; i < s->count; i++)
         queue[i] = s->queue[(s->first + i) % s->room];
     free(s->queue);
@@ -181,9 +178,7 @@ static void replay(struct feed *f, struct feed_sub *s, struct str last_id) {
 
 /* Starts with nothing known of what was before, so that an id from a former process is "lost". */
 struct feed *feed_new(size_t subs_max) {
-    struct feed *f = calloc(1, sizeof *f);
-    if (!f)
-        abort();
+    struct feed *f = memory_zeroed(1, sizeof *f);
     pthread_mutex_init(&f->lock, NULL);
     f->subs_max = subs_max;
     f->forgotten_id = next_id(f); /* of what was before, nothing is known */
@@ -238,9 +233,7 @@ static void enter(struct feed *f, struct feed_sub *s) {
 
 enum err feed_subscribe(struct feed *f, const struct feed_place *place, struct feed_sub **out,
                         int64_t *since) {
-    struct feed_sub *s = calloc(1, sizeof *s);
-    if (!s)
-        abort();
+    struct feed_sub *s = memory_zeroed(1, sizeof *s);
     s->feed = f;
     s->wake = place->wake;
     s->arg = place->arg;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fiber.h"
+#include "base/memory.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "store/due.h"
@@ -66,9 +67,7 @@ static const char *find_slow(const struct task_kinds *kinds) {
 }
 
 struct jobs *jobs_new(const struct parts *parts) {
-    struct jobs *j = calloc(1, sizeof *j);
-    if (!j)
-        abort();
+    struct jobs *j = memory_zeroed(1, sizeof *j);
     j->parts = parts;
     j->slow_kind = find_slow(parts->kinds);
     pthread_mutex_init(&j->lock, NULL);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 /* Holders and waiters of all things, in the order they came. Few at any time: each is a request. */
 struct turns {
     pthread_mutex_t lock;
@@ -11,9 +13,7 @@ struct turns {
 };
 
 struct turns *turns_new(void) {
-    struct turns *line = calloc(1, sizeof *line);
-    if (!line)
-        abort();
+    struct turns *line = memory_zeroed(1, sizeof *line);
     pthread_mutex_init(&line->lock, NULL);
     return line;
 }

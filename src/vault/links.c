@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/memory.h"
 #include "base/secret.h"
 #include "crypto/hmac.h"
 
@@ -15,10 +16,8 @@ struct links {
 };
 
 struct links *links_new(void) {
-    struct links *l = calloc(1, sizeof *l);
+    struct links *l = memory_zeroed(1, sizeof *l);
     unsigned char key[KEY_BYTES];
-    if (!l)
-        abort();
     ava_rand(key, sizeof key);
     secret_set(&l->key, (struct str){ (const char *)key, sizeof key });
     explicit_bzero(key, sizeof key);

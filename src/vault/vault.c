@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/memory.h"
 #include "crypto/aead.h"
 #include "crypto/guarded.h"
 #include "crypto/hash.h"
@@ -373,9 +374,7 @@ struct vault *vault_open(struct ctx *ctx, struct keyring *keys, const char **why
         keyring_fini(keys);
         return NULL;
     }
-    struct vault *v = calloc(1, sizeof *v);
-    if (!v)
-        abort();
+    struct vault *v = memory_zeroed(1, sizeof *v);
     str_copy(v->retired, sizeof v->retired, retired);
     pthread_mutex_init(&v->lock, NULL);
     if (is_retired(v, keys->keks[0].id)) {

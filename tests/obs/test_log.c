@@ -1,7 +1,10 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -139,4 +142,31 @@ TEST(lines_of_many_threads_stay_whole_and_stopping_writes_what_is_left) {
     CHECK_INT(good, THREADS * LINES);
     buf_fini(&out);
     arena_free(a);
+}
+
+/* The line that says why is what somebody needs who finds it dead. */
+TEST(the_last_lines_are_written_before_an_abort) {
+    char bytes[1 << 16];
+    size_t have = 0;
+    ssize_t n;
+    int status = 0;
+    begin(LOG_INFO, true);
+    pid_t child = fork();
+    if (child == 0) {
+        setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+        log_start();
+        for (int i = 0; i < 200; i++)
+            log_info(NULL, "line", L("i", i));
+        log_error(NULL, "why", L("it", "ends"));
+        abort();
+    }
+    close(pipe_of[1]);
+    while ((n = read(pipe_of[0], bytes + have, sizeof bytes - 1 - have)) > 0)
+        have += (size_t)n;
+    close(pipe_of[0]);
+    bytes[have] = 0;
+    log_setup(LOG_OFF, true, 2);
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    CHECK(strstr(bytes, "\"it\":\"ends\""));
 }

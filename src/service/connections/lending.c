@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/sift.h"
 #include "config/config.h"
 #include "store/audit.h"
@@ -143,9 +144,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
 }
 
 struct lending *lending_new(bool platform_for_all) {
-    struct lending *l = calloc(1, sizeof *l);
-    if (!l)
-        abort();
+    struct lending *l = memory_zeroed(1, sizeof *l);
     l->platform_for_all = platform_for_all;
     pthread_mutex_init(&l->lock, NULL);
     return l;
@@ -160,10 +159,7 @@ static void platform_drop(struct platform *p) {
 }
 
 static char *copy_of(const char *text) {
-    char *copy = strdup(text ? text : "");
-    if (!copy)
-        abort();
-    return copy;
+    return memory_copy(text ? text : "");
 }
 
 /* Always a new version: what is remembered under an older one is asked for anew. */

@@ -1,0 +1,75 @@
+#include "base/memory.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { TRIES = 50, REST_NS = 10 * 1000 * 1000 };
+
+static _Atomic(void *) reserve;
+static atomic_bool is_kept, is_short;
+
+void memory_keep_reserve(void) {
+    atomic_store(&is_kept, true);
+    atomic_store(&is_short, true);
+    memory_mend_reserve();
+}
+
+bool memory_is_short(void) {
+    return atomic_load_explicit(&is_short, memory_order_relaxed);
+}
+
+/* Twice as much as it needs, so that it is not used up again at once. */
+void memory_mend_reserve(void) {
+    if (!atomic_load(&is_kept) || !memory_is_short())
+        return;
+    void *room = malloc(MEMORY_RESERVE_BYTES), *more = malloc(MEMORY_RESERVE_BYTES);
+    free(more);
+    if (!room || !more) {
+        free(room);
+        return;
+    }
+    free(atomic_exchange(&reserve, room));
+    atomic_store(&is_short, false);
+}
+
+/* Makes room, or waits for what others are about to free. After half a second there is none. */
+static void make_room(int try) {
+    void *room = atomic_exchange(&reserve, NULL);
+    struct timespec rest = { .tv_nsec = REST_NS };
+    atomic_store(&is_short, atomic_load(&is_kept));
+    if (room)
+        free(room);
+    else if (try < TRIES)
+        nanosleep(&rest, NULL);
+    else
+        abort();
+}
+
+void *memory_take(size_t bytes) {
+    void *p;
+    for (int try = 0; !(p = malloc(bytes ? bytes : 1)); try++)
+        make_room(try);
+    return p;
+}
+
+void *memory_zeroed(size_t count, size_t bytes) {
+    void *p;
+    for (int try = 0; !(p = calloc(count ? count : 1, bytes ? bytes : 1)); try++)
+        make_room(try);
+    return p;
+}
+
+void *memory_resized(void *old, size_t bytes) {
+    void *p;
+    for (int try = 0; !(p = realloc(old, bytes ? bytes : 1)); try++)
+        make_room(try);
+    return p;
+}
+
+char *memory_copy(const char *text) {
+    size_t bytes = strlen(text) + 1;
+    return memcpy(memory_take(bytes), text, bytes);
+}

@@ -1,0 +1,22 @@
+/* memory: what the program cannot go on without.
+ *
+ * Wherever running short cannot be answered with an error (arenas, buffers, tables), memory is taken
+ * here. When the system gives none, a reserve that was put by at the start makes room: what was begun can
+ * end, and as long as the reserve is not whole again nothing new is begun (memory_is_short). Only when
+ * that is used up too does the process end. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { MEMORY_RESERVE_BYTES = 16 << 20 }; /* of addresses; nothing of it is resident */
+
+void memory_keep_reserve(void); /* once, at the start of a server */
+bool memory_is_short(void);     /* the reserve is in use; any thread */
+void memory_mend_reserve(void); /* now and then: puts the reserve by again, when there is room */
+
+/* As malloc, calloc and realloc, but never NULL. Freed with free. */
+void *memory_take(size_t bytes);
+void *memory_zeroed(size_t count, size_t bytes);
+void *memory_resized(void *old, size_t bytes);
+char *memory_copy(const char *text);
