@@ -1,10 +1,12 @@
-// What the system grants comes to an end: descriptors, under strangers who open connections and say nothing. Nothing
+// What the system grants comes to an end: memory, and descriptors under strangers who open connections and say nothing. Nothing
 // hangs, nothing ends, and who has something to say is heard (HARDENING 1, 2, 9, 23; TRAFFIC K5).
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { Ava, missing, until } from "../lib/ava.mjs";
+import { Ava, missing, sanitized, until } from "../lib/ava.mjs";
 import { headersOf, secretPlan } from "../lib/vapi.mjs";
 
 const SECRET = "what-vapi-sends-with-each-message";
@@ -12,6 +14,7 @@ const ROUNDS = process.env.TEST_SOAK ? 20 : 4;
 const limited = (soft, hard) => ["sh", "-c", `ulimit -Sn ${soft} && ulimit -Hn ${hard} && exec "$0" "$@"`];
 const said = (a, word) => a.stderr.split("\n").filter((l) => l.includes(word));
 const cpuMs = (a) => ((f) => (Number(f[13]) + Number(f[14])) * 10)(readFileSync(`/proc/${a.child.pid}/stat`, "utf8").replace(/\(.*\)/, "x").split(" "));
+const limitMemory = (a, bytes) => execFileSync("prlimit", ["--pid", String(a.child.pid), `--as=${bytes}:`]);
 const open = (a) => readdirSync(`/proc/${a.child.pid}/fd`).length;
 
 // Connections that say nothing, held open. Some may be closed at once: that is the other end's right.
@@ -126,6 +129,43 @@ describe("a process that was stopped", { skip: missing, concurrency: 1 }, () => 
       assert.notEqual((await a.call("/api/v1/vapi/settings")).status, 503);
     } finally {
       a.child.kill("SIGCONT");
+      await a.remove();
+    }
+  });
+});
+
+describe("a process that gets no more memory", { skip: missing || (sanitized ? "a sanitizer maps terabytes" : false), concurrency: 1 }, () => {
+  test("turns away what is new, loses nothing it acknowledged, and goes on when there is some again", { timeout: 180_000 }, async (t) => {
+    const a = await ready([], { CACHE_TTL_SECONDS: "0", AVA_LOG_LEVEL: "warn" });
+    try {
+      const taken = [];
+      const webhook = async (filler) => {
+        const id = randomUUID(), body = JSON.stringify({ message: { type: "status-update", status: "ringing", timestamp: Date.now(), filler, call: { id, type: "inboundPhoneCall" } } });
+        const r = await a.call(new URL(a.hook).pathname, { key: null, method: "POST", raw: body, headers: { "Content-Type": "application/json", ...headersOf(secretPlan(SECRET), { url: a.hook, body }) } });
+        if (r.status === 200) taken.push(id);
+        return r.status;
+      };
+      assert.equal(await webhook(""), 200);
+      const kinds = [() => webhook("x".repeat(1_500_000)), () => webhook(""), () => a.call("/api/v1/vapi/settings").then((r) => r.status), () => a.call("/api/v1/calls?limit=100").then((r) => r.status), () => a.call("/api/v1/analytics/calls").then((r) => r.status), () => a.call("/api/v1/destinations", { body: { url: "https://example.com/" + "y".repeat(900_000) } }).then((r) => r.status)];
+      for (const more of [16, 4, 1, 0]) {
+        limitMemory(a, a.memory("VmSize") * 1024 + (more << 20));
+        const said = await Promise.all(Array.from({ length: 120 }, (_, i) => kinds[i % kinds.length]().catch((e) => e.cause?.code ?? String(e))));
+        t.diagnostic(`${more} MiB more: ${[...new Set(said)].map((s) => `${s} x ${said.filter((x) => x === s).length}`).join(", ")}`);
+        assert.equal(a.ended, undefined, a.stderr.slice(-2000));
+        limitMemory(a, "unlimited");
+        let last;
+        await until(async () => (last = await a.call("/api/v1/calls").catch((e) => ({ text: String(e.cause ?? e) }))).status === 200, { what: "reads again" }).catch((e) => assert.fail(`${e.message}: ${last?.status} ${last?.text} ${a.stderr.slice(-1500)}`));
+        assert.equal(await webhook(""), 200);
+      }
+      assert.equal(await a.metric("circuit_breaker_opens_total", { service: "vapi" }), 0);
+      const known = new Set();
+      for (let cursor = ""; cursor !== null; ) {
+        const page = (await a.call(`/api/v1/events?limit=100${cursor && `&cursor=${cursor}`}`)).json;
+        page.events.forEach((e) => known.add(e.resource));
+        cursor = page.next_cursor;
+      }
+      assert.deepEqual(taken.filter((id) => !known.has(id)), [], "acknowledged and lost");
+    } finally {
       await a.remove();
     }
   });
