@@ -10,6 +10,7 @@
 
 #include "auth/identity.h"
 #include "cli/folder.h"
+#include "cli/keys.h"
 #include "cli/kinds.h"
 #include "cli/owner.h"
 #include "cli/reload.h"
@@ -39,7 +40,19 @@ static bool logs_json(const struct config *c) {
     return strcmp(c->log_format, "json") == 0;
 }
 
-static int open_vault(struct house *h, struct arena *a) {
+static bool is_command(enum house_use use) {
+    return use == HOUSE_COMMAND || use == HOUSE_ROTATION;
+}
+
+bool house_keys(struct house *h, const struct config *c, struct arena *a, struct keyring *keys,
+                const char **why) {
+    if (secret_is_set(&c->master_keys))
+        return keyring_parse(keys, secret_reveal(&c->master_keys), a, why);
+    /* Made at the first start only. */
+    return keyring_from_file(keys, h->key_path, a, h->parts.vault ? NULL : &h->made_key_file, why);
+}
+
+static int open_vault(struct house *h, enum house_use use, struct arena *a) {
     struct keyring keys;
     struct ctx ctx;
     const char *why = "";
@@ -53,12 +66,15 @@ static int open_vault(struct house *h, struct arena *a) {
                         "AVA_MASTER_KEYS: the key file %s is missing, and this data was sealed "
                         "with it; put it back (nothing was changed)",
                         h->key_path);
-    bool good = secret_is_set(&h->config.master_keys)
-                    ? keyring_parse(&keys, secret_reveal(&h->config.master_keys), a, &why)
-                    : keyring_from_file(&keys, h->key_path, a, &h->made_key_file, &why);
+    bool good = house_keys(h, &h->config, a, &keys, &why);
     secret_wipe(&h->config.master_keys);
     if (!good)
         return cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
+    int status = is_command(use) ? keys_agree(h, &keys, use == HOUSE_ROTATION, a) : EXIT_OK;
+    if (status != EXIT_OK) {
+        keyring_fini(&keys);
+        return status;
+    }
     h->parts.vault = vault_open(&ctx, &keys, &why);
     return h->parts.vault ? EXIT_OK : cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
 }
@@ -78,8 +94,8 @@ int house_open(struct house *h, struct cli *cli, enum house_use use) {
         h->config.data_dir = "./ava-sandbox";
     h->reload = reload_new(cli, &h->config);
     log_setup(log_level_parse(h->config.log_level), logs_json(&h->config), STDERR_FILENO);
-    status = folder_make(h->config.data_dir, use != HOUSE_COMMAND, cli->arena);
-    if (status == EXIT_OK && use != HOUSE_COMMAND)
+    status = folder_make(h->config.data_dir, !is_command(use), cli->arena);
+    if (status == EXIT_OK && !is_command(use))
         status = owner_take(h->config.data_dir, cli->arena, &h->lock);
     if (status != EXIT_OK)
         return status;
@@ -101,7 +117,7 @@ int house_open(struct house *h, struct cli *cli, enum house_use use) {
         cli->arena, &why);
     if (!h->parts.db)
         return cli_fail(EXIT_FAILED, "%s", why);
-    return open_vault(h, cli->arena);
+    return open_vault(h, use, cli->arena);
 }
 
 void house_close(struct house *h) {

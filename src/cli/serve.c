@@ -12,6 +12,7 @@
 #include "auth/session.h"
 #include "base/clock.h"
 #include "cli/control.h"
+#include "cli/keys.h"
 #include "db/db.h"
 #include "obs/log.h"
 #include "providers/upstream.h"
@@ -42,6 +43,8 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
         serve_reload(arg, out);
     else if (strcmp(line, "status") == 0)
         serve_status(arg, out);
+    else if (strcmp(line, "keys") == 0)
+        keys_tell(((struct serve *)arg)->house.parts.vault, out);
     else
         buf_text(out, "{\"error\":\"unknown command\"}");
 }

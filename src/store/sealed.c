@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/defs.h"
 
-#define DEK_COLUMNS "workspace_id, dek_id, kek_id, wrapped, kcv"
+#define DEK_COLUMNS "workspace_id, dek_id, kek_id, wrapped, kcv, left_at"
 
 static void read_dek(struct ctx *ctx, struct db_stmt *q, struct workspace_key *k) {
     k->workspace_id = db_text(q, ctx->arena);
@@ -13,6 +13,7 @@ static void read_dek(struct ctx *ctx, struct db_stmt *q, struct workspace_key *k
     k->kek_id = db_text(q, ctx->arena);
     k->wrapped = db_blob(q, ctx->arena);
     k->kcv = db_blob(q, ctx->arena);
+    k->left_ms = db_i64(q);
 }
 
 enum err workspace_key_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
@@ -54,6 +55,16 @@ enum err workspace_key_rewrap(struct ctx *ctx, struct db_conn *tx, const struct 
     return db_run(ctx, q);
 }
 
+enum err workspace_key_leave(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k,
+                             int64_t now_ms) {
+    struct db_stmt *q = db_use(tx, "UPDATE workspace_keys SET left_at = ?"
+                                   " WHERE workspace_id = ? AND dek_id = ?");
+    db_bind_i64(q, now_ms);
+    db_bind_text(q, k->workspace_id);
+    db_bind_i64(q, k->dek_id);
+    return db_run(ctx, q);
+}
+
 enum err workspace_key_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                               int64_t dek_id) {
     struct db_stmt *q =
@@ -74,12 +85,15 @@ enum err workspace_keys_not_under(struct ctx *ctx, struct db_conn *c, const char
     return db_done(ctx, q);
 }
 
-enum err workspace_keks_in_use(struct ctx *ctx, struct db_conn *c, const char **ids, size_t room,
-                               size_t *count) {
-    struct db_stmt *q = db_use(c, "SELECT DISTINCT kek_id FROM workspace_keys LIMIT ?");
+enum err workspace_keks_in_use(struct ctx *ctx, struct db_conn *c, struct workspace_keks *out,
+                               size_t room, size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT kek_id, COUNT(DISTINCT workspace_id) FROM workspace_keys"
+                                  " GROUP BY kek_id LIMIT ?");
     db_bind_i64(q, (int64_t)room);
-    for (*count = 0; db_next(q); ++*count)
-        ids[*count] = db_text(q, ctx->arena);
+    for (*count = 0; *count < room && db_next(q); ++*count) {
+        out[*count].kek_id = db_text(q, ctx->arena);
+        out[*count].workspaces = db_i64(q);
+    }
     return db_done(ctx, q);
 }
 

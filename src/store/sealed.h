@@ -13,6 +13,8 @@ struct sealed_place {
 struct workspace_key {
     const char *workspace_id, *kek_id;
     int64_t dek_id; /* 1.. ; the highest is the one new fields are sealed with */
+    int64_t
+        left_ms; /* since when nothing is under it; 0: it was never looked at since it got older */
     struct str wrapped, kcv;
 };
 
@@ -21,14 +23,20 @@ enum err workspace_key_find(struct ctx *ctx, struct db_conn *c, const char *work
                             int64_t dek_id, struct workspace_key *found);
 enum err workspace_key_insert(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k);
 enum err workspace_key_rewrap(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k);
+enum err workspace_key_leave(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k,
+                             int64_t now_ms);
 enum err workspace_key_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                               int64_t dek_id);
 /* Up to limit keys not wrapped by kek_id. */
 enum err workspace_keys_not_under(struct ctx *ctx, struct db_conn *c, const char *kek_id, int limit,
                                   struct workspace_key *out, size_t *count);
-/* The distinct ids of KEKs in use. */
-enum err workspace_keks_in_use(struct ctx *ctx, struct db_conn *c, const char **ids, size_t room,
-                               size_t *count);
+/* The KEKs in use. */
+struct workspace_keks {
+    const char *kek_id;
+    int64_t workspaces; /* that have a key under it */
+};
+enum err workspace_keks_in_use(struct ctx *ctx, struct db_conn *c, struct workspace_keks *out,
+                               size_t room, size_t *count);
 /* The first workspace after that id that has keys; NULL at the end. */
 enum err workspace_key_next(struct ctx *ctx, struct db_conn *c, const char *after,
                             const char **out);

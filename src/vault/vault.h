@@ -14,12 +14,31 @@
 
 struct vault;
 
-/* Takes over the keyring. Checks the canary of every known key and that every key in use is
- * loaded; NULL and *why (for exit 78) when not, and then nothing was changed. ctx->parts->db must
- * be open. */
+/* Takes over the keyring. Checks the canary of every known key, that every key in use is loaded and
+ * the active one not retired; NULL and *why (for exit 78) when not, and then nothing was changed.
+ * ctx->parts->db must be open. */
 struct vault *vault_open(struct ctx *ctx, struct keyring *keys, const char **why);
 void vault_close(struct vault *v); /* wipes */
 bool vault_is_ready(const struct vault *v);
+
+/* Other master keys while it is open. First they are judged as vault_open does; then, inside a write,
+ * they are taken over. There it is judged once more what is in use: nothing is sealed between that
+ * and the exchange, since sealing is a write too. False and *why: the old ones stay. Taken keys are in
+ * force even if the write is not committed: all that is stored opens with them. */
+bool vault_judge_keys(struct ctx *ctx, struct keyring *keys, const char **why);
+bool vault_take_keys(struct ctx *ctx, struct db_conn *tx, struct keyring *keys, const char **why);
+
+/* Are these, in their order, the ones that are loaded? */
+bool vault_has_keys(struct vault *v, const struct keyring *keys);
+bool vault_key_id(struct vault *v, size_t i, char id[KEK_ID_BYTES]); /* false past the end */
+void vault_active_key_id(struct vault *v, char id[KEK_ID_BYTES]);
+
+struct vault_state {
+    char active_id[KEK_ID_BYTES];
+    int64_t behind;  /* workspaces with a data key under another master key than the active one */
+    int64_t refused; /* of these, under a retired one: nothing of theirs opens before a rotation */
+};
+enum err vault_state(struct ctx *ctx, struct vault_state *out);
 
 /* Seals with the newest DEK. Only inside a write, so that a key being rotated away is never the
  * one a new field depends on; a workspace's first field makes its first DEK. The result is the
@@ -45,9 +64,7 @@ struct vault_rotation {
 
 /* Wraps every DEK by the active KEK, and with new_data_keys also gives each workspace a new DEK
  * and seals its fields anew. In small transactions: readers never fail, and a run that was cut
- * short goes on where it stopped when run again. When it is done, keys that are no longer active
- * are refused from then on. */
+ * short goes on where it stopped when run again. All other loaded keys are refused from then on, which
+ * the transaction says that finds nothing left under them. Every server of this data must have loaded
+ * the active key before. */
 enum err vault_rotate(struct ctx *ctx, bool new_data_keys, struct vault_rotation *out);
-
-const char *vault_active_key_id(const struct vault *v);
-size_t vault_key_count(const struct vault *v);

@@ -1,0 +1,3 @@
+-- When a data key was last found to have fields under it that are sealed anew, or none any more: it goes
+-- only when nobody can still hold a field that was read before. NULL: it is the newest, or not yet left.
+ALTER TABLE workspace_keys ADD COLUMN left_at INTEGER;
