@@ -11,6 +11,7 @@
 
 #include "auth/session.h"
 #include "base/clock.h"
+#include "cli/browser.h"
 #include "cli/control.h"
 #include "cli/keys.h"
 #include "db/db.h"
@@ -58,6 +59,7 @@ static void sweep(struct serve *s) {
     events_forget_old(&ctx);
     deliveries_forget_old(&ctx);
     inbox_recover(&ctx);
+    browser_forget(s->house.config.data_dir);
     arena_free(a);
 }
 
@@ -151,6 +153,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     s->began_ms = ava_now_ms();
     s->began_wall_ms = ava_wall_ms();
     s->signals = block_signals();
+    s->browser = browser_prepare();
     int status = serve_up(s, cli, is_sandbox);
     if (status == EXIT_OK) {
         log_start();
@@ -162,6 +165,9 @@ static int run(struct cli *cli, bool is_sandbox) {
         status = exit_status(s);
         log_info(NULL, "stopped", L("after_s", (long)((ava_now_ms() - s->began_ms) / 1000)));
     }
+    if (status == EXIT_OK)
+        browser_forget(s->house.config.data_dir);
+    browser_open(s->browser, "", NULL);
     control_close(s->control, status == EXIT_CONFIG ? NULL : s->house.config.data_dir);
     sandbox_stop(s->sandbox);
     entry_rules_free(s->retired);

@@ -16,6 +16,7 @@ struct serve {
     struct workers workers;
     struct sandbox *sandbox; /* NULL: with real providers */
     int control, signals;
+    int browser;                 /* browser.h; -1: none waits */
     struct entry_rules *retired; /* read until every loop has turned; NULL: none */
     bool goes_down;
     int64_t began_ms, began_wall_ms;

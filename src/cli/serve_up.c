@@ -2,6 +2,7 @@
  * other. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/people.h"
 #include "auth/session.h"
@@ -151,6 +152,13 @@ static int open_addresses(struct serve *s, struct cli *cli) {
     return status;
 }
 
+static void warn_of_root(void) {
+    if (geteuid() == 0)
+        log_warn(NULL, "root",
+                 L("why", "Ava runs as root, so whoever breaks into it has the machine; give it a "
+                          "user of its own"));
+}
+
 /* What an older version left behind when keys were changed in the wrong order. */
 static void warn_of_keys(struct serve *s, struct cli *cli) {
     struct ctx ctx;
@@ -244,6 +252,7 @@ int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     int status = house_open(&s->house, cli, is_sandbox ? HOUSE_SANDBOX : HOUSE_SERVE);
     if (status != EXIT_OK || (status = judge(&s->house.config)) != EXIT_OK)
         return status;
+    warn_of_root();
     warn_of_keys(s, cli);
     workers_plan(&s->workers, &s->house.config, s->house.parts.db);
     if ((status = take_grants(s)) != EXIT_OK)

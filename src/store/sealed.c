@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/defs.h"
 
-#define DEK_COLUMNS "workspace_id, dek_id, kek_id, wrapped, kcv, left_at"
+#define DEK_COLUMNS "workspace_id, dek_id, kek_id, wrapped, kcv, left_at, binds"
 
 static void read_dek(struct ctx *ctx, struct db_stmt *q, struct workspace_key *k) {
     k->workspace_id = db_text(q, ctx->arena);
@@ -14,6 +14,7 @@ static void read_dek(struct ctx *ctx, struct db_stmt *q, struct workspace_key *k
     k->wrapped = db_blob(q, ctx->arena);
     k->kcv = db_blob(q, ctx->arena);
     k->left_ms = db_i64(q);
+    k->binds = db_i64(q) != 0;
 }
 
 enum err workspace_key_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
@@ -35,13 +36,14 @@ enum err workspace_key_find(struct ctx *ctx, struct db_conn *c, const char *work
 enum err workspace_key_insert(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO workspace_keys (workspace_id, dek_id, kek_id, wrapped, kcv,"
-                   " created_at) VALUES (?, ?, ?, ?, ?, ?)");
+                   " created_at, binds) VALUES (?, ?, ?, ?, ?, ?, ?)");
     db_bind_text(q, k->workspace_id);
     db_bind_i64(q, k->dek_id);
     db_bind_text(q, k->kek_id);
     db_bind_blob(q, k->wrapped.ptr, k->wrapped.len);
     db_bind_blob(q, k->kcv.ptr, k->kcv.len);
     db_bind_i64(q, ava_wall_ms());
+    db_bind_i64(q, k->binds);
     return db_run(ctx, q);
 }
 
@@ -114,7 +116,8 @@ enum err workspace_keys_count(struct ctx *ctx, struct db_conn *c, int64_t *out) 
 }
 
 struct sealed_place credential_row_place(const struct credential_row *row) {
-    return (struct sealed_place){ "credentials", "sealed", row->workspace_id, row->id };
+    return (struct sealed_place){ "credentials", "sealed", row->workspace_id, row->id,
+                                  row->version };
 }
 
 enum err credential_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
@@ -254,23 +257,26 @@ enum err endpoint_row_touch(struct ctx *ctx, struct db_conn *tx, const char *id,
 }
 
 struct sealed_place sealed_field_place(const struct sealed_field *f) {
-    return (struct sealed_place){ f->table, "sealed", f->workspace_id, f->row_id };
+    return (struct sealed_place){ f->table, "sealed", f->workspace_id, f->row_id, f->version };
 }
 
-/* A sealed field names its DEK in bytes 3..6 (big endian), so SQL can find those under it. */
-#define UNDER_AS(name, table)                                 \
-    "SELECT workspace_id, '" name "', id, sealed FROM " table \
+/* A sealed field names its DEK in bytes 3..6 (big endian), so SQL can find those under it. The version
+ * is what the ..._place function of its table says. */
+#define UNDER_AS(name, table, version)                                     \
+    "SELECT workspace_id, '" name "', id, " version ", sealed FROM " table \
     " WHERE workspace_id = ?1 AND substr(sealed, 3, 4) = ?2"
-#define UNDER(table) UNDER_AS(table, table)
+#define UNDER(table)             UNDER_AS(table, table, "0")
+#define UNDER_OF(table, version) UNDER_AS(table, table, version)
+#define VERSION_OF_OPERATION     "CASE state WHEN 'succeeded' THEN 1 WHEN 'failed' THEN 2 ELSE 0 END"
 
 enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t dek_id,
                       int limit, struct sealed_field *out, size_t *count) {
     /* clang-format off */
-    struct db_stmt *q = db_use(c, UNDER("credentials") " UNION ALL " UNDER("webhook_endpoints")
-                                  " UNION ALL " UNDER_AS("events", "event_bodies") " UNION ALL " UNDER("operations")
+    struct db_stmt *q = db_use(c, UNDER_OF("credentials", "version") " UNION ALL " UNDER("webhook_endpoints")
+                                  " UNION ALL " UNDER_AS("events", "event_bodies", "0") " UNION ALL " UNDER_OF("operations", VERSION_OF_OPERATION)
                                   " UNION ALL " UNDER("idempotency_keys") " UNION ALL " UNDER("calls")
                                   " UNION ALL " UNDER("messages") " UNION ALL " UNDER("assistant_versions")
-                                  " UNION ALL " UNDER("destinations") " UNION ALL " UNDER("numbers")
+                                  " UNION ALL " UNDER_OF("destinations", "former_until") " UNION ALL " UNDER_OF("numbers", "updated_at")
                                   " LIMIT ?3");
     /* clang-format on */
     unsigned char id[4] = { (unsigned char)(dek_id >> 24), (unsigned char)(dek_id >> 16),
@@ -283,6 +289,7 @@ enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_
         f->workspace_id = db_text(q, ctx->arena);
         f->table = db_text(q, ctx->arena);
         f->row_id = db_text(q, ctx->arena);
+        f->version = db_i64(q);
         f->sealed = db_blob(q, ctx->arena);
     }
     return db_done(ctx, q);

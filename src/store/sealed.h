@@ -4,18 +4,21 @@
 
 #include "db/db.h"
 
-/* Where a sealed value stands. It is authenticated with the value, so that a blob that was moved does
- * not open; so each table says it once, in its ..._place function, and nobody spells it out. */
+/* Where a sealed value stands, and which of the row's values it is. Both are authenticated with the value,
+ * so that a blob that was moved or put back does not open; so each table says it once, in its ..._place
+ * function, and nobody spells it out. version: a number of the row that is another one with each value;
+ * it is set before the value is sealed, and never without that. 0: the row has one value only. */
 struct sealed_place {
     const char *table, *column, *workspace_id, *row_id;
+    int64_t version;
 };
 
 struct workspace_key {
     const char *workspace_id, *kek_id;
-    int64_t dek_id; /* 1.. ; the highest is the one new fields are sealed with */
-    int64_t
-        left_ms; /* since when nothing is under it; 0: it was never looked at since it got older */
+    int64_t dek_id;  /* 1.. ; the highest is the one new fields are sealed with */
+    int64_t left_ms; /* since when nothing is under it; 0: nobody has looked */
     struct str wrapped, kcv;
+    bool binds; /* the version is part of what is authenticated under it */
 };
 
 /* dek_id 0 asks for the newest. Found when kek_id is not NULL. */
@@ -78,6 +81,7 @@ enum err endpoint_row_touch(struct ctx *ctx, struct db_conn *tx, const char *id,
 /* Sealed fields under an old DEK, table by table, for rotation. */
 struct sealed_field {
     const char *workspace_id, *table, *row_id;
+    int64_t version;
     struct str sealed;
 };
 struct sealed_place sealed_field_place(const struct sealed_field *f);

@@ -20,6 +20,7 @@ enum {
 struct dek_slot {
     char workspace_id[40];
     int64_t dek_id;
+    bool binds;
     unsigned char key[DEK_BYTES];
 };
 
@@ -68,7 +69,3 @@ enum err dek_unwrap_retired(struct ctx *ctx, struct vault *v, const struct works
 /* Wraps the DEK by the active KEK, into row. */
 void dek_wrap(struct ctx *ctx, struct vault *v, const unsigned char dek[DEK_BYTES],
               struct workspace_key *row);
-
-enum err vault_seal_with(struct ctx *ctx, const struct sealed_place *place,
-                         const unsigned char dek[DEK_BYTES], int64_t dek_id, struct str plain,
-                         struct str *sealed);

@@ -12,15 +12,25 @@
 
 /* --- associated data ------------------------------------------------------------------------- */
 
-/* What a sealed field is authenticated with: its place, its DEK and the algorithm. */
-static void field_aad(struct buf *b, const struct sealed_place *place, int64_t dek_id) {
-    vault_aad_part(b, STR("ava/field/v1"));
+/* A data key as it is used. */
+struct dek {
+    int64_t id;
+    bool binds;
+    unsigned char key[DEK_BYTES];
+};
+
+/* What a sealed field is authenticated with: its place, its DEK, the algorithm and, under a DEK that
+ * binds it, which of the values that the row has had this is. */
+static void field_aad(struct buf *b, const struct sealed_place *place, const struct dek *dek) {
+    vault_aad_part(b, dek->binds ? STR("ava/field/v2") : STR("ava/field/v1"));
     vault_aad_part(b, str_of(place->table));
     vault_aad_part(b, str_of(place->column));
     vault_aad_part(b, str_of(place->workspace_id));
     vault_aad_part(b, str_of(place->row_id));
-    vault_aad_number(b, dek_id);
+    vault_aad_number(b, dek->id);
     vault_aad_number(b, FIELD_ALG_XCHACHA20POLY1305);
+    if (dek->binds)
+        vault_aad_number(b, place->version);
 }
 
 /* What a wrapped DEK is authenticated with. */
@@ -65,7 +75,7 @@ enum err dek_make(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
     unsigned char *kcv = arena_alloc(ctx->arena, KCV_BYTES);
     struct str retired;
     ava_rand(dek, sizeof dek);
-    *out = (struct workspace_key){ .workspace_id = workspace_id, .dek_id = dek_id };
+    *out = (struct workspace_key){ .workspace_id = workspace_id, .dek_id = dek_id, .binds = true };
     dek_wrap(ctx, ctx->parts->vault, dek, out);
     check_value(dek, kcv);
     out->kcv = (struct str){ (char *)kcv, KCV_BYTES };
@@ -117,53 +127,57 @@ static struct dek_slot *slot_of(struct vault *v, const char *workspace_id, int64
     return &v->cache[(h ^ h >> 29) % CACHE_SLOTS];
 }
 
-/* Copies the DEK out of the cache; false when it is not there. */
-static bool cached(struct vault *v, const char *workspace_id, int64_t dek_id,
-                   unsigned char dek[DEK_BYTES]) {
+/* Copies the DEK of that id out of the cache; false when it is not there. */
+static bool cached(struct vault *v, const char *workspace_id, struct dek *dek) {
     pthread_mutex_lock(&v->lock);
-    struct dek_slot *s = slot_of(v, workspace_id, dek_id);
-    bool hit = s->dek_id == dek_id && strcmp(s->workspace_id, workspace_id) == 0;
-    if (hit)
-        memcpy(dek, s->key, DEK_BYTES);
+    struct dek_slot *s = slot_of(v, workspace_id, dek->id);
+    bool hit = s->dek_id == dek->id && strcmp(s->workspace_id, workspace_id) == 0;
+    if (hit) {
+        dek->binds = s->binds;
+        memcpy(dek->key, s->key, DEK_BYTES);
+    }
     pthread_mutex_unlock(&v->lock);
     return hit;
 }
 
 /* Puts the DEK into the cache, in the place of what was there. */
-static void remember(struct vault *v, const char *workspace_id, int64_t dek_id,
-                     const unsigned char dek[DEK_BYTES]) {
+static void remember(struct vault *v, const char *workspace_id, const struct dek *dek) {
     pthread_mutex_lock(&v->lock);
-    struct dek_slot *s = slot_of(v, workspace_id, dek_id);
+    struct dek_slot *s = slot_of(v, workspace_id, dek->id);
     str_copy(s->workspace_id, sizeof s->workspace_id, str_of(workspace_id));
-    s->dek_id = dek_id;
-    memcpy(s->key, dek, DEK_BYTES);
+    s->dek_id = dek->id;
+    s->binds = dek->binds;
+    memcpy(s->key, dek->key, DEK_BYTES);
     pthread_mutex_unlock(&v->lock);
 }
 
 /* The DEK new fields are sealed with: always looked up, as another process may have made a newer
- * one; made when the workspace has none yet. Not from the cache and not into it: until the commit
- * it may still be taken back, and another one made under the same number. */
+ * one; made when the workspace has none yet, or none that binds versions, as older Avas made them. Not
+ * from the cache and not into it: until the commit it may still be taken back, and another one made
+ * under the same number. */
 static enum err dek_newest(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                           int64_t *dek_id, unsigned char dek[DEK_BYTES]) {
+                           struct dek *dek) {
     struct workspace_key row;
     TRY(workspace_key_find(ctx, tx, workspace_id, 0, &row));
-    if (!row.kek_id) {
-        TRY(dek_make(ctx, tx, workspace_id, 1, &row));
+    if (!row.kek_id || !row.binds) {
+        TRY(dek_make(ctx, tx, workspace_id, row.dek_id + 1, &row));
         TRY(workspace_key_insert(ctx, tx, &row));
     }
-    *dek_id = row.dek_id;
-    return dek_unwrap(ctx, ctx->parts->vault, &row, dek);
+    dek->id = row.dek_id;
+    dek->binds = row.binds;
+    return dek_unwrap(ctx, ctx->parts->vault, &row, dek->key);
 }
 
-/* The DEK from the store, which is then cached. */
+/* The DEK of that id from the store, which is then cached. */
 static enum err dek_fetch(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                          int64_t dek_id, unsigned char dek[DEK_BYTES]) {
+                          struct dek *dek) {
     struct workspace_key row;
-    TRY(workspace_key_find(ctx, c, workspace_id, dek_id, &row));
+    TRY(workspace_key_find(ctx, c, workspace_id, dek->id, &row));
     if (!row.kek_id)
         return vault_failed(ctx, "no_dek");
-    TRY(dek_unwrap(ctx, ctx->parts->vault, &row, dek));
-    remember(ctx->parts->vault, workspace_id, dek_id, dek);
+    TRY(dek_unwrap(ctx, ctx->parts->vault, &row, dek->key));
+    dek->binds = row.binds;
+    remember(ctx->parts->vault, workspace_id, dek);
     return OK;
 }
 
@@ -181,31 +195,38 @@ void vault_forget(struct vault *v, const char *workspace_id) {
 
 /* --- fields ---------------------------------------------------------------------------------- */
 
-enum err vault_seal_with(struct ctx *ctx, const struct sealed_place *place,
-                         const unsigned char dek[DEK_BYTES], int64_t dek_id, struct str plain,
-                         struct str *sealed) {
+/* Seals with this DEK, into the arena. */
+static struct str seal_with(struct ctx *ctx, const struct sealed_place *place,
+                            const struct dek *dek, struct str plain) {
     struct buf aad = { 0 };
     size_t len = FIELD_HEAD_BYTES + plain.len + AEAD_MORE_BYTES;
     unsigned char *blob = arena_alloc(ctx->arena, len);
     blob[0] = FIELD_MARK;
     blob[1] = FIELD_ALG_XCHACHA20POLY1305;
     for (int i = 0; i < 4; i++)
-        blob[2 + i] = (unsigned char)(dek_id >> (24 - 8 * i));
-    field_aad(&aad, place, dek_id);
-    aead_seal(blob + FIELD_HEAD_BYTES, dek, plain, buf_view(&aad));
+        blob[2 + i] = (unsigned char)(dek->id >> (24 - 8 * i));
+    field_aad(&aad, place, dek);
+    aead_seal(blob + FIELD_HEAD_BYTES, dek->key, plain, buf_view(&aad));
     buf_fini(&aad);
-    *sealed = (struct str){ (char *)blob, len };
-    return OK;
+    return (struct str){ (char *)blob, len };
 }
 
 enum err vault_seal(struct ctx *ctx, struct db_conn *tx, const struct sealed_place *place,
                     struct str plain, struct str *sealed) {
-    unsigned char dek[DEK_BYTES];
-    int64_t dek_id;
-    TRY(dek_newest(ctx, tx, place->workspace_id, &dek_id, dek));
-    enum err e = vault_seal_with(ctx, place, dek, dek_id, plain, sealed);
-    explicit_bzero(dek, sizeof dek);
-    return e;
+    struct dek dek;
+    TRY(dek_newest(ctx, tx, place->workspace_id, &dek));
+    *sealed = seal_with(ctx, place, &dek, plain);
+    explicit_bzero(&dek, sizeof dek);
+    return OK;
+}
+
+static bool opens(const struct sealed_place *place, const struct dek *dek, struct str body,
+                  unsigned char *out) {
+    struct buf aad = { 0 };
+    field_aad(&aad, place, dek);
+    bool good = aead_open(out, dek->key, body, buf_view(&aad));
+    buf_fini(&aad);
+    return good;
 }
 
 /* Opens into out, which has room for sealed.len bytes. */
@@ -215,22 +236,19 @@ static enum err open_into(struct ctx *ctx, struct db_conn *c, const struct seale
     if (sealed.len < FIELD_HEAD_BYTES + AEAD_MORE_BYTES || p[0] != FIELD_MARK ||
         p[1] != FIELD_ALG_XCHACHA20POLY1305)
         return vault_failed(ctx, "format");
-    int64_t dek_id = (int64_t)p[2] << 24 | (int64_t)p[3] << 16 | (int64_t)p[4] << 8 | p[5];
-    unsigned char dek[DEK_BYTES];
-    if (dek_id == 0)
+    struct dek dek = { .id =
+                           (int64_t)p[2] << 24 | (int64_t)p[3] << 16 | (int64_t)p[4] << 8 | p[5] };
+    if (dek.id == 0)
         return vault_failed(ctx, "format");
-    struct buf aad = { 0 };
-    field_aad(&aad, place, dek_id);
     struct str body = { sealed.ptr + FIELD_HEAD_BYTES, sealed.len - FIELD_HEAD_BYTES };
     enum err e = OK;
-    bool good = cached(ctx->parts->vault, place->workspace_id, dek_id, dek) &&
-                aead_open(out, dek, body, buf_view(&aad));
+    bool good =
+        cached(ctx->parts->vault, place->workspace_id, &dek) && opens(place, &dek, body, out);
     if (!good) { /* not known, or known from a transaction that was taken back */
-        e = dek_fetch(ctx, c, place->workspace_id, dek_id, dek);
-        good = e == OK && aead_open(out, dek, body, buf_view(&aad));
+        e = dek_fetch(ctx, c, place->workspace_id, &dek);
+        good = e == OK && opens(place, &dek, body, out);
     }
-    explicit_bzero(dek, sizeof dek);
-    buf_fini(&aad);
+    explicit_bzero(&dek, sizeof dek);
     if (!good)
         return e != OK ? e : vault_failed(ctx, "field");
     *len = body.len - AEAD_MORE_BYTES;

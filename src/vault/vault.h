@@ -2,8 +2,10 @@
  *
  * Every workspace has data keys (DEKs) of its own, wrapped by a KEK of the keyring. A field blob is
  *     0xA1 | alg(1) | dek_id(u32, big endian) | nonce(24) | ciphertext | tag(16)
- * and bound to its place: table, column, workspace and row are part of what is authenticated, so a
- * blob that was moved does not open. Every failure to open looks the same to the caller and is
+ * and bound to its place and its version: table, column, workspace, row and which of the row's values
+ * it is are part of what is authenticated, so a blob that was moved does not open, nor an older one that
+ * was put back. (Under data keys of older Avas versions are not bound: workspace_keys.binds. Each such
+ * workspace gets a new one with the next field it seals; vault_rotate brings the rest under it.) Every failure to open looks the same to the caller and is
  * counted by reason in crypto_failures_total. RESILIENCE 13. */
 #pragma once
 

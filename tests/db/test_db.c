@@ -274,7 +274,7 @@ TEST(sealed_columns_take_no_plain_text) {
         { "INSERT INTO credentials VALUES ('c','w','vapi',1,", ",'{}',0,0,0)" },
         { "INSERT INTO webhook_endpoints VALUES ('e','w','twilio',zeroblob(32),", ",0,NULL,0)" },
         { "INSERT INTO event_bodies VALUES ('e','w',", ")" },
-        { "INSERT INTO workspace_keys VALUES ('w',1,'k1',zeroblob(16),", ",0,NULL)" },
+        { "INSERT INTO workspace_keys VALUES ('w',1,'k1',zeroblob(16),", ",0,NULL,1)" },
         { "INSERT INTO users VALUES ('u','a@b.c','a@b.c',NULL,", ",0,0,'w',0,0)" },
     };
     static const char *const PLAIN[] = {

@@ -200,6 +200,35 @@ describe("master keys of a running Ava", { skip: missing }, () => {
     assert.equal(await asked(), "provider_resource_not_found");
   });
 
+  test("an older value that is put back into its own row does not open, and one that a rotation moved does", async (t) => {
+    const a = await world(t);
+    const sealed = () => sql(a, "SELECT hex(sealed) FROM credentials WHERE provider = 'vapi'");
+    const before = sealed(), { default_number_id } = (await a.call("/sandbox/api/credentials", { key: null })).json.vapi;
+    assert.equal((await a.call("/api/v1/credentials/vapi", { method: "PUT", body: { ...VAPI, default_number_id } })).status, 200);
+    const destination = (await a.call("/api/v1/destinations", { body: { url: "http://127.0.0.1:9/x" } })).json;
+    assert.equal((await a.call(`/api/v1/destinations/${destination.id}/rotate`, { method: "POST" })).status, 200);
+    const placed = await a.call("/api/v1/calls", { body: { to: "+13105550100" } });
+    assert.equal(placed.status, 201, placed.text);
+    const operation = `/api/v1/operations/${sql(a, "SELECT id FROM operations")}`;
+    const shown = (await a.call(operation)).json;
+    assert.equal(shown.status, "succeeded");
+
+    assert.equal((await a.run("rotate-keys", "--data")).status, 0);
+    assert.equal(await a.reads(), 200);
+    assert.deepEqual((await a.call(operation)).json, shown);
+    assert.equal((await a.call(`/api/v1/destinations/${destination.id}/test`, { method: "POST" })).status !== 500, true);
+    assert.equal(await a.metric("crypto_failures_total", { reason: "field" }) ?? 0, 0);
+
+    const now = sealed();
+    sql(a, `UPDATE credentials SET sealed = X'${before}'`);
+    await until(async () => (await a.reads()) === 500, { what: "the second for which the true one is remembered is over" });
+    assert.ok((await a.metric("crypto_failures_total", { reason: "field" })) > 0);
+    sql(a, `UPDATE credentials SET sealed = X'${now}'`);
+    await until(async () => (await a.reads()) === 200);
+    sql(a, "UPDATE operations SET state = 'failed'"); // what came of it is part of the proof too
+    assert.equal((await a.call(operation)).status, 500);
+  });
+
   test("without a server a rotation keeps servers out until everything is under the new key", async (t) => {
     const a = await world(t);
     await a.stop();
