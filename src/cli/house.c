@@ -1,7 +1,9 @@
 #include "cli/house.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -9,6 +11,7 @@
 #include <unistd.h>
 
 #include "auth/identity.h"
+#include "cli/cage.h"
 #include "cli/folder.h"
 #include "cli/keys.h"
 #include "cli/kinds.h"
@@ -40,6 +43,14 @@ static bool logs_json(const struct config *c) {
     return strcmp(c->log_format, "json") == 0;
 }
 
+bool house_is_caged(const struct config *c) {
+#ifdef AVA_COVERAGE
+    return false;
+#else
+    return strcmp(c->cage, "on") == 0;
+#endif
+}
+
 static bool is_command(enum house_use use) {
     return use == HOUSE_COMMAND || use == HOUSE_ROTATION;
 }
@@ -50,6 +61,23 @@ bool house_keys(struct house *h, const struct config *c, struct arena *a, struct
         return keyring_parse(keys, secret_reveal(&c->master_keys), a, why);
     /* Made at the first start only. */
     return keyring_from_file(keys, h->key_path, a, h->parts.vault ? NULL : &h->made_key_file, why);
+}
+
+/* Before there are other threads, and before the database is opened. */
+static void restrict_files(const struct config *c, struct cli *cli) {
+    struct cage_files files = { .data_dir = c->data_dir };
+    const char *why = "", *file = cli_flag(cli, "config") ? cli_flag(cli, "config") : "ava.conf";
+    char whole[PATH_MAX];
+    if (access(file, F_OK) == 0)
+        files.again[files.again_count++] = file;
+    for (enum setting s = 0; s < SETTING_COUNT; s++)
+        if (c->files[s] && files.again_count < CAGE_FOLDERS_MAX)
+            files.again[files.again_count++] = c->files[s];
+    if (realpath(c->data_dir, whole))
+        setenv("SQLITE_TMPDIR", whole, 1); /* what does not fit into its memory */
+    if (!cage_files(&files, &why))
+        log_warn(NULL, "cage", L("missing", "files"), L("why", why),
+                 L("then", "Ava goes on without restricting which files it can reach"));
 }
 
 static int open_vault(struct house *h, enum house_use use, struct arena *a) {
@@ -99,6 +127,8 @@ int house_open(struct house *h, struct cli *cli, enum house_use use) {
         status = owner_take(h->config.data_dir, cli->arena, &h->lock);
     if (status != EXIT_OK)
         return status;
+    if (!is_command(use) && house_is_caged(&h->config))
+        restrict_files(&h->config, cli);
     h->run = id_make("run");
     h->parts.run_id = h->run.text;
     h->parts.config = &h->config;

@@ -26,6 +26,8 @@ enum house_use { HOUSE_COMMAND, HOUSE_ROTATION, HOUSE_SERVE, HOUSE_SANDBOX };
 int house_open(struct house *h, struct cli *cli, enum house_use use);
 void house_close(struct house *h);
 
+bool house_is_caged(const struct config *c); /* AVA_CAGE, see cage.h */
+
 /* The master keys that the settings c lead to. False and *why. */
 bool house_keys(struct house *h, const struct config *c, struct arena *a, struct keyring *keys,
                 const char **why);

@@ -12,6 +12,7 @@
 #include "auth/session.h"
 #include "base/clock.h"
 #include "cli/browser.h"
+#include "cli/cage.h"
 #include "cli/control.h"
 #include "cli/keys.h"
 #include "db/db.h"
@@ -133,6 +134,20 @@ static void go_down(struct serve *s) {
     workers_join(&s->workers);
 }
 
+static void restrict_calls(struct serve *s) {
+    const char *why = "";
+    bool is_told;
+    if (!house_is_caged(&s->house.config))
+        return;
+    s->cage = cage_calls(&is_told, &why);
+    if (!s->cage)
+        log_warn(NULL, "cage", L("missing", "calls"), L("why", why),
+                 L("then", "Ava goes on without restricting what it can call"));
+    else if (!is_told)
+        log_warn(NULL, "cage", L("missing", "denied calls are not told"),
+                 L("why", "another program listens to this container's calls already"));
+}
+
 static int block_signals(void) {
     sigset_t set;
     sigemptyset(&set);
@@ -159,6 +174,7 @@ static int run(struct cli *cli, bool is_sandbox) {
         log_start();
         workers_start(&s->workers);
         serve_announce(s, cli);
+        restrict_calls(s);
         while (!wait_for_end(s, SWEEP_EVERY_MS))
             sweep(s);
         go_down(s);
@@ -176,6 +192,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     jobs_free(s->house.parts.jobs);
     feed_free(s->house.parts.feed);
     house_close(&s->house);
+    cage_free(s->cage);
     log_stop();
     close(s->signals);
     free(s);
