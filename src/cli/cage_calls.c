@@ -2,7 +2,6 @@
  * logs it and lets it fail; so a call that nobody thought of ends nothing, whatever the state of the
  * thread that makes it (ADR-005 says why not by a signal). */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -197,15 +196,12 @@ static const char *const NOT_THERE[] = { "clone3", "io_uring_setup", "io_uring_e
                                          "io_uring_register", "openat2" };
 
 /* A way to do these is needed by the tools of sanitizers, in a process that looks for leaks. */
-static const char *const OF_SANITIZERS[] = { "ptrace",    "process_vm_readv",
-                                             "wait4",     "clone",
-                                             "fork",      "vfork",
-                                             "execve",    "kill",
-                                             "tkill",     "prctl",
-                                             "prlimit64", "ioctl",
-                                             "socket",    "socketpair",
-                                             "tgkill",    "personality",
-                                             "clone3" };
+static const char *const OF_SANITIZERS[] = { "ptrace", "getdents",    "process_vm_readv",
+                                             "wait4",  "clone",       "fork",
+                                             "vfork",  "execve",      "kill",
+                                             "tkill",  "prctl",       "prlimit64",
+                                             "ioctl",  "socket",      "socketpair",
+                                             "tgkill", "personality", "clone3" };
 
 static const int FAMILIES[] = { AF_INET, AF_INET6, AF_UNIX, AF_NETLINK }; /* the last for NSS */
 
@@ -342,7 +338,7 @@ struct cage *cage_calls(bool *is_told, const char **why) {
     scmp_filter_ctx f = may_listen ? load(SCMP_ACT_NOTIFY) : NULL;
     *is_told = f != NULL;
     if (f)
-        c->notify = fcntl(seccomp_notify_fd(f), F_DUPFD_CLOEXEC, 0); /* that one is the filter's */
+        c->notify = seccomp_notify_fd(f); /* which releasing f leaves open */
     else
         f = load(
             SCMP_ACT_ERRNO(EPERM)); /* somebody else listens to us already, as some containers do */
