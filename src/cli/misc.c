@@ -4,6 +4,7 @@
 
 #include "cli/house.h"
 #include "cli/owner.h"
+#include "db/backup.h"
 #include "db/db.h"
 #include "http/assets.h"
 #include "vault/vault.h"
@@ -25,8 +26,13 @@ int cmd_openapi(struct cli *cli) {
 int cmd_migrate(struct cli *cli) {
     struct house h;
     int status = house_open(&h, cli, HOUSE_COMMAND); /* opening brings it up to date */
-    if (status == EXIT_OK)
+    if (status == EXIT_OK) {
+        const char *path = arena_printf(cli->arena, "%s/ava.db", h.config.data_dir);
+        const char *copy = backup_newest(path, cli->arena);
         printf("%s\n", db_about(h.parts.db, cli->arena));
+        if (copy)
+            printf("as it was before the last migration: %s\n", copy);
+    }
     house_close(&h);
     return status;
 }
