@@ -15,6 +15,10 @@
 
 enum { STALE_S = 3600 };
 
+static int may_be_copy(const struct dirent *e) {
+    return strstr(e->d_name, ".schema-") != NULL;
+}
+
 /* Calls fn with each file beside the database that is named as its copies are. */
 static void each_copy(const char *path, const char *ending, struct arena *a,
                       void (*fn)(void *arg, const char *copy, const struct stat *st), void *arg) {
@@ -22,7 +26,7 @@ static void each_copy(const char *path, const char *ending, struct arena *a,
     const char *folder = slash ? arena_strndup(a, path, (size_t)(slash - path + 1)) : "./";
     const char *start = arena_printf(a, "%s.schema-", slash ? slash + 1 : path);
     struct dirent **list;
-    int count = scandir(folder, &list, NULL, NULL);
+    int count = scandir(folder, &list, may_be_copy, alphasort);
     for (int i = 0; i < count; i++) {
         struct stat st;
         struct str name = str_of(list[i]->d_name);
