@@ -12,11 +12,11 @@ const intruder = join(dirname(bin), "tests/libintruder.so");
 const skip = missing || (sanitized && "sanitizers need what is refused here") || (existsSync(intruder) ? false : "no tests/libintruder.so beside the program");
 
 // What became of each attempt: { execve: "EPERM", ... }.
-async function broken(t, { verb = "sandbox", env = {} } = {}) {
+async function broken(t, { verb = "sandbox", through = [] } = {}) {
   const outside = await mkdtemp(join(tmpdir(), "ava-outside-"));
   const file = join(outside, "secret");
   await writeFile(file, "of somebody else", { mode: 0o666 });
-  const a = await Ava.start({ verb, denies: true, env: { LD_PRELOAD: intruder, OUTSIDE: file, ...env } });
+  const a = await Ava.start({ verb, through, denies: true, env: { LD_PRELOAD: intruder, OUTSIDE: file } });
   t.after(async () => (await a.remove(), await rm(outside, { recursive: true })));
   await a.signUp();
   a.child.kill("SIGUSR2");
@@ -71,9 +71,17 @@ describe("the cage", { skip }, () => {
     assert.equal(r.stdout, "VAPI_API_KEY changed\nRATE_LIMIT_PER_MINUTE 11 -> 12\n", r.stderr);
   });
 
+  test("refuses all the same where somebody else listens already, and says once that nobody is told", { skip: !existsSync("/usr/bin/python3") && "no python3" }, async (t) => {
+    const { a, tried } = await broken(t, { through: ["/usr/bin/python3", join(root, "tests/lib/listener.py")] });
+    const became = Object.values(tried).reduce((n, what) => ({ ...n, [what]: (n[what] ?? 0) + 1 }), {});
+    assert.deepEqual(became, { EPERM: 30, EACCES: 5, done: 6 }, JSON.stringify(tried));
+    assert.deepEqual(a.stderr.split("\n").filter((l) => l.includes('"event":"cage"')).map((l) => JSON.parse(l).missing), ["denied calls are not told"]);
+    assert.ok(!a.stderr.includes("call_denied"));
+  });
+
   test("without Landlock or seccomp Ava says so once, and goes on", { skip: !existsSync("/usr/bin/python3") && "no python3" }, async (t) => {
     // A filter around Ava, as a container's: the calls that make a cage are not there.
-    const a = await Ava.start({ through: ["python3", join(root, "tests/lib/without.py"), "landlock_create_ruleset", "seccomp"] });
+    const a = await Ava.start({ through: ["/usr/bin/python3", join(root, "tests/lib/without.py"), "landlock_create_ruleset", "seccomp"] });
     t.after(() => a.remove());
     const said = a.stderr.split("\n").filter((l) => l.includes('"event":"cage"')).map((l) => JSON.parse(l).missing);
     assert.deepEqual(said, ["files", "calls"], a.stderr);
