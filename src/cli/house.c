@@ -1,7 +1,9 @@
 #include "cli/house.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -9,7 +11,9 @@
 #include <unistd.h>
 
 #include "auth/identity.h"
+#include "cli/cage.h"
 #include "cli/folder.h"
+#include "cli/keys.h"
 #include "cli/kinds.h"
 #include "cli/owner.h"
 #include "cli/reload.h"
@@ -39,7 +43,44 @@ static bool logs_json(const struct config *c) {
     return strcmp(c->log_format, "json") == 0;
 }
 
-static int open_vault(struct house *h, struct arena *a) {
+bool house_is_caged(const struct config *c) {
+#ifdef AVA_COVERAGE
+    return false;
+#else
+    return strcmp(c->cage, "on") == 0;
+#endif
+}
+
+static bool is_command(enum house_use use) {
+    return use == HOUSE_COMMAND || use == HOUSE_ROTATION;
+}
+
+bool house_keys(struct house *h, const struct config *c, struct arena *a, struct keyring *keys,
+                const char **why) {
+    if (secret_is_set(&c->master_keys))
+        return keyring_parse(keys, secret_reveal(&c->master_keys), a, why);
+    /* Made at the first start only. */
+    return keyring_from_file(keys, h->key_path, a, h->parts.vault ? NULL : &h->made_key_file, why);
+}
+
+/* Before there are other threads, and before the database is opened. */
+static void restrict_files(const struct config *c, struct cli *cli) {
+    struct cage_files files = { .data_dir = c->data_dir };
+    const char *why = "", *file = cli_flag(cli, "config") ? cli_flag(cli, "config") : "ava.conf";
+    char whole[PATH_MAX];
+    if (access(file, F_OK) == 0)
+        files.again[files.again_count++] = file;
+    for (enum setting s = 0; s < SETTING_COUNT; s++)
+        if (c->files[s] && files.again_count < CAGE_FOLDERS_MAX)
+            files.again[files.again_count++] = c->files[s];
+    if (realpath(c->data_dir, whole))
+        setenv("SQLITE_TMPDIR", whole, 1); /* what does not fit into its memory */
+    if (!cage_files(&files, &why))
+        log_warn(NULL, "cage", L("missing", "files"), L("why", why),
+                 L("then", "Ava goes on without restricting which files it can reach"));
+}
+
+static int open_vault(struct house *h, enum house_use use, struct arena *a) {
     struct keyring keys;
     struct ctx ctx;
     const char *why = "";
@@ -53,12 +94,15 @@ static int open_vault(struct house *h, struct arena *a) {
                         "AVA_MASTER_KEYS: the key file %s is missing, and this data was sealed "
                         "with it; put it back (nothing was changed)",
                         h->key_path);
-    bool good = secret_is_set(&h->config.master_keys)
-                    ? keyring_parse(&keys, secret_reveal(&h->config.master_keys), a, &why)
-                    : keyring_from_file(&keys, h->key_path, a, &h->made_key_file, &why);
+    bool good = house_keys(h, &h->config, a, &keys, &why);
     secret_wipe(&h->config.master_keys);
     if (!good)
         return cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
+    int status = is_command(use) ? keys_agree(h, &keys, use == HOUSE_ROTATION, a) : EXIT_OK;
+    if (status != EXIT_OK) {
+        keyring_fini(&keys);
+        return status;
+    }
     h->parts.vault = vault_open(&ctx, &keys, &why);
     return h->parts.vault ? EXIT_OK : cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
 }
@@ -78,11 +122,13 @@ int house_open(struct house *h, struct cli *cli, enum house_use use) {
         h->config.data_dir = "./ava-sandbox";
     h->reload = reload_new(cli, &h->config);
     log_setup(log_level_parse(h->config.log_level), logs_json(&h->config), STDERR_FILENO);
-    status = folder_make(h->config.data_dir, use != HOUSE_COMMAND, cli->arena);
-    if (status == EXIT_OK && use != HOUSE_COMMAND)
+    status = folder_make(h->config.data_dir, !is_command(use), cli->arena);
+    if (status == EXIT_OK && !is_command(use))
         status = owner_take(h->config.data_dir, cli->arena, &h->lock);
     if (status != EXIT_OK)
         return status;
+    if (!is_command(use) && house_is_caged(&h->config))
+        restrict_files(&h->config, cli);
     h->run = id_make("run");
     h->parts.run_id = h->run.text;
     h->parts.config = &h->config;
@@ -101,7 +147,7 @@ int house_open(struct house *h, struct cli *cli, enum house_use use) {
         cli->arena, &why);
     if (!h->parts.db)
         return cli_fail(EXIT_FAILED, "%s", why);
-    return open_vault(h, cli->arena);
+    return open_vault(h, use, cli->arena);
 }
 
 void house_close(struct house *h) {

@@ -5,25 +5,32 @@
 #include "base/id.h"
 #include "cli/cli.h"
 #include "obs/ctx.h"
+#include "vault/keyring.h"
 
 struct house {
     struct config config;
     struct parts parts;
     struct id run; /* names this run of the process */
     struct reload *reload;
-    int lock; /* of the data folder; -1 for commands */
+    int lock; /* of the data folder; -1 for commands (but see keys.h) */
     bool made_key_file;
     const char *key_path;
 };
 
 /* Who opens it. The servers own the data folder from then on (owner.h); in the sandbox, ava_test_ keys
- * are good. */
-enum house_use { HOUSE_COMMAND, HOUSE_SERVE, HOUSE_SANDBOX };
+ * are good. A rotation is a command that may be refused because of its keys (keys.h). */
+enum house_use { HOUSE_COMMAND, HOUSE_ROTATION, HOUSE_SERVE, HOUSE_SANDBOX };
 
 /* Reads settings, makes the data folder, opens database and vault. EXIT_OK, or a status after
  * saying why. */
 int house_open(struct house *h, struct cli *cli, enum house_use use);
 void house_close(struct house *h);
+
+bool house_is_caged(const struct config *c); /* AVA_CAGE, see cage.h */
+
+/* The master keys that the settings c lead to. False and *why. */
+bool house_keys(struct house *h, const struct config *c, struct arena *a, struct keyring *keys,
+                const char **why);
 
 /* A ctx for a command: who is "operator" in the audit log. */
 void house_ctx(struct house *h, struct ctx *ctx, struct arena *a);

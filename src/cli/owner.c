@@ -61,9 +61,13 @@ static int lock_file(int fd, const char *data_dir, const char *path, struct aren
         data_dir, strerror(errno));
 }
 
+static int open_lock(const char *path) {
+    return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+}
+
 int owner_take(const char *data_dir, struct arena *a, int *lock) {
     const char *path = arena_printf(a, "%s/ava.lock", data_dir);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    int fd = open_lock(path);
     if (fd < 0)
         return cli_fail(EXIT_CONFIG, "AVA_DATA_DIR: cannot open the lock file %s: %s", path,
                         strerror(errno));
@@ -78,6 +82,18 @@ int owner_take(const char *data_dir, struct arena *a, int *lock) {
     sign(fd);
     *lock = fd;
     return EXIT_OK;
+}
+
+int owner_try(const char *data_dir, struct arena *a) {
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    int fd = open_lock(arena_printf(a, "%s/ava.lock", data_dir));
+    if (fd >= 0 && (fcntl(fd, F_OFD_SETLK, &whole) != 0 || control_is_served(data_dir))) {
+        close(fd);
+        return -1;
+    }
+    if (fd >= 0)
+        sign(fd);
+    return fd;
 }
 
 void owner_leave(int lock) {

@@ -12,6 +12,7 @@
 #include "crypto/hash.h"
 #include "obs/log.h"
 #include "store/audit.h"
+#include "vault/vault.h"
 
 enum { TEXTS_BYTES = 4 << 20, FINGERPRINT_BYTES = 16, KEY_BYTES = 32 };
 
@@ -36,6 +37,9 @@ struct plan {
     size_t bad;
     const char *problems; /* one a line, their origin indented below */
     bool changed[SETTING_COUNT], needs_restart[SETTING_COUNT];
+    struct keyring keys; /* those to change to; none when they stay as they are */
+    const char *refused; /* why they were not taken */
+    bool taken;
 };
 
 static void take_fingerprints(const struct reload *r, struct reading *n,
@@ -50,9 +54,11 @@ static void take_fingerprints(const struct reload *r, struct reading *n,
     }
 }
 
+/* The master keys live in the vault, and nowhere else. */
 static void wipe_secrets(struct config *c, bool live_too) {
     for (enum setting s = 0; s < SETTING_COUNT; s++)
-        if (config_secret(c, s) && (live_too || !setting_info(s)->is_live))
+        if (config_secret(c, s) &&
+            (live_too || !setting_info(s)->is_live || s == SETTING_AVA_MASTER_KEYS))
             secret_wipe(config_secret(c, s));
 }
 
@@ -95,7 +101,27 @@ static bool differs(const struct reading *a, const struct reading *b, enum setti
     return config_differs(&a->config, &b->config, s);
 }
 
-static struct plan read_again(struct reload *r) {
+/* The master keys, where they are others than those that are loaded. */
+static void plan_keys(struct plan *p, struct ctx *ctx, const struct reload_way *way,
+                      struct buf *problems) {
+    const char *why = "";
+    p->changed[SETTING_AVA_MASTER_KEYS] = false;
+    if (p->bad || p->next->config.is_kept[SETTING_AVA_MASTER_KEYS])
+        return;
+    if (!way->keys(way->arg, &p->next->config, p->next->arena, &p->keys, &why)) {
+        p->keys = (struct keyring){ 0 };
+    } else if (vault_has_keys(ctx->parts->vault, &p->keys)) {
+        keyring_fini(&p->keys);
+        return;
+    } else if (vault_judge_keys(ctx, &p->keys, &why)) {
+        p->changed[SETTING_AVA_MASTER_KEYS] = true;
+        return;
+    }
+    buf_printf(problems, "AVA_MASTER_KEYS: %s\n", why);
+    p->bad++;
+}
+
+static struct plan read_again(struct reload *r, struct ctx *ctx, const struct reload_way *way) {
     struct plan p = { .next = reading_new() };
     struct buf problems = { 0 };
     char *text;
@@ -103,14 +129,15 @@ static struct plan read_again(struct reload *r) {
     p.bad = cli_config_read(r->cli, &r->first->config, &p.next->config, p.next->arena, &text);
     buf_text(&problems, text);
     p.bad += cli_config_judge(&p.next->config, p.next->arena, &problems);
-    p.problems = arena_strndup(p.next->arena, problems.ptr ? problems.ptr : "", problems.len);
-    buf_fini(&problems);
     take_fingerprints(r, p.next, r->first);
-    wipe_secrets(&p.next->config, false);
     for (enum setting s = 0; s < SETTING_COUNT; s++) {
         p.changed[s] = setting_info(s)->is_live && differs(r->last, p.next, s);
         p.needs_restart[s] = !setting_info(s)->is_live && differs(r->first, p.next, s);
     }
+    plan_keys(&p, ctx, way, &problems);
+    wipe_secrets(&p.next->config, false);
+    p.problems = arena_strndup(p.next->arena, problems.ptr ? problems.ptr : "", problems.len);
+    buf_fini(&problems);
     return p;
 }
 
@@ -178,8 +205,7 @@ void reload_refuse(const char *why, struct buf *answer) {
     write_problems(&w, why);
 }
 
-static enum err audit_reload(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    const struct plan *p = arg;
+static enum err audit_reload(struct ctx *ctx, struct db_conn *tx, const struct plan *p) {
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
     jsonw_object(&w);
@@ -197,17 +223,42 @@ static enum err audit_reload(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return e;
 }
 
+static enum err reload_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct plan *p = arg;
+    TRY(audit_reload(ctx, tx, p));
+    if (!p->keys.count)
+        return OK;
+    p->taken = vault_take_keys(ctx, tx, &p->keys, &p->refused);
+    return p->taken ? OK : ctx_fail(ctx, ERR_INTERNAL, "%s", p->refused);
+}
+
+/* Why the plan cannot be written down; NULL when it was. */
+static const char *write_down(struct plan *p, struct ctx *ctx) {
+    enum err e = db_write(ctx, reload_write, p);
+    if (e == OK)
+        return NULL;
+    if (p->refused)
+        return arena_printf(ctx->arena, "AVA_MASTER_KEYS: %s", p->refused);
+    return p->taken ? "The reload cannot be written into the audit log; the master keys were "
+                      "changed, nothing else."
+                    : "The reload cannot be written into the audit log; nothing was changed.";
+}
+
+static void write_active_key(struct jsonw *w, const struct plan *p, struct vault *v) {
+    char id[KEK_ID_BYTES];
+    vault_active_key_id(v, id);
+    if (p->changed[SETTING_AVA_MASTER_KEYS])
+        jsonw_text_at(w, "active_master_key", id);
+}
+
 bool reload_run(struct reload *r, struct ctx *ctx, const struct reload_way *way,
                 struct buf *answer) {
-    struct plan p = read_again(r);
+    struct plan p = read_again(r, ctx, way);
     struct jsonw w = jsonw_to(answer);
-    bool good = p.bad == 0;
-    if (good && db_write(ctx, audit_reload, &p) != OK) {
-        p.problems = "The reload cannot be written into the audit log; nothing was changed.";
-        good = false;
-    }
-    if (!good) {
-        reload_refuse(p.problems, answer);
+    const char *problems = p.bad ? p.problems : write_down(&p, ctx);
+    keyring_fini(&p.keys);
+    if (problems) {
+        reload_refuse(problems, answer);
         reading_free(p.next);
         return false;
     }
@@ -218,6 +269,7 @@ bool reload_run(struct reload *r, struct ctx *ctx, const struct reload_way *way,
     jsonw_bool_at(&w, "reloaded", true);
     write_changes(&w, r, &p);
     write_names(&w, "needs_restart", p.needs_restart);
+    write_active_key(&w, &p, ctx->parts->vault);
     jsonw_object_end(&w);
     if (r->last != r->first)
         reading_free(r->last);
@@ -244,6 +296,9 @@ static void print(const json_t *answer) {
         printf("%s%s", i ? ", " : "needs a restart: ", json_string_value(item));
     if (i)
         putchar('\n');
+    if (json_text(answer, "active_master_key"))
+        printf("the master key %s is active: ava rotate-keys brings everything under it\n",
+               json_text(answer, "active_master_key"));
 }
 
 static int complain(const json_t *answer) {

@@ -2,13 +2,14 @@
  *
  * The same sources as at start: flags, the environment as it was, the file, the secrets' files. One
  * problem, and nothing changes. What is live (config.def) is put in force by whoever serves; what
- * is not is named. Answers and log lines have names, and values of what is no secret. Belongs to
+ * is not is named. Master keys change in the transaction of the audit entry, or not at all. Answers and log lines have names, and values of what is no secret. Belongs to
  * the main thread. */
 #pragma once
 
 #include "base/buf.h"
 #include "cli/cli.h"
 #include "obs/ctx.h"
+#include "vault/keyring.h"
 
 struct reload;
 
@@ -17,6 +18,10 @@ struct reload *reload_new(struct cli *cli, const struct config *as_read);
 void reload_free(struct reload *r); /* wipes; NULL is fine */
 
 struct reload_way {
+    /* The master keys that next leads to; false and *why. Not asked when they were given in the
+     * environment, which stays as it was. */
+    bool (*keys)(void *arg, const struct config *next, struct arena *a, struct keyring *keys,
+                 const char **why);
     /* Puts the live settings of next in force; can not fail. changed: by setting. */
     void (*apply)(void *arg, const struct config *next, const bool *changed);
     void *arg;

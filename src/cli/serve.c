@@ -12,7 +12,10 @@
 #include "auth/session.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cli/browser.h"
+#include "cli/cage.h"
 #include "cli/control.h"
+#include "cli/keys.h"
 #include "db/db.h"
 #include "obs/log.h"
 #include "providers/upstream.h"
@@ -69,6 +72,8 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
         serve_reload(arg, out);
     else if (strcmp(line, "status") == 0)
         serve_status(arg, out);
+    else if (strcmp(line, "keys") == 0)
+        keys_tell(((struct serve *)arg)->house.parts.vault, out);
     else
         buf_text(out, "{\"error\":\"unknown command\"}");
 }
@@ -88,6 +93,7 @@ static int64_t sweep(struct serve *s) {
         if (FORGET[i](&ctx, SWEEP_MS, &is_done) == OK)
             all_done = all_done && is_done;
     inbox_recover(&ctx);
+    browser_forget(s->house.config.data_dir);
     arena_free(a);
     return all_done ? SWEEP_EVERY_MS : SWEEP_AGAIN_MS;
 }
@@ -164,6 +170,20 @@ static void go_down(struct serve *s) {
     workers_join(&s->workers);
 }
 
+static void restrict_calls(struct serve *s) {
+    const char *why = "";
+    bool is_told;
+    if (!house_is_caged(&s->house.config))
+        return;
+    s->cage = cage_calls(&is_told, &why);
+    if (!s->cage)
+        log_warn(NULL, "cage", L("missing", "calls"), L("why", why),
+                 L("then", "Ava goes on without restricting what it can call"));
+    else if (!is_told)
+        log_warn(NULL, "cage", L("missing", "denied calls are not told"),
+                 L("why", "another program listens to this container's calls already"));
+}
+
 static int block_signals(void) {
     sigset_t set;
     sigemptyset(&set);
@@ -182,18 +202,23 @@ static int run(struct cli *cli, bool is_sandbox) {
     s->began_ms = ava_now_ms();
     s->began_wall_ms = ava_wall_ms();
     s->signals = block_signals();
+    s->browser = browser_prepare();
     int status = serve_up(s, cli, is_sandbox);
     if (status == EXIT_OK) {
         memory_keep_reserve();
         log_start();
         workers_start(&s->workers);
         serve_announce(s, cli);
+        restrict_calls(s);
         for (int64_t in_ms = SWEEP_EVERY_MS; !wait_for_end(s, in_ms);)
             in_ms = sweep(s);
         go_down(s);
         status = exit_status(s);
         log_info(NULL, "stopped", L("after_s", (long)((ava_now_ms() - s->began_ms) / 1000)));
     }
+    if (status == EXIT_OK)
+        browser_forget(s->house.config.data_dir);
+    browser_open(s->browser, "", NULL);
     control_close(s->control, status == EXIT_CONFIG ? NULL : s->house.config.data_dir);
     sandbox_stop(s->sandbox);
     entry_rules_free(s->retired);
@@ -202,6 +227,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     jobs_free(s->house.parts.jobs);
     feed_free(s->house.parts.feed);
     house_close(&s->house);
+    cage_free(s->cage);
     log_stop();
     close(s->signals);
     free(s);

@@ -6,6 +6,7 @@
 #include "cli/house.h"
 #include "cli/workers.h"
 
+struct cage;
 struct entry;
 struct entry_rules;
 struct sandbox;
@@ -16,6 +17,8 @@ struct serve {
     struct workers workers;
     struct sandbox *sandbox; /* NULL: with real providers */
     int control, signals;
+    struct cage *cage;           /* NULL: calls are not restricted */
+    int browser;                 /* browser.h; -1: none waits */
     struct entry_rules *retired; /* read until every loop has turned; NULL: none */
     bool goes_down;
     int64_t began_ms, began_wall_ms;

@@ -1,12 +1,10 @@
 /* What a person is told at the start. */
-#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "auth/session.h"
 #include "base/clock.h"
+#include "cli/browser.h"
 #include "cli/serve.h"
 
 static const char *setup_link(struct serve *s, struct cli *cli) {
@@ -17,14 +15,6 @@ static const char *setup_link(struct serve *s, struct cli *cli) {
     if (auth_setup_needed(&ctx, &needed) != OK || !needed || auth_setup_token(&ctx, &token) != OK)
         return NULL;
     return arena_printf(cli->arena, "%s/setup#t=%s", s->house.config.public_url, token);
-}
-
-/* For somebody who sits in front of it; the link is printed in any case. */
-static void open_browser(const char *link) {
-    pid_t child;
-    char *argv[] = { (char *)"xdg-open", (char *)link, NULL };
-    if (isatty(STDOUT_FILENO) && (getenv("DISPLAY") || getenv("WAYLAND_DISPLAY")))
-        posix_spawnp(&child, argv[0], NULL, NULL, argv, environ);
 }
 
 void serve_announce(struct serve *s, struct cli *cli) {
@@ -50,6 +40,6 @@ void serve_announce(struct serve *s, struct cli *cli) {
     else
         printf("\n  Open   %s/\n", c->public_url);
     fflush(stdout);
-    if (link)
-        open_browser(link);
+    browser_open(s->browser, c->data_dir, link);
+    s->browser = -1;
 }

@@ -42,6 +42,12 @@ static void apply(void *arg, const struct config *next, const bool *changed) {
     have_turned(s);
 }
 
+static bool read_keys(void *arg, const struct config *next, struct arena *a, struct keyring *keys,
+                      const char **why) {
+    struct serve *s = arg;
+    return house_keys(&s->house, next, a, keys, why);
+}
+
 void serve_reload(struct serve *s, struct buf *answer) {
     struct arena *a = arena_new(1 << 20);
     struct ctx ctx;
@@ -52,6 +58,6 @@ void serve_reload(struct serve *s, struct buf *answer) {
     else if (!have_turned(s))
         reload_refuse("A loop has not taken up the last reload yet; nothing was changed.", answer);
     else
-        reload_run(s->house.reload, &ctx, &(struct reload_way){ apply, s }, answer);
+        reload_run(s->house.reload, &ctx, &(struct reload_way){ read_keys, apply, s }, answer);
     arena_free(a);
 }

@@ -7,6 +7,7 @@
 #include "providers/dialect.h"
 #include "providers/upstream.h"
 #include "tasks/jobs.h"
+#include "vault/vault.h"
 
 static int64_t resident_mb(void) {
     long pages = 0, resident = 0;
@@ -44,6 +45,23 @@ static void write_providers(struct jsonw *w, struct upstream *upstream) {
     jsonw_list_end(w);
 }
 
+/* Nothing of them when the database does not answer. */
+static void write_keys(struct jsonw *w, struct house *h) {
+    struct arena *a = arena_new(1 << 20);
+    struct ctx ctx;
+    struct vault_state state;
+    house_ctx(h, &ctx, a);
+    if (vault_state(&ctx, &state) == OK) {
+        jsonw_key(w, "master_keys");
+        jsonw_object(w);
+        jsonw_text_at(w, "active", state.active_id);
+        jsonw_i64_at(w, "workspaces_under_older", state.behind);
+        jsonw_i64_at(w, "workspaces_under_retired", state.refused);
+        jsonw_object_end(w);
+    }
+    arena_free(a);
+}
+
 void serve_status(struct serve *s, struct buf *answer) {
     struct jsonw w = jsonw_to(answer);
     jsonw_object(&w);
@@ -55,5 +73,6 @@ void serve_status(struct serve *s, struct buf *answer) {
     jsonw_i64_at(&w, "in_flight", (int64_t)workers_busy(&s->workers));
     write_queue(&w, jobs_state(s->house.parts.jobs));
     write_providers(&w, s->house.parts.upstream);
+    write_keys(&w, &s->house);
     jsonw_object_end(&w);
 }

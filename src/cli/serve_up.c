@@ -2,6 +2,7 @@
  * other. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/people.h"
 #include "auth/session.h"
@@ -28,6 +29,7 @@
 #include "tasks/feed.h"
 #include "tasks/jobs.h"
 #include "tasks/operations.h"
+#include "vault/vault.h"
 
 enum {
     CONNECTIONS_MIN = 16,    /* as MAX_CONNECTIONS has it */
@@ -152,6 +154,25 @@ static int open_addresses(struct serve *s, struct cli *cli) {
     return status;
 }
 
+static void warn_of_root(void) {
+    if (geteuid() == 0)
+        log_warn(NULL, "root",
+                 L("why", "Ava runs as root, so whoever breaks into it has the machine; give it a "
+                          "user of its own"));
+}
+
+/* What an older version left behind when keys were changed in the wrong order. */
+static void warn_of_keys(struct serve *s, struct cli *cli) {
+    struct ctx ctx;
+    struct vault_state state;
+    house_ctx(&s->house, &ctx, cli->arena);
+    if (vault_state(&ctx, &state) == OK && state.refused)
+        log_warn(NULL, "master_keys", L("active", state.active_id),
+                 L("workspaces_closed", (long)state.refused),
+                 L("why", "their data is sealed under a master key that was retired; "
+                          "ava rotate-keys opens it again"));
+}
+
 /* The headless first account (AVA_ADMIN_EMAIL), before the port opens. */
 static int bootstrap(struct serve *s, struct cli *cli) {
     struct config *c = &s->house.config;
@@ -233,6 +254,8 @@ int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     int status = house_open(&s->house, cli, is_sandbox ? HOUSE_SANDBOX : HOUSE_SERVE);
     if (status != EXIT_OK || (status = judge(&s->house.config)) != EXIT_OK)
         return status;
+    warn_of_root();
+    warn_of_keys(s, cli);
     workers_plan(&s->workers, &s->house.config, s->house.parts.db);
     if ((status = take_grants(s)) != EXIT_OK)
         return status;

@@ -27,6 +27,20 @@ static void print(const json_t *s) {
            (long long)json_i64_or(s, "connections", 0), (long long)json_i64_or(s, "in_flight", 0));
 }
 
+static void print_keys(const json_t *keys) {
+    int64_t older = json_i64_or(keys, "workspaces_under_older", 0);
+    int64_t retired = json_i64_or(keys, "workspaces_under_retired", 0);
+    if (!keys)
+        return;
+    printf("keys    %s is active", json_text(keys, "active"));
+    if (older)
+        printf(", %lld workspace%s under an older one: ava rotate-keys", (long long)older,
+               older == 1 ? "" : "s");
+    if (retired)
+        printf(" (%lld under a retired one, closed until then)", (long long)retired);
+    putchar('\n');
+}
+
 int cmd_status(struct cli *cli) {
     struct config c;
     struct buf out = { 0 };
@@ -44,8 +58,10 @@ int cmd_status(struct cli *cli) {
     const json_t *s = json_parse(cli->arena, buf_view(&out), &why);
     if (cli_has(cli, "json") || !s)
         cli_print_json(str_of(out.ptr));
-    else
+    else {
         print(s);
+        print_keys(json_object_get(s, "master_keys"));
+    }
     buf_fini(&out);
     return EXIT_OK;
 }

@@ -292,6 +292,7 @@ static void load_secret_file(struct load *l, enum setting s, const char *path, e
     else
         assign(l, s, chomp(buf_view(&bytes)), origin, "from its file");
     l->config->from_file[s] = !why;
+    l->config->files[s] = str_dup(l->arena, str_of(path));
     buf_wipe(&bytes);
 }
 

@@ -42,8 +42,9 @@ struct config {
 #include "config/config.def"
 #undef SETTING
     enum origin origins[SETTING_COUNT];
-    bool from_file[SETTING_COUNT]; /* secrets: read from a file of their own */
-    bool is_kept[SETTING_COUNT];   /* secrets: of the environment, as they were when it was read */
+    bool from_file[SETTING_COUNT];    /* secrets: read from a file of their own */
+    const char *files[SETTING_COUNT]; /* its path; NULL: there is none */
+    bool is_kept[SETTING_COUNT]; /* secrets: of the environment, as they were when it was read */
 };
 
 struct config_flag {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "db/backup.h"
 #include "db/sqlite.h"
 #include "obs/log.h"
 
@@ -46,23 +47,6 @@ static int applied(struct migrate *m) {
     return good ? last : -1;
 }
 
-/* Copies the database beside itself before a migration. */
-static bool backup(struct migrate *m, int from) {
-    struct db_stmt *q = db_use(m->c, "SELECT file FROM pragma_database_list WHERE name = 'main'");
-    const char *path = db_next(q) ? db_text(q, m->ctx.arena) : NULL;
-    if (db_done(&m->ctx, q) != OK || !path)
-        return fail(m, "cannot find the database file");
-    char stamp[32];
-    clock_rfc3339(ava_wall_ms(), stamp);
-    q = db_use(m->c, "VACUUM INTO ?");
-    const char *copy = arena_printf(m->ctx.arena, "%s.schema-%d.%s.backup", path, from, stamp);
-    db_bind_text(q, copy);
-    if (db_run(&m->ctx, q) != OK)
-        return fail(m, "cannot make a copy before the migration");
-    log_info(NULL, "backup", L("file", copy));
-    return true;
-}
-
 /* Runs one migration in a transaction, and remembers its checksum. */
 static bool apply(struct migrate *m, const struct migration *what) {
     if (sqlite_exec(m->c, "BEGIN IMMEDIATE") != OK)
@@ -97,7 +81,7 @@ bool sqlite_migrate(struct db_conn *c, struct arena *a, int *version, const char
     int from = applied(&m);
     if (from < 0)
         return false;
-    if (from > 0 && from < migrations_count && !backup(&m, from))
+    if (from > 0 && from < migrations_count && !backup_make(&m.ctx, c, from, why))
         return false;
     int to = from;
     while (to < migrations_count && apply(&m, &migrations[to]))

@@ -713,6 +713,9 @@ void http_server_free(struct http_server *s) {
     uv_close((uv_handle_t *)&s->sweep, NULL);
     while (s->conns)
         uv_run(loop_uv(s->loop), UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&s->release, NULL);
+    uv_close((uv_handle_t *)&s->serve, NULL);
+    uv_close((uv_handle_t *)&s->haste, NULL);
     for (int i = 0; i < 2; i++) /* the closing of listener and timers */
         uv_run(loop_uv(s->loop), UV_RUN_NOWAIT);
     buf_fini(&s->spare);

@@ -18,7 +18,8 @@ static void bind_choices(struct db_stmt *q, const struct destination_row *row) {
 }
 
 struct sealed_place destination_row_place(const struct destination_row *row) {
-    return (struct sealed_place){ "destinations", "sealed", row->workspace_id, row->id };
+    return (struct sealed_place){ "destinations", "sealed", row->workspace_id, row->id,
+                                  row->former_until_ms };
 }
 
 enum err destination_row_insert(struct ctx *ctx, struct db_conn *tx,

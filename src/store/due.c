@@ -34,7 +34,6 @@ static enum err move_all(struct ctx *ctx, struct db_conn *tx, int64_t back_ms) {
         " AND state IN ('prepared', 'sent', 'unknown')",
         "UPDATE sessions SET serves_until = serves_until - ?1, idle_until = idle_until - ?1,"
         " ends_at = ends_at - ?1, replaced_at = replaced_at - ?1",
-        "UPDATE destinations SET former_until = former_until - ?1 WHERE former_until > 0",
         "UPDATE destinations SET failing_since = failing_since - ?1 WHERE failing_since > 0",
         "UPDATE webhook_endpoints SET valid_until = valid_until - ?1 WHERE valid_until IS NOT NULL",
         "UPDATE idempotency_keys SET created_at = created_at - ?1",

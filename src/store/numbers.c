@@ -5,7 +5,8 @@
     " vapi_id, imported_at, released_at, created_at, updated_at, sealed"
 
 struct sealed_place number_row_place(const struct number_row *row) {
-    return (struct sealed_place){ "numbers", "sealed", row->workspace_id, row->id };
+    return (struct sealed_place){ "numbers", "sealed", row->workspace_id, row->id,
+                                  row->updated_ms };
 }
 
 enum err number_row_put(struct ctx *ctx, struct db_conn *tx, const struct number_row *row) {

@@ -21,7 +21,11 @@ static enum operation_state state_parse(const char *name) {
 }
 
 struct sealed_place operation_row_place(const struct operation_row *row) {
-    return (struct sealed_place){ "operations", "sealed", row->workspace_id, row->id };
+    /* The request alone, then what came of it; sealed.c says the same in SQL. */
+    int64_t version = row->state == OPERATION_SUCCEEDED ? 1
+                      : row->state == OPERATION_FAILED  ? 2
+                                                        : 0;
+    return (struct sealed_place){ "operations", "sealed", row->workspace_id, row->id, version };
 }
 
 enum err operation_row_insert(struct ctx *ctx, struct db_conn *tx,

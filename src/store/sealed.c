@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/defs.h"
 
-#define DEK_COLUMNS "workspace_id, dek_id, kek_id, wrapped, kcv"
+#define DEK_COLUMNS "workspace_id, dek_id, kek_id, wrapped, kcv, left_at, binds"
 
 static void read_dek(struct ctx *ctx, struct db_stmt *q, struct workspace_key *k) {
     k->workspace_id = db_text(q, ctx->arena);
@@ -13,6 +13,8 @@ static void read_dek(struct ctx *ctx, struct db_stmt *q, struct workspace_key *k
     k->kek_id = db_text(q, ctx->arena);
     k->wrapped = db_blob(q, ctx->arena);
     k->kcv = db_blob(q, ctx->arena);
+    k->left_ms = db_i64(q);
+    k->binds = db_i64(q) != 0;
 }
 
 enum err workspace_key_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
@@ -34,13 +36,14 @@ enum err workspace_key_find(struct ctx *ctx, struct db_conn *c, const char *work
 enum err workspace_key_insert(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO workspace_keys (workspace_id, dek_id, kek_id, wrapped, kcv,"
-                   " created_at) VALUES (?, ?, ?, ?, ?, ?)");
+                   " created_at, binds) VALUES (?, ?, ?, ?, ?, ?, ?)");
     db_bind_text(q, k->workspace_id);
     db_bind_i64(q, k->dek_id);
     db_bind_text(q, k->kek_id);
     db_bind_blob(q, k->wrapped.ptr, k->wrapped.len);
     db_bind_blob(q, k->kcv.ptr, k->kcv.len);
     db_bind_i64(q, ava_wall_ms());
+    db_bind_i64(q, k->binds);
     return db_run(ctx, q);
 }
 
@@ -49,6 +52,16 @@ enum err workspace_key_rewrap(struct ctx *ctx, struct db_conn *tx, const struct 
                                    " WHERE workspace_id = ? AND dek_id = ?");
     db_bind_text(q, k->kek_id);
     db_bind_blob(q, k->wrapped.ptr, k->wrapped.len);
+    db_bind_text(q, k->workspace_id);
+    db_bind_i64(q, k->dek_id);
+    return db_run(ctx, q);
+}
+
+enum err workspace_key_leave(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k,
+                             int64_t now_ms) {
+    struct db_stmt *q = db_use(tx, "UPDATE workspace_keys SET left_at = ?"
+                                   " WHERE workspace_id = ? AND dek_id = ?");
+    db_bind_i64(q, now_ms);
     db_bind_text(q, k->workspace_id);
     db_bind_i64(q, k->dek_id);
     return db_run(ctx, q);
@@ -74,12 +87,15 @@ enum err workspace_keys_not_under(struct ctx *ctx, struct db_conn *c, const char
     return db_done(ctx, q);
 }
 
-enum err workspace_keks_in_use(struct ctx *ctx, struct db_conn *c, const char **ids, size_t room,
-                               size_t *count) {
-    struct db_stmt *q = db_use(c, "SELECT DISTINCT kek_id FROM workspace_keys LIMIT ?");
+enum err workspace_keks_in_use(struct ctx *ctx, struct db_conn *c, struct workspace_keks *out,
+                               size_t room, size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT kek_id, COUNT(DISTINCT workspace_id) FROM workspace_keys"
+                                  " GROUP BY kek_id LIMIT ?");
     db_bind_i64(q, (int64_t)room);
-    for (*count = 0; db_next(q); ++*count)
-        ids[*count] = db_text(q, ctx->arena);
+    for (*count = 0; *count < room && db_next(q); ++*count) {
+        out[*count].kek_id = db_text(q, ctx->arena);
+        out[*count].workspaces = db_i64(q);
+    }
     return db_done(ctx, q);
 }
 
@@ -100,7 +116,8 @@ enum err workspace_keys_count(struct ctx *ctx, struct db_conn *c, int64_t *out) 
 }
 
 struct sealed_place credential_row_place(const struct credential_row *row) {
-    return (struct sealed_place){ "credentials", "sealed", row->workspace_id, row->id };
+    return (struct sealed_place){ "credentials", "sealed", row->workspace_id, row->id,
+                                  row->version };
 }
 
 enum err credential_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
@@ -251,22 +268,25 @@ enum err endpoint_row_touch(struct ctx *ctx, struct db_conn *tx, const char *id,
 struct sealed_place sealed_field_place(const struct sealed_field *f) {
     /* A body is sealed under its event's name, wherever it stands. */
     const char *table = strcmp(f->table, "event_bodies") == 0 ? "events" : f->table;
-    return (struct sealed_place){ table, "sealed", f->workspace_id, f->row_id };
+    return (struct sealed_place){ table, "sealed", f->workspace_id, f->row_id, f->version };
 }
 
-/* A sealed field names its DEK in bytes 3..6 (big endian), so SQL can find those under it. */
-#define UNDER(table)                                           \
-    "SELECT workspace_id, '" table "', id, sealed FROM " table \
+/* A sealed field names its DEK in bytes 3..6 (big endian), so SQL can find those under it. The version
+ * is what the ..._place function of its table says. */
+#define UNDER_OF(table, version)                                            \
+    "SELECT workspace_id, '" table "', id, " version ", sealed FROM " table \
     " WHERE workspace_id = ?1 AND substr(sealed, 3, 4) = ?2"
+#define UNDER(table)         UNDER_OF(table, "0")
+#define VERSION_OF_OPERATION "CASE state WHEN 'succeeded' THEN 1 WHEN 'failed' THEN 2 ELSE 0 END"
 
 enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t dek_id,
                       int limit, struct sealed_field *out, size_t *count) {
     /* clang-format off */
-    struct db_stmt *q = db_use(c, UNDER("credentials") " UNION ALL " UNDER("webhook_endpoints")
-                                  " UNION ALL " UNDER("events") " UNION ALL " UNDER("event_bodies") " UNION ALL " UNDER("operations")
+    struct db_stmt *q = db_use(c, UNDER_OF("credentials", "version") " UNION ALL " UNDER("webhook_endpoints")
+                                  " UNION ALL " UNDER("events") " UNION ALL " UNDER("event_bodies") " UNION ALL " UNDER_OF("operations", VERSION_OF_OPERATION)
                                   " UNION ALL " UNDER("idempotency_keys") " UNION ALL " UNDER("calls")
                                   " UNION ALL " UNDER("messages") " UNION ALL " UNDER("assistant_versions")
-                                  " UNION ALL " UNDER("destinations") " UNION ALL " UNDER("numbers")
+                                  " UNION ALL " UNDER_OF("destinations", "former_until") " UNION ALL " UNDER_OF("numbers", "updated_at")
                                   " LIMIT ?3");
     /* clang-format on */
     unsigned char id[4] = { (unsigned char)(dek_id >> 24), (unsigned char)(dek_id >> 16),
@@ -279,6 +299,7 @@ enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_
         f->workspace_id = db_text(q, ctx->arena);
         f->table = db_text(q, ctx->arena);
         f->row_id = db_text(q, ctx->arena);
+        f->version = db_i64(q);
         f->sealed = db_blob(q, ctx->arena);
     }
     return db_done(ctx, q);

@@ -4,16 +4,21 @@
 
 #include "db/db.h"
 
-/* Where a sealed value stands. It is authenticated with the value, so that a blob that was moved does
- * not open; so each table says it once, in its ..._place function, and nobody spells it out. */
+/* Where a sealed value stands, and which of the row's values it is. Both are authenticated with the value,
+ * so that a blob that was moved or put back does not open; so each table says it once, in its ..._place
+ * function, and nobody spells it out. version: a number of the row that is another one with each value;
+ * it is set before the value is sealed, and never without that. 0: the row has one value only. */
 struct sealed_place {
     const char *table, *column, *workspace_id, *row_id;
+    int64_t version;
 };
 
 struct workspace_key {
     const char *workspace_id, *kek_id;
-    int64_t dek_id; /* 1.. ; the highest is the one new fields are sealed with */
+    int64_t dek_id;  /* 1.. ; the highest is the one new fields are sealed with */
+    int64_t left_ms; /* since when nothing is under it; 0: nobody has looked */
     struct str wrapped, kcv;
+    bool binds; /* the version is part of what is authenticated under it */
 };
 
 /* dek_id 0 asks for the newest. Found when kek_id is not NULL. */
@@ -21,14 +26,20 @@ enum err workspace_key_find(struct ctx *ctx, struct db_conn *c, const char *work
                             int64_t dek_id, struct workspace_key *found);
 enum err workspace_key_insert(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k);
 enum err workspace_key_rewrap(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k);
+enum err workspace_key_leave(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k,
+                             int64_t now_ms);
 enum err workspace_key_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                               int64_t dek_id);
 /* Up to limit keys not wrapped by kek_id. */
 enum err workspace_keys_not_under(struct ctx *ctx, struct db_conn *c, const char *kek_id, int limit,
                                   struct workspace_key *out, size_t *count);
-/* The distinct ids of KEKs in use. */
-enum err workspace_keks_in_use(struct ctx *ctx, struct db_conn *c, const char **ids, size_t room,
-                               size_t *count);
+/* The KEKs in use. */
+struct workspace_keks {
+    const char *kek_id;
+    int64_t workspaces; /* that have a key under it */
+};
+enum err workspace_keks_in_use(struct ctx *ctx, struct db_conn *c, struct workspace_keks *out,
+                               size_t room, size_t *count);
 /* The first workspace after that id that has keys; NULL at the end. */
 enum err workspace_key_next(struct ctx *ctx, struct db_conn *c, const char *after,
                             const char **out);
@@ -73,6 +84,7 @@ enum err endpoint_row_touch(struct ctx *ctx, struct db_conn *tx, const char *id,
 /* Sealed fields under an old DEK, table by table, for rotation. */
 struct sealed_field {
     const char *workspace_id, *table, *row_id;
+    int64_t version;
     struct str sealed;
 };
 struct sealed_place sealed_field_place(const struct sealed_field *f);

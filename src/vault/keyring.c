@@ -93,8 +93,9 @@ static bool make_file(const char *path, struct arena *a, const char **why) {
 bool keyring_from_file(struct keyring *k, const char *path, struct arena *a, bool *made,
                        const char **why) {
     struct stat st;
-    *made = false;
-    if (lstat(path, &st) != 0 && errno == ENOENT) {
+    if (made)
+        *made = false;
+    if (made && lstat(path, &st) != 0 && errno == ENOENT) {
         if (!make_file(path, a, why))
             return false;
         *made = true;

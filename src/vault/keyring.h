@@ -26,7 +26,8 @@ struct keyring {
 bool keyring_parse(struct keyring *k, struct str text, struct arena *a, const char **why);
 
 /* The key file of a data folder: read, or made with one fresh key "k1" (mode 0600) when there is
- * none; *made tells. False and *why when it can not be, or when others may read it. */
+ * none; *made tells. made NULL: it must be there. False and *why when it can not be, or when others may
+ * read it. */
 bool keyring_from_file(struct keyring *k, const char *path, struct arena *a, bool *made,
                        const char **why);
 

@@ -279,7 +279,7 @@ TEST(sealed_columns_take_no_plain_text) {
           "('f','w','twilio','voice','CA1',X'02','received',0,'c',0,0,0,0,"
           "NULL,NULL,NULL,",
           ")" },
-        { "INSERT INTO workspace_keys VALUES ('w',1,'k1',zeroblob(16),", ",0)" },
+        { "INSERT INTO workspace_keys VALUES ('w',1,'k1',zeroblob(16),", ",0,NULL,1)" },
         { "INSERT INTO users VALUES ('u','a@b.c','a@b.c',NULL,", ",0,0,'w',0,0)" },
     };
     static const char *const PLAIN[] = {

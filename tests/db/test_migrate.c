@@ -1,7 +1,10 @@
 #include "test.h"
 
 #include <glob.h>
+#include <signal.h>
+#include <sys/resource.h>
 
+#include "db/backup.h"
 #include "db/migrate.h"
 #include "db/temp.h"
 
@@ -73,6 +76,71 @@ TEST(an_older_database_is_copied_before_it_is_brought_up_to_date) {
     CHECK_TEXT(temp_sql(&old, "SELECT x FROM a"), "42");
     CHECK_TEXT(temp_sql(&old, "SELECT max(number) FROM schema_migrations"), "1");
     temp_close(&t);
+}
+
+static void touch(const char *path) {
+    FILE *f = fopen(path, "w");
+    CHECK(f != NULL);
+    fputs("an older copy", f);
+    fclose(f);
+}
+
+/* A database before the second migration, with two older copies and what a killed run left. */
+static void old_with_copies(struct temp *t, const char *more) {
+    temp_folder(t);
+    CHECK(temp_script(t, TABLE "INSERT INTO schema_migrations VALUES (1,'first','aa',0);"
+                               "CREATE TABLE a (x INTEGER) STRICT;"
+                               "INSERT INTO a VALUES (42);"));
+    CHECK(temp_script(t, more));
+    touch(arena_printf(t->arena, "%s.schema-1.2026-01-01T00:00:00.000Z.backup", t->path));
+    touch(arena_printf(t->arena, "%s.schema-9.2026-02-01T00:00:00.000Z.backup", t->path));
+    touch(arena_printf(t->arena, "%s.schema-x", t->path)); /* somebody's own */
+}
+
+TEST(of_all_copies_the_newest_is_kept) {
+    struct temp t;
+    char copy[256];
+    old_with_copies(&t, "CREATE TABLE b (x INTEGER) STRICT;");
+    CHECK_INT(backups(&t, NULL, 0), 2);
+    CHECK(temp_reopen(&t));
+    CHECK_INT(backups(&t, copy, sizeof copy), 1);
+    CHECK_TEXT(backup_newest(t.path, t.arena), copy);
+    struct temp old = t;
+    snprintf(old.path, sizeof old.path, "%.90s", copy);
+    CHECK_TEXT(temp_sql(&old, "SELECT x FROM a"), "42");
+    CHECK(access(arena_printf(t.arena, "%s.schema-x", t.path), F_OK) == 0);
+    temp_close(&t);
+}
+
+/* Each start of a program whose migration fails makes a copy, and none of them stays but the last. */
+TEST(copies_do_not_pile_up_when_a_migration_fails_again_and_again) {
+    struct temp t;
+    old_with_copies(&t, "SELECT 1"); /* b is missing */
+    for (int i = 0; i < 3; i++) {
+        CHECK(strstr(open_fails(&t), "second") != NULL);
+        CHECK_INT(backups(&t, NULL, 0), 1);
+    }
+    end(&t);
+}
+
+TEST(a_copy_that_cannot_be_made_leaves_the_older_ones_and_nothing_half) {
+    struct temp t;
+    glob_t g = { 0 };
+    struct rlimit all, some;
+    old_with_copies(&t, "CREATE TABLE b (x INTEGER) STRICT;"
+                        "CREATE TABLE big AS SELECT zeroblob(200000) AS z;");
+    getrlimit(RLIMIT_FSIZE, &all);
+    some = (struct rlimit){ 100000, all.rlim_max }; /* as a full disk */
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &some);
+    const char *why = NULL;
+    struct db *db = db_open(&(struct db_conf){ t.path, hash_blake2b }, t.arena, &why);
+    setrlimit(RLIMIT_FSIZE, &all);
+    CHECK(db == NULL && why && strstr(why, "cannot make a copy before the migration") != NULL);
+    CHECK_INT(backups(&t, NULL, 0), 2);
+    CHECK(glob(arena_printf(t.arena, "%s.schema-*.partial", t.path), 0, NULL, &g) == GLOB_NOMATCH);
+    globfree(&g);
+    end(&t);
 }
 
 TEST(a_database_of_a_newer_program_is_refused_and_untouched) {

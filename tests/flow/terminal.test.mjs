@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -11,10 +12,10 @@ import { Ava, ava, bin, environment, missing, until } from "../lib/ava.mjs";
 import { headersOf, secretPlan } from "../lib/vapi.mjs";
 
 // Runs argv on a terminal of its own until its output holds the text, presses Ctrl+C, and copies the output. (The
-// terminal going away would be SIGHUP, which is a reload.)
+// terminal going away would be SIGHUP, which is a reload.) A file: until that is there too.
 const ON_A_TERMINAL = `
 import os, pty, select, signal, sys, time
-text, argv = sys.argv[1].encode(), sys.argv[2:]
+text, file, argv = sys.argv[1].encode(), sys.argv[2], sys.argv[3:]
 child, terminal = pty.fork()
 if child == 0:
     os.execv(argv[0], argv)
@@ -28,7 +29,7 @@ while time.monotonic() < end:
         if not piece:
             break
         seen += piece
-    if not pressed and text in seen and seen.endswith(b"\\n"):
+    if not pressed and text in seen and seen.endswith(b"\\n") and (not file or os.path.exists(file)):
         pressed = os.write(terminal, b"\\x03") == 1
 else:
     os.kill(child, signal.SIGKILL)
@@ -42,11 +43,11 @@ const skip = missing || (python ? false : "no python3 with a module pty");
 const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/; // all but the end of a line
 
 // A run on a terminal: the lines up to Ctrl+C that are not blank, and those after it.
-function terminal(cwd, args, { env = {}, text = "Open   " } = {}) {
-  const r = spawnSync("python3", ["-c", ON_A_TERMINAL, text, bin, ...args], { cwd, env: environment({ AVA_LISTEN: "127.0.0.1:0", DRAIN_DELAY_SECONDS: "0", ...env }), encoding: "utf8", timeout: 60_000 });
+function terminal(cwd, args, { env = {}, text = "Open   ", file = "" } = {}) {
+  const r = spawnSync("python3", ["-c", ON_A_TERMINAL, text, file, bin, ...args], { cwd, env: environment({ AVA_LISTEN: "127.0.0.1:0", DRAIN_DELAY_SECONDS: "0", ...env }), encoding: "utf8", timeout: 60_000 });
   assert.equal(r.status, 0, r.stdout + r.stderr);
   const [start, end = ""] = r.stdout.replaceAll("\r\n", "\n").split("^C");
-  const lines = (text) => text.split("\n").filter((line) => line && !/^==\d+==WARNING: ASan/.test(line)); // sanitizers speak too
+  const lines = (text) => text.split("\n").filter((line) => line && !/^==\d+==WARNING: ASan|^\S+Z warn {2}root why=/.test(line)); // sanitizers speak too
   return { all: start + end, start: lines(start), end: lines(end) };
 }
 
@@ -72,6 +73,28 @@ describe("at a terminal", { skip, concurrency: 1 }, () => {
       assert.deepEqual(start.map((line) => /Ava|Data in|Open/.exec(line)?.[0]), ["Ava", "Data in", "Open"], all);
     });
   }
+
+  test("root is told that it is root, and nobody else is", () => {
+    const warned = /^\S+Z warn {2}root why="Ava runs as root, so whoever breaks into it has the machine; give it a user of its own"$/m;
+    const { all } = terminal(dir, ["sandbox"]);
+    assert.equal(warned.test(all), process.getuid() === 0, all);
+  });
+
+  test("the browser gets a file that only its owner can read: no process has the link among its arguments", async (t) => {
+    const bin = await mkdtemp(join(tmpdir(), "ava-browser-"));
+    t.after(() => rm(bin, { recursive: true }));
+    // Looks at every process, and into the file, while Ava serves.
+    await writeFile(join(bin, "xdg-open"), `#!/bin/sh\n{ echo "$#"; echo "$1"; stat -c %a "$1"; cat "$1"; cat /proc/[0-9]*/cmdline | tr '\\0' ' '; } > ${bin}/seen.new 2>/dev/null\nmv ${bin}/seen.new ${bin}/seen\n`, { mode: 0o755 });
+    const data = join(bin, "a & b");
+    const { all } = terminal(bin, ["sandbox", "--data-dir", data], { env: { DISPLAY: ":0", PATH: `${bin}:${process.env.PATH}` }, file: join(bin, "seen") });
+    const [, token] = /setup#t=(\S+)/.exec(all);
+    const [count, path, mode, page, ...processes] = (await readFile(join(bin, "seen"), "utf8")).split("\n");
+    assert.deepEqual([count, path, mode], ["1", join(data, "open-setup.html"), "600"]);
+    assert.match(page, new RegExp(`url=http://127\\.0\\.0\\.1:\\d+/setup#t=${token}">$`));
+    assert.ok(processes.join("\n").includes("xdg-open"));
+    assert.ok(!processes.join("\n").includes(token));
+    assert.equal(existsSync(path), false, "it goes with Ava");
+  });
 
   test("the log is JSON when that is asked for", () => {
     const { end } = terminal(dir, ["sandbox"], { env: { AVA_LOG_FORMAT: "json" } });

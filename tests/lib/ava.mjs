@@ -77,7 +77,8 @@ export class Ava {
     }
   }
 
-  static async #start({ verb = "sandbox", env = {}, data, port = 0, limits = false, through = [] }) {
+  // denies: it is the point of the test that Ava makes calls that its cage refuses; else none may be.
+  static async #start({ verb = "sandbox", env = {}, data, port = 0, limits = false, through = [], denies = false }) {
     const self = new Ava();
     self.jumpedMs = 0;
     self.data = data ?? (await mkdtemp(join(tmpdir(), "ava-flow-")));
@@ -90,6 +91,10 @@ export class Ava {
       stdio: ["ignore", "pipe", "pipe"],
     });
     self.exited = new Promise((r) => self.child.once("exit", (code, signal) => r((self.ended = { code, signal }))));
+    self.exited.then(() => {
+      const denied = self.stderr.split("\n").filter((l) => l.includes('"event":"call_denied"'));
+      if (denied.length && !denies) throw new Error(`Ava's cage refuses what Ava does:\n${denied.join("\n")}`);
+    });
     self.child.stdout.on("data", (b) => (self.stdout += b));
     self.child.stderr.on("data", (b) => (self.stderr += b));
     await until(() => self.ended || /Open {3}(http\S+)/.test(self.stdout), { what: "the line with the link" });

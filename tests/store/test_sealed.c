@@ -12,18 +12,21 @@
 #include "test.h"
 
 /* Every table that says where its sealed column stands. */
-static size_t places(struct sealed_place out[16]) {
+static size_t places(struct sealed_place out[16], int64_t number) {
     size_t n = 0;
     out[n++] = call_row_place(&(struct call_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = message_row_place(&(struct message_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = event_row_place(&(struct event_row){ .workspace_id = "ws", .id = "x" });
-    out[n++] = destination_row_place(&(struct destination_row){ .workspace_id = "ws", .id = "x" });
-    out[n++] = number_row_place(&(struct number_row){ .workspace_id = "ws", .id = "x" });
+    out[n++] = destination_row_place(
+        &(struct destination_row){ .workspace_id = "ws", .id = "x", .former_until_ms = number });
+    out[n++] = number_row_place(
+        &(struct number_row){ .workspace_id = "ws", .id = "x", .updated_ms = number });
     out[n++] = operation_row_place(&(struct operation_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = assistant_version_row_place(
         &(struct assistant_version_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = idempotency_row_place(&(struct idempotency_row){ .workspace_id = "ws", .id = "x" });
-    out[n++] = credential_row_place(&(struct credential_row){ .workspace_id = "ws", .id = "x" });
+    out[n++] = credential_row_place(
+        &(struct credential_row){ .workspace_id = "ws", .id = "x", .version = number });
     out[n++] = endpoint_row_place(&(struct endpoint_row){ .workspace_id = "ws", .id = "x" });
     return n;
 }
@@ -32,7 +35,7 @@ static size_t places(struct sealed_place out[16]) {
 TEST(each_table_with_a_sealed_column_has_its_place) {
     struct temp t;
     struct sealed_place all[16];
-    size_t count = places(all);
+    size_t count = places(all, 0);
     temp_open(&t);
     for (size_t i = 0; i < count; i++) {
         const char *sql =
@@ -71,24 +74,58 @@ static enum err replace_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return sealed_replace(ctx, tx, f, was);
 }
 
+/* The version that the place of a planted row of this table has. */
+static int64_t version_in(const char *table, const struct sealed_place *planted, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(planted[i].table, table) == 0)
+            return planted[i].version;
+    return -1;
+}
+
 /* What rotation does not find stays under an old key for ever. */
 TEST(rotation_finds_the_sealed_fields_of_each_of_them_and_knows_their_table) {
     struct temp t;
-    struct sealed_place all[16];
+    struct sealed_place all[16], planted[16];
     struct sealed_field found[32];
-    size_t count = places(all), n;
+    size_t count = places(all, 0), n;
+    places(planted, 1); /* every number of the rows is 1 */
     temp_open(&t);
     for (size_t i = 0; i < count; i++)
         plant(&t, all[i].table);
     plant(&t, "event_bodies");
     CHECK_INT(sealed_under(&t.ctx, db_reader(t.parts.db), "ws", 1, 32, found, &n), OK);
     CHECK_INT(n, count + 1);
+    for (size_t i = 0; i < n; i++)
+        CHECK_INT(found[i].version,
+                  version_in(sealed_field_place(&found[i]).table, planted, count));
     for (size_t i = 0; i < n; i++) { /* the rows themselves are nonsense, which it may refuse */
         const char *place = sealed_field_place(&found[i]).table;
         CHECK(strcmp(place, found[i].table) == 0 || strcmp(place, "events") == 0);
         t.ctx.problem = (struct problem){ .detail = "" };
         db_write(&t.ctx, replace_write, &found[i]);
         CHECK(!strstr(t.ctx.problem.detail, "Nothing is sealed in"));
+    }
+    temp_close(&t);
+}
+
+/* The place and the SQL of rotation say the same, whatever the state. */
+TEST(the_version_of_an_operation_is_its_end) {
+    struct temp t;
+    struct sealed_field found[4];
+    size_t n;
+    temp_open(&t);
+    plant(&t, "operations");
+    for (enum operation_state s = 0; s < OPERATION_STATES; s++) {
+        struct operation_row row = { .workspace_id = "ws", .id = "x", .state = s };
+        bool ended = s == OPERATION_SUCCEEDED || s == OPERATION_FAILED;
+        CHECK(temp_script(&t, arena_printf(t.arena,
+                                           "PRAGMA ignore_check_constraints = 1;"
+                                           "UPDATE operations SET state = '%s'",
+                                           operation_state_name(s))));
+        CHECK_INT(sealed_under(&t.ctx, db_reader(t.parts.db), "ws", 1, 4, found, &n), OK);
+        CHECK_INT(n, 1);
+        CHECK_INT(found[0].version, operation_row_place(&row).version);
+        CHECK((found[0].version != 0) == ended);
     }
     temp_close(&t);
 }

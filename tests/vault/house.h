@@ -64,7 +64,7 @@ struct house_row {
 
 static inline enum err house_put_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct house_row *r = arg;
-    struct sealed_place place = { "credentials", "sealed", r->workspace_id, r->id };
+    struct sealed_place place = { "credentials", "sealed", r->workspace_id, r->id, 1 };
     TRY(vault_seal(ctx, tx, &place, str_of(r->text), &r->sealed));
     if (r->fails)
         return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE, "on purpose");
@@ -90,7 +90,7 @@ static inline const char *house_get(struct ctx *ctx, const char *workspace, cons
     struct db_conn *c = db_reader(ctx->parts->db);
     if (credential_row_find(ctx, c, workspace, id, &row) != OK || !row.id)
         return NULL;
-    struct sealed_place place = { "credentials", "sealed", workspace, id };
+    struct sealed_place place = { "credentials", "sealed", workspace, id, row.version };
     if (vault_unseal(ctx, c, &place, row.sealed, &plain) != OK)
         return NULL;
     return str_dup(ctx->arena, plain);

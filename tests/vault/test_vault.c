@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "crypto/aead.h"
 #include "vault/house.h"
 #include "vault/inner.h"
 
@@ -35,9 +36,10 @@ static struct house_row sealed_row(struct house *h, const char *text) {
 
 TEST(a_blob_that_was_moved_does_not_open) {
     static const struct sealed_place ELSEWHERE[] = {
-        { "credentials", "sealed", "ws_a", "c2" }, { "credentials", "public", "ws_a", "c1" },
-        { "events", "sealed", "ws_a", "c1" },      { "credentials", "sealed", "ws_b", "c1" },
-        { "credentialss", "ealed", "ws_a", "c1" },
+        { "credentials", "sealed", "ws_a", "c2", 1 }, { "credentials", "public", "ws_a", "c1", 1 },
+        { "events", "sealed", "ws_a", "c1", 1 },      { "credentials", "sealed", "ws_b", "c1", 1 },
+        { "credentialss", "ealed", "ws_a", "c1", 1 }, { "credentials", "sealed", "ws_a", "c1", 2 },
+        { "credentials", "sealed", "ws_a", "c1", 0 },
     };
     struct house h;
     struct str plain;
@@ -51,9 +53,83 @@ TEST(a_blob_that_was_moved_does_not_open) {
     house_close(&h);
 }
 
+static enum err put_again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct credential_row row = {
+        .id = "c1", .workspace_id = "ws_a", .provider = "c1", .public = "{}", .version = 2
+    };
+    struct sealed_place place = credential_row_place(&row);
+    TRY(vault_seal(ctx, tx, &place, str_of(arg), &row.sealed));
+    return credential_row_put(ctx, tx, &row);
+}
+
+TEST(an_older_value_put_back_into_its_own_row_does_not_open) {
+    struct house h;
+    house_open(&h);
+    sealed_row(&h, "the old secret");
+    const char *old = temp_sql(&h.t, "SELECT hex(sealed) FROM credentials");
+    CHECK_INT(db_write(&h.t.ctx, put_again_write, (void *)"the new secret"), OK);
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c1"), "the new secret");
+    CHECK(temp_script(&h.t, arena_printf(h.t.arena, "UPDATE credentials SET sealed = X'%s'", old)));
+    CHECK(house_get(&h.t.ctx, "ws_a", "c1") == NULL);
+    house_close(&h);
+}
+
+/* Seals as Avas did that did not bind the version: under a data key of theirs. */
+static enum err old_put_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    static const char *const PARTS[] = { "ava/field/v1", "credentials", "sealed", "ws_a",
+                                         "c1",           "1",           "1" };
+    struct workspace_key key;
+    struct buf aad = { 0 };
+    unsigned char dek[DEK_BYTES];
+    struct str plain = str_of(arg);
+    TRY(dek_make(ctx, tx, "ws_a", 1, &key));
+    key.binds = false;
+    TRY(workspace_key_insert(ctx, tx, &key));
+    TRY(dek_unwrap(ctx, ctx->parts->vault, &key, dek));
+    unsigned char *blob = arena_alloc(ctx->arena, FIELD_HEAD_BYTES + plain.len + AEAD_MORE_BYTES);
+    memcpy(blob, "\xA1\x01\x00\x00\x00\x01", FIELD_HEAD_BYTES);
+    for (size_t i = 0; i < ARRAY_LEN(PARTS); i++)
+        vault_aad_part(&aad, str_of(PARTS[i]));
+    aead_seal(blob + FIELD_HEAD_BYTES, dek, plain, buf_view(&aad));
+    buf_fini(&aad);
+    return credential_row_put(
+        ctx, tx,
+        &(struct credential_row){
+            .id = "c1",
+            .workspace_id = "ws_a",
+            .provider = "c1",
+            .public = "{}",
+            .version = 1,
+            .sealed = { (char *)blob, FIELD_HEAD_BYTES + plain.len + AEAD_MORE_BYTES } });
+}
+
+TEST(what_an_older_ava_sealed_opens_and_is_bound_with_new_data_keys) {
+    struct house h;
+    struct vault_rotation r;
+    house_open(&h);
+    CHECK_INT(db_write(&h.t.ctx, old_put_write, (void *)"of before"), OK);
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c1"), "of before");
+    const char *old = temp_sql(&h.t, "SELECT hex(sealed) FROM credentials");
+    CHECK_INT(house_put(&h, "ws_a", "c2", "of now"), OK); /* gets a key that binds */
+    CHECK_TEXT(temp_sql(&h.t, "SELECT group_concat(dek_id || ':' || binds) FROM workspace_keys"),
+               "1:0,2:1");
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c1"), "of before");
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c2"), "of now");
+    CHECK_INT(vault_rotate(&h.t.ctx, true, &r), OK);
+    CHECK(temp_script(&h.t, "UPDATE workspace_keys SET left_at = left_at - 601000"));
+    CHECK_INT(vault_rotate(&h.t.ctx, true, &r), OK);
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c1"), "of before");
+    CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c2"), "of now");
+    CHECK(temp_script(
+        &h.t,
+        arena_printf(h.t.arena, "UPDATE credentials SET sealed = X'%s' WHERE id = 'c1'", old)));
+    CHECK(house_get(&h.t.ctx, "ws_a", "c1") == NULL); /* its key is gone */
+    house_close(&h);
+}
+
 TEST(no_single_bit_of_a_blob_can_be_changed_nor_a_byte_cut_off) {
     struct house h;
-    struct sealed_place place = { "credentials", "sealed", "ws_a", "c1" };
+    struct sealed_place place = { "credentials", "sealed", "ws_a", "c1", 1 };
     house_open(&h);
     struct house_row r = sealed_row(&h, "the secret");
     for (size_t i = 0; i < r.sealed.len; i++) {
@@ -78,7 +154,7 @@ TEST(no_single_bit_of_a_blob_can_be_changed_nor_a_byte_cut_off) {
 
 TEST(every_reason_not_to_open_looks_the_same) {
     struct house h;
-    struct sealed_place place = { "credentials", "sealed", "ws_a", "c1" };
+    struct sealed_place place = { "credentials", "sealed", "ws_a", "c1", 1 };
     struct str plain;
     house_open(&h);
     sealed_row(&h, "x");
@@ -145,7 +221,7 @@ static enum err share_key(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 TEST(the_workspace_binds_a_blob_even_under_the_same_key) {
     struct house h;
-    struct sealed_place place = { "credentials", "sealed", "ws_b", "c1" };
+    struct sealed_place place = { "credentials", "sealed", "ws_b", "c1", 1 };
     struct str plain;
     house_open(&h);
     struct house_row r = sealed_row(&h, "the secret");

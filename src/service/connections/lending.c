@@ -17,7 +17,9 @@
 /* The workspace's own: the source is its sealed fields. */
 static enum err reveal_own(struct ctx *ctx, const struct upstream_credential *c,
                            struct secret *out) {
-    struct credential_row row = { .workspace_id = c->workspace_id, .id = c->id };
+    struct credential_row row = { .workspace_id = c->workspace_id,
+                                  .id = c->id,
+                                  .version = c->version };
     struct sealed_place place = credential_row_place(&row);
     return vault_reveal(ctx, db_reader(ctx->parts->db), &place, c->source, out);
 }

@@ -65,9 +65,10 @@ enum err number_open(struct ctx *ctx, struct db_conn *c, const struct number_row
 
 enum err number_keep(struct ctx *ctx, struct db_conn *tx, struct number_row *row,
                      const json_t *content) {
+    int64_t now_ms = ava_wall_ms();
+    row->updated_ms = now_ms > row->updated_ms ? now_ms : row->updated_ms + 1; /* names the value */
     struct sealed_place place = number_row_place(row);
     TRY(vault_seal(ctx, tx, &place, tree_text(ctx->arena, content), &row->sealed));
-    row->updated_ms = ava_wall_ms();
     return number_row_put(ctx, tx, row);
 }
 
