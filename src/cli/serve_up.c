@@ -51,6 +51,7 @@ static void handle_metrics(void *arg, struct http_req *req, struct http_reply *r
 static void collect(void *arg) {
     struct serve *s = arg;
     metric_set(METRIC_EVENT_LOOP_LAG, (double)workers_lag_ms(&s->workers) / 1000, NULL);
+    metric_set(METRIC_EVENT_LOOP_TURN, (double)workers_longest_turn_us(&s->workers) / 1e6, NULL);
     metric_set(METRIC_HTTP_CONNECTIONS, (double)workers_connections(&s->workers), NULL);
     metric_set(METRIC_HTTP_IN_FLIGHT, (double)workers_busy(&s->workers), NULL);
     metric_set(METRIC_CLOCK_JUMP, (double)clock_jump_ms() / 1000, NULL);

@@ -131,6 +131,14 @@ int64_t workers_lag_ms(const struct workers *w) {
     return lag;
 }
 
+int64_t workers_longest_turn_us(const struct workers *w) {
+    int64_t longest = 0;
+    for (size_t i = 0; i < w->count; i++)
+        if (loop_longest_turn_us(w->list[i].loop) > longest)
+            longest = loop_longest_turn_us(w->list[i].loop);
+    return longest;
+}
+
 int64_t workers_last_turn_ms(const struct workers *w) {
     int64_t oldest = INT64_MAX;
     for (size_t i = 0; i < w->count; i++)

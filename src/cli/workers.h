@@ -55,8 +55,9 @@ void workers_turn(struct workers *w);
 bool workers_have_turned(struct workers *w, int64_t ms);
 
 size_t workers_connections(const struct workers *w);
-size_t workers_busy(const struct workers *w);          /* requests in progress */
-int64_t workers_lag_ms(const struct workers *w);       /* of the latest loop */
+size_t workers_busy(const struct workers *w);    /* requests in progress */
+int64_t workers_lag_ms(const struct workers *w); /* of the latest loop */
+int64_t workers_longest_turn_us(const struct workers *w);
 int64_t workers_last_turn_ms(const struct workers *w); /* of the loop whose last turn is oldest */
 
 /* The steps of going down, in this order. */

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/defs.h"
@@ -40,6 +41,8 @@ struct loop {
     int64_t tick_due_ms;
     _Atomic int64_t lag_ms, last_turn_ms;
     uint64_t ticked_ns, woke_ns; /* by the system's own clock, which no test moves */
+    int64_t worked_us;           /* processor time of the thread when the turn began */
+    _Atomic int64_t longest_us;
 };
 
 static __thread struct loop *mine;
@@ -171,8 +174,22 @@ static void on_async(uv_async_t *a) {
     drain(a->data);
 }
 
+/* Processor time, so that a busy machine makes no turn longer than its own work. */
+static int64_t worked_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* Once a turn, before the loop sleeps. */
 static void on_prepare(uv_prepare_t *p) {
-    drain(p->data);
+    struct loop *l = p->data;
+    drain(l);
+    int64_t now_us = worked_us();
+    if (l->worked_us &&
+        now_us - l->worked_us > atomic_load_explicit(&l->longest_us, memory_order_relaxed))
+        atomic_store_explicit(&l->longest_us, now_us - l->worked_us, memory_order_relaxed);
+    l->worked_us = now_us;
 }
 
 static void on_check(uv_check_t *c) {
@@ -288,6 +305,10 @@ int64_t loop_lag_ms(const struct loop *l) {
     int64_t last = atomic_load_explicit(&l->lag_ms, memory_order_relaxed);
     int64_t now = ava_now_ms() - loop_last_turn_ms(l) - TICK_MS;
     return now > last ? now : last;
+}
+
+int64_t loop_longest_turn_us(const struct loop *l) {
+    return atomic_load_explicit(&l->longest_us, memory_order_relaxed);
 }
 
 int64_t loop_last_turn_ms(const struct loop *l) {

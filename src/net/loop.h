@@ -36,4 +36,6 @@ int64_t loop_lag_ms(const struct loop *l);
  * and woke less than within_ms ago, or has not yet found out; on its own thread. */
 enum { LOOP_STOOD_MS = 500 };
 bool loop_has_stood(const struct loop *l, int64_t within_ms);
+/* Processor time of the longest turn since the loop began: for so long all its others waited. */
+int64_t loop_longest_turn_us(const struct loop *l);
 int64_t loop_last_turn_ms(const struct loop *l); /* monotonic; at most 100 ms old when it runs */

@@ -64,6 +64,8 @@ export async function until(check, { ms = 20_000, every = 10, what = "condition"
   }
 }
 
+const TURN_MS_MAX = 50;
+
 export class Ava {
   // Without a port Ava takes one that is free; one that it must have again after a kill may take a moment.
   static async start(options = {}) {
@@ -216,8 +218,18 @@ export class Ava {
     return this.exited;
   }
 
+  // The processor time of its longest turn of a loop, in ms; undefined when it cannot be asked any more.
+  async longestTurn() {
+    const asked = await fetch(`${this.base}/metrics`, { headers: { Connection: "close" }, signal: AbortSignal.timeout(2000) }).then((r) => r.text()).catch(() => "");
+    const found = /^event_loop_longest_turn_seconds (\S+)$/m.exec(asked);
+    return found ? Number(found[1]) * 1000 : undefined;
+  }
+
   async remove() {
+    const turn = this.ended ? undefined : await this.longestTurn();
     await this.stop();
     await rm(this.data, { recursive: true, force: true });
+    // Processor time, which a busy machine does not stretch; a sanitizer does.
+    if (turn > TURN_MS_MAX && !sanitized) throw new Error(`a loop was busy for ${turn} ms in one turn: so long everybody else on it waited`);
   }
 }
