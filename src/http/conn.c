@@ -135,13 +135,14 @@ static void on_written(uv_write_t *w, int status) {
         conn_close(c);
         return;
     }
-    if (c->out.len) {
+    if (c->out.len)
         conn_flush(c);
-        return;
-    }
+    if (c->closing || c->writing || c->phase == LINGER)
+        return; /* there is more, or nothing any more */
     if (c->phase == STREAMING) {
         c->deadline_ms = INT64_MAX;
         buf_fini(&c->sending); /* it sleeps now, for minutes perhaps */
+        http_stream_flushed(&c->stream);
     }
     if (c->phase == IDLE)
         c->deadline_ms = ava_now_ms() + c->server->limits->idle_ms;

@@ -146,11 +146,17 @@ static void finish(void *arg) {
 
 /* --- answering in pieces --------------------------------------------------------------------- */
 
+/* Bytes of a stream that the kernel has not taken yet. */
+static size_t backlog(void *arg) {
+    const struct conn *c = arg;
+    return c->out.len + uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
+}
+
 /* Queues a piece of a stream. False when the connection ends; one whose client does not read is
  * reset: it can come back and say what it saw last. */
 static bool send_piece(void *arg, const struct str *parts, size_t count) {
     struct conn *c = arg;
-    size_t bytes = c->out.len + uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+    size_t bytes = backlog(c);
     for (size_t i = 0; i < count; i++)
         bytes += parts[i].len;
     if (bytes > HTTP_STREAM_BACKLOG_MAX)
@@ -167,16 +173,23 @@ static bool send_piece(void *arg, const struct str *parts, size_t count) {
  * client sends is thrown away. */
 static void begin_stream(void *arg) {
     struct conn *c = arg;
+    static const struct http_carrier CARRIER = { send_piece, backlog };
     int kernel_bytes = KERNEL_BYTES;
     uv_send_buffer_size((uv_handle_t *)&c->tcp, &kernel_bytes);
     c->phase = STREAMING;
     c->server->busy--;
-    http_reply_write_open(&c->reply, c->head.is_11, &c->out);
-    http_stream_open(&c->stream, c->head.is_11, send_piece, c);
-    if (c->server->draining)
+    bool is_chunked = http_reply_write_open(&c->reply, c->head.is_11, &c->out);
+    http_stream_open(&c->stream, is_chunked, &CARRIER, c);
+    if (c->server->draining && !c->reply.stream_ends)
         http_stream_end(&c->stream);
     read_on(c); /* may have stopped for want of room; only a read notices that the client left */
     conn_flush(c);
+}
+
+/* Less was written than was to come. */
+static bool is_unfinished(const struct conn *c) {
+    return c->stream.is_broken ||
+           (c->reply.stream_bytes && c->stream.sent_bytes != c->reply.stream_bytes);
 }
 
 /* The end of a stream: frees what its request held, writes the last chunk and closes. */
@@ -191,6 +204,10 @@ static void finish_stream(void *arg) {
     arena_reset(c->arena);
     c->fields = NULL;
     c->in_len = 0;
+    if (is_unfinished(c)) {
+        conn_reset(c);
+        return;
+    }
     c->close_after_write = true;
     c->deadline_ms = ava_now_ms() + c->server->limits->write_ms;
     http_stream_close(&c->stream);
@@ -687,7 +704,7 @@ void http_server_drain(struct http_server *s) {
     s->dismissing = s->draining = true;
     let_nobody_in(s);
     for (struct conn *c = s->conns; c; c = c->next)
-        if (c->phase == STREAMING)
+        if (c->phase == STREAMING && !c->reply.stream_ends)
             http_stream_end(&c->stream);
     uv_update_time(loop_uv(s->loop));
     uv_timer_start(&s->leave, on_leave, LEAVE_MS, 0);

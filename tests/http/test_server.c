@@ -10,7 +10,13 @@
 #include "net/loop.h"
 #include "net/rude.h"
 
-enum { BODY_LIMIT = 1000, LARGE_BYTES = 8 << 20, SMALL_BYTES = 64 << 10 };
+enum {
+    BODY_LIMIT = 1000,
+    LARGE_BYTES = 8 << 20,
+    LONG_BYTES = 8 << 20,
+    PIECE_BYTES = 16 << 10,
+    SMALL_BYTES = 64 << 10
+};
 
 /* A server on a loop of its own thread. Its application echoes. */
 struct site {
@@ -65,6 +71,34 @@ static void stream(void *arg, struct http_stream *stream) {
     atomic_fetch_add(&s->streamed, 1);
 }
 
+/* A long answer in pieces of 16 KiB, each read before the next is written. */
+static void stream_long(void *arg, struct http_stream *stream) {
+    struct site *s = arg;
+    atomic_store(&s->streaming, true);
+    for (int sent = 0; sent < LONG_BYTES; sent += PIECE_BYTES)
+        if (!http_stream_write(stream, (struct str){ s->large, PIECE_BYTES }) ||
+            !http_stream_flush(stream))
+            break;
+    atomic_fetch_add(&s->streamed, 1);
+}
+
+static void stream_broken(void *arg, struct http_stream *stream) {
+    http_stream_write(stream, STR("some"));
+    http_stream_break(stream);
+}
+
+/* "/long": all of it; "/short": less than its head says; "/broken": it does not know how much. */
+static bool handle_long(struct site *s, const struct http_req *req, struct http_reply *reply) {
+    bool is_broken = str_is(req->path, "/broken"), is_short = str_is(req->path, "/short");
+    if (!is_broken && !is_short && !str_is(req->path, "/long"))
+        return false;
+    reply->stream = is_broken ? stream_broken : stream_long;
+    reply->stream_arg = s;
+    reply->stream_ends = true;
+    reply->stream_bytes = is_broken ? 0 : LONG_BYTES + is_short;
+    return true;
+}
+
 static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
     struct site *s = arg;
     atomic_fetch_add(&s->handled, 1);
@@ -81,6 +115,8 @@ static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
         return;
     } else if (str_is(req->path, "/close")) {
         reply->close = true;
+    } else if (handle_long(s, req, reply)) {
+        return;
     } else if (str_is(req->path, "/stream")) {
         reply->stream = stream;
         reply->stream_arg = s;
@@ -923,6 +959,54 @@ TEST(a_ring_before_the_stream_waits_is_kept) {
         spin_until(s, &s->streamed, i + 1);
         atomic_store(&s->written, i + 1);
     }
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(a_long_answer_says_its_length_and_comes_whole_at_the_pace_of_its_reader) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    for (int i = 0; i < 20; i++) {
+        buf_clear(&out);
+        int fd = raw_connect(s->port);
+        raw_send(fd, STR(GET("/long")));
+        CHECK(raw_read_all(fd, &out));
+        CHECK(strstr(out.ptr, "Content-Length: 8388608\r\n") && !strstr(out.ptr, "chunked"));
+        CHECK_INT(out.len - (size_t)(strstr(out.ptr, "\r\n\r\n") + 4 - out.ptr), LONG_BYTES);
+        close(fd);
+    }
+    CHECK_INT(atomic_load(&s->streamed), 20);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(a_long_answer_that_falls_short_is_reset) {
+    static const char *const ASKED[] = { GET("/short"), GET("/broken"),
+                                         "GET /broken HTTP/1.0\r\n\r\n" };
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    for (size_t i = 0; i < ARRAY_LEN(ASKED); i++) {
+        int fd = raw_connect(s->port);
+        raw_send(fd, str_of(ASKED[i]));
+        CHECK(!raw_read_all(fd, &out));
+        CHECK_INT(errno, ECONNRESET);
+        close(fd);
+    }
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(draining_waits_for_a_long_answer) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    int fd = raw_connect(s->port);
+    raw_send(fd, STR(GET("/long")));
+    spin_until(s, &s->handled, 1);
+    on_loop(s, drain);
+    CHECK_INT(atomic_load(&s->streamed), 0); /* nobody reads yet */
+    CHECK(raw_read_all(fd, &out));
+    CHECK_INT(out.len - (size_t)(strstr(out.ptr, "\r\n\r\n") + 4 - out.ptr), LONG_BYTES);
+    close(fd);
     buf_fini(&out);
     site_down(s);
 }
