@@ -26,6 +26,7 @@ enum {
     REFUSAL_MAX_BYTES = 64 << 10,
     QUEUE_MS = 250,
     LOOK_UP_MS = 250,
+    BUSY_S = 2,     /* after which another look-up may be tried */
     KNOCK_MS = 250, /* for each of several addresses to let us in */
 };
 
@@ -668,8 +669,15 @@ static enum err send_judged(struct ctx *ctx, const struct upstream_request *req,
     int64_t began_us = ava_now_us(), until_ms = ava_now_ms() + RESOLVE_MS;
     *out = (struct upstream_echo){ .retry_after_s = RETRY_NO_RETRY_AFTER };
     a->outcome = OUTCOME_FAIL;
-    out->failure = outbound_find(str_of(req->url), &u->allowed,
-                                 until_ms < ctx->deadline_ms ? until_ms : ctx->deadline_ms, &to);
+    bool is_busy;
+    out->failure =
+        outbound_find(req->credential->workspace_id, str_of(req->url), &u->allowed,
+                      until_ms < ctx->deadline_ms ? until_ms : ctx->deadline_ms, &to, &is_busy);
+    if (is_busy) {
+        ctx->problem.service = provider_name(req->provider);
+        ctx->problem.retry_after_s = BUSY_S;
+        return ctx_fail(ctx, ERR_PROVIDER_BUSY, "%s Try again in %d s.", out->failure, BUSY_S);
+    }
     if (!out->failure) {
         a->call.fresh = is_probe;
         a->call.may_resend = !is_probe;
