@@ -16,13 +16,15 @@
 #include "base/clock.h"
 #include "base/defs.h"
 #include "base/fiber.h"
+#include "http/bodies.h"
 #include "http/conn.h"
 #include "http/crowd.h"
 #include "net/loop.h"
 
 enum {
     IN_FIRST_BYTES = 2048,
-    IN_KEPT_BYTES = 64 * 1024, /* a larger buffer shrinks again after its request */
+    IN_KEPT_BYTES = HTTP_BODY_SMALL_BYTES, /* a larger buffer shrinks again after its request */
+    CHUNKS_SPARE_BYTES = 64 * 1024,        /* for what is not decoded yet */
     SWEEP_MS = 500,
     /* For connections that are half made: a kernel may keep back the last packet of their making
      * for 200 ms, to send it together with the request. */
@@ -45,6 +47,8 @@ const struct http_limits HTTP_LIMITS_DEFAULT = {
     .write_ms = 30000,
     .arena_bytes = 48 << 20,
 };
+
+static const char NO_MEMORY[] = "There is no memory for this body now; send it again later.";
 
 static void advance(struct conn *c);
 static void read_on(struct conn *c);
@@ -89,6 +93,13 @@ static void conn_refuse(struct conn *c, enum err err, const char *detail) {
     c->close_after_write = true;
     c->in_len = 0;
     conn_flush(c);
+}
+
+/* Refuses a body that is on its way, and frees what it holds. */
+static void refuse_body(struct conn *c) {
+    conn_refuse(c, ERR_OVERLOADED, NO_MEMORY);
+    if (!c->closing)
+        conn_resize(c, IN_FIRST_BYTES);
 }
 
 /* --- answering ------------------------------------------------------------------------------- */
@@ -367,6 +378,11 @@ static bool room_for(struct conn *c, size_t total) {
     size_t room = c->in_room ? c->in_room : IN_FIRST_BYTES;
     while (room < total)
         room *= 2;
+    size_t most = c->phase != BODY     ? 0
+                  : c->head.is_chunked ? c->head.head_bytes + c->body_limit + CHUNKS_SPARE_BYTES
+                                       : c->head.head_bytes + (size_t)c->head.content_length;
+    if (most >= total && most < room)
+        room = most; /* there is no more to come */
     return conn_resize(c, room);
 }
 
@@ -410,12 +426,15 @@ static bool begin_body(struct conn *c) {
     to_views(c);
     c->req.arena = NULL;
     bool awaited = c->head.is_chunked || c->head.content_length > 0;
-    bool takes_part = false;
-    c->body_limit = awaited ? app->body_limit(app->arg, &c->req, &takes_part) : 0;
+    struct http_body body = { 0 };
+    if (awaited)
+        app->body(app->arg, &c->req, &body);
+    c->body_limit = body.limit_bytes;
+    bodies_prove(c, body.is_proven);
     c->body_len = 0;
     c->is_cut = false;
-    c->chunks = (struct http_chunks){ .takes_part = takes_part };
-    if (!takes_part && c->head.content_length > (int64_t)c->body_limit) {
+    c->chunks = (struct http_chunks){ .takes_part = body.takes_part };
+    if (!body.takes_part && c->head.content_length > (int64_t)c->body_limit) {
         conn_refuse(c, ERR_PAYLOAD_TOO_LARGE, "The body is larger than allowed here.");
         return false;
     }
@@ -501,8 +520,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
         return;
     bool pinned = c->phase == HANDLING || c->phase == WAITING || c->writing;
     if (n == UV_ENOBUFS && !pinned && c->phase == BODY) {
-        conn_refuse(c, ERR_OVERLOADED,
-                    "There is no memory for this body now; send it again later.");
+        refuse_body(c);
         return;
     }
     if (n == UV_ENOBUFS) { /* full while a fiber has it pinned: look again when that is done */
@@ -620,6 +638,7 @@ struct http_server *http_server_open(struct loop *loop, int fd, const struct htt
     s->loop = loop;
     s->app = app;
     s->go_on = advance;
+    s->refuse_body = refuse_body;
     s->limits = limits;
     uv_timer_init(loop_uv(loop), &s->sweep);
     uv_timer_init(loop_uv(loop), &s->leave);

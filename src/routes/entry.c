@@ -14,6 +14,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "obs/provider.h"
+#include "resilience/known.h"
 #include "resilience/login_limit.h"
 #include "resilience/ratelimit.h"
 #include "resilience/shed.h"
@@ -70,6 +71,9 @@ struct entry *entry_new(const struct parts *parts, const char *profile) {
     e->limits = ratelimit_new();
     e->login_limit = login_limit_new();
     e->shed = shed_new();
+    e->senders = calloc(1, sizeof *e->senders);
+    if (!e->senders)
+        abort();
     atomic_init(&e->rules, rules_new(parts->config));
     atomic_init(&e->last_turn_ms, ava_now_ms());
     return e;
@@ -82,6 +86,7 @@ void entry_free(struct entry *e) {
     ratelimit_free(e->limits);
     login_limit_free(e->login_limit);
     shed_free(e->shed);
+    free(e->senders);
     entry_rules_free(atomic_load(&e->rules));
     free(e);
 }
@@ -93,21 +98,25 @@ static const struct route *route_of(const struct entry *e, const struct http_req
     return match->index == ROUTER_NONE ? NULL : &routes[match->index];
 }
 
-size_t entry_body_limit(void *arg, const struct http_req *req, bool *takes_part) {
+void entry_body(void *arg, const struct http_req *req, struct http_body *out) {
+    const struct entry *e = arg;
     struct router_match match;
-    const struct route *route = route_of(arg, req, &match);
+    const struct route *route = route_of(e, req, &match);
     enum body_kind kind = route ? route->body : NO_BODY;
-    *takes_part = kind == REPORT_BODY;
+    out->takes_part = kind == REPORT_BODY;
+    out->is_proven = route && route->limit == BY_WEBHOOK && known_has(e->senders, req->path);
     switch (kind) {
     case JSON_BODY: /* long ones are not taken in for strangers */
-        return http_field(req, "authorization").ptr || http_field(req, "cookie").ptr
-                   ? JSON_MAX_BYTES
-                   : AUTH_MAX_BYTES;
+        out->limit_bytes = http_field(req, "authorization").ptr || http_field(req, "cookie").ptr
+                               ? JSON_MAX_BYTES
+                               : AUTH_MAX_BYTES;
+        return;
     case WEBHOOK_BODY:
     case REPORT_BODY:
-        return WEBHOOK_MAX_BYTES;
+        out->limit_bytes = WEBHOOK_MAX_BYTES;
+        return;
     default:
-        return AUTH_MAX_BYTES;
+        out->limit_bytes = AUTH_MAX_BYTES;
     }
 }
 

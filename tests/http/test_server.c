@@ -37,10 +37,12 @@ struct site {
     char *large;
 };
 
-static size_t body_limit(void *arg, const struct http_req *req, bool *takes_part) {
-    CHECK(req->arena == NULL && req->body.len == 0 && !*takes_part);
-    *takes_part = str_is(req->path, "/part");
-    return BODY_LIMIT;
+static void body(void *arg, const struct http_req *req, struct http_body *out) {
+    CHECK(req->arena == NULL && req->body.len == 0 && !out->takes_part);
+    out->takes_part = str_is(req->path, "/part");
+    out->is_proven = str_is(req->path, "/known");
+    out->limit_bytes =
+        out->is_proven || str_is(req->path, "/much") ? LARGE_BYTES : (size_t)BODY_LIMIT;
 }
 
 static void holding(void *arg) {
@@ -143,7 +145,7 @@ static void *serve(void *arg) {
     static const char *why;
     struct site *s = arg;
     struct arena *a = arena_new(1 << 16);
-    static struct http_app app = { .body_limit = body_limit, .handle = handle, .refuse = refuse };
+    static struct http_app app = { .body = body, .handle = handle, .refuse = refuse };
     app.arg = s;
     s->loop = loop_new(s->fibers_max);
     s->fd = http_listen("127.0.0.1:0", 0, a, &why);
@@ -961,6 +963,66 @@ TEST(a_ring_before_the_stream_waits_is_kept) {
     }
     buf_fini(&out);
     site_down(s);
+}
+
+enum { MUCH_BYTES = 300000 };
+
+/* A connection on which all but the last byte of a body was sent. */
+static int almost_sent(struct site *s, const char *path) {
+    struct buf request = { 0 };
+    int fd = raw_connect(s->port);
+    buf_printf(&request, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", path,
+               MUCH_BYTES);
+    buf_put(&request, s->large, MUCH_BYTES - 1);
+    raw_send(fd, buf_view(&request));
+    buf_fini(&request);
+    return fd;
+}
+
+static size_t held_by(struct http_memory *m, struct site *s, size_t bytes) {
+    while (atomic_load(&m->held) < bytes)
+        on_loop(s, look);
+    return atomic_load(&m->held);
+}
+
+/* Sends the last byte, and sees what the answer begins with. */
+static void end_with(int fd, const char *last, const char *expected) {
+    struct buf out = { 0 };
+    raw_send(fd, str_of(last));
+    CHECK(raw_read_until(fd, &out, "\r\n\r\n", 1));
+    CHECK(str_starts(buf_view(&out), str_of(expected)));
+    buf_fini(&out);
+    close(fd);
+}
+
+TEST(when_bodies_hold_all_there_is_the_slowest_gives_way) {
+    struct http_memory m = { .max = 350000 };
+    struct http_limits limits = HTTP_LIMITS_DEFAULT;
+    limits.memory = &m;
+    struct site *s = site_up(&limits);
+    int first = almost_sent(s, "/much");
+    CHECK(held_by(&m, s, MUCH_BYTES) <= m.max);
+    int second = almost_sent(s, "/much");
+    end_with(first, "", "HTTP/1.1 503");
+    end_with(second, "L", "HTTP/1.1 200");
+    site_down(s);
+    CHECK_INT(atomic_load(&m.held), 0);
+}
+
+TEST(what_is_proven_has_a_reserve_and_does_not_give_way) {
+    struct http_memory m = { .max = 700000, .reserve = 350000 };
+    struct http_limits limits = HTTP_LIMITS_DEFAULT;
+    limits.memory = &m;
+    struct site *s = site_up(&limits);
+    int known = almost_sent(s, "/known");
+    held_by(&m, s, MUCH_BYTES);
+    int first = almost_sent(s, "/much");
+    end_with(
+        first, "",
+        "HTTP/1.1 503"); /* what is proven has taken what there was, and the reserve is its own */
+    end_with(known, "L", "HTTP/1.1 200");
+    site_down(s);
+    CHECK_INT(atomic_load(&m.held), 0);
 }
 
 TEST(a_long_answer_says_its_length_and_comes_whole_at_the_pace_of_its_reader) {
