@@ -17,6 +17,10 @@ enum {
     BODIES_RESERVE_BYTES = 16 << 20, /* of that: two reports of a call, as long as they may be */
 };
 
+/* For what takes long: two hash passwords (auth/password.c), two make sums (service/calls/analytics.c);
+ * the rest pack and read long bodies. */
+static const char POOL_THREADS[] = "8";
+
 /* --- on a worker's thread -------------------------------------------------------------------- */
 
 static void dismiss(void *arg) {
@@ -70,6 +74,7 @@ void workers_plan(struct workers *w, const struct config *c, struct db *db) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     w->count = c->threads ? (size_t)c->threads : cores < CORES_MAX ? (size_t)cores : CORES_MAX;
     w->db = db;
+    setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 1); /* libuv reads it with the first work it gets */
     w->limits = HTTP_LIMITS_DEFAULT;
     w->memory.max = BODIES_MAX_BYTES;
     w->memory.reserve = BODIES_RESERVE_BYTES;

@@ -55,18 +55,54 @@ enum err delivery_row_find(struct ctx *ctx, struct db_conn *c, const char *desti
     return db_done(ctx, q);
 }
 
+/* *seq: before which row the page begins; INT64_MAX: with the newest. A cursor of another destination
+ * is none. */
+static enum err find_start(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                           const struct delivery_filter *f, int64_t *seq) {
+    *seq = INT64_MAX;
+    if (!f->before_id)
+        return OK;
+    struct db_stmt *q = db_use(c, "SELECT seq FROM deliveries WHERE id = ? AND destination_id = ?");
+    db_bind_text(q, f->before_id);
+    db_bind_text(q, destination_id);
+    *seq = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}
+
+static enum err find_end(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                         const struct delivery_filter *f, int64_t before_seq, int64_t *seq,
+                         struct page_end *end) {
+    *end = (struct page_end){ "" };
+    *seq = 0;
+    if (!f->status && !f->type)
+        return OK;
+    struct db_stmt *q = db_use(c, "SELECT seq, id FROM deliveries WHERE seq = (SELECT seq FROM"
+                                  " deliveries WHERE destination_id = ? AND seq < ?"
+                                  " ORDER BY seq DESC LIMIT 1 OFFSET ?)");
+    db_bind_text(q, destination_id);
+    db_bind_i64(q, before_seq);
+    db_bind_i64(q, PAGE_LOOK_MAX - 1);
+    if (db_next(q)) {
+        *seq = db_i64(q);
+        db_copy(q, end->id, sizeof end->id);
+    }
+    return db_done(ctx, q);
+}
+
 enum err delivery_rows_list(struct ctx *ctx, struct db_conn *c, const char *destination_id,
                             const struct delivery_filter *f, int limit, struct delivery_row *out,
-                            size_t *count) {
-    struct db_stmt *q =
-        db_use(c, "SELECT " COLUMNS " FROM deliveries WHERE destination_id = ?1"
-                  " AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR type = ?3)"
-                  " AND (?4 IS NULL OR seq < (SELECT seq FROM deliveries WHERE id = ?4))"
-                  " ORDER BY seq DESC LIMIT ?5");
+                            size_t *count, struct page_end *end) {
+    int64_t before_seq, end_seq;
+    TRY(find_start(ctx, c, destination_id, f, &before_seq));
+    TRY(find_end(ctx, c, destination_id, f, before_seq, &end_seq, end));
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM deliveries WHERE destination_id = ?1"
+                                  " AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR type = ?3)"
+                                  " AND seq < ?4 AND seq >= ?5 ORDER BY seq DESC LIMIT ?6");
     db_bind_text(q, destination_id);
     db_bind_text(q, f->status);
     db_bind_text(q, f->type);
-    db_bind_text(q, f->before_id);
+    db_bind_i64(q, before_seq);
+    db_bind_i64(q, end_seq);
     db_bind_i64(q, limit);
     for (*count = 0; db_next(q); ++*count)
         read_delivery(ctx, q, &out[*count]);

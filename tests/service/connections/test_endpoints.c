@@ -97,6 +97,7 @@ static struct incoming event(struct house *h, const char *dedupe) {
 
 TEST(an_event_is_taken_once_and_read_back_only_by_its_workspace) {
     struct house h;
+    struct page_end end;
     struct event_row rows[5], row;
     struct event_filter any = { 0 };
     struct event_content content;
@@ -108,7 +109,7 @@ TEST(an_event_is_taken_once_and_read_back_only_by_its_workspace) {
     CHECK(is_new);
     CHECK_INT(event_take(&h.t.ctx, &in, &is_new), OK);
     CHECK(!is_new);
-    CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count), OK);
+    CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count, &end), OK);
     CHECK_INT(count, 1);
     CHECK_INT(event_read(&h.t.ctx, rows[0].id, &row, &content), OK);
     CHECK(str_eq(content.body, in.content.body) && str_eq(content.headers, in.content.headers));
@@ -116,7 +117,7 @@ TEST(an_event_is_taken_once_and_read_back_only_by_its_workspace) {
                "0");
     str_copy(h.t.ctx.who.workspace_id, sizeof h.t.ctx.who.workspace_id, str_of("ws_b"));
     CHECK_INT(event_read(&h.t.ctx, rows[0].id, &row, &content), ERR_NOT_FOUND);
-    CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count), OK);
+    CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count, &end), OK);
     CHECK_INT(count, 0);
     close_all(&h);
 }
