@@ -157,11 +157,15 @@ static enum err ask_who(struct ctx *ctx, const struct http_req *req, bool *found
     return cookie.ptr ? by_session(ctx, cookie, found) : OK;
 }
 
-/* Fills ctx->who from API key or session; strangers are limited by address. */
-static enum err identify(struct ctx *ctx, struct entry *e, const struct http_req *req) {
+/* Fills ctx->who from API key or session; strangers are limited by address, others here where nothing
+ * else limits them. */
+static enum err identify(struct ctx *ctx, struct entry *e, const struct http_req *req,
+                         bool is_page) {
     bool found;
     TRY(ask_who(ctx, req, &found, auth_by_session));
-    return found ? OK : limit_unknown(ctx, e);
+    if (!found)
+        return limit_unknown(ctx, e);
+    return is_page ? limit_page(ctx, e) : OK;
 }
 
 enum err entry_knows(struct ctx *ctx, const struct http_req *req, bool *found) {
@@ -221,7 +225,7 @@ static enum err walk(struct ctx *ctx, const struct route *route, struct call *ca
     struct entry *e = call->entry;
     TRY(set_deadline(ctx, route, call->req));
     if (route->limit != UNLIMITED && route->limit != BY_WEBHOOK)
-        TRY(identify(ctx, e, call->req));
+        TRY(identify(ctx, e, call->req, route->limit == BY_IP));
     TRY(check_access(ctx, route));
     TRY(check_origin(ctx, e, route, call->req));
     TRY(limit_user(ctx, e, route, call->reply));
@@ -238,7 +242,7 @@ static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
         call->entry->sandbox(call->entry->sandbox_arg, ctx, req, call->reply);
         return ctx->problem.err;
     }
-    TRY(identify(ctx, call->entry, req));
+    TRY(identify(ctx, call->entry, req, true));
     if (call->match->path_exists) {
         const char *allow = router_allow(ctx->arena, call->match->allowed);
         if (req->method == METHOD_OPTIONS && origin_allow(call->entry, req, call->reply)) {
