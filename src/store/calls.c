@@ -128,8 +128,8 @@ enum err call_row_find_by_provider(struct ctx *ctx, struct db_conn *c, const cha
 
 enum err call_row_find_placed(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                               const char *operation_id, struct call_row *found) {
-    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?"
-                                  " AND operation_id = ?");
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM calls INDEXED BY calls_of_operation"
+                                  " WHERE workspace_id = ? AND operation_id = ?");
     db_bind_text(q, workspace_id);
     db_bind_text(q, operation_id);
     return read_one(ctx, q, found);

@@ -4,30 +4,19 @@
     "seq, id, workspace_id, destination_id, event_id, type, resource, status, body, attempts, " \
     "tries, next_at, settled_at, created_at"
 
-/* next_at of one that waits behind another of its resource: of each resource that has open deliveries,
- * the first one alone has another. Kept by whatever opens or settles any, below. */
-#define BEHIND "4611686018427387904"
-static const int64_t BEHIND_MS = (int64_t)1 << 62;
-
-/* ?1 destination, ?2 resource: the open ones. */
-#define OPEN_OF_RESOURCE                                                                     \
-    " FROM deliveries INDEXED BY deliveries_in_order WHERE destination_id = ?1 AND resource" \
-    " = ?2 AND settled_at = 0"
-
 enum err delivery_row_insert(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row,
                              bool *is_new) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO deliveries (id, workspace_id, destination_id, event_id, type,"
-                   " resource, status, settled_at, created_at, body, next_at)"
-                   " VALUES (?3, ?4, ?1, ?5, ?6, ?2, ?7, ?8, ?9, ?10, CASE WHEN ?8 = 0 AND ?2 <> ''"
-                   " AND EXISTS (SELECT 1" OPEN_OF_RESOURCE ") THEN " BEHIND " ELSE 0 END)"
+                   " resource, status, settled_at, created_at, body)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                    " ON CONFLICT (destination_id, event_id) DO NOTHING");
-    db_bind_text(q, row->destination_id);
-    db_bind_text(q, row->resource);
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->destination_id);
     db_bind_text(q, row->event_id);
     db_bind_text(q, row->type);
+    db_bind_text(q, row->resource);
     db_bind_text(q, row->status);
     db_bind_i64(q, row->settled_ms);
     db_bind_i64(q, row->created_ms);
@@ -50,8 +39,6 @@ static void read_delivery(struct ctx *ctx, struct db_stmt *q, struct delivery_ro
     d->attempts = db_i64(q);
     d->tries = db_i64(q);
     d->next_ms = db_i64(q);
-    if (d->next_ms == BEHIND_MS)
-        d->next_ms = 0; /* nobody knows when */
     d->settled_ms = db_i64(q);
     d->created_ms = db_i64(q);
 }
@@ -139,11 +126,15 @@ enum err delivery_rows_of_event(struct ctx *ctx, struct db_conn *c, const char *
     return db_done(ctx, q);
 }
 
+/* Triggers keep behind (0017_deliveries_behind.sql). */
+#define FIRST_ONES                                                                             \
+    " FROM deliveries INDEXED BY deliveries_first WHERE destination_id = ? AND settled_at = 0" \
+    " AND behind = 0"
+
 enum err delivery_rows_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
                            int64_t now_ms, int limit, struct delivery_row *out, size_t *count) {
-    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM deliveries INDEXED BY deliveries_open"
-                                  " WHERE destination_id = ? AND settled_at = 0 AND next_at <= ?"
-                                  " ORDER BY next_at, seq LIMIT ?");
+    struct db_stmt *q =
+        db_use(c, "SELECT " COLUMNS FIRST_ONES " AND next_at <= ? ORDER BY next_at, seq LIMIT ?");
     db_bind_text(q, destination_id);
     db_bind_i64(q, now_ms);
     db_bind_i64(q, limit);
@@ -154,16 +145,13 @@ enum err delivery_rows_due(struct ctx *ctx, struct db_conn *c, const char *desti
 
 enum err delivery_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
                                 int64_t *at_ms) {
-    struct db_stmt *q =
-        db_use(c, "SELECT next_at FROM deliveries INDEXED BY deliveries_open"
-                  " WHERE destination_id = ? AND settled_at = 0 AND next_at < " BEHIND
-                  " ORDER BY next_at LIMIT 1");
+    struct db_stmt *q = db_use(c, "SELECT next_at" FIRST_ONES " ORDER BY next_at LIMIT 1");
     db_bind_text(q, destination_id);
     *at_ms = db_next(q) ? db_i64(q) : INT64_MAX;
     return db_done(ctx, q);
 }
 
-static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row) {
+enum err delivery_row_settle(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row) {
     struct db_stmt *q = db_use(tx, "UPDATE deliveries SET status = ?, attempts = ?, tries = ?,"
                                    " next_at = ?, settled_at = ? WHERE id = ?");
     db_bind_text(q, row->status);
@@ -175,61 +163,11 @@ static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct deliver
     return db_run(ctx, q);
 }
 
-/* The first two open ones of the row's resource; 0: there is none. */
-static enum err find_first(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row,
-                           int64_t seq[2]) {
-    struct db_stmt *q = db_use(tx, "SELECT seq" OPEN_OF_RESOURCE " ORDER BY seq LIMIT 2");
-    db_bind_text(q, row->destination_id);
-    db_bind_text(q, row->resource);
-    for (int i = 0; i < 2; i++)
-        seq[i] = db_next(q) ? db_i64(q) : 0;
-    return db_done(ctx, q);
-}
-
-static enum err put_behind(struct ctx *ctx, struct db_conn *tx, int64_t seq) {
-    struct db_stmt *q =
-        db_use(tx, "UPDATE deliveries SET next_at = " BEHIND " WHERE seq = ? AND settled_at = 0");
-    db_bind_i64(q, seq);
-    return db_run(ctx, q);
-}
-
-/* The row was opened or settled: whoever is first now is due, and whoever was first before, or was opened
- * behind another, waits. */
-static enum err put_in_order(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row) {
-    int64_t first[2];
-    TRY(find_first(ctx, tx, row, first));
-    struct db_stmt *q =
-        db_use(tx, "UPDATE deliveries SET next_at = 0 WHERE seq = ? AND next_at = " BEHIND);
-    db_bind_i64(q, first[0]);
-    TRY(db_run(ctx, q));
-    if (first[1])
-        TRY(put_behind(ctx, tx, first[1]));
-    return row->seq > first[0] ? put_behind(ctx, tx, row->seq) : OK;
-}
-
-enum err delivery_row_settle(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row) {
-    TRY(settle(ctx, tx, row));
-    return row->resource[0] ? put_in_order(ctx, tx, row) : OK;
-}
-
 enum err delivery_rows_hold(struct ctx *ctx, struct db_conn *tx, const char *destination_id,
                             int64_t now_ms) {
     struct db_stmt *q = db_use(tx, "UPDATE deliveries SET status = 'held', next_at = 0,"
                                    " settled_at = ? WHERE destination_id = ? AND settled_at = 0");
     db_bind_i64(q, now_ms);
-    db_bind_text(q, destination_id);
-    return db_run(ctx, q);
-}
-
-/* What was opened, many at once: all but the first of each resource wait. */
-static enum err put_all_in_order(struct ctx *ctx, struct db_conn *tx, const char *destination_id) {
-    struct db_stmt *q =
-        db_use(tx, "UPDATE deliveries SET next_at = " BEHIND " WHERE seq IN (SELECT d.seq FROM"
-                   " deliveries AS d INDEXED BY deliveries_open WHERE d.destination_id = ?1 AND"
-                   " d.settled_at = 0 AND d.next_at < " BEHIND " AND d.resource <> '' AND EXISTS"
-                   " (SELECT 1 FROM deliveries AS b INDEXED BY deliveries_in_order WHERE"
-                   " b.destination_id = ?1 AND b.resource = d.resource AND b.seq < d.seq AND"
-                   " b.settled_at = 0))");
     db_bind_text(q, destination_id);
     return db_run(ctx, q);
 }
@@ -243,7 +181,7 @@ enum err delivery_rows_release(struct ctx *ctx, struct db_conn *tx, const char *
     db_bind_i64(q, since_ms);
     TRY(db_run(ctx, q));
     *count = db_changes(tx);
-    return put_all_in_order(ctx, tx, destination_id);
+    return OK;
 }
 
 /* --- attempts -------------------------------------------------------------------------------- */
