@@ -519,7 +519,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
     if (n == 0)
         return;
     bool pinned = c->phase == HANDLING || c->phase == WAITING || c->writing;
-    if (n == UV_ENOBUFS && !pinned && c->phase == BODY) {
+    if (n == UV_ENOBUFS && !pinned && (c->phase == BODY || c->phase == HEAD)) {
         refuse_body(c);
         return;
     }
@@ -748,6 +748,9 @@ void http_server_free(struct http_server *s) {
     for (struct conn *c = s->conns; c; c = c->next)
         conn_close(c);
     uv_close((uv_handle_t *)&s->sweep, NULL);
+    uv_close((uv_handle_t *)&s->release, NULL);
+    uv_close((uv_handle_t *)&s->serve, NULL);
+    uv_close((uv_handle_t *)&s->haste, NULL);
     while (s->conns)
         uv_run(loop_uv(s->loop), UV_RUN_ONCE);
     for (int i = 0; i < 2; i++) /* the closing of listener and timers */
