@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,13 +28,20 @@
 #include "vault/links.h"
 #include "vault/vault.h"
 
-enum { COMMAND_MS = 3600 * 1000 };
+enum { COMMAND_MS = 3600 * 1000, LONG_BYTES = 64 << 10, KEPT_BYTES = 4 << 20 };
 
 /* No dump of this process holds what it knows. */
 static void keep_memory_private(void) {
     struct rlimit none = { 0, 0 };
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0);
+}
+
+/* What is long goes back to the system as soon as it is freed. Left to itself, the allocator comes to
+ * keep it, in pieces that fit nothing, once something long was freed. */
+static void give_memory_back(void) {
+    mallopt(M_MMAP_THRESHOLD, LONG_BYTES);
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 }
 
 /* JSON is for programs; a person at a terminal who has not asked for it gets text. */
@@ -112,6 +120,7 @@ int house_open(struct house *h, struct cli *cli, enum house_use use) {
     bool is_sandbox = use == HOUSE_SANDBOX;
     *h = (struct house){ .lock = -1 };
     keep_memory_private();
+    give_memory_back();
     umask(S_IRWXG | S_IRWXO); /* the database holds password hashes, whatever the folder's mode */
     if (!crypto_init())
         return cli_fail(EXIT_FAILED, "the cryptography library does not work on this machine");

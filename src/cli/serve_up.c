@@ -237,10 +237,8 @@ static void make_entry(struct serve *s) {
         e->welcome = play_welcome;
     }
     s->entry = e;
-    s->workers.app =
-        (struct http_app){ e, entry_body_limit, entry_handle, entry_turn, entry_refuse };
-    s->workers.metrics_app =
-        (struct http_app){ e, entry_body_limit, handle_metrics, NULL, entry_refuse };
+    s->workers.app = (struct http_app){ e, entry_body, entry_handle, entry_turn, entry_refuse };
+    s->workers.metrics_app = (struct http_app){ e, entry_body, handle_metrics, NULL, entry_refuse };
 }
 
 static int start_sandbox(struct serve *s, struct cli *cli) {

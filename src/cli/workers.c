@@ -12,8 +12,14 @@
 enum {
     FIBERS_MAX = 32000, /* the kernel allows about 65,530 mappings, and a fiber is two */
     CORES_MAX = 4,
-    LONG_BODIES_MAX_BYTES = 64 << 20, /* RESILIENCE 11 */
+    BODIES_MAX_BYTES = 48 << 20,     /* of requests that are coming in, on all loops */
+    BODIES_OWN_BYTES = 8 << 20,      /* of that: each server has its part */
+    BODIES_RESERVE_BYTES = 16 << 20, /* of that: two reports of a call, as long as they may be */
 };
+
+/* For what takes long: two hash passwords (auth/password.c), two make sums (service/calls/analytics.c);
+ * the rest pack and read long bodies. */
+static const char POOL_THREADS[] = "8";
 
 /* --- on a worker's thread -------------------------------------------------------------------- */
 
@@ -68,14 +74,18 @@ void workers_plan(struct workers *w, const struct config *c, struct db *db) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     w->count = c->threads ? (size_t)c->threads : cores < CORES_MAX ? (size_t)cores : CORES_MAX;
     w->db = db;
+    setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 1); /* libuv reads it with the first work it gets */
     w->limits = HTTP_LIMITS_DEFAULT;
-    w->memory.max = LONG_BODIES_MAX_BYTES;
+    w->memory.max = BODIES_MAX_BYTES;
+    w->memory.reserve = BODIES_RESERVE_BYTES;
+    w->memory.own = BODIES_OWN_BYTES;
     w->limits.memory = &w->memory;
     workers_share_fibers(w, c);
 }
 
 void workers_start(struct workers *w) {
     atomic_store(&w->turned, w->count);
+    w->memory.own_each = BODIES_OWN_BYTES / (w->count * w->list[0].server_count);
     for (size_t i = 0; i < w->count; i++) {
         struct worker *one = &w->list[i];
         one->all = w;

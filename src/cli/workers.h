@@ -36,7 +36,7 @@ struct workers {
     struct db *db;                    /* read on each loop */
     struct jobs *jobs;                /* started on the first loop */
     struct http_limits limits;
-    struct http_memory memory; /* of long bodies, on all loops */
+    struct http_memory memory; /* of bodies, on all loops */
     size_t fibers_per_loop;
     atomic_size_t turned; /* loops that have, since workers_turn */
     atomic_size_t ended;  /* loops that have */

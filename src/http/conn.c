@@ -3,38 +3,19 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "http/bodies.h"
 
 enum { LINGER_MS = 1000 };
 
 /* --- life and death of a connection ---------------------------------------------------------- */
 
-/* How much of a buffer of this size counts as long. */
-static size_t long_bytes(size_t room) {
-    return room > HTTP_LONG_BYTES ? room : 0;
-}
-
-/* Counts the connection's long buffer as bytes of the memory all share; false when there is not
- * that much left. */
-static bool hold(struct conn *c, size_t bytes) {
-    struct http_memory *m = c->server->limits->memory;
-    if (m && bytes > c->held &&
-        atomic_fetch_add(&m->held, bytes - c->held) + (bytes - c->held) > m->max) {
-        atomic_fetch_sub(&m->held, bytes - c->held);
-        return false;
-    }
-    if (m && bytes < c->held)
-        atomic_fetch_sub(&m->held, c->held - bytes);
-    c->held = bytes;
-    return true;
-}
-
 bool conn_resize(struct conn *c, size_t room) {
-    size_t was = c->held;
-    if (!hold(c, long_bytes(room)))
+    size_t was = c->in_room;
+    if (!bodies_hold(c, room))
         return false;
     char *in = realloc(c->in, room);
     if (!in) {
-        hold(c, was);
+        bodies_hold(c, was);
         return false;
     }
     c->in = in;
@@ -43,7 +24,7 @@ bool conn_resize(struct conn *c, size_t room) {
 }
 
 void conn_free(struct conn *c) {
-    hold(c, 0);
+    bodies_hold(c, 0);
     if (c->prev)
         c->prev->next = c->next;
     else
@@ -135,13 +116,14 @@ static void on_written(uv_write_t *w, int status) {
         conn_close(c);
         return;
     }
-    if (c->out.len) {
+    if (c->out.len)
         conn_flush(c);
-        return;
-    }
+    if (c->closing || c->writing || c->phase == LINGER)
+        return; /* there is more, or nothing any more */
     if (c->phase == STREAMING) {
         c->deadline_ms = INT64_MAX;
         buf_fini(&c->sending); /* it sleeps now, for minutes perhaps */
+        http_stream_flushed(&c->stream);
     }
     if (c->phase == IDLE)
         c->deadline_ms = ava_now_ms() + c->server->limits->idle_ms;

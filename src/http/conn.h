@@ -38,7 +38,8 @@ struct conn {
 
     char *in;
     size_t in_len, in_room, scanned;
-    size_t held; /* of in_room, as http_memory counts it */
+    size_t held;    /* of in_room, as bodies.c counts it */
+    bool is_proven; /* the application knows who sends this body: it does not give way */
 
     struct http_head head;
     struct http_chunks chunks;
@@ -84,10 +85,13 @@ struct http_server {
     struct conn *conns, *oldest; /* the newest first */
     size_t open_count;           /* of those that are not closing */
     uint32_t crowds[CROWDS];     /* of those, by address */
+    size_t body_bytes;           /* that bodies hold which are not proven, */
+    size_t crowd_bytes[CROWDS];  /* and by address */
     uint64_t crowd_seed;
     struct buf spare; /* the last connection's, still warm, for the next one that writes */
-    void (*go_on)(struct conn *c);  /* a write is through: there may be more to read */
-    atomic_size_t conn_count, busy; /* read by other threads for metrics */
+    void (*go_on)(struct conn *c);       /* a write is through: there may be more to read */
+    void (*refuse_body)(struct conn *c); /* there is no room for the body it sends */
+    atomic_size_t conn_count, busy;      /* read by other threads for metrics */
     bool dismissing, draining;
     atomic_bool is_shut; /* read by other threads too */
 };

@@ -69,6 +69,7 @@ static const struct {
     { 201, "Created" },
     { 202, "Accepted" },
     { 204, "No Content" },
+    { 206, "Partial Content" },
     { 301, "Moved Permanently" },
     { 302, "Found" },
     { 303, "See Other" },
@@ -155,11 +156,18 @@ void http_reply_write(const struct http_reply *reply, bool is_head, bool keep_al
         buf_str(out, body);
 }
 
-void http_reply_write_open(const struct http_reply *reply, bool is_chunked, struct buf *out) {
+bool http_reply_write_open(const struct http_reply *reply, bool is_11, struct buf *out) {
+    bool is_chunked = is_11 && !reply->stream_bytes;
     write_start(reply, true, out);
-    if (is_chunked)
+    if (reply->stream_bytes) {
+        buf_text(out, "Content-Length: ");
+        buf_i64(out, reply->stream_bytes);
+        buf_put(out, "\r\n", 2);
+    } else if (is_chunked) {
         buf_text(out, "Transfer-Encoding: chunked\r\n");
+    }
     buf_text(out, "Connection: close\r\n");
     buf_str(out, buf_view(&reply->head));
     buf_put(out, "\r\n", 2);
+    return is_chunked;
 }

@@ -64,6 +64,9 @@ struct http_reply {
      * returns (http/stream.h). req and its arena live until then. Not called for HEAD. */
     void (*stream)(void *arg, struct http_stream *s);
     void *stream_arg;
+    bool stream_ends; /* by itself: draining waits for it */
+    int64_t
+        stream_bytes; /* so many it will write, or the connection is reset; 0: not known before */
     /* For a server that plays a broken one: */
     bool is_raw;   /* the body is every byte of the answer, then the connection ends */
     bool is_reset; /* no answer; the connection is reset */
@@ -81,5 +84,6 @@ void http_reply_fini(struct http_reply *reply);
 /* Appends the whole answer to out: status line, headers, body unless the method was HEAD. */
 void http_reply_write(const struct http_reply *reply, bool is_head, bool keep_alive,
                       struct buf *out);
-/* Appends the head alone of an answer that comes in pieces and ends with its connection. */
-void http_reply_write_open(const struct http_reply *reply, bool is_chunked, struct buf *out);
+/* Appends the head alone of an answer that comes in pieces and ends with its connection. Returns whether
+ * they are to be chunks. */
+bool http_reply_write_open(const struct http_reply *reply, bool is_11, struct buf *out);

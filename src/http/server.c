@@ -17,13 +17,15 @@
 #include "base/defs.h"
 #include "base/fiber.h"
 #include "base/memory.h"
+#include "http/bodies.h"
 #include "http/conn.h"
 #include "http/crowd.h"
 #include "net/loop.h"
 
 enum {
     IN_FIRST_BYTES = 2048,
-    IN_KEPT_BYTES = 64 * 1024, /* a larger buffer shrinks again after its request */
+    IN_KEPT_BYTES = HTTP_BODY_SMALL_BYTES, /* a larger buffer shrinks again after its request */
+    CHUNKS_SPARE_BYTES = 64 * 1024,        /* for what is not decoded yet */
     SWEEP_MS = 500,
     /* For connections that are half made: a kernel may keep back the last packet of their making
      * for 200 ms, to send it together with the request. */
@@ -46,6 +48,8 @@ const struct http_limits HTTP_LIMITS_DEFAULT = {
     .write_ms = 30000,
     .arena_bytes = 48 << 20,
 };
+
+static const char NO_MEMORY[] = "There is no memory for this body now; send it again later.";
 
 static void advance(struct conn *c);
 static void read_on(struct conn *c);
@@ -90,6 +94,13 @@ static void conn_refuse(struct conn *c, enum err err, const char *detail) {
     c->close_after_write = true;
     c->in_len = 0;
     conn_flush(c);
+}
+
+/* Refuses a body that is on its way, and frees what it holds. */
+static void refuse_body(struct conn *c) {
+    conn_refuse(c, ERR_OVERLOADED, NO_MEMORY);
+    if (!c->closing)
+        conn_resize(c, IN_FIRST_BYTES);
 }
 
 /* --- answering ------------------------------------------------------------------------------- */
@@ -147,11 +158,17 @@ static void finish(void *arg) {
 
 /* --- answering in pieces --------------------------------------------------------------------- */
 
+/* Bytes of a stream that the kernel has not taken yet. */
+static size_t backlog(void *arg) {
+    const struct conn *c = arg;
+    return c->out.len + uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
+}
+
 /* Queues a piece of a stream. False when the connection ends; one whose client does not read is
  * reset: it can come back and say what it saw last. */
 static bool send_piece(void *arg, const struct str *parts, size_t count) {
     struct conn *c = arg;
-    size_t bytes = c->out.len + uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+    size_t bytes = backlog(c);
     for (size_t i = 0; i < count; i++)
         bytes += parts[i].len;
     if (bytes > HTTP_STREAM_BACKLOG_MAX)
@@ -168,16 +185,23 @@ static bool send_piece(void *arg, const struct str *parts, size_t count) {
  * client sends is thrown away. */
 static void begin_stream(void *arg) {
     struct conn *c = arg;
+    static const struct http_carrier CARRIER = { send_piece, backlog };
     int kernel_bytes = KERNEL_BYTES;
     uv_send_buffer_size((uv_handle_t *)&c->tcp, &kernel_bytes);
     c->phase = STREAMING;
     c->server->busy--;
-    http_reply_write_open(&c->reply, c->head.is_11, &c->out);
-    http_stream_open(&c->stream, c->head.is_11, send_piece, c);
-    if (c->server->draining)
+    bool is_chunked = http_reply_write_open(&c->reply, c->head.is_11, &c->out);
+    http_stream_open(&c->stream, is_chunked, &CARRIER, c);
+    if (c->server->draining && !c->reply.stream_ends)
         http_stream_end(&c->stream);
     read_on(c); /* may have stopped for want of room; only a read notices that the client left */
     conn_flush(c);
+}
+
+/* Less was written than was to come. */
+static bool is_unfinished(const struct conn *c) {
+    return c->stream.is_broken ||
+           (c->reply.stream_bytes && c->stream.sent_bytes != c->reply.stream_bytes);
 }
 
 /* The end of a stream: frees what its request held, writes the last chunk and closes. */
@@ -192,6 +216,10 @@ static void finish_stream(void *arg) {
     arena_reset(c->arena);
     c->fields = NULL;
     c->in_len = 0;
+    if (is_unfinished(c)) {
+        conn_reset(c);
+        return;
+    }
     c->close_after_write = true;
     c->deadline_ms = ava_now_ms() + c->server->limits->write_ms;
     http_stream_close(&c->stream);
@@ -351,6 +379,11 @@ static bool room_for(struct conn *c, size_t total) {
     size_t room = c->in_room ? c->in_room : IN_FIRST_BYTES;
     while (room < total)
         room *= 2;
+    size_t most = c->phase != BODY     ? 0
+                  : c->head.is_chunked ? c->head.head_bytes + c->body_limit + CHUNKS_SPARE_BYTES
+                                       : c->head.head_bytes + (size_t)c->head.content_length;
+    if (most >= total && most < room)
+        room = most; /* there is no more to come */
     return conn_resize(c, room);
 }
 
@@ -394,12 +427,15 @@ static bool begin_body(struct conn *c) {
     to_views(c);
     c->req.arena = NULL;
     bool awaited = c->head.is_chunked || c->head.content_length > 0;
-    bool takes_part = false;
-    c->body_limit = awaited ? app->body_limit(app->arg, &c->req, &takes_part) : 0;
+    struct http_body body = { 0 };
+    if (awaited)
+        app->body(app->arg, &c->req, &body);
+    c->body_limit = body.limit_bytes;
+    bodies_prove(c, body.is_proven);
     c->body_len = 0;
     c->is_cut = false;
-    c->chunks = (struct http_chunks){ .takes_part = takes_part };
-    if (!takes_part && c->head.content_length > (int64_t)c->body_limit) {
+    c->chunks = (struct http_chunks){ .takes_part = body.takes_part };
+    if (!body.takes_part && c->head.content_length > (int64_t)c->body_limit) {
         conn_refuse(c, ERR_PAYLOAD_TOO_LARGE, "The body is larger than allowed here.");
         return false;
     }
@@ -484,9 +520,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
     if (n == 0)
         return;
     bool pinned = c->phase == HANDLING || c->phase == WAITING || c->writing;
-    if (n == UV_ENOBUFS && !pinned && c->phase == BODY) {
-        conn_refuse(c, ERR_OVERLOADED,
-                    "There is no memory for this body now; send it again later.");
+    if (n == UV_ENOBUFS && !pinned && (c->phase == BODY || c->phase == HEAD)) {
+        refuse_body(c);
         return;
     }
     if (n == UV_ENOBUFS) { /* full while a fiber has it pinned: look again when that is done */
@@ -602,6 +637,7 @@ struct http_server *http_server_open(struct loop *loop, int fd, const struct htt
     s->loop = loop;
     s->app = app;
     s->go_on = advance;
+    s->refuse_body = refuse_body;
     s->limits = limits;
     uv_timer_init(loop_uv(loop), &s->sweep);
     uv_timer_init(loop_uv(loop), &s->leave);
@@ -686,7 +722,7 @@ void http_server_drain(struct http_server *s) {
     s->dismissing = s->draining = true;
     let_nobody_in(s);
     for (struct conn *c = s->conns; c; c = c->next)
-        if (c->phase == STREAMING)
+        if (c->phase == STREAMING && !c->reply.stream_ends)
             http_stream_end(&c->stream);
     uv_update_time(loop_uv(s->loop));
     uv_timer_start(&s->leave, on_leave, LEAVE_MS, 0);

@@ -22,12 +22,20 @@ struct http_turn {
     int64_t patience_ms; /* it is turned away with ERR_OVERLOADED when it waited longer; 0: never */
 };
 
+/* What a request may carry. */
+struct http_body {
+    size_t limit_bytes;
+    /* Of a larger one handle gets the first bytes, with req->is_cut, and the connection ends behind
+     * the answer; else it is refused. */
+    bool takes_part;
+    bool is_proven; /* it is from somebody known: there is a reserve of memory for it */
+};
+
 struct http_app {
     void *arg;
-    /* The largest body this request may carry, in bytes. On the loop's stack, must be quick; req has
-     * no body and no arena yet. *takes_part, false before: of a larger one handle gets the first
-     * bytes, with req->is_cut, and the connection ends behind the answer; else it is refused. */
-    size_t (*body_limit)(void *arg, const struct http_req *req, bool *takes_part);
+    /* Which body this request may carry; out is zeroed before. On the loop's stack, must be quick; req
+     * has no body and no arena yet. */
+    void (*body)(void *arg, const struct http_req *req, struct http_body *out);
     /* Answers a request; on a fiber, may wait. */
     void (*handle)(void *arg, struct http_req *req, struct http_reply *reply);
     /* Says when its turn is. On the loop's stack, must be quick; req has no arena. NULL: at once. */
@@ -39,18 +47,19 @@ struct http_app {
                    struct http_reply *reply);
 };
 
-/* What long bodies hold, of all servers that share it. */
+/* What requests that are coming in hold, of all servers that share it (bodies.h). */
 struct http_memory {
-    atomic_size_t held; /* by buffers over HTTP_LONG_BYTES */
-    size_t max;         /* over it a body is refused with ERR_OVERLOADED */
+    atomic_size_t held;   /* by buffers over HTTP_BODY_SMALL_BYTES */
+    size_t max, reserve;  /* reserve, of max: for what is proven */
+    size_t own, own_each; /* own, of max: for the servers, own_each for each */
 };
-enum { HTTP_LONG_BYTES = 512 * 1024 };
+enum { HTTP_BODY_SMALL_BYTES = 8 * 1024 };
 
 struct http_limits {
     size_t connections_max;
     int64_t head_ms, body_ms, idle_ms, write_ms; /* RESILIENCE 6: 5000, 10000, 120000, 30000 */
     size_t arena_bytes;                          /* ceiling of one request */
-    struct http_memory *memory;                  /* NULL: long bodies are not counted */
+    struct http_memory *memory;                  /* NULL: bodies are not counted */
 };
 extern const struct http_limits HTTP_LIMITS_DEFAULT;
 

@@ -49,10 +49,24 @@ bool http_stream_write(struct http_stream *s, struct str piece) {
     int digits = snprintf(size, sizeof size, "%zx\r\n", piece.len);
     if (piece.len == 0) /* an empty chunk would be the end */
         return true;
+    s->sent_bytes += (int64_t)piece.len;
     if (!s->is_chunked)
-        return s->send(s->carrier, &piece, 1);
+        return s->carrier->send(s->carried, &piece, 1);
     const struct str parts[] = { { size, (size_t)digits }, piece, STR("\r\n") };
-    return s->send(s->carrier, parts, 3);
+    return s->carrier->send(s->carried, parts, 3);
+}
+
+bool http_stream_flush(struct http_stream *s) {
+    bool goes_on = true;
+    s->is_flushing = true;
+    while (goes_on && s->carrier->backlog(s->carried))
+        goes_on = http_stream_wait(s, FIBER_NO_DEADLINE); /* the server has one for the write */
+    s->is_flushing = false;
+    return goes_on;
+}
+
+void http_stream_break(struct http_stream *s) {
+    s->is_broken = true;
 }
 
 void http_stream_init(struct http_stream *s) {
@@ -64,16 +78,22 @@ void http_stream_fini(struct http_stream *s) {
     pthread_mutex_destroy(&s->lock);
 }
 
-void http_stream_open(struct http_stream *s, bool is_chunked,
-                      bool (*send)(void *carrier, const struct str *parts, size_t count),
-                      void *carrier) {
+void http_stream_open(struct http_stream *s, bool is_chunked, const struct http_carrier *carrier,
+                      void *carried) {
     s->is_chunked = is_chunked;
-    s->send = send;
+    s->is_broken = s->is_flushing = false;
+    s->sent_bytes = 0;
     s->carrier = carrier;
+    s->carried = carried;
+}
+
+void http_stream_flushed(struct http_stream *s) {
+    if (s->is_flushing)
+        http_stream_ring(s);
 }
 
 void http_stream_close(struct http_stream *s) {
     const struct str last = STR("0\r\n\r\n");
     if (s->is_chunked)
-        s->send(s->carrier, &last, 1);
+        s->carrier->send(s->carried, &last, 1);
 }

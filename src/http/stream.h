@@ -1,4 +1,4 @@
-/* stream: an answer that stays open and goes out in pieces.
+/* stream: an answer that goes out in pieces: one that stays open, or a long one.
  *
  * A handler sets reply->stream. Once it has returned and the head is out, that function runs on
  * the same fiber, writes whenever it likes and sleeps in between:
@@ -13,7 +13,17 @@
  * Every piece is flushed. What a client does not read gathers up to HTTP_STREAM_BACKLOG_MAX, or
  * for the server's write limit; then it is cut. The wait also ends when the client leaves or the
  * server drains; a stream that ends for the latter ends cleanly. Pieces are chunks in HTTP/1.1,
- * and run until the connection closes in 1.0; no further request is answered behind a stream. */
+ * and run until the connection closes in 1.0; no further request is answered behind a stream.
+ *
+ * A long answer is one that comes to an end by itself (reply->stream_ends). It goes at the pace of
+ * its reader, with one piece in memory:
+ *
+ *     while (next_piece(&piece) && piece.len)
+ *         if (!http_stream_write(s, piece) || !http_stream_flush(s))
+ *             return;
+ *
+ * Draining lets it finish. Where it cannot be finished it says http_stream_break: the connection is
+ * reset, so that nobody takes a part for the whole. */
 #pragma once
 
 #include <pthread.h>
@@ -38,21 +48,35 @@ void http_stream_ring(struct http_stream *s);
 /* False when the stream is over. */
 bool http_stream_write(struct http_stream *s, struct str piece);
 
+/* Waits until the kernel has all that was written; false when the stream is over: whoever takes a piece
+ * for longer than the server's write limit is cut. */
+bool http_stream_flush(struct http_stream *s);
+
+/* What was to come does not come. Return then. */
+void http_stream_break(struct http_stream *s);
+
 /* --- for the server, which owns it --- */
 
 struct http_stream {
     pthread_mutex_t lock; /* guards the next three */
     struct fiber_parking *waiter;
     bool is_rung, is_over;
-    bool is_chunked;
-    bool (*send)(void *carrier, const struct str *parts, size_t count); /* false: cut, or gone */
-    void *carrier;
+    bool is_chunked, is_flushing, is_broken;
+    int64_t sent_bytes; /* of the body */
+    const struct http_carrier *carrier;
+    void *carried;
+};
+
+/* What takes the pieces. */
+struct http_carrier {
+    bool (*send)(void *carried, const struct str *parts, size_t count); /* false: cut, or gone */
+    size_t (*backlog)(void *carried);                                   /* bytes not sent yet */
 };
 
 void http_stream_init(struct http_stream *s);
 void http_stream_fini(struct http_stream *s);
-void http_stream_open(struct http_stream *s, bool is_chunked,
-                      bool (*send)(void *carrier, const struct str *parts, size_t count),
-                      void *carrier);
-void http_stream_end(struct http_stream *s);   /* wakes its function, which then returns */
-void http_stream_close(struct http_stream *s); /* sends the last chunk */
+void http_stream_open(struct http_stream *s, bool is_chunked, const struct http_carrier *carrier,
+                      void *carried);
+void http_stream_flushed(struct http_stream *s); /* everything is sent */
+void http_stream_end(struct http_stream *s);     /* wakes its function, which then returns */
+void http_stream_close(struct http_stream *s);   /* sends the last chunk */

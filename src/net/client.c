@@ -34,6 +34,8 @@ enum {
     WOKEN_MS = 1000, /* after standing still: kept connections were given up meanwhile */
     UNREAD_MS = 100, /* for a body that nobody reads, and how much of it: */
     UNREAD_BYTES_MAX = 64 << 10,
+    STALL_MS = 10 * 1000,         /* in a flow */
+    FLOW_KERNEL_BYTES = 64 << 10, /* of what comes in a flow */
     NO_LENGTH = -1,
 };
 
@@ -56,6 +58,7 @@ struct watch {
     bool
         has_sent; /* a request went over it: curl closes it through close_socket and no other way */
     bool is_framed; /* HTTP/2: what comes unasked is not taken for an answer */
+    bool is_flows;  /* of a flow: not looked at while that is paused, and not kept */
 };
 
 struct client {
@@ -83,7 +86,18 @@ struct transfer {
     bool is_interim; /* the head being read is a 1xx */
     bool is_silent;  /* knock_ms were over before there was a connection */
     bool is_too_large, is_garbled, is_done;
+    bool is_flow;    /* the body is for client_read, when the answer is a good one */
+    bool is_flowing; /* and it is */
+    bool is_paused;  /* enough of it is here; the rest is left where it is */
+    bool is_waiting; /* on parking */
     struct fiber_parking parking;
+};
+
+struct client_flow {
+    struct client *client;
+    struct transfer t;
+    struct buf read; /* the piece that is lent */
+    int64_t waited_ms;
 };
 
 static __thread struct client *mine;
@@ -104,6 +118,14 @@ struct client *client_self(void) {
 
 static void forget_unused(const struct transfer *t);
 
+/* Wakes the fiber, where it waits for this transfer; it runs after curl has returned. */
+static void wake(struct transfer *t) {
+    if (!t->is_waiting)
+        return;
+    t->is_waiting = false;
+    fiber_unpark(&t->parking);
+}
+
 /* Wakes the fibers whose transfers are done. */
 static void collect(struct multi *m) {
     CURLMsg *message;
@@ -116,7 +138,7 @@ static void collect(struct multi *m) {
         t->code = message->data.result;
         forget_unused(t);
         t->is_done = true;
-        fiber_unpark(&t->parking); /* runs after curl has returned */
+        wake(t);
     }
 }
 
@@ -213,8 +235,12 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
         return 0;
     if (what == CURL_POLL_REMOVE) {
         w->wanted = 0;
-        if (!w->is_ours || is_closed_unsaid(w))
+        if (!w->is_ours || is_closed_unsaid(w)) {
             watch_end(w);
+        } else if (w->is_flows) { /* paused: what comes meanwhile was asked for */
+            uv_poll_stop(&w->poll);
+            w->active = 0;
+        }
         return 0;
     }
     w->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
@@ -247,7 +273,11 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
         return CURL_SOCKET_BAD;
     }
     w->opener = t;
+    w->is_flows = t->is_flow;
     t->fd = fd;
+    int kernel_bytes = FLOW_KERNEL_BYTES;
+    if (t->is_flow)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kernel_bytes, sizeof kernel_bytes);
     return fd;
 }
 
@@ -261,11 +291,17 @@ static int close_socket(void *arg, curl_socket_t fd) {
 
 /* --- one transfer ---------------------------------------------------------------------------- */
 
-/* Gathers the body, up to its limit; 0 ends the transfer. */
+/* Gathers the body, up to its limit; 0 ends the transfer. Of a flow only until there is a piece: curl
+ * brings the same bytes again when it goes on. */
 static size_t take_body(char *bytes, size_t one, size_t len, void *arg) {
     struct transfer *t = arg;
     struct client_call *call = t->call;
     long status = 0;
+    if (t->is_flowing)
+        wake(t);
+    t->is_paused = t->is_flowing && t->body.len >= CLIENT_PIECE_BYTES;
+    if (t->is_paused)
+        return CURL_WRITEFUNC_PAUSE;
     t->body_bytes += len;
     if (call->head_is_enough)
         return t->body_bytes <= UNREAD_BYTES_MAX ? len : 0;
@@ -297,7 +333,8 @@ static void take_status(struct transfer *t, const char *line, size_t len) {
     const char *code = memchr(line, ' ', len);
     t->is_interim = code && code + 1 < line + len && code[1] == '1';
     t->length = NO_LENGTH;
-    t->call->retry_after = t->call->date = t->call->content_type = NULL;
+    t->call->retry_after = t->call->date = NULL;
+    t->call->content_type = t->call->content_range = NULL;
 }
 
 /* curl believes the last of two lengths and ignores one that is too big for it. */
@@ -312,6 +349,19 @@ static void take_length(struct transfer *t, struct str value) {
     t->is_too_large = !t->call->head_is_enough && (uint64_t)length > t->call->body_max_bytes;
 }
 
+/* The head is whole. */
+static void end_head(struct transfer *t) {
+    long status = 0;
+    t->head_done_ms = ava_now_ms();
+    t->call->length = t->length;
+    if (!t->is_flow)
+        return;
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    t->is_flowing = status >= 200 && status < 300;
+    if (t->is_flowing)
+        wake(t);
+}
+
 /* Reads the headers that count; 0 ends the transfer. */
 static size_t take_header(char *line, size_t one, size_t len, void *arg) {
     struct transfer *t = arg;
@@ -324,7 +374,7 @@ static size_t take_header(char *line, size_t one, size_t len, void *arg) {
     else if (len > 5 && memcmp(line, "HTTP/", 5) == 0)
         take_status(t, line, len);
     else if (len <= 2 && !t->is_interim)
-        t->head_done_ms = ava_now_ms();
+        end_head(t);
     else if (len > 15 && strncasecmp(line, "content-length:", 15) == 0)
         take_length(t, str_of(value_of(call->arena, line, len, 15)));
     else if (len > 12 && strncasecmp(line, "retry-after:", 12) == 0)
@@ -333,6 +383,8 @@ static size_t take_header(char *line, size_t one, size_t len, void *arg) {
         call->date = value_of(call->arena, line, len, 5);
     else if (len > 13 && strncasecmp(line, "content-type:", 13) == 0)
         call->content_type = value_of(call->arena, line, len, 13);
+    else if (len > 14 && strncasecmp(line, "content-range:", 14) == 0)
+        call->content_range = value_of(call->arena, line, len, 14);
     return t->is_too_large || t->is_garbled ? 0 : len;
 }
 
@@ -356,7 +408,6 @@ static CURL *easy_new(struct client *c) {
     if (!e)
         return NULL;
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)READ_BUFFER_BYTES);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_PROXY, "");
@@ -365,7 +416,6 @@ static CURL *easy_new(struct client *c) {
     curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)IDLE_SECONDS_MAX);
     curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, (long)AGE_SECONDS_MAX);
     curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 60L);
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, before_sending);
@@ -392,7 +442,10 @@ static void set_options(struct transfer *t) {
     curl_easy_setopt(e, CURLOPT_CONNECT_TO, t->connect_to);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)min(call->timeout_ms, call->connect_ms ? call->connect_ms : CONNECT_MS));
-    curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)call->fresh);
+    curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)(call->fresh || t->is_flow));
+    curl_easy_setopt(e, CURLOPT_FORBID_REUSE, (long)t->is_flow);
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+                     t->is_flow ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
     if (has_body) {
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
         curl_easy_setopt(e, CURLOPT_POSTFIELDS, call->body.len ? call->body.ptr : "");
@@ -575,13 +628,22 @@ static bool is_knocking(const struct transfer *t) {
     return t->call->knock_ms && !t->sendings && !is_connected(t->fd);
 }
 
-/* Sleeps until the transfer is done; false when one of the limits came first. */
+/* Sleeps until something happened to the transfer, or until then; returns the time. */
+static int64_t look_again(struct transfer *t, int64_t until_ms) {
+    fiber_parking_init(&t->parking);
+    t->is_waiting = true;
+    fiber_park(&t->parking, until_ms, NULL, NULL);
+    t->is_waiting = false;
+    return ava_now_ms();
+}
+
+/* Sleeps until the transfer is done, or flows; false when one of the limits came first. */
 static bool wait_until_done(struct transfer *t, int64_t began_ms) {
     struct client_call *call = t->call;
     int64_t whole_by = began_ms + call->timeout_ms;
     int64_t first_byte_by = min(began_ms + call->first_byte_ms, whole_by);
     int64_t now_ms = began_ms;
-    while (!t->is_done) {
+    while (!t->is_done && !t->is_flowing) {
         int64_t limit = t->head_done_ms ? whole_by : first_byte_by;
         if (t->head_done_ms && call->head_is_enough)
             limit = min(limit, t->head_done_ms + UNREAD_MS);
@@ -596,33 +658,112 @@ static bool wait_until_done(struct transfer *t, int64_t began_ms) {
         if (call->too_slow)
             return false;
         int64_t until_ms = min(limit, now_ms + LOOK_MS);
-        fiber_park(&t->parking, until_ms, NULL, NULL);
-        fiber_parking_init(&t->parking);
-        now_ms = ava_now_ms();
+        now_ms = look_again(t, until_ms);
         call->was_late = call->was_late || now_ms > until_ms + LATE_MS;
     }
     return true;
 }
 
-void client_fetch(struct client *c, struct client_call *call) {
-    struct transfer t = { .call = call, .length = NO_LENGTH, .fd = CURL_SOCKET_BAD };
-    struct start s = { c, &t };
+/* Makes the call until its answer is whole, or flows; false when one of the limits came first. */
+static bool run(struct client *c, struct transfer *t) {
+    struct client_call *call = t->call;
     int64_t began_us = ava_now_us();
-    call->content_type = call->retry_after = call->date = NULL;
+    call->content_type = call->content_range = call->retry_after = call->date = NULL;
     call->resent = call->too_slow = false;
     call->was_late = loop_has_stood(c->loop, WOKEN_MS);
+    call->length = NO_LENGTH;
+    fiber_on_loop(start, &(struct start){ c, t });
+    bool in_time = wait_until_done(t, began_us / 1000);
+    call->took_us = ava_now_us() - began_us;
+    return in_time;
+}
 
-    fiber_parking_init(&t.parking);
-    fiber_on_loop(start, &s);
-    bool in_time = wait_until_done(&t, began_us / 1000);
-    fiber_on_loop(stop, &s);
+/* Ends the transfer and tells its call what became of it. */
+static void conclude(struct client *c, struct transfer *t, bool in_time) {
+    struct client_call *call = t->call;
+    fiber_on_loop(stop, &(struct start){ c, t });
     call->was_late = call->was_late || loop_has_stood(c->loop, WOKEN_MS);
-
-    call->result = result_of(&t, in_time);
-    struct buf *body = arena_copy(call->arena, &t.body, sizeof t.body);
+    call->result = result_of(t, in_time);
+    struct buf *body = arena_copy(call->arena, &t->body, sizeof t->body);
     arena_defer(call->arena, release_body, body);
     call->answer = buf_view(body);
-    call->took_us = ava_now_us() - began_us;
+}
+
+void client_fetch(struct client *c, struct client_call *call) {
+    struct transfer t = { .call = call, .length = NO_LENGTH, .fd = CURL_SOCKET_BAD };
+    bool in_time = run(c, &t);
+    conclude(c, &t, in_time);
+}
+
+/* --- piece by piece -------------------------------------------------------------------------- */
+
+struct client_flow *client_open(struct client *c, struct client_call *call) {
+    struct client_flow *f = calloc(1, sizeof *f);
+    if (!f)
+        abort();
+    f->client = c;
+    f->t = (struct transfer){
+        .call = call, .length = NO_LENGTH, .fd = CURL_SOCKET_BAD, .is_flow = true
+    };
+    bool in_time = run(c, &f->t);
+    if (f->t.is_flowing) {
+        long status = 0;
+        curl_easy_getinfo(f->t.easy, CURLINFO_RESPONSE_CODE, &status);
+        call->status = (int)status;
+        call->result = CLIENT_DONE;
+        call->answer = (struct str){ "", 0 };
+        call->left_host = true;
+        call->reused = false;
+        return f;
+    }
+    conclude(c, &f->t, in_time);
+    free(f);
+    return NULL;
+}
+
+static void go_on(void *arg) {
+    struct transfer *t = arg;
+    t->is_paused = false;
+    curl_easy_pause(t->easy, CURLPAUSE_CONT); /* may bring bytes at once, and pause again */
+    collect(t->multi);
+}
+
+/* True when the sender is slower than anybody waits for. What we were late ourselves does not count. */
+static bool is_stalled(const struct client_flow *f, int64_t here_ms) {
+    int64_t waited_ms = f->waited_ms + here_ms;
+    return here_ms >= STALL_MS || (waited_ms >= STALL_MS && (int64_t)f->t.body_bytes * 1000 <
+                                                                waited_ms * BODY_BYTES_PER_S_MIN);
+}
+
+enum client_result client_read(struct client_flow *f, const bool *is_gone, struct str *piece) {
+    struct transfer *t = &f->t;
+    int64_t here_ms = 0, now_ms = ava_now_ms();
+    buf_clear(&f->read);
+    *piece = (struct str){ "", 0 };
+    while (!t->body.len && !t->is_done && !*is_gone && !is_stalled(f, here_ms)) {
+        int64_t then_ms = look_again(t, now_ms + LOOK_MS);
+        here_ms += min(then_ms - now_ms, LOOK_MS);
+        now_ms = then_ms;
+    }
+    f->waited_ms += here_ms;
+    if (!t->body.len)
+        return t->is_done ? result_of(t, true) : CLIENT_TIMEOUT;
+    struct buf full = t->body;
+    t->body = f->read;
+    f->read = full;
+    *piece = buf_view(&f->read);
+    if (t->is_paused)
+        fiber_on_loop(go_on, t);
+    return CLIENT_DONE;
+}
+
+void client_close(struct client_flow *f) {
+    if (!f)
+        return;
+    fiber_on_loop(stop, &(struct start){ f->client, &f->t });
+    buf_fini(&f->t.body);
+    buf_fini(&f->read);
+    free(f);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */

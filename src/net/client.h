@@ -61,7 +61,8 @@ struct client_call {
     enum client_result result;
     int status;
     struct str answer;
-    const char *content_type, *retry_after, *date; /* NULL when absent */
+    const char *content_type, *content_range, *retry_after, *date; /* NULL when absent */
+    int64_t length; /* of the body as the head states it; -1: it does not */
     bool left_host; /* a byte of the request may have reached the provider */
     bool reused;    /* a kept connection was used */
     bool resent;    /* the provider may have seen it twice */
@@ -73,3 +74,28 @@ struct client_call {
 };
 
 void client_fetch(struct client *c, struct client_call *call);
+
+/* --- an answer that is read piece by piece --------------------------------------------------- */
+
+/* A good answer (2xx) of any length: what nobody has read yet is left with whoever sends it, but for
+ * two pieces and what the kernel holds. Any other answer is fetched whole.
+ *
+ * It has a connection of its own, closed after it, and speaks HTTP/1.1: in HTTP/2 curl 7.88 takes in
+ * up to 32 MiB of a stream that nobody reads, and other answers on the connection wait behind it. */
+struct client_flow;
+
+/* About as much as a piece has at most. */
+enum { CLIENT_PIECE_BYTES = 16 << 10 };
+
+/* Makes the call up to the head of its answer. NULL: it failed, or the answer is no good one; then call
+ * is as after client_fetch. Else call, which must live as long as the flow, says DONE; its times were
+ * for the head alone. */
+struct client_flow *client_open(struct client *c, struct client_call *call);
+
+/* Waits for the next piece, which is lent until the next read; none and CLIENT_DONE: that was the end.
+ * Any other result: the answer broke off, with CLIENT_TIMEOUT because nothing came for 10 s, or less
+ * than 1 KiB/s while we waited. Ends early, with CLIENT_TIMEOUT, once *is_gone. */
+enum client_result client_read(struct client_flow *f, const bool *is_gone, struct str *piece);
+
+/* Ends it, wherever it is. On the client's thread, fiber or loop; does not wait. NULL is fine. */
+void client_close(struct client_flow *f);

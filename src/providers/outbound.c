@@ -20,6 +20,7 @@ static const char NOT_HTTPS[] = "The address must begin with https://; plain htt
 static const char NOT_PUBLIC[] =
     "The host cannot be found, or leads to an address that is not public; Ava does not send there "
     "unless the operator allowed it (AVA_OUTBOUND_ALLOW).";
+static const char BUSY[] = "Too many hosts are being looked up for this workspace.";
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -169,19 +170,24 @@ const char *outbound_check(struct str url, const struct address_ranges *allowed)
     return why;
 }
 
-const char *outbound_find(struct str url, const struct address_ranges *allowed, int64_t until_ms,
-                          struct resolved *out) {
+const char *outbound_find(const char *whose, struct str url, const struct address_ranges *allowed,
+                          int64_t until_ms, struct resolved *out, bool *is_busy) {
     struct outbound_url parts;
+    enum resolve_result how = RESOLVE_FOUND;
     struct resolved found = { .count = 0 };
     const char *why = outbound_parse(url, &parts);
+    *is_busy = false;
     if (why)
         return why;
     if (parts.is_address) {
         found.list[0] = parts.address;
         found.count = 1;
-    } else if (!resolve_host(parts.host, until_ms, &found)) {
-        return NOT_PUBLIC;
+    } else {
+        how = resolve_host(whose, parts.host, until_ms, &found);
     }
+    *is_busy = how == RESOLVE_BUSY;
+    if (how != RESOLVE_FOUND)
+        return *is_busy ? BUSY : NOT_PUBLIC;
     if (found.has_more)
         return "The host leads to more addresses than Ava looks at.";
     why = outbound_judge(&parts, found.list, found.count, allowed);

@@ -32,6 +32,7 @@ const char *outbound_allow_parse(const char *cidrs, struct address_ranges *out);
 const char *outbound_check(struct str url, const struct address_ranges *allowed);
 
 /* NULL and the addresses to connect to, in the order they should be tried, or why not; all of them may
- * be reached. Waits until until_ms (monotonic) at most. */
-const char *outbound_find(struct str url, const struct address_ranges *allowed, int64_t until_ms,
-                          struct resolved *out);
+ * be reached. whose: who asks (resolve.h); *is_busy: it could not even be asked, which says nothing about
+ * the host. Waits until until_ms (monotonic) at most. */
+const char *outbound_find(const char *whose, struct str url, const struct address_ranges *allowed,
+                          int64_t until_ms, struct resolved *out, bool *is_busy);

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "providers/twilio_page.h"
 
-enum { NOT_READY_S = 5 };
+enum { NOT_READY_S = 5, RANGE_NOT_SATISFIABLE = 416 };
 
 static const char LIST[] = "/Recordings.json";
 
@@ -105,16 +105,20 @@ enum err twilio_recording_check(struct ctx *ctx, const struct upstream_credentia
     return check_status(ctx, status);
 }
 
-enum err twilio_recording_audio(struct ctx *ctx, const struct upstream_credential *c,
-                                const char *account_sid, const char *sid, struct str *audio) {
-    struct upstream_answer answer;
+enum err twilio_recording_open(struct ctx *ctx, const struct upstream_credential *c,
+                               const char *account_sid, const char *sid, const char *range,
+                               struct upstream_head *head, struct upstream_flow **out) {
     const char *tail = arena_join(ctx->arena, "/Recordings/", sid, ".mp3");
     struct upstream_request req =
         twilio_request(c, "GET", "recording.audio", twilio_path(ctx, account_sid, tail));
     req.accept = "audio/mpeg";
     req.answer_max_bytes = TWILIO_AUDIO_MAX_BYTES;
     req.attempt_ms = TWILIO_AUDIO_MS;
-    TRY(upstream_call(ctx, &req, &answer));
-    *audio = answer.body;
-    return OK;
+    req.range = range;
+    enum err e = upstream_open(ctx, &req, head, out);
+    if (e == OK || !range || ctx->problem.upstream_status != RANGE_NOT_SATISFIABLE)
+        return e;
+    ctx_clear(ctx);
+    req.range = NULL;
+    return upstream_open(ctx, &req, head, out);
 }

@@ -3,8 +3,9 @@
 
 #include "providers/twilio.h"
 
-/* One is a few kB for each second of the call. */
-enum { TWILIO_AUDIO_MAX_BYTES = 16 << 20, TWILIO_AUDIO_MS = 25 * 1000 };
+/* One is a few kB for each second of the call, which may last for a day; its first byte may take as
+ * long. */
+enum { TWILIO_AUDIO_MAX_BYTES = 1 << 30, TWILIO_AUDIO_MS = 25 * 1000 };
 
 bool twilio_is_recording_sid(struct str text); /* "RE" and 32 hex digits */
 
@@ -24,6 +25,8 @@ enum err twilio_recordings_read(struct ctx *ctx, const struct upstream_credentia
  * ever be heard, ERR_NOT_READY while Twilio works on it. */
 enum err twilio_recording_check(struct ctx *ctx, const struct upstream_credential *c,
                                 const char *account_sid, const char *sid);
-/* The MP3, the arena's. ERR_PROVIDER_BAD_RESPONSE when it is larger than the most above. */
-enum err twilio_recording_audio(struct ctx *ctx, const struct upstream_credential *c,
-                                const char *account_sid, const char *sid, struct str *audio);
+/* The MP3 as it comes, whole or the part that range ("bytes=0-1", as HTTP has it; NULL: all) names;
+ * where there is no such part, or Twilio gives none, the whole: head->status says which. */
+enum err twilio_recording_open(struct ctx *ctx, const struct upstream_credential *c,
+                               const char *account_sid, const char *sid, const char *range,
+                               struct upstream_head *head, struct upstream_flow **out);

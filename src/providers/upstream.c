@@ -27,6 +27,7 @@ enum {
     REFUSAL_MAX_BYTES = 64 << 10,
     QUEUE_MS = 250,
     LOOK_UP_MS = 250,
+    BUSY_S = 2,     /* after which another look-up may be tried */
     KNOCK_MS = 250, /* for each of several addresses to let us in */
 };
 
@@ -156,7 +157,10 @@ struct attempt {
     struct str kept;
     struct refusal refusal;
     bool bad_shape;
-    int64_t until_ms; /* of all its addresses together; 0: there is one */
+    int64_t until_ms;         /* of all its addresses together; 0: there is one */
+    bool is_flow;             /* its answer is passed on */
+    struct client_flow *flow; /* what is open of it, once the head was good */
+    struct guard_call guard;  /* of that: settled when it ends */
 };
 
 /* The time that is left for what is sent now. */
@@ -187,7 +191,7 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req, s
     struct upstream_headers auth = { .count = 0 };
     SCOPED(secret_wipe) struct secret fields = { 0 };
     SCOPED(secret_wipe) struct secret filled = { 0 };
-    const char *lines[ARRAY_LEN(auth.lines) + 5];
+    const char *lines[ARRAY_LEN(auth.lines) + 6];
     size_t n = 0;
     struct trace child = ctx->trace;
     char traceparent[56];
@@ -204,6 +208,8 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req, s
     lines[n++] = "User-Agent: Ava/" AVA_VERSION;
     lines[n++] =
         req->accept ? arena_join(ctx->arena, "Accept: ", req->accept) : "Accept: application/json";
+    if (req->range)
+        lines[n++] = arena_join(ctx->arena, "Range: ", req->range);
     if (req->content_type)
         lines[n++] = arena_printf(ctx->arena, "Content-Type: %s", req->content_type);
 
@@ -230,7 +236,9 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req, s
     a->req = req;
     a->sift = NULL;
     enum err e = req->watch ? req->watch->sending(ctx, req, req->watch->arg) : OK;
-    if (e == OK)
+    if (e == OK && a->is_flow)
+        a->flow = client_open(client_self(), call);
+    else if (e == OK)
         client_fetch(client_self(), call);
     call->body = req->body; /* what was filled in is gone */
     wipe_lines(&auth);
@@ -302,7 +310,7 @@ static void classify(struct ctx *ctx, const struct upstream_request *req, struct
     a->outcome = answer_outcome(c->status, &a->refusal);
     if (a->outcome == OUTCOME_FAIL && c->status < 400)
         a->bad_shape = true; /* a redirect nobody documented */
-    if (a->outcome != OUTCOME_OK || c->status >= 300)
+    if (a->outcome != OUTCOME_OK || c->status >= 300 || a->flow)
         return;
     classify_content(ctx, req, a);
     if (a->outcome == OUTCOME_OK && c->took_us / 1000 > SLOW_MS && !req->attempt_ms && !c->was_late)
@@ -441,6 +449,10 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
         if (a->outcome == OUTCOME_OK || a->outcome == OUTCOME_SLOW)
             retry_learn(u->budget, req->provider, a->call.took_us);
         record(ctx, req, a, v.is_probe);
+        if (a->flow) {
+            a->guard = call;
+            break;
+        }
         q = question(ctx, req, a, v.is_probe);
         unsigned bits = guard_settle(
             u->guard, &call, a->outcome,
@@ -480,11 +492,10 @@ static enum err find_place(struct ctx *ctx, const struct upstream_request *req,
                     provider_title(req->provider));
 }
 
-enum err upstream_through(struct ctx *ctx, const struct upstream_request *req,
-                          struct upstream_answer *out) {
+/* The call with all its attempts; OK: a is a good answer. */
+static enum err through(struct ctx *ctx, const struct upstream_request *req, struct attempt *a) {
     struct upstream *u = ctx->parts->upstream;
     struct bulkhead_place place = { 0 };
-    struct attempt *a = arena_alloc(ctx->arena, sizeof *a);
     bool timed_out = false;
     TRY(find_place(ctx, req, &place));
     enum err e = attempt_until_done(ctx, req, a, &timed_out);
@@ -494,9 +505,6 @@ enum err upstream_through(struct ctx *ctx, const struct upstream_request *req,
     if ((a->outcome == OUTCOME_OK || a->outcome == OUTCOME_SLOW) && !a->bad_shape &&
         a->call.status < 300) {
         ctx_clear(ctx);
-        *out = (struct upstream_answer){ .status = a->call.status,
-                                         .body = a->kept,
-                                         .attempts = ctx->attempts };
         return OK;
     }
     if (a->call.result == CLIENT_STARVED) {
@@ -514,6 +522,77 @@ enum err upstream_through(struct ctx *ctx, const struct upstream_request *req,
                                   .refusal = a->refusal,
                                   .timed_out = timed_out,
                                   .bad_shape = a->bad_shape });
+}
+
+enum err upstream_through(struct ctx *ctx, const struct upstream_request *req,
+                          struct upstream_answer *out) {
+    struct attempt *a = arena_alloc(ctx->arena, sizeof *a);
+    TRY(through(ctx, req, a));
+    *out = (struct upstream_answer){ .status = a->call.status,
+                                     .body = a->kept,
+                                     .attempts = ctx->attempts };
+    return OK;
+}
+
+/* --- passed on as it comes ------------------------------------------------------------------- */
+
+/* Outlives the ctx it was opened with, and what that lent. */
+struct upstream_flow {
+    struct upstream *upstream;
+    struct upstream_request req;
+    struct upstream_credential credential;
+    struct attempt *attempt;
+    const char *correlation_id;
+};
+
+/* The verdict on the whole answer; once. */
+static void flow_settle(struct upstream_flow *f, enum outcome o) {
+    struct upstream *u = f->upstream;
+    spread(u, &f->req,
+           guard_settle(u->guard, &f->attempt->guard, o, GUARD_NO_RETRY_AFTER, ava_now_ms()));
+}
+
+/* Whoever read it left before its end: that says nothing about the provider. */
+static void flow_close(void *arg) {
+    struct upstream_flow *f = arg;
+    flow_settle(f, OUTCOME_LOCAL);
+    client_close(f->attempt->flow);
+}
+
+enum err upstream_open(struct ctx *ctx, const struct upstream_request *req,
+                       struct upstream_head *head, struct upstream_flow **out) {
+    struct attempt *a = arena_alloc(ctx->arena, sizeof *a);
+    struct upstream_flow *f = arena_alloc(ctx->arena, sizeof *f);
+    a->is_flow = true;
+    TRY(through(ctx, req, a));
+    *f = (struct upstream_flow){ .upstream = ctx->parts->upstream,
+                                 .req = *req,
+                                 .credential = *req->credential,
+                                 .attempt = a,
+                                 .correlation_id = arena_strdup(ctx->arena, ctx->correlation_id) };
+    f->credential.id = a->guard.credential = arena_strdup(ctx->arena, req->credential->id);
+    f->credential.workspace_id = arena_strdup(ctx->arena, req->credential->workspace_id);
+    f->req.credential = &f->credential;
+    arena_defer(ctx->arena, flow_close, f);
+    *head = (struct upstream_head){ a->call.status, a->call.length, a->call.content_range };
+    *out = f;
+    return OK;
+}
+
+bool upstream_read(struct upstream_flow *f, const bool *is_gone, struct str *piece) {
+    struct client_call *call = &f->attempt->call;
+    call->result = client_read(f->attempt->flow, is_gone, piece);
+    if (piece->len || *is_gone)
+        return !*is_gone;
+    enum outcome o = call->result == CLIENT_DONE        ? OUTCOME_OK
+                     : call->result == CLIENT_TOO_LARGE ? OUTCOME_LOCAL
+                                                        : OUTCOME_FAIL;
+    flow_settle(f, o);
+    if (o != OUTCOME_OK)
+        log_warn(NULL, "broke_off", L("service", provider_name(f->req.provider)),
+                 L("operation", f->req.operation), L("result", (int)call->result),
+                 L("correlation_id", f->correlation_id));
+    return o == OUTCOME_OK;
 }
 
 /* --- to customers' own addresses ------------------------------------------------------------- */
@@ -589,8 +668,15 @@ static enum err send_judged(struct ctx *ctx, const struct upstream_request *req,
     int64_t began_us = ava_now_us(), until_ms = ava_now_ms() + RESOLVE_MS;
     *out = (struct upstream_echo){ .retry_after_s = RETRY_NO_RETRY_AFTER };
     a->outcome = OUTCOME_FAIL;
-    out->failure = outbound_find(str_of(req->url), &u->allowed,
-                                 until_ms < ctx->deadline_ms ? until_ms : ctx->deadline_ms, &to);
+    bool is_busy;
+    out->failure =
+        outbound_find(req->credential->workspace_id, str_of(req->url), &u->allowed,
+                      until_ms < ctx->deadline_ms ? until_ms : ctx->deadline_ms, &to, &is_busy);
+    if (is_busy) {
+        ctx->problem.service = provider_name(req->provider);
+        ctx->problem.retry_after_s = BUSY_S;
+        return ctx_fail(ctx, ERR_PROVIDER_BUSY, "%s Try again in %d s.", out->failure, BUSY_S);
+    }
     if (!out->failure) {
         a->call.fresh = is_probe;
         a->call.may_resend = !is_probe;

@@ -109,6 +109,7 @@ struct upstream_request {
     /* Not JSON: what is asked for instead, which is kept as it comes, up to so many bytes. */
     const char *accept;
     size_t answer_max_bytes;
+    const char *range;  /* "bytes=0-1": the part that is asked for; NULL: all */
     int64_t attempt_ms; /* how long one may take, up to its first byte too; 0: 5 s and 4 s */
     /* upstream_send: */
     const char *scope;      /* whom breaker and bulkhead are for, instead of all of the provider */
@@ -130,6 +131,25 @@ struct upstream_answer {
  * ERR_OUTCOME_UNKNOWN: an unsafe call may have been carried out; it was not repeated. */
 enum err upstream_call(struct ctx *ctx, const struct upstream_request *req,
                        struct upstream_answer *out);
+
+/* An answer that is passed on as it comes: nobody knows how long it is, and it goes at the pace of whoever
+ * reads it, with some ten kB in memory. */
+struct upstream_flow;
+struct upstream_head {
+    int status;
+    int64_t length;            /* of the body; -1: not said */
+    const char *content_range; /* NULL: not said */
+};
+
+/* Like upstream_call, past the cache, for a request without digest or read: OK once the head of a good
+ * answer is there. The place in the bulkhead is given back then, since readers may be slow; the
+ * breakers learn how it ended. *out lives until the arena's end, and needs no ctx. */
+enum err upstream_open(struct ctx *ctx, const struct upstream_request *req,
+                       struct upstream_head *head, struct upstream_flow **out);
+
+/* Waits for the next piece, which is lent until the next read; an empty one is the end. False when the
+ * answer broke off, or once *is_gone: whoever reads has left. */
+bool upstream_read(struct upstream_flow *f, const bool *is_gone, struct str *piece);
 
 /* What one attempt brought. */
 struct upstream_echo {

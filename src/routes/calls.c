@@ -31,6 +31,7 @@ enum err get_calls(struct ctx *ctx, struct call *call) {
                                          "limit",        "cursor",    NULL };
     struct call_view *views = arena_alloc(ctx->arena, PAGE_MAX * sizeof *views);
     struct call_filter f = { 0 };
+    struct page_end end;
     size_t count;
     int limit;
     TRY(input_known_query(ctx, call, KNOWN));
@@ -41,12 +42,12 @@ enum err get_calls(struct ctx *ctx, struct call *call) {
     f.since_ms = input_time(ctx, call, "since");
     f.until_ms = input_time(ctx, call, "until");
     TRY(input_page(ctx, call, &limit, &f.before_id));
-    TRY(call_list(ctx, &f, limit + 1, views, &count));
+    TRY(call_list(ctx, &f, limit + 1, views, &count, &end));
     bool more = count > (size_t)limit;
     struct jsonw w = reply_list(call, "calls");
     for (size_t i = 0; i < count - more; i++)
         call_write(&w, &views[i]);
-    reply_list_end(&w, more ? views[limit - 1].row.id : NULL);
+    reply_list_end(&w, more ? views[limit - 1].row.id : end.id[0] ? end.id : NULL);
     return OK;
 }
 

@@ -127,6 +127,7 @@ enum err get_deliveries(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { "status", "type", "limit", "cursor", NULL };
     struct delivery_view *views = arena_alloc(ctx->arena, PAGE_MAX * sizeof *views);
     struct delivery_filter f = { .status = NULL };
+    struct page_end end;
     size_t count;
     int limit;
     TRY(input_known_query(ctx, call, KNOWN));
@@ -134,7 +135,7 @@ enum err get_deliveries(struct ctx *ctx, struct call *call) {
     f.type = input_query(ctx, call, "type");
     check_status(ctx, f.status);
     TRY(input_page(ctx, call, &limit, &f.before_id));
-    TRY(delivery_list(ctx, input_param(ctx, call, 0), &f, limit + 1, views, &count));
+    TRY(delivery_list(ctx, input_param(ctx, call, 0), &f, limit + 1, views, &count, &end));
     bool more = count > (size_t)limit;
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);
@@ -143,7 +144,7 @@ enum err get_deliveries(struct ctx *ctx, struct call *call) {
     for (size_t i = 0; i < count - more; i++)
         delivery_write(&w, &views[i]);
     jsonw_list_end(&w);
-    jsonw_text_at(&w, "next_cursor", more ? views[limit - 1].row.id : NULL);
+    jsonw_text_at(&w, "next_cursor", more ? views[limit - 1].row.id : end.id[0] ? end.id : NULL);
     jsonw_object_end(&w);
     return OK;
 }

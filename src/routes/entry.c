@@ -15,6 +15,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "obs/provider.h"
+#include "resilience/known.h"
 #include "resilience/login_limit.h"
 #include "resilience/ratelimit.h"
 #include "resilience/shed.h"
@@ -68,6 +69,9 @@ struct entry *entry_new(const struct parts *parts, const char *profile) {
     e->limits = ratelimit_new();
     e->login_limit = login_limit_new();
     e->shed = shed_new();
+    e->senders = calloc(1, sizeof *e->senders);
+    if (!e->senders)
+        abort();
     atomic_init(&e->rules, rules_new(parts->config));
     atomic_init(&e->last_turn_ms, ava_now_ms());
     return e;
@@ -80,6 +84,7 @@ void entry_free(struct entry *e) {
     ratelimit_free(e->limits);
     login_limit_free(e->login_limit);
     shed_free(e->shed);
+    free(e->senders);
     entry_rules_free(atomic_load(&e->rules));
     free(e);
 }
@@ -91,21 +96,25 @@ static const struct route *route_of(const struct entry *e, const struct http_req
     return match->index == ROUTER_NONE ? NULL : &routes[match->index];
 }
 
-size_t entry_body_limit(void *arg, const struct http_req *req, bool *takes_part) {
+void entry_body(void *arg, const struct http_req *req, struct http_body *out) {
+    const struct entry *e = arg;
     struct router_match match;
-    const struct route *route = route_of(arg, req, &match);
+    const struct route *route = route_of(e, req, &match);
     enum body_kind kind = route ? route->body : NO_BODY;
-    *takes_part = kind == REPORT_BODY;
+    out->takes_part = kind == REPORT_BODY;
+    out->is_proven = route && route->limit == BY_WEBHOOK && known_has(e->senders, req->path);
     switch (kind) {
     case JSON_BODY: /* long ones are not taken in for strangers */
-        return http_field(req, "authorization").ptr || http_field(req, "cookie").ptr
-                   ? JSON_MAX_BYTES
-                   : AUTH_MAX_BYTES;
+        out->limit_bytes = http_field(req, "authorization").ptr || http_field(req, "cookie").ptr
+                               ? JSON_MAX_BYTES
+                               : AUTH_MAX_BYTES;
+        return;
     case WEBHOOK_BODY:
     case REPORT_BODY:
-        return WEBHOOK_MAX_BYTES;
+        out->limit_bytes = WEBHOOK_MAX_BYTES;
+        return;
     default:
-        return AUTH_MAX_BYTES;
+        out->limit_bytes = AUTH_MAX_BYTES;
     }
 }
 
@@ -146,11 +155,15 @@ static enum err ask_who(struct ctx *ctx, const struct http_req *req, bool *found
     return cookie.ptr ? by_session(ctx, cookie, found) : OK;
 }
 
-/* Fills ctx->who from API key or session; strangers are limited by address. */
-static enum err identify(struct ctx *ctx, struct entry *e, const struct http_req *req) {
+/* Fills ctx->who from API key or session; strangers are limited by address, others here where nothing
+ * else limits them. */
+static enum err identify(struct ctx *ctx, struct entry *e, const struct http_req *req,
+                         bool is_page) {
     bool found;
     TRY(ask_who(ctx, req, &found, auth_by_session));
-    return found ? OK : limit_unknown(ctx, e);
+    if (!found)
+        return limit_unknown(ctx, e);
+    return is_page ? limit_page(ctx, e) : OK;
 }
 
 enum err entry_knows(struct ctx *ctx, const struct http_req *req, bool *found) {
@@ -210,7 +223,7 @@ static enum err walk(struct ctx *ctx, const struct route *route, struct call *ca
     struct entry *e = call->entry;
     TRY(set_deadline(ctx, route, call->req));
     if (route->limit != UNLIMITED && route->limit != BY_WEBHOOK)
-        TRY(identify(ctx, e, call->req));
+        TRY(identify(ctx, e, call->req, route->limit == BY_IP));
     TRY(check_access(ctx, route));
     TRY(check_origin(ctx, e, route, call->req));
     TRY(limit_user(ctx, e, route, call->reply));
@@ -232,7 +245,7 @@ static enum err walk_unrouted(struct ctx *ctx, struct call *call) {
         call->entry->sandbox(call->entry->sandbox_arg, ctx, req, call->reply);
         return ctx->problem.err;
     }
-    TRY(identify(ctx, call->entry, req));
+    TRY(identify(ctx, call->entry, req, true));
     if (call->match->path_exists) {
         const char *allow = router_allow(ctx->arena, call->match->allowed);
         if (req->method == METHOD_OPTIONS && origin_allow(call->entry, req, call->reply)) {

@@ -17,11 +17,13 @@ struct id;
 struct ratelimit;
 struct login_limit;
 struct shed;
+struct known;
 struct proxies;
 
 /* What a reload changes as a whole. Never held across a wait: once every loop has turned, nobody
  * reads the rules that were replaced before. */
 struct http_turn;
+struct http_body;
 
 struct entry_rules {
     struct proxies *proxies; /* whose X-Forwarded-For is believed */
@@ -40,6 +42,7 @@ struct entry {
     atomic_bool draining;
     _Atomic int64_t told_overload_ms;
     _Atomic int64_t last_turn_ms; /* of the slowest loop: /health/live */
+    struct known *senders;        /* paths that webhooks came to which were proven */
     bool metrics_moved;           /* /metrics is on an address of its own */
     /* The sandbox profile answers below /sandbox itself; NULL elsewhere. */
     void (*sandbox)(void *arg, struct ctx *ctx, const struct http_req *req,
@@ -58,7 +61,7 @@ enum access {
 
 enum limit_class { UNLIMITED, BY_IP, BY_SETTINGS, BY_DEFAULT, BY_LOGIN, BY_WEBHOOK };
 
-/* What a body must be, and how long it may be (entry_body_limit). */
+/* What a body must be, and how long it may be (entry_body). */
 enum body_kind {
     NO_BODY,
     JSON_BODY,
@@ -105,7 +108,7 @@ void entry_rules_free(struct entry_rules *r); /* NULL is fine */
 enum err entry_knows(struct ctx *ctx, const struct http_req *req, bool *found);
 
 /* For struct http_app. */
-size_t entry_body_limit(void *entry, const struct http_req *req, bool *takes_part);
+void entry_body(void *entry, const struct http_req *req, struct http_body *out);
 void entry_turn(void *entry, const struct http_req *req, struct http_turn *turn);
 void entry_handle(void *entry, struct http_req *req, struct http_reply *reply);
 void entry_refuse(void *entry, const struct http_req *req, enum err err, const char *detail,

@@ -24,6 +24,7 @@ enum err get_events(struct ctx *ctx, struct call *call) {
                                          "status",   "limit", "cursor", NULL };
     struct event_row *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
     struct event_filter f = { 0 };
+    struct page_end end;
     size_t count;
     int limit;
     TRY(input_known_query(ctx, call, KNOWN));
@@ -35,7 +36,7 @@ enum err get_events(struct ctx *ctx, struct call *call) {
     f.since_ms = input_time(ctx, call, "since");
     f.until_ms = input_time(ctx, call, "until");
     TRY(input_page(ctx, call, &limit, &f.before_id));
-    TRY(event_list(ctx, &f, limit + 1, rows, &count));
+    TRY(event_list(ctx, &f, limit + 1, rows, &count, &end));
     bool more = count > (size_t)limit;
     struct jsonw w = reply_list(call, "events");
     for (size_t i = 0; i < count - more; i++) {
@@ -43,7 +44,7 @@ enum err get_events(struct ctx *ctx, struct call *call) {
         event_write(&w, &rows[i]);
         jsonw_object_end(&w);
     }
-    reply_list_end(&w, more ? rows[limit - 1].id : NULL);
+    reply_list_end(&w, more ? rows[limit - 1].id : end.id[0] ? end.id : NULL);
     return OK;
 }
 

@@ -1,4 +1,5 @@
 /* What providers send: from the request to webhooks/, and their answer back. */
+#include "resilience/known.h"
 #include "routes/limits.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
@@ -25,8 +26,11 @@ static struct str kept_headers(struct ctx *ctx, const struct http_req *req) {
     return json;
 }
 
-/* Who guesses addresses, or has no proof, meets a limit of their own. */
+/* Who guesses addresses, or has no proof, meets a limit of their own; an address that something proven
+ * came to is known from now on. */
 static enum err taken(struct ctx *ctx, struct call *call, enum err e) {
+    if (e == OK)
+        known_add(call->entry->senders, call->req->path);
     if (e == ERR_NOT_FOUND)
         TRY(limit_unknown(ctx, call->entry));
     if (e == ERR_FORBIDDEN)

@@ -47,6 +47,17 @@ enum err limit_unknown(struct ctx *ctx, struct entry *e) {
     return r.is_allowed ? OK : refused(ctx, r.retry_after_s);
 }
 
+enum err limit_page(struct ctx *ctx, struct entry *e) {
+    const struct config *c = e->parts.config;
+    if (!c->rate_limiting)
+        return OK;
+    struct ratelimit_rule rule = { "user-page", RATELIMIT_GCRA, 2 * c->rate_ip_per_second, 1000,
+                                   10 * c->rate_ip_per_second };
+    struct ratelimit_result r =
+        ratelimit_take(e->limits, &rule, str_of(ctx->who.user_id), ava_now_ms());
+    return r.is_allowed ? OK : refused(ctx, r.retry_after_s);
+}
+
 static void put_headers(struct http_reply *reply, const struct ratelimit_result *r) {
     char text[96];
     snprintf(text, sizeof text, "\"user-route\";q=%lld;w=60", (long long)r->limit);

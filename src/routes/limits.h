@@ -6,6 +6,10 @@
 /* L1, for requests nobody stands for. */
 enum err limit_unknown(struct ctx *ctx, struct entry *e);
 
+/* For the signed in, at what has no limit of its own: pages, the contract, who one is. Of a user, with all
+ * keys. Far above what people and programs need; what it bounds is the work of one for the others. */
+enum err limit_page(struct ctx *ctx, struct entry *e);
+
 /* L2 and L3, for the signed in; sets RateLimit headers on the reply. */
 enum err limit_user(struct ctx *ctx, struct entry *e, const struct route *route,
                     struct http_reply *reply);

@@ -32,11 +32,12 @@ enum err get_messages(struct ctx *ctx, struct call *call) {
     f.until_ms = input_time(ctx, call, "until");
     TRY(input_page(ctx, call, &limit, &f.before_id));
     bool more;
-    TRY(message_list(ctx, &f, limit, views, &count, &more));
+    struct page_end end;
+    TRY(message_list(ctx, &f, limit, views, &count, &more, &end));
     struct jsonw w = reply_list(call, "messages");
     for (size_t i = 0; i < count; i++)
         message_write(&w, &views[i]);
-    reply_list_end(&w, more ? views[count - 1].row.id : NULL);
+    reply_list_end(&w, more ? views[count - 1].row.id : end.id[0] ? end.id : NULL);
     return OK;
 }
 

@@ -133,8 +133,8 @@ static void on_request(void *arg, struct http_req *req, struct http_reply *reply
     ledger_close(s->ledger, seq, status);
 }
 
-static size_t body_limit(void *arg, const struct http_req *req, bool *takes_part) {
-    return BODY_MAX_BYTES;
+static void body(void *arg, const struct http_req *req, struct http_body *out) {
+    out->limit_bytes = BODY_MAX_BYTES;
 }
 
 static void on_refuse(void *arg, const struct http_req *req, enum err err, const char *detail,
@@ -331,7 +331,7 @@ static bool booth_open(struct booth *b, struct sandbox *s, const struct pretend 
                        struct arena *a, const char **why) {
     b->kind = kind;
     b->sandbox = s;
-    b->app = (struct http_app){ b, body_limit, on_request, NULL, on_refuse };
+    b->app = (struct http_app){ b, body, on_request, NULL, on_refuse };
     b->fd = http_listen("127.0.0.1:0", HTTP_LISTEN_FIRST, a, why);
     if (b->fd < 0)
         return false;

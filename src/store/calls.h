@@ -2,6 +2,7 @@
  * times and states are plain, because people search them. */
 #pragma once
 
+#include "store/page.h"
 #include "store/rivals.h"
 #include "store/sealed.h"
 
@@ -57,6 +58,7 @@ struct call_filter {
     int64_t since_ms, until_ms;                         /* 0: any */
     const char *before_id;                              /* NULL: from the newest */
 };
+/* end: where the page ends that has fewer rows than limit (page.h). */
 enum err call_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                         const struct call_filter *filter, int limit, struct call_row *out,
-                        size_t *count);
+                        size_t *count, struct page_end *end);

@@ -55,18 +55,54 @@ enum err delivery_row_find(struct ctx *ctx, struct db_conn *c, const char *desti
     return db_done(ctx, q);
 }
 
+/* *seq: before which row the page begins; INT64_MAX: with the newest. A cursor of another destination
+ * is none. */
+static enum err find_start(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                           const struct delivery_filter *f, int64_t *seq) {
+    *seq = INT64_MAX;
+    if (!f->before_id)
+        return OK;
+    struct db_stmt *q = db_use(c, "SELECT seq FROM deliveries WHERE id = ? AND destination_id = ?");
+    db_bind_text(q, f->before_id);
+    db_bind_text(q, destination_id);
+    *seq = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}
+
+static enum err find_end(struct ctx *ctx, struct db_conn *c, const char *destination_id,
+                         const struct delivery_filter *f, int64_t before_seq, int64_t *seq,
+                         struct page_end *end) {
+    *end = (struct page_end){ "" };
+    *seq = 0;
+    if (!f->status && !f->type)
+        return OK;
+    struct db_stmt *q = db_use(c, "SELECT seq, id FROM deliveries WHERE seq = (SELECT seq FROM"
+                                  " deliveries WHERE destination_id = ? AND seq < ?"
+                                  " ORDER BY seq DESC LIMIT 1 OFFSET ?)");
+    db_bind_text(q, destination_id);
+    db_bind_i64(q, before_seq);
+    db_bind_i64(q, PAGE_LOOK_MAX - 1);
+    if (db_next(q)) {
+        *seq = db_i64(q);
+        db_copy(q, end->id, sizeof end->id);
+    }
+    return db_done(ctx, q);
+}
+
 enum err delivery_rows_list(struct ctx *ctx, struct db_conn *c, const char *destination_id,
                             const struct delivery_filter *f, int limit, struct delivery_row *out,
-                            size_t *count) {
-    struct db_stmt *q =
-        db_use(c, "SELECT " COLUMNS " FROM deliveries WHERE destination_id = ?1"
-                  " AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR type = ?3)"
-                  " AND (?4 IS NULL OR seq < (SELECT seq FROM deliveries WHERE id = ?4))"
-                  " ORDER BY seq DESC LIMIT ?5");
+                            size_t *count, struct page_end *end) {
+    int64_t before_seq, end_seq;
+    TRY(find_start(ctx, c, destination_id, f, &before_seq));
+    TRY(find_end(ctx, c, destination_id, f, before_seq, &end_seq, end));
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM deliveries WHERE destination_id = ?1"
+                                  " AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR type = ?3)"
+                                  " AND seq < ?4 AND seq >= ?5 ORDER BY seq DESC LIMIT ?6");
     db_bind_text(q, destination_id);
     db_bind_text(q, f->status);
     db_bind_text(q, f->type);
-    db_bind_text(q, f->before_id);
+    db_bind_i64(q, before_seq);
+    db_bind_i64(q, end_seq);
     db_bind_i64(q, limit);
     for (*count = 0; db_next(q); ++*count)
         read_delivery(ctx, q, &out[*count]);
@@ -74,12 +110,6 @@ enum err delivery_rows_list(struct ctx *ctx, struct db_conn *c, const char *dest
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
-
-/* Not settled, and the first of its resource that is not. */
-#define IS_FIRST                                                                               \
-    " d.destination_id = ?1 AND d.settled_at = 0 AND (d.resource = '' OR NOT EXISTS (SELECT 1" \
-    " FROM deliveries AS b INDEXED BY deliveries_in_order WHERE b.destination_id = ?1"         \
-    " AND b.resource = d.resource AND b.seq < d.seq AND b.settled_at = 0))"
 
 /* By the destinations, which are few: an event alone has no index. */
 enum err delivery_rows_of_event(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
@@ -96,11 +126,15 @@ enum err delivery_rows_of_event(struct ctx *ctx, struct db_conn *c, const char *
     return db_done(ctx, q);
 }
 
+/* Triggers keep behind (0021_deliveries_behind.sql). */
+#define FIRST_ONES                                                                             \
+    " FROM deliveries INDEXED BY deliveries_first WHERE destination_id = ? AND settled_at = 0" \
+    " AND behind = 0"
+
 enum err delivery_rows_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
                            int64_t now_ms, int limit, struct delivery_row *out, size_t *count) {
-    struct db_stmt *q = db_use(c, "SELECT " COLUMNS
-                                  " FROM deliveries AS d INDEXED BY deliveries_open WHERE" IS_FIRST
-                                  " AND d.next_at <= ?2 ORDER BY d.next_at, d.seq LIMIT ?3");
+    struct db_stmt *q =
+        db_use(c, "SELECT " COLUMNS FIRST_ONES " AND next_at <= ? ORDER BY next_at, seq LIMIT ?");
     db_bind_text(q, destination_id);
     db_bind_i64(q, now_ms);
     db_bind_i64(q, limit);
@@ -111,9 +145,7 @@ enum err delivery_rows_due(struct ctx *ctx, struct db_conn *c, const char *desti
 
 enum err delivery_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *destination_id,
                                 int64_t *at_ms) {
-    struct db_stmt *q =
-        db_use(c, "SELECT d.next_at FROM deliveries AS d INDEXED BY deliveries_open WHERE" IS_FIRST
-                  " ORDER BY d.next_at LIMIT 1");
+    struct db_stmt *q = db_use(c, "SELECT next_at" FIRST_ONES " ORDER BY next_at LIMIT 1");
     db_bind_text(q, destination_id);
     *at_ms = db_next(q) ? db_i64(q) : INT64_MAX;
     return db_done(ctx, q);

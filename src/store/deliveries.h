@@ -3,6 +3,7 @@
 #pragma once
 
 #include "db/db.h"
+#include "store/page.h"
 
 /* waiting > delivered | retrying > delivered | failed; held: kept for a disabled destination. */
 struct delivery_row {
@@ -27,9 +28,10 @@ struct delivery_filter {
     const char *status, *type; /* NULL: any */
     const char *before_id;     /* NULL: from the newest */
 };
+/* end: where the page ends that has fewer rows than limit (page.h). */
 enum err delivery_rows_list(struct ctx *ctx, struct db_conn *c, const char *destination_id,
                             const struct delivery_filter *filter, int limit,
-                            struct delivery_row *out, size_t *count);
+                            struct delivery_row *out, size_t *count, struct page_end *end);
 
 /* The deliveries of one event, to all destinations of the workspace. */
 enum err delivery_rows_of_event(struct ctx *ctx, struct db_conn *c, const char *workspace_id,

@@ -97,18 +97,43 @@ static void bind_filter(struct db_stmt *q, const char *workspace_id, const struc
     db_bind_i64(q, f->until_ms ? f->until_ms : INT64_MAX);
 }
 
+static bool has_filter(const struct event_filter *f) {
+    return f->provider || f->type || f->status || f->since_ms || f->until_ms;
+}
+
+/* Two statements each, so that a search for one call uses its own index. */
+static enum err find_end(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                         const struct event_filter *f, struct page_end *end) {
+    *end = (struct page_end){ "" };
+    if (!has_filter(f))
+        return OK;
+    struct db_stmt *q =
+        f->resource ? db_use(c, "SELECT id FROM events WHERE workspace_id = ?1 AND resource = ?2"
+                                " AND id < ?3 ORDER BY id DESC LIMIT 1 OFFSET ?4")
+                    : db_use(c, "SELECT id FROM events WHERE workspace_id = ?1 AND ?2 IS NULL"
+                                " AND id < ?3 ORDER BY id DESC LIMIT 1 OFFSET ?4");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, f->resource);
+    db_bind_text(q, f->before_id ? f->before_id : "~");
+    db_bind_i64(q, PAGE_LOOK_MAX - 1);
+    if (db_next(q))
+        db_copy(q, end->id, sizeof end->id);
+    return db_done(ctx, q);
+}
+
 enum err event_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                          const struct event_filter *f, int limit, struct event_row *out,
-                         size_t *count) {
-    /* Two statements, so that a search for one call uses its own index. */
+                         size_t *count, struct page_end *end) {
+    TRY(find_end(ctx, c, workspace_id, f, end));
     struct db_stmt *q =
         f->resource ? db_use(c, "SELECT " COLUMNS " FROM events WHERE" FILTER " AND resource = ?5"
-                                " AND id < ?8 ORDER BY id DESC LIMIT ?9")
+                                " AND id < ?8 AND id >= ?10 ORDER BY id DESC LIMIT ?9")
                     : db_use(c, "SELECT " COLUMNS " FROM events WHERE" FILTER " AND ?5 IS NULL"
-                                " AND id < ?8 ORDER BY id DESC LIMIT ?9");
+                                " AND id < ?8 AND id >= ?10 ORDER BY id DESC LIMIT ?9");
     bind_filter(q, workspace_id, f);
     db_bind_text(q, f->before_id ? f->before_id : "~");
     db_bind_i64(q, limit);
+    db_bind_text(q, end->id);
     for (*count = 0; db_next(q); ++*count)
         read_event(ctx, q, &out[*count]);
     return db_done(ctx, q);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/id.h"
+#include "store/page.h"
 #include "store/sealed.h"
 
 /* received > done | retrying > done | dead; a replay makes it received again. */
@@ -29,9 +30,10 @@ enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct even
                           bool *is_new);
 enum err event_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                         const char *id, struct event_row *found);
+/* end: where the page ends that has fewer rows than limit (page.h). */
 enum err event_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                          const struct event_filter *filter, int limit, struct event_row *out,
-                         size_t *count);
+                         size_t *count, struct page_end *end);
 
 /* For the command line, over all workspaces. */
 struct event_tail {

@@ -104,9 +104,10 @@ enum err line_row_next(struct ctx *ctx, struct db_conn *c, int64_t now_ms, struc
 enum err line_rows_count(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                          const char *line, struct line_counts *out) {
     struct db_stmt *q =
-        db_use(c, "SELECT (SELECT COUNT(*) FROM calls WHERE slot = 'held' AND workspace_id = ?1"
-                  " AND (?2 = '' OR line = ?2)), (SELECT COUNT(*) FROM calls WHERE slot = 'waiting'"
-                  " AND workspace_id = ?1 AND (?2 = '' OR line = ?2))");
+        db_use(c, "SELECT (SELECT COUNT(*) FROM calls INDEXED BY calls_held WHERE slot = 'held' AND"
+                  " workspace_id = ?1 AND (?2 = '' OR line = ?2)), (SELECT COUNT(*) FROM calls"
+                  " INDEXED BY calls_waiting WHERE slot = 'waiting' AND workspace_id = ?1 AND"
+                  " (?2 = '' OR line = ?2))");
     db_bind_text(q, workspace_id);
     db_bind_text(q, line);
     if (db_next(q)) {
@@ -195,7 +196,8 @@ enum err line_account_held(struct ctx *ctx, struct db_conn *c, const char *accou
 enum err line_rows_to_ask(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                           int64_t before_ms, int limit, const char **call_ids, size_t *count) {
     struct db_stmt *q =
-        db_use(c, "SELECT id FROM (SELECT id, asked_at FROM calls WHERE slot = 'held' AND"
+        db_use(c, "SELECT id FROM (SELECT id, asked_at FROM calls INDEXED BY calls_held WHERE slot "
+                  "= 'held' AND"
                   " workspace_id = ?1 AND asked_at < ?2 UNION SELECT id, asked_at FROM calls WHERE"
                   " (reserved_seconds > 0 OR reserved_micros > 0) AND workspace_id = ?1 AND"
                   " created_at > ?2 - 86400000 AND slot IS NOT 'waiting' AND asked_at < ?2) ORDER "
@@ -218,8 +220,9 @@ enum err line_row_asked(struct ctx *ctx, struct db_conn *tx, const char *call_id
 enum err line_rows_are_open(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                             int64_t now_ms, bool *open) {
     struct db_stmt *q = db_use(
-        c, "SELECT EXISTS (SELECT 1 FROM calls WHERE slot = 'held' AND workspace_id = ?1)"
-           " OR EXISTS (SELECT 1 FROM calls WHERE slot = 'waiting' AND workspace_id = ?1)"
+        c, "SELECT EXISTS (SELECT 1 FROM calls INDEXED BY calls_held WHERE slot = 'held' AND"
+           " workspace_id = ?1) OR EXISTS (SELECT 1 FROM calls INDEXED BY calls_waiting WHERE"
+           " slot = 'waiting' AND workspace_id = ?1)"
            " OR EXISTS (SELECT 1 FROM calls WHERE (reserved_seconds > 0 OR reserved_micros > 0)"
            " AND workspace_id = ?1 AND created_at > ?2 - 86400000)");
     db_bind_text(q, workspace_id);

@@ -106,15 +106,32 @@ enum err message_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct
         like, count);
 }
 
+static enum err find_end(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                         const struct message_filter *f, struct page_end *end) {
+    *end = (struct page_end){ "" };
+    if (!f->channel && !f->direction && !f->status && !f->to && !f->from && !f->since_ms &&
+        !f->until_ms)
+        return OK;
+    struct db_stmt *q = db_use(c, "SELECT id FROM messages WHERE workspace_id = ? AND id < ?"
+                                  " ORDER BY id DESC LIMIT 1 OFFSET ?");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, f->before_id ? f->before_id : "~");
+    db_bind_i64(q, PAGE_LOOK_MAX - 1);
+    if (db_next(q))
+        db_copy(q, end->id, sizeof end->id);
+    return db_done(ctx, q);
+}
+
 enum err message_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                            const struct message_filter *f, int limit, struct message_row *out,
-                           size_t *count, bool *more) {
-    struct db_stmt *q =
-        db_use(c, "SELECT " COLUMNS " FROM messages WHERE workspace_id = ?1 AND id < ?2"
-                  " AND (?3 IS NULL OR channel = ?3) AND (?4 IS NULL OR direction = ?4)"
-                  " AND (?5 IS NULL OR status = ?5) AND (?6 IS NULL OR to_address = ?6)"
-                  " AND (?7 IS NULL OR from_address = ?7) AND created_at >= ?8"
-                  " AND created_at < ?9 ORDER BY id DESC LIMIT ?10");
+                           size_t *count, bool *more, struct page_end *end) {
+    TRY(find_end(ctx, c, workspace_id, f, end));
+    struct db_stmt *q = db_use(
+        c, "SELECT " COLUMNS " FROM messages WHERE workspace_id = ?1 AND id < ?2 AND id >= ?11"
+           " AND (?3 IS NULL OR channel = ?3) AND (?4 IS NULL OR direction = ?4)"
+           " AND (?5 IS NULL OR status = ?5) AND (?6 IS NULL OR to_address = ?6)"
+           " AND (?7 IS NULL OR from_address = ?7) AND created_at >= ?8"
+           " AND created_at < ?9 ORDER BY id DESC LIMIT ?10");
     db_bind_text(q, workspace_id);
     db_bind_text(q, f->before_id ? f->before_id : "~");
     db_bind_text(q, f->channel);
@@ -125,6 +142,7 @@ enum err message_rows_list(struct ctx *ctx, struct db_conn *c, const char *works
     db_bind_i64(q, f->since_ms);
     db_bind_i64(q, f->until_ms ? f->until_ms : INT64_MAX);
     db_bind_i64(q, (int64_t)limit + 1);
+    db_bind_text(q, end->id);
     size_t bytes = 0;
     *count = 0;
     *more = false;

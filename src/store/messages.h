@@ -2,6 +2,7 @@
  * and states are plain, because people search them. */
 #pragma once
 
+#include "store/page.h"
 #include "store/rivals.h"
 #include "store/sealed.h"
 
@@ -47,6 +48,7 @@ struct message_filter {
 /* At most limit, fewer when they weigh more than MESSAGE_PAGE_BYTES together; *more: there are others
  * behind them. */
 enum { MESSAGE_PAGE_BYTES = 256 << 10 };
+/* end: where a page ends behind which there are no more (page.h). */
 enum err message_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                            const struct message_filter *filter, int limit, struct message_row *out,
-                           size_t *count, bool *more);
+                           size_t *count, bool *more, struct page_end *end);

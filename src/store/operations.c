@@ -5,6 +5,9 @@
 static const char *const STATES[OPERATION_STATES] = { "prepared", "sent",    "succeeded",
                                                       "failed",   "unknown", "unconfirmed" };
 
+/* As in the index operations_unsettled, which is used where this stands. */
+#define UNSETTLED "state IN ('prepared', 'sent', 'unknown')"
+
 #define COLUMNS                                                                             \
     "id, workspace_id, kind, provider, object, actor, correlation_id, state, is_promised, " \
     "attempts, attempts_max, next_at, created_at, sent_at, updated_at, sealed"
@@ -111,7 +114,8 @@ enum err operation_row_delete(struct ctx *ctx, struct db_conn *tx, const char *i
 
 enum err operation_rows_are_sent(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                  const char *provider, bool *are) {
-    struct db_stmt *q = db_use(c, "SELECT EXISTS (SELECT 1 FROM operations WHERE state = 'sent' AND"
+    struct db_stmt *q = db_use(c, "SELECT EXISTS (SELECT 1 FROM operations INDEXED BY"
+                                  " operations_unsettled WHERE " UNSETTLED " AND state = 'sent' AND"
                                   " workspace_id = ? AND provider = ? AND object GLOB 'call_*')");
     db_bind_text(q, workspace_id);
     db_bind_text(q, provider);
@@ -122,7 +126,7 @@ enum err operation_rows_are_sent(struct ctx *ctx, struct db_conn *c, const char 
 enum err operation_rows_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_ms,
                                int64_t *count) {
     struct db_stmt *q = db_use(tx, "UPDATE operations SET state = 'unknown', next_at = 0,"
-                                   " updated_at = ? WHERE state = 'sent'");
+                                   " updated_at = ? WHERE " UNSETTLED " AND state = 'sent'");
     db_bind_i64(q, now_ms);
     TRY(db_run(ctx, q));
     *count = db_changes(tx);
@@ -132,10 +136,9 @@ enum err operation_rows_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_
 enum err operation_rows_unknown(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                 const char *kind, struct operation_row *out, size_t max,
                                 size_t *count) {
-    struct db_stmt *q =
-        db_use(c, "SELECT " COLUMNS " FROM operations WHERE state = 'unknown'"
-                  " AND state IN ('prepared', 'sent', 'unknown') AND workspace_id = ? AND kind = ?"
-                  " AND sent_at > 0 ORDER BY next_at, id LIMIT ?");
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM operations WHERE state = 'unknown'"
+                                  " AND " UNSETTLED " AND workspace_id = ? AND kind = ?"
+                                  " AND sent_at > 0 ORDER BY next_at, id LIMIT ?");
     db_bind_text(q, workspace_id);
     db_bind_text(q, kind);
     db_bind_i64(q, (int64_t)max);
@@ -148,7 +151,7 @@ enum err operation_rows_count(struct ctx *ctx, struct db_conn *c, enum operation
                               const char *provider, int64_t *out) {
     /* The partial index serves only a literal list of states. */
     struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM operations WHERE state = ? AND provider = ?"
-                                  " AND state IN ('prepared', 'sent', 'unknown')");
+                                  " AND " UNSETTLED);
     db_bind_text(q, STATES[state]);
     db_bind_text(q, provider);
     *out = db_next(q) ? db_i64(q) : 0;

@@ -22,8 +22,8 @@ static const char ASSISTANT[] =
 
 static int64_t delay_ms;
 
-static size_t limit(void *arg, const struct http_req *req, bool *takes_part) {
-    return 1 << 20;
+static void body(void *arg, const struct http_req *req, struct http_body *out) {
+    out->limit_bytes = 1 << 20;
 }
 
 static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
@@ -41,7 +41,7 @@ static void refuse(void *arg, const struct http_req *req, enum err e, const char
 int main(int argc, char **argv) {
     struct arena *a = arena_new(1 << 20);
     const char *why = "";
-    struct http_app app = { NULL, limit, handle, NULL, refuse };
+    struct http_app app = { NULL, body, handle, NULL, refuse };
     if (argc != 3)
         return 2;
     signal(SIGPIPE, SIG_IGN);

@@ -93,3 +93,17 @@ static inline bool temp_script(struct temp *t, const char *sql) {
     sqlite3_close(db);
     return rc == SQLITE_OK;
 }
+
+/* The same; returns what went wrong, or "". */
+static inline const char *temp_all(struct temp *t, const char *sql) {
+    sqlite3 *db;
+    char *why = NULL;
+    if (sqlite3_open(t->path, &db) != SQLITE_OK)
+        abort();
+    sqlite3_busy_timeout(db, 10000);
+    sqlite3_exec(db, sql, NULL, NULL, &why);
+    const char *said = why ? arena_strdup(t->arena, why) : "";
+    sqlite3_free(why);
+    sqlite3_close(db);
+    return said;
+}

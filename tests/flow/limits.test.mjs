@@ -44,6 +44,19 @@ describe("limits", { skip: missing }, () => {
     }
   });
 
+  test("who has a key asks for the contract and pages as often as anybody needs, and no more", async () => {
+    const eve = await a.newPerson("eve@example.com"), carol = await a.newPerson("carol@example.com");
+    for (const path of ["/api/v1/openapi.json", "/docs", "/assets/none", "/api/v1/auth/me"]) {
+      const answers = [];
+      for (let n = 0; n < 10; n++) answers.push(...(await Promise.all(Array.from({ length: 50 }, () => a.call(path, { key: eve.key })))));
+      const refused = answers.filter((r) => r.status === 429);
+      assert.ok(refused.length >= 100, `${path}: ${refused.length} of 500 refused`);
+      assert.ok(refused.every((r) => r.json.code === "rate_limited" && Number(r.headers.get("retry-after")) >= 1));
+      assert.equal((await a.call("/api/v1/openapi.json", { key: carol.key })).status, 200);
+    }
+    assert.ok((await a.metric("rate_limit_hits_total", { policy: "user-page" })) > 0);
+  });
+
   test("strangers share a bucket per address; who has a key does not", async () => {
     const answers = await Promise.all(Array.from({ length: 80 }, () => a.call("/api/v1/auth/me", { key: null })));
     const refused = answers.filter((r) => r.status === 429);

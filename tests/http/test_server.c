@@ -10,7 +10,13 @@
 #include "net/loop.h"
 #include "net/rude.h"
 
-enum { BODY_LIMIT = 1000, LARGE_BYTES = 8 << 20, SMALL_BYTES = 64 << 10 };
+enum {
+    BODY_LIMIT = 1000,
+    LARGE_BYTES = 8 << 20,
+    LONG_BYTES = 8 << 20,
+    PIECE_BYTES = 16 << 10,
+    SMALL_BYTES = 64 << 10
+};
 
 /* A server on a loop of its own thread. Its application echoes. */
 struct site {
@@ -31,10 +37,12 @@ struct site {
     char *large;
 };
 
-static size_t body_limit(void *arg, const struct http_req *req, bool *takes_part) {
-    CHECK(req->arena == NULL && req->body.len == 0 && !*takes_part);
-    *takes_part = str_is(req->path, "/part");
-    return BODY_LIMIT;
+static void body(void *arg, const struct http_req *req, struct http_body *out) {
+    CHECK(req->arena == NULL && req->body.len == 0 && !out->takes_part);
+    out->takes_part = str_is(req->path, "/part");
+    out->is_proven = str_is(req->path, "/known");
+    out->limit_bytes =
+        out->is_proven || str_is(req->path, "/much") ? LARGE_BYTES : (size_t)BODY_LIMIT;
 }
 
 static void holding(void *arg) {
@@ -65,6 +73,34 @@ static void stream(void *arg, struct http_stream *stream) {
     atomic_fetch_add(&s->streamed, 1);
 }
 
+/* A long answer in pieces of 16 KiB, each read before the next is written. */
+static void stream_long(void *arg, struct http_stream *stream) {
+    struct site *s = arg;
+    atomic_store(&s->streaming, true);
+    for (int sent = 0; sent < LONG_BYTES; sent += PIECE_BYTES)
+        if (!http_stream_write(stream, (struct str){ s->large, PIECE_BYTES }) ||
+            !http_stream_flush(stream))
+            break;
+    atomic_fetch_add(&s->streamed, 1);
+}
+
+static void stream_broken(void *arg, struct http_stream *stream) {
+    http_stream_write(stream, STR("some"));
+    http_stream_break(stream);
+}
+
+/* "/long": all of it; "/short": less than its head says; "/broken": it does not know how much. */
+static bool handle_long(struct site *s, const struct http_req *req, struct http_reply *reply) {
+    bool is_broken = str_is(req->path, "/broken"), is_short = str_is(req->path, "/short");
+    if (!is_broken && !is_short && !str_is(req->path, "/long"))
+        return false;
+    reply->stream = is_broken ? stream_broken : stream_long;
+    reply->stream_arg = s;
+    reply->stream_ends = true;
+    reply->stream_bytes = is_broken ? 0 : LONG_BYTES + is_short;
+    return true;
+}
+
 static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
     struct site *s = arg;
     atomic_fetch_add(&s->handled, 1);
@@ -81,6 +117,8 @@ static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
         return;
     } else if (str_is(req->path, "/close")) {
         reply->close = true;
+    } else if (handle_long(s, req, reply)) {
+        return;
     } else if (str_is(req->path, "/stream")) {
         reply->stream = stream;
         reply->stream_arg = s;
@@ -107,7 +145,7 @@ static void *serve(void *arg) {
     static const char *why;
     struct site *s = arg;
     struct arena *a = arena_new(1 << 16);
-    static struct http_app app = { .body_limit = body_limit, .handle = handle, .refuse = refuse };
+    static struct http_app app = { .body = body, .handle = handle, .refuse = refuse };
     app.arg = s;
     s->loop = loop_new(s->fibers_max);
     s->fd = http_listen("127.0.0.1:0", 0, a, &why);
@@ -923,6 +961,114 @@ TEST(a_ring_before_the_stream_waits_is_kept) {
         spin_until(s, &s->streamed, i + 1);
         atomic_store(&s->written, i + 1);
     }
+    buf_fini(&out);
+    site_down(s);
+}
+
+enum { MUCH_BYTES = 300000 };
+
+/* A connection on which all but the last byte of a body was sent. */
+static int almost_sent(struct site *s, const char *path) {
+    struct buf request = { 0 };
+    int fd = raw_connect(s->port);
+    buf_printf(&request, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", path,
+               MUCH_BYTES);
+    buf_put(&request, s->large, MUCH_BYTES - 1);
+    raw_send(fd, buf_view(&request));
+    buf_fini(&request);
+    return fd;
+}
+
+static size_t held_by(struct http_memory *m, struct site *s, size_t bytes) {
+    while (atomic_load(&m->held) < bytes)
+        on_loop(s, look);
+    return atomic_load(&m->held);
+}
+
+/* Sends the last byte, and sees what the answer begins with. */
+static void end_with(int fd, const char *last, const char *expected) {
+    struct buf out = { 0 };
+    raw_send(fd, str_of(last));
+    CHECK(raw_read_until(fd, &out, "\r\n\r\n", 1));
+    CHECK(str_starts(buf_view(&out), str_of(expected)));
+    buf_fini(&out);
+    close(fd);
+}
+
+TEST(when_bodies_hold_all_there_is_the_slowest_gives_way) {
+    struct http_memory m = { .max = 350000 };
+    struct http_limits limits = HTTP_LIMITS_DEFAULT;
+    limits.memory = &m;
+    struct site *s = site_up(&limits);
+    int first = almost_sent(s, "/much");
+    CHECK(held_by(&m, s, MUCH_BYTES) <= m.max);
+    int second = almost_sent(s, "/much");
+    end_with(first, "", "HTTP/1.1 503");
+    end_with(second, "L", "HTTP/1.1 200");
+    site_down(s);
+    CHECK_INT(atomic_load(&m.held), 0);
+}
+
+TEST(what_is_proven_has_a_reserve_and_does_not_give_way) {
+    struct http_memory m = { .max = 700000, .reserve = 350000 };
+    struct http_limits limits = HTTP_LIMITS_DEFAULT;
+    limits.memory = &m;
+    struct site *s = site_up(&limits);
+    int known = almost_sent(s, "/known");
+    held_by(&m, s, MUCH_BYTES);
+    int first = almost_sent(s, "/much");
+    end_with(
+        first, "",
+        "HTTP/1.1 503"); /* what is proven has taken what there was, and the reserve is its own */
+    end_with(known, "L", "HTTP/1.1 200");
+    site_down(s);
+    CHECK_INT(atomic_load(&m.held), 0);
+}
+
+TEST(a_long_answer_says_its_length_and_comes_whole_at_the_pace_of_its_reader) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    for (int i = 0; i < 20; i++) {
+        buf_clear(&out);
+        int fd = raw_connect(s->port);
+        raw_send(fd, STR(GET("/long")));
+        CHECK(raw_read_all(fd, &out));
+        CHECK(strstr(out.ptr, "Content-Length: 8388608\r\n") && !strstr(out.ptr, "chunked"));
+        CHECK_INT(out.len - (size_t)(strstr(out.ptr, "\r\n\r\n") + 4 - out.ptr), LONG_BYTES);
+        close(fd);
+    }
+    CHECK_INT(atomic_load(&s->streamed), 20);
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(a_long_answer_that_falls_short_is_reset) {
+    static const char *const ASKED[] = { GET("/short"), GET("/broken"),
+                                         "GET /broken HTTP/1.0\r\n\r\n" };
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    for (size_t i = 0; i < ARRAY_LEN(ASKED); i++) {
+        int fd = raw_connect(s->port);
+        raw_send(fd, str_of(ASKED[i]));
+        CHECK(!raw_read_all(fd, &out));
+        CHECK_INT(errno, ECONNRESET);
+        close(fd);
+    }
+    buf_fini(&out);
+    site_down(s);
+}
+
+TEST(draining_waits_for_a_long_answer) {
+    struct site *s = site_up(NULL);
+    struct buf out = { 0 };
+    int fd = raw_connect(s->port);
+    raw_send(fd, STR(GET("/long")));
+    spin_until(s, &s->handled, 1);
+    on_loop(s, drain);
+    CHECK_INT(atomic_load(&s->streamed), 0); /* nobody reads yet */
+    CHECK(raw_read_all(fd, &out));
+    CHECK_INT(out.len - (size_t)(strstr(out.ptr, "\r\n\r\n") + 4 - out.ptr), LONG_BYTES);
+    close(fd);
     buf_fini(&out);
     site_down(s);
 }

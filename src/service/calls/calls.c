@@ -473,10 +473,10 @@ enum err call_read(struct ctx *ctx, const char *id, struct call_view *out) {
 }
 
 enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
-                   struct call_view *out, size_t *count) {
+                   struct call_view *out, size_t *count, struct page_end *end) {
     struct db_conn *c = db_reader(ctx->parts->db);
     struct call_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
-    TRY(call_rows_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count));
+    TRY(call_rows_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count, end));
     for (size_t i = 0; i < *count; i++) {
         out[i] = (struct call_view){ .row = rows[i] };
         TRY(open_view(ctx, c, &out[i]));

@@ -74,7 +74,7 @@ enum err call_ask(struct ctx *ctx, const struct call_row *row, struct call_facts
 void call_take(struct ctx *ctx, const struct call_facts *facts, struct call_view *v);
 /* Calls of the asker's workspace, newest first, as in our rows. out: room for limit. */
 enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
-                   struct call_view *out, size_t *count);
+                   struct call_view *out, size_t *count, struct page_end *end);
 
 void call_write(struct jsonw *w, const struct call_view *v);   /* the object people get */
 void call_publish(struct ctx *ctx, const struct call_view *v); /* into the feed, after the commit */

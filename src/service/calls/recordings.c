@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/shares.h"
 #include "base/sift.h"
 #include "providers/dialect.h"
 #include "service/numbers/numbers.h"
@@ -11,6 +12,8 @@
 #include "vault/links.h"
 
 static const char KIND[] = "recording";
+
+enum { BUSY_S = 5 };
 
 /* --- the list -------------------------------------------------------------------------------- */
 
@@ -96,12 +99,37 @@ enum err recording_link(struct ctx *ctx, const char *id, const char **token) {
     return OK;
 }
 
-enum err recording_audio(struct ctx *ctx, struct str token, struct str *audio) {
+static struct shares readers = SHARES(RECORDING_READERS_MAX, RECORDING_READERS_EACH_MAX, 0, 0);
+
+static void leave(void *place) {
+    shares_leave(&readers, place);
+}
+
+/* A place among those who listen, until the arena's end. */
+static enum err take_place(struct ctx *ctx) {
+    struct shares_place *place = arena_alloc(ctx->arena, sizeof *place);
+    if (!shares_enter(&readers, place, ctx->who.workspace_id, 0)) {
+        ctx->problem.retry_after_s = BUSY_S;
+        return ctx_fail(ctx, ERR_OVERLOADED,
+                        "As many recordings are being heard at once as Ava passes on; try again in "
+                        "%d s.",
+                        BUSY_S);
+    }
+    arena_defer(ctx->arena, leave, place);
+    return OK;
+}
+
+enum err recording_open(struct ctx *ctx, struct str token, const char *range,
+                        struct upstream_head *head, struct upstream_flow **out) {
     struct lent lent;
     const char *id;
     TRY(link_open(ctx, KIND, token, &id));
+    if (out)
+        TRY(take_place(ctx));
     TRY(number_lend(ctx, &lent));
     TRY(twilio_recording_check(ctx, &lent.ref, lent.account.account_sid, id));
-    ctx->deadline_ms = ava_now_ms() + TWILIO_AUDIO_MS; /* it is long, and may take its time */
-    return twilio_recording_audio(ctx, &lent.ref, lent.account.account_sid, id, audio);
+    if (!out)
+        return OK;
+    ctx->deadline_ms = ava_now_ms() + TWILIO_AUDIO_MS; /* its head may take its time */
+    return twilio_recording_open(ctx, &lent.ref, lent.account.account_sid, id, range, head, out);
 }

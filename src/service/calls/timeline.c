@@ -165,9 +165,11 @@ static enum err add_events(struct ctx *ctx, struct db_conn *c, const char *provi
     struct event_filter f = { .resource = provider_id };
     struct event_row *rows = arena_alloc(ctx->arena, (TIMELINE_EVENTS_MAX + 1) * sizeof *rows);
     size_t count;
+    struct page_end end;
     if (!provider_id)
         return OK;
-    TRY(event_rows_list(ctx, c, ctx->who.workspace_id, &f, TIMELINE_EVENTS_MAX + 1, rows, &count));
+    TRY(event_rows_list(ctx, c, ctx->who.workspace_id, &f, TIMELINE_EVENTS_MAX + 1, rows, &count,
+                        &end));
     t->is_cut |= count > TIMELINE_EVENTS_MAX;
     if (count > TIMELINE_EVENTS_MAX)
         count = TIMELINE_EVENTS_MAX;

@@ -185,12 +185,12 @@ static enum err view(struct ctx *ctx, struct db_conn *c, const struct delivery_r
 
 enum err delivery_list(struct ctx *ctx, const char *destination_id,
                        const struct delivery_filter *filter, int limit, struct delivery_view *out,
-                       size_t *count) {
+                       size_t *count, struct page_end *end) {
     struct db_conn *c = db_reader(ctx->parts->db);
     struct delivery_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
     struct destination_row d;
     TRY(destination_read(ctx, destination_id, &d));
-    TRY(delivery_rows_list(ctx, c, d.id, filter, limit, rows, count));
+    TRY(delivery_rows_list(ctx, c, d.id, filter, limit, rows, count, end));
     for (size_t i = 0; i < *count; i++)
         TRY(view(ctx, c, &rows[i], &out[i]));
     return OK;

@@ -25,7 +25,7 @@ struct delivery_view {
 };
 enum err delivery_list(struct ctx *ctx, const char *destination_id,
                        const struct delivery_filter *filter, int limit, struct delivery_view *out,
-                       size_t *count);
+                       size_t *count, struct page_end *end);
 void delivery_write(struct jsonw *w, const struct delivery_view *v); /* the whole object */
 
 /* Sends a delivery again from its first try, whatever became of it, under the same id; audited.

@@ -75,9 +75,9 @@ enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
 /* --- reading --------------------------------------------------------------------------------- */
 
 enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limit,
-                    struct event_row *out, size_t *count) {
+                    struct event_row *out, size_t *count, struct page_end *end) {
     return event_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, filter, limit,
-                           out, count);
+                           out, count, end);
 }
 
 enum err event_read(struct ctx *ctx, const char *id, struct event_row *out,

@@ -18,7 +18,7 @@ struct incoming {
 enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new);
 
 enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limit,
-                    struct event_row *out, size_t *count);
+                    struct event_row *out, size_t *count, struct page_end *end);
 /* content: as it was taken in; the arena's. ERR_NOT_FOUND for another workspace's id as for a
  * missing one. */
 enum err event_read(struct ctx *ctx, const char *id, struct event_row *out,

@@ -387,10 +387,10 @@ enum err message_read(struct ctx *ctx, const char *id, struct message_view *out)
 }
 
 enum err message_list(struct ctx *ctx, const struct message_filter *filter, int limit,
-                      struct message_view *out, size_t *count, bool *more) {
+                      struct message_view *out, size_t *count, bool *more, struct page_end *end) {
     struct db_conn *c = db_reader(ctx->parts->db);
     struct message_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
-    TRY(message_rows_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count, more));
+    TRY(message_rows_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count, more, end));
     for (size_t i = 0; i < *count; i++) {
         out[i] = (struct message_view){ .row = rows[i] };
         TRY(open_content(ctx, c, &out[i]));

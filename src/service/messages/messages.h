@@ -29,7 +29,7 @@ enum err message_read(struct ctx *ctx, const char *id, struct message_view *out)
 /* Messages of the asker's workspace, newest first, as in our rows. out: room for limit; fewer where
  * they are long. *more: there are others behind them. */
 enum err message_list(struct ctx *ctx, const struct message_filter *filter, int limit,
-                      struct message_view *out, size_t *count, bool *more);
+                      struct message_view *out, size_t *count, bool *more, struct page_end *end);
 
 void message_write(struct jsonw *w, const struct message_view *v); /* the object people get */
 

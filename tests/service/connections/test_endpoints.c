@@ -125,6 +125,7 @@ TEST(a_body_of_any_length_is_read_as_it_came) {
     for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
         struct event_row rows[1], row;
         struct event_content content;
+        struct page_end end;
         size_t count;
         bool is_new;
         char key[8];
@@ -135,7 +136,7 @@ TEST(a_body_of_any_length_is_read_as_it_came) {
         in.content.body = (struct str){ noise, LENGTHS[i] };
         home_wall += 1000;
         CHECK_INT(event_take(&h.t.ctx, &in, &is_new), OK);
-        CHECK_INT(event_list(&h.t.ctx, &(struct event_filter){ 0 }, 1, rows, &count), OK);
+        CHECK_INT(event_list(&h.t.ctx, &(struct event_filter){ 0 }, 1, rows, &count, &end), OK);
         CHECK_INT(event_read(&h.t.ctx, rows[0].id, &row, &content), OK);
         CHECK(str_eq(content.body, in.content.body));
     }
@@ -146,6 +147,7 @@ TEST(a_body_of_any_length_is_read_as_it_came) {
 
 TEST(an_event_is_taken_once_and_read_back_only_by_its_workspace) {
     struct house h;
+    struct page_end end;
     struct event_row rows[5], row;
     struct event_filter any = { 0 };
     struct event_content content;
@@ -157,7 +159,7 @@ TEST(an_event_is_taken_once_and_read_back_only_by_its_workspace) {
     CHECK(is_new);
     CHECK_INT(event_take(&h.t.ctx, &in, &is_new), OK);
     CHECK(!is_new);
-    CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count), OK);
+    CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count, &end), OK);
     CHECK_INT(count, 1);
     CHECK_INT(event_read(&h.t.ctx, rows[0].id, &row, &content), OK);
     CHECK(str_eq(content.body, in.content.body) && str_eq(content.headers, in.content.headers));
@@ -165,7 +167,7 @@ TEST(an_event_is_taken_once_and_read_back_only_by_its_workspace) {
     CHECK_TEXT(temp_sql(&h.t, "SELECT count(sealed) FROM events"), "1");
     str_copy(h.t.ctx.who.workspace_id, sizeof h.t.ctx.who.workspace_id, str_of("ws_b"));
     CHECK_INT(event_read(&h.t.ctx, rows[0].id, &row, &content), ERR_NOT_FOUND);
-    CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count), OK);
+    CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count, &end), OK);
     CHECK_INT(count, 0);
     close_all(&h);
 }

@@ -37,14 +37,23 @@ export function joined<Row extends { id: string }>(fresh: Rows<Row>, had: Rows<R
   return older.length ? { rows: [...fresh.rows, ...older], next_cursor: had.next_cursor } : fresh;
 }
 
+// A page may be empty and yet not the last one: Ava looks at so many rows for each. Reads on, some pages far.
+const PAGES = 5;
+export async function readOn<Row>(page: (cursor: string | null) => Promise<Reply<Rows<Row>>>): Promise<Reply<Rows<Row>>> {
+  let reply = await page(null);
+  for (let n = 1; n < PAGES && reply.ok && !reply.data.rows.length && reply.data.next_cursor; n++) reply = await page(reply.data.next_cursor);
+  return reply;
+}
+
 export function useList<Row extends { id: string }>(path: string, field: string, filters: URLSearchParams, size = 20, wanted = true): List<Row> {
   const address = `${path}?limit=${size}${filters.size ? "&" + filters : ""}`;
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<(Problem & { until?: number }) | undefined>();
-  const read = async (url: string, signal?: AbortSignal): Promise<Reply<Rows<Row>>> => {
-    const reply = await api.get<Answer>(url, { signal });
-    return reply.ok ? { ...reply, data: { rows: reply.data[field] as Row[], next_cursor: reply.data.next_cursor } } : reply;
-  };
+  const read = (url: string, signal?: AbortSignal): Promise<Reply<Rows<Row>>> =>
+    readOn(async (cursor) => {
+      const reply = await api.get<Answer>(cursor ? `${address}&cursor=${encodeURIComponent(cursor)}` : url, { signal });
+      return reply.ok ? { ...reply, data: { rows: reply.data[field] as Row[], next_cursor: reply.data.next_cursor } } : reply;
+    });
   const resource = useMemo(() => {
     const made: Resource<Rows<Row>> = new Resource(async (signal) => {
       const reply = await read(address, signal);
@@ -111,7 +120,7 @@ export function ListPanel<Row extends { id: string }>({ list, filtered, empty, o
   return (
     <>
       {choosing && filters}
-      <Panel {...rest} resource={list.resource} snapshot={list.snapshot} isEmpty={(d) => !d.rows.length} empty={filtered ? nothing : empty}>
+      <Panel {...rest} resource={list.resource} snapshot={list.snapshot} isEmpty={(d) => !d.rows.length && !d.next_cursor} empty={filtered ? nothing : empty}>
         {(data) => <>{children(data.rows)}<More list={list as unknown as List<{ id: string }>} service={rest.service} /></>}
       </Panel>
     </>

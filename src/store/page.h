@@ -1,0 +1,15 @@
+/* page: how far a list with filters looks for its page.
+ *
+ * Rows that a filter refuses cost time too, and lists are read on the loop. So one page looks at
+ * PAGE_LOOK_MAX rows at most, some milliseconds; where that was not enough to fill it, it is short,
+ * and says behind which row the next one goes on. */
+#pragma once
+
+#include "base/id.h"
+
+enum { PAGE_LOOK_MAX = 4000 };
+
+/* The id of the last row that is looked at; "": all are. */
+struct page_end {
+    char id[ID_BYTES];
+};
