@@ -64,7 +64,9 @@ export async function until(check, { ms = 20_000, every = 10, what = "condition"
   }
 }
 
-const TURN_MS_MAX = 50;
+// Processor time of one turn of a loop. A machine that shares its processors counts what it was not given, too: the bound
+// itself holds in the long form.
+const TURN_MS_MAX = process.env.TEST_SOAK ? 50 : 100;
 
 export class Ava {
   // Without a port Ava takes one that is free; one that it must have again after a kill may take a moment.
@@ -79,10 +81,12 @@ export class Ava {
     }
   }
 
+  // turnMs: where one turn serves hundreds of sockets at once, each with all that fits.
   // denies: it is the point of the test that Ava makes calls that its cage refuses; else none may be.
-  static async #start({ verb = "sandbox", env = {}, data, port = 0, limits = false, through = [], denies = false }) {
+  static async #start({ verb = "sandbox", env = {}, data, port = 0, limits = false, through = [], denies = false, turnMs = TURN_MS_MAX }) {
     const self = new Ava();
     self.jumpedMs = 0;
+    self.turnMs = turnMs;
     self.data = data ?? (await mkdtemp(join(tmpdir(), "ava-flow-")));
     self.stdout = self.stderr = "";
     const began = Date.now();
@@ -230,6 +234,6 @@ export class Ava {
     await this.stop();
     await rm(this.data, { recursive: true, force: true });
     // Processor time, which a busy machine does not stretch; a sanitizer does.
-    if (turn > TURN_MS_MAX && !sanitized) throw new Error(`a loop was busy for ${turn} ms in one turn: so long everybody else on it waited`);
+    if (turn > this.turnMs && !sanitized) throw new Error(`a loop was busy for ${turn} ms in one turn: so long everybody else on it waited`);
   }
 }

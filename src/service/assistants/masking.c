@@ -57,8 +57,11 @@ static bool is_secret(struct str name) {
     };
     static const char *const ENDS[] = { "auth", "bearer", "passcode", "pwd", "hmac", "cookie" };
     for (size_t at = 0; at < name.len; at++) {
+        char first = lower(name.ptr[at]);
+        if (!memchr("spatgc", first, 6)) /* with which they begin */
+            continue;
         for (size_t i = 0; i < ARRAY_LEN(PARTS); i++)
-            if (PARTS[i][0] == lower(name.ptr[at]) && strlen(PARTS[i]) <= name.len - at &&
+            if (PARTS[i][0] == first && strlen(PARTS[i]) <= name.len - at &&
                 strncasecmp(name.ptr + at, PARTS[i], strlen(PARTS[i])) == 0)
                 return true;
     }
