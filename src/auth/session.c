@@ -81,9 +81,11 @@ static enum err login_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 static enum err login_failed(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct user *user = arg;
+    if (!user->id) /* a write as well, so that the time does not tell who exists */
+        return audit_stranger(ctx, tx, ava_wall_ms());
     return audit_write(ctx, tx,
-                       (struct audit_entry){ .workspace_id = user->id ? user->workspace_id : "",
-                                             .actor = user->id ? user->id : "system",
+                       (struct audit_entry){ .workspace_id = user->workspace_id,
+                                             .actor = user->id,
                                              .action = "login.failed",
                                              .outcome = "failed" });
 }

@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
+enum { HOUR_MS = 3600 * 1000 };
+
 static void put_part(struct buf *b, const char *text) {
     buf_i64(b, (int64_t)strlen(text));
     buf_char(b, ':');
@@ -77,6 +79,44 @@ enum err audit_write(struct ctx *ctx, struct db_conn *tx, struct audit_entry e) 
     db_bind_blob(q, prev, sizeof prev);
     db_bind_blob(q, hash, sizeof hash);
     return db_run(ctx, q);
+}
+
+/* The hours before this one that were not told yet. */
+static enum err tell_strangers(struct ctx *ctx, struct db_conn *tx, int64_t hour_ms) {
+    char since[32];
+    int64_t was_ms = 0, count = 0;
+    struct db_stmt *q = db_use(tx, "SELECT MIN(hour), SUM(count) FROM stranger_failures"
+                                   " WHERE hour < ?");
+    db_bind_i64(q, hour_ms);
+    if (db_next(q)) {
+        was_ms = db_i64(q);
+        count = db_i64(q);
+    }
+    TRY(db_done(ctx, q));
+    if (!count)
+        return OK;
+    clock_rfc3339(was_ms, since);
+    const char *detail =
+        arena_printf(ctx->arena, "{\"since\":\"%s\",\"count\":%lld}", since, (long long)count);
+    TRY(audit_write(ctx, tx,
+                    (struct audit_entry){ .workspace_id = "",
+                                          .actor = "system",
+                                          .action = "login.strangers",
+                                          .outcome = "failed",
+                                          .detail = detail }));
+    q = db_use(tx, "DELETE FROM stranger_failures WHERE hour < ?");
+    db_bind_i64(q, hour_ms);
+    return db_run(ctx, q);
+}
+
+enum err audit_stranger(struct ctx *ctx, struct db_conn *tx, int64_t now_ms) {
+    const int64_t hour_ms = now_ms - now_ms % HOUR_MS;
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO stranger_failures (hour, count) VALUES (?, 1)"
+                   " ON CONFLICT (hour) DO UPDATE SET count = stranger_failures.count + 1");
+    db_bind_i64(q, hour_ms);
+    TRY(db_run(ctx, q));
+    return tell_strangers(ctx, tx, hour_ms);
 }
 
 enum err audit_has(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *action,

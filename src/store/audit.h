@@ -20,6 +20,10 @@ struct audit_entry {
 /* Fills seq, at_ms, correlation_id and, where NULL, actor and workspace_id from ctx. */
 enum err audit_write(struct ctx *ctx, struct db_conn *tx, struct audit_entry e);
 
+/* Counts a failed attempt to sign in to an account that does not exist; with the first of an hour comes the
+ * entry "login.strangers" of the hour before that had some. now_ms: Unix time. */
+enum err audit_stranger(struct ctx *ctx, struct db_conn *tx, int64_t now_ms);
+
 /* Did this ever happen in the workspace? */
 enum err audit_has(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *action,
                    const char *object, bool *has);

@@ -39,7 +39,8 @@ TEST(a_wrong_password_and_an_unknown_address_are_told_the_same_words) {
     CHECK(ava_now_us() - began > 10000); /* it took the way of a password */
     CHECK_TEXT(h.t.ctx.problem.fields[0].message, words);
     CHECK_TEXT(h.t.ctx.problem.fields[0].field, "password");
-    CHECK_TEXT(temp_sql(&h.t, "SELECT count(*) FROM audit_log WHERE action = 'login.failed'"), "2");
+    CHECK_TEXT(temp_sql(&h.t, "SELECT count(*) FROM audit_log WHERE action = 'login.failed'"), "1");
+    CHECK_TEXT(temp_sql(&h.t, "SELECT sum(count) FROM stranger_failures"), "1");
     CHECK_TEXT(temp_sql(&h.t, "SELECT count(*) FROM sessions"), "0");
     home_close(&h);
 }

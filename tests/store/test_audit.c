@@ -94,3 +94,29 @@ TEST(the_list_goes_from_the_newest_page_by_page_and_stays_in_its_workspace) {
     CHECK_TEXT(page.entries[1].action, "1");
     temp_close(&t);
 }
+
+static int64_t hour_ms;
+
+static enum err count_stranger(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return audit_stranger(ctx, tx, hour_ms + *(int *)arg);
+}
+
+/* Whoever guesses names of accounts all day fills no disk: one entry for each hour. */
+TEST(strangers_are_counted_by_the_hour) {
+    struct temp t;
+    temp_open(&t);
+    hour_ms = INT64_C(1790000000000) / 3600000 * 3600000;
+    for (int i = 0; i < 500; i++)
+        CHECK_INT(db_write(&t.ctx, count_stranger, &(int){ i * 7000 }), OK);
+    CHECK_TEXT(temp_sql(&t, "SELECT count(*) FROM audit_log"), "0");
+    CHECK_TEXT(temp_sql(&t, "SELECT count(*) || ' ' || sum(count) FROM stranger_failures"),
+               "1 500");
+    hour_ms += 5 * 3600000;
+    CHECK_INT(db_write(&t.ctx, count_stranger, &(int){ 1 }), OK);
+    CHECK_INT(db_write(&t.ctx, count_stranger, &(int){ 2 }), OK);
+    CHECK_TEXT(temp_sql(&t, "SELECT group_concat(action || ' ' || outcome || ' ' || detail)"
+                            " FROM audit_log"),
+               "login.strangers failed {\"since\":\"2026-09-21T14:00:00.000Z\",\"count\":500}");
+    CHECK_TEXT(temp_sql(&t, "SELECT count(*) || ' ' || sum(count) FROM stranger_failures"), "1 2");
+    temp_close(&t);
+}
