@@ -27,6 +27,7 @@ enum {
     IN_KEPT_BYTES = HTTP_BODY_SMALL_BYTES, /* a larger buffer shrinks again after its request */
     CHUNKS_SPARE_BYTES = 64 * 1024,        /* for what is not decoded yet */
     SWEEP_MS = 500,
+    WOKEN_MS = 1000, /* after standing still, before anybody is told to have been late */
     /* For connections that are half made: a kernel may keep back the last packet of their making
      * for 200 ms, to send it together with the request. */
     LEAVE_MS = 300,
@@ -618,6 +619,8 @@ static void starved(void *arg) {
 static void on_sweep(uv_timer_t *t) {
     struct http_server *s = t->data;
     int64_t now = ava_now_ms();
+    if (loop_has_stood(s->loop, WOKEN_MS))
+        return; /* what came meanwhile waits in the kernel, and was in time */
     for (struct conn *c = s->conns, *next; c; c = next) {
         next = c->next;
         if (c->closing || now < c->deadline_ms)

@@ -631,6 +631,31 @@ TEST(a_head_or_a_body_that_comes_too_slowly_is_answered_408_and_an_idle_connecti
     site_down(s);
 }
 
+static int late_fd;
+
+/* The rest of a head comes while the loop stands still for longer than heads may take. */
+static void stand_still(void *arg) {
+    struct timespec pause = { .tv_sec = 1, .tv_nsec = 200 * 1000 * 1000 };
+    raw_send(late_fd, STR("st: a\r\nConnection: close\r\n\r\n"));
+    nanosleep(&pause, NULL);
+    answer(arg, 0);
+}
+
+TEST(what_came_while_the_loop_stood_still_was_in_time) {
+    struct site *s = site_up(&(struct http_limits){ 100, 400, 5000, 5000, 3000, 1 << 20 });
+    struct buf out = { 0 };
+    late_fd = raw_connect(s->port);
+    raw_send(late_fd, STR("GET /x HTTP/1.1\r\nHo"));
+    while (on_loop(s, look) == 0) {
+    }
+    on_loop(s, stand_still);
+    CHECK(raw_read_all(late_fd, &out));
+    CHECK(str_starts(buf_view(&out), STR("HTTP/1.1 200 ")));
+    close(late_fd);
+    buf_fini(&out);
+    site_down(s);
+}
+
 TEST(who_reads_nothing_at_all_is_let_go) {
     struct site *s = site_up(&(struct http_limits){ 100, 5000, 5000, 5000, 100, 1 << 20 });
     int fd = raw_connect(s->port), small = SMALL_BYTES;
