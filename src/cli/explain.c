@@ -10,6 +10,8 @@
 #include "service/calls/ended.h"
 #include "service/calls/timeline.h"
 
+enum { PLACES_MAX = 16 /* workspaces that know the same id */ };
+
 static const char *clock_text(int64_t unix_ms, char text[32]) {
     time_t s = (time_t)(unix_ms / 1000);
     struct tm local;
@@ -59,10 +61,18 @@ static enum err explain_call(struct ctx *ctx, struct cli *cli, const char *works
 }
 
 static enum err explain(struct ctx *ctx, struct cli *cli) {
-    const char *id = cli_arg(cli, 0), *workspace_id, *call_id;
-    TRY(timeline_find(ctx, id, &workspace_id, &call_id));
-    if (call_id)
-        return explain_call(ctx, cli, workspace_id, call_id);
+    const char *id = cli_arg(cli, 0);
+    struct timeline_place places[PLACES_MAX];
+    size_t count;
+    TRY(timeline_find(ctx, id, PLACES_MAX, places, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (count > 1 && !cli_has(cli, "json"))
+            printf("%s%zu of %zu, in the workspace %s\n", i ? "\n" : "", i + 1, count,
+                   places[i].workspace_id);
+        TRY(explain_call(ctx, cli, places[i].workspace_id, places[i].call_id));
+    }
+    if (count)
+        return OK;
     struct ended e = ended_explain(ctx->arena, id);
     if (!e.is_known)
         return ctx_fail(ctx, ERR_NOT_FOUND,

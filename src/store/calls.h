@@ -41,9 +41,10 @@ enum err call_row_find_placed(struct ctx *ctx, struct db_conn *c, const char *wo
 enum err call_row_find_carried(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                const char *carrier_id, struct call_row *found);
 
-/* In any workspace, by its own id, its operation's, a provider's or a carrier's. */
-enum err call_row_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *id,
-                                struct call_row *found);
+/* In any workspace, by its own id, its operation's, a provider's or a carrier's. Two workspaces may know
+ * the same provider's id; each call is there once. */
+enum err call_rows_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *id, size_t room,
+                                 struct call_row *found, size_t *count);
 
 /* *taken: another row than except_id has this provider's id, in any workspace. */
 enum err call_row_is_taken(struct ctx *ctx, struct db_conn *c, const char *provider,

@@ -12,7 +12,7 @@ const SMALL = /^(\(subquery-\d+\)|CONSTANT ROW|schema_migrations|pragma_database
 
 // Beginning of the statement, what it scans, why it may.
 const KNOWN = [
-  [/UNION ALL SELECT .* FROM calls WHERE carrier_id = \?1 LIMIT 1$/, "calls", "the command line asks for one call, over all workspaces"],
+  [/UNION SELECT .* FROM calls WHERE carrier_id = \?1 LIMIT \?9$/, "calls", "the command line asks for one call, over all workspaces"],
   [/^SELECT COUNT\(\*\) FROM deliveries WHERE settled_at = 0$/, "deliveries", "a gauge: what is open, by an index of that alone"],
   [/^SELECT COUNT\(\*\) FROM events WHERE status = 'dead'/, "events", "a gauge: what is dead, by an index of that alone"],
   [/^UPDATE jobs SET/, "jobs", "what is leased, which is bounded"],

@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, missing, until } from "../lib/ava.mjs";
+import { headersOf, secretPlan } from "../lib/vapi.mjs";
 
 const soak = Boolean(process.env.TEST_SOAK), EVENTS = soak ? 1_000_000 : 100_000;
 
@@ -71,6 +72,21 @@ describe("the timeline of a call", { skip: missing, concurrency: 1 }, () => {
     assert.deepEqual([none.status, none.stdout], [1, ""]);
     assert.match(none.stderr, /no call with this id/);
     assert.equal(ava(["explain"]).status, 2);
+  });
+
+  test("two workspaces that know the same provider's id are both shown, each with its name", async () => {
+    const SECRET = "what-vapi-sends-with-each-message", other = await a.newPerson("other@example.com");
+    await a.call("/api/v1/credentials/vapi?verify=false", { method: "PUT", key: other.key, body: { api_key: "timeline-vapi-key-0002", assistant_id: "5b0a4a08-133c-4146-9315-0984f8c6be80", webhook_secret: SECRET } });
+    const url = (await a.call("/api/v1/webhooks/endpoints", { key: other.key })).json.endpoints.find((e) => e.provider === "vapi").urls.server;
+    const body = JSON.stringify({ message: { type: "status-update", status: "in-progress", timestamp: Date.now(), call: { id: call.provider_id, type: "inboundPhoneCall" } } });
+    assert.equal((await a.call(new URL(url).pathname, { key: null, method: "POST", raw: body, headers: { "Content-Type": "application/json", ...headersOf(secretPlan(SECRET), { url, body }) } })).status, 200);
+    const theirs = await until(async () => (await a.call("/api/v1/calls", { key: other.key })).json.calls.find((c) => c.provider_id === call.provider_id), { what: "the call of the other workspace" });
+    const both = explain(call.provider_id);
+    assert.equal(both.status, 0, both.stderr);
+    for (const n of [1, 2]) assert.match(both.stdout, new RegExp(`^${n} of 2, in the workspace ws_`, "m"));
+    for (const id of [call.id, theirs.id]) assert.ok(both.stdout.includes(`${id}  `), both.stdout);
+    assert.ok(!explain(call.id).stdout.includes(theirs.id));
+    assert.equal(explain(call.provider_id, ["--json"]).stdout.trim().split("\n").map((l) => JSON.parse(l)).length, 2);
   });
 
   test("tells of waiting, of refusals and of who hung up", async () => {

@@ -265,11 +265,11 @@ void timeline_write(struct jsonw *w, const struct timeline *t) {
     jsonw_object_end(w);
 }
 
-enum err timeline_find(struct ctx *ctx, const char *id, const char **workspace_id,
-                       const char **call_id) {
-    struct call_row row;
-    TRY(call_row_find_anywhere(ctx, db_reader(ctx->parts->db), id, &row));
-    *call_id = row.id;
-    *workspace_id = row.workspace_id;
+enum err timeline_find(struct ctx *ctx, const char *id, size_t room, struct timeline_place *out,
+                       size_t *count) {
+    struct call_row *rows = arena_alloc(ctx->arena, room * sizeof *rows);
+    TRY(call_rows_find_anywhere(ctx, db_reader(ctx->parts->db), id, room, rows, count));
+    for (size_t i = 0; i < *count; i++)
+        out[i] = (struct timeline_place){ rows[i].workspace_id, rows[i].id };
     return OK;
 }

@@ -36,7 +36,10 @@ struct timeline {
 enum err timeline_read(struct ctx *ctx, const char *id, struct timeline *out);
 void timeline_write(struct jsonw *w, const struct timeline *t);
 
-/* Finds a call in any workspace, for the command line: by its own id, its operation's, or a
- * provider's. *call_id is NULL when there is none. */
-enum err timeline_find(struct ctx *ctx, const char *id, const char **workspace_id,
-                       const char **call_id);
+/* Finds calls in any workspace, for the command line: by their own id, their operation's, or a
+ * provider's, which several workspaces may know. The texts are the arena's. */
+struct timeline_place {
+    const char *workspace_id, *call_id;
+};
+enum err timeline_find(struct ctx *ctx, const char *id, size_t room, struct timeline_place *out,
+                       size_t *count);
