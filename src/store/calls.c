@@ -148,11 +148,11 @@ enum err call_row_find_carried(struct ctx *ctx, struct db_conn *c, const char *w
 enum err call_rows_find_anywhere(struct ctx *ctx, struct db_conn *c, const char *id, size_t room,
                                  struct call_row *found, size_t *count) {
     _Static_assert(PROVIDER_COUNT == 7, "bind as many names as there are");
-    struct db_stmt *q = db_use(
-        c, "SELECT " COLUMNS " FROM calls WHERE id = ?1 UNION SELECT " COLUMNS " FROM calls"
-           " WHERE operation_id = ?1 UNION SELECT " COLUMNS " FROM calls"
-           " WHERE provider IN (?2, ?3, ?4, ?5, ?6, ?7, ?8) AND provider_id = ?1 UNION"
-           " SELECT " COLUMNS " FROM calls WHERE carrier_id = ?1 LIMIT ?9");
+    struct db_stmt *q =
+        db_use(c, "SELECT " COLUMNS " FROM calls WHERE id = ?1 UNION SELECT " COLUMNS " FROM calls"
+                  " WHERE operation_id = ?1 UNION SELECT " COLUMNS " FROM calls"
+                  " WHERE provider IN (?2, ?3, ?4, ?5, ?6, ?7, ?8) AND provider_id = ?1 UNION"
+                  " SELECT " COLUMNS " FROM calls WHERE carrier_id = ?1 LIMIT ?9");
     db_bind_text(q, id);
     for (enum provider p = 0; p < PROVIDER_COUNT; p++)
         db_bind_text(q, provider_name(p));
