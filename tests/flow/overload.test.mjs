@@ -121,7 +121,9 @@ describe("more callers than can be answered in time", { skip: missing }, () => {
       little.push((await a.call("/api/v1/auth/me", { key: other.key })).status);
     }
     until.over = true;
-    const after = await a.call("/api/v1/auth/me");
+    // What the crowd had asked last is still in line, and its key waits behind it.
+    let after;
+    for (const over = Date.now(); after?.status !== 200 && Date.now() - over < 5000; ) after = await a.call("/api/v1/auth/me");
     sockets.forEach((s) => s.destroy());
     t.diagnostic(`by half second: ${JSON.stringify(slices)}`);
     assert.equal(after.status, 200);
