@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -496,6 +497,21 @@ static bool is_connected(curl_socket_t fd) {
     return fd != CURL_SOCKET_BAD && getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
 }
 
+/* True for what the system says of itself, and not of who is at the other end. */
+static bool is_of_this_host(long e) {
+    return e == ENOMEM || e == ENOBUFS || e == EMFILE || e == ENFILE || e == EADDRNOTAVAIL;
+}
+
+/* Was it ended by what this system lacks? As far as curl tells. */
+static bool was_refused(const struct transfer *t) {
+    long e = 0;
+    if (t->code != CURLE_COULDNT_CONNECT && t->code != CURLE_SEND_ERROR &&
+        t->code != CURLE_RECV_ERROR)
+        return false;
+    curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &e);
+    return is_of_this_host(e);
+}
+
 /* Reads what the transfer was like, and gives its handle back to the pool. */
 static void stop(void *arg) {
     struct start *s = arg;
@@ -516,6 +532,8 @@ static void stop(void *arg) {
     t->call->status = (int)status;
     t->call->left_host = sent_at > 0 || t->sendings > 0;
     t->call->reused = sent_at > 0 && fresh_connects == 0;
+    t->call->was_refused = was_refused(t);
+    t->is_starved = t->is_starved || t->call->was_refused;
     curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
     curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
     if (fd != CURL_SOCKET_BAD && (size_t)fd < ARRAY_LEN(c->by_fd) && c->by_fd[fd])
@@ -609,7 +627,7 @@ void client_fetch(struct client *c, struct client_call *call) {
     struct start s = { c, &t };
     int64_t began_us = ava_now_us();
     call->content_type = call->retry_after = call->date = NULL;
-    call->resent = call->too_slow = false;
+    call->resent = call->too_slow = call->was_refused = false;
     call->was_late = loop_has_stood(c->loop, WOKEN_MS);
 
     fiber_parking_init(&t.parking);

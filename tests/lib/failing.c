@@ -3,8 +3,8 @@
  * `times` uses of it (-1: all) give `error`; uses are counted from the moment `armed` was set.
  *
  * What libc does inside itself (its resolver, stdio, malloc) does not come through here, nor does what ld.so
- * does before main. Reads and writes of an eventfd or an epoll are let through unless the error is one that
- * the kernel has for them. */
+ * does before main. Reads and writes of eventfds, and of pipes that are not stdin, stdout or stderr, only meet
+ * what the kernel has for them: EINTR and EAGAIN. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -63,7 +68,8 @@ static bool fails(const char *kind) {
 static bool is_wakeup(int fd) {
     struct stat st;
     int was = errno;
-    bool is = fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == 0;
+    bool is = fstat(fd, &st) == 0 &&
+              ((st.st_mode & S_IFMT) == 0 || (S_ISFIFO(st.st_mode) && fd > STDERR_FILENO));
     errno = was;
     return is;
 }

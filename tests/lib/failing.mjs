@@ -14,7 +14,7 @@ export const shimMissing = existsSync(shim) ? false : "no tests/libfailing.so be
 
 // What the kernel answers to each, as the manual pages have it; the first is the most likely one.
 export const KINDS = {
-  read: ["EIO", "EINTR"], readv: ["EIO"], pread: ["EIO", "EINTR"], recv: ["ENOMEM", "ECONNRESET"], recvmsg: ["ENOMEM"],
+  read: ["EIO", "EINTR"], readv: ["EIO"], pread: ["EIO", "EINTR"], recv: ["ENOMEM", "EINTR"], recvmsg: ["ENOMEM"],
   write: ["EIO", "ENOSPC", "EINTR"], writev: ["EIO", "ENOSPC"], pwrite: ["EIO", "ENOSPC", "EINTR"], send: ["ENOBUFS", "EINTR"], sendmsg: ["ENOBUFS"],
   fsync: ["EIO", "ENOSPC"], fdatasync: ["EIO", "ENOSPC"], ftruncate: ["EIO", "ENOSPC"], lseek: ["EINVAL"],
   mmap: ["ENOMEM"], mprotect: ["ENOMEM"], madvise: ["ENOMEM", "EAGAIN"], mlock: ["ENOMEM", "EPERM"],
@@ -193,15 +193,17 @@ export async function disturb(a, kind, error, use, times = 1) {
   if (hung.length) return { failed, wrong: bad(`${hung} without an answer`) };
   if (!failed) return { failed };
   let last;
+  const trouble = () => /"event":"database","trouble":"(\w+)"/.exec(a.stderr)?.[1]; // it trusts its file no more: that stays
   try {
     await until(async () => {
       last = await Promise.all([a.webhook(), a.settings(), a.placed()]);
-      return a.ended || (last[0] === 200 && last[1] === 200 && [201, 202].includes(last[2]));
+      return a.ended || trouble() || (last[0] === 200 && last[1] === 200 && [201, 202].includes(last[2]));
     }, { ms: 15_000, every: 50, what: "all works again" });
   } catch {
     return { failed, wrong: bad(`does not work again: ${last}; ${a.stderr.trim().slice(-400)}`) };
   }
   if (a.ended) return { failed, wrong: bad(`ended afterwards by ${a.ended.signal ?? a.ended.code}; ${a.stderr.trim().slice(-300)}`) };
+  if (trouble()) return { failed, trouble: trouble(), wrong: (await asked(a, "/health/ready")) === 503 ? undefined : bad("in trouble, and says that it is ready") };
   const opens = await a.metric("circuit_breaker_opens_total", { service: "vapi" });
   if (opens !== (a.opens ?? 0)) return (a.opens = opens), { failed, wrong: bad("opened the provider's breaker") };
   return { failed };
