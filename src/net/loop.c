@@ -10,6 +10,7 @@
 #include "base/defs.h"
 #include "base/fiber.h"
 #include "base/memory.h"
+#include "net/patience.h"
 #include "net/timers.h"
 
 enum { TICK_MS = 100, NS_PER_MS = 1000 * 1000 };
@@ -224,8 +225,7 @@ static void need(int rc) {
     abort();
 }
 
-static void on_started(uv_work_t *w) {
-}
+static void on_started(uv_work_t *w) {}
 
 static void after_started(uv_work_t *w, int status) {
     free(w);
@@ -245,6 +245,7 @@ struct loop *loop_new(size_t fibers_max) {
     l->calls_end = &l->calls;
     l->thread = pthread_self();
     pthread_mutex_init(&l->lock, NULL);
+    patience_begin();
     need(uv_loop_init(&l->uv));
     l->uv.data = l;
     need(uv_async_init(&l->uv, &l->async, on_async));

@@ -83,20 +83,20 @@ static bool fails_at(const char *kind, int fd) {
 }
 
 /* The next one of that name: libc's. */
-#define REAL(name) \
+#define REAL(name)                 \
     static __typeof__(&name) real; \
-    if (!real) \
+    if (!real)                     \
     real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
 #define WRAP(kind, type, name, params, args, failed) \
-    type name params { \
-        REAL(name); \
-        return fails(#kind) ? (failed) : real args; \
+    type name params {                               \
+        REAL(name);                                  \
+        return fails(#kind) ? (failed) : real args;  \
     }
 
-#define WRAP_FD(kind, type, name, params, args) \
-    type name params { \
-        REAL(name); \
+#define WRAP_FD(kind, type, name, params, args)      \
+    type name params {                               \
+        REAL(name);                                  \
         return fails_at(#kind, fd) ? -1 : real args; \
     }
 
@@ -105,8 +105,8 @@ WRAP_FD(write, ssize_t, write, (int fd, const void *from, size_t n), (fd, from, 
 WRAP(readv, ssize_t, readv, (int fd, const struct iovec *v, int n), (fd, v, n), -1)
 WRAP(writev, ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n), -1)
 WRAP(pread, ssize_t, pread64, (int fd, void *to, size_t n, off64_t at), (fd, to, n, at), -1)
-WRAP(pwrite, ssize_t, pwrite64, (int fd, const void *from, size_t n, off64_t at),
-     (fd, from, n, at), -1)
+WRAP(pwrite, ssize_t, pwrite64, (int fd, const void *from, size_t n, off64_t at), (fd, from, n, at),
+     -1)
 WRAP(recv, ssize_t, recv, (int fd, void *to, size_t n, int flags), (fd, to, n, flags), -1)
 WRAP(send, ssize_t, send, (int fd, const void *from, size_t n, int flags), (fd, from, n, flags), -1)
 WRAP(recvmsg, ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags), -1)
@@ -163,8 +163,8 @@ WRAP(getentropy, int, getentropy, (void *to, size_t n), (to, n), -1)
 WRAP(eventfd, int, eventfd, (unsigned count, int flags), (count, flags), -1)
 WRAP(pipe, int, pipe2, (int fds[2], int flags), (fds, flags), -1)
 WRAP(signalfd, int, signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags), -1)
-WRAP(poll, int, poll, (struct pollfd *fds, nfds_t n, int ms), (fds, n, ms), -1)
-WRAP(sem_wait, int, sem_wait, (sem_t *s), (s), -1)
+WRAP(poll, int, poll, (struct pollfd * fds, nfds_t n, int ms), (fds, n, ms), -1)
+WRAP(sem_wait, int, sem_wait, (sem_t * s), (s), -1)
 WRAP(nanosleep, int, nanosleep, (const struct timespec *t, struct timespec *left), (t, left), -1)
 WRAP(getrlimit, int, getrlimit64, (__rlimit_resource_t what, struct rlimit64 *to), (what, to), -1)
 WRAP(setrlimit, int, setrlimit64, (__rlimit_resource_t what, const struct rlimit64 *to), (what, to),
@@ -178,29 +178,32 @@ WRAP(getaddrinfo, int, getaddrinfo,
      (const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **to),
      (name, service, hints, to), errno == EAGAIN ? EAI_AGAIN : EAI_SYSTEM)
 
-#define REST(type, after, value) \
-    va_list list; \
-    va_start(list, after); \
+#define REST(type, after, value)     \
+    va_list list;                    \
+    va_start(list, after);           \
     type value = va_arg(list, type); \
     va_end(list)
 
-#define WRAP_OPEN(name) \
-    int name(const char *path, int flags, ...) { \
-        REAL(name); \
-        REST(int, flags, mode); \
+#define WRAP_OPEN(name)                                      \
+    int name(const char *path, int flags, ...) {             \
+        REAL(name);                                          \
+        REST(int, flags, mode);                              \
         return fails("open") ? -1 : real(path, flags, mode); \
     }
 WRAP_OPEN(open)
 WRAP_OPEN(open64)
 
-#define WRAP_FCNTL(name) \
-    int name(int fd, int what, ...) { \
-        REAL(name); \
-        REST(void *, what, arg); \
-        return fails(what == F_SETLK || what == F_OFD_SETLK || what == F_OFD_SETLKW ? "lock" \
-                                                                                   : "fcntl") \
-                   ? -1 \
-                   : real(fd, what, arg); \
+static const char *kind_of_fcntl(int what, const void *arg) {
+    if (what != F_SETLK && what != F_SETLKW && what != F_OFD_SETLK && what != F_OFD_SETLKW)
+        return "fcntl";
+    return ((const struct flock *)arg)->l_type == F_UNLCK ? "unlock" : "lock";
+}
+
+#define WRAP_FCNTL(name)                                                   \
+    int name(int fd, int what, ...) {                                      \
+        REAL(name);                                                        \
+        REST(void *, what, arg);                                           \
+        return fails(kind_of_fcntl(what, arg)) ? -1 : real(fd, what, arg); \
     }
 WRAP_FCNTL(fcntl)
 WRAP_FCNTL(fcntl64)

@@ -22,7 +22,7 @@ export const KINDS = {
   unlink: ["EIO", "EACCES"], rename: ["EIO", "ENOSPC"], mkdir: ["ENOSPC"], fchmod: ["EPERM"], readlink: ["EIO"], lock: ["ENOLCK", "EINTR", "EIO"], fcntl: ["ENOMEM"],
   socket: ["EMFILE", "ENOBUFS", "EACCES"], socketpair: ["EMFILE"], bind: ["EADDRINUSE", "EACCES", "ENOMEM"], listen: ["EADDRINUSE"], connect: ["EAGAIN", "EADDRNOTAVAIL", "ENOMEM", "EINTR"], accept: ["EMFILE", "ENOMEM", "ECONNABORTED", "EINTR"],
   getsockopt: ["ENOBUFS"], setsockopt: ["ENOMEM", "ENOPROTOOPT"], getsockname: ["ENOBUFS"], getpeername: ["ENOTCONN", "ENOBUFS"], getaddrinfo: ["EAGAIN", "EMFILE"],
-  epoll_create: ["EMFILE", "ENOMEM"], epoll_ctl: ["ENOMEM", "ENOSPC"], epoll_wait: ["EINTR"], poll: ["EINTR", "ENOMEM"], eventfd: ["EMFILE"], pipe: ["EMFILE"], signalfd: ["EMFILE"],
+  epoll_create: ["EMFILE", "ENOMEM"], epoll_ctl: ["ENOMEM", "ENOSPC"], epoll_wait: ["EINTR"], poll: ["EINTR"], eventfd: ["EMFILE"], pipe: ["EMFILE"], signalfd: ["EMFILE"],
   getrandom: ["EINTR", "ENOSYS", "EIO"], getentropy: ["EIO"], thread: ["EAGAIN"], sem_wait: ["EINTR"], nanosleep: ["EINTR"], getrlimit: ["EPERM"], setrlimit: ["EPERM"], ioctl: ["EIO"], prctl: ["EINVAL"], syscall: ["ENOSYS", "EPERM"],
 };
 
@@ -44,6 +44,11 @@ export class Faults {
     writeSync(this.file, b, 0, 64, 0);
     b.writeInt32LE(1, 0);
     writeSync(this.file, b, 0, 4, 0);
+  }
+  failed() {
+    const b = Buffer.alloc(4);
+    readSync(this.file, b, 0, 4, 20);
+    return b.readInt32LE(0);
   }
   // { used, failed } since it was armed; nothing fails from here on.
   clear() {
@@ -182,18 +187,24 @@ export async function warm(base, { data } = {}) {
   return a;
 }
 
-// One use (or all from it on, times -1) fails under load. What went wrong, or undefined; a is still usable unless it ended.
-export async function disturb(a, kind, error, use, times = 1) {
+const FOR_MS = 2000;
+
+// One use (or all from it on, times -1, for two seconds at most) fails under load. What went wrong, or undefined; a is still usable unless it ended.
+export async function disturb(a, kind, error, use, times = 1, loads = 1) {
   const bad = (what) => `warm ${kind} ${error} use ${use}${times < 0 ? " and on" : ""}: ${what}`;
   a.faults.arm(kind, error, use, times);
-  let said = await a.load();
+  while (loads-- > 1 && !a.ended && a.faults.failed() === 0) await a.load();
+  const loaded = a.load();
+  await Promise.race([loaded, new Promise((r) => setTimeout(r, FOR_MS))]); // what goes on may keep everybody waiting
   const { failed } = a.faults.clear();
+  const said = await loaded;
   if (a.ended) return { failed, wrong: bad(`ended by ${a.ended.signal ?? a.ended.code}; ${a.stderr.trim().slice(-400)}`) };
   const hung = Object.entries(said).filter(([, s]) => s === "hangs").map(([name]) => name);
   if (hung.length) return { failed, wrong: bad(`${hung} without an answer`) };
   if (!failed) return { failed };
   let last;
   const trouble = () => /"event":"database","trouble":"(\w+)"/.exec(a.stderr)?.[1]; // it trusts its file no more: that stays
+  const isRight = () => kind === "pread" && error === "EIO" && trouble() === "damaged"; // what a disk says of a block that is gone
   try {
     await until(async () => {
       last = await Promise.all([a.webhook(), a.settings(), a.placed()]);
@@ -203,6 +214,7 @@ export async function disturb(a, kind, error, use, times = 1) {
     return { failed, wrong: bad(`does not work again: ${last}; ${a.stderr.trim().slice(-400)}`) };
   }
   if (a.ended) return { failed, wrong: bad(`ended afterwards by ${a.ended.signal ?? a.ended.code}; ${a.stderr.trim().slice(-300)}`) };
+  if (trouble() && !isRight()) return { failed, wrong: bad(`its database is ${trouble()}`) };
   if (trouble()) return { failed, trouble: trouble(), wrong: (await asked(a, "/health/ready")) === 503 ? undefined : bad("in trouble, and says that it is ready") };
   const opens = await a.metric("circuit_breaker_opens_total", { service: "vapi" });
   if (opens !== (a.opens ?? 0)) return (a.opens = opens), { failed, wrong: bad("opened the provider's breaker") };
