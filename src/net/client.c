@@ -502,11 +502,12 @@ static bool is_of_this_host(long e) {
     return e == ENOMEM || e == ENOBUFS || e == EMFILE || e == ENFILE || e == EADDRNOTAVAIL;
 }
 
-/* Was it ended by what this system lacks? As far as curl tells. */
+/* Was it ended by what this system lacks? As far as curl tells. before_sending ends what curl would
+ * send again after such an error. */
 static bool was_refused(const struct transfer *t) {
     long e = 0;
     if (t->code != CURLE_COULDNT_CONNECT && t->code != CURLE_SEND_ERROR &&
-        t->code != CURLE_RECV_ERROR)
+        t->code != CURLE_RECV_ERROR && t->code != CURLE_ABORTED_BY_CALLBACK)
         return false;
     curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &e);
     return is_of_this_host(e);

@@ -66,6 +66,7 @@ describe("system calls that fail", { skip: missing || shimMissing || (sanitized 
       await rm(was.data, { recursive: true, force: true });
       return gone;
     };
+    after(over);
     for (const [kind, errors] of Object.entries(KINDS))
       test(kind, { timeout: 3_600_000 }, async () => {
         const wrong = [];
