@@ -23,7 +23,7 @@ export const KINDS = {
   socket: ["EMFILE", "ENOBUFS", "EACCES"], socketpair: ["EMFILE"], bind: ["EADDRINUSE", "EACCES", "ENOMEM"], listen: ["EADDRINUSE"], connect: ["EAGAIN", "EADDRNOTAVAIL", "ENOMEM", "EINTR"], accept: ["EMFILE", "ENOMEM", "ECONNABORTED", "EINTR"],
   getsockopt: ["ENOBUFS"], setsockopt: ["ENOMEM", "ENOPROTOOPT"], getsockname: ["ENOBUFS"], getpeername: ["ENOTCONN", "ENOBUFS"], getaddrinfo: ["EAGAIN", "EMFILE"],
   epoll_create: ["EMFILE", "ENOMEM"], epoll_ctl: ["ENOMEM", "ENOSPC"], epoll_wait: ["EINTR"], poll: ["EINTR"], eventfd: ["EMFILE"], pipe: ["EMFILE"], signalfd: ["EMFILE"],
-  getrandom: ["EINTR", "ENOSYS", "EIO"], getentropy: ["EIO"], thread: ["EAGAIN"], sem_wait: ["EINTR"], nanosleep: ["EINTR"], getrlimit: ["EPERM"], setrlimit: ["EPERM"], ioctl: ["EIO"], prctl: ["EINVAL"], syscall: ["ENOSYS", "EPERM"],
+  getrandom: ["EIO", "EINTR", "ENOSYS"], getentropy: ["EIO"], thread: ["EAGAIN"], sem_wait: ["EINTR"], nanosleep: ["EINTR"], getrlimit: ["EPERM"], setrlimit: ["EPERM"], ioctl: ["EIO"], prctl: ["EINVAL"], syscall: ["ENOSYS", "EPERM"],
 };
 
 const SECRET = "what-vapi-sends-with-each-message";
