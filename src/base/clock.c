@@ -9,6 +9,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+enum { TRIES = 50, REST_NS = 10 * 1000 * 1000 };
+
 static _Atomic int64_t advanced_ms;
 
 static _Atomic int64_t jumped_ms;
@@ -45,16 +47,20 @@ static int64_t real_wall_ms(void) {
            atomic_load_explicit(&jumped_ms, memory_order_relaxed);
 }
 
+/* Asks again for half a second; without randomness nothing here is safe, so then the process ends. */
 static void from_kernel(void *out, size_t bytes) {
+    const struct timespec rest = { .tv_nsec = REST_NS };
     unsigned char *p = out;
-    while (bytes) {
+    for (int try = 0; bytes;) {
         ssize_t n = getrandom(p, bytes, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            abort(); /* without randomness nothing here is safe */
-        p += n;
-        bytes -= (size_t)n;
+        if (n > 0) {
+            p += n;
+            bytes -= (size_t)n;
+        } else if (errno != EINTR) {
+            if (try++ == TRIES)
+                abort();
+            nanosleep(&rest, NULL);
+        }
     }
 }
 

@@ -223,8 +223,11 @@ struct cage *cage_calls(bool *is_told, const char **why) {
         return NULL;
     }
     seccomp_release(f);
-    if (*is_told && pthread_create(&c->thread, NULL, watch, c) != 0)
-        abort();
+    if (*is_told && pthread_create(&c->thread, NULL, watch, c) != 0) {
+        close(c->notify); /* with nobody listening the kernel refuses by itself */
+        c->notify = -1;
+        *is_told = false;
+    }
     return c;
 }
 

@@ -16,6 +16,7 @@
 #include "cli/cage.h"
 #include "cli/control.h"
 #include "cli/keys.h"
+#include "cli/starting.h"
 #include "db/db.h"
 #include "obs/log.h"
 #include "providers/upstream.h"
@@ -202,12 +203,16 @@ static int run(struct cli *cli, bool is_sandbox) {
     s->began_ms = ava_now_ms();
     s->began_wall_ms = ava_wall_ms();
     s->signals = block_signals();
+    if (s->signals < 0)
+        abort(); /* nothing but a kill would end it: errno says why */
     s->browser = browser_prepare();
     int status = serve_up(s, cli, is_sandbox);
     if (status == EXIT_OK) {
         memory_keep_reserve();
         log_start();
+        starting_guard();
         workers_start(&s->workers);
+        starting_over();
         serve_announce(s, cli);
         restrict_calls(s);
         for (int64_t in_ms = SWEEP_EVERY_MS; !wait_for_end(s, in_ms);)

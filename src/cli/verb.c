@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "cli/commands.h"
+#include "cli/starting.h"
 
 static const struct command *find(const struct cli *cli) {
     for (size_t i = 0; i < COMMANDS_COUNT; i++) {
@@ -116,6 +117,7 @@ static int unknown_verb(const struct cli *cli) {
 }
 
 int cli_main(int argc, char **argv) {
+    starting_guard();
     struct cli cli = { .arena = arena_new(64 << 20) };
     int status = parse(&cli, argc, argv);
     if (status == EXIT_OK) {

@@ -1,5 +1,6 @@
 #include "cli/workers.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,6 +43,12 @@ static void turn(void *arg) {
     atomic_fetch_add(&w->all->turned, 1);
 }
 
+/* A signal handler of somebody else's may interrupt the wait. */
+static void wait_for(sem_t *s) {
+    while (sem_wait(s) != 0 && errno == EINTR)
+        ;
+}
+
 static void *work(void *arg) {
     struct worker *w = arg;
     struct workers *all = w->all;
@@ -60,7 +67,7 @@ static void *work(void *arg) {
     sem_post(&w->ready);
     loop_run(w->loop);
     atomic_fetch_add(&all->ended, 1);
-    sem_wait(&w->leave); /* the others, and who counts for them, may still look at this one */
+    wait_for(&w->leave); /* the others, and who counts for them, may still look at this one */
     for (size_t i = 0; i < w->server_count; i++)
         http_server_free(w->servers[i]);
     client_free(client);
@@ -91,9 +98,10 @@ void workers_start(struct workers *w) {
         one->all = w;
         sem_init(&one->ready, 0, 0);
         sem_init(&one->leave, 0, 0);
-        if (pthread_create(&one->thread, NULL, work, one) != 0)
-            abort();
-        sem_wait(&one->ready);
+        errno = pthread_create(&one->thread, NULL, work, one);
+        if (errno != 0)
+            abort(); /* at start */
+        wait_for(&one->ready);
     }
 }
 

@@ -1,13 +1,11 @@
 #include "crypto/guarded.h"
 
 #include <sodium.h>
-#include <stdlib.h>
 
 void *guarded_alloc(size_t bytes) {
     void *p = sodium_malloc(bytes);
-    if (!p)
-        abort();
-    sodium_memzero(p, bytes);
+    if (p)
+        sodium_memzero(p, bytes);
     return p;
 }
 

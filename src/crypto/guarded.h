@@ -3,5 +3,5 @@
 
 #include <stddef.h>
 
-void *guarded_alloc(size_t bytes); /* zeroed; ends the process when there is none */
+void *guarded_alloc(size_t bytes); /* zeroed; NULL when the system gives none */
 void guarded_free(void *p);        /* NULL is fine */

@@ -101,6 +101,14 @@ void checkpoint_turn(struct checkpoint *c) {
     pthread_mutex_unlock(&c->lock);
 }
 
+static void release(struct checkpoint *c) {
+    sqlite3_wal_hook(c->writer, NULL, NULL);
+    sqlite3_close_v2(c->own);
+    pthread_mutex_destroy(&c->lock);
+    pthread_cond_destroy(&c->asked);
+    free(c);
+}
+
 struct checkpoint *checkpoint_start(sqlite3 *writer, const char *path, const char **why) {
     struct checkpoint *c = memory_zeroed(1, sizeof *c);
     if (sqlite3_open_v2(path, &c->own, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
@@ -119,8 +127,11 @@ struct checkpoint *checkpoint_start(sqlite3 *writer, const char *path, const cha
     sqlite3_wal_hook(writer, on_commit, c); /* takes the place of the automatic checkpoint */
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->asked, NULL);
-    if (pthread_create(&c->thread, NULL, work_on, c) != 0)
-        abort();
+    if (pthread_create(&c->thread, NULL, work_on, c) != 0) {
+        *why = "no thread can be started for checkpoints";
+        release(c);
+        return NULL;
+    }
     return c;
 }
 
@@ -132,9 +143,5 @@ void checkpoint_stop(struct checkpoint *c) {
     pthread_cond_signal(&c->asked);
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->thread, NULL);
-    sqlite3_wal_hook(c->writer, NULL, NULL);
-    sqlite3_close_v2(c->own);
-    pthread_mutex_destroy(&c->lock);
-    pthread_cond_destroy(&c->asked);
-    free(c);
+    release(c);
 }

@@ -522,6 +522,19 @@ static bool note_files(struct db *db, const char **why) {
     return false;
 }
 
+/* Its two threads: that of the writer, and that which carries the log into the file. */
+static bool start_threads(struct db *db, struct arena *a, const char **why) {
+    db->checkpoint = checkpoint_start(db->writer->handle, db->path, why);
+    if (!db->checkpoint)
+        return false;
+    int rc = pthread_create(&db->thread, NULL, write_on, db);
+    if (rc == 0)
+        return true;
+    *why = arena_printf(a, "no thread can be started for the database: %s", strerror(rc));
+    checkpoint_stop(db->checkpoint);
+    return false;
+}
+
 struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why) {
     struct db *db = memory_zeroed(1, sizeof *db);
     db->conf = *conf;
@@ -534,16 +547,13 @@ struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why
     pthread_key_create(&db->reader_key, NULL);
     db->writer = conn_open(db, true, a, why);
     if (!db->writer || !check(db, a, why) || !sqlite_migrate(db->writer, a, &db->schema, why) ||
-        !note_files(db, why) ||
-        !(db->checkpoint = checkpoint_start(db->writer->handle, db->path, why))) {
+        !note_files(db, why) || !start_threads(db, a, why)) {
         conn_close(db->writer);
         files_forget(&db->trouble.files);
         free(db->path);
         free(db);
         return NULL;
     }
-    if (pthread_create(&db->thread, NULL, write_on, db) != 0)
-        abort();
     return db;
 }
 

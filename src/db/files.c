@@ -1,5 +1,6 @@
 #include "db/files.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,14 +41,15 @@ void files_forget(struct files *f) {
     *f = (struct files){ 0 };
 }
 
-bool files_are_there(const struct files *f) {
+enum files_state files_look(const struct files *f) {
     for (size_t i = 0; i < FILES_MAX && f->list[i].path; i++) {
         struct stat st;
-        if (stat(f->list[i].path, &st) != 0 || st.st_ino != f->list[i].inode ||
-            st.st_dev != f->list[i].device)
-            return false;
+        if (stat(f->list[i].path, &st) != 0)
+            return errno == ENOENT || errno == ENOTDIR ? FILES_GONE : FILES_UNSEEN;
+        if (st.st_ino != f->list[i].inode || st.st_dev != f->list[i].device)
+            return FILES_GONE;
     }
-    return true;
+    return FILES_THERE;
 }
 
 bool files_hold_database(sqlite3 *handle) {

@@ -23,8 +23,10 @@ struct files {
 bool files_note(struct files *f, sqlite3 *handle);
 void files_forget(struct files *f);
 
-/* From any thread. */
-bool files_are_there(const struct files *f);
+enum files_state { FILES_THERE, FILES_GONE, FILES_UNSEEN };
+
+/* From any thread. FILES_UNSEEN where the system does not say, for want of memory for example. */
+enum files_state files_look(const struct files *f);
 
 /* Does the file begin as a database does? On the connection's own thread. A file that cannot be read
  * at all counts as one: the next statement tells why. */

@@ -30,7 +30,10 @@ void trouble_get_into(struct trouble *t, enum trouble_kind kind, const char *why
 }
 
 bool trouble_is_none(struct trouble *t) {
-    if (trouble_of(t) == TROUBLE_NONE && !files_are_there(&t->files))
+    enum files_state files = trouble_of(t) == TROUBLE_NONE ? files_look(&t->files) : FILES_THERE;
+    if (files == FILES_UNSEEN) /* for now: the next one may be seen again */
+        return false;
+    if (files == FILES_GONE)
         trouble_get_into(
             t, TROUBLE_LOST,
             "it, its -wal or its -shm was moved, removed or replaced: nothing is acknowledged "

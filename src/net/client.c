@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -549,6 +550,22 @@ static bool is_connected(curl_socket_t fd) {
     return fd != CURL_SOCKET_BAD && getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
 }
 
+/* True for what the system says of itself, and not of who is at the other end. */
+static bool is_of_this_host(long e) {
+    return e == ENOMEM || e == ENOBUFS || e == EMFILE || e == ENFILE || e == EADDRNOTAVAIL;
+}
+
+/* Was it ended by what this system lacks? As far as curl tells. before_sending ends what curl would
+ * send again after such an error. */
+static bool was_refused(const struct transfer *t) {
+    long e = 0;
+    if (t->code != CURLE_COULDNT_CONNECT && t->code != CURLE_SEND_ERROR &&
+        t->code != CURLE_RECV_ERROR && t->code != CURLE_ABORTED_BY_CALLBACK)
+        return false;
+    curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &e);
+    return is_of_this_host(e);
+}
+
 /* Reads what the transfer was like, and gives its handle back to the pool. */
 static void stop(void *arg) {
     struct start *s = arg;
@@ -569,6 +586,8 @@ static void stop(void *arg) {
     t->call->status = (int)status;
     t->call->left_host = sent_at > 0 || t->sendings > 0;
     t->call->reused = sent_at > 0 && fresh_connects == 0;
+    t->call->was_refused = was_refused(t);
+    t->is_starved = t->is_starved || t->call->was_refused;
     curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
     curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
     if (fd != CURL_SOCKET_BAD && (size_t)fd < ARRAY_LEN(c->by_fd) && c->by_fd[fd])
@@ -669,7 +688,7 @@ static bool run(struct client *c, struct transfer *t) {
     struct client_call *call = t->call;
     int64_t began_us = ava_now_us();
     call->content_type = call->content_range = call->retry_after = call->date = NULL;
-    call->resent = call->too_slow = false;
+    call->resent = call->too_slow = call->was_refused = false;
     call->was_late = loop_has_stood(c->loop, WOKEN_MS);
     call->length = NO_LENGTH;
     fiber_on_loop(start, &(struct start){ c, t });

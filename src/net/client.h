@@ -66,7 +66,9 @@ struct client_call {
     bool left_host; /* a byte of the request may have reached the provider */
     bool reused;    /* a kept connection was used */
     bool resent;    /* the provider may have seen it twice */
-    bool too_slow;  /* CLIENT_TIMEOUT because the body came at less than 1 KiB/s */
+    bool
+        was_refused; /* this system refused us memory, buffers or ports for it: no news of the peer */
+    bool too_slow;   /* CLIENT_TIMEOUT because the body came at less than 1 KiB/s */
     bool
         was_late; /* this process stood still meanwhile, or just before: times, and connections that
                      * were given up, say nothing of the other end */

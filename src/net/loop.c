@@ -1,6 +1,7 @@
 #include "net/loop.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "base/defs.h"
 #include "base/fiber.h"
 #include "base/memory.h"
+#include "net/patience.h"
 #include "net/timers.h"
 
 enum { TICK_MS = 100, NS_PER_MS = 1000 * 1000 };
@@ -232,6 +234,26 @@ static void on_tick(uv_timer_t *t) {
         uv_stop(&l->uv);
 }
 
+/* A loop without its descriptors is none. Loops are made at start. */
+static void need(int rc) {
+    if (rc == 0)
+        return;
+    errno = -rc;
+    abort();
+}
+
+static void on_started(uv_work_t *w) {}
+
+static void after_started(uv_work_t *w, int status) {
+    free(w);
+}
+
+/* Has libuv start its pool now: it ends the process where it gets no thread for it. */
+static void start_pool(struct loop *l) {
+    uv_work_t *w = memory_zeroed(1, sizeof *w);
+    need(uv_queue_work(&l->uv, w, on_started, after_started));
+}
+
 struct loop *loop_new(size_t fibers_max) {
     assert(!mine);
     struct loop *l = memory_zeroed(1, sizeof *l);
@@ -240,9 +262,10 @@ struct loop *loop_new(size_t fibers_max) {
     l->calls_end = &l->calls;
     l->thread = pthread_self();
     pthread_mutex_init(&l->lock, NULL);
-    uv_loop_init(&l->uv);
+    patience_begin();
+    need(uv_loop_init(&l->uv));
     l->uv.data = l;
-    uv_async_init(&l->uv, &l->async, on_async);
+    need(uv_async_init(&l->uv, &l->async, on_async));
     uv_prepare_init(&l->uv, &l->prepare);
     uv_check_init(&l->uv, &l->check);
     uv_timer_init(&l->uv, &l->timer);
@@ -254,6 +277,7 @@ struct loop *loop_new(size_t fibers_max) {
     l->ticked_ns = uv_hrtime();
     uv_timer_start(&l->tick, on_tick, TICK_MS, TICK_MS);
     atomic_init(&l->last_turn_ms, ava_now_ms());
+    start_pool(l);
     mine = l;
     fiber_host_bind(&l->host);
     return l;

@@ -252,7 +252,8 @@ static void classify_none(const struct upstream_request *req, struct attempt *a)
     if (c->result == CLIENT_GARBLED || c->result == CLIENT_TOO_LARGE)
         a->bad_shape = true;
     /* Its size depends on what people did, and what we lack is our own trouble: nobody's fault. */
-    if (c->result == CLIENT_TOO_LARGE || c->result == CLIENT_STARVED || c->was_late)
+    if (c->result == CLIENT_TOO_LARGE || c->result == CLIENT_STARVED || c->was_late ||
+        c->was_refused)
         a->outcome = OUTCOME_LOCAL;
     /* Cut before our own limits: the caller was impatient, not the provider slow. */
     if (c->result == CLIENT_TIMEOUT && c->timeout_ms < attempt_ms(req) &&

@@ -53,6 +53,10 @@ static bool parse_line(struct keyring *k, struct str line, int number, struct ar
 bool keyring_parse(struct keyring *k, struct str text, struct arena *a, const char **why) {
     *k = (struct keyring){ .keks = guarded_alloc(KEYRING_MAX * sizeof *k->keks) };
     int number = 0;
+    if (!k->keks) {
+        *why = "there is no memory for the master keys";
+        return false;
+    }
     for (struct str rest = text, line; rest.ptr;) {
         line = str_trim(str_cut(rest, '\n', &rest));
         number++;

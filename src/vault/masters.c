@@ -122,9 +122,9 @@ enum err masters_retire(struct ctx *ctx, struct db_conn *tx, struct vault *v, st
 }
 
 void masters_refuse(struct vault *v, struct str list) {
-    char *copy = list.len ? strndup(list.ptr, list.len) : NULL;
-    if (list.len && !copy)
-        abort();
+    char *copy = list.len ? memory_zeroed(1, list.len + 1) : NULL;
+    if (copy)
+        memcpy(copy, list.ptr, list.len);
     pthread_mutex_lock(&v->lock);
     char *before = v->retired;
     v->retired = copy;
@@ -267,12 +267,18 @@ struct vault *vault_open(struct ctx *ctx, struct keyring *keys, const char **why
         keyring_fini(keys);
         return NULL;
     }
+    struct dek_slot *cache = guarded_alloc(CACHE_SLOTS * sizeof *cache);
+    if (!cache) {
+        *why = "there is no memory for the keys of the workspaces";
+        keyring_fini(keys);
+        return NULL;
+    }
     struct vault *v = memory_zeroed(1, sizeof *v);
     pthread_mutex_init(&v->lock, NULL);
     masters_refuse(v, retired);
     v->keys = *keys;
     *keys = (struct keyring){ 0 };
-    v->cache = guarded_alloc(CACHE_SLOTS * sizeof *v->cache);
+    v->cache = cache;
     return v;
 }
 
