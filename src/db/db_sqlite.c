@@ -240,10 +240,24 @@ bool db_next(struct db_stmt *q) {
     return false;
 }
 
+static const char LOST[] = "";
+
+/* The text of the column; NULL for NULL. One that there was no memory for is empty, and db_done says so:
+ * taken for NULL it would be another row. */
+static const char *text_at(struct db_stmt *q, int i) {
+    const char *text = (const char *)sqlite3_column_text(q->handle, i);
+    if (text || sqlite3_column_type(q->handle, i) == SQLITE_NULL)
+        return text;
+    keep_failure(q, SQLITE_NOMEM);
+    return LOST;
+}
+
 const char *db_text(struct db_stmt *q, struct arena *a) {
     int i = q->column++;
-    const char *text = (const char *)sqlite3_column_text(q->handle, i);
-    return text ? arena_strndup(a, text, (size_t)sqlite3_column_bytes(q->handle, i)) : NULL;
+    const char *text = text_at(q, i);
+    if (!text || text == LOST)
+        return text;
+    return arena_strndup(a, text, (size_t)sqlite3_column_bytes(q->handle, i));
 }
 
 int64_t db_i64(struct db_stmt *q) {
@@ -261,8 +275,7 @@ struct str db_blob(struct db_stmt *q, struct arena *a) {
 
 void db_copy(struct db_stmt *q, char *to, size_t room) {
     int i = q->column++;
-    const char *text = (const char *)sqlite3_column_text(q->handle, i);
-    str_copy(to, room, str_of(text));
+    str_copy(to, room, str_of(text_at(q, i)));
 }
 
 /* ERR_STORAGE_UNAVAILABLE for what the disk does, ERR_INTERNAL for the rest; logged here. */

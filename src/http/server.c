@@ -525,6 +525,11 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
         refuse_body(c);
         return;
     }
+    if (n == UV_ENOBUFS &&
+        !pinned) { /* no room for the first bytes of a request: nothing was read of it */
+        conn_close(c);
+        return;
+    }
     if (n == UV_ENOBUFS) { /* full while a fiber has it pinned: look again when that is done */
         uv_read_stop(stream);
         c->reading = false;
