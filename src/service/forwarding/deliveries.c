@@ -302,8 +302,10 @@ static enum err audit_recovery(struct ctx *ctx, struct db_conn *tx, void *arg) {
 enum err delivery_recover(struct ctx *ctx, const char *destination_id, int64_t since_ms,
                           int64_t *count) {
     struct again a = { .destination_id = destination_id, .since_ms = since_ms };
-    bool is_done;
-    enum err e = db_write_steps(ctx, recover_write, &a, RECOVER_MS, &is_done);
+    bool is_done = false;
+    enum err e = OK;
+    while (e == OK && !is_done)
+        e = db_write_steps(ctx, recover_write, &a, RECOVER_MS, &is_done);
     if (e != OK && !a.count)
         return e;
     *count = a.count;
