@@ -1,4 +1,3 @@
-#include "base/memory.h"
 #include "db/db.h"
 
 #include <assert.h>
@@ -13,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fiber.h"
+#include "base/memory.h"
 #include "db/checkpoint.h"
 #include "db/migrate.h"
 #include "db/sqlite.h"

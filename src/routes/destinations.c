@@ -162,14 +162,6 @@ enum err post_delivery_resend(struct ctx *ctx, struct call *call) {
     return reply_now(ctx, call);
 }
 
-static enum err say_count(struct ctx *ctx, struct call *call, void *out) {
-    struct jsonw w = reply_json(call, 202);
-    jsonw_object(&w);
-    jsonw_i64_at(&w, "count", *(const int64_t *)out);
-    jsonw_object_end(&w);
-    return OK;
-}
-
 enum err post_destination_recover(struct ctx *ctx, struct call *call) {
     struct input in = input_of(ctx, call);
     struct destination_row d;
@@ -177,7 +169,7 @@ enum err post_destination_recover(struct ctx *ctx, struct call *call) {
     TRY(destination_read(ctx, input_param(ctx, call, 0), &d));
     int64_t since_ms = input_time_field(&in, "since", true);
     TRY(input_done(&in));
-    reply_will(ctx, call, say_count, &count);
+    reply_will(ctx, call, reply_count, &count);
     TRY(delivery_recover(ctx, d.id, since_ms, &count));
     return reply_now(ctx, call);
 }

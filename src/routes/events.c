@@ -115,14 +115,6 @@ enum err post_event_replay(struct ctx *ctx, struct call *call) {
     return reply_now(ctx, call);
 }
 
-static enum err say_count(struct ctx *ctx, struct call *call, void *out) {
-    struct jsonw w = reply_json(call, 202);
-    jsonw_object(&w);
-    jsonw_i64_at(&w, "count", *(const int64_t *)out);
-    jsonw_object_end(&w);
-    return OK;
-}
-
 enum err post_events_replay(struct ctx *ctx, struct call *call) {
     struct input in = input_of(ctx, call);
     int64_t count;
@@ -139,7 +131,7 @@ enum err post_events_replay(struct ctx *ctx, struct call *call) {
                   "Say which ones: since, until, provider, type, resource or status.");
         return ctx_fields_ok(ctx);
     }
-    reply_will(ctx, call, say_count, &count);
+    reply_will(ctx, call, reply_count, &count);
     TRY(events_replay(ctx, &f, &count));
     return reply_now(ctx, call);
 }

@@ -99,6 +99,14 @@ enum err reply_now(struct ctx *ctx, struct call *call) {
     return call->plan->is_said ? OK : say(ctx, call->plan);
 }
 
+enum err reply_count(struct ctx *ctx, struct call *call, void *out) {
+    struct jsonw w = reply_json(call, 202);
+    jsonw_object(&w);
+    jsonw_i64_at(&w, "count", *(const int64_t *)out);
+    jsonw_object_end(&w);
+    return OK;
+}
+
 bool reply_is_kept(const struct call *call) {
     return call->plan && call->plan->is_kept;
 }

@@ -25,6 +25,8 @@ bool reply_is_kept(const struct call *call); /* for those who repeat the request
 /* The answer as it stands, lent; head_from: where its own headers begin. */
 struct idempotency_answer reply_kept(const struct call *call, size_t head_from);
 
+reply_fn reply_count; /* 202 with {"count":...}; out: an int64_t */
+
 /* The session cookie: __Host- over https. */
 const char *reply_cookie_name(const struct ctx *ctx);
 void reply_set_cookie(const struct ctx *ctx, struct call *call, const char *value);
