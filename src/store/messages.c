@@ -114,12 +114,7 @@ static enum err find_end(struct ctx *ctx, struct db_conn *c, const char *workspa
         return OK;
     struct db_stmt *q = db_use(c, "SELECT id FROM messages WHERE workspace_id = ? AND id < ?"
                                   " ORDER BY id DESC LIMIT 1 OFFSET ?");
-    db_bind_text(q, workspace_id);
-    db_bind_text(q, f->before_id ? f->before_id : "~");
-    db_bind_i64(q, PAGE_LOOK_MAX - 1);
-    if (db_next(q))
-        db_copy(q, end->id, sizeof end->id);
-    return db_done(ctx, q);
+    return page_end_find(ctx, q, workspace_id, f->before_id, end);
 }
 
 enum err message_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,

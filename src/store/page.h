@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/id.h"
+#include "db/db.h"
 
 enum { PAGE_LOOK_MAX = 4000 };
 
@@ -13,3 +14,8 @@ enum { PAGE_LOOK_MAX = 4000 };
 struct page_end {
     char id[ID_BYTES];
 };
+
+/* Fills end from a statement with three parameters: the scope, the id before which it looks (NULL: the
+ * newest), and how many rows it passes over. end stays as it is where there are not so many. */
+enum err page_end_find(struct ctx *ctx, struct db_stmt *q, const char *scope, const char *before_id,
+                       struct page_end *end);
