@@ -54,6 +54,7 @@ static void on_closed(uv_handle_t *h) {
 /* It counts no more, though its memory may be needed a little longer. */
 static void begin_closing(struct conn *c) {
     c->closing = true;
+    loop_take_back(c->server->loop, &c->rest);
     if (c->line)
         line_leave(c->line, &c->place);
     c->line = NULL;

@@ -16,6 +16,7 @@
 #include "http/parse.h"
 #include "http/server.h"
 #include "http/stream.h"
+#include "net/loop.h"
 
 enum phase {
     IDLE,      /* between requests: not one byte of the next */
@@ -55,6 +56,10 @@ struct conn {
     struct http_stream stream;
     struct arena *arena;
     char peer[INET6_ADDRSTRLEN];
+
+    struct loop_later
+        rest; /* of its body, when this turn of the loop is full: the bytes stay with the kernel */
+    int64_t put_off_ms; /* since then; 0: it is not */
 
     bool reading, writing, closing, closed, close_after_write, in_turn;
     bool is_fresh;  /* nothing of a first request yet: it is on its way */

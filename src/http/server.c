@@ -498,9 +498,19 @@ static void advance(struct conn *c) {
         advance(c);
 }
 
+/* It brings a large body, and the loop has others to serve before. */
+static bool must_wait(const struct conn *c) {
+    return c->phase == BODY && c->in_room > HTTP_BODY_SMALL_BYTES && loop_is_full(c->server->loop);
+}
+
 /* Where the next bytes go; no room at all makes libuv say UV_ENOBUFS to on_read. */
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b) {
     struct conn *c = h->data;
+    c->put_off_ms = must_wait(c) ? ava_now_ms() : 0;
+    if (c->put_off_ms) {
+        *b = uv_buf_init(NULL, 0);
+        return;
+    }
     if (c->phase == LINGER || c->phase == STREAMING) {
         static __thread char nowhere[4096];
         *b = uv_buf_init(nowhere, sizeof nowhere);
@@ -520,6 +530,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
     struct conn *c = stream->data;
     if (n == 0)
         return;
+    if (n == UV_ENOBUFS && c->put_off_ms) {
+        uv_read_stop(stream);
+        c->reading = false;
+        loop_put_off(c->server->loop, &c->rest);
+        return;
+    }
     bool pinned = c->phase == HANDLING || c->phase == WAITING || c->writing;
     if (n == UV_ENOBUFS && !pinned && (c->phase == BODY || c->phase == HEAD)) {
         refuse_body(c);
@@ -546,9 +562,36 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
         advance(c);
 }
 
-/* Begins to read again, where reading was stopped for want of room. */
+/* Reads what came meanwhile, now that it is the turn of those who were put off. */
+static void on_rest(struct loop_later *rest) {
+    struct conn *c = CONTAINER_OF(rest, struct conn, rest);
+    uv_buf_t b;
+    uv_os_fd_t fd;
+    if (c->phase != BODY) { /* it was refused meanwhile */
+        read_on(c);
+        return;
+    }
+    c->deadline_ms += ava_now_ms() - c->put_off_ms;
+    c->put_off_ms = 0;
+    if (c->in_len == c->in_room && !room_for(c, c->in_room + 1)) {
+        refuse_body(c);
+        return;
+    }
+    b = uv_buf_init(c->in + c->in_len, (unsigned)(c->in_room - c->in_len));
+    uv_fileno((uv_handle_t *)&c->tcp, &fd);
+    ssize_t n = recv(fd, b.base, b.len, MSG_DONTWAIT);
+    if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+        on_read((uv_stream_t *)&c->tcp,
+                n > 0    ? n
+                : n == 0 ? UV_EOF
+                         : uv_translate_sys_error(errno),
+                &b);
+    read_on(c);
+}
+
+/* Begins to read again, where reading was stopped. */
 static void read_on(struct conn *c) {
-    if (c->reading || c->closing)
+    if (c->reading || c->closing || c->rest.is_waiting)
         return;
     c->reading = uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) == 0;
 }
@@ -583,6 +626,7 @@ static void enter(void *arg, int fd) {
         return;
     }
     c->server = s;
+    c->rest.fn = on_rest;
     http_stream_init(&c->stream);
     uv_tcp_init(loop_uv(s->loop), &c->tcp);
     c->tcp.data = c;
@@ -628,7 +672,7 @@ static void on_sweep(uv_timer_t *t) {
         return; /* what came meanwhile waits in the kernel, and was in time */
     for (struct conn *c = s->conns, *next; c; c = next) {
         next = c->next;
-        if (c->closing || now < c->deadline_ms)
+        if (c->closing || now < c->deadline_ms || c->rest.is_waiting)
             continue;
         if ((c->phase == HEAD || c->phase == BODY) && !c->writing && !c->close_after_write)
             conn_refuse(c, ERR_REQUEST_TIMEOUT,

@@ -37,6 +37,7 @@ enum {
     UNREAD_BYTES_MAX = 64 << 10,
     STALL_MS = 10 * 1000,         /* in a flow */
     FLOW_KERNEL_BYTES = 64 << 10, /* of what comes in a flow */
+    REST_BYTES = 64 << 10,        /* of a body at once; curl reads on for as long as more comes */
     NO_LENGTH = -1,
 };
 
@@ -58,8 +59,9 @@ struct watch {
     const struct transfer *opener;
     bool
         has_sent; /* a request went over it: curl closes it through close_socket and no other way */
-    bool is_framed; /* HTTP/2: what comes unasked is not taken for an answer */
-    bool is_flows;  /* of a flow: not looked at while that is paused, and not kept */
+    bool is_framed;  /* HTTP/2: what comes unasked is not taken for an answer */
+    bool is_flows;   /* of a flow: not looked at while that is paused, and not kept */
+    bool is_resting; /* nor while a transfer lets others go first */
 };
 
 struct client {
@@ -78,8 +80,9 @@ struct transfer {
     struct curl_slist *headers, *connect_to;
     struct buf body;
     CURLcode code;
-    curl_socket_t fd; /* opened last, for connecting */
-    bool is_starved;  /* the system granted no socket for it */
+    curl_socket_t fd;    /* opened last, for connecting */
+    curl_socket_t reads; /* watched last, whoever opened it */
+    bool is_starved;     /* the system granted no socket for it */
     size_t head_bytes, body_bytes;
     int64_t length;       /* as the answer states it */
     int64_t head_done_ms; /* 0: the head of the final answer is not whole yet */
@@ -92,6 +95,8 @@ struct transfer {
     bool is_paused;  /* enough of it is here; the rest is left where it is */
     bool is_waiting; /* on parking */
     struct fiber_parking parking;
+    size_t at_once;         /* bytes of the body since it rested last */
+    struct loop_later rest; /* others of the loop go first */
 };
 
 struct client_flow {
@@ -206,6 +211,11 @@ static struct watch *watch_new(struct multi *m, curl_socket_t fd, bool is_ours) 
     return w;
 }
 
+/* The watch of the socket; NULL: there is none, or no such socket. */
+static struct watch *watch_of(const struct client *c, curl_socket_t fd) {
+    return fd >= 0 && (size_t)fd < ARRAY_LEN(c->by_fd) ? c->by_fd[fd] : NULL;
+}
+
 static void watch_end(struct watch *w) {
     w->multi->client->by_fd[w->fd] = NULL;
     uv_poll_stop(&w->poll);
@@ -221,7 +231,7 @@ static bool is_closed_unsaid(const struct watch *w) {
  * when it is to watch a descriptor that is closed. */
 static void forget_unused(const struct transfer *t) {
     struct client *c = t->multi->client;
-    struct watch *w = t->fd != CURL_SOCKET_BAD ? c->by_fd[t->fd] : NULL;
+    struct watch *w = watch_of(c, t->fd);
     if (w && w->opener == t && !w->has_sent)
         watch_end(w);
 }
@@ -229,7 +239,8 @@ static void forget_unused(const struct transfer *t) {
 /* curl says what a socket waits for, or that it is done with it. */
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused) {
     struct multi *m = arg;
-    struct watch *w = (size_t)fd < ARRAY_LEN(m->client->by_fd) ? m->client->by_fd[fd] : NULL;
+    struct watch *w = watch_of(m->client, fd);
+    struct transfer *t;
     if (!w && what != CURL_POLL_REMOVE)
         w = watch_new(m, fd, false); /* curl's resolver has sockets of its own */
     if (!w)
@@ -238,12 +249,16 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
         w->wanted = 0;
         if (!w->is_ours || is_closed_unsaid(w)) {
             watch_end(w);
-        } else if (w->is_flows) { /* paused: what comes meanwhile was asked for */
+        } else if (w->is_flows || w->is_resting) { /* what comes meanwhile was asked for */
             uv_poll_stop(&w->poll);
             w->active = 0;
         }
         return 0;
     }
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+    if (t)
+        t->reads = fd;
+    w->is_resting = false;
     w->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
     if (w->wanted != w->active) {
         uv_poll_start(&w->poll, w->wanted, on_socket);
@@ -284,7 +299,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 
 static int close_socket(void *arg, curl_socket_t fd) {
     struct client *c = arg;
-    struct watch *w = (size_t)fd < ARRAY_LEN(c->by_fd) ? c->by_fd[fd] : NULL;
+    struct watch *w = watch_of(c, fd);
     if (w)
         watch_end(w);
     return close(fd);
@@ -292,8 +307,36 @@ static int close_socket(void *arg, curl_socket_t fd) {
 
 /* --- one transfer ---------------------------------------------------------------------------- */
 
-/* Gathers the body, up to its limit; 0 ends the transfer. Of a flow only until there is a piece: curl
- * brings the same bytes again when it goes on. */
+/* It was served after the others: curl reads on, here and not in a turn of its timer. */
+static void on_rested(struct loop_later *rest) {
+    struct transfer *t = CONTAINER_OF(rest, struct transfer, rest);
+    struct multi *m = t->multi;
+    int running;
+    curl_easy_pause(t->easy, CURLPAUSE_CONT);
+    curl_multi_socket_action(m->handle, CURL_SOCKET_TIMEOUT, 0, &running);
+    collect(m);
+}
+
+/* Lets the others of this loop go first, after each REST_BYTES: whoever sends without end would have
+ * it for themselves. Not in HTTP/2, where other answers wait behind a stream that rests. */
+static bool must_rest(struct transfer *t, size_t len) {
+    long version = 0;
+    t->at_once += len;
+    if (t->at_once <= REST_BYTES)
+        return false;
+    t->at_once = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+    struct watch *w = watch_of(t->multi->client, t->reads);
+    if (!w || version >= CURL_HTTP_VERSION_2_0)
+        return false;
+    w->is_resting = true;
+    t->rest.fn = on_rested;
+    loop_put_off(t->multi->client->loop, &t->rest);
+    return true;
+}
+
+/* Gathers the body, up to its limit; 0 ends the transfer. Of a flow only until there is a piece. When
+ * paused, curl brings the same bytes again once it goes on. */
 static size_t take_body(char *bytes, size_t one, size_t len, void *arg) {
     struct transfer *t = arg;
     struct client_call *call = t->call;
@@ -302,6 +345,8 @@ static size_t take_body(char *bytes, size_t one, size_t len, void *arg) {
         wake(t);
     t->is_paused = t->is_flowing && t->body.len >= CLIENT_PIECE_BYTES;
     if (t->is_paused)
+        return CURL_WRITEFUNC_PAUSE;
+    if (!t->is_flowing && must_rest(t, len))
         return CURL_WRITEFUNC_PAUSE;
     t->body_bytes += len;
     if (call->head_is_enough)
@@ -574,6 +619,7 @@ static void stop(void *arg) {
     curl_off_t sent_at = 0;
     curl_socket_t fd = CURL_SOCKET_BAD;
     long status = 0, fresh_connects = 0, version = 0;
+    loop_take_back(c->loop, &t->rest);
     if (!t->easy) {
         curl_slist_free_all(t->connect_to);
         header_list_free(t->headers);
@@ -590,8 +636,9 @@ static void stop(void *arg) {
     t->is_starved = t->is_starved || t->call->was_refused;
     curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
     curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
-    if (fd != CURL_SOCKET_BAD && (size_t)fd < ARRAY_LEN(c->by_fd) && c->by_fd[fd])
-        c->by_fd[fd]->is_framed = version >= CURL_HTTP_VERSION_2_0;
+    struct watch *w = watch_of(c, fd);
+    if (w)
+        w->is_framed = version >= CURL_HTTP_VERSION_2_0;
     forget_unused(t);
     curl_multi_remove_handle(t->multi->handle, t->easy);
     curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, NULL);
@@ -709,7 +756,9 @@ static void conclude(struct client *c, struct transfer *t, bool in_time) {
 }
 
 void client_fetch(struct client *c, struct client_call *call) {
-    struct transfer t = { .call = call, .length = NO_LENGTH, .fd = CURL_SOCKET_BAD };
+    struct transfer t = {
+        .call = call, .length = NO_LENGTH, .fd = CURL_SOCKET_BAD, .reads = CURL_SOCKET_BAD
+    };
     bool in_time = run(c, &t);
     conclude(c, &t, in_time);
 }
@@ -722,7 +771,11 @@ struct client_flow *client_open(struct client *c, struct client_call *call) {
         abort();
     f->client = c;
     f->t = (struct transfer){
-        .call = call, .length = NO_LENGTH, .fd = CURL_SOCKET_BAD, .is_flow = true
+        .call = call,
+        .length = NO_LENGTH,
+        .fd = CURL_SOCKET_BAD,
+        .reads = CURL_SOCKET_BAD,
+        .is_flow = true,
     };
     bool in_time = run(c, &f->t);
     if (f->t.is_flowing) {

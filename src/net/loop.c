@@ -1,4 +1,5 @@
 #include "net/loop.h"
+#include <stdio.h>
 
 #include <assert.h>
 #include <errno.h>
@@ -14,7 +15,11 @@
 #include "net/patience.h"
 #include "net/timers.h"
 
-enum { TICK_MS = 100, NS_PER_MS = 1000 * 1000 };
+enum {
+    TICK_MS = 100,
+    NS_PER_MS = 1000 * 1000,
+    SHARE_US = 5 * 1000, /* of a turn, for what may be put off */
+};
 
 /* A post can come from any thread, so it waits in a list behind a lock; `next` of the fiber is
  * not ours to use, hence a ring that grows. */
@@ -36,6 +41,9 @@ struct loop {
     struct posted posted;
     struct loop_call *calls, **calls_end;
     bool is_awake; /* async already sent */
+
+    struct loop_later *later, **later_end; /* who is put off, */
+    uv_idle_t haste;                       /* and while there is one the loop does not sleep */
 
     struct posted running; /* posts being run, swapped with posted */
     pthread_t thread;
@@ -188,6 +196,8 @@ static void on_prepare(uv_prepare_t *p) {
     struct loop *l = p->data;
     drain(l);
     int64_t now_us = worked_us();
+    if (l->worked_us && now_us - l->worked_us > 10000)
+        fprintf(stderr, "TURN %ld \n", now_us - l->worked_us);
     if (l->worked_us &&
         now_us - l->worked_us > atomic_load_explicit(&l->longest_us, memory_order_relaxed))
         atomic_store_explicit(&l->longest_us, now_us - l->worked_us, memory_order_relaxed);
@@ -196,6 +206,45 @@ static void on_prepare(uv_prepare_t *p) {
 
 static void on_check(uv_check_t *c) {
     drain(c->data);
+}
+
+bool loop_is_full(struct loop *l) {
+    assert(mine == l);
+    return l->later || worked_us() - l->worked_us > SHARE_US;
+}
+
+void loop_take_back(struct loop *l, struct loop_later *later) {
+    if (!later->is_waiting)
+        return;
+    assert(mine == l);
+    *later->held_by = later->next;
+    if (later->next)
+        later->next->held_by = later->held_by;
+    else
+        l->later_end = later->held_by;
+    later->is_waiting = false;
+    if (!l->later)
+        uv_idle_stop(&l->haste);
+}
+
+/* Once a turn: as many of those who were put off as its share allows, and at least one. */
+static void on_haste(uv_idle_t *i) {
+    struct loop *l = i->data;
+    do {
+        struct loop_later *first = l->later;
+        loop_take_back(l, first);
+        first->fn(first);
+    } while (l->later && worked_us() - l->worked_us <= SHARE_US);
+}
+
+void loop_put_off(struct loop *l, struct loop_later *later) {
+    assert(mine == l && !later->is_waiting);
+    later->next = NULL;
+    later->held_by = l->later_end;
+    later->is_waiting = true;
+    *l->later_end = later;
+    l->later_end = &later->next;
+    uv_idle_start(&l->haste, on_haste);
 }
 
 static bool is_standing(const struct loop *l, uint64_t now_ns) {
@@ -260,6 +309,7 @@ struct loop *loop_new(size_t fibers_max) {
     l->host = (struct fiber_host){ host_post, host_timer_set, host_timer_clear, host_offload,
                                    fibers_max };
     l->calls_end = &l->calls;
+    l->later_end = &l->later;
     l->thread = pthread_self();
     pthread_mutex_init(&l->lock, NULL);
     patience_begin();
@@ -268,9 +318,11 @@ struct loop *loop_new(size_t fibers_max) {
     need(uv_async_init(&l->uv, &l->async, on_async));
     uv_prepare_init(&l->uv, &l->prepare);
     uv_check_init(&l->uv, &l->check);
+    uv_idle_init(&l->uv, &l->haste);
     uv_timer_init(&l->uv, &l->timer);
     uv_timer_init(&l->uv, &l->tick);
-    l->async.data = l->prepare.data = l->check.data = l->timer.data = l->tick.data = l;
+    l->async.data = l->prepare.data = l->check.data = l->haste.data = l->timer.data = l->tick.data =
+        l;
     uv_prepare_start(&l->prepare, on_prepare);
     uv_check_start(&l->check, on_check);
     l->tick_due_ms = ava_now_ms() + TICK_MS;

@@ -27,6 +27,20 @@ struct loop_call {
 };
 void loop_post(struct loop *l, struct loop_call *call);
 
+/* Work that is large and need not be done in this turn: bytes of bodies, of which thousands of connections may
+ * each have brought their fill. Where loop_is_full says so, a connection leaves its bytes where they are and is
+ * put off; who is put off goes on in later turns, in the order they came, and everybody else goes before them. */
+struct loop_later {
+    struct loop_later *next, **held_by;
+    void (*fn)(struct loop_later *self); /* on the loop's stack; may be put off again */
+    bool is_waiting;
+};
+/* True when this turn has worked its share for such work, or others wait with theirs; on its own thread. */
+bool loop_is_full(struct loop *l);
+void loop_put_off(struct loop *l,
+                  struct loop_later *later); /* once; the struct stays until it ran */
+void loop_take_back(struct loop *l, struct loop_later *later); /* nothing, where it does not wait */
+
 uv_loop_t *loop_uv(struct loop *l);
 struct loop *loop_self(void); /* this thread's, or NULL */
 

@@ -15,7 +15,7 @@ const SECRET = "what-vapi-sends-with-each-message", MIB = 1 << 20, piece = Buffe
 describe("a thousand bodies that do not end", { skip: missing, concurrency: 1 }, () => {
   let a, url;
   before(async () => {
-    a = await Ava.start({ turnMs: 400, env: { AVA_LOG_LEVEL: "off", MAX_CONNECTIONS: "4096" } });
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "off", MAX_CONNECTIONS: "4096" } });
     await a.signUp();
     await a.call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: "bodies-vapi-key-00001", assistant_id: "5b0a4a08-133c-4146-9315-0984f8c6be80", webhook_secret: SECRET } });
     url = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints.find((e) => e.provider === "vapi").urls.server;

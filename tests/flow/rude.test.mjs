@@ -23,7 +23,7 @@ class World {
   static async start(env = {}) {
     const self = new World();
     self.rude = await Rude.start();
-    self.a = await Ava.start({ turnMs: 400, env: { VAPI_BASE_URL: self.rude.url, CACHE_TTL_SECONDS: "0", CIRCUIT_BREAKER_ENABLED: "false", ...env } });
+    self.a = await Ava.start({ env: { VAPI_BASE_URL: self.rude.url, CACHE_TTL_SECONDS: "0", CIRCUIT_BREAKER_ENABLED: "false", ...env } });
     worlds.push(self);
     await self.a.signUp();
     self.people = [{ key: self.a.key }];

@@ -381,6 +381,80 @@ TEST(an_answer_over_its_limit_is_cut_off) {
     arena_free(a);
 }
 
+static const char WORDS[] = "abcdefghijklmnopqrstuvw"; /* its length divides no buffer's */
+enum { FLOOD_BYTES = (sizeof WORDS - 1) * 200000, PIECE_BYTES = 64 << 10 };
+
+/* What came, and how often the loop came round meanwhile. */
+struct flood {
+    struct client_call call;
+    size_t bytes, turns;
+    bool is_wrong;
+};
+
+static enum rude_then flood(void *arg, const struct rude_request *r, struct buf *out) {
+    buf_printf(out, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", FLOOD_BYTES);
+    for (int i = 0; i < FLOOD_BYTES / (int)(sizeof WORDS - 1); i++)
+        buf_text(out, WORDS);
+    return RUDE_KEEP;
+}
+
+/* Works as long as a turn may take, for each piece. */
+static bool count_flood(void *arg, int status, struct str bytes) {
+    struct flood *f = arg;
+    clock_t began = clock();
+    while ((f->bytes + bytes.len) / PIECE_BYTES > f->bytes / PIECE_BYTES &&
+           clock() - began < 6 * CLOCKS_PER_SEC / 1000) {
+    }
+    for (size_t i = 0; i < bytes.len; i++)
+        f->is_wrong |= bytes.ptr[i] != WORDS[f->bytes++ % (sizeof WORDS - 1)];
+    return true;
+}
+
+static void count_turn(uv_prepare_t *p) {
+    ((struct flood *)p->data)->turns++;
+}
+
+static void fetch_floods(void *arg) {
+    struct flood *both = arg;
+    uv_prepare_t turns;
+    uv_prepare_init(loop_uv(loop_self()), &turns);
+    uv_prepare_start(&turns, count_turn);
+    for (int i = 0; i < 2; i++) {
+        turns.data = &both[i];
+        client_fetch(client_self(), &both[i].call);
+    }
+    uv_close((uv_handle_t *)&turns, NULL);
+    fiber_sleep(1);
+    loop_stop(loop_self());
+}
+
+TEST(whoever_sends_without_a_pause_does_not_have_the_loop_for_itself) {
+    struct arena *a = arena_new(1 << 20);
+    struct rude *r = rude_start(flood, NULL);
+    struct loop *l = loop_new(0);
+    struct client *client = client_new(l);
+    struct flood both[2] = { 0 }; /* the second over the connection of the first */
+    for (int i = 0; i < 2; i++) {
+        both[i].call = get(a, r->port, "/");
+        both[i].call.body_max_bytes = FLOOD_BYTES;
+        both[i].call.take = count_flood;
+        both[i].call.take_arg = &both[i];
+    }
+    CHECK(fiber_run(fetch_floods, both));
+    loop_run(l);
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(both[i].call.result, CLIENT_DONE);
+        CHECK_INT(both[i].call.reused, i);
+        CHECK_INT(both[i].bytes, FLOOD_BYTES);
+        CHECK(!both[i].is_wrong);
+        CHECK(both[i].turns >= FLOOD_BYTES / PIECE_BYTES / 2);
+    }
+    client_free(client);
+    loop_free(l);
+    rude_stop(r);
+    arena_free(a);
+}
+
 static enum rude_then redirect(void *arg, const struct rude_request *r, struct buf *out) {
     buf_text(out, "HTTP/1.1 302 Found\r\nLocation: /else\r\nContent-Length: 0\r\n\r\n");
     return RUDE_KEEP;

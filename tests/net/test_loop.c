@@ -4,13 +4,15 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "base/defs.h"
 #include "base/fiber.h"
 #include "net/loop.h"
 
-static int order[8], order_count;
+static int order[32], order_count;
 
 static void note(int what) {
-    order[order_count++] = what;
+    if (order_count < (int)ARRAY_LEN(order))
+        order[order_count++] = what;
 }
 
 static void sleeper(void *arg) {
@@ -33,6 +35,68 @@ TEST(fibers_sleep_side_by_side_and_the_shortest_wakes_first) {
     CHECK(order[0] == 20 && order[1] == 40 && order[2] == 60);
     CHECK(ava_now_ms() - began >= 60);
     CHECK_INT(fiber_alive(), 0);
+    loop_free(l);
+}
+
+/* Works for so long, and may want to go on. */
+struct portion {
+    struct loop_later later;
+    int name, ms, times;
+};
+
+static void work_on(struct loop_later *later) {
+    struct portion *p = CONTAINER_OF(later, struct portion, later);
+    struct timespec began, now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &began);
+    do
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    while ((now.tv_sec - began.tv_sec) * 1000000000 + now.tv_nsec - began.tv_nsec <
+           (long)p->ms * 1000000);
+    note(p->name);
+    if (--p->times)
+        loop_put_off(loop_self(), later);
+}
+
+static void note_turn(uv_prepare_t *p) {
+    note(0);
+}
+
+static void put_all_off(void *arg) {
+    struct portion *p = arg;
+    uv_prepare_t turns;
+    CHECK(!loop_is_full(loop_self()));
+    for (int i = 0; i < 4; i++)
+        loop_put_off(loop_self(), &p[i].later);
+    CHECK(loop_is_full(loop_self()));
+    loop_take_back(loop_self(), &p[1].later);
+    loop_take_back(loop_self(), &p[1].later);
+    uv_prepare_init(loop_uv(loop_self()), &turns);
+    uv_prepare_start(&turns, note_turn);
+    while (p[0].times || p[2].times || p[3].times)
+        fiber_sleep(1);
+    CHECK(!loop_is_full(loop_self()));
+    uv_close((uv_handle_t *)&turns, NULL);
+    fiber_sleep(1);
+}
+
+TEST(who_is_put_off_goes_on_in_order_and_the_others_of_the_loop_go_between) {
+    struct loop *l = loop_new(0);
+    struct portion p[4] = { { { .fn = work_on }, 1, 6, 2 },
+                            { { .fn = work_on }, 2, 1, 1 },
+                            { { .fn = work_on }, 3, 6, 1 },
+                            { { .fn = work_on }, 4, 0, 1 } };
+    order_count = 0;
+    CHECK(fiber_run(put_all_off, p));
+    loop_stop(l);
+    loop_run(l);
+    static const int EXPECTED[] = { 1, 0, 3, 0, 4 }; /* then 1 again, in the turn of 4 */
+    CHECK(order_count >= 6);
+    int at = 0;
+    while (order[at] == 0)
+        at++;
+    for (size_t i = 0; i < ARRAY_LEN(EXPECTED); i++)
+        CHECK_INT(order[at + (int)i], EXPECTED[i]);
+    CHECK_INT(order[at + 5], 1);
     loop_free(l);
 }
 
