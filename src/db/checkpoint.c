@@ -9,7 +9,8 @@
 #include "obs/log.h"
 
 enum {
-    BEGIN_PAGES = 4000, /* 16 MB in the log that are not in the file yet */
+    BEGIN_PAGES =
+        1000, /* 4 MB in the log that are not in the file yet: what one sync has to write */
     HELP_PAGES = 16000, /* 64 MB of log: time to begin it again */
     WARN_PAGES = 65536, /* 256 MB: somebody reads for very long, or the disk is slow */
     REST_PAGES = 400,   /* what the writer may be bothered with for that */
@@ -43,7 +44,7 @@ static bool carry(struct checkpoint *c, sqlite3 *by) {
     int rc = sqlite3_wal_checkpoint_v2(by, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &carried);
     if (rc == SQLITE_OK)
         atomic_store(&c->carried, carried);
-    return rc == SQLITE_OK;
+    return rc == SQLITE_OK || rc == SQLITE_BUSY; /* the other one is at it */
 }
 
 static int left(struct checkpoint *c) {
@@ -99,6 +100,10 @@ void checkpoint_turn(struct checkpoint *c) {
         pthread_cond_signal(&c->asked);
     }
     pthread_mutex_unlock(&c->lock);
+}
+
+int checkpoint_logged(const struct checkpoint *c) {
+    return atomic_load(&c->logged);
 }
 
 static void release(struct checkpoint *c) {

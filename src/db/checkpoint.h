@@ -18,5 +18,7 @@ struct checkpoint *checkpoint_start(sqlite3 *writer, const char *path, const cha
 void checkpoint_stop(
     struct checkpoint *c); /* before the writer's connection closes; NULL is fine */
 
+int checkpoint_logged(const struct checkpoint *c); /* pages in the log at the last commit */
+
 /* The writer's thread, after a commit whose callers have their answers. */
 void checkpoint_turn(struct checkpoint *c);

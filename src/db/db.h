@@ -54,6 +54,9 @@ int64_t db_wal_bytes(struct db *db); /* of the log beside the file; any thread *
 typedef enum err db_step_fn(struct ctx *ctx, struct db_conn *tx, void *arg, bool *more);
 enum err db_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
                         bool *is_done);
+/* The same for what nobody waits for: it leaves most of the disk's time to others. */
+enum err db_write_steps_gently(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
+                               bool *is_done);
 
 /* The prepared statement of this literal, bound from the first parameter on. */
 struct db_stmt *db_use(struct db_conn *c, const char *sql);

@@ -26,8 +26,10 @@ enum {
     STATEMENTS_MAX = 512, /* distinct literals; a power of two */
     CHECK_INLINE_MAX_BYTES = 64 << 20,
     PROBE_BYTES = 64 << 10, /* what a webhook may need */
-    TURN_US = 5 * 1000,     /* of many small steps in one transaction */
+    TURN_US = 5 * 1000,     /* of many small steps in one transaction, */
+    TURN_PAGES = 64, /* or until they gave back so many pages, which the commit has to write */
     TURN_WAIT_MS = 30 * 1000,
+    GENTLE_PAGES_PER_MS = 16, /* 64 MB/s of log */
 };
 
 struct db_stmt {
@@ -52,6 +54,7 @@ struct write {
     db_fn *fn;
     void *arg;
     enum err result;
+    int pages; /* that its commit wrote to the log */
     struct fiber_parking parking;
 };
 
@@ -387,8 +390,12 @@ static bool may_write(struct db *db) {
 static void run_batch(struct db *db, struct write *batch, size_t count) {
     struct db_conn *c = db->writer;
     int64_t began = ava_now_us();
+    int before = checkpoint_logged(db->checkpoint);
     int rc = may_write(db) ? commit_batch(db, batch) : SQLITE_READONLY;
     if (rc == SQLITE_OK) {
+        int after = checkpoint_logged(db->checkpoint);
+        for (struct write *w = batch; w; w = w->next)
+            w->pages = after < before ? after : after - before; /* the log may have begun again */
         atomic_store(&db->last_commit_ms, ava_now_ms());
         metric_observe_us(METRIC_DB_DURATION, ava_now_us() - began, "commit");
         metric_add(METRIC_DB_BATCH, (int64_t)count);
@@ -447,10 +454,14 @@ static void enqueue(void *arg) {
     pthread_mutex_unlock(&db->lock);
 }
 
+static void wait_for(struct write *w) {
+    fiber_parking_init(&w->parking);
+    fiber_park(&w->parking, FIBER_NO_DEADLINE, enqueue, w);
+}
+
 enum err db_write(struct ctx *ctx, db_fn *fn, void *arg) {
     struct write w = { .ctx = ctx, .fn = fn, .arg = arg };
-    fiber_parking_init(&w.parking);
-    fiber_park(&w.parking, FIBER_NO_DEADLINE, enqueue, &w);
+    wait_for(&w);
     return w.result;
 }
 
@@ -460,28 +471,50 @@ struct steps {
     bool more;
 };
 
+/* Pages of the file that hold nothing now. */
+static int64_t free_pages(struct ctx *ctx, struct db_conn *c) {
+    struct db_stmt *q = db_use(c, "PRAGMA freelist_count");
+    int64_t count = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q) == OK ? count : 0;
+}
+
 static enum err steps_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct steps *s = arg;
-    int64_t until_us = ava_now_us() + TURN_US;
+    int64_t until_us = ava_now_us() + TURN_US, free_max = free_pages(ctx, tx) + TURN_PAGES;
     do {
         s->more = false;
         TRY(s->fn(ctx, tx, s->arg, &s->more));
-    } while (s->more && ava_now_us() < until_us);
+    } while (s->more && ava_now_us() < until_us && free_pages(ctx, tx) < free_max);
+    return OK;
+}
+
+/* Rests after each turn for as long as its pages take at that pace; 0: not at all. */
+static enum err write_steps(struct ctx *ctx, struct steps *s, int64_t within_ms, int pages_per_ms,
+                            bool *is_done) {
+    int64_t until_ms = ava_now_ms() + within_ms;
+    do {
+        struct write w = { .ctx = ctx, .fn = steps_write, .arg = s };
+        int64_t turn_by_ms = ava_now_ms() + TURN_WAIT_MS;
+        if (ctx->deadline_ms < turn_by_ms)
+            ctx->deadline_ms = turn_by_ms;
+        wait_for(&w);
+        TRY(w.result);
+        if (pages_per_ms && s->more)
+            fiber_sleep(w.pages / pages_per_ms);
+    } while (s->more && ava_now_ms() < until_ms);
+    *is_done = !s->more;
     return OK;
 }
 
 enum err db_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
                         bool *is_done) {
-    struct steps s = { .fn = fn, .arg = arg };
-    int64_t until_ms = ava_now_ms() + within_ms;
-    do {
-        int64_t turn_by_ms = ava_now_ms() + TURN_WAIT_MS;
-        if (ctx->deadline_ms < turn_by_ms)
-            ctx->deadline_ms = turn_by_ms;
-        TRY(db_write(ctx, steps_write, &s));
-    } while (s.more && ava_now_ms() < until_ms);
-    *is_done = !s.more;
-    return OK;
+    return write_steps(ctx, &(struct steps){ .fn = fn, .arg = arg }, within_ms, 0, is_done);
+}
+
+enum err db_write_steps_gently(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
+                               bool *is_done) {
+    return write_steps(ctx, &(struct steps){ .fn = fn, .arg = arg }, within_ms, GENTLE_PAGES_PER_MS,
+                       is_done);
 }
 
 /* --- opening and closing --------------------------------------------------------------------- */

@@ -7,10 +7,10 @@
 /* A longer body stands in a row of its own: a change of state need not write it again. */
 enum { INLINE_BYTES_MAX = 2000 };
 
+#define SWEEP_PIECE "32"
 #define BODY_OF(event) \
     ", COALESCE(" event ".sealed, (SELECT sealed FROM event_bodies WHERE id = " event ".id))"
-#define BODY      BODY_OF("events")
-#define BODY_OF_E BODY_OF("e")
+#define BODY BODY_OF("events")
 
 /* ?1 workspace, ?2..?5 provider, type, status, resource, ?6..?7 since and until */
 #define FILTER                                                                           \
@@ -191,9 +191,9 @@ enum err event_row_whose(struct ctx *ctx, struct db_conn *c, const char *id,
 enum err event_rows_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                         int64_t now_ms, int limit, struct event_row *out, size_t *count) {
     struct db_stmt *q =
-        db_use(c, "SELECT * FROM (SELECT " COLUMNS BODY " FROM events WHERE workspace_id = ?1"
+        db_use(c, "SELECT * FROM (SELECT " COLUMNS ", sealed FROM events WHERE workspace_id = ?1"
                   " AND status = 'retrying' AND next_at <= ?2 ORDER BY next_at LIMIT ?3)"
-                  " UNION ALL SELECT * FROM (SELECT " COLUMNS BODY_OF_E
+                  " UNION ALL SELECT * FROM (SELECT " COLUMNS ", sealed"
                   " FROM events AS e WHERE" NOT_HELD " ORDER BY id LIMIT ?3) ORDER BY 1 LIMIT ?3");
     db_bind_text(q, workspace_id);
     db_bind_i64(q, now_ms);
@@ -202,6 +202,16 @@ enum err event_rows_due(struct ctx *ctx, struct db_conn *c, const char *workspac
         read_event(ctx, q, &out[*count]);
         out[*count].sealed = db_blob(q, ctx->arena);
     }
+    return db_done(ctx, q);
+}
+
+enum err event_row_body(struct ctx *ctx, struct db_conn *c, struct event_row *row) {
+    if (row->sealed.ptr)
+        return OK;
+    struct db_stmt *q = db_use(c, "SELECT sealed FROM event_bodies WHERE id = ?");
+    db_bind_text(q, row->id);
+    if (db_next(q))
+        row->sealed = db_blob(q, ctx->arena);
     return db_done(ctx, q);
 }
 
@@ -282,11 +292,10 @@ enum err event_rows_reset(struct ctx *ctx, struct db_conn *tx, const char *works
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-enum err event_rows_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id, int limit) {
-    struct db_stmt *q = db_use(tx, "DELETE FROM events WHERE id IN (SELECT id FROM events"
-                                   " WHERE id < ? AND status IN ('done', 'dead') LIMIT ?)");
+enum err event_rows_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM events WHERE id IN (" LIGHT_EVENTS(
+                                       "id < ? AND status IN ('done', 'dead')", SWEEP_PIECE) ")");
     db_bind_text(q, before_id);
-    db_bind_i64(q, limit);
     return db_run(ctx, q);
 }
 

@@ -50,10 +50,13 @@ enum err event_rows_before(struct ctx *ctx, struct db_conn *c, const struct even
 enum err event_row_whose(struct ctx *ctx, struct db_conn *c, const char *id,
                          const char **workspace_id); /* NULL: nobody's */
 
-/* The oldest that can be worked on now, with what is sealed. One that waits for its next try holds
- * back those of its resource behind it, and nobody else. */
+/* The oldest that can be worked on now, with what is sealed where it is short; event_row_body brings
+ * the others. One that waits for its next try holds back those of its resource behind it, and nobody
+ * else. */
 enum err event_rows_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                         int64_t now_ms, int limit, struct event_row *out, size_t *count);
+/* Brings what is sealed, where the row came without it. */
+enum err event_row_body(struct ctx *ctx, struct db_conn *c, struct event_row *row);
 /* When the first unsettled one may be worked on, 0: now; INT64_MAX when there is none. */
 enum err event_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                              int64_t *at_ms);
@@ -69,7 +72,14 @@ enum err event_rows_reset(struct ctx *ctx, struct db_conn *tx, const char *works
                           const struct event_filter *filter, char after[ID_BYTES], int limit,
                           int64_t *count);
 
-/* Deletes settled ones whose ids sort before that one, up to limit. */
-enum err event_rows_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id, int limit);
+/* The ids of so many events or fewer: all together no more than a quarter of a MiB of bodies, or one. */
+#define LIGHT_EVENTS(where, count)                                                            \
+    "SELECT id FROM (SELECT id, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) - bytes AS before" \
+    " FROM (SELECT id, COALESCE(length(sealed), (SELECT length(b.sealed) FROM event_bodies b" \
+    " WHERE b.id = events.id), 0) AS bytes FROM events WHERE " where " LIMIT " count          \
+    ")) WHERE before < 262144"
+
+/* Deletes some of the settled ones whose ids sort before that one. */
+enum err event_rows_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id);
 enum err event_rows_count_dead(struct ctx *ctx, struct db_conn *c, const char *provider,
                                int64_t *out);

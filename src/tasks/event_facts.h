@@ -7,8 +7,8 @@
 #include "store/event_content.h"
 #include "store/events.h"
 
-/* Opens the sealed content of a row; lives in the arena. ERR_INTERNAL when it cannot be
- * unpacked. */
+/* Opens the sealed content of a row; lives in the arena. Waits where that is long: no statement may be
+ * open. ERR_INTERNAL when it cannot be unpacked. */
 enum err event_content_open(struct ctx *ctx, struct db_conn *c, const struct event_row *row,
                             struct event_content *out);
 

@@ -348,7 +348,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
                            .last_ms = ava_now_ms() + LONGEST_MS };
     TRY(destination_row_find(ctx, db_reader(ctx->parts->db), NULL, job->object, &to));
     if (to.id && !to.enabled) {
-        TRY(db_write_steps(ctx, off_write, s, TURN_MS, &is_done));
+        TRY(db_write_steps_gently(ctx, off_write, s, TURN_MS, &is_done));
         return db_write(ctx, go_on_write, s);
     }
     fiber_parking_init(&s->done);

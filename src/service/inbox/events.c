@@ -14,8 +14,7 @@
 #include "vault/vault.h"
 
 enum {
-    STEP = 500 /* rows in one transaction */,
-    SWEEP_PIECE = 8,       /* which may weigh megabytes each */
+    STEP = 500,            /* rows in one transaction */
     SLOW_BYTES = 64 * 1024 /* to compress beside the loop */
 };
 
@@ -195,8 +194,8 @@ enum err events_replay(struct ctx *ctx, const struct event_filter *filter, int64
 static enum err forget_write(struct ctx *ctx, struct db_conn *tx, void *arg, bool *more) {
     const int64_t kept_ms = INT64_C(24) * 3600 * 1000 * EVENT_KEPT_DAYS;
     struct id oldest = id_floor("evt", ava_earlier_ms() - kept_ms);
-    TRY(event_rows_sweep(ctx, tx, oldest.text, SWEEP_PIECE));
-    *more = db_changes(tx) == SWEEP_PIECE;
+    TRY(event_rows_sweep(ctx, tx, oldest.text));
+    *more = db_changes(tx) > 0;
     return OK;
 }
 

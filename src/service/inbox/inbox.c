@@ -21,6 +21,7 @@
 
 enum {
     BATCH_MAX = 32,
+    BATCH_BYTES = 256 << 10, /* when a batch is heavy enough */
     BATCH_ARENA_BYTES = 64 << 20,
     WRITE_MS = 30 * 1000,
     BURST_TIMES = 2, /* so many times as much came in as was worked on: a burst */
@@ -66,6 +67,7 @@ struct item {
 struct batch {
     struct item items[BATCH_MAX];
     size_t count;
+    bool is_full; /* there may be more */
     const char *workspace_id;
     int64_t now_ms;
     int64_t began_ms;    /* monotonic */
@@ -83,12 +85,15 @@ static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
     return OK;
 }
 
-/* Reads the events that are due, at most BATCH_MAX. */
+/* Reads the events that are due, at most BATCH_MAX, and fewer where they weigh much. */
 static enum err load(struct ctx *ctx, struct batch *b) {
     struct db_conn *c = db_reader(ctx->parts->db);
     struct event_row *rows = arena_alloc(ctx->arena, BATCH_MAX * sizeof *rows);
-    TRY(event_rows_due(ctx, c, b->workspace_id, b->now_ms, BATCH_MAX, rows, &b->count));
-    for (size_t i = 0; i < b->count; i++) {
+    size_t due, bytes = 0;
+    TRY(event_rows_due(ctx, c, b->workspace_id, b->now_ms, BATCH_MAX, rows, &due));
+    for (size_t i = 0; i < due && bytes < BATCH_BYTES; i++, b->count++) {
+        TRY(event_row_body(ctx, c, &rows[i]));
+        bytes += rows[i].sealed.len;
         b->items[i].row = b->items[i].was = rows[i];
         enum err e = open_item(ctx, c, &b->items[i]);
         if (e == ERR_STORAGE_UNAVAILABLE)
@@ -98,6 +103,7 @@ static enum err load(struct ctx *ctx, struct batch *b) {
         b->items[i].unreadable = "Ava cannot open what it stored.";
         b->items[i].is_lost = true;
     }
+    b->is_full = b->count == BATCH_MAX || b->count < due;
     return OK;
 }
 
@@ -282,7 +288,7 @@ static void wait_for_turn(const struct jobs_burst *burst) {
 
 /* A burst: there is more to do than a batch, and more came in meanwhile than was worked on. */
 static void note_turn(const struct batch *b, struct jobs_burst *burst) {
-    if (b->count == BATCH_MAX && burst->taken - b->taken_then > BATCH_MAX)
+    if (b->is_full && burst->taken - b->taken_then > BATCH_MAX)
         burst->rest_until_ms = ava_now_ms() + (ava_now_ms() - b->began_ms + 1) * REST_TIMES;
 }
 

@@ -22,7 +22,7 @@ static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 static enum err work(struct ctx *ctx, const struct job_row *job) {
     bool is_done;
     vault_forget(ctx->parts->vault, job->object);
-    TRY(db_write_steps(ctx, remove_write, (void *)job->object, REMOVE_MS, &is_done));
+    TRY(db_write_steps_gently(ctx, remove_write, (void *)job->object, REMOVE_MS, &is_done));
     vault_forget(ctx->parts->vault, job->object); /* of what was under way meanwhile */
     ctx->deadline_ms = ava_now_ms() + AGAIN_WRITE_MS;
     return is_done ? OK : db_write(ctx, again_write, (void *)job);
