@@ -26,6 +26,7 @@ struct waiter {
 static struct {
     pthread_mutex_t lock;
     unsigned running, waiting;
+    unsigned turns; /* places handed on */
     struct waiter *first;
     uint64_t known[KNOWN_SLOTS]; /* by hash; only who signs in displaces somebody */
 } gate = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -58,14 +59,19 @@ static uint64_t *known_slot(uint64_t from) {
     return &gate.known[(from * 0x9E3779B97F4A7C15u) >> (64 - KNOWN_BITS)];
 }
 
+/* Did somebody sign in from there? The gate is locked. */
+static bool is_known(uint64_t from) {
+    return from && *known_slot(from) == from;
+}
+
 /* May one more of this origin wait? The gate is locked. */
 static bool has_place(uint64_t from) {
-    bool is_known = from && *known_slot(from) == from;
+    bool knows = is_known(from);
     unsigned same = 0;
     for (const struct waiter *w = gate.first; w; w = w->next)
         same += from && w->from == from;
-    return same < (is_known ? EACH_KNOWN_MAX : EACH_MAX) &&
-           gate.waiting < WAITING_MAX + (is_known ? KNOWN_MORE : 0);
+    return same < (knows ? EACH_KNOWN_MAX : EACH_MAX) &&
+           gate.waiting < WAITING_MAX + (knows ? KNOWN_MORE : 0);
 }
 
 void auth_password_known(const struct ctx *ctx) {
@@ -96,7 +102,7 @@ static enum err enter(struct ctx *ctx) {
     pthread_mutex_unlock(&gate.lock);
     if (free_place)
         return OK;
-    /* Whoever leaves hands its place to the first who waits. */
+    /* Whoever leaves hands its place on. */
     if (may_wait && fiber_park(&w.parking, ctx->deadline_ms, NULL, NULL))
         return OK;
     if (may_wait) {
@@ -110,10 +116,21 @@ static enum err enter(struct ctx *ctx) {
     return ctx_fail(ctx, ERR_OVERLOADED, "Many people are signing in just now. Try again in 1 s.");
 }
 
-/* Hands the place to the first who waits, or gives it back. */
+/* Whose turn it is: of three, two of those who signed in before where any waits, else the first. The gate is
+ * locked. */
+static struct waiter *next_waiter(void) {
+    if (gate.turns++ % 3 == 2)
+        return gate.first;
+    for (struct waiter *w = gate.first; w; w = w->next)
+        if (is_known(w->from))
+            return w;
+    return gate.first;
+}
+
+/* Hands the place on, or gives it back. */
 static void leave(void) {
     pthread_mutex_lock(&gate.lock);
-    struct waiter *next = gate.first;
+    struct waiter *next = next_waiter();
     if (next) {
         drop(next);
         fiber_unpark(&next->parking);

@@ -1,7 +1,7 @@
 /* password: hashing and checking passwords beside the loop. Two at a time, sixteen may wait; more
  * get ERR_OVERLOADED (RESILIENCE 13: each takes 64 MiB). One address (of IPv6 a /48) waits in one
- * place. Where somebody signed in before (since the start), four may wait, and eight more places are
- * kept for those. */
+ * place. Where somebody signed in before (since the start), four may wait, eight more places are kept
+ * for those, and two of three turns are theirs. */
 #pragma once
 
 #include "obs/ctx.h"

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { stat, rm, access } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Ava, ava, missing, person } from "../lib/ava.mjs";
+import { Ava, ava, missing, person, sanitized, until } from "../lib/ava.mjs";
 
 const login = (a, email) => a.call("/api/v1/auth/login", { body: { email, password: person.password }, key: null });
 const cookieOf = (r) => r.headers.get("set-cookie").split(";")[0];
@@ -59,6 +59,35 @@ describe("membership", { skip: missing }, () => {
     assert.equal(new_one.status, 429);
     assert.match(new_one.json.detail, /ava user link/);
     assert.equal((await from("192.0.2.20", person.password)).status, 200, "who signed in from there before gets in");
+  });
+
+  test("24 strangers who guess all the time keep nobody waiting who was here before", { timeout: 120_000 }, async (t) => {
+    const from = (ip, email, password) => a.call("/api/v1/auth/login", { body: { email, password }, key: null, headers: { "X-Forwarded-For": ip } });
+    const homes = Array.from({ length: 8 }, (_, n) => ({ email: `resident${n}@example.com`, ip: `2001:db9:${n}::1` }));
+    for (const h of homes) {
+      await a.newPerson(h.email);
+      assert.equal((await from(h.ip, h.email, person.password)).status, 200);
+      await a.advance(60);
+    }
+    // Each has a network of its own, of which it uses one address after the other, so that no limit stands in its way.
+    const stop = { now: false }, seen = new Map();
+    const strangers = Array.from({ length: 24 }, async (_, n) => {
+      for (let i = 1; !stop.now; i++) {
+        const { status } = await from(`2001:dba:${n}:${i.toString(16)}::1`, `resident${(n + i) % 40}@example.com`, "a guess, and a wrong one");
+        seen.set(status, (seen.get(status) ?? 0) + 1);
+        if (status !== 422) await new Promise((r) => setTimeout(r, 5));
+      }
+    });
+    await until(() => (seen.get(422) ?? 0) + (seen.get(503) ?? 0) > 30, { what: "the strangers are at it" });
+    const came = await Promise.all(homes.map(async (h) => {
+      const began = performance.now(), r = await from(h.ip, h.email, person.password);
+      return { status: r.status, ms: performance.now() - began };
+    }));
+    stop.now = true;
+    await Promise.all(strangers);
+    t.diagnostic(`strangers: ${JSON.stringify([...seen])}; eight at once after ${Math.max(...came.map((c) => c.ms)).toFixed(0)} ms at most`);
+    assert.deepEqual([...new Set(came.map((c) => c.status))], [200]);
+    if (!sanitized) assert.ok(came.every((c) => c.ms < 2000), JSON.stringify(came));
   });
 
   test("IPv4 callers written as IPv6 are counted one by one", async () => {
