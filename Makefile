@@ -100,6 +100,14 @@ soak: build ## the long proofs: kill -9 and restarts under load, outages, hangs 
 	@TEST_SOAK=1 tools/test flow -k forwarded --slower 3 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k variants --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k traffic --slower 60 --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k owner --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k starved --slower 3 --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k removed --slower 3 --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k bystander --slower 3 --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k one_effect --slower 3 --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k retention --slower 9 --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k failing --slower 60 --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k email --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test unit -k vapi_auth --build-dir $(BUILD)
 
 .PHONY: bench

@@ -174,6 +174,7 @@ void house_close(struct house *h) {
     secret_wipe(&h->config.platform_vapi_api_key);
     secret_wipe(&h->config.platform_vapi_webhook_secret);
     secret_wipe(&h->config.platform_twilio_auth_token);
+    secret_wipe(&h->config.platform_resend_api_key);
     h->parts = (struct parts){ 0 };
     owner_leave(h->lock);
     h->lock = -1;

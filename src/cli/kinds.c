@@ -5,6 +5,7 @@
 #include "service/calls/call_checks.h"
 #include "service/calls/calls.h"
 #include "service/calls/twilio_calls.h"
+#include "service/email/email.h"
 #include "service/forwarding/forwarding.h"
 #include "service/inbox/inbox.h"
 #include "service/messages/messages.h"
@@ -18,7 +19,8 @@ static const struct job_kind *const JOBS[] = { &OPERATION_JOB, &INBOX_JOB, &LINE
 
 static const struct operation_kind *const OPERATIONS[] = { &CALL_CREATE,    &TWILIO_CALL_CREATE,
                                                            &MESSAGE_CREATE, &ASSISTANT_CREATE,
-                                                           &NUMBER_BUY,     &NUMBER_IMPORT };
+                                                           &NUMBER_BUY,     &NUMBER_IMPORT,
+                                                           &EMAIL_SEND };
 
 const struct task_kinds KINDS = { .jobs = JOBS,
                                   .job_count = ARRAY_LEN(JOBS),

@@ -172,7 +172,7 @@ int cmd_workspace_member(struct cli *cli) {
 int cmd_workspace_allow(struct cli *cli) {
     const char *p = cli_arg(cli, 1);
     if (!p || !dialect_of(provider_parse(str_of(p)))->platform)
-        return cli_fail(EXIT_USAGE, "workspace allow-platform needs ID and vapi or twilio");
+        return cli_fail(EXIT_USAGE, "workspace allow-platform needs ID and vapi, twilio or resend");
     return house_visit(cli, allow);
 }
 

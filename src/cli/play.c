@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/encode.h"
 #include "base/memory.h"
 #include "sandbox/sandbox.h"
 #include "service/assistants/assistant_change.h"
@@ -25,6 +27,8 @@ struct sandbox *play_start(struct cli *cli, struct config *c) {
         c->vapi_base_url = sandbox_vapi_url(s);
     if (c->origins[SETTING_TWILIO_BASE_URL] == ORIGIN_DEFAULT)
         c->twilio_base_url = sandbox_twilio_url(s);
+    if (c->origins[SETTING_RESEND_BASE_URL] == ORIGIN_DEFAULT)
+        c->resend_base_url = sandbox_resend_url(s);
     if (c->origins[SETTING_AVA_OUTBOUND_ALLOW] == ORIGIN_DEFAULT)
         c->outbound_allow = "127.0.0.0/8,::1"; /* so that a developer can receive on this machine */
     return s;
@@ -41,6 +45,10 @@ void play_lend_platform(struct lending *lending, const struct config *c) {
     if (!own->platform_twilio_account_sid[0]) {
         own->platform_twilio_account_sid = SANDBOX_TWILIO_ACCOUNT_SID;
         secret_set(&own->platform_twilio_auth_token, str_of(SANDBOX_TWILIO_AUTH_TOKEN));
+    }
+    if (!own->platform_resend_from[0]) {
+        own->platform_resend_from = SANDBOX_RESEND_FROM;
+        secret_set(&own->platform_resend_api_key, str_of(SANDBOX_RESEND_API_KEY));
     }
     lending_set_platform(lending, own);
     explicit_bzero(own, sizeof *own);
@@ -59,15 +67,19 @@ static bool is_own_vapi(const struct sandbox *s, const struct ctx *ctx) {
     return strcmp(ctx->parts->config->vapi_base_url, sandbox_vapi_url(s)) == 0;
 }
 
+static bool is_own_resend(const struct sandbox *s, const struct ctx *ctx) {
+    return strcmp(ctx->parts->config->resend_base_url, sandbox_resend_url(s)) == 0;
+}
+
 static struct ctx ctx_within(const struct ctx *ctx, const char *workspace_id) {
     struct ctx as = *ctx;
     str_copy(as.who.workspace_id, sizeof as.who.workspace_id, str_of(workspace_id));
     return as;
 }
 
-static enum err address_of(struct ctx *as, const char **url) {
+static enum err address_of(struct ctx *as, enum provider p, const char **url) {
     struct endpoint e;
-    TRY(endpoint_current(as, PROVIDER_VAPI, &e));
+    TRY(endpoint_current(as, p, &e));
     *url = endpoint_url(as, &e, NULL);
     return OK;
 }
@@ -101,14 +113,38 @@ static enum err connect_vapi(struct sandbox *s, struct ctx *as) {
     if (!is_own_vapi(s, as))
         return save_vapi(as, key);
     if (as->parts->config->public_url[0]) /* else no port is open yet, and play_resume follows */
-        TRY(address_of(as, &url));
-    if (url && !sandbox_vapi_tell_to(s, key, url, ""))
+        TRY(address_of(as, PROVIDER_VAPI, &url));
+    if (url && !sandbox_tell_to(s, "vapi", key, url, ""))
         key = arena_join(as->arena, key, "-", as->who.workspace_id);
     TRY(save_vapi(as, key));
     TRY(credentials_make_webhook_secret(as, PROVIDER_VAPI, &secret));
     if (url)
-        sandbox_vapi_tell_to(s, key, url, secret_reveal(&secret).ptr);
+        sandbox_tell_to(s, "vapi", key, url, secret_reveal(&secret).ptr);
     return OK;
+}
+
+static const char *signing_secret(struct ctx *as) {
+    unsigned char raw[24];
+    ava_rand(raw, sizeof raw);
+    return arena_join(as->arena, "whsec_", base64_encode(as->arena, raw, sizeof raw));
+}
+
+/* Likewise an account at Resend that tells it what becomes of mails. */
+static enum err connect_resend(struct sandbox *s, struct ctx *as) {
+    const char *key = SANDBOX_RESEND_API_KEY, *secret = signing_secret(as), *url = NULL;
+    struct connection c;
+    struct connection_check check;
+    if (is_own_resend(s, as) && as->parts->config->public_url[0])
+        TRY(address_of(as, PROVIDER_RESEND, &url));
+    if (url && !sandbox_tell_to(s, "resend", key, url, secret)) {
+        key = arena_join(as->arena, key, "-", as->who.workspace_id);
+        sandbox_tell_to(s, "resend", key, url, secret);
+    }
+    json_t *resend = json_pack("{s:s,s:s,s:s}", "api_key", key, "from", SANDBOX_RESEND_FROM,
+                               "webhook_secret", secret);
+    enum err e = credentials_save(as, PROVIDER_RESEND, resend, false, &c, &check);
+    json_decref(resend);
+    return e;
 }
 
 /* Takes the demo assistant under Ava's care, so that calls can name it. One that cannot be read now is
@@ -131,6 +167,8 @@ enum err play_connect(struct sandbox *sandbox, struct ctx *ctx, const char *work
     enum err e = connect_vapi(sandbox, &as);
     if (e == OK)
         e = save_twilio(&as);
+    if (e == OK)
+        e = connect_resend(sandbox, &as);
     ctx->problem = as.problem;
     return e;
 }
@@ -144,10 +182,10 @@ enum err play_welcome(void *sandbox, struct ctx *ctx, const char *workspace_id) 
 }
 
 /* A workspace that is not connected, or has no proof, is not told. */
-static enum err resume_one(struct sandbox *s, struct ctx *as) {
+static enum err resume_one(struct sandbox *s, struct ctx *as, enum provider p) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
     const char *url;
-    enum err e = lending_reveal(as, as->who.workspace_id, PROVIDER_VAPI, &fields);
+    enum err e = lending_reveal(as, as->who.workspace_id, p, &fields);
     struct str key = secret_field(&fields, "api_key");
     struct str secret = secret_field(&fields, "webhook_secret");
     if (e == ERR_NOT_CONNECTED || (e == OK && (!key.len || !secret.len))) {
@@ -155,27 +193,31 @@ static enum err resume_one(struct sandbox *s, struct ctx *as) {
         return OK;
     }
     TRY(e);
-    TRY(address_of(as, &url));
+    TRY(address_of(as, p, &url));
     char *proof = str_dup(as->arena, secret), *whose = str_dup(as->arena, key);
-    sandbox_vapi_tell_to(s, whose, url, proof);
+    sandbox_tell_to(s, provider_name(p), whose, url, proof);
     explicit_bzero(proof, secret.len);
     explicit_bzero(whose, key.len);
     return OK;
 }
 
-enum err play_resume(struct sandbox *sandbox, struct ctx *ctx) {
+static enum err resume_all(struct sandbox *sandbox, struct ctx *ctx, enum provider p) {
     struct workspace rows[PAGE];
     size_t count = PAGE;
-    if (!is_own_vapi(sandbox, ctx))
-        return OK;
     for (const char *before = NULL; count == PAGE; before = rows[PAGE - 1].id) {
         TRY(workspaces_list(ctx, db_reader(ctx->parts->db), NULL, "", before, PAGE, rows, &count));
         for (size_t i = 0; i < count; i++) {
             struct ctx as = ctx_within(ctx, rows[i].id);
-            enum err e = resume_one(sandbox, &as);
+            enum err e = resume_one(sandbox, &as, p);
             ctx->problem = as.problem;
             TRY(e);
         }
     }
     return OK;
+}
+
+enum err play_resume(struct sandbox *sandbox, struct ctx *ctx) {
+    if (is_own_vapi(sandbox, ctx))
+        TRY(resume_all(sandbox, ctx, PROVIDER_VAPI));
+    return is_own_resend(sandbox, ctx) ? resume_all(sandbox, ctx, PROVIDER_RESEND) : OK;
 }

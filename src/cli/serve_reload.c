@@ -33,7 +33,8 @@ static void apply(void *arg, const struct config *next, const bool *changed) {
     upstream_retune(s->house.parts.upstream, &s->house.config);
     if (changed[SETTING_VAPI_API_KEY] || changed[SETTING_VAPI_ASSISTANT_ID] ||
         changed[SETTING_VAPI_NUMBER_ID] || changed[SETTING_TWILIO_ACCOUNT_SID] ||
-        changed[SETTING_TWILIO_AUTH_TOKEN])
+        changed[SETTING_TWILIO_AUTH_TOKEN] || changed[SETTING_RESEND_API_KEY] ||
+        changed[SETTING_RESEND_FROM])
         lend_platform(s, next);
     if (changed[SETTING_TRUSTED_PROXIES] || changed[SETTING_CORS_ALLOWED_ORIGINS])
         s->retired = entry_swap_rules(s->entry, next);

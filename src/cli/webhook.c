@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "crypto/crypto.h"
+#include "crypto/standard_webhook.h"
 #include "providers/vapi_auth.h"
 #include "webhooks/twilio_signature.h"
 
@@ -55,6 +56,15 @@ static struct str header_of(const void *headers, const char *name) {
     return (struct str){ NULL, 0 };
 }
 
+/* Svix's own name of it, or that of Standard Webhooks. */
+static struct str svix_header(const json_t *headers, const char *what) {
+    char name[32];
+    snprintf(name, sizeof name, "svix-%s", what);
+    struct str value = header_of(headers, name);
+    snprintf(name, sizeof name, "webhook-%s", what);
+    return value.ptr ? value : header_of(headers, name);
+}
+
 static const char *judge_vapi(struct arena *a, const json_t *line) {
     static const char *const NEEDED[] = { "url", "body", NULL };
     const json_t *plan = json_object_get(line, "plan"), *headers = json_object_get(line, "headers");
@@ -74,10 +84,25 @@ static const char *judge_vapi(struct arena *a, const json_t *line) {
     return vapi_auth_is_valid(a, &how, &r) ? "valid" : "invalid";
 }
 
+static const char *judge_resend(struct arena *a, const json_t *line) {
+    static const char *const NEEDED[] = { "secret", "body", NULL };
+    const json_t *headers = json_object_get(line, "headers");
+    if (missing(line, NEEDED))
+        return arena_printf(a, "error: the line has no text '%s'", missing(line, NEEDED));
+    if (!json_is_object(headers))
+        return "error: the line has no object 'headers'";
+    struct standard_webhook w = { .id = svix_header(headers, "id"),
+                                  .timestamp = svix_header(headers, "timestamp"),
+                                  .signature = svix_header(headers, "signature"),
+                                  .body = text_of(line, "body"),
+                                  .now_s = json_i64_or(line, "now", ava_wall_ms() / 1000) };
+    return standard_webhook_is_valid(a, &w, text_of(line, "secret")) ? "valid" : "invalid";
+}
+
 static const struct {
     const char *provider;
     const char *(*judge)(struct arena *a, const json_t *line);
-} JUDGES[] = { { "twilio", judge_twilio }, { "vapi", judge_vapi } };
+} JUDGES[] = { { "twilio", judge_twilio }, { "vapi", judge_vapi }, { "resend", judge_resend } };
 
 /* Bodies may hold NUL, which no JSON of ours may: so not json_parse. */
 static const char *judge(struct arena *a, size_t which, struct str text) {
@@ -100,7 +125,8 @@ int cmd_webhook_verify(struct cli *cli) {
     while (provider && which < ARRAY_LEN(JUDGES) && strcmp(JUDGES[which].provider, provider) != 0)
         which++;
     if (!provider || which == ARRAY_LEN(JUDGES) || !cli_has(cli, "jsonl"))
-        return cli_fail(EXIT_USAGE, "usage: ava webhook verify {twilio|vapi} --jsonl < lines");
+        return cli_fail(EXIT_USAGE,
+                        "usage: ava webhook verify {twilio|vapi|resend} --jsonl < lines");
     if (!crypto_init())
         return cli_fail(EXIT_FAILED, "the cryptography library does not work on this machine");
     while ((len = getline(&line, &room, stdin)) >= 0) {

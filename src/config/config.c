@@ -474,6 +474,8 @@ static void check_together(struct load *l) {
         problem(l, "AVA_ADMIN_EMAIL and AVA_ADMIN_PASSWORD go together: set both or neither");
     if ((c->platform_twilio_account_sid[0] != 0) != has_secret(c, SETTING_TWILIO_AUTH_TOKEN))
         problem(l, "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN go together: set both or neither");
+    if ((c->platform_resend_from[0] != 0) != has_secret(c, SETTING_RESEND_API_KEY))
+        problem(l, "RESEND_API_KEY and RESEND_FROM go together: set both or neither");
     if (!production)
         return;
     if (c->stub_mode)

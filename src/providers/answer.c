@@ -34,7 +34,9 @@ bool answer_may_be_stale(enum err e) {
     }
 }
 
-enum err answer_auth_error(struct ctx *ctx, const struct upstream_request *req, int status) {
+/* is_key: it means the key itself, else what the key may do. */
+static enum err auth_error(struct ctx *ctx, const struct upstream_request *req, bool is_key,
+                           int status) {
     const char *title = provider_title(req->provider);
     ctx->problem.service = provider_name(req->provider);
     ctx->problem.upstream_status = status;
@@ -43,7 +45,7 @@ enum err answer_auth_error(struct ctx *ctx, const struct upstream_request *req, 
                         "%s does not accept the key of this installation; its operator has to "
                         "replace it.",
                         title);
-    if (status == 403)
+    if (!is_key)
         return ctx_fail(ctx, ERR_PERMISSION_DENIED,
                         "%s refused this action for the stored key; give the key the permission "
                         "or save another one.",
@@ -51,6 +53,10 @@ enum err answer_auth_error(struct ctx *ctx, const struct upstream_request *req, 
     return ctx_fail(ctx, ERR_CREDENTIALS_REJECTED,
                     "%s no longer accepts the stored key; save a new one under Connections.",
                     title);
+}
+
+enum err answer_auth_error(struct ctx *ctx, const struct upstream_request *req, int status) {
+    return auth_error(ctx, req, true, status);
 }
 
 /* Seconds until the next day begins, in UTC: by which clock a provider counts its days nobody says. */
@@ -81,7 +87,7 @@ static enum err rejected(struct ctx *ctx, const struct upstream_request *req,
         return ctx_fail(ctx, ERR_PROVIDER_BUSY, "%s refused this: %s", title,
                         words ? words : "the limit of the day is reached.");
     case REFUSAL_PERMISSION:
-        return answer_auth_error(ctx, req, 403);
+        return auth_error(ctx, req, false, f->status);
     default:
         return words ? ctx_fail(ctx, ERR_PROVIDER_REJECTED, "%s refused this: %s", title, words)
                      : ctx_fail(ctx, ERR_PROVIDER_REJECTED,

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/encode.h"
-#include "crypto/hmac.h"
+#include "crypto/standard_webhook.h"
 
 static const struct str PREFIX = { "whsec_", 6 };
 
@@ -20,30 +20,13 @@ const char *destination_secret_make(struct arena *a) {
     return secret;
 }
 
-static bool sign(struct arena *a, struct str secret, struct str content, struct buf *out) {
-    unsigned char mac[HMAC_SHA256_BYTES];
-    struct str key;
-    if (!str_starts(secret, PREFIX) ||
-        !base64_decode(a, (struct str){ secret.ptr + PREFIX.len, secret.len - PREFIX.len }, &key))
-        return false;
-    hmac_sha256(mac, key, content);
-    explicit_bzero((char *)key.ptr, key.len);
-    buf_printf(out, "%sv1,%s", out->len ? " " : "", base64_encode(a, mac, sizeof mac));
-    return true;
-}
-
 const char *destination_signature(struct arena *a, const struct secret *secrets, const char *id,
                                   int64_t at_s, struct str body) {
-    struct str former = secret_field(secrets, "former");
-    struct buf content = { 0 }, out = { 0 };
-    buf_printf(&content, "%s.%lld.", id, (long long)at_s);
-    buf_str(&content, body);
-    bool is_signed = sign(a, secret_field(secrets, "secret"), buf_view(&content), &out) &&
-                     (!former.ptr || sign(a, former, buf_view(&content), &out));
-    const char *text = is_signed ? str_dup(a, buf_view(&out)) : NULL;
-    buf_fini(&content);
-    buf_fini(&out);
-    return text;
+    struct str secret = secret_field(secrets, "secret"), former = secret_field(secrets, "former");
+    struct buf *out = buf_in(a);
+    bool is_signed = standard_webhook_sign(a, secret, id, at_s, body, out) &&
+                     (!former.ptr || standard_webhook_sign(a, former, id, at_s, body, out));
+    return is_signed ? str_dup(a, buf_view(out)) : NULL;
 }
 
 static void authorize(struct ctx *ctx, const struct upstream_request *req,

@@ -19,6 +19,7 @@
 struct dialect_field {
     const char *name;
     bool is_secret, is_required;
+    bool is_line; /* may hold blanks and letters of any script */
     size_t chars_max;
     /* A text: why it cannot be one of these, a sentence; NULL when it can. NULL: nothing to check. */
     const char *(*wrong)(struct str text);
@@ -34,6 +35,7 @@ struct dialect_field {
 /* What of a credential is no secret and travels with its requests. NULL or "": none. */
 struct dialect_account {
     const char *assistant_id, *number_id, *account_sid;
+    const char *from; /* whom mails are from: "Name <a@b.example>" */
 };
 
 /* What the provider said of a credential that works. */

@@ -4,10 +4,19 @@
  * row. Texts are lent from the message that was read, or live in the arena. */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
+
+enum message_verdict {
+    MESSAGE_NO_VERDICT,
+    MESSAGE_ARRIVED,
+    MESSAGE_BOUNCED,     /* for good, and because of the one it goes to */
+    MESSAGE_COMPLAINED,  /* whoever got it calls it unwanted */
+    MESSAGE_NOT_ARRIVED, /* for another reason: our server, domain, words, or for now */
+};
 
 struct message_facts {
     const char *provider_id;  /* NULL: it tells nothing of a text, and the rest is empty */
@@ -17,6 +26,10 @@ struct message_facts {
     const char *status;       /* the provider's word */
     const char *error;        /* a sentence for people; NULL: none */
     struct str content;       /* of one that came in: JSON {"body","media_urls"?} */
+    /* Of a mail: what became of it at one of those it goes to. */
+    const json_t *recipients; /* their addresses as a list; NULL: it is about all of them */
+    enum message_verdict verdict;
+    const char *hint; /* the server's own words, in which the address may stand; NULL: none */
     /* Of one that came in: its sender asks for no more texts, or for texts again. */
     bool is_stop, is_start;
     int64_t at_ms; /* when it was told, wall clock; 0: now, since we asked */

@@ -31,9 +31,13 @@ static const char *wrong_token(struct str text) {
 }
 
 static const struct dialect_field FIELDS[] = {
-    { "account_sid", false, true, 34, wrong_sid, NULL, NULL, NULL },
-    { "auth_token", true, true, 512, wrong_token, NULL, NULL, NULL },
-    { "next_auth_token", true, false, 512, wrong_token, NULL, NULL, NULL },
+    { .name = "account_sid", .is_required = true, .chars_max = 34, .wrong = wrong_sid },
+    { .name = "auth_token",
+      .is_secret = true,
+      .is_required = true,
+      .chars_max = 512,
+      .wrong = wrong_token },
+    { .name = "next_auth_token", .is_secret = true, .chars_max = 512, .wrong = wrong_token },
     { .name = "api_key", .instead = NO_API_KEY },
     { .name = "api_secret", .instead = NO_API_KEY },
 };

@@ -32,11 +32,14 @@ static void collect_plan(const json_t *plan, struct secret *out) {
 }
 
 static const struct dialect_field FIELDS[] = {
-    { "api_key", true, true, 512, NULL, NULL, NULL },
-    { "assistant_id", false, true, 128, NULL, NULL, NULL },
-    { "default_number_id", false, false, 128, NULL, NULL, NULL },
-    { "webhook_secret", true, false, 512, NULL, NULL, NULL },
-    { WEBHOOK_AUTH, true, false, 0, NULL, vapi_auth_check_plan, collect_plan },
+    { .name = "api_key", .is_secret = true, .is_required = true, .chars_max = 512 },
+    { .name = "assistant_id", .is_required = true, .chars_max = 128 },
+    { .name = "default_number_id", .chars_max = 128 },
+    { .name = "webhook_secret", .is_secret = true, .chars_max = 512 },
+    { .name = WEBHOOK_AUTH,
+      .is_secret = true,
+      .check_object = vapi_auth_check_plan,
+      .collect_object = collect_plan },
 };
 
 static void check_fields(struct ctx *ctx, const json_t *body) {

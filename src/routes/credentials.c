@@ -39,6 +39,8 @@ static enum err answer(struct call *call, const struct connection *c,
         jsonw_text_at(&w, "default_number_id", c->default_number_id);
     if (c->account_sid)
         jsonw_text_at(&w, "account_sid", c->account_sid);
+    if (c->from)
+        jsonw_text_at(&w, "from", c->from);
     jsonw_key(&w, "fields");
     jsonw_list(&w);
     for (size_t i = 0; i < c->field_count; i++) {

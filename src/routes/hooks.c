@@ -3,15 +3,20 @@
 #include "routes/limits.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
+#include "webhooks/resend.h"
 #include "webhooks/twilio.h"
 #include "webhooks/vapi.h"
 
 /* The fields of a webhook that are worth keeping. */
 static struct str kept_headers(struct ctx *ctx, const struct http_req *req) {
-    static const char *const NAMES[] = {
-        "User-Agent",         "Content-Type", "I-Twilio-Idempotency-Token",
-        "X-Twilio-Signature", "X-Signature",  "X-Timestamp"
-    };
+    static const char *const NAMES[] = { "User-Agent",
+                                         "Content-Type",
+                                         "I-Twilio-Idempotency-Token",
+                                         "X-Twilio-Signature",
+                                         "X-Signature",
+                                         "X-Timestamp",
+                                         "svix-id",
+                                         "svix-timestamp" };
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
     jsonw_object(&w);
@@ -64,6 +69,21 @@ enum err post_vapi(struct ctx *ctx, struct call *call) {
                                  .admit_arg = call->entry };
     TRY(taken(ctx, call, vapi_webhook_take(ctx, &hook, &call->reply->body)));
     call->reply->content_type = "application/json; charset=utf-8";
+    return OK;
+}
+
+enum err post_resend(struct ctx *ctx, struct call *call) {
+    const struct http_req *req = call->req;
+    struct resend_webhook hook = { .token = call->match->params[0],
+                                   .body = req->body,
+                                   .headers = kept_headers(ctx, req),
+                                   .header = header_of,
+                                   .arg = req,
+                                   .admit = admit,
+                                   .admit_arg = call->entry };
+    TRY(taken(ctx, call, resend_webhook_take(ctx, &hook)));
+    call->reply->content_type = "application/json; charset=utf-8";
+    buf_text(&call->reply->body, "{}");
     return OK;
 }
 

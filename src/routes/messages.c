@@ -6,6 +6,7 @@
 #include "routes/operations.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
+#include "service/email/email.h"
 
 enum { PAGE_MAX = 101 };
 
@@ -45,6 +46,9 @@ enum err get_message(struct ctx *ctx, struct call *call) {
     struct message_view v;
     TRY(message_read(ctx, input_param(ctx, call, 0), &v));
     struct jsonw w = reply_json(call, 200);
-    message_write(&w, &v);
+    jsonw_object(&w);
+    message_write_members(&w, &v);
+    TRY(email_write_recipients(ctx, &w, &v.row));
+    jsonw_object_end(&w);
     return OK;
 }

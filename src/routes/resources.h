@@ -3,6 +3,13 @@
 
 #include "routes/entry.h"
 
+enum err post_email_send(struct ctx *ctx, struct call *call);
+enum err post_email_test(struct ctx *ctx, struct call *call);
+enum err get_suppressions(struct ctx *ctx, struct call *call);
+enum err post_suppression(struct ctx *ctx, struct call *call);
+enum err delete_suppression(struct ctx *ctx, struct call *call);
+enum err post_resend(struct ctx *ctx, struct call *call);
+
 enum err get_health_live(struct ctx *ctx, struct call *call);
 enum err get_health_ready(struct ctx *ctx, struct call *call);
 enum err get_metrics(struct ctx *ctx, struct call *call);

@@ -69,6 +69,11 @@ const struct route routes[] = {
     { { METHOD_POST, "/api/v1/twilio/messages" }, SIGNED_IN, BY_SETTINGS, JSON_BODY, false, post_message },
     { { METHOD_GET,  "/api/v1/messages" },        SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_messages },
     { { METHOD_GET,  "/api/v1/messages/{id}" },   SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_message },
+    { { METHOD_POST, "/api/v1/integrations/email/send" }, SIGNED_IN, BY_DEFAULT, JSON_BODY, false, post_email_send },
+    { { METHOD_POST, "/api/v1/integrations/email/test" }, SIGNED_IN, BY_SETTINGS, JSON_BODY, false, post_email_test },
+    { { METHOD_GET,  "/api/v1/suppressions" },    SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_suppressions },
+    { { METHOD_POST, "/api/v1/suppressions" },    SIGNED_IN, BY_DEFAULT, JSON_BODY, false, post_suppression },
+    { { METHOD_DELETE, "/api/v1/suppressions/{id}" }, MANAGER, BY_DEFAULT, NO_BODY, false, delete_suppression },
     { { METHOD_GET,  "/api/v1/operations/{id}" }, SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_operation },
     { { METHOD_GET,  "/api/v1/stream" },          SIGNED_IN, BY_IP,      NO_BODY,   false, get_stream },
 
@@ -115,6 +120,7 @@ const struct route routes[] = {
     { { METHOD_POST, "/webhooks/twilio/{token}/status" },         ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, post_twilio_status },
     { { METHOD_POST, "/webhooks/twilio/{token}/message" },        ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, post_twilio_message },
     { { METHOD_POST, "/webhooks/twilio/{token}/message-status" }, ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, post_twilio_message_status },
+    { { METHOD_POST, "/webhooks/resend/{token}" },                ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, post_resend },
     { { METHOD_POST, "/webhooks/vapi/{token}" },                  ANYONE, BY_WEBHOOK, REPORT_BODY,  false, post_vapi },
 };
 /* clang-format on */

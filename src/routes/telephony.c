@@ -57,12 +57,15 @@ static void write_endpoint(struct ctx *ctx, struct jsonw *w, const struct endpoi
 }
 
 enum err get_endpoints(struct ctx *ctx, struct call *call) {
-    struct endpoint endpoints[PROVIDER_COUNT];
+    /* Twilio's first and Vapi's next, as callers have always had it. */
+    static const enum provider FIRST[] = { PROVIDER_TWILIO, PROVIDER_VAPI };
+    struct endpoint endpoints[PROVIDER_COUNT + ARRAY_LEN(FIRST)];
     size_t count = 0;
-    for (int p = PROVIDER_COUNT - 1; p >= 0;
-         p--) /* Twilio's first, as callers have always had it */
-        if (endpoint_addresses((enum provider)p))
-            TRY(endpoint_current(ctx, (enum provider)p, &endpoints[count++]));
+    for (; count < ARRAY_LEN(FIRST); count++)
+        TRY(endpoint_current(ctx, FIRST[count], &endpoints[count]));
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++)
+        if (endpoint_addresses(p) && p != FIRST[0] && p != FIRST[1])
+            TRY(endpoint_current(ctx, p, &endpoints[count++]));
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);
     jsonw_key(&w, "endpoints");

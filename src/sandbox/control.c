@@ -84,7 +84,7 @@ static int64_t number_of(struct ctx *ctx, const json_t *body, const char *name, 
 }
 
 static bool is_provider(const char *name) {
-    return strcmp(name, "vapi") == 0 || strcmp(name, "twilio") == 0;
+    return strcmp(name, "vapi") == 0 || strcmp(name, "twilio") == 0 || strcmp(name, "resend") == 0;
 }
 
 /* --- faults ---------------------------------------------------------------------------------- */
@@ -98,7 +98,7 @@ static enum err fault_read(struct ctx *ctx, json_t *body, struct fault *out) {
     const char *provider = text_of(ctx, body, "provider", TEXT_MAX);
     const char *kind = text_of(ctx, body, "fault", TEXT_MAX);
     if (!is_provider(provider))
-        ctx_field(ctx, "provider", "unsupported", "The sandbox pretends vapi and twilio.");
+        ctx_field(ctx, "provider", "unsupported", "The sandbox pretends vapi, twilio and resend.");
     else
         str_copy(out->provider, sizeof out->provider, str_of(provider));
     out->kind = fault_kind_parse(str_of(kind));
@@ -160,7 +160,8 @@ static enum err get_ledger(const struct control *c, struct ctx *ctx, const struc
     if (provider.ptr) {
         q.provider = str_dup(ctx->arena, provider);
         if (!is_provider(q.provider))
-            ctx_field(ctx, "provider", "unsupported", "The sandbox pretends vapi and twilio.");
+            ctx_field(ctx, "provider", "unsupported",
+                      "The sandbox pretends vapi, twilio and resend.");
     }
     if (since.ptr && !str_to_i64(since, 0, INT64_MAX, &q.since))
         ctx_field(ctx, "since", "wrong_format", "This must be the seq of a hit.");
@@ -190,6 +191,12 @@ static enum err get_credentials(const struct control *c, struct ctx *ctx,
     jsonw_text_at(&w, "base_url", c->twilio_url);
     jsonw_text_at(&w, "account_sid", SANDBOX_TWILIO_ACCOUNT_SID);
     jsonw_text_at(&w, "auth_token", SANDBOX_TWILIO_AUTH_TOKEN);
+    jsonw_object_end(&w);
+    jsonw_key(&w, "resend");
+    jsonw_object(&w);
+    jsonw_text_at(&w, "base_url", c->resend_url);
+    jsonw_text_at(&w, "api_key", SANDBOX_RESEND_API_KEY);
+    jsonw_text_at(&w, "from", SANDBOX_RESEND_FROM);
     jsonw_object_end(&w);
     jsonw_object_end(&w);
     return OK;

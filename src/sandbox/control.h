@@ -19,7 +19,7 @@ struct control_sending {
 struct control {
     struct faults *faults;
     struct ledger *ledger;
-    const char *vapi_url, *twilio_url;
+    const char *vapi_url, *twilio_url, *resend_url;
     /* Sends it and waits; from any thread, on a fiber or not. */
     void (*send)(void *arg, struct control_sending *sending);
     /* Lets the pretend Vapi do what /sandbox/api/vapi/{tail} asks, on its own thread; waits. */

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/fiber.h"
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "base/memory.h"
+#include "crypto/standard_webhook.h"
 
 enum { ROUND_MS = 20, TRIES_DEFAULT = 2, TRIES_MAX = 6, AGAIN_MS = 200, ARENA_BYTES = 1 << 20 };
 
@@ -90,15 +92,37 @@ static void compose_vapi(const json_t *headers, const json_t *params, struct are
     }
 }
 
+/* JSON, signed as Svix does; each event has an id of its own. */
+static void compose_resend(const struct errand *e, struct arena *a, struct caller_letter *letter) {
+    unsigned char raw[16];
+    char id[4 + 2 * sizeof raw + 1] = "msg_";
+    struct buf *signature = buf_in(a);
+    int64_t now_s = ava_wall_ms() / 1000;
+    ava_rand(raw, sizeof raw);
+    hex_encode(id + 4, raw, sizeof raw);
+    compose_vapi(NULL, json_object_get(e->step, "params"), a, letter);
+    standard_webhook_sign(a, str_of(json_text(e->record, "secret")), id, now_s, letter->body,
+                          signature);
+    letter->headers[letter->header_count++] = arena_join(a, "svix-id: ", id);
+    letter->headers[letter->header_count++] =
+        arena_printf(a, "svix-timestamp: %lld", (long long)now_s);
+    letter->headers[letter->header_count++] =
+        arena_join(a, "svix-signature: ", str_dup(a, buf_view(signature)));
+}
+
 static void deliver(const struct errand *e, struct arena *a) {
     const struct courier_host *host = &e->courier->host;
-    bool is_vapi = strcmp(json_text(e->record, "kind"), "vapi") == 0;
+    const char *kind = json_text(e->record, "kind");
+    bool is_vapi = strcmp(kind, "vapi") == 0, is_resend = strcmp(kind, "resend") == 0;
     struct str fragment, rest = str_cut(str_of(json_text(e->record, "callback")), '#', &fragment);
     const char *url = str_dup(a, rest);
     struct caller_letter letter;
     struct policy policy = policy_of(fragment);
-    if (is_vapi) {
+    if (is_vapi || is_resend)
         policy = (struct policy){ (int)json_i64_or(e->record, "tries", 1), true };
+    if (is_resend) {
+        compose_resend(e, a, &letter);
+    } else if (is_vapi) {
         compose_vapi(json_object_get(e->record, "headers"), json_object_get(e->step, "params"), a,
                      &letter);
     } else {

@@ -6,6 +6,7 @@
  *                 nobody answers (ct, rt), or with an answer of 5xx. One of ct without it
  *     "account_sid", "token"  who signs
  *     or, of kind "vapi", "headers" that go along and "tries" at most; params is the JSON body then
+ *     or, of kind "resend", the "secret" that signs it (crypto/standard_webhook.h) and "tries"
  *     "steps"     [{"at": Unix ms, "params": {...}?}], in order; without params nothing is told
  *     "told"      how many steps are behind it
  * One step of a record is under way at a time, so that they arrive in order. All of it happens on

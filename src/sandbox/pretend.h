@@ -1,4 +1,4 @@
-/* pretend: what both pretend providers share. Used on the sandbox's own thread only, except
+/* pretend: what all pretend providers share. Used on the sandbox's own thread only, except
  * credential(), which looks at the request alone. */
 #pragma once
 
@@ -27,12 +27,12 @@ struct pretend {
     /* What people and tests do to it beside its API; NULL: nothing. */
     enum err (*stage)(struct pretend_world *world, struct ctx *ctx, const struct http_req *req,
                       struct str tail, json_t *body, struct http_reply *reply);
-    /* sandbox_vapi_tell_to; NULL: it has no assistants. */
+    /* sandbox_tell_to; NULL: it is told with each request whom to tell. */
     bool (*tell_to)(struct pretend_world *world, struct str key, const char *url,
                     const char *secret);
 };
 
-extern const struct pretend PRETEND_VAPI, PRETEND_TWILIO;
+extern const struct pretend PRETEND_VAPI, PRETEND_TWILIO, PRETEND_RESEND;
 
 enum { PRETEND_ACCOUNTS_MAX = 10000 };
 

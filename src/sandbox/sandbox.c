@@ -20,7 +20,7 @@
 #include "sandbox/pretend.h"
 
 enum {
-    BOOTHS = 2,
+    BOOTHS = 3,
     BODY_MAX_BYTES = 1 << 20,
     HUGE_BYTES = 10 << 20,
     HANG_MS = 120 * 1000,
@@ -256,9 +256,9 @@ static enum err visit(void *arg, struct ctx *ctx, const struct http_req *req, st
     return v.err;
 }
 
-/* Somebody who has the demo assistant tell them. */
+/* Somebody who has an account there tell them. */
 struct pointing {
-    struct sandbox *sandbox;
+    struct booth *booth;
     const char *key, *url, *secret;
     bool is_done;
     struct loop_call call;
@@ -267,19 +267,24 @@ struct pointing {
 
 static void run_pointing(void *arg) {
     struct pointing *p = arg;
-    struct booth *b = &p->sandbox->booths[0];
+    struct booth *b = p->booth;
     p->is_done = b->kind->tell_to(&b->world, str_of(p->key), p->url, p->secret);
     fiber_unpark(&p->parking); /* p is gone from here on */
 }
 
 static void post_pointing(void *arg) {
     struct pointing *p = arg;
-    loop_post(p->sandbox->loop, &p->call);
+    loop_post(p->booth->sandbox->loop, &p->call);
 }
 
-bool sandbox_vapi_tell_to(struct sandbox *s, const char *api_key, const char *url,
-                          const char *secret) {
-    struct pointing p = { .sandbox = s, .key = api_key, .url = url, .secret = secret };
+bool sandbox_tell_to(struct sandbox *s, const char *provider, const char *api_key, const char *url,
+                     const char *secret) {
+    struct pointing p = { .key = api_key, .url = url, .secret = secret };
+    for (size_t i = 0; i < BOOTHS; i++)
+        if (strcmp(s->booths[i].kind->name, provider) == 0 && s->booths[i].kind->tell_to)
+            p.booth = &s->booths[i];
+    if (!p.booth)
+        return false;
     p.call = (struct loop_call){ .fn = run_pointing, .arg = &p };
     fiber_parking_init(&p.parking);
     fiber_park(&p.parking, FIBER_NO_DEADLINE, post_pointing, &p);
@@ -361,15 +366,17 @@ static bool start_thread(struct sandbox *s) {
 }
 
 struct sandbox *sandbox_start(struct arena *a, const char **why) {
-    static const struct pretend *const KINDS[BOOTHS] = { &PRETEND_VAPI, &PRETEND_TWILIO };
+    static const struct pretend *const KINDS[BOOTHS] = { &PRETEND_VAPI, &PRETEND_TWILIO,
+                                                         &PRETEND_RESEND };
     struct sandbox *s = memory_zeroed(1, sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->signal, NULL);
     s->faults = faults_new();
     s->ledger = ledger_new();
-    s->control =
-        (struct control){ s->faults, s->ledger, s->booths[0].url, s->booths[1].url, send_webhook,
-                          visit,     s };
+    s->control = (struct control){
+        s->faults, s->ledger, s->booths[0].url, s->booths[1].url, s->booths[2].url, send_webhook,
+        visit,     s
+    };
     for (size_t i = 0; i < BOOTHS; i++)
         s->booths[i].fd = -1;
     bool ok = true;
@@ -411,6 +418,10 @@ const char *sandbox_vapi_url(const struct sandbox *s) {
 
 const char *sandbox_twilio_url(const struct sandbox *s) {
     return s->booths[1].url;
+}
+
+const char *sandbox_resend_url(const struct sandbox *s) {
+    return s->booths[2].url;
 }
 
 void sandbox_serve(struct sandbox *s, struct ctx *ctx, const struct http_req *req,

@@ -1,4 +1,4 @@
-/* sandbox: a pretend Vapi and a pretend Twilio on loopback ports of their own, on their own thread.
+/* sandbox: a pretend Vapi, Twilio and Resend on loopback ports of their own, on their own thread.
  *
  * A world apart: it knows nothing of Ava but the API under /sandbox/api on Ava's own port, where
  * people and tests make it misbehave, read what it was asked, and let it send signed webhooks.
@@ -20,6 +20,8 @@ struct sandbox;
 #define SANDBOX_VAPI_NUMBER_ID     "c1b5c7e2-6f7e-4f56-9a43-7d0f3b1f52aa"
 #define SANDBOX_TWILIO_ACCOUNT_SID "ACde300000000000000000000000000001"
 #define SANDBOX_TWILIO_AUTH_TOKEN  "de300000000000000000000000000a17"
+#define SANDBOX_RESEND_API_KEY     "re_demo_4f0c5b7e2a914d68b3c1"
+#define SANDBOX_RESEND_FROM        "Ava Demo <demo@example.com>"
 
 /* Returns when both listen. NULL and *why when a port or a thread is not to be had. client.h must
  * be initialised (client_global_init). */
@@ -28,11 +30,13 @@ void sandbox_stop(struct sandbox *s); /* NULL is fine; no sandbox_serve may be u
 
 const char *sandbox_vapi_url(const struct sandbox *s); /* "http://127.0.0.1:PORT" */
 const char *sandbox_twilio_url(const struct sandbox *s);
+const char *sandbox_resend_url(const struct sandbox *s);
 
-/* Has the demo assistant of the Vapi account with that key tell how its calls go to url, proven by the
- * secret in X-Vapi-Secret. False when it tells somebody else already. On any thread. */
-bool sandbox_vapi_tell_to(struct sandbox *s, const char *api_key, const char *url,
-                          const char *secret);
+/* Has the account with that key tell what happens to url, proven by the secret: the demo assistant of Vapi
+ * ("vapi") how its calls go, Resend ("resend") what becomes of mails. False when it tells somebody else
+ * already. On any thread. */
+bool sandbox_tell_to(struct sandbox *s, const char *provider, const char *api_key, const char *url,
+                     const char *secret);
 
 /* Answers /sandbox/api/... on any thread; on a fiber or not. What goes wrong is in ctx->problem,
  * and the reply is then the caller's to write. */

@@ -6,8 +6,6 @@
 #include "base/fiber.h"
 #include "tasks/operations.h"
 
-enum { OPERATION_PATIENT_MS = 2000 }; /* of retries that who placed it waits for */
-
 extern const char OPERATION_JOB_NAME[];
 
 /* Runs on a fiber of its own on the loop of whoever placed it, so that nothing here needs a

@@ -182,8 +182,11 @@ enum err operation_replay(struct ctx *ctx, const char *id, struct operation_end 
         ctx->problem.upstream_status = (int)json_i64_or(problem, "upstream_status", 0);
         return ctx_fail(ctx, e == OK ? ERR_PROVIDER_ERROR : e, "%s", json_text(problem, "detail"));
     }
-    bool is_open = row.state == OPERATION_PREPARED || row.state == OPERATION_SENT;
-    if (is_open && !row.is_promised) {
+    /* One that is tried again later is nobody's now. */
+    bool is_running =
+        row.state == OPERATION_SENT ||
+        (row.state == OPERATION_PREPARED && row.next_ms <= ava_steady_ms() + OPERATION_PATIENT_MS);
+    if (is_running && !row.is_promised) {
         ctx->problem.retry_after_s = 1;
         return ctx_fail(ctx, ERR_IDEMPOTENCY_IN_PROGRESS,
                         "The first request with this key is not finished; ask again in 1 s.");

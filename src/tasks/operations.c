@@ -102,7 +102,8 @@ static void wait_for(struct ctx *ctx, struct operation_run *r, enum operation_pa
  * promised first. */
 static enum err report(struct ctx *ctx, struct operation_run *r, enum operation_patience patience,
                        struct operation_end *out) {
-    bool is_open = !r->is_over || r->row.state == OPERATION_UNKNOWN;
+    bool is_open = !r->is_over || r->row.state == OPERATION_UNKNOWN ||
+                   r->row.state == OPERATION_PREPARED; /* it goes on later */
     if (r->is_over && r->waits) { /* promised in the transaction that says so */
         out->is_accepted = true;
         return OK;

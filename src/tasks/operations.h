@@ -87,6 +87,7 @@ struct operation_kind {
 /* How long operation_place waits for the operation to be settled, at most until the deadline of
  * ctx. NORMAL: once a retry is due, not beyond 2 s after the start. NONE: not at all. What is not
  * settled by then is accepted; with ALL it is ERR_OUTCOME_UNKNOWN instead. */
+enum { OPERATION_PATIENT_MS = 2000 }; /* of retries that who placed it waits for */
 enum operation_patience { PATIENCE_NORMAL, PATIENCE_NONE /* respond-async */, PATIENCE_ALL };
 
 struct operation_order {

@@ -89,7 +89,7 @@ TEST(a_code_of_twilios_means_the_same_with_every_status) {
 
 TEST(only_what_twilio_says_of_the_key_is_about_the_key) {
     check_code(401, 20003, OUTCOME_AUTH, ERR_CREDENTIALS_REJECTED, NULL);
-    check_code(403, 20003, OUTCOME_AUTH, ERR_PERMISSION_DENIED, NULL);
+    check_code(403, 20003, OUTCOME_AUTH, ERR_CREDENTIALS_REJECTED, NULL);
     check_code(401, 20005, OUTCOME_AUTH, ERR_CREDENTIALS_REJECTED, NULL);
     check(PROVIDER_TWILIO, 401, "", OUTCOME_AUTH, ERR_CREDENTIALS_REJECTED, NULL);
     check(PROVIDER_TWILIO, 403, "<html>", OUTCOME_OK, ERR_PERMISSION_DENIED, NULL);

@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/plain.h"
 #include "base/sift.h"
 #include "obs/fields.h"
 #include "store/audit.h"
@@ -23,7 +24,11 @@ bool credentials_supports(enum provider p) {
 static void check_text(struct ctx *ctx, const struct dialect_field *f, const json_t *body) {
     const char *text = field_text(ctx, body, f->name, f->is_required, 1, f->chars_max);
     const char *wrong = text && f->wrong ? f->wrong(str_of(text)) : NULL;
-    if (text && !str_is_visible(str_of(text)))
+    if (text && f->is_line && !plain_is(str_of(text)))
+        ctx_field(
+            ctx, f->name, "wrong_format",
+            arena_printf(ctx->arena, "The field %s is one line of plain characters.", f->name));
+    else if (text && !f->is_line && !str_is_visible(str_of(text)))
         ctx_field(
             ctx, f->name, "wrong_format",
             arena_printf(ctx->arena, "The field %s has blanks or characters no key has.", f->name));
@@ -113,6 +118,7 @@ static void describe(struct ctx *ctx, enum provider p, const struct credential_r
                                 .assistant_id = json_text(public, "assistant_id"),
                                 .default_number_id = json_text(public, "default_number_id"),
                                 .account_sid = json_text(public, "account_sid"),
+                                .from = json_text(public, "from"),
                                 .checked_ms = row->checked_ms,
                                 .updated_ms = row->updated_ms };
     for (size_t i = 0; i < d->field_count; i++) {
@@ -263,8 +269,7 @@ enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, 
                      .workspace_id = ctx->who.workspace_id,
                      .reveal = reveal_copy,
                      .source = { (const char *)&fields, sizeof fields } },
-            .account = { .assistant_id = json_text(body, "assistant_id"),
-                         .account_sid = json_text(body, "account_sid") },
+            .account = lending_account(body),
         };
         TRY(ask(ctx, p, &candidate, check));
     }

@@ -1,6 +1,7 @@
 #include "service/connections/lending.h"
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +27,28 @@ static enum err reveal_own(struct ctx *ctx, const struct upstream_credential *c,
 
 enum { LENDING_SLOTS = 1024, LENT_FOR_MS = 1000 };
 
+/* The texts of an account and their names in the row, so that all are copied alike. */
+static const struct {
+    const char *name;
+    size_t at;
+} TEXTS[] = {
+    { "assistant_id", offsetof(struct dialect_account, assistant_id) },
+    { "default_number_id", offsetof(struct dialect_account, number_id) },
+    { "account_sid", offsetof(struct dialect_account, account_sid) },
+    { "from", offsetof(struct dialect_account, from) },
+};
+
+static const char **text_at(struct dialect_account *account, size_t i) {
+    return (void *)((char *)account + TEXTS[i].at);
+}
+
+static const char *text_of(const struct dialect_account *account, size_t i) {
+    const char *text = *text_at((struct dialect_account *)account, i);
+    return text ? text : "";
+}
+
 struct lent_slot {
-    char workspace_id[40], id[48], assistant_id[160], number_id[160], account_sid[40];
+    char workspace_id[40], id[48], texts[ARRAY_LEN(TEXTS)][321];
     char source[1024]; /* sealed; a longer one is not kept */
     enum provider provider;
     int64_t until_ms;
@@ -38,7 +59,7 @@ struct lent_slot {
 struct platform {
     int64_t version;
     struct secret secret, webhook_secret;
-    char *assistant_id, *number_id, *account_sid;
+    struct dialect_account account; /* its texts are its own */
 };
 
 struct lending {
@@ -56,8 +77,8 @@ static enum err reveal_platform(struct ctx *ctx, const struct upstream_credentia
     enum provider which = provider_parse(c->source);
     pthread_mutex_lock(&l->lock);
     const struct platform *p = &l->platforms[which];
-    if (p->account_sid[0])
-        secret_field_add(out, STR("account_sid"), str_of(p->account_sid));
+    if (p->account.account_sid[0])
+        secret_field_add(out, STR("account_sid"), str_of(p->account.account_sid));
     secret_field_add(out, str_of(dialect_of(which)->key_field), secret_reveal(&p->secret));
     if (secret_is_set(&p->webhook_secret))
         secret_field_add(out, STR("webhook_secret"), secret_reveal(&p->webhook_secret));
@@ -97,17 +118,16 @@ static void lend_platform(struct ctx *ctx, const struct platform *p, struct lent
     struct lending *l = ctx->parts->lending;
     pthread_mutex_lock(&l->lock);
     out->ref.version = p->version;
-    out->account.assistant_id = arena_strdup(ctx->arena, p->assistant_id);
-    out->account.number_id = arena_strdup(ctx->arena, p->number_id);
-    out->account.account_sid = arena_strdup(ctx->arena, p->account_sid);
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
+        *text_at(&out->account, i) = arena_strdup(ctx->arena, text_of(&p->account, i));
     pthread_mutex_unlock(&l->lock);
 }
 
-/* What of a credential stands in its row for all to see. */
-static struct dialect_account credential_account(const json_t *public) {
-    return (struct dialect_account){ .assistant_id = json_text(public, "assistant_id"),
-                                     .number_id = json_text(public, "default_number_id"),
-                                     .account_sid = json_text(public, "account_sid") };
+struct dialect_account lending_account(const json_t *fields) {
+    struct dialect_account account = { .from = NULL };
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
+        *text_at(&account, i) = json_text(fields, TEXTS[i].name);
+    return account;
 }
 
 /* The credential from the rows, or the platform's; ERR_NOT_CONNECTED. */
@@ -124,7 +144,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                                        .workspace_id = row.workspace_id,
                                        .reveal = reveal_own,
                                        .source = row.sealed },
-                              .account = credential_account(public) };
+                              .account = lending_account(public) };
         str_copy(out->ref.last4, sizeof out->ref.last4, str_of(tail ? tail : ""));
         return OK;
     }
@@ -155,21 +175,15 @@ struct lending *lending_new(bool platform_for_all) {
 static void platform_drop(struct platform *p) {
     secret_wipe(&p->secret);
     secret_wipe(&p->webhook_secret);
-    free(p->assistant_id);
-    free(p->number_id);
-    free(p->account_sid);
-}
-
-static char *copy_of(const char *text) {
-    return memory_copy(text ? text : "");
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
+        free((char *)*text_at(&p->account, i));
 }
 
 /* Always a new version: what is remembered under an older one is asked for anew. */
 static void platform_set(struct platform *p, const struct dialect_platform *now) {
-    struct platform next = { .version = p->version + 1,
-                             .assistant_id = copy_of(now->account.assistant_id),
-                             .number_id = copy_of(now->account.number_id),
-                             .account_sid = copy_of(now->account.account_sid) };
+    struct platform next = { .version = p->version + 1 };
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
+        *text_at(&next.account, i) = memory_copy(text_of(&now->account, i));
     secret_set(&next.secret, secret_reveal(now->key));
     if (now->webhook_secret)
         secret_set(&next.webhook_secret, secret_reveal(now->webhook_secret));
@@ -224,9 +238,8 @@ static bool recall(struct ctx *ctx, const char *workspace_id, enum provider p, s
         *out = s->lent;
         out->ref.id = arena_strdup(ctx->arena, s->id);
         out->ref.workspace_id = arena_strdup(ctx->arena, s->workspace_id);
-        out->account.assistant_id = arena_strdup(ctx->arena, s->assistant_id);
-        out->account.number_id = arena_strdup(ctx->arena, s->number_id);
-        out->account.account_sid = arena_strdup(ctx->arena, s->account_sid);
+        for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
+            *text_at(&out->account, i) = arena_strdup(ctx->arena, s->texts[i]);
         out->ref.source.ptr = arena_copy(ctx->arena, s->source, s->lent.ref.source.len);
     }
     pthread_mutex_unlock(&l->lock);
@@ -237,18 +250,16 @@ static bool recall(struct ctx *ctx, const char *workspace_id, enum provider p, s
 static void remember(struct ctx *ctx, const char *workspace_id, enum provider p,
                      const struct lent *lent, uint64_t generation) {
     struct lending *l = ctx->parts->lending;
-    const char *assistant = lent->account.assistant_id ? lent->account.assistant_id : "";
-    const char *number = lent->account.number_id ? lent->account.number_id : "";
-    const char *account = lent->account.account_sid ? lent->account.account_sid : "";
+    bool fits = true;
     pthread_mutex_lock(&l->lock);
     struct lent_slot *s = slot_of(l, workspace_id, p);
     s->until_ms = 0;
-    if (generation == l->generation && lent->ref.source.len <= sizeof s->source &&
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
+        fits =
+            str_copy(s->texts[i], sizeof s->texts[i], str_of(text_of(&lent->account, i))) && fits;
+    if (fits && generation == l->generation && lent->ref.source.len <= sizeof s->source &&
         str_copy(s->workspace_id, sizeof s->workspace_id, str_of(workspace_id)) &&
-        str_copy(s->id, sizeof s->id, str_of(lent->ref.id)) &&
-        str_copy(s->assistant_id, sizeof s->assistant_id, str_of(assistant)) &&
-        str_copy(s->number_id, sizeof s->number_id, str_of(number)) &&
-        str_copy(s->account_sid, sizeof s->account_sid, str_of(account))) {
+        str_copy(s->id, sizeof s->id, str_of(lent->ref.id))) {
         memcpy(s->source, lent->ref.source.ptr, lent->ref.source.len);
         s->provider = p;
         s->lent = *lent;

@@ -15,6 +15,10 @@ void lending_free(struct lending *l);               /* NULL is fine */
 struct config;
 void lending_set_platform(struct lending *l, const struct config *c);
 
+/* What of a credential is no secret, from the object that was sent for it or that stands in its row; texts
+ * are lent from there. */
+struct dialect_account lending_account(const json_t *fields);
+
 /* A reference to the credential to call with, without its plain secret; in the arena. */
 struct lent {
     struct upstream_credential ref;

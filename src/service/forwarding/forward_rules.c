@@ -8,9 +8,25 @@
 enum { RETRY_AFTER_MAX_S = 3600, PATTERN_MAX_CHARS = 40 };
 static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
 
-const char *const FORWARD_TYPES[] = { "call.incoming",    "call.status",     "call.ended",
-                                      "call.report",      "call.transcript", "call.tool",
-                                      "message.incoming", "message.status",  NULL };
+const char *const FORWARD_TYPES[] = { "call.incoming",
+                                      "call.status",
+                                      "call.ended",
+                                      "call.report",
+                                      "call.transcript",
+                                      "call.tool",
+                                      "message.incoming",
+                                      "message.status",
+                                      "email.scheduled",
+                                      "email.sent",
+                                      "email.delivery_delayed",
+                                      "email.delivered",
+                                      "email.opened",
+                                      "email.clicked",
+                                      "email.failed",
+                                      "email.suppressed",
+                                      "email.bounced",
+                                      "email.complained",
+                                      NULL };
 
 /* --- names ----------------------------------------------------------------------------------- */
 

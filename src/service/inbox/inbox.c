@@ -10,6 +10,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "service/calls/call_reports.h"
+#include "service/email/email_reports.h"
 #include "service/forwarding/forwarding.h"
 #include "service/inbox/events.h"
 #include "service/messages/message_reports.h"
@@ -188,8 +189,8 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
             mark_waiting(it, now_ms);
             return event_row_settle(ctx, tx, &it->row);
         }
-        TRY(message_report_apply(ctx, tx, workspace_id, it->row.provider, &it->message,
-                                 &it->text_shown));
+        TRY((it->message.recipients ? email_report_apply : message_report_apply)(
+            ctx, tx, workspace_id, it->row.provider, &it->message, &it->text_shown));
         mark_done(it, now_ms);
         TRY(forwarding_note(ctx, tx, &it->row, it->call.facts.status, forwarded));
     }

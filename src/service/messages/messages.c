@@ -261,11 +261,10 @@ enum err message_show(struct ctx *ctx, struct db_conn *tx, const struct message_
     return OK;
 }
 
-/* For operation_kind.settle; result: struct message_facts. A webhook that was quicker stays. */
-static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
-                       enum operation_state state, const void *result, struct str *shown) {
+enum err message_settle(struct ctx *ctx, struct db_conn *tx, const char *id,
+                        enum operation_state state, const void *result, struct str *shown) {
     struct message_view v = { .content = NULL };
-    TRY(message_row_find(ctx, tx, ctx->who.workspace_id, op->object, &v.row));
+    TRY(message_row_find(ctx, tx, ctx->who.workspace_id, id, &v.row));
     if (!v.row.id)
         return OK;
     enum provider p = provider_parse(str_of(v.row.provider));
@@ -278,6 +277,12 @@ static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operati
     v.row.updated_ms = ava_wall_ms();
     TRY(message_row_update(ctx, tx, &v.row));
     return message_show(ctx, tx, &v.row, shown);
+}
+
+/* For operation_kind.settle; result: struct message_facts. */
+static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                       enum operation_state state, const void *result, struct str *shown) {
+    return message_settle(ctx, tx, op->object, state, result, shown);
 }
 
 static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
@@ -303,9 +308,8 @@ static const char *channel_of(const struct message_row *m) {
     return m->channel;
 }
 
-void message_write(struct jsonw *w, const struct message_view *v) {
+void message_write_members(struct jsonw *w, const struct message_view *v) {
     const struct message_row *m = &v->row;
-    jsonw_object(w);
     jsonw_text_at(w, "id", m->id);
     jsonw_text_at(w, "provider", m->provider);
     jsonw_text_at(w, "provider_id", m->provider_id);
@@ -314,6 +318,8 @@ void message_write(struct jsonw *w, const struct message_view *v) {
     jsonw_text_at(w, "direction", m->direction);
     jsonw_text_at(w, "to", m->to);
     jsonw_text_at(w, "from", m->from);
+    if (json_text(v->content, "subject"))
+        jsonw_text_at(w, "subject", json_text(v->content, "subject"));
     write_content(w, v->content);
     write_list(w, v->content, "warnings");
     jsonw_text_at(w, "status", m->status);
@@ -323,6 +329,11 @@ void message_write(struct jsonw *w, const struct message_view *v) {
     jsonw_time_at(w, "updated_at", m->updated_ms);
     if (v->is_stale)
         jsonw_bool_at(w, "stale", true);
+}
+
+void message_write(struct jsonw *w, const struct message_view *v) {
+    jsonw_object(w);
+    message_write_members(w, v);
     jsonw_object_end(w);
 }
 

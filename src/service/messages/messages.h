@@ -31,7 +31,13 @@ enum err message_read(struct ctx *ctx, const char *id, struct message_view *out)
 enum err message_list(struct ctx *ctx, const struct message_filter *filter, int limit,
                       struct message_view *out, size_t *count, bool *more, struct page_end *end);
 
-void message_write(struct jsonw *w, const struct message_view *v); /* the object people get */
+void message_write(struct jsonw *w, const struct message_view *v); /* the object people get, */
+void message_write_members(struct jsonw *w, const struct message_view *v); /* or what is in it */
+
+/* Brings the message of an operation up to date in the transaction that settles it, as for
+ * operation_kind.settle; result: struct message_facts. A webhook that was quicker stays. */
+enum err message_settle(struct ctx *ctx, struct db_conn *tx, const char *id,
+                        enum operation_state state, const void *result, struct str *shown);
 
 /* The same of a row just written in this transaction; the arena's. */
 enum err message_show(struct ctx *ctx, struct db_conn *tx, const struct message_row *row,

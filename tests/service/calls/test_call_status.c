@@ -59,7 +59,7 @@ TEST(a_word_nobody_documented_is_shown_until_a_known_one_comes) {
 }
 
 TEST(a_provider_without_a_dialect_is_taken_for_no_other) {
-    CHECK_INT(call_status_rank(PROVIDER_RESEND, "completed"), 0);
+    CHECK_INT(call_status_rank(PROVIDER_GOOGLE, "completed"), 0);
     CHECK_INT(call_status_rank(PROVIDER_COUNT, "ended"), 0);
     CHECK(!call_status_is_last(PROVIDER_GOOGLE, "ended"));
 }

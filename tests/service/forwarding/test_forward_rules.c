@@ -26,7 +26,8 @@ TEST(every_event_has_a_name_for_customers) {
         { "vapi", "transcript", NULL, "call.transcript" },
         { "vapi", "transcript[transcriptType=\"final\"]", NULL, "call.transcript" },
         { "vapi", "hang", NULL, "webhook.vapi" },
-        { "resend", "email.sent", NULL, "webhook.resend" },
+        { "resend", "email.sent", NULL, "email.sent" },
+        { "resend", "contact.created", NULL, "webhook.resend" },
     };
     struct arena *a = arena_new(1 << 16);
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++)

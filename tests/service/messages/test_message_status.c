@@ -42,7 +42,7 @@ TEST(a_word_nobody_documented_is_shown_until_a_known_one_comes) {
 }
 
 TEST(a_provider_without_a_dialect_is_taken_for_no_other) {
-    CHECK_INT(message_status_rank(PROVIDER_RESEND, "delivered"), 0);
+    CHECK_INT(message_status_rank(PROVIDER_GOOGLE, "delivered"), 0);
     CHECK_INT(message_status_rank(PROVIDER_VAPI, "delivered"), 0); /* it sends no texts */
     CHECK(!message_status_is_last(PROVIDER_COUNT, "delivered"));
 }

@@ -2,11 +2,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { secondsLeft } from "../kit/countdown";
-import { t } from "../kit/i18n";
+import { has, t } from "../kit/i18n";
 import { Badge, Button, Copy, Dialog, Field, Heading, Icon, useNow, useTitle, When } from "../kit/parts";
 import { Panel, Trouble } from "../kit/panel";
 import { fieldWords, serviceName, wordsFor } from "../kit/problem";
-import { api, connectionChanged, credentials, endpoints, integrations, mayManage, profile, useCell, useResource } from "../kit/state";
+import { api, connectionChanged, credentials, endpoints, integrations, mayManage, profile, session, useCell, useResource } from "../kit/state";
+import { useOnce } from "../kit/once";
 import { toast } from "../kit/toasts";
 
 type Service = Schemas["Service"];
@@ -48,6 +49,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
   const [result, setResult] = useState<{ ok: boolean; text: string } | undefined>();
   const [problem, setProblem] = useState<(Problem & { until?: number }) | undefined>();
   const name = serviceName(service);
+  const once = useOnce();
 
   async function test() {
     setTesting(true);
@@ -63,10 +65,24 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
     integrations.view(0);
   }
 
+  async function mail() {
+    const to = session.value?.user.email;
+    if (!to) return;
+    setTesting(true);
+    setResult(undefined);
+    setProblem(undefined);
+    const reply = await api.send("POST", "/integrations/email/test", { body: { to }, key: once.key() });
+    setTesting(false);
+    once.answered(reply.ok ? undefined : reply.problem);
+    if (reply.ok) return setResult({ ok: true, text: t("connections.resend.tested", { to }) });
+    if (reply.problem.errors?.length) return setResult({ ok: false, text: reply.problem.detail ?? "" });
+    setProblem({ ...reply.problem, until: reply.problem.wait === undefined ? undefined : Date.now() + reply.problem.wait * 1000 });
+  }
+
   return (
     <article class="card" data-card={service} data-status={one.status} data-state={testing ? "saving" : one.status === "demo" ? "demo" : one.status === "resting" ? "degraded" : one.status === "not_connected" ? "empty" : one.status === "needs_attention" ? "error" : "ready"}>
       <header class="card-head">
-        <span class={`logo ${service}`} aria-hidden="true"><Icon name={service === "vapi" ? "bot" : "phone"} /></span>
+        <span class={`logo ${service}`} aria-hidden="true"><Icon name={{ vapi: "bot", twilio: "phone", resend: "send" }[service]} /></span>
         <div><h3>{name}</h3><p class="muted">{t(`connections.${service}.gives`)}</p></div>
         <Status one={one} readAt={readAt} />
       </header>
@@ -74,8 +90,9 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
         <dl class="facts">
           {one.account_last4 && <><dt>{t("connections.account")}</dt><dd class="mono">{t("connections.last4", { last4: one.account_last4 })}</dd></>}
           {known?.fields.filter((f) => f.set).map((f) => (
-            <><dt>{t("connections.field." + f.name)}</dt><dd class="mono">{f.last4 ? t("connections.last4", { last4: f.last4 }) : t("connections.set")}</dd></>
+            <><dt>{wordOf(service, "field", f.name)}</dt><dd class="mono">{f.last4 ? t("connections.last4", { last4: f.last4 }) : t("connections.set")}</dd></>
           ))}
+          {known?.from && <><dt>{t("connections.field.from")}</dt><dd>{known.from}</dd></>}
           {one.checked_at && <><dt>{t("connections.checked")}</dt><dd><When at={one.checked_at} /></dd></>}
         </dl>
       )}
@@ -89,6 +106,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
         }} />
       ) : (
         <div class="row">
+          {connected && service === "resend" && <Button busy={testing} icon="send" onClick={() => void mail()}>{t("connections.resend.test")}</Button>}
           {connected && <Button busy={testing} icon="refresh-cw" aria-label={t("connections.test_what", { service: name })} onClick={() => void test()}>{t("connections.test")}</Button>}
           <Button kind={connected ? "plain" : "primary"} icon={connected ? "pencil" : "plug"} blocked={mayManage() ? false : t("forbidden.title")} aria-label={t(connected ? "connections.edit_what" : "connections.connect_what", { service: name })} onClick={() => setMode("edit")}>
             {connected ? t("connections.edit") : t("connections.connect_what", { service: name })}
@@ -110,16 +128,23 @@ export function works(check: Schemas["Check"] | undefined): string {
 const forms: Record<Service, { name: string; secret: boolean; optional?: boolean }[]> = {
   vapi: [{ name: "api_key", secret: true }, { name: "assistant_id", secret: false }, { name: "default_number_id", secret: false, optional: true }, { name: "webhook_secret", secret: true, optional: true }],
   twilio: [{ name: "account_sid", secret: false }, { name: "auth_token", secret: true }, { name: "next_auth_token", secret: true, optional: true }],
+  resend: [{ name: "api_key", secret: true }, { name: "from", secret: false }, { name: "webhook_secret", secret: true, optional: true }],
+};
+
+// A field of two services may be called differently there.
+const wordOf = (service: Service, what: "field" | "hint", name: string) => {
+  const own = `connections.${service}.${what}.${name}`;
+  return t(has(own) ? own : `connections.${what}.${name}`);
 };
 
 // Also a step of the wizard.
 export function CredentialForm({ service, known, onDone, onCancel }: { service: Service; known?: Schemas["Credential"]; onDone: (check: string) => void; onCancel?: () => void }) {
-  const [values, setValues] = useState<Record<string, string>>({ assistant_id: known?.assistant_id ?? "", default_number_id: known?.default_number_id ?? "", account_sid: known?.account_sid ?? "" });
+  const [values, setValues] = useState<Record<string, string>>({ assistant_id: known?.assistant_id ?? "", default_number_id: known?.default_number_id ?? "", account_sid: known?.account_sid ?? "", from: known?.from ?? "" });
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [problem, setProblem] = useState<(Problem & { until?: number }) | undefined>();
   const [busy, setBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
-  const labelOf = (name: string) => t("connections.field." + name);
+  const labelOf = (name: string) => wordOf(service, "field", name);
 
   useEffect(() => {
     form.current?.querySelector("input")?.focus();
@@ -167,7 +192,7 @@ export function CredentialForm({ service, known, onDone, onCancel }: { service: 
       {known?.connected && <p class="muted">{t("connections.write_only")}</p>}
       {forms[service].map((f) => (
         <Field key={f.name} label={f.optional ? t("field.optional", { label: labelOf(f.name) }) : labelOf(f.name)} name={f.name} secret={f.secret} value={values[f.name] ?? ""} error={errors[f.name]}
-          hint={t(`connections.hint.${f.name}`)} onInput={(v) => setValues({ ...values, [f.name]: v })} input={{ autocomplete: "off" }} />
+          hint={wordOf(service, "hint", f.name)} onInput={(v) => setValues({ ...values, [f.name]: v })} input={{ autocomplete: "off" }} />
       ))}
       {problem && <Trouble problem={problem} service={service} strip snapshot={{ until: problem.until, total: problem.wait ?? 0, busy, byPerson: true, at: 0, state: problem.code === "offline" ? "offline" : problem.code.endsWith("rate_limited") ? "limited" : problem.code === "provider_unavailable" ? "degraded" : "error" }} />}
       <div class="row">

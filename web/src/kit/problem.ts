@@ -47,7 +47,7 @@ export function serviceName(service: string | undefined): string {
 }
 
 // Where a person looks at the account itself.
-export const sites: Record<string, string> = { vapi: "https://dashboard.vapi.ai", twilio: "https://console.twilio.com" };
+export const sites: Record<string, string> = { vapi: "https://dashboard.vapi.ai", twilio: "https://console.twilio.com", resend: "https://resend.com" };
 
 const deadlineSeconds = 10; // how long Ava waits for a provider on behalf of a page
 

@@ -75,10 +75,11 @@ export const destinations = new Resource((signal) => api.get<Schemas["Destinatio
 export const credentials = {
   vapi: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/vapi", { signal }), 60_000),
   twilio: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/twilio", { signal }), 60_000),
+  resend: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/resend", { signal }), 60_000),
 };
 
 export function forgetAll(): void {
-  for (const r of [settings, assistants, integrations, endpoints, numbers, limits, fallback, destinations, credentials.vapi, credentials.twilio]) r.reset();
+  for (const r of [settings, assistants, integrations, endpoints, numbers, limits, fallback, destinations, ...Object.values(credentials)]) r.reset();
 }
 
 export const live = new Live({
@@ -96,7 +97,7 @@ export function connectionChanged(provider: Schemas["Service"]): void {
   credentials[provider].expire();
   integrations.expire();
   endpoints.expire();
-  for (const r of provider === "vapi" ? [settings, assistants] : [numbers]) r.reset();
+  for (const r of { vapi: [settings, assistants], twilio: [numbers], resend: [] }[provider]) r.reset();
 }
 
 export function enter(now: Session): void {

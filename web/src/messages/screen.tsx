@@ -16,7 +16,7 @@ type Message = Schemas["Message"];
 type Operation = Schemas["Operation"];
 
 const names = ["status", "direction", "to", "from"];
-const states = ["requested", "queued", "sent", "delivered", "undelivered", "failed", "received", "unknown", "unconfirmed"];
+const states = ["requested", "queued", "sent", "delivered", "undelivered", "failed", "bounced", "complained", "received", "unknown", "unconfirmed"];
 const bodyMax = 1600;
 
 export default function Messages() {
@@ -52,7 +52,7 @@ export default function Messages() {
 
 const looks: Record<string, ["ok" | "warn" | "bad" | "info" | "quiet", string]> = {
   delivered: ["ok", "circle-check"], read: ["ok", "circle-check"], received: ["quiet", "message-square"], undelivered: ["bad", "triangle-alert"], failed: ["bad", "triangle-alert"],
-  canceled: ["quiet", "x"], unknown: ["warn", "clock"], unconfirmed: ["warn", "triangle-alert"],
+  canceled: ["quiet", "x"], bounced: ["bad", "triangle-alert"], complained: ["bad", "triangle-alert"], suppressed: ["bad", "triangle-alert"], delivery_delayed: ["warn", "clock"], unknown: ["warn", "clock"], unconfirmed: ["warn", "triangle-alert"],
 };
 
 function Standing({ message }: { message: Message }) {
@@ -81,7 +81,7 @@ function Table({ messages }: { messages: Message[] }) {
         {messages.map((m) => (
           <tr key={m.id} data-row={m.id} data-message={m.status}>
             <th scope="row"><span class="mono nowrap">{m.direction === "outbound" ? t("messages.to_who", { who: address(m.to) }) : t("messages.from_who", { who: address(m.from) })}</span></th>
-            <td data-label={column("text")}><div class="text">{m.body || t("messages.hidden")}{m.media_urls?.length ? <span class="muted"> {t("messages.media", { n: m.media_urls.length })}</span> : null}</div></td>
+            <td data-label={column("text")}><div class="text">{m.subject && <b>{m.subject}{m.body ? " " : ""}</b>}{m.body || (m.subject ? "" : t("messages.hidden"))}{m.media_urls?.length ? <span class="muted"> {t("messages.media", { n: m.media_urls.length })}</span> : null}</div></td>
             <td data-label={column("when")}><span class="nowrap"><When at={m.created_at} /></span></td>
             <td data-label={column("how")}><div><Standing message={m} /></div></td>
           </tr>

@@ -1,0 +1,13 @@
+/* resend_events: what a webhook of Resend's says of a mail (event types of resend.com/docs, read 2026-11-29). */
+#pragma once
+
+#include "providers/dialect.h"
+
+extern const char *const RESEND_EVENT_PATHS[];
+extern const struct dialect_rank RESEND_RANKS[];
+
+/* For dialect.read_event. */
+const char *resend_event_read(struct ctx *ctx, const struct dialect_event *event,
+                              struct dialect_facts *out);
+/* For dialect.event_name. */
+const char *resend_event_name(const char *type, const char *status);

@@ -1,0 +1,71 @@
+/* Mails: sending one, and the addresses that get none. */
+#include "service/email/email.h"
+#include "base/mailbox.h"
+#include "routes/operations.h"
+#include "routes/reply.h"
+#include "routes/resources.h"
+#include "service/email/suppressions.h"
+
+enum { PAGE_MAX = 101 };
+
+typedef enum err order_fn(struct ctx *ctx, const json_t *body, struct email_order *out);
+
+static enum err send_ordered(struct ctx *ctx, struct call *call, order_fn *read) {
+    struct email_order *order = arena_alloc(ctx->arena, sizeof *order);
+    struct operation_end end;
+    TRY(read(ctx, call->body, order));
+    enum err e = email_place(ctx, order, input_patience(call), call->claim, &end);
+    return reply_operation(ctx, call, e, &end);
+}
+
+enum err post_email_send(struct ctx *ctx, struct call *call) {
+    return send_ordered(ctx, call, email_order_read);
+}
+
+enum err post_email_test(struct ctx *ctx, struct call *call) {
+    return send_ordered(ctx, call, email_order_test);
+}
+
+/* --- suppressions ---------------------------------------------------------------------------- */
+
+enum err get_suppressions(struct ctx *ctx, struct call *call) {
+    static const char *const KNOWN[] = { "address", "limit", "cursor", NULL };
+    struct suppression_row *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
+    const char *before;
+    size_t count;
+    int limit;
+    TRY(input_known_query(ctx, call, KNOWN));
+    TRY(input_page(ctx, call, &limit, &before));
+    TRY(suppressions_list(ctx, input_query(ctx, call, "address"), before, limit + 1, rows, &count));
+    struct jsonw w = reply_list(call, "suppressions");
+    bool more = count > (size_t)limit;
+    for (size_t i = 0; i < count - more; i++)
+        suppression_write(&w, &rows[i]);
+    reply_list_end(&w, more ? rows[limit - 1].id : NULL);
+    return OK;
+}
+
+static enum err say_added(struct ctx *ctx, struct call *call, void *out) {
+    struct jsonw w = reply_json(call, 201);
+    suppression_write(&w, out);
+    return OK;
+}
+
+enum err post_suppression(struct ctx *ctx, struct call *call) {
+    struct suppression_row row;
+    struct input in = input_of(ctx, call);
+    const char *address = input_text(&in, "address", true, 1, MAILBOX_ADDRESS_MAX_BYTES);
+    const char *detail = input_name(&in, "detail", false, 500);
+    if (address && !mailbox_is_address(str_of(address)))
+        ctx_field(ctx, "address", "wrong_format",
+                  "This is no e-mail address; write mail@example.com.");
+    TRY(input_done(&in));
+    reply_will(ctx, call, say_added, &row);
+    TRY(suppression_add(ctx, address, detail, &row));
+    return reply_now(ctx, call);
+}
+
+enum err delete_suppression(struct ctx *ctx, struct call *call) {
+    TRY(suppression_lift(ctx, input_param(ctx, call, 0)));
+    return reply_none(call);
+}

@@ -1,0 +1,224 @@
+#include "service/email/email.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "providers/answer.h"
+#include "providers/resend.h"
+#include "service/connections/lending.h"
+#include "service/messages/message_status.h"
+#include "service/messages/messages.h"
+#include "store/suppressions.h"
+#include "vault/vault.h"
+
+/* --- placing one ----------------------------------------------------------------------------- */
+
+struct placing {
+    struct message_row row;
+    const struct email_order *order;
+    const char *from;
+};
+
+/* The addresses of one kind, as the message shows them: "a@x.example, b@x.example". */
+static const char *shown_to(struct ctx *ctx, const struct email_order *o) {
+    struct buf *b = buf_in(ctx->arena);
+    for (size_t i = 0; i < o->count; i++)
+        if (strcmp(o->recipients[i].kind, "to") == 0)
+            buf_printf(b, "%s%s", b->len ? ", " : "", o->recipients[i].address);
+    return str_dup(ctx->arena, buf_view(b));
+}
+
+static void write_kind(struct jsonw *w, const struct email_order *o, const char *kind) {
+    bool is_open = false;
+    for (size_t i = 0; i < o->count; i++) {
+        if (strcmp(o->recipients[i].kind, kind) != 0)
+            continue;
+        if (!is_open) {
+            jsonw_key(w, kind);
+            jsonw_list(w);
+        }
+        is_open = true;
+        jsonw_text(w, o->recipients[i].address);
+    }
+    if (is_open)
+        jsonw_list_end(w);
+}
+
+static void write_tree_at(struct jsonw *w, const char *name, const json_t *tree) {
+    if (!tree || json_is_null(tree))
+        return;
+    jsonw_key(w, name);
+    jsonw_tree(w, tree);
+}
+
+/* What is sent, in Resend's names: written once, so that each attempt sends the same bytes. Its tag comes back
+ * with each event, and says which operation of ours it was. */
+static struct str request_of(struct ctx *ctx, const struct placing *p) {
+    const struct email_order *o = p->order;
+    struct buf *out = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(out);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "from", p->from);
+    write_kind(&w, o, "to");
+    write_kind(&w, o, "cc");
+    write_kind(&w, o, "bcc");
+    write_tree_at(&w, "reply_to", o->reply_to);
+    jsonw_text_at(&w, "subject", o->subject);
+    if (o->text)
+        jsonw_text_at(&w, "text", o->text);
+    if (o->html)
+        jsonw_text_at(&w, "html", o->html);
+    write_tree_at(&w, "headers", o->headers);
+    if (o->scheduled_at)
+        jsonw_text_at(&w, "scheduled_at", o->scheduled_at);
+    jsonw_key(&w, "tags");
+    jsonw_list(&w);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "name", "ava_op");
+    jsonw_text_at(&w, "value", p->row.operation_id);
+    jsonw_object_end(&w);
+    jsonw_list_end(&w);
+    jsonw_object_end(&w);
+    return buf_view(out);
+}
+
+/* Who has a suppression is named, and nobody gets the mail: to leave one out silently would be worse. */
+static enum err check_suppressed(struct ctx *ctx, struct db_conn *c, const struct email_order *o) {
+    for (size_t i = 0; i < o->count; i++) {
+        struct suppression_row s;
+        char day[32];
+        TRY(suppression_row_find(ctx, c, ctx->who.workspace_id, o->recipients[i].address_key, &s));
+        if (!s.id)
+            continue;
+        clock_rfc3339(s.created_ms, day);
+        ctx_field(ctx, o->recipients[i].kind, "suppressed",
+                  arena_printf(ctx->arena,
+                               "%s gets no more mails since %.10s (%s). To lift that: DELETE "
+                               "/api/v1/suppressions/%s.",
+                               o->recipients[i].address, day, s.reason, s.id));
+    }
+    return ctx_fields_ok(ctx);
+}
+
+/* For operation_order.insert: the message with its text sealed, and those it goes to. */
+static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct placing *p = arg;
+    struct sealed_place place = message_row_place(&p->row);
+    struct buf *content = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(content);
+    TRY(check_suppressed(ctx, tx, p->order));
+    jsonw_object(&w);
+    jsonw_text_at(&w, "subject", p->order->subject);
+    jsonw_text_at(&w, "body", p->order->text ? p->order->text : "");
+    jsonw_object_end(&w);
+    TRY(vault_seal(ctx, tx, &place, buf_view(content), &p->row.sealed));
+    TRY(message_row_insert(ctx, tx, &p->row));
+    for (size_t i = 0; i < p->order->count; i++)
+        TRY(email_recipient_row_insert(ctx, tx, p->row.id, p->row.workspace_id, (int)i,
+                                       p->row.created_ms, &p->order->recipients[i]));
+    return OK;
+}
+
+enum err email_place(struct ctx *ctx, const struct email_order *o, enum operation_patience patience,
+                     const struct id *claim, struct operation_end *out) {
+    struct lent lent;
+    struct id id = id_make("msg"), op = id_make("op");
+    int64_t now_ms = ava_wall_ms();
+    *out = (struct operation_end){ .was_abandoned = true };
+    TRY(lending_find(ctx, PROVIDER_RESEND, &lent));
+    struct placing p = { .row = { .id = arena_strdup(ctx->arena, id.text),
+                                  .workspace_id = ctx->who.workspace_id,
+                                  .operation_id = arena_strdup(ctx->arena, op.text),
+                                  .channel = "email",
+                                  .direction = "outbound",
+                                  .provider = provider_name(PROVIDER_RESEND),
+                                  .to = shown_to(ctx, o),
+                                  .from = lent.account.from,
+                                  .status = "requested",
+                                  .created_ms = now_ms,
+                                  .updated_ms = now_ms },
+                         .order = o,
+                         .from = lent.account.from };
+    struct operation_order order = { .kind = &EMAIL_SEND,
+                                     .id = p.row.operation_id,
+                                     .object = p.row.id,
+                                     .request = request_of(ctx, &p),
+                                     .insert = insert,
+                                     .arg = &p,
+                                     .claim = claim,
+                                     .patience = patience };
+    return operation_place(ctx, &order, out);
+}
+
+/* --- as an operation ------------------------------------------------------------------------- */
+
+/* Can the mail have gone out, although it ended with that error? Not where all of it was one attempt that was
+ * turned away, or none. */
+static bool may_be_out(const struct ctx *ctx, enum err e, int64_t was_sent_ms) {
+    bool was_turned_away = e == ERR_PROVIDER_RATE_LIMITED || e == ERR_PROVIDER_UNAVAILABLE ||
+                           e == ERR_PROVIDER_BUSY || e == ERR_STORAGE_UNAVAILABLE;
+    if (was_turned_away && !was_sent_ms && ctx->problem.attempts <= 1)
+        return false;
+    return answer_may_be_stale(e) || e == ERR_STORAGE_UNAVAILABLE;
+}
+
+static enum err perform(struct ctx *ctx, const struct operation *op,
+                        const struct upstream_watch *watch, const void **result) {
+    struct lent lent;
+    struct message_facts *facts = arena_alloc(ctx->arena, sizeof *facts);
+    int64_t was_sent_ms = op->sent_ms;
+    TRY(lending_find(ctx, PROVIDER_RESEND, &lent));
+    enum err e = resend_email_send(ctx, &lent.ref, op->id, op->request, watch, facts);
+    *result = facts;
+    return e != OK && may_be_out(ctx, e, was_sent_ms)
+               ? ctx_fail(ctx, ERR_OUTCOME_UNKNOWN,
+                          "The e-mail service did not confirm this. Ava sends the same again under "
+                          "its key until it knows, which goes out once.")
+               : e;
+}
+
+/* For operation_kind.settle; result: struct message_facts. A webhook that was quicker stays. */
+static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                       enum operation_state state, const void *result, struct str *shown) {
+    return message_settle(ctx, tx, op->object, state, result, shown);
+}
+
+static enum err forget(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
+    return message_row_delete(ctx, tx, op->object);
+}
+
+const struct operation_kind EMAIL_SEND = { .name = "email.send",
+                                           .event = "message",
+                                           .provider = PROVIDER_RESEND,
+                                           .perform = perform,
+                                           .settle = settle,
+                                           .forget = forget };
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+enum err email_write_recipients(struct ctx *ctx, struct jsonw *w,
+                                const struct message_row *message) {
+    struct email_recipient_row rows[EMAIL_RECIPIENTS_MAX];
+    size_t count;
+    TRY(email_recipient_rows_of(ctx, db_reader(ctx->parts->db), message->id, rows, &count));
+    enum provider p = provider_parse(str_of(message->provider));
+    /* What was asked for tells of the mail alone; of one to one address that is the same. */
+    if (count == 1 && message_status_follows(p, rows[0].status, message->status))
+        rows[0].status = message->status;
+    if (!count)
+        return OK;
+    jsonw_key(w, "recipients");
+    jsonw_list(w);
+    for (size_t i = 0; i < count; i++) {
+        jsonw_object(w);
+        jsonw_text_at(w, "kind", rows[i].kind);
+        jsonw_text_at(w, "address", rows[i].address);
+        jsonw_text_at(w, "status", rows[i].status);
+        if (rows[i].error)
+            jsonw_text_at(w, "error", rows[i].error);
+        jsonw_object_end(w);
+    }
+    jsonw_list_end(w);
+    return OK;
+}

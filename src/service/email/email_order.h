@@ -1,0 +1,25 @@
+/* email_order: what somebody wants sent by mail, read from a request and checked. */
+#pragma once
+
+#include <jansson.h>
+
+#include "obs/ctx.h"
+#include "store/emails.h"
+
+enum { EMAIL_SUBJECT_MAX = 998, EMAIL_PART_MAX = 400 * 1000, EMAIL_AHEAD_DAYS = 30 };
+
+/* Texts are the body's, or the arena's. */
+struct email_order {
+    struct email_recipient_row recipients[EMAIL_RECIPIENTS_MAX];
+    size_t count;
+    const char *subject, *text, *html; /* text or html may be NULL */
+    const json_t *reply_to, *headers;  /* NULL: none */
+    const char *scheduled_at;          /* RFC 3339; NULL: now */
+};
+
+/* Reads {"to","cc"?,"bcc"?,"reply_to"?,"subject","text"?,"html"?,"headers"?,"scheduled_at"?}; addresses
+ * that come twice count once. */
+enum err email_order_read(struct ctx *ctx, const json_t *body, struct email_order *out);
+
+/* The test mail: {"to"}. */
+enum err email_order_test(struct ctx *ctx, const json_t *body, struct email_order *out);

@@ -1,0 +1,15 @@
+/* email_reports: what a provider tells of mails, taken into our rows in the transaction that settles the
+ * event.
+ *
+ * It is told of each recipient, never of "the first": a mail of two may reach the one and come back from
+ * the other. Who is not there for good, or complains, gets no more mails (store/suppressions.h); a refusal
+ * because of our host, domain or words suppresses nobody. */
+#pragma once
+
+#include "db/db.h"
+#include "providers/message_facts.h"
+
+/* shown: the message as JSON, NULL ptr when nothing changed. */
+enum err email_report_apply(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                            const char *provider, const struct message_facts *facts,
+                            struct str *shown);

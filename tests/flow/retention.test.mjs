@@ -1,0 +1,57 @@
+// Sixty days of webhooks, of which thirty are kept: the sweep keeps up, and neither the database nor its log grows beyond
+// what is kept (HARDENING 19). make soak takes as many a day as a large installation gets.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { Ava, missing, until } from "../lib/ava.mjs";
+
+const LONG = Boolean(process.env.TEST_SOAK), A_DAY = LONG ? 500_000 : 2000, DAYS = 60, KEPT = 30, DAY_S = 24 * 3600, PIECE = 10_000;
+
+describe("sixty days of webhooks", { skip: missing }, () => {
+  let a, workspace;
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "error" } });
+    await a.signUp();
+    workspace = a.me.workspace.id;
+  });
+  after(() => a?.remove());
+  // Beside this process, which has connections to look after.
+  async function sql(text) {
+    const child = spawn("sqlite3", [join(a.data, "ava.db")]);
+    let out = "";
+    child.stdout.on("data", (b) => (out += b));
+    child.stderr.on("data", (b) => (out += b));
+    child.stdin.end(`PRAGMA busy_timeout = 60000; ${text}`);
+    const [code] = await once(child, "close");
+    assert.equal(code, 0, out);
+    return out.replace("60000\n", "").trim();
+  }
+  const sizeOf = (name) => statSync(join(a.data, name)).size;
+
+  test(`${A_DAY} a day: never more than 31 days' worth`, { timeout: 7_200_000 }, async (t) => {
+    let most = 0, log = 0, wall = Date.now(), half;
+    for (let day = 1; day <= DAYS; day++) {
+      // What intake writes, but for what is sealed in it: ids carry the time.
+      const step = Math.floor((DAY_S * 1000) / A_DAY);
+      for (let first = 0; first < A_DAY; first += PIECE)
+        await sql(`WITH RECURSIVE n(i) AS (SELECT ${first} UNION ALL SELECT i + 1 FROM n WHERE i < ${Math.min(first + PIECE, A_DAY) - 1})
+        INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status, correlation_id, received_at, settled_at, sealed)
+        SELECT printf('evt_%012x7%019d', ${wall} + i * ${step}, i), '${workspace}', 'vapi', 'status-update', printf('call-%d', i), randomblob(32), 'done', 'load', ${wall} + i * ${step}, ${wall}, CAST(X'A101' || zeroblob(300) AS BLOB) FROM n;`);
+      await a.advance(DAY_S);
+      wall += DAY_S * 1000;
+      const count = async () => Number(await sql("SELECT count(*) FROM events"));
+      await until(async () => (await count()) <= (KEPT + 1) * A_DAY, { ms: 600_000, every: LONG ? 1000 : 50, what: `day ${day}: no more than 31 days` });
+      most = Math.max(most, await count());
+      log = Math.max(log, sizeOf("ava.db-wal"));
+      if (day === DAYS / 2 + 2) half = sizeOf("ava.db");
+      assert.equal((await a.call("/health/ready", { key: null })).status, 200, `day ${day}`);
+    }
+    t.diagnostic(`${most} rows at most, ${(sizeOf("ava.db") / 1048576).toFixed(0)} MiB of database (${(half / 1048576).toFixed(0)} after 32 days), ${(log / 1048576).toFixed(0)} MiB of log at most`);
+    assert.ok(most > KEPT * A_DAY * 0.9, "thirty days are kept");
+    assert.ok(sizeOf("ava.db") < half * 1.15, "the file is as large as what is kept");
+    assert.ok(log < 256 << 20, `${log} bytes of log`);
+  });
+});
