@@ -4,9 +4,22 @@
 #include "routes/operations.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
+#include "routes/stubs.h"
 #include "service/email/suppressions.h"
 
 enum { PAGE_MAX = 101 };
+
+static const char *const STEPS[] = {
+    "Connect an e-mail service: PUT /api/v1/credentials/resend with api_key and from, or the card "
+    "under "
+    "Connections.",
+    "Add the address of GET /api/v1/webhooks/endpoints at the service, and save its signing secret "
+    "as "
+    "webhook_secret.",
+    "Send yourself a test mail: POST /api/v1/integrations/email/test.", NULL
+};
+static const struct stub STUB = { "an e-mail service",
+                                  "Stub mode: this mail was checked and not sent.", STEPS };
 
 typedef enum err order_fn(struct ctx *ctx, const json_t *body, struct email_order *out);
 
@@ -15,6 +28,8 @@ static enum err send_ordered(struct ctx *ctx, struct call *call, order_fn *read)
     struct operation_end end;
     TRY(read(ctx, call->body, order));
     enum err e = email_place(ctx, order, input_patience(call), call->claim, &end);
+    if (e == ERR_NOT_CONNECTED)
+        return reply_stub(ctx, call, &STUB);
     return reply_operation(ctx, call, e, &end);
 }
 

@@ -44,6 +44,7 @@ describe("mails", { skip: missing, concurrency: 1 }, () => {
     await stands(r.json.id, "delivered");
     assert.deepEqual((await mail(r.json.id)).recipients, [{ kind: "to", address: "ada@example.org", status: "delivered" }]);
     assert.equal((await a.call("/api/v1/messages?channel=email")).json.messages[0].id, r.json.id);
+    await settled();
     const events = (await a.call("/api/v1/events?provider=resend")).json.events;
     assert.deepEqual([...new Set(events.map((e) => `${e.type} ${e.status}`))].sort(), ["email.delivered done", "email.sent done"]);
   });
@@ -199,6 +200,35 @@ describe("mails", { skip: missing, concurrency: 1 }, () => {
       assert.equal((await mail(json.id)).status, "delivered");
     });
   });
+});
+
+describe("without an e-mail service", { skip: missing, concurrency: 1 }, () => {
+  const start = (stub) => Ava.start({ verb: "serve", env: { AVA_LOG_LEVEL: "error", ...(stub === undefined ? {} : { INTEGRATIONS_STUB_MODE: stub }) } });
+  const hostile = [{ to: ["x"] }, { to: "a@example.org", subject: "a\r\nBcc: b@example.org", text: "x" }, { to: "a@example.org", subject: "s" }, { to: "a@example.org", subject: "s", text: "x", status: "sent" }];
+
+  test("stub mode answers honestly, after the same checks", async () => {
+    const a = await start("true");
+    await a.signUp();
+    const r = await a.call(SEND, { body: { to: "a@example.org", subject: "s", text: "x" } });
+    assert.deepEqual([r.status, r.json.status], [200, "stub"]);
+    assert.ok(r.json.next_steps.length >= 3 && r.json.next_steps[0].includes("/api/v1/credentials/resend"));
+    for (const body of hostile) assert.equal((await a.call(SEND, { body })).status, 422, JSON.stringify(body));
+    assert.deepEqual((await a.call("/api/v1/messages")).json.messages, []);
+    await a.remove();
+  });
+
+  for (const off of [undefined, "false"])
+    test(`off (${off ?? "not set"}): 403 that says how to connect one`, async () => {
+      const a = await start(off);
+      await a.signUp();
+      for (const path of [SEND, "/api/v1/integrations/email/test"]) {
+        const r = await a.call(path, { body: path === SEND ? { to: "a@example.org", subject: "s", text: "x" } : { to: "a@example.org" } });
+        assert.deepEqual([r.status, r.json.code], [403, "stub_disabled"], r.text);
+        assert.match(r.json.detail, /Stub mode disabled.*\/api\/v1\/credentials\/resend/);
+      }
+      for (const body of hostile) assert.equal((await a.call(SEND, { body })).status, 422);
+      await a.remove();
+    });
 });
 
 // Whose Ava is killed keeps its e-mail service, which runs in another process here.

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { stat, rm, access } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Ava, ava, missing, person, sanitized, until } from "../lib/ava.mjs";
+import { Ava, ava, missing, person, until } from "../lib/ava.mjs";
 
 const login = (a, email) => a.call("/api/v1/auth/login", { body: { email, password: person.password }, key: null });
 const cookieOf = (r) => r.headers.get("set-cookie").split(";")[0];
@@ -79,15 +79,18 @@ describe("membership", { skip: missing }, () => {
       }
     });
     await until(() => (seen.get(422) ?? 0) + (seen.get(503) ?? 0) > 30, { what: "the strangers are at it" });
+    const guessed = seen.get(422) ?? 0;
     const came = await Promise.all(homes.map(async (h) => {
       const began = performance.now(), r = await from(h.ip, h.email, person.password);
       return { status: r.status, ms: performance.now() - began };
     }));
+    const meanwhile = (seen.get(422) ?? 0) - guessed;
     stop.now = true;
     await Promise.all(strangers);
-    t.diagnostic(`strangers: ${JSON.stringify([...seen])}; eight at once after ${Math.max(...came.map((c) => c.ms)).toFixed(0)} ms at most`);
+    t.diagnostic(`strangers: ${JSON.stringify([...seen])}; ${meanwhile} guesses checked meanwhile, eight at once after ${Math.max(...came.map((c) => c.ms)).toFixed(0)} ms at most`);
     assert.deepEqual([...new Set(came.map((c) => c.status))], [200]);
-    if (!sanitized) assert.ok(came.every((c) => c.ms < 2000), JSON.stringify(came));
+    // Two under way, and one of three turns: how long a check takes is the machine's business.
+    assert.ok(meanwhile <= 2 + 8 / 2 + 2, `${meanwhile} guesses were checked while eight waited`);
   });
 
   test("IPv4 callers written as IPv6 are counted one by one", async () => {

@@ -69,7 +69,12 @@ function Standing({ message }: { message: Message }) {
   );
 }
 
-const address = (to: string) => (to.startsWith("+") ? phone(to) : to);
+// A mail may go to fifty: the first stands for all.
+function address(to: string): string {
+  if (to.startsWith("+")) return phone(to);
+  const [first = "", ...more] = to.split(/, (?=[^,]*@)/);
+  return more.length ? t("messages.and_more", { who: first, n: more.length }) : first;
+}
 
 function Table({ messages }: { messages: Message[] }) {
   const column = (name: string) => t("messages.column." + name);
