@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/plain.h"
 
-enum { FREE_STEPS = 1 << 16 };
+enum { FREE_STEPS = 1 << 16, STEPS_PER_BYTE = 4 };
 
 enum kind { TEXT, VALUE, RAW, SECTION, INVERTED, CLOSE, PARTIAL, NOTHING };
 
@@ -16,12 +16,12 @@ struct node {
     enum kind kind;
     bool begins_line; /* here the indentation of a partial is due */
     uint32_t at, len;
-    uint32_t end;                    /* of a section: the index of its CLOSE */
-    uint32_t which;                  /* of a partial: its place among the names */
+    uint32_t end;                   /* of a section: the index of its CLOSE */
+    uint32_t which;                 /* of a partial: its place among the names */
     uint32_t indent_at, indent_len; /* of a partial on a line of its own: the blanks before it */
 };
 
-struct template {
+struct template_code {
     struct str source;
     struct node *nodes;
     size_t count;
@@ -58,8 +58,8 @@ struct compiler {
     struct arena *a;
     struct str source;
     struct template_error *wrong;
-    struct template *out;
-    size_t room, partials, at;          /* at: all before it is compiled */
+    struct template_code *out;
+    size_t room, partials, at;         /* at: all before it is compiled */
     uint32_t open[TEMPLATE_DEPTH_MAX]; /* sections, by their nodes */
     size_t depth;
 };
@@ -77,7 +77,7 @@ static bool fail(struct compiler *c, size_t at, const char *why) {
 }
 
 static struct node *add(struct compiler *c, enum kind kind, size_t at, size_t len) {
-    struct template *t = c->out;
+    struct template_code *t = c->out;
     if (t->count == c->room) {
         c->room = c->room ? 2 * c->room : 32;
         t->nodes = memory_resized(t->nodes, c->room * sizeof *t->nodes);
@@ -142,7 +142,8 @@ static bool check_name(struct compiler *c, const struct tag *t) {
     if (t->name.ptr[0] == '=')
         return fail(c, t->from, "The delimiters are always {{ and }}; they cannot be set.");
     if (strchr("<$", t->name.ptr[0]))
-        return fail(c, t->from, "Templates have no parents and no blocks; use a partial, {{> name}}.");
+        return fail(c, t->from,
+                    "Templates have no parents and no blocks; use a partial, {{> name}}.");
     return fail(c, t->from,
                 arena_printf(c->a,
                              "\"%.*s\" is no name: a name is made of letters, digits, _ and -, "
@@ -160,11 +161,13 @@ static bool read_tag(struct compiler *c, size_t from, struct tag *t) {
     ptrdiff_t end = str_find(rest, is_triple ? STR("}}}") : STR("}}"));
     *t = (struct tag){ .kind = is_triple ? RAW : VALUE, .from = from };
     if (end < 0)
-        return fail(c, from, is_triple ? "This tag is not closed: }}} is missing."
-                                       : "This tag is not closed: }} is missing.");
+        return fail(c, from,
+                    is_triple ? "This tag is not closed: }}} is missing."
+                              : "This tag is not closed: }} is missing.");
     t->to = (size_t)(rest.ptr + end - c->source.ptr) + (is_triple ? 3 : 2);
     t->name = trimmed((struct str){ rest.ptr, (size_t)end });
-    const char *sign = !is_triple && t->name.len && t->name.ptr[0] ? strchr(SIGNS, t->name.ptr[0]) : NULL;
+    const char *sign =
+        !is_triple && t->name.len && t->name.ptr[0] ? strchr(SIGNS, t->name.ptr[0]) : NULL;
     if (sign) {
         t->kind = KINDS[sign - SIGNS];
         t->name = trimmed((struct str){ t->name.ptr + 1, t->name.len - 1 });
@@ -211,10 +214,10 @@ static bool close_section(struct compiler *c, const struct tag *t) {
     if (!str_eq(name, t->name)) {
         struct template_error at;
         place(&at, c->source, open->at);
-        return fail(c, t->from,
-                    arena_printf(c->a,
-                                 "The section %.*s, opened in line %zu, must be closed before %.*s.",
-                                 STR_FMT(shown(name)), at.line, STR_FMT(shown(t->name))));
+        return fail(
+            c, t->from,
+            arena_printf(c->a, "The section %.*s, opened in line %zu, must be closed before %.*s.",
+                         STR_FMT(shown(name)), at.line, STR_FMT(shown(t->name))));
     }
     open->end = (uint32_t)c->out->count - 1;
     return true;
@@ -225,8 +228,9 @@ static bool note_partial(struct compiler *c, const struct tag *t, struct node *n
         if (str_is(t->name, c->out->partials[n->which]))
             return true;
     if (c->partials == TEMPLATE_PARTIALS_MAX)
-        return fail(c, t->from,
-                    arena_printf(c->a, "A template uses at most %d others.", TEMPLATE_PARTIALS_MAX));
+        return fail(
+            c, t->from,
+            arena_printf(c->a, "A template uses at most %d others.", TEMPLATE_PARTIALS_MAX));
     c->out->partials[c->partials++] = str_dup(c->a, t->name);
     return true;
 }
@@ -239,8 +243,8 @@ static bool add_tag(struct compiler *c, const struct tag *t) {
     bool first = !alone && begins_line(c, t->from);
     if (t->kind == NOTHING && !first)
         return true;
-    struct node *n = add(c, t->kind, t->name.len ? (size_t)(t->name.ptr - c->source.ptr) : t->from,
-                         t->name.len);
+    struct node *n =
+        add(c, t->kind, t->name.len ? (size_t)(t->name.ptr - c->source.ptr) : t->from, t->name.len);
     n->begins_line = first;
     if (alone) {
         n->indent_at = (uint32_t)line_from;
@@ -278,7 +282,8 @@ static bool compile(struct compiler *c) {
                              STR_FMT(shown(name)), STR_FMT(shown(name))));
 }
 
-struct template *template_compile(struct arena *a, struct str source, struct template_error *wrong) {
+struct template_code *template_compile(struct arena *a, struct str source,
+                                       struct template_error *wrong) {
     struct compiler c = { .a = a, .source = source, .wrong = wrong };
     c.source.ptr = source.ptr ? source.ptr : "";
     c.out = arena_alloc(a, sizeof *c.out);
@@ -290,7 +295,7 @@ struct template *template_compile(struct arena *a, struct str source, struct tem
     return good ? c.out : NULL;
 }
 
-const char *template_partial(const struct template *t, size_t i) {
+const char *template_partial(const struct template_code *t, size_t i) {
     return i < TEMPLATE_PARTIALS_MAX ? t->partials[i] : NULL;
 }
 
@@ -299,7 +304,7 @@ const char *template_partial(const struct template *t, size_t i) {
 /* Where a partial stands: what goes before each of its lines. */
 struct frame {
     const struct frame *outer;
-    const struct template *t;
+    const struct template_code *t;
     const char *name; /* NULL: the template itself */
     struct str indent;
     size_t depth;
@@ -310,8 +315,8 @@ struct writer {
     const struct template_run *run;
     struct buf *out;
     struct template_error *wrong;
-    size_t from, steps; /* from: where in out it begins */
-    size_t nested;      /* sections and partials that we are in */
+    size_t from, steps;                              /* from: where in out it begins */
+    size_t nested;                                   /* sections and partials that we are in */
     const json_t *contexts[TEMPLATE_NESTED_MAX + 1]; /* the innermost last */
     size_t count;
 };
@@ -337,15 +342,16 @@ static bool too_long(struct writer *w, const struct frame *f, const struct node 
 }
 
 static bool too_much(struct writer *w, const struct frame *f, const struct node *n) {
-    return give_up(w, f, n, TEMPLATE_TOO_LONG,
-                   "This takes more work than its result may have bytes: the sections go through too "
-                   "many entries.");
+    return give_up(
+        w, f, n, TEMPLATE_TOO_LONG,
+        "This takes more work than its result may have bytes: the sections go through too "
+        "many entries.");
 }
 
 /* What may be done is worth what may come out, and something for templates that say little. */
 static bool step(struct writer *w, const struct frame *f, const struct node *n, size_t steps) {
     w->steps += steps;
-    return w->steps <= FREE_STEPS + w->run->output_max || too_much(w, f, n);
+    return w->steps <= FREE_STEPS + STEPS_PER_BYTE * w->run->output_max || too_much(w, f, n);
 }
 
 static bool put(struct writer *w, const struct frame *f, const struct node *n, struct str s) {
@@ -430,12 +436,16 @@ static bool is_true(const json_t *value) {
     }
 }
 
-static bool put_escaped(struct writer *w, const struct frame *f, const struct node *n, struct str s) {
+static bool put_escaped(struct writer *w, const struct frame *f, const struct node *n,
+                        struct str s) {
     static const struct {
         char of;
         struct str is;
-    } ESCAPES[] = { { '&', { "&amp;", 5 } }, { '<', { "&lt;", 4 } },   { '>', { "&gt;", 4 } },
-                    { '"', { "&quot;", 6 } }, { '\'', { "&#39;", 5 } } };
+    } ESCAPES[] = { { '&', { "&amp;", 5 } },
+                    { '<', { "&lt;", 4 } },
+                    { '>', { "&gt;", 4 } },
+                    { '"', { "&quot;", 6 } },
+                    { '\'', { "&#39;", 5 } } };
     size_t from = 0;
     for (size_t i = 0; i < s.len; i++) {
         for (size_t k = 0; k < ARRAY_LEN(ESCAPES); k++) {
@@ -452,11 +462,12 @@ static bool put_escaped(struct writer *w, const struct frame *f, const struct no
 
 static bool put_words(struct writer *w, const struct frame *f, const struct node *n, struct str s) {
     if (w->run->mode == TEMPLATE_LINE && !plain_is(s))
-        return give_up(w, f, n, TEMPLATE_NOT_PLAIN,
-                       arena_printf(w->a,
-                                    "The variable %.*s has a line break or a control character, and "
-                                    "this must stay in one line.",
-                                    STR_FMT(name_of(f, n))));
+        return give_up(
+            w, f, n, TEMPLATE_NOT_PLAIN,
+            arena_printf(w->a,
+                         "The variable %.*s has a line break or a control character, and "
+                         "this must stay in one line.",
+                         STR_FMT(name_of(f, n))));
     return w->run->mode == TEMPLATE_HTML && n->kind == VALUE ? put_escaped(w, f, n, s)
                                                              : put(w, f, n, s);
 }
@@ -504,11 +515,12 @@ static bool put_value(struct writer *w, const struct frame *f, const struct node
 static bool write_nodes(struct writer *w, const struct frame *f, size_t from, size_t to);
 
 static bool goes_on(struct writer *w, const struct frame *f, const struct node *n) {
-    return give_up(w, f, n, TEMPLATE_TOO_DEEP,
-                   arena_printf(w->a,
-                                "%.*s goes on and on: partials may be at most %d deep in each other, "
-                                "and %d with the sections around them.",
-                                STR_FMT(name_of(f, n)), TEMPLATE_DEPTH_MAX, TEMPLATE_NESTED_MAX));
+    return give_up(
+        w, f, n, TEMPLATE_TOO_DEEP,
+        arena_printf(w->a,
+                     "%.*s goes on and on: partials may be at most %d deep in each other, "
+                     "and %d with the sections around them.",
+                     STR_FMT(name_of(f, n)), TEMPLATE_DEPTH_MAX, TEMPLATE_NESTED_MAX));
 }
 
 /* With context as the innermost one; NULL: those that there are. */
@@ -541,7 +553,7 @@ static bool write_section(struct writer *w, const struct frame *f, const struct 
 
 static bool write_partial(struct writer *w, const struct frame *f, const struct node *n) {
     const char *name = f->t->partials[n->which];
-    const struct template *t = w->run->partial ? w->run->partial(w->run->arg, name) : NULL;
+    const struct template_code *t = w->run->partial ? w->run->partial(w->run->arg, name) : NULL;
     if (!t)
         return give_up(w, f, n, TEMPLATE_UNKNOWN,
                        arena_printf(w->a, "There is no template %s to put here.", name));
@@ -590,7 +602,7 @@ static bool write_nodes(struct writer *w, const struct frame *f, size_t from, si
     return true;
 }
 
-bool template_write(struct arena *a, const struct template *t, const struct template_run *run,
+bool template_write(struct arena *a, const struct template_code *t, const struct template_run *run,
                     struct buf *out, struct template_error *wrong) {
     struct writer w = { .a = a, .run = run, .out = out, .wrong = wrong, .from = out->len };
     struct frame whole = { .t = t };

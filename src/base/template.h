@@ -52,13 +52,14 @@ struct template_error {
     const char *why;     /* without the place: "The section calls is not closed." */
 };
 
-struct template; /* compiled; the arena's */
+struct template_code; /* compiled; the arena's */
 
 /* NULL and *wrong when the source is no template. source must last as long as what is made of it. */
-struct template *template_compile(struct arena *a, struct str source, struct template_error *wrong);
+struct template_code *template_compile(struct arena *a, struct str source,
+                                       struct template_error *wrong);
 
 /* The names of the partials it asks for, in their order; NULL past the last. */
-const char *template_partial(const struct template *t, size_t i);
+const char *template_partial(const struct template_code *t, size_t i);
 
 enum template_mode {
     TEMPLATE_TEXT, /* values as they are */
@@ -71,11 +72,11 @@ struct template_run {
     const json_t *data; /* NULL: there is none */
     size_t output_max;  /* bytes */
     /* The partial of that name, which lasts as long as the run; NULL: there is none. NULL: no partials. */
-    const struct template *(*partial)(void *arg, const char *name);
+    const struct template_code *(*partial)(void *arg, const char *name);
     void *arg;
 };
 
 /* Adds what the template says of the data to out. False and *wrong: it cannot be said; what is in out is
  * then of no use. a: for the words of *wrong. Waits for nothing, changes nothing of what it is given. */
-bool template_write(struct arena *a, const struct template *t, const struct template_run *run,
+bool template_write(struct arena *a, const struct template_code *t, const struct template_run *run,
                     struct buf *out, struct template_error *wrong);

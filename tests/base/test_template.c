@@ -11,7 +11,7 @@ struct shelf {
     const char *const *pairs;
 };
 
-static const struct template *find(void *arg, const char *name) {
+static const struct template_code *find(void *arg, const char *name) {
     const struct shelf *shelf = arg;
     struct template_error wrong;
     for (const char *const *p = shelf->pairs; p && *p; p += 2)
@@ -39,7 +39,7 @@ static const char *said(struct trial *t) {
                                 .partial = find,
                                 .arg = &shelf };
     struct buf *out = buf_in(t->a);
-    struct template *compiled = template_compile(t->a, str_of(t->source), &t->wrong);
+    struct template_code *compiled = template_compile(t->a, str_of(t->source), &t->wrong);
     if (!compiled || !template_write(t->a, compiled, &run, out, &t->wrong))
         return NULL;
     return str_dup(t->a, buf_view(out));
@@ -325,7 +325,7 @@ TEST(a_partial_that_multiplies_ends_soon) {
 TEST(all_partials_are_named_once) {
     struct arena *a = arena_new(1 << 20);
     struct template_error wrong;
-    struct template *t = template_compile(a, STR("{{> b}}{{#x}}{{> a}}{{> b}}{{/x}}"), &wrong);
+    struct template_code *t = template_compile(a, STR("{{> b}}{{#x}}{{> a}}{{> b}}{{/x}}"), &wrong);
     CHECK_TEXT(template_partial(t, 0), "b");
     CHECK_TEXT(template_partial(t, 1), "a");
     CHECK(!template_partial(t, 2));
