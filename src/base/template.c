@@ -45,7 +45,7 @@ static void place(struct template_error *wrong, struct str source, size_t at) {
 /* What people wrote, in a sentence: not more of it than they need to find it. */
 static struct str shown(struct str name) {
     size_t len = 0;
-    while (len < name.len && len < 40) {
+    while (len < name.len && len < 40 && (unsigned char)name.ptr[len] >= 0x20) {
         bool is_whole;
         len += str_utf8_step(name.ptr + len, name.len - len, &is_whole);
     }
