@@ -1,6 +1,7 @@
 /* Templates of e-mails: what they are, what they were, what would be sent, and going back. */
 #include "service/email/templates.h"
 
+#include "base/fiber.h"
 #include "base/json.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
@@ -126,12 +127,24 @@ enum err post_template_undo(struct ctx *ctx, struct call *call) {
 
 /* --- what would be sent ---------------------------------------------------------------------- */
 
-static enum err preview(struct ctx *ctx, struct call *call, const char *key) {
+struct shown {
     struct rendered r;
-    TRY(template_preview(ctx, key, call->body, &r));
-    struct jsonw w = reply_json(call, 200);
-    rendered_show(&w, &r);
-    return OK;
+    struct buf *json;
+};
+
+static void show(void *arg) {
+    struct shown *s = arg;
+    struct jsonw w = jsonw_to(s->json);
+    rendered_show(&w, &s->r);
+}
+
+/* Megabytes may have come out, and JSON makes more of them: beside the loop, and kept for nobody. */
+static enum err preview(struct ctx *ctx, struct call *call, const char *key) {
+    struct shown s = { .json = buf_in(ctx->arena) };
+    call->only_looks = true;
+    TRY(template_preview(ctx, key, call->body, &s.r));
+    fiber_offload(show, &s);
+    return reply_body(call, buf_view(s.json));
 }
 
 enum err post_templates_preview(struct ctx *ctx, struct call *call) {

@@ -153,6 +153,11 @@ describe("templates", { skip: missing, concurrency: 1 }, () => {
       });
     });
 
+    test("a preview is kept for nobody: the same key may ask for something else", async () => {
+      const ask = (text) => a.call(`${all}/preview`, { body: { subject: "s", text }, headers: { "Idempotency-Key": "only-looking" } });
+      assert.deepEqual([(await ask("one")).json.text, (await ask("two")).json.text, (await ask("one")).json.text], ["one", "two", "one"]);
+    });
+
     test("values are never templates", async () => {
       const evil = "{{secret}} {{#a}}{{/b}} {{> sign}} {{{x}}} {{=| |=}}";
       const r = await says({ text: "{{v}}", html: "{{{v}}}", subject: "{{v}}", variables: { v: evil, secret: "no" } });
@@ -242,6 +247,13 @@ describe("templates", { skip: missing, concurrency: 1 }, () => {
       assert.equal(whole.text.length, 1 << 20);
       await make({ name: "doubling", text: "{{> doubling}}{{> doubling}}" });
       assert.match(wrong(await preview({ text: "{{> doubling}}" })).text, /goes on and on/);
+    });
+
+    // Each byte of these is six in the answer; how long a loop was busy with that, remove() asks in the end.
+    test("what comes out may be control characters from end to end", async () => {
+      const text = "{{#l}}{{v}}{{/l}}";
+      const r = await says({ text, html: text, variables: { l: Array(1024).fill(1), v: "\u0001".repeat(1024) } });
+      assert.deepEqual([r.text.length, r.html.length], [1 << 20, 1 << 20]);
     });
 
     test("partials count with what asks for them", async () => {
