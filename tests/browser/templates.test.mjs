@@ -86,6 +86,7 @@ describe("templates", { skip: missing("chromium") }, () => {
     await open("missed_call");
     await elsewhere("PATCH", "/templates/missed_call", { subject: "theirs" });
     await page.fill("input[name=subject]", "mine");
+    await Promise.all([page.waitForResponse((r) => r.url().endsWith("/templates/missed_call")), page.click("[data-panel=template] > .panel-head button")]);
     await page.click("button[type=submit]");
     await page.waitForSelector(".conflict");
     assert.equal(await page.inputValue("input[name=subject]"), "mine");

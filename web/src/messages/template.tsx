@@ -54,7 +54,11 @@ function Existing({ name }: { name: string }) {
   const resource = useMemo(() => new Resource((signal) => api.get<Template>(path, { signal })), [path]);
   const history = useMemo(() => new Resource((signal) => api.get<Versions>(path + "/versions", { signal })), [path]);
   const snapshot = useResource(resource);
+  const typing = useRef(false); // what somebody types is not replaced by what somebody else saved: saving asks
+  const shown = useRef<{ one: Template; etag?: string } | undefined>(undefined);
+  if (snapshot.data && !(typing.current && shown.current)) shown.current = { one: snapshot.data, etag: snapshot.etag };
   const keep = (one: Template, etag?: string) => {
+    typing.current = false;
     resource.put(one, etag);
     history.changed();
   };
@@ -64,8 +68,7 @@ function Existing({ name }: { name: string }) {
         {(one) => (
           <>
             <p><Kind one={one} /></p>
-            {/* Another version is another text: what was typed over the old one is not kept over it. */}
-            <Writer key={snapshot.etag ?? ""} one={one} etag={snapshot.etag} onSaved={keep} />
+            <Writer key={shown.current!.etag ?? ""} one={shown.current!.one} etag={shown.current!.etag} onSaved={keep} onTyping={(now) => (typing.current = now)} />
           </>
         )}
       </Panel>
@@ -78,9 +81,10 @@ interface WriterProps {
   one?: Template;
   etag?: string;
   onSaved: (one: Template, etag?: string) => void;
+  onTyping?: (now: boolean) => void;
 }
 
-function Writer({ one, etag, onSaved }: WriterProps) {
+function Writer({ one, etag, onSaved, onTyping }: WriterProps) {
   const [draft, setDraft] = useState(() => draftOf(one));
   const [typed, setTyped] = useState<string>(); // variables, once somebody wrote them
   const [errors, setErrors] = useState<Errors>({});
@@ -96,8 +100,10 @@ function Writer({ one, etag, onSaved }: WriterProps) {
   const changed = parts.some((p) => draft[p] !== draftOf(one)[p]);
   const wrong = { ...seen.errors, ...errors };
   const set = (change: Partial<Draft>) => {
-    setDraft({ ...draft, ...change });
+    const now = { ...draft, ...change };
+    setDraft(now);
     setErrors({});
+    onTyping?.(parts.some((p) => now[p] !== draftOf(one)[p]));
   };
 
   async function save(over = etag) {
