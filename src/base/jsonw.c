@@ -38,14 +38,17 @@ void jsonw_list_end(struct jsonw *w) {
 /* What cannot stand in a JSON text as it is. NUL could, but readers that end their texts with one
  * refuse it (ours among them): it becomes U+FFFD, as in sift.h. */
 static void put_special(struct buf *out, unsigned char c) {
+    static const char HEX[] = "0123456789abcdef";
+    const char pair[] = { '\\', (char)c },
+               code[] = { '\\', 'u', '0', '0', HEX[c >> 4], HEX[c & 15] };
     if (c == '"' || c == '\\')
-        buf_printf(out, "\\%c", c);
+        buf_put(out, pair, sizeof pair);
     else if (c == '\n')
         buf_put(out, "\\n", 2);
     else if (c == 0)
         buf_text(out, "\xEF\xBF\xBD");
     else
-        buf_printf(out, "\\u%04x", c);
+        buf_put(out, code, sizeof code);
 }
 
 static void put_escaped(struct buf *out, struct str s) {

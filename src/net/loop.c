@@ -1,5 +1,4 @@
 #include "net/loop.h"
-#include <stdio.h>
 
 #include <assert.h>
 #include <errno.h>
@@ -196,8 +195,6 @@ static void on_prepare(uv_prepare_t *p) {
     struct loop *l = p->data;
     drain(l);
     int64_t now_us = worked_us();
-    if (l->worked_us && now_us - l->worked_us > 10000)
-        fprintf(stderr, "TURN %ld \n", now_us - l->worked_us);
     if (l->worked_us &&
         now_us - l->worked_us > atomic_load_explicit(&l->longest_us, memory_order_relaxed))
         atomic_store_explicit(&l->longest_us, now_us - l->worked_us, memory_order_relaxed);

@@ -81,6 +81,7 @@ struct call {
     const struct id *claim;   /* of the Idempotency-Key; NULL: none was sent */
     bool claim_has_operation; /* the claim led to one: that is what the key stands for */
     struct reply_plan *plan;  /* reply_will; NULL: none */
+    bool only_looks;          /* a POST that changes nothing: no answer of it is kept for its key */
 };
 
 struct route {

@@ -33,13 +33,13 @@ static enum err say_again(struct call *call, const struct idempotency_answer *a)
 }
 
 /* Ends the claim: keeps what the route answered, without the headers of this request (before
- * head_from), or frees the key after an error. An operation was linked to the key when it was
+ * head_from), or frees the key after an error, and when nothing was done. An operation was linked to the key when it was
  * placed. */
 static void settle(struct ctx *ctx, struct call *call, enum err e, size_t head_from) {
     if (call->claim_has_operation || (e == OK && reply_is_kept(call)))
         return;
     enum err kept = OK;
-    if (e != OK) {
+    if (e != OK || call->only_looks) {
         kept = idempotency_give_back(ctx, call->claim);
     } else {
         struct idempotency_answer answer = reply_kept(call, head_from);

@@ -66,6 +66,17 @@ enum err get_assistant_history(struct ctx *ctx, struct call *call);
 enum err get_assistant_version(struct ctx *ctx, struct call *call);
 enum err post_assistant_restore(struct ctx *ctx, struct call *call);
 
+enum err get_templates(struct ctx *ctx, struct call *call);
+enum err post_template(struct ctx *ctx, struct call *call);
+enum err post_templates_preview(struct ctx *ctx, struct call *call);
+enum err get_template(struct ctx *ctx, struct call *call);
+enum err patch_template(struct ctx *ctx, struct call *call);
+enum err delete_template(struct ctx *ctx, struct call *call);
+enum err get_template_versions(struct ctx *ctx, struct call *call);
+enum err get_template_version(struct ctx *ctx, struct call *call);
+enum err post_template_undo(struct ctx *ctx, struct call *call);
+enum err post_template_preview(struct ctx *ctx, struct call *call);
+
 enum err get_calls(struct ctx *ctx, struct call *call);
 enum err post_call(struct ctx *ctx, struct call *call);
 enum err get_call(struct ctx *ctx, struct call *call);

@@ -60,6 +60,17 @@ const struct route routes[] = {
     { { METHOD_GET,    "/api/v1/assistants/{id}/history/{version}" },         SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_assistant_version },
     { { METHOD_POST,   "/api/v1/assistants/{id}/history/{version}/restore" }, MANAGER,   BY_DEFAULT, NO_BODY,   false, post_assistant_restore },
 
+    { { METHOD_GET,    "/api/v1/templates" },                         SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_templates },
+    { { METHOD_POST,   "/api/v1/templates" },                         MANAGER,   BY_DEFAULT, JSON_BODY, false, post_template },
+    { { METHOD_POST,   "/api/v1/templates/preview" },                 SIGNED_IN, BY_DEFAULT, JSON_BODY, false, post_templates_preview },
+    { { METHOD_GET,    "/api/v1/templates/{id}" },                    SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_template },
+    { { METHOD_PATCH,  "/api/v1/templates/{id}" },                    MANAGER,   BY_DEFAULT, JSON_BODY, false, patch_template },
+    { { METHOD_DELETE, "/api/v1/templates/{id}" },                    MANAGER,   BY_DEFAULT, NO_BODY,   false, delete_template },
+    { { METHOD_GET,    "/api/v1/templates/{id}/versions" },           SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_template_versions },
+    { { METHOD_GET,    "/api/v1/templates/{id}/versions/{version}" }, SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_template_version },
+    { { METHOD_POST,   "/api/v1/templates/{id}/undo" },               MANAGER,   BY_DEFAULT, JSON_BODY, false, post_template_undo },
+    { { METHOD_POST,   "/api/v1/templates/{id}/preview" },            SIGNED_IN, BY_DEFAULT, JSON_BODY, false, post_template_preview },
+
     { { METHOD_GET,  "/api/v1/calls" },           SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_calls },
     { { METHOD_POST, "/api/v1/calls" },           SIGNED_IN, BY_DEFAULT, JSON_BODY, false, post_call },
     { { METHOD_GET,  "/api/v1/calls/{id}" },      SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_call },

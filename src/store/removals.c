@@ -64,6 +64,7 @@ enum err workspace_rows_remove(struct ctx *ctx, struct db_conn *tx, const char *
         SOME_OF("steps", PIECE),
         SOME_OF("idempotency_keys", PIECE),
         SOME_OF("assistant_versions", HEAVY_PIECE),
+        SOME_OF("template_versions", HEAVY_PIECE),
         "DELETE FROM opt_outs WHERE workspace_id = ?1 AND address IN"
         " (SELECT address FROM opt_outs WHERE workspace_id = ?1 LIMIT " PIECE ")",
     };

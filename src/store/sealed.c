@@ -285,7 +285,7 @@ enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_
     struct db_stmt *q = db_use(c, UNDER_OF("credentials", "version") " UNION ALL " UNDER("webhook_endpoints")
                                   " UNION ALL " UNDER("events") " UNION ALL " UNDER("event_bodies") " UNION ALL " UNDER_OF("operations", VERSION_OF_OPERATION)
                                   " UNION ALL " UNDER("idempotency_keys") " UNION ALL " UNDER("calls")
-                                  " UNION ALL " UNDER("messages") " UNION ALL " UNDER("assistant_versions")
+                                  " UNION ALL " UNDER("messages") " UNION ALL " UNDER("assistant_versions") " UNION ALL " UNDER("template_versions")
                                   " UNION ALL " UNDER_OF("destinations", "former_until") " UNION ALL " UNDER_OF("numbers", "updated_at")
                                   " LIMIT ?3");
     /* clang-format on */
@@ -321,6 +321,7 @@ enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed
         { "calls", REPLACE("calls") },
         { "messages", REPLACE("messages") },
         { "assistant_versions", REPLACE("assistant_versions") },
+        { "template_versions", REPLACE("template_versions") },
         { "destinations", REPLACE("destinations") },
         { "numbers", REPLACE("numbers") },
     };

@@ -58,7 +58,7 @@ describe("journey in Firefox", { skip: missing("firefox") }, () => {
     assert.equal(await page.$eval("[data-setting=greeting_message] [data-value]", (e) => e.textContent), "Hello from Firefox.");
   });
 
-  for (const [path, name] of [["/", "health"], ["/assistant", "settings"], ["/numbers", "numbers"], ["/connections", "connections"], ["/calls", "limits"], ["/messages", "messages"], ["/activity", "events"], ["/activity?tab=out", "destinations"]])
+  for (const [path, name] of [["/", "health"], ["/assistant", "settings"], ["/numbers", "numbers"], ["/connections", "connections"], ["/calls", "limits"], ["/messages", "messages"], ["/messages?tab=templates", "templates"], ["/messages?tab=templates&open=alert", "template"], ["/activity", "events"], ["/activity?tab=out", "destinations"]])
     test(`axe finds nothing on ${path}`, async () => {
       await page.goto(ava.base + path);
       await seen(`[data-panel=${name}]:is([data-state=ready], [data-state=empty])`);

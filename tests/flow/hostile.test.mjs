@@ -21,7 +21,7 @@ describe("hostile input", { skip: missing }, () => {
     writes = Object.entries(paths).flatMap(([path, ops]) =>
       Object.entries(ops)
         .filter(([, op]) => op.requestBody?.content?.["application/json"] && !/^\/(sandbox|webhooks)/.test(path)) // webhooks prove themselves first: inbox.test.mjs
-        .map(([method]) => ({ method: method.toUpperCase(), template: path, path: path.replace("assistants/{id}", "assistants/" + assistant.id).replace("numbers/{id}", "numbers/" + number.id).replace("destinations/{id}", "destinations/" + destination.id).replace("{key}", "voice_speed").replace("{provider}", "vapi").replace("{id}", a.me.workspace.id).replace("{user_id}", a.me.user.id) })),
+        .map(([method]) => ({ method: method.toUpperCase(), template: path, path: path.replace("templates/{id}", "templates/alert").replace("assistants/{id}", "assistants/" + assistant.id).replace("numbers/{id}", "numbers/" + number.id).replace("destinations/{id}", "destinations/" + destination.id).replace("{key}", "voice_speed").replace("{provider}", "vapi").replace("{id}", a.me.workspace.id).replace("{user_id}", a.me.user.id) })),
     );
     assert.ok(writes.length >= 9);
   });

@@ -21,17 +21,19 @@ describe("two workspaces", { skip: missing }, () => {
     const sent = await a.call("/sandbox/api/webhooks", { key: null, body: { kind: "voice", url: endpoint.urls.voice, auth_token: "bobs-secret-token-1234", params: { CallSid: "CAb0b0000000000000000000000000000001" } } });
     assert.equal(sent.status, 200, sent.text);
     const event = (await a.call("/api/v1/events", { key: bob.key })).json.events[0];
+    const template = (await a.call("/api/v1/templates", { key: bob.key, body: { name: "bobs_template", subject: "bobs-subject", text: "x" } })).json;
     const key = (await a.call("/api/v1/auth/keys", { key: bob.key })).json.keys[0];
     await a.call(`/api/v1/workspaces/${bob.workspace_id}/members/${carl.id}`, { method: "PUT", body: { role: "member" } });
     const delivery = await until(async () => (await a.call(`/api/v1/destinations/${destination.id}/deliveries`, { key: bob.key })).json.deliveries[0], { what: "what is held of it" });
-    ids = { destination: destination.id, delivery: delivery.id, event: event.id, key: key.id, workspace: bob.workspace_id, user: carl.id };
-    secrets = [bob.workspace_id, event.id, key.id, sid, "bobs-assistant", tokens(endpoint.urls.voice), endpoint.id, "CAb0b000000000000000000000000000000", "bobs-hooks", destination.id, delivery.id];
+    ids = { destination: destination.id, delivery: delivery.id, event: event.id, key: key.id, workspace: bob.workspace_id, user: carl.id, template: template.id };
+    secrets = [template.id, "bobs-subject", bob.workspace_id, event.id, key.id, sid, "bobs-assistant", tokens(endpoint.urls.voice), endpoint.id, "CAb0b000000000000000000000000000000", "bobs-hooks", destination.id, delivery.id];
   });
   after(() => a.remove());
 
   // What a path parameter would be if it belonged to Bob.
   const fill = (path) =>
     path
+      .replace("/templates/{id}", `/templates/${ids.template}`)
       .replace("/destinations/{id}", `/destinations/${ids.destination}`)
       .replace("{delivery_id}", ids.delivery)
       .replace("/events/{id}", `/events/${ids.event}`)

@@ -31,7 +31,8 @@ describe("an effect and its answer", { skip: missing, concurrency: 1 }, () => {
     const event = await until(async () => (await a.call("/api/v1/events")).json.events.find((e) => e.status === "done"), { what: "the event" });
     const to = made.json.id ?? made.json.destination.id;
     const delivery = await until(async () => (await a.call(`/api/v1/destinations/${to}/deliveries`)).json.deliveries.find((d) => d.status === "delivered"), { what: "its delivery" });
-    ids = { event: event.id, to, delivery: delivery.id, ws: a.me.workspace.id };
+    const template = (await a.call("/api/v1/templates", { body: { name: "one_effect", subject: "s", text: "t" } })).json;
+    ids = { template: template.id, event: event.id, to, delivery: delivery.id, ws: a.me.workspace.id };
   });
   after(async () => {
     await a?.remove();
@@ -51,12 +52,14 @@ describe("an effect and its answer", { skip: missing, concurrency: 1 }, () => {
     ["/destinations/{to}/rotate", () => undefined, () => audited("destination.rotate")],
     ["/destinations/{to}/recover", () => ({ since: new Date(Date.now() - 3600_000).toISOString() }), () => audited("destination.recover")],
     ["/destinations/{to}/deliveries/{delivery}/resend", () => undefined, () => audited("delivery.resend")],
+    ["/templates", (n) => ({ name: `template_${n}`, subject: "s", text: "t" }), () => audited("template.create")],
+    ["/templates/{template}/undo", () => ({ version: 1 }), () => audited("template.undo")],
   ];
   // The others: operations, which are linked to their key when they are placed (flow once); what is done at a provider
   // or a receiver and does the same when it is repeated; signing in, whose answers are not kept; webhooks.
   const OPERATIONS = ["/assistants", "/calls", "/twilio/calls", "/twilio/messages", "/twilio/numbers", "/twilio/numbers/import"];
   const OUTSIDE = ["/assistants/import", "/assistants/{id}/history/{version}/restore", "/calls/{id}/end", "/webhooks/endpoints/{provider}/setup", "/destinations/{id}/test"];
-  const OTHERS = [...OPERATIONS, ...OUTSIDE, "/invitations/accept", "/auth/setup", "/auth/login", "/auth/refresh", "/auth/logout"];
+  const OTHERS = [...OPERATIONS, ...OUTSIDE, "/templates/preview", "/templates/{id}/preview", "/invitations/accept", "/auth/setup", "/auth/login", "/auth/refresh", "/auth/logout"];
   test("every POST of the contract is known here", async () => {
     const { paths } = (await a.call("/api/v1/openapi.json")).json, shape = (path) => path.replace("/api/v1", "").replace(/\{\w+\}/g, "{}");
     const known = [...OTHERS, ...CASES.map(([path]) => path.replace("/twilio/rotate", "/{provider}/rotate"))].map(shape);

@@ -9,6 +9,7 @@
 #include "store/messages.h"
 #include "store/numbers.h"
 #include "store/operations.h"
+#include "store/templates.h"
 #include "test.h"
 
 /* Every table that says where its sealed column stands. */
@@ -24,6 +25,8 @@ static size_t places(struct sealed_place out[16], int64_t number) {
     out[n++] = operation_row_place(&(struct operation_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = assistant_version_row_place(
         &(struct assistant_version_row){ .workspace_id = "ws", .id = "x" });
+    out[n++] = template_version_row_place(
+        &(struct template_version_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = idempotency_row_place(&(struct idempotency_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = credential_row_place(
         &(struct credential_row){ .workspace_id = "ws", .id = "x", .version = number });

@@ -7,6 +7,7 @@
 #include "providers/answer.h"
 #include "providers/resend.h"
 #include "service/connections/lending.h"
+#include "service/email/templates.h"
 #include "service/messages/message_status.h"
 #include "service/messages/messages.h"
 #include "store/suppressions.h"
@@ -120,12 +121,25 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return OK;
 }
 
-enum err email_place(struct ctx *ctx, const struct email_order *o, enum operation_patience patience,
+/* What its template says, where it has one. */
+static enum err fill(struct ctx *ctx, struct email_order *o) {
+    struct rendered said;
+    if (!o->template_name)
+        return OK;
+    TRY(template_render(ctx, db_reader(ctx->parts->db), o->template_name, o->variables, &said));
+    o->subject = str_dup(ctx->arena, said.subject);
+    o->text = said.text.ptr ? str_dup(ctx->arena, said.text) : NULL;
+    o->html = said.html.ptr ? str_dup(ctx->arena, said.html) : NULL;
+    return OK;
+}
+
+enum err email_place(struct ctx *ctx, struct email_order *o, enum operation_patience patience,
                      const struct id *claim, struct operation_end *out) {
     struct lent lent;
     struct id id = id_make("msg"), op = id_make("op");
     int64_t now_ms = ava_wall_ms();
     *out = (struct operation_end){ .was_abandoned = true };
+    TRY(fill(ctx, o));
     TRY(lending_find(ctx, PROVIDER_RESEND, &lent));
     struct placing p = { .row = { .id = arena_strdup(ctx->arena, id.text),
                                   .workspace_id = ctx->who.workspace_id,

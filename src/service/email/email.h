@@ -14,11 +14,10 @@
 
 extern const struct operation_kind EMAIL_SEND;
 
-/* Sends a mail. All wrong fields are named at once; nobody of whom the workspace keeps a suppression gets
+/* Sends a mail; a template is rendered into order first, once. All wrong fields are named at once; nobody of whom the workspace keeps a suppression gets
  * one. out->shown: the message as JSON. */
-enum err email_place(struct ctx *ctx, const struct email_order *order,
-                     enum operation_patience patience, const struct id *claim,
-                     struct operation_end *out);
+enum err email_place(struct ctx *ctx, struct email_order *order, enum operation_patience patience,
+                     const struct id *claim, struct operation_end *out);
 
 /* Appends "recipients", what became of a mail at each of those it goes to; of another message nothing. */
 enum err email_write_recipients(struct ctx *ctx, struct jsonw *w,

@@ -8,7 +8,7 @@
 #include "base/plain.h"
 #include "obs/fields.h"
 
-enum { REPLY_TO_MAX = 10, HEADERS_MAX = 10 };
+enum { REPLY_TO_MAX = 10, HEADERS_MAX = 10, TEMPLATE_NAME_MAX = 64 };
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
@@ -145,7 +145,27 @@ static void check_time(struct ctx *ctx, const json_t *body, struct email_order *
     out->scheduled_at = json_text(body, "scheduled_at");
 }
 
+/* A template says all that would stand in these. */
+static void read_template(struct ctx *ctx, const json_t *body, struct email_order *out) {
+    static const char *const SAID[] = { "subject", "text", "html" };
+    const json_t *variables = json_object_get(body, "variables");
+    out->template_name = field_text(ctx, body, "template", true, 1, TEMPLATE_NAME_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(SAID); i++)
+        if (json_object_get(body, SAID[i]) && !json_is_null(json_object_get(body, SAID[i])))
+            ctx_field(ctx, SAID[i], "conflict",
+                      "Send a template, or subject, text and html: the template says all three.");
+    if (variables && !json_is_null(variables) && !json_is_object(variables))
+        ctx_field(ctx, "variables", "wrong_type", "variables is an object.");
+    out->variables = json_is_object(variables) ? variables : NULL;
+}
+
 static void read_text(struct ctx *ctx, const json_t *body, struct email_order *out) {
+    if (json_object_get(body, "template") && !json_is_null(json_object_get(body, "template"))) {
+        read_template(ctx, body, out);
+        return;
+    }
+    if (json_object_get(body, "variables"))
+        ctx_field(ctx, "variables", "conflict", "variables are for a template; send template too.");
     out->subject = field_name(ctx, body, "subject", true, EMAIL_SUBJECT_MAX);
     out->text = field_text(ctx, body, "text", false, 1, EMAIL_PART_MAX);
     out->html = field_text(ctx, body, "html", false, 1, EMAIL_PART_MAX);
@@ -154,8 +174,9 @@ static void read_text(struct ctx *ctx, const json_t *body, struct email_order *o
 }
 
 enum err email_order_read(struct ctx *ctx, const json_t *body, struct email_order *out) {
-    static const char *const KNOWN[] = { "to",   "cc",   "bcc",     "reply_to",    "subject",
-                                         "text", "html", "headers", "scheduled_at" };
+    static const char *const KNOWN[] = { "to",           "cc",       "bcc",      "reply_to",
+                                         "subject",      "text",     "html",     "headers",
+                                         "scheduled_at", "template", "variables" };
     *out = (struct email_order){ .count = 0 };
     size_t before = ctx->problem.field_count;
     take_recipients(ctx, body, "to", out);
@@ -174,11 +195,7 @@ enum err email_order_read(struct ctx *ctx, const json_t *body, struct email_orde
 
 enum err email_order_test(struct ctx *ctx, const json_t *body, struct email_order *out) {
     static const char *const KNOWN[] = { "to" };
-    *out = (struct email_order){
-        .subject = "It works",
-        .text = "This is a test mail from Ava. If you can read it, mails of this workspace "
-                "arrive.\n\nNothing else is needed from you.\n",
-    };
+    *out = (struct email_order){ .template_name = "test_mail" };
     take_recipients(ctx, body, "to", out);
     if (!out->count && !ctx->problem.field_count)
         ctx_field(ctx, "to", "required", "to is the address that gets the test mail.");

@@ -15,11 +15,13 @@ struct email_order {
     const char *subject, *text, *html; /* text or html may be NULL */
     const json_t *reply_to, *headers;  /* NULL: none */
     const char *scheduled_at;          /* RFC 3339; NULL: now */
+    const char *template_name;         /* that says subject, text and html; NULL: they are given */
+    const json_t *variables;           /* for it; NULL: none */
 };
 
-/* Reads {"to","cc"?,"bcc"?,"reply_to"?,"subject","text"?,"html"?,"headers"?,"scheduled_at"?}; addresses
- * that come twice count once. */
+/* Reads {"to","cc"?,"bcc"?,"reply_to"?,"subject","text"?,"html"?,"headers"?,"scheduled_at"?}, or "template"
+ * and "variables"? instead of subject, text and html; addresses that come twice count once. */
 enum err email_order_read(struct ctx *ctx, const json_t *body, struct email_order *out);
 
-/* The test mail: {"to"}. */
+/* The test mail, by the template of that name: {"to"}. */
 enum err email_order_test(struct ctx *ctx, const json_t *body, struct email_order *out);

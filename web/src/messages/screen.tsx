@@ -11,6 +11,7 @@ import { fieldWords, serviceName } from "../kit/problem";
 import { useQuery } from "../kit/router";
 import { api, numbers, profile, useCell, useLive, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
+import { Templates } from "./templates";
 
 type Message = Schemas["Message"];
 type Operation = Schemas["Operation"];
@@ -20,12 +21,30 @@ const states = ["requested", "queued", "sent", "delivered", "undelivered", "fail
 const bodyMax = 1600;
 
 export default function Messages() {
+  const [query] = useQuery();
+  const templates = query.get("tab") === "templates";
+  useTitle(t(templates ? "templates.title" : "messages.title"));
+  if (!templates) return <Texts />;
+  return <main id="main"><div class="head"><Heading>{t("messages.title")}</Heading></div><p class="lead">{t("templates.lead")}</p><Tabs templates /><Templates /></main>;
+}
+
+function Tabs({ templates }: { templates?: boolean }) {
+  return (
+    <nav aria-label={t("messages.tabs")}>
+      <ul class="tabs">
+        <li><a class="button" href="/messages" aria-current={templates ? undefined : "page"}>{t("messages.texts")}</a></li>
+        <li><a class="button" href="/messages?tab=templates" aria-current={templates ? "page" : undefined}>{t("templates.title")}</a></li>
+      </ul>
+    </nav>
+  );
+}
+
+function Texts() {
   const [query, set] = useQuery();
   const filters = only(query, names);
   const list = useList<Message>("/messages", "messages", filters);
   const demo = useCell(profile) === "sandbox";
   const rows = list.snapshot.data?.rows ?? [];
-  useTitle(t("messages.title"));
   useLive<Message>("message", (one) => (one ? list.put(one, [...filters].every(([n, v]) => one[n as "status"] === v)) : list.resource.changed()));
   const send = <Button kind="primary" icon="send" onClick={() => set({ new: "message" })}>{t("messages.send_test")}</Button>;
   const empty = <div class="box"><Icon name="message-square" /><h3>{t("messages.empty.title")}</h3>{send}</div>;
@@ -42,6 +61,7 @@ export default function Messages() {
     <main id="main">
       <div class="head"><Heading>{t("messages.title")}</Heading>{rows.length > 0 && send}</div>
       <p class="lead">{t("messages.lead")}</p>
+      <Tabs />
       <ListPanel list={list} title={t("messages.list")} service="ava" name="messages" demo={demo} safe={t("messages.safe")} filtered={filters.size > 0} empty={empty} filters={fields} onClear={() => set(Object.fromEntries(names.map((n) => [n, ""])))}>
         {(all) => <Table messages={all} />}
       </ListPanel>
