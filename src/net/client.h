@@ -31,6 +31,7 @@ enum client_result {
     CLIENT_GARBLED, /* not HTTP, lengths that cannot be true, a head over 64 KiB, or take says so */
     CLIENT_TIMEOUT, /* !left_host: while it was being connected */
     CLIENT_TOO_LARGE, /* body over its limit */
+    CLIENT_REFUSED,   /* of a line (client_line.h): the server said no, or has no STARTTLS */
 };
 
 struct client_call {
