@@ -355,6 +355,7 @@ static struct client_line *open_line(struct client *c, struct mail_call *call, s
                                    .timeout_ms = call->timeout_ms,
                                    .first_byte_ms = call->timeout_ms,
                                    .connect_ms = call->connect_ms,
+                                   .knock_ms = call->knock_ms,
                                    .only = call->only,
                                    .fresh = true,
                                    .arena = call->arena };

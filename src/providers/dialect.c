@@ -1,5 +1,6 @@
 #include "providers/dialect.h"
 
+#include "providers/smtp_dialect.h"
 #include "providers/twilio_dialect.h"
 #include "providers/vapi_dialect.h"
 
@@ -8,6 +9,7 @@ static const struct dialect NONE = { .base_url = NULL };
 static const struct dialect *const DIALECTS[PROVIDER_COUNT] = {
     [PROVIDER_VAPI] = &VAPI_DIALECT,
     [PROVIDER_TWILIO] = &TWILIO_DIALECT,
+    [PROVIDER_SMTP] = &SMTP_DIALECT,
 };
 
 const struct dialect *dialect_of(enum provider p) {

@@ -76,9 +76,15 @@ static const char *public_json(struct ctx *ctx, const struct dialect *d, const j
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
     jsonw_object(&w);
-    for (size_t i = 0; i < count; i++)
-        if (!specs[i].is_secret && !specs[i].instead)
-            jsonw_text_at(&w, specs[i].name, json_text(body, specs[i].name));
+    for (size_t i = 0; i < count; i++) {
+        const json_t *value = json_object_get(body, specs[i].name);
+        if (specs[i].is_secret || specs[i].instead)
+            continue;
+        if (json_is_integer(value))
+            jsonw_i64_at(&w, specs[i].name, json_integer_value(value));
+        else
+            jsonw_text_at(&w, specs[i].name, json_string_value(value));
+    }
     jsonw_key(&w, "last4");
     jsonw_object(&w);
     for (size_t i = 0; i < count; i++) {
@@ -263,8 +269,7 @@ enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, 
                      .workspace_id = ctx->who.workspace_id,
                      .reveal = reveal_copy,
                      .source = { (const char *)&fields, sizeof fields } },
-            .account = { .assistant_id = json_text(body, "assistant_id"),
-                         .account_sid = json_text(body, "account_sid") },
+            .account = lent_account(body),
         };
         TRY(ask(ctx, p, &candidate, check));
     }

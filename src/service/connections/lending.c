@@ -103,11 +103,17 @@ static void lend_platform(struct ctx *ctx, const struct platform *p, struct lent
     pthread_mutex_unlock(&l->lock);
 }
 
-/* What of a credential stands in its row for all to see. */
-static struct dialect_account credential_account(const json_t *public) {
-    return (struct dialect_account){ .assistant_id = json_text(public, "assistant_id"),
-                                     .number_id = json_text(public, "default_number_id"),
-                                     .account_sid = json_text(public, "account_sid") };
+struct dialect_account lent_account(const json_t *public) {
+    return (struct dialect_account){
+        .assistant_id = json_text(public, "assistant_id"),
+        .number_id = json_text(public, "default_number_id"),
+        .account_sid = json_text(public, "account_sid"),
+        .from = json_text(public, "from"),
+        .host = json_text(public, "host"),
+        .security = json_text(public, "security"),
+        .username = json_text(public, "username"),
+        .port = (int)json_integer_value(json_object_get(public, "port")),
+    };
 }
 
 /* The credential from the rows, or the platform's; ERR_NOT_CONNECTED. */
@@ -124,7 +130,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                                        .workspace_id = row.workspace_id,
                                        .reveal = reveal_own,
                                        .source = row.sealed },
-                              .account = credential_account(public) };
+                              .account = lent_account(public) };
         str_copy(out->ref.last4, sizeof out->ref.last4, str_of(tail ? tail : ""));
         return OK;
     }
@@ -240,6 +246,8 @@ static void remember(struct ctx *ctx, const char *workspace_id, enum provider p,
     const char *assistant = lent->account.assistant_id ? lent->account.assistant_id : "";
     const char *number = lent->account.number_id ? lent->account.number_id : "";
     const char *account = lent->account.account_sid ? lent->account.account_sid : "";
+    if (lent->account.host || lent->account.from)
+        return; /* mails are few, and texts of any length: their row is read each time */
     pthread_mutex_lock(&l->lock);
     struct lent_slot *s = slot_of(l, workspace_id, p);
     s->until_ms = 0;
