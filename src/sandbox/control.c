@@ -84,7 +84,7 @@ static int64_t number_of(struct ctx *ctx, const json_t *body, const char *name, 
 }
 
 static bool is_provider(const char *name) {
-    return strcmp(name, "vapi") == 0 || strcmp(name, "twilio") == 0;
+    return strcmp(name, "vapi") == 0 || strcmp(name, "twilio") == 0 || strcmp(name, "smtp") == 0;
 }
 
 /* --- faults ---------------------------------------------------------------------------------- */
@@ -98,7 +98,7 @@ static enum err fault_read(struct ctx *ctx, json_t *body, struct fault *out) {
     const char *provider = text_of(ctx, body, "provider", TEXT_MAX);
     const char *kind = text_of(ctx, body, "fault", TEXT_MAX);
     if (!is_provider(provider))
-        ctx_field(ctx, "provider", "unsupported", "The sandbox pretends vapi and twilio.");
+        ctx_field(ctx, "provider", "unsupported", "The sandbox pretends vapi, twilio and smtp.");
     else
         str_copy(out->provider, sizeof out->provider, str_of(provider));
     out->kind = fault_kind_parse(str_of(kind));
@@ -172,6 +172,13 @@ static enum err get_ledger(const struct control *c, struct ctx *ctx, const struc
     return OK;
 }
 
+static enum err get_mails(const struct control *c, struct ctx *ctx, const struct http_req *req,
+                          struct http_reply *reply) {
+    struct jsonw w = answer(reply);
+    pretend_smtp_write(c->smtp, &w);
+    return OK;
+}
+
 /* --- credentials and webhooks ---------------------------------------------------------------- */
 
 static enum err get_credentials(const struct control *c, struct ctx *ctx,
@@ -190,6 +197,15 @@ static enum err get_credentials(const struct control *c, struct ctx *ctx,
     jsonw_text_at(&w, "base_url", c->twilio_url);
     jsonw_text_at(&w, "account_sid", SANDBOX_TWILIO_ACCOUNT_SID);
     jsonw_text_at(&w, "auth_token", SANDBOX_TWILIO_AUTH_TOKEN);
+    jsonw_object_end(&w);
+    jsonw_key(&w, "smtp");
+    jsonw_object(&w);
+    jsonw_text_at(&w, "host", SANDBOX_SMTP_HOST);
+    jsonw_i64_at(&w, "port", pretend_smtp_port(c->smtp));
+    jsonw_text_at(&w, "security", "none");
+    jsonw_text_at(&w, "username", SANDBOX_SMTP_USERNAME);
+    jsonw_text_at(&w, "password", SANDBOX_SMTP_PASSWORD);
+    jsonw_text_at(&w, "from", SANDBOX_SMTP_FROM);
     jsonw_object_end(&w);
     jsonw_object_end(&w);
     return OK;
@@ -300,6 +316,7 @@ static const struct {
     { METHOD_POST, "/sandbox/api/faults", "GET, HEAD, POST", post_faults },
     { METHOD_POST, "/sandbox/api/clock", "POST", post_clock },
     { METHOD_GET, "/sandbox/api/ledger", "GET, HEAD", get_ledger },
+    { METHOD_GET, "/sandbox/api/mails", "GET, HEAD", get_mails },
     { METHOD_GET, "/sandbox/api/credentials", "GET, HEAD", get_credentials },
     { METHOD_POST, "/sandbox/api/webhooks", "POST", post_webhooks },
 };

@@ -6,6 +6,7 @@
 #include "sandbox/caller.h"
 #include "sandbox/faults.h"
 #include "sandbox/ledger.h"
+#include "sandbox/pretend_smtp.h"
 
 enum { CONTROL_SENDS_MAX = 21 };
 
@@ -20,6 +21,7 @@ struct control {
     struct faults *faults;
     struct ledger *ledger;
     const char *vapi_url, *twilio_url;
+    struct pretend_smtp *smtp;
     /* Sends it and waits; from any thread, on a fiber or not. */
     void (*send)(void *arg, struct control_sending *sending);
     /* Lets the pretend Vapi do what /sandbox/api/vapi/{tail} asks, on its own thread; waits. */

@@ -9,7 +9,7 @@
 #include "base/defs.h"
 #include "base/memory.h"
 
-static const char *const PROVIDERS[] = { "vapi", "twilio" };
+static const char *const PROVIDERS[] = { "vapi", "twilio", "smtp" };
 
 struct hit {
     int64_t seq, at_ms;

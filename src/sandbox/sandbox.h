@@ -1,4 +1,4 @@
-/* sandbox: a pretend Vapi and a pretend Twilio on loopback ports of their own, on their own thread.
+/* sandbox: a pretend Vapi, a pretend Twilio and a pretend mail server on loopback ports of their own, on their own thread.
  *
  * A world apart: it knows nothing of Ava but the API under /sandbox/api on Ava's own port, where
  * people and tests make it misbehave, read what it was asked, and let it send signed webhooks.
@@ -20,14 +20,19 @@ struct sandbox;
 #define SANDBOX_VAPI_NUMBER_ID     "c1b5c7e2-6f7e-4f56-9a43-7d0f3b1f52aa"
 #define SANDBOX_TWILIO_ACCOUNT_SID "ACde300000000000000000000000000001"
 #define SANDBOX_TWILIO_AUTH_TOKEN  "de300000000000000000000000000a17"
+#define SANDBOX_SMTP_HOST          "127.0.0.1"
+#define SANDBOX_SMTP_USERNAME      "ava@sandbox.example"
+#define SANDBOX_SMTP_PASSWORD      "demo-mail-password-5e1f"
+#define SANDBOX_SMTP_FROM          "ava@sandbox.example"
 
-/* Returns when both listen. NULL and *why when a port or a thread is not to be had. client.h must
+/* Returns when all listen. NULL and *why when a port or a thread is not to be had. client.h must
  * be initialised (client_global_init). */
 struct sandbox *sandbox_start(struct arena *a, const char **why);
 void sandbox_stop(struct sandbox *s); /* NULL is fine; no sandbox_serve may be under way */
 
 const char *sandbox_vapi_url(const struct sandbox *s); /* "http://127.0.0.1:PORT" */
 const char *sandbox_twilio_url(const struct sandbox *s);
+int sandbox_smtp_port(const struct sandbox *s); /* at SANDBOX_SMTP_HOST, without TLS */
 
 /* Has the demo assistant of the Vapi account with that key tell how its calls go to url, proven by the
  * secret in X-Vapi-Secret. False when it tells somebody else already. On any thread. */
