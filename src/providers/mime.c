@@ -272,8 +272,6 @@ void mime_put_quoted(struct buf *out, struct str text) {
             buf_char(out, c);
         at += is_quoted ? 3 : 1;
     }
-    if (at)
-        buf_text(out, "\r\n");
 }
 
 static void put_base64_lines(struct buf *out, struct str bytes) {
@@ -287,7 +285,7 @@ static void put_base64_lines(struct buf *out, struct str bytes) {
         char four[4] = { DIGITS[v >> 18], DIGITS[v >> 12 & 63], n > 1 ? DIGITS[v >> 6 & 63] : '=',
                          n > 2 ? DIGITS[v & 63] : '=' };
         buf_put(out, four, 4);
-        if ((i + 3) % LINE_BYTES == 0 || i + 3 >= bytes.len)
+        if ((i + 3) % LINE_BYTES == 0 && i + 3 < bytes.len)
             buf_put(out, "\r\n", 2);
     }
 }
@@ -331,18 +329,20 @@ static void put_multipart(struct buf *out, const char *type, const char *boundar
                which);
 }
 
-static void put_border(struct buf *out, const char *boundary, int which, const char *end) {
-    buf_printf(out, "--=_%s_%d%s\r\n", boundary, which, end);
+/* before: "\r\n" behind a part, whose last line it ends without being of it (RFC 2046, 5.1.1). */
+static void put_border(struct buf *out, const char *before, const char *boundary, int which,
+                       const char *end) {
+    buf_printf(out, "%s--=_%s_%d%s\r\n", before, boundary, which, end);
 }
 
 static void put_content(struct buf *out, const struct mime_mail *m) {
     if (m->text.ptr && m->html.ptr) {
         put_multipart(out, "alternative", m->boundary, 2);
-        put_border(out, m->boundary, 2, "");
+        put_border(out, "", m->boundary, 2, "");
         put_text(out, "text/plain", m->text);
-        put_border(out, m->boundary, 2, "");
+        put_border(out, "\r\n", m->boundary, 2, "");
         put_text(out, "text/html", m->html);
-        put_border(out, m->boundary, 2, "--");
+        put_border(out, "\r\n", m->boundary, 2, "--");
     } else if (m->html.ptr) {
         put_text(out, "text/html", m->html);
     } else {
@@ -500,28 +500,31 @@ static void put_head(struct ctx *ctx, struct buf *out, const struct mime_mail *m
     buf_text(out, "MIME-Version: 1.0\r\n");
 }
 
+static void put_mail(struct ctx *ctx, struct buf *out, const struct mime_mail *m) {
+    put_head(ctx, out, m);
+    if (m->attachment_count) {
+        put_multipart(out, "mixed", m->boundary, 1);
+        put_border(out, "", m->boundary, 1, "");
+    }
+    put_content(out, m);
+    for (size_t i = 0; i < m->attachment_count; i++) {
+        put_border(out, "\r\n", m->boundary, 1, "");
+        put_attachment(out, &m->attachments[i]);
+    }
+    if (m->attachment_count)
+        put_border(out, "\r\n", m->boundary, 1, "--");
+    if (out->len < 2 || memcmp(out->ptr + out->len - 2, "\r\n", 2) != 0)
+        buf_text(out, "\r\n");
+}
+
 enum err mime_compose(struct ctx *ctx, const struct mime_mail *m, struct str *out) {
     TRY(check(ctx, m));
     struct buf *b = buf_in(ctx->arena);
     size_t bytes = m->text.len + m->html.len;
     for (size_t i = 0; i < m->attachment_count; i++)
         bytes += m->attachments[i].bytes.len / 3 * 4;
-    if (bytes <= MIME_MAX_BYTES) {
-        put_head(ctx, b, m);
-        if (m->attachment_count)
-            put_multipart(b, "mixed", m->boundary, 1);
-        for (size_t i = 0; i <= m->attachment_count && m->attachment_count; i++) {
-            put_border(b, m->boundary, 1, "");
-            if (i == 0)
-                put_content(b, m);
-            else
-                put_attachment(b, &m->attachments[i - 1]);
-        }
-        if (m->attachment_count)
-            put_border(b, m->boundary, 1, "--");
-        else
-            put_content(b, m);
-    }
+    if (bytes <= MIME_MAX_BYTES)
+        put_mail(ctx, b, m);
     if (bytes > MIME_MAX_BYTES || b->len > MIME_MAX_BYTES) {
         ctx_field_range(ctx, "attachments", "too_long", 0, MIME_MAX_BYTES,
                         "A mail has at most 25 MiB, with its attachments as they are sent.");

@@ -68,5 +68,6 @@ bool mime_header_is_allowed(const char *name);
 
 /* Adds an unstructured header: folded, in encoded words where it must be. value: no line breaks. */
 void mime_put_header(struct buf *out, const char *name, struct str value);
-/* Adds the text in quoted-printable, with CRLF for each kind of line end. */
+/* Adds the text in quoted-printable, with CRLF for each kind of line end; none behind the last line that
+ * the text does not have. */
 void mime_put_quoted(struct buf *out, struct str text);
