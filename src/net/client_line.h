@@ -13,7 +13,7 @@ struct client_line;
 
 enum { CLIENT_LINE_PIECE_BYTES = 4096 };
 
-/* Connects to call->url, within its timeout_ms and connect_ms, and only to call->only where that is set.
+/* call must live as long as the line. Connects to call->url, within its timeout_ms and connect_ms, and only to call->only where that is set.
  * *said: what the server said until now, line by line, in the arena of call; the last lines are its answer
  * to EHLO. NULL: it failed, and call is as after client_fetch; CLIENT_REFUSED: *said ends with why, or
  * there is no STARTTLS. */

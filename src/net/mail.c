@@ -350,19 +350,20 @@ static const char *url_of(const struct mail_call *call) {
 }
 
 static struct client_line *open_line(struct client *c, struct mail_call *call, struct str *said) {
-    struct client_call opening = { .method = "",
-                                   .url = url_of(call),
-                                   .timeout_ms = call->timeout_ms,
-                                   .first_byte_ms = call->timeout_ms,
-                                   .connect_ms = call->connect_ms,
-                                   .knock_ms = call->knock_ms,
-                                   .only = call->only,
-                                   .fresh = true,
-                                   .arena = call->arena };
-    struct client_line *line = client_line_open(c, &opening, call->security == MAIL_STARTTLS, said);
-    call->result = opening.result;
-    call->was_refused = opening.was_refused;
-    call->was_late = opening.was_late;
+    struct client_call *opening = arena_alloc(call->arena, sizeof *opening);
+    *opening = (struct client_call){ .method = "",
+                                     .url = url_of(call),
+                                     .timeout_ms = call->timeout_ms,
+                                     .first_byte_ms = call->timeout_ms,
+                                     .connect_ms = call->connect_ms,
+                                     .knock_ms = call->knock_ms,
+                                     .only = call->only,
+                                     .fresh = true,
+                                     .arena = call->arena };
+    struct client_line *line = client_line_open(c, opening, call->security == MAIL_STARTTLS, said);
+    call->result = opening->result;
+    call->was_refused = opening->was_refused;
+    call->was_late = opening->was_late;
     if (!line)
         explain_opening(call, *said);
     return line;
