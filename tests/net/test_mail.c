@@ -226,7 +226,9 @@ static void cut_at_each(const char *answer, enum rude_then then, enum client_res
         struct scene s;
         answer_with(STEPS[i].command, answer, then, &s);
         CHECK_INT(s.call.step, STEPS[i].step);
-        CHECK_INT(s.call.result, i < 2 ? greeting_result : result);
+        /* A reset in the first moment may come before curl has seen that it was let in. */
+        if (i > 0 || s.call.result != CLIENT_UNREACHED || then != RUDE_RESET)
+            CHECK_INT(s.call.result, i < 2 ? greeting_result : result);
         CHECK(mail_is_unknown(&s.call) ==
               (STEPS[i].step == MAIL_AT_END && result != CLIENT_REFUSED));
         arena_free(s.arena);
