@@ -23,10 +23,13 @@ struct step {
     CURLcode code;
 };
 
-static void watch_line(struct client_line *l, int events) {
+static void watch_line(struct step *s, int events) {
+    struct client_line *l = s->line;
     struct watch *w = client_watch_of(l->client, l->fd);
-    if (!w)
+    if (!w) {
+        s->code = CURLE_RECV_ERROR; /* curl has closed it */
         return;
+    }
     w->line = &l->t;
     w->active = events;
     uv_poll_start(&w->poll, events, client_on_socket);
@@ -36,14 +39,14 @@ static void send_some(void *arg) {
     struct step *s = arg;
     s->code = curl_easy_send(s->line->t.easy, s->from, s->len, &s->done);
     if (s->code == CURLE_AGAIN || s->must_wait)
-        watch_line(s->line, UV_WRITABLE);
+        watch_line(s, UV_WRITABLE);
 }
 
 static void read_some(void *arg) {
     struct step *s = arg;
     s->code = curl_easy_recv(s->line->t.easy, s->to, s->len, &s->done);
     if (s->code == CURLE_AGAIN)
-        watch_line(s->line, UV_READABLE);
+        watch_line(s, UV_READABLE);
 }
 
 enum client_result client_line_say(struct client_line *l, struct str bytes, int64_t until_ms) {

@@ -8,7 +8,8 @@
 
 /* Of a domain, how we greet: a name that the workspace chose, and nothing of this machine. */
 static const char *ehlo_of(struct ctx *ctx, const char *from) {
-    const char *at = from ? strrchr(from, '@') : NULL;
+    const char *ascii = from ? mail_address_ascii(ctx->arena, from) : NULL;
+    const char *at = ascii ? strrchr(ascii, '@') : NULL;
     struct outbound_url parts;
     return at && !outbound_host_parse(str_of(at + 1), &parts) && !parts.is_address
                ? arena_strdup(ctx->arena, parts.host)

@@ -20,7 +20,7 @@ struct smtp_account {
     const char *from; /* an address without a name: the envelope's, where the mail has none */
 };
 
-/* Reads it from what travels with a credential. ERR_INVALID_...: ERR_NOT_CONNECTED when it has no host. */
+/* Reads it from what travels with a credential. ERR_NOT_CONNECTED when it is not whole. */
 enum err smtp_account_of(struct ctx *ctx, const struct dialect_account *from,
                          struct smtp_account *out);
 

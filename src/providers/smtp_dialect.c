@@ -8,7 +8,7 @@
 #include "providers/outbound.h"
 #include "providers/smtp.h"
 
-enum { PASSWORD_MAX_CHARS = 512 };
+enum { PASSWORD_MAX_BYTES = 512 }; /* so that all fields fit into one secret */
 
 /* --- fields one by one ------------------------------------------------------------------------ */
 
@@ -37,13 +37,13 @@ static void check_port(struct ctx *ctx, const json_t *value) {
 /* Passwords of mail accounts have blanks and letters of any kind. */
 static void check_password(struct ctx *ctx, const json_t *value) {
     const char *text = json_string_value(value);
-    size_t chars = text ? str_chars(str_of(text)) : 0;
+    size_t bytes = json_string_length(value);
     if (!text)
         ctx_field(ctx, "password", "wrong_type", "The field password must be a text.");
-    else if (chars < 1 || chars > PASSWORD_MAX_CHARS)
-        ctx_field_range(ctx, "password", chars ? "too_long" : "too_short", 1, PASSWORD_MAX_CHARS,
-                        "The field password needs 1 to 512 characters.");
-    else if (json_string_length(value) != strlen(text) || strpbrk(text, "\r\n"))
+    else if (bytes < 1 || bytes > PASSWORD_MAX_BYTES)
+        ctx_field_range(ctx, "password", bytes ? "too_long" : "too_short", 1, PASSWORD_MAX_BYTES,
+                        "The field password needs 1 to 512 bytes.");
+    else if (bytes != strlen(text) || strpbrk(text, "\r\n"))
         ctx_field(ctx, "password", "wrong_format", "The field password has a line break.");
 }
 

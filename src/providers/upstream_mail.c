@@ -245,7 +245,7 @@ static enum err error_of(struct ctx *ctx, const struct upstream_request *req,
 static enum err verdict(struct ctx *ctx, const struct upstream_request *req,
                         const struct mail_attempt *a) {
     const struct mail_call *call = a->call;
-    if (!a->failure && mail_is_unknown(call) && call->step == MAIL_AT_END) {
+    if (!a->failure && mail_is_unknown(call)) {
         ctx->problem.service = provider_name(req->provider);
         return ctx_fail(ctx, ERR_OUTCOME_UNKNOWN,
                         "The mail server did not confirm that it took the mail. Ava never sends it "

@@ -63,10 +63,9 @@ TEST(no_line_is_longer_than_it_may_be_and_all_is_ascii) {
     memset(name, 'x', 159);
     name[159] = 0;
     for (size_t i = 0; i < 30; i++)
-        to[i] = (struct mime_mailbox){ i % 3 ? "J\xc3\xb6rg M\xc3\xbcller, \"der\" Gro\xc3\x9f"
-                                               "e"
-                                             : name,
-                                       "someone.with.a.rather.long.name@example.com" };
+        to[i] =
+            (struct mime_mailbox){ i % 3 ? "J\303\266rg M\303\274ller, \"der\" Gro\303\237e" : name,
+                                   "someone.with.a.rather.long.name@example.com" };
     for (int i = 0; i < 2000; i++)
         buf_text(&text, i % 7 ? "word\xe2\x82\xac=" : " \t");
     struct mime_attachment files[] = { { "r\xc3\xa9sum\xc3\xa9 "
@@ -108,8 +107,7 @@ TEST(addresses_are_what_people_have) {
         "first.last+tag@sub.example.com",
         "o'hara_x-1@example.com",
         "a@xn--bcher-kva.example",
-        "a@b\xc3\xbc"
-        "cher.example",
+        "a@b\303\274cher.example",
         "j\xc3\xb6rg@example.com",
         "\xe7\x94\xa8\xe6\x88\xb7@\xe4\xbe\x8b\xe5\xad\x90.\xe6\xb5\x8b\xe8\xaf\x95",
         "1234567890@example.com",
@@ -172,23 +170,10 @@ static const char *wrong_in(struct mime_mail m) {
 }
 
 TEST(no_line_break_of_any_kind_comes_into_a_header) {
-    static const char *const BREAKS[] = { "a\r\nBcc: x@y.z",
-                                          "a\nb",
-                                          "a\rb",
-                                          "a\x0b"
-                                          "b",
-                                          "a\x0c"
-                                          "b",
-                                          "a\xc2\x85"
-                                          "b",
-                                          "a\xe2\x80\xa8"
-                                          "b",
-                                          "a\xe2\x80\xa9"
-                                          "b",
-                                          "a\xff"
-                                          "b",
-                                          "a\x01"
-                                          "b" };
+    static const char *const BREAKS[] = {
+        "a\r\nBcc: x@y.z", "a\nb",           "a\rb",           "a\vb",   "a\fb",
+        "a\302\205b",      "a\342\200\250b", "a\342\200\251b", "a\377b", "a\001b"
+    };
     arena = arena_new(1 << 24);
     for (size_t i = 0; i < ARRAY_LEN(BREAKS); i++) {
         const char *text = BREAKS[i];
