@@ -103,13 +103,11 @@ static bool is_new_to(struct smtp_talk_world *w, const char *from, const char *t
     return true;
 }
 
-/* In the ledger, with the code of the answer that begins there. */
-static void note(struct smtp_talk *t, const char *what, const char *target, int64_t seq_of_answer,
-                 int status) {
-    int64_t seq = seq_of_answer ? seq_of_answer
-                                : ledger_open(t->world->ledger, "smtp", what, str_of(target),
-                                              str_of(t->last4), (struct str){ "", 0 });
-    ledger_close(t->world->ledger, seq, status);
+static void note_recipient(struct smtp_talk *t, const char *address, const char *answer) {
+    int64_t seq =
+        ledger_open(t->world->ledger, "smtp", "RCPT", str_of(address), str_of(t->last4), STR(""));
+    ledger_close(t->world->ledger, seq,
+                 (answer[0] - '0') * 100 + (answer[1] - '0') * 10 + answer[2] - '0');
 }
 
 static enum smtp_talk_then on_recipient(struct smtp_talk *t, struct str rest, struct buf *out) {
@@ -129,7 +127,7 @@ static enum smtp_talk_then on_recipient(struct smtp_talk *t, struct str rest, st
         answer = "451 4.7.1 Greylisted, please try again";
     else
         t->to_count++;
-    note(t, "RCPT", to, 0, answer[0] == '2' ? 250 : answer[0] == '5' ? 550 : 450);
+    note_recipient(t, to, answer);
     return say(out, answer);
 }
 
@@ -156,41 +154,56 @@ static bool has_to(const struct smtp_talk *t, const char *local) {
     return false;
 }
 
-/* The mail is whole: it is kept, unless it is spam, and answered, unless a fault says otherwise. */
+/* The answer to a whole mail that meets this fault; *status: its code. */
+static enum smtp_talk_then meet(const struct fault *f, const char *id, int *status,
+                                struct buf *out) {
+    switch (f->kind) {
+    case FAULT_HANG:
+        return SMTP_TALK_HANG;
+    case FAULT_RESET:
+    case FAULT_CUT:
+        return SMTP_TALK_RESET;
+    case FAULT_STATUS:
+        *status = f->status;
+        buf_printf(out, "%d %d.3.0 A fault of the sandbox\r\n", *status, *status / 100);
+        return SMTP_TALK_ON;
+    case FAULT_TRUNCATED:
+        buf_text(out, "250-2.0.0 Ok: que");
+        return SMTP_TALK_CLOSE;
+    case FAULT_MALFORMED:
+    case FAULT_HUGE:
+        return say(out, "<html>what is a mail?</html>");
+    default:
+        buf_printf(out, "250 2.0.0 Ok: queued as %s\r\n", id);
+        return SMTP_TALK_ON;
+    }
+}
+
+/* The mail is whole: it is kept, unless it is spam or a fault comes before, and answered. */
 static enum smtp_talk_then on_whole(struct smtp_talk *t, struct buf *out) {
     struct smtp_talk_world *w = t->world;
     struct fault f = faults_take(w->faults, "smtp", str_of(t->last4), "DATA", STR("/"));
     int64_t seq =
         ledger_open(w->ledger, "smtp", "DATA", str_of(t->from), str_of(t->last4), STR(""));
-    enum smtp_talk_then then = SMTP_TALK_ON;
-    char id[32];
-    struct buf b = { 0 };
+    enum smtp_talk_then then;
+    struct arena *a = arena_new(4096);
+    const char *id = arena_printf(a, "PRETEND%06lld", (long long)++w->mails);
     int status = 250;
-    buf_printf(&b, "PRETEND%06lld", (long long)++w->mails);
-    str_copy(id, sizeof id, buf_view(&b));
-    buf_fini(&b);
-    t->wait_ms = f.kind == FAULT_LATENCY || f.kind == FAULT_CUT ? f.latency_ms : 0;
-    bool is_spam = has_to(t, "spam");
-    bool is_kept =
-        !is_spam && (f.kind == FAULT_NONE || f.kind == FAULT_LATENCY || f.kind == FAULT_CUT);
-    if (is_kept)
+    bool is_late = f.kind == FAULT_LATENCY || f.kind == FAULT_CUT, is_spam = has_to(t, "spam");
+    t->wait_ms = is_late ? f.latency_ms : 0;
+    if (!is_spam && (f.kind == FAULT_NONE || is_late))
         w->taken(w->arg, t->from, (const char(*)[SMTP_TALK_ADDRESS_BYTES])t->to, t->to_count,
                  buf_view(&t->message), id);
-    if (f.kind == FAULT_HANG)
-        then = SMTP_TALK_HANG;
-    else if (f.kind == FAULT_RESET || f.kind == FAULT_CUT || (is_kept && has_to(t, "lost")))
+    if (is_spam && (f.kind == FAULT_NONE || f.kind == FAULT_LATENCY)) {
+        status = 550;
+        then = say(out, "550 5.7.1 This looks like spam");
+    } else if (f.kind == FAULT_NONE && has_to(t, "lost")) {
         then = SMTP_TALK_RESET;
-    else if (f.kind == FAULT_STATUS)
-        buf_printf(out, "%d %d.3.0 A fault of the sandbox\r\n", status = f.status, f.status / 100);
-    else if (f.kind == FAULT_TRUNCATED)
-        buf_text(out, "250-2.0.0 Ok: que"), then = SMTP_TALK_CLOSE;
-    else if (f.kind == FAULT_MALFORMED || f.kind == FAULT_HUGE)
-        say(out, "<html>what is a mail?</html>");
-    else if (is_spam)
-        say(out, "550 5.7.1 This looks like spam"), status = 550;
-    else
-        buf_printf(out, "250 2.0.0 Ok: queued as %s\r\n", id);
-    note(t, "", "", seq, then == SMTP_TALK_ON ? status : LEDGER_NO_STATUS);
+    } else {
+        then = meet(&f, id, &status, out);
+    }
+    ledger_close(w->ledger, seq, then == SMTP_TALK_ON ? status : LEDGER_NO_STATUS);
+    arena_free(a);
     forget_mail(t);
     return then;
 }
