@@ -140,9 +140,13 @@ describe("smtp-server", { skip: absent || lacks("smtp-server") }, () => {
     assert.equal(out.provider_id, "NODE7");
     assert.deepEqual(mails[0].rcpt, ["ann@example.com"]);
     assert.equal(mails[0].secure, true);
+    const big = Buffer.from(Array.from({ length: 4 << 20 }, (_, i) => (i * 7919) >> 8 & 255)); // more than fits on the way at once
+    await run({ account, mail: { ...MAIL, to: to.slice(0, 1), attachments: [{ file_name: "big.bin", base64: big.toString("base64") }] } });
+    const [, body] = mails[1].raw.split('filename="big.bin"\r\n\r\n');
+    assert.ok(Buffer.from(body.slice(0, body.indexOf("\r\n--=_")), "base64").equals(big));
     const refused = await run({ account: { ...account, password: "wrong" }, mail: { ...MAIL, to } });
     assert.equal(refused.error, "provider_credentials_rejected");
-    assert.equal(mails.length, 1);
+    assert.equal(mails.length, 2);
     await new Promise((r) => server.close(r));
   });
 
