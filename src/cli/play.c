@@ -175,6 +175,21 @@ static enum err resume_smtp(struct sandbox *s, struct ctx *as) {
     return is_ours && lent.account.port != sandbox_smtp_port(s) ? save_smtp(s, as) : OK;
 }
 
+static enum err resume_mail(struct sandbox *s, struct ctx *ctx) {
+    struct workspace rows[PAGE];
+    size_t count = PAGE;
+    for (const char *before = NULL; count == PAGE; before = rows[PAGE - 1].id) {
+        TRY(workspaces_list(ctx, db_reader(ctx->parts->db), NULL, "", before, PAGE, rows, &count));
+        for (size_t i = 0; i < count; i++) {
+            struct ctx as = ctx_within(ctx, rows[i].id);
+            enum err e = resume_smtp(s, &as);
+            ctx->problem = as.problem;
+            TRY(e);
+        }
+    }
+    return OK;
+}
+
 /* A workspace that is not connected, or has no proof, is not told. */
 static enum err resume_one(struct sandbox *s, struct ctx *as) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
@@ -198,14 +213,14 @@ static enum err resume_one(struct sandbox *s, struct ctx *as) {
 enum err play_resume(struct sandbox *sandbox, struct ctx *ctx) {
     struct workspace rows[PAGE];
     size_t count = PAGE;
-    bool tells = is_own_vapi(sandbox, ctx);
+    TRY(resume_mail(sandbox, ctx));
+    if (!is_own_vapi(sandbox, ctx))
+        return OK;
     for (const char *before = NULL; count == PAGE; before = rows[PAGE - 1].id) {
         TRY(workspaces_list(ctx, db_reader(ctx->parts->db), NULL, "", before, PAGE, rows, &count));
         for (size_t i = 0; i < count; i++) {
             struct ctx as = ctx_within(ctx, rows[i].id);
-            enum err e = resume_smtp(sandbox, &as);
-            if (e == OK && tells)
-                e = resume_one(sandbox, &as);
+            enum err e = resume_one(sandbox, &as);
             ctx->problem = as.problem;
             TRY(e);
         }

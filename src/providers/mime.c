@@ -8,78 +8,13 @@
 #include "base/plain.h"
 #include "net/mail_call.h"
 
-enum { FOLD_AT = 76, WORD_BYTES = 45, ATOM_MAX = 60 };
-
-/* --- addresses ------------------------------------------------------------------------------- */
-
-static bool is_alnum(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (unsigned char)c >= 0x80;
-}
-
-static bool is_atom_char(char c) {
-    return is_alnum(c) || (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
-}
-
-/* Parts between dots, none of them empty. */
-static bool is_dotted(struct str text, bool (*fits)(struct str part), size_t *parts) {
-    for (*parts = 0; text.ptr; ++*parts) {
-        struct str part = str_cut(text, '.', &text);
-        if (!part.len || !fits(part))
-            return false;
-    }
-    return true;
-}
-
-static bool is_atom(struct str part) {
-    for (size_t i = 0; i < part.len; i++)
-        if (!is_atom_char(part.ptr[i]))
-            return false;
-    return true;
-}
-
-static bool is_label(struct str part) {
-    if (part.len > 63 || part.ptr[0] == '-' || part.ptr[part.len - 1] == '-')
-        return false;
-    for (size_t i = 0; i < part.len; i++)
-        if (!is_alnum(part.ptr[i]) && part.ptr[i] != '-')
-            return false;
-    return true;
-}
-
-static bool is_number(struct str domain) {
-    char last = domain.ptr[domain.len - 1];
-    return last >= '0' && last <= '9';
-}
-
-const char *mime_address_wrong(struct str address) {
-    size_t at = address.len, parts;
-    while (at && address.ptr[at - 1] != '@')
-        at--;
-    if (!address.len || !at)
-        return "Write an address like name@example.com.";
-    struct str local = { address.ptr, at - 1 }, domain = { address.ptr + at, address.len - at };
-    if (!plain_is(address))
-        return "The address has a line break, a control character or one that nobody sees.";
-    if (address.len > MIME_ADDRESS_MAX_BYTES)
-        return "An address has at most 254 bytes.";
-    if (local.len > MIME_LOCAL_MAX_BYTES)
-        return "The part before the @ has at most 64 bytes.";
-    if (local.len && local.ptr[0] == '"')
-        return "Ava sends to no address in quotation marks; servers read those differently.";
-    if (!local.len || !is_dotted(local, is_atom, &parts))
-        return "The part before the @ must be letters, digits, dots between them, and signs like + "
-               "- _.";
-    if (domain.len && domain.ptr[0] == '[')
-        return "Write the domain behind the @, not the number of a machine.";
-    if (!domain.len || !is_dotted(domain, is_label, &parts))
-        return "The domain behind the @ must be letters, digits and hyphens with dots between.";
-    return parts < 2 || is_number(domain)
-               ? "The domain behind the @ must end like example.com or example.co.uk."
-               : NULL;
-}
+enum { FOLD_AT = 76, WORD_BYTES = 45, NAME_BYTES = 60 };
 
 /* --- headers --------------------------------------------------------------------------------- */
+
+static bool is_alnum(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 static bool is_ascii(struct str s) {
     for (size_t i = 0; i < s.len; i++)
@@ -169,7 +104,7 @@ void mime_put_header(struct buf *out, const char *name, struct str value) {
 }
 
 static void put_name(struct buf *out, struct str name) {
-    if (!is_ascii(name) || name.len > ATOM_MAX || str_find(name, STR("=?")) >= 0) {
+    if (!is_ascii(name) || name.len > NAME_BYTES || str_find(name, STR("=?")) >= 0) {
         put_encoded(out, name);
         return;
     }
@@ -372,7 +307,7 @@ static bool is_simple_name(struct str name) {
     for (size_t i = 0; i < name.len; i++)
         if (!is_alnum(name.ptr[i]) && !strchr(" ._-()", name.ptr[i]))
             return false;
-    return is_ascii(name) && name.len <= ATOM_MAX;
+    return is_ascii(name) && name.len <= NAME_BYTES;
 }
 
 static void put_attachment(struct buf *out, const struct mime_attachment *a) {

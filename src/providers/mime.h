@@ -3,19 +3,14 @@
  * Deterministic: date, Message-ID and boundary come in, so that each attempt sends the same bytes. Lines end
  * in CRLF and are never longer than 998 bytes, headers fold at 76; everything but addresses beyond ASCII is
  * ASCII. No text from outside can begin a header or end a part: in names, subjects, addresses and headers
- * every kind of line break is refused, and a boundary holds "=_", which no encoded content can.
- *
- * Addresses are what people really have: dots, plus tags, letters of all languages on both sides of the '@'.
- * Refused are quoted local parts ("a b"@x: nobody has one, and servers disagree about them), addresses of a
- * machine (user@[192.0.2.1]) and domains without a dot. */
+ * every kind of line break is refused, and a boundary holds "=_", which no encoded content can. */
 #pragma once
 
 #include "base/buf.h"
 #include "obs/ctx.h"
+#include "providers/mime_address.h"
 
 enum {
-    MIME_LOCAL_MAX_BYTES = 64,
-    MIME_ADDRESS_MAX_BYTES = 254,
     MIME_NAME_MAX_CHARS = 200,
     MIME_SUBJECT_MAX_CHARS = 500,
     MIME_FILE_NAME_MAX_CHARS = 200,
@@ -60,8 +55,6 @@ struct mime_mail {
  * text, html, headers, attachments). */
 enum err mime_compose(struct ctx *ctx, const struct mime_mail *m, struct str *out);
 
-/* NULL, or why this is no address, a sentence for people. Pure. */
-const char *mime_address_wrong(struct str address);
 bool mime_header_is_allowed(const char *name);
 
 /* --- parts, for tests and fuzzing ------------------------------------------------------------ */

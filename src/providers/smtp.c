@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "providers/mime_address.h"
 #include "providers/outbound.h"
 
 /* --- the account ----------------------------------------------------------------------------- */
@@ -26,9 +27,10 @@ static bool security_parse(const char *text, enum mail_security *out) {
 
 enum err smtp_account_of(struct ctx *ctx, const struct dialect_account *from,
                          struct smtp_account *out) {
-    *out = (struct smtp_account){ .host = from->host, .port = from->port, .from = from->from };
+    *out = (struct smtp_account){ .host = from->host, .port = from->port };
     if (from->host && from->host[0] && from->from && from->port > 0 &&
-        security_parse(from->security, &out->security))
+        security_parse(from->security, &out->security) &&
+        !mime_address_split(ctx->arena, str_of(from->from), &out->from_name, &out->from))
         return OK;
     ctx->problem.service = provider_name(PROVIDER_SMTP);
     return ctx_fail(ctx, ERR_NOT_CONNECTED,

@@ -17,10 +17,11 @@ struct smtp_account {
     const char *host; /* ASCII */
     int port;
     enum mail_security security;
-    const char *from; /* an address without a name: the envelope's, where the mail has none */
+    const char *from;      /* an address without a name: the envelope's, where the mail has none */
+    const char *from_name; /* how people are to see it; NULL: no name */
 };
 
-/* Reads it from what travels with a credential. ERR_NOT_CONNECTED when it is not whole. */
+/* from of the credential may be "Name <address>". Reads it from what travels with a credential. ERR_NOT_CONNECTED when it is not whole. */
 enum err smtp_account_of(struct ctx *ctx, const struct dialect_account *from,
                          struct smtp_account *out);
 

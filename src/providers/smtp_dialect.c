@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/json.h"
-#include "providers/mime.h"
+#include "providers/mime_address.h"
 #include "providers/outbound.h"
 #include "providers/smtp.h"
 
@@ -49,18 +49,20 @@ static void check_password(struct ctx *ctx, const json_t *value) {
 
 static void check_from(struct ctx *ctx, const json_t *value) {
     const char *text = json_string_value(value);
-    const char *why = text ? mime_address_wrong(str_of(text)) : "The field from must be a text.";
+    const char *name, *address;
+    const char *why = text ? mime_address_split(ctx->arena, str_of(text), &name, &address)
+                           : "The field from must be a text.";
     if (why)
         ctx_field(ctx, "from", text ? "wrong_format" : "wrong_type", why);
 }
 
 static const struct dialect_field FIELDS[] = {
-    { "host", false, true, 253, wrong_host, NULL, NULL, NULL },
+    { .name = "host", .is_required = true, .chars_max = 253, .wrong = wrong_host },
     { .name = "port", .check_object = check_port },
-    { "username", false, false, 320, NULL, NULL, NULL, NULL },
+    { .name = "username", .chars_max = 320 },
     { .name = "password", .is_secret = true, .check_object = check_password },
     { .name = "from", .check_object = check_from },
-    { "security", false, true, 8, wrong_security, NULL, NULL, NULL },
+    { .name = "security", .is_required = true, .chars_max = 8, .wrong = wrong_security },
 };
 
 /* --- fields together -------------------------------------------------------------------------- */

@@ -21,13 +21,13 @@ struct control {
     struct faults *faults;
     struct ledger *ledger;
     const char *vapi_url, *twilio_url;
-    struct pretend_smtp *smtp;
     /* Sends it and waits; from any thread, on a fiber or not. */
     void (*send)(void *arg, struct control_sending *sending);
     /* Lets the pretend Vapi do what /sandbox/api/vapi/{tail} asks, on its own thread; waits. */
     enum err (*stage)(void *arg, struct ctx *ctx, const struct http_req *req, struct str tail,
                       json_t *body, struct http_reply *reply);
     void *arg;
+    struct pretend_smtp *smtp;
 };
 
 /* Names each field of the body that is none of these. */

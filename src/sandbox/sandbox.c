@@ -370,9 +370,10 @@ struct sandbox *sandbox_start(struct arena *a, const char **why) {
     s->faults = faults_new();
     s->ledger = ledger_new();
     s->smtp = pretend_smtp_start(s->faults, s->ledger, why);
-    s->control = (struct control){
-        s->faults, s->ledger, s->booths[0].url, s->booths[1].url, s->smtp, send_webhook, visit, s
-    };
+    s->control =
+        (struct control){ s->faults, s->ledger, s->booths[0].url, s->booths[1].url, send_webhook,
+                          visit,     s };
+    s->control.smtp = s->smtp;
     for (size_t i = 0; i < BOOTHS; i++)
         s->booths[i].fd = -1;
     bool ok = s->smtp != NULL;

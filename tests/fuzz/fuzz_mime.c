@@ -37,6 +37,11 @@ static void check_body(struct str text) {
 }
 
 static void check_address(struct str address) {
+    struct arena *a = arena_new(1 << 16);
+    const char *name, *only;
+    if (!mime_address_split(a, address, &name, &only))
+        CLAIM(!mime_address_wrong(str_of(only)));
+    arena_free(a);
     if (mime_address_wrong(address))
         return;
     CLAIM(address.len >= 5 && address.len <= MIME_ADDRESS_MAX_BYTES && plain_is(address));

@@ -66,7 +66,7 @@ static inline void mail_stage_play(const struct mail_line *script, bool has_brea
                                                  .reveal = mail_stage_reveal,
                                                  .source = { (const char *)&s, sizeof s } };
     s.account =
-        (struct smtp_account){ "127.0.0.1", s.server->port, MAIL_PLAIN, "ava@example.test" };
+        (struct smtp_account){ "127.0.0.1", s.server->port, MAIL_PLAIN, "ava@example.test", NULL };
     struct loop *l = loop_new(0);
     struct client *client = client_new(l);
     if (!fiber_run(mail_stage_fiber, &s))

@@ -159,6 +159,38 @@ TEST(addresses_are_what_people_have) {
     CHECK(mime_address_wrong((struct str){ text, 75 }));
 }
 
+TEST(an_address_may_come_with_a_name) {
+    static const struct {
+        const char *text, *name, *address;
+    } GOOD[] = { { "a@b.co", NULL, "a@b.co" },
+                 { " <a@b.co> ", NULL, "a@b.co" },
+                 { "Ann Lee <a@b.co>", "Ann Lee", "a@b.co" },
+                 { "\"Lee, \\\"Ann\\\"\" <a@b.co>", "Lee, \"Ann\"", "a@b.co" },
+                 { "J\303\266rg<a@b.co>", "J\303\266rg", "a@b.co" } };
+    static const char *const BAD[] = { "",
+                                       ">",
+                                       "<>",
+                                       "Ann <a@b>",
+                                       "Ann a@b.co",
+                                       "Ann <a@b.co",
+                                       "Ann <<a@b.co>",
+                                       "A\nnn <a@b.co>",
+                                       "<a@b.co>>",
+                                       "Ann > <a@b.co>" };
+    const char *name = "", *address = "";
+    arena = arena_new(1 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(GOOD); i++) {
+        CHECK(!mime_address_split(arena, str_of(GOOD[i].text), &name, &address));
+        CHECK_TEXT(address, GOOD[i].address);
+        CHECK(!name == !GOOD[i].name);
+        if (name)
+            CHECK_TEXT(name, GOOD[i].name);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
+        CHECK(mime_address_split(arena, str_of(BAD[i]), &name, &address));
+    arena_free(arena);
+}
+
 /* --- nothing from outside begins a header ----------------------------------------------------- */
 
 static const char *wrong_in(struct mime_mail m) {

@@ -124,6 +124,12 @@ TEST(an_account_is_read_from_what_travels_with_its_credential) {
     };
     CHECK_INT(smtp_account_of(&ctx, &from, &out), OK);
     CHECK(out.port == 465 && out.security == MAIL_TLS);
+    CHECK_TEXT(out.from, "a@b.example");
+    CHECK(!out.from_name);
+    from.from = "Ava <a@b.example>";
+    CHECK_INT(smtp_account_of(&ctx, &from, &out), OK);
+    CHECK_TEXT(out.from, "a@b.example");
+    CHECK_TEXT(out.from_name, "Ava");
     from.security = "sideways";
     CHECK_INT(smtp_account_of(&ctx, &from, &out), ERR_NOT_CONNECTED);
     from = (struct dialect_account){ .from = "a@b.example" };

@@ -269,7 +269,7 @@ enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, 
                      .workspace_id = ctx->who.workspace_id,
                      .reveal = reveal_copy,
                      .source = { (const char *)&fields, sizeof fields } },
-            .account = lent_account(body),
+            .account = lending_account(body),
         };
         TRY(ask(ctx, p, &candidate, check));
     }

@@ -103,7 +103,7 @@ static void lend_platform(struct ctx *ctx, const struct platform *p, struct lent
     pthread_mutex_unlock(&l->lock);
 }
 
-struct dialect_account lent_account(const json_t *public) {
+struct dialect_account lending_account(const json_t *public) {
     return (struct dialect_account){
         .assistant_id = json_text(public, "assistant_id"),
         .number_id = json_text(public, "default_number_id"),
@@ -130,7 +130,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                                        .workspace_id = row.workspace_id,
                                        .reveal = reveal_own,
                                        .source = row.sealed },
-                              .account = lent_account(public) };
+                              .account = lending_account(public) };
         str_copy(out->ref.last4, sizeof out->ref.last4, str_of(tail ? tail : ""));
         return OK;
     }
