@@ -21,7 +21,8 @@ struct smtp_account {
     const char *from_name; /* how people are to see it; NULL: no name */
 };
 
-/* from of the credential may be "Name <address>". Reads it from what travels with a credential. ERR_NOT_CONNECTED when it is not whole. */
+/* Reads it from what travels with a credential, whose from may be "Name <address>". ERR_NOT_CONNECTED when
+ * it is not whole. */
 enum err smtp_account_of(struct ctx *ctx, const struct dialect_account *from,
                          struct smtp_account *out);
 
