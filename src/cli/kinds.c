@@ -6,6 +6,7 @@
 #include "service/calls/calls.h"
 #include "service/calls/twilio_calls.h"
 #include "service/email/email.h"
+#include "service/email/email_smtp.h"
 #include "service/forwarding/forwarding.h"
 #include "service/inbox/inbox.h"
 #include "service/messages/messages.h"
@@ -20,7 +21,7 @@ static const struct job_kind *const JOBS[] = { &OPERATION_JOB, &INBOX_JOB, &LINE
 static const struct operation_kind *const OPERATIONS[] = { &CALL_CREATE,    &TWILIO_CALL_CREATE,
                                                            &MESSAGE_CREATE, &ASSISTANT_CREATE,
                                                            &NUMBER_BUY,     &NUMBER_IMPORT,
-                                                           &EMAIL_SEND };
+                                                           &EMAIL_SEND,     &EMAIL_SMTP };
 
 const struct task_kinds KINDS = { .jobs = JOBS,
                                   .job_count = ARRAY_LEN(JOBS),

@@ -105,6 +105,23 @@ static enum err save_twilio(struct ctx *as) {
     return e;
 }
 
+/* Where the settings let nothing reach this machine, there is no mail server to connect. */
+static enum err save_smtp(const struct sandbox *s, struct ctx *as) {
+    struct connection c;
+    struct connection_check check;
+    struct address here;
+    if (!address_parse(str_of(SANDBOX_SMTP_HOST), &here) ||
+        !address_ranges_hold(upstream_allowed(as->parts->upstream), &here))
+        return OK;
+    json_t *smtp =
+        json_pack("{s:s,s:i,s:s,s:s,s:s,s:s}", "host", SANDBOX_SMTP_HOST, "port",
+                  sandbox_smtp_port(s), "security", "none", "username", SANDBOX_SMTP_USERNAME,
+                  "password", SANDBOX_SMTP_PASSWORD, "from", SANDBOX_SMTP_FROM);
+    enum err e = credentials_save(as, PROVIDER_SMTP, smtp, false, &c, &check);
+    json_decref(smtp);
+    return e;
+}
+
 /* Connects the workspace to a Vapi account that tells it how calls go: the demo account, or one of
  * its own when that one tells another workspace. */
 static enum err connect_vapi(struct sandbox *s, struct ctx *as) {
@@ -181,6 +198,34 @@ enum err play_welcome(void *sandbox, struct ctx *ctx, const char *workspace_id) 
     return OK;
 }
 
+/* The pretend mail server has another port at each start: who was connected to it is again. */
+static enum err resume_smtp(struct sandbox *s, struct ctx *as) {
+    struct lent lent;
+    enum err e = lending_find(as, PROVIDER_SMTP, &lent);
+    if (e == ERR_NOT_CONNECTED) {
+        ctx_clear(as);
+        return OK;
+    }
+    TRY(e);
+    bool is_ours = lent.account.from && strcmp(lent.account.from, SANDBOX_SMTP_FROM) == 0;
+    return is_ours && lent.account.port != sandbox_smtp_port(s) ? save_smtp(s, as) : OK;
+}
+
+static enum err resume_mail(struct sandbox *s, struct ctx *ctx) {
+    struct workspace rows[PAGE];
+    size_t count = PAGE;
+    for (const char *before = NULL; count == PAGE; before = rows[PAGE - 1].id) {
+        TRY(workspaces_list(ctx, db_reader(ctx->parts->db), NULL, "", before, PAGE, rows, &count));
+        for (size_t i = 0; i < count; i++) {
+            struct ctx as = ctx_within(ctx, rows[i].id);
+            enum err e = resume_smtp(s, &as);
+            ctx->problem = as.problem;
+            TRY(e);
+        }
+    }
+    return OK;
+}
+
 /* A workspace that is not connected, or has no proof, is not told. */
 static enum err resume_one(struct sandbox *s, struct ctx *as, enum provider p) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
@@ -217,6 +262,7 @@ static enum err resume_all(struct sandbox *sandbox, struct ctx *ctx, enum provid
 }
 
 enum err play_resume(struct sandbox *sandbox, struct ctx *ctx) {
+    TRY(resume_mail(sandbox, ctx));
     if (is_own_vapi(sandbox, ctx))
         TRY(resume_all(sandbox, ctx, PROVIDER_VAPI));
     return is_own_resend(sandbox, ctx) ? resume_all(sandbox, ctx, PROVIDER_RESEND) : OK;

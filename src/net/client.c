@@ -1,7 +1,6 @@
 #include "net/client.h"
 
 #include <assert.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,20 +9,16 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <uv.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/defs.h"
 #include "base/fiber.h"
 #include "base/memory.h"
-#include "net/loop.h"
+#include "net/client_inner.h"
 
 enum {
-    MULTIS = 16,
     TRANSFERS_PER_MULTI = 256, /* curl 7.88 slows down as one multi grows (measured) */
-    EASY_POOL_MAX = 4096,
-    READ_BUFFER_BYTES = 4096, /* curl takes and returns one per transfer: small ones cost less */
+    READ_BUFFER_BYTES = 4096,  /* curl takes and returns one per transfer: small ones cost less */
     IDLE_CONNECTIONS_MAX = 32,
     IDLE_SECONDS_MAX = 55,
     AGE_SECONDS_MAX = 600,
@@ -39,64 +34,6 @@ enum {
     FLOW_KERNEL_BYTES = 64 << 10, /* of what comes in a flow */
     REST_BYTES = 64 << 10,        /* of a body at once; curl reads on for as long as more comes */
     NO_LENGTH = -1,
-};
-
-struct multi {
-    CURLM *handle;
-    uv_timer_t timer;
-    struct client *client;
-    size_t running;
-};
-
-/* A socket and its watch. The watch stays when a transfer ends, so that the next one on the kept
- * connection costs no system call; it goes when something happens that nobody asked for. */
-struct watch {
-    uv_poll_t poll;
-    struct multi *multi;
-    curl_socket_t fd;
-    int wanted, active; /* UV_READABLE | UV_WRITABLE */
-    bool is_ours;       /* opened through open_socket: closing comes through us too */
-    const struct transfer *opener;
-    bool
-        has_sent; /* a request went over it: curl closes it through close_socket and no other way */
-    bool is_framed;  /* HTTP/2: what comes unasked is not taken for an answer */
-    bool is_flows;   /* of a flow: not looked at while that is paused, and not kept */
-    bool is_resting; /* nor while a transfer lets others go first */
-};
-
-struct client {
-    struct loop *loop;
-    struct multi multis[MULTIS];
-    size_t multi_count;
-    CURL *easy[EASY_POOL_MAX];
-    size_t easy_count;
-    struct watch *by_fd[65536];
-};
-
-struct transfer {
-    struct client_call *call;
-    struct multi *multi;
-    CURL *easy;
-    struct curl_slist *headers, *connect_to;
-    struct buf body;
-    CURLcode code;
-    curl_socket_t fd;    /* opened last, for connecting */
-    curl_socket_t reads; /* watched last, whoever opened it */
-    bool is_starved;     /* the system granted no socket for it */
-    size_t head_bytes, body_bytes;
-    int64_t length;       /* as the answer states it */
-    int64_t head_done_ms; /* 0: the head of the final answer is not whole yet */
-    int sendings;
-    bool is_interim; /* the head being read is a 1xx */
-    bool is_silent;  /* knock_ms were over before there was a connection */
-    bool is_too_large, is_garbled, is_done;
-    bool is_flow;    /* the body is for client_read, when the answer is a good one */
-    bool is_flowing; /* and it is */
-    bool is_paused;  /* enough of it is here; the rest is left where it is */
-    bool is_waiting; /* on parking */
-    struct fiber_parking parking;
-    size_t at_once;         /* bytes of the body since it rested last */
-    struct loop_later rest; /* others of the loop go first */
 };
 
 struct client_flow {
@@ -166,9 +103,15 @@ static int set_timer(CURLM *multi, long timeout_ms, void *arg) {
 }
 
 /* A watched socket is ready: curl reads or writes. */
-static void on_socket(uv_poll_t *poll, int status, int events) {
+void client_on_socket(uv_poll_t *poll, int status, int events) {
     struct watch *w = poll->data;
     struct multi *m = w->multi;
+    if (w->line) { /* curl has no part in what is said now */
+        uv_poll_stop(poll);
+        w->active = 0;
+        wake(w->line);
+        return;
+    }
     if (w->wanted == 0) {
         /* An idle connection says something. curl 7.88 would take an answer nobody asked for as
          * that of the next request (seen 2026-11-21); of a shut socket it knows better. */
@@ -188,7 +131,7 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
     int running;
     curl_multi_socket_action(m->handle, fd, flags, &running);
     if (status < 0 && m->client->by_fd[fd] == w && w->wanted)
-        uv_poll_start(poll, w->active = w->wanted, on_socket);
+        uv_poll_start(poll, w->active = w->wanted, client_on_socket);
     collect(m);
 }
 
@@ -212,7 +155,7 @@ static struct watch *watch_new(struct multi *m, curl_socket_t fd, bool is_ours) 
 }
 
 /* The watch of the socket; NULL: there is none, or no such socket. */
-static struct watch *watch_of(const struct client *c, curl_socket_t fd) {
+struct watch *client_watch_of(const struct client *c, curl_socket_t fd) {
     return fd >= 0 && (size_t)fd < ARRAY_LEN(c->by_fd) ? c->by_fd[fd] : NULL;
 }
 
@@ -231,7 +174,7 @@ static bool is_closed_unsaid(const struct watch *w) {
  * when it is to watch a descriptor that is closed. */
 static void forget_unused(const struct transfer *t) {
     struct client *c = t->multi->client;
-    struct watch *w = watch_of(c, t->fd);
+    struct watch *w = client_watch_of(c, t->fd);
     if (w && w->opener == t && !w->has_sent)
         watch_end(w);
 }
@@ -239,7 +182,7 @@ static void forget_unused(const struct transfer *t) {
 /* curl says what a socket waits for, or that it is done with it. */
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused) {
     struct multi *m = arg;
-    struct watch *w = watch_of(m->client, fd);
+    struct watch *w = client_watch_of(m->client, fd);
     struct transfer *t;
     if (!w && what != CURL_POLL_REMOVE)
         w = watch_new(m, fd, false); /* curl's resolver has sockets of its own */
@@ -261,7 +204,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
     w->is_resting = false;
     w->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
     if (w->wanted != w->active) {
-        uv_poll_start(&w->poll, w->wanted, on_socket);
+        uv_poll_start(&w->poll, w->wanted, client_on_socket);
         w->active = w->wanted;
     }
     return 0;
@@ -289,7 +232,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
         return CURL_SOCKET_BAD;
     }
     w->opener = t;
-    w->is_flows = t->is_flow;
+    w->is_flows = t->is_flow || t->is_line;
     t->fd = fd;
     int kernel_bytes = FLOW_KERNEL_BYTES;
     if (t->is_flow)
@@ -299,7 +242,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 
 static int close_socket(void *arg, curl_socket_t fd) {
     struct client *c = arg;
-    struct watch *w = watch_of(c, fd);
+    struct watch *w = client_watch_of(c, fd);
     if (w)
         watch_end(w);
     return close(fd);
@@ -326,7 +269,7 @@ static bool must_rest(struct transfer *t, size_t len) {
         return false;
     t->at_once = 0;
     curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
-    struct watch *w = watch_of(t->multi->client, t->reads);
+    struct watch *w = client_watch_of(t->multi->client, t->reads);
     if (!w || version >= CURL_HTTP_VERSION_2_0)
         return false;
     w->is_resting = true;
@@ -408,13 +351,15 @@ static void end_head(struct transfer *t) {
         wake(t);
 }
 
-/* Reads the headers that count; 0 ends the transfer. */
+/* Reads the headers that count; 0 ends the transfer. Of a line they are what the server said so far. */
 static size_t take_header(char *line, size_t one, size_t len, void *arg) {
     struct transfer *t = arg;
     struct client_call *call = t->call;
     t->head_bytes += len;
     if (t->head_bytes > HEAD_BYTES_MAX)
         t->is_garbled = true;
+    else if (t->is_line)
+        buf_put(&t->body, line, len);
     else if (t->head_done_ms)
         return len; /* trailers say nothing we need */
     else if (len > 5 && memcmp(line, "HTTP/", 5) == 0)
@@ -471,6 +416,31 @@ static CURL *easy_new(struct client *c) {
     return e;
 }
 
+/* Of both a request and a line. */
+static void set_common_options(struct transfer *t) {
+    struct client_call *call = t->call;
+    CURL *e = t->easy;
+    curl_easy_setopt(e, CURLOPT_URL, call->url);
+    curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
+    curl_easy_setopt(e, CURLOPT_CONNECT_TO, t->connect_to);
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)min(call->timeout_ms, call->connect_ms ? call->connect_ms : CONNECT_MS));
+    curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)(call->fresh || t->is_flow || t->is_line));
+}
+
+/* Not FORBID_REUSE: with it, curl 7.88 would say QUIT at once, and wait for the answer in this loop. */
+static void set_line_options(struct transfer *t) {
+    set_common_options(t);
+    curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+    curl_easy_setopt(t->easy, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(t->easy, CURLOPT_USE_SSL,
+                     t->must_start_tls ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_NONE);
+}
+
 /* What differs from call to call. */
 static void set_options(struct transfer *t) {
     struct client_call *call = t->call;
@@ -478,17 +448,8 @@ static void set_options(struct transfer *t) {
     bool has_body =
         call->body.len || strcmp(call->method, "POST") == 0 || strcmp(call->method, "PATCH") == 0;
     bool is_plain = strcmp(call->method, "GET") == 0 || strcmp(call->method, "POST") == 0;
-    curl_easy_setopt(e, CURLOPT_URL, call->url);
-    curl_easy_setopt(e, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
-    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
+    set_common_options(t);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
-    curl_easy_setopt(e, CURLOPT_CONNECT_TO, t->connect_to);
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
-                     (long)min(call->timeout_ms, call->connect_ms ? call->connect_ms : CONNECT_MS));
-    curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)(call->fresh || t->is_flow));
     curl_easy_setopt(e, CURLOPT_FORBID_REUSE, (long)t->is_flow);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
                      t->is_flow ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
@@ -531,11 +492,6 @@ static struct curl_slist *header_list(const struct client_call *call) {
     return list;
 }
 
-struct start {
-    struct client *client;
-    struct transfer *t;
-};
-
 /* One more multi handle; false without the memory for it. */
 static bool multi_open(struct client *c) {
     struct multi *m = &c->multis[c->multi_count];
@@ -569,19 +525,27 @@ static struct multi *roomiest(struct client *c) {
     return best;
 }
 
+struct start {
+    struct client *client;
+    struct transfer *t;
+};
+
 /* All curl calls are made on the loop's stack (RUNTIME: TLS set-up is deep). */
 static void start(void *arg) {
     struct start *s = arg;
     struct client *c = s->client;
     struct transfer *t = s->t;
     t->multi = roomiest(c);
-    t->easy = c->easy_count ? c->easy[--c->easy_count] : easy_new(c);
+    t->easy = c->easy_count && !t->is_line ? c->easy[--c->easy_count] : easy_new(c);
     t->headers = header_list(t->call);
     t->connect_to = connect_list(t->call->only);
     t->multi->running++;
     /* Without its list it would connect to wherever the name leads by now. */
     if (t->easy && t->headers && (t->connect_to || !t->call->only)) {
-        set_options(t);
+        if (t->is_line)
+            set_line_options(t);
+        else
+            set_options(t);
         if (curl_multi_add_handle(t->multi->handle, t->easy) == CURLM_OK)
             return;
     }
@@ -636,7 +600,7 @@ static void stop(void *arg) {
     t->is_starved = t->is_starved || t->call->was_refused;
     curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
     curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
-    struct watch *w = watch_of(c, fd);
+    struct watch *w = client_watch_of(c, fd);
     if (w)
         w->is_framed = version >= CURL_HTTP_VERSION_2_0;
     forget_unused(t);
@@ -644,7 +608,7 @@ static void stop(void *arg) {
     curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, NULL);
     curl_slist_free_all(t->connect_to);
     t->multi->running--;
-    if (c->easy_count < EASY_POOL_MAX)
+    if (c->easy_count < EASY_POOL_MAX && !t->is_line)
         c->easy[c->easy_count++] = t->easy;
     else
         curl_easy_cleanup(t->easy);
@@ -678,8 +642,12 @@ static enum client_result result_of(const struct transfer *t, bool in_time) {
     case CURLE_OPERATION_TIMEDOUT:
         return CLIENT_TIMEOUT;
     case CURLE_UNSUPPORTED_PROTOCOL: /* no status line */
-    case CURLE_WEIRD_SERVER_REPLY:
         return CLIENT_GARBLED;
+    case CURLE_WEIRD_SERVER_REPLY:
+        return t->is_line && t->body.len ? CLIENT_REFUSED : CLIENT_GARBLED;
+    case CURLE_USE_SSL_FAILED:
+    case CURLE_REMOTE_ACCESS_DENIED:
+        return CLIENT_REFUSED;
     default:
         return CLIENT_BROKEN;
     }
@@ -695,7 +663,7 @@ static bool is_knocking(const struct transfer *t) {
 }
 
 /* Sleeps until something happened to the transfer, or until then; returns the time. */
-static int64_t look_again(struct transfer *t, int64_t until_ms) {
+int64_t client_look_again(struct transfer *t, int64_t until_ms) {
     fiber_parking_init(&t->parking);
     t->is_waiting = true;
     fiber_park(&t->parking, until_ms, NULL, NULL);
@@ -724,14 +692,14 @@ static bool wait_until_done(struct transfer *t, int64_t began_ms) {
         if (call->too_slow)
             return false;
         int64_t until_ms = min(limit, now_ms + LOOK_MS);
-        now_ms = look_again(t, until_ms);
+        now_ms = client_look_again(t, until_ms);
         call->was_late = call->was_late || now_ms > until_ms + LATE_MS;
     }
     return true;
 }
 
 /* Makes the call until its answer is whole, or flows; false when one of the limits came first. */
-static bool run(struct client *c, struct transfer *t) {
+bool client_run(struct client *c, struct transfer *t) {
     struct client_call *call = t->call;
     int64_t began_us = ava_now_us();
     call->content_type = call->content_range = call->retry_after = call->date = NULL;
@@ -745,7 +713,7 @@ static bool run(struct client *c, struct transfer *t) {
 }
 
 /* Ends the transfer and tells its call what became of it. */
-static void conclude(struct client *c, struct transfer *t, bool in_time) {
+void client_conclude(struct client *c, struct transfer *t, bool in_time) {
     struct client_call *call = t->call;
     fiber_on_loop(stop, &(struct start){ c, t });
     call->was_late = call->was_late || loop_has_stood(c->loop, WOKEN_MS);
@@ -755,12 +723,16 @@ static void conclude(struct client *c, struct transfer *t, bool in_time) {
     call->answer = buf_view(body);
 }
 
+void client_end(struct client *c, struct transfer *t) {
+    fiber_on_loop(stop, &(struct start){ c, t });
+}
+
 void client_fetch(struct client *c, struct client_call *call) {
     struct transfer t = {
         .call = call, .length = NO_LENGTH, .fd = CURL_SOCKET_BAD, .reads = CURL_SOCKET_BAD
     };
-    bool in_time = run(c, &t);
-    conclude(c, &t, in_time);
+    bool in_time = client_run(c, &t);
+    client_conclude(c, &t, in_time);
 }
 
 /* --- piece by piece -------------------------------------------------------------------------- */
@@ -777,7 +749,7 @@ struct client_flow *client_open(struct client *c, struct client_call *call) {
         .reads = CURL_SOCKET_BAD,
         .is_flow = true,
     };
-    bool in_time = run(c, &f->t);
+    bool in_time = client_run(c, &f->t);
     if (f->t.is_flowing) {
         long status = 0;
         curl_easy_getinfo(f->t.easy, CURLINFO_RESPONSE_CODE, &status);
@@ -788,7 +760,7 @@ struct client_flow *client_open(struct client *c, struct client_call *call) {
         call->reused = false;
         return f;
     }
-    conclude(c, &f->t, in_time);
+    client_conclude(c, &f->t, in_time);
     free(f);
     return NULL;
 }
@@ -813,7 +785,7 @@ enum client_result client_read(struct client_flow *f, const bool *is_gone, struc
     buf_clear(&f->read);
     *piece = (struct str){ "", 0 };
     while (!t->body.len && !t->is_done && !*is_gone && !is_stalled(f, here_ms)) {
-        int64_t then_ms = look_again(t, now_ms + LOOK_MS);
+        int64_t then_ms = client_look_again(t, now_ms + LOOK_MS);
         here_ms += min(then_ms - now_ms, LOOK_MS);
         now_ms = then_ms;
     }
@@ -832,7 +804,7 @@ enum client_result client_read(struct client_flow *f, const bool *is_gone, struc
 void client_close(struct client_flow *f) {
     if (!f)
         return;
-    fiber_on_loop(stop, &(struct start){ f->client, &f->t });
+    client_end(f->client, &f->t);
     buf_fini(&f->t.body);
     buf_fini(&f->read);
     free(f);

@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/str.h"
+#include "net/client_result.h"
 
 struct client;
 struct loop;
@@ -21,17 +22,6 @@ void client_global_init(void); /* once, before threads */
 struct client *client_new(struct loop *loop);
 void client_free(struct client *c); /* when no call is under way */
 struct client *client_self(void);   /* this thread's, or NULL */
-
-enum client_result {
-    CLIENT_DONE,      /* status and body are good; the status, where the head is enough */
-    CLIENT_UNREACHED, /* DNS or connect failed, or knock_ms are over: nothing left this host */
-    CLIENT_STARVED, /* the system grants us no socket now: nothing left this host, nobody's fault */
-    CLIENT_TLS,     /* the certificate or the handshake: nothing of the request left */
-    CLIENT_BROKEN,  /* reset or truncated */
-    CLIENT_GARBLED, /* not HTTP, lengths that cannot be true, a head over 64 KiB, or take says so */
-    CLIENT_TIMEOUT, /* !left_host: while it was being connected */
-    CLIENT_TOO_LARGE, /* body over its limit */
-};
 
 struct client_call {
     /* in */

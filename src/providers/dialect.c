@@ -1,6 +1,7 @@
 #include "providers/dialect.h"
 
 #include "providers/resend_dialect.h"
+#include "providers/smtp_dialect.h"
 #include "providers/twilio_dialect.h"
 #include "providers/vapi_dialect.h"
 
@@ -10,6 +11,7 @@ static const struct dialect *const DIALECTS[PROVIDER_COUNT] = {
     [PROVIDER_VAPI] = &VAPI_DIALECT,
     [PROVIDER_TWILIO] = &TWILIO_DIALECT,
     [PROVIDER_RESEND] = &RESEND_DIALECT,
+    [PROVIDER_SMTP] = &SMTP_DIALECT,
 };
 
 const struct dialect *dialect_of(enum provider p) {

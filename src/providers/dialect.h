@@ -23,8 +23,9 @@ struct dialect_field {
     size_t chars_max;
     /* A text: why it cannot be one of these, a sentence; NULL when it can. NULL: nothing to check. */
     const char *(*wrong)(struct str text);
-    /* A field that is an object: checks it, each wrong part a field of ctx; and adds its parts to
-     * the secret. NULL: the field is a text. */
+    /* A field that is an object, a number or a text with rules of its own: checks it, each wrong part a
+     * field of ctx, where it is there; and adds the parts of an object to the secret. NULL: the field
+     * is a text without blanks. */
     void (*check_object)(struct ctx *ctx, const json_t *value);
     void (*collect_object)(const json_t *value, struct secret *out);
     /* Not a field at all, but something people have and send: why it is not taken, and what is wanted
@@ -35,7 +36,9 @@ struct dialect_field {
 /* What of a credential is no secret and travels with its requests. NULL or "": none. */
 struct dialect_account {
     const char *assistant_id, *number_id, *account_sid;
-    const char *from; /* whom mails are from: "Name <a@b.example>" */
+    const char *from;                       /* whom mails are from: "Name <a@b.example>" */
+    const char *host, *security, *username; /* of a mail server */
+    int port;                               /* 0: none */
 };
 
 /* What the provider said of a credential that works. */

@@ -170,28 +170,61 @@ const char *outbound_check(struct str url, const struct address_ranges *allowed)
     return why;
 }
 
-const char *outbound_find(const char *whose, struct str url, const struct address_ranges *allowed,
-                          int64_t until_ms, struct resolved *out, bool *is_busy) {
-    struct outbound_url parts;
+/* Where the host leads, and whether that may be reached. */
+static const char *find(const char *whose, const struct outbound_url *parts,
+                        const struct address_ranges *allowed, int64_t until_ms,
+                        struct resolved *out, bool *is_busy) {
     enum resolve_result how = RESOLVE_FOUND;
     struct resolved found = { .count = 0 };
-    const char *why = outbound_parse(url, &parts);
-    *is_busy = false;
-    if (why)
-        return why;
-    if (parts.is_address) {
-        found.list[0] = parts.address;
+    if (parts->is_address) {
+        found.list[0] = parts->address;
         found.count = 1;
     } else {
-        how = resolve_host(whose, parts.host, until_ms, &found);
+        how = resolve_host(whose, parts->host, until_ms, &found);
     }
     *is_busy = how == RESOLVE_BUSY;
     if (how != RESOLVE_FOUND)
         return *is_busy ? BUSY : NOT_PUBLIC;
     if (found.has_more)
         return "The host leads to more addresses than Ava looks at.";
-    why = outbound_judge(&parts, found.list, found.count, allowed);
+    const char *why = outbound_judge(parts, found.list, found.count, allowed);
     if (!why)
         *out = found;
     return why;
+}
+
+const char *outbound_find(const char *whose, struct str url, const struct address_ranges *allowed,
+                          int64_t until_ms, struct resolved *out, bool *is_busy) {
+    struct outbound_url parts;
+    const char *why = outbound_parse(url, &parts);
+    *is_busy = false;
+    return why ? why : find(whose, &parts, allowed, until_ms, out, is_busy);
+}
+
+/* --- hosts without a URL --------------------------------------------------------------------- */
+
+const char *outbound_host_parse(struct str host, struct outbound_url *out) {
+    *out = (struct outbound_url){ .is_https = true }; /* its protocol has its own rules for TLS */
+    if (!is_ascii(host))
+        return NOT_ASCII;
+    if (address_parse(host, &out->address) && str_copy(out->host, sizeof out->host, host)) {
+        out->is_address = true;
+        return NULL;
+    }
+    return read_host(host, out);
+}
+
+const char *outbound_host_check(struct str host, const struct address_ranges *allowed) {
+    struct outbound_url parts;
+    const char *why = outbound_host_parse(host, &parts);
+    return !why && parts.is_address ? outbound_judge(&parts, &parts.address, 1, allowed) : why;
+}
+
+const char *outbound_host_find(const char *whose, struct str host,
+                               const struct address_ranges *allowed, int64_t until_ms,
+                               struct resolved *out, bool *is_busy) {
+    struct outbound_url parts;
+    const char *why = outbound_host_parse(host, &parts);
+    *is_busy = false;
+    return why ? why : find(whose, &parts, allowed, until_ms, out, is_busy);
 }

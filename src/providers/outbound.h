@@ -25,6 +25,14 @@ const char *outbound_parse(struct str url, struct outbound_url *out);
 const char *outbound_judge(const struct outbound_url *url, const struct address *list, size_t count,
                            const struct address_ranges *allowed);
 
+/* The same for a host without a URL, to which a connection with a protocol of its own is made (a mail
+ * server): a name, or an address with or without brackets. Public or allowed, whatever is spoken. */
+const char *outbound_host_parse(struct str host, struct outbound_url *out);
+const char *outbound_host_check(struct str host, const struct address_ranges *allowed);
+const char *outbound_host_find(const char *whose, struct str host,
+                               const struct address_ranges *allowed, int64_t until_ms,
+                               struct resolved *out, bool *is_busy);
+
 /* AVA_OUTBOUND_ALLOW; NULL, or what is wrong with it. */
 const char *outbound_allow_parse(const char *cidrs, struct address_ranges *out);
 

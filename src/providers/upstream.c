@@ -103,7 +103,7 @@ void upstream_on_moved(struct upstream *u,
 }
 
 /* What an outcome did to the breakers, for those who wait and those who watch. */
-static void spread(struct upstream *u, const struct upstream_request *req, unsigned bits) {
+void upstream_spread(struct upstream *u, const struct upstream_request *req, unsigned bits) {
     const struct upstream_credential *c = req->credential;
     unsigned shared = GUARD_CLOSED_PROVIDER | GUARD_OPENED_PROVIDER;
     unsigned own = GUARD_CLOSED_CREDENTIAL | GUARD_OPENED_CREDENTIAL;
@@ -332,8 +332,8 @@ static void record(const struct ctx *ctx, const struct upstream_request *req,
 
 /* --- refusals before an attempt -------------------------------------------------------------- */
 
-static enum err refused(struct ctx *ctx, const struct upstream_request *req,
-                        const struct guard_verdict *v) {
+enum err upstream_refused(struct ctx *ctx, const struct upstream_request *req,
+                          const struct guard_verdict *v) {
     const char *title = provider_title(req->provider);
     int64_t seconds = (v->remaining_ms + 999) / 1000;
     if (seconds < 1)
@@ -398,7 +398,7 @@ static void choose_connection(const struct upstream_request *req, const struct r
 }
 
 /* Not to its end once Ava goes down: then there is no next attempt. */
-static void wait_for_turn(struct upstream *u, int64_t wait_ms) {
+void upstream_wait_for_turn(struct upstream *u, int64_t wait_ms) {
     int64_t until_ms = ava_now_ms() + wait_ms;
     for (int64_t left = wait_ms; left > 0 && !atomic_load(&u->draining);
          left = until_ms - ava_now_ms())
@@ -422,7 +422,7 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
     while (next.answer == RETRY_AGAIN) {
         if (ctx->attempts && req->watch)
             req->watch->waiting(ctx, ctx->attempts, next.wait_ms, req->watch->arg);
-        wait_for_turn(u, next.wait_ms);
+        upstream_wait_for_turn(u, next.wait_ms);
         if (ctx->attempts && atomic_load(&u->draining)) {
             e = ctx_fail(ctx, ERR_DRAINING, "Ava is restarting; try again in a few seconds.");
             break;
@@ -430,7 +430,7 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
         struct guard_verdict v = guard_admit(u->guard, &call, ava_now_ms());
         if (v.answer != GUARD_ADMITTED) {
             /* Refused on the way to a retry: the attempt before says more than the refusal. */
-            e = ctx->attempts ? OK : refused(ctx, req, &v);
+            e = ctx->attempts ? OK : upstream_refused(ctx, req, &v);
             break;
         }
         choose_connection(req, &retry, v.is_probe, &a->call);
@@ -458,7 +458,7 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
         unsigned bits = guard_settle(
             u->guard, &call, a->outcome,
             q.retry_after_s < 0 ? GUARD_NO_RETRY_AFTER : q.retry_after_s * 1000, ava_now_ms());
-        spread(u, req, bits);
+        upstream_spread(u, req, bits);
         if (bits & GUARD_NOT_CLOSED)
             break; /* this failure opened a breaker, or it was a probe: no bytes after it */
         next = retry_decide(u->budget, &retry, &q);
@@ -480,8 +480,8 @@ static bool is_unknown(const struct upstream *u, const struct upstream_request *
            strcmp(req->method, "GET") != 0 && !retry_is_safe(&r, OUTCOME_FAIL);
 }
 
-static enum err find_place(struct ctx *ctx, const struct upstream_request *req,
-                           struct bulkhead_place *out) {
+enum err upstream_find_place(struct ctx *ctx, const struct upstream_request *req,
+                             struct bulkhead_place *out) {
     const char *whose = req->scope ? req->scope : req->credential->workspace_id;
     int64_t queue_until = ava_now_ms() + QUEUE_MS;
     if (bulkhead_enter(ctx->parts->upstream->bulkhead, req->provider, whose,
@@ -493,12 +493,19 @@ static enum err find_place(struct ctx *ctx, const struct upstream_request *req,
                     provider_title(req->provider));
 }
 
+enum err upstream_starved(struct ctx *ctx) {
+    ctx->problem.retry_after_s = 1;
+    return ctx_fail(
+        ctx, ERR_OVERLOADED,
+        "Ava has no connection to spare right now. Nothing was sent; try again in 1 s.");
+}
+
 /* The call with all its attempts; OK: a is a good answer. */
 static enum err through(struct ctx *ctx, const struct upstream_request *req, struct attempt *a) {
     struct upstream *u = ctx->parts->upstream;
     struct bulkhead_place place = { 0 };
     bool timed_out = false;
-    TRY(find_place(ctx, req, &place));
+    TRY(upstream_find_place(ctx, req, &place));
     enum err e = attempt_until_done(ctx, req, a, &timed_out);
     bulkhead_leave(u->bulkhead, &place, a->outcome, timed_out);
     if (e != OK)
@@ -508,12 +515,8 @@ static enum err through(struct ctx *ctx, const struct upstream_request *req, str
         ctx_clear(ctx);
         return OK;
     }
-    if (a->call.result == CLIENT_STARVED) {
-        ctx->problem.retry_after_s = 1;
-        return ctx_fail(
-            ctx, ERR_OVERLOADED,
-            "Ava has no connection to spare right now. Nothing was sent; try again in 1 s.");
-    }
+    if (a->call.result == CLIENT_STARVED)
+        return upstream_starved(ctx);
     if (is_unknown(u, req, a))
         return answer_unknown(ctx, req, a->call.result == CLIENT_DONE ? a->call.status : 0);
     return answer_error(
@@ -549,8 +552,9 @@ struct upstream_flow {
 /* The verdict on the whole answer; once. */
 static void flow_settle(struct upstream_flow *f, enum outcome o) {
     struct upstream *u = f->upstream;
-    spread(u, &f->req,
-           guard_settle(u->guard, &f->attempt->guard, o, GUARD_NO_RETRY_AFTER, ava_now_ms()));
+    upstream_spread(
+        u, &f->req,
+        guard_settle(u->guard, &f->attempt->guard, o, GUARD_NO_RETRY_AFTER, ava_now_ms()));
 }
 
 /* Whoever read it left before its end: that says nothing about the provider. */
@@ -703,10 +707,10 @@ enum err upstream_send(struct ctx *ctx, const struct upstream_request *req,
                                .credential = req->credential->id,
                                .version = req->credential->version,
                                .attempt_ms = RESOLVE_MS + attempt_ms(req) };
-    TRY(find_place(ctx, req, &place));
+    TRY(upstream_find_place(ctx, req, &place));
     struct guard_verdict v = guard_admit(u->guard, &call, ava_now_ms());
     enum err e = v.answer == GUARD_ADMITTED ? send_judged(ctx, req, v.is_probe, a, out)
-                                            : refused(ctx, req, &v);
+                                            : upstream_refused(ctx, req, &v);
     if (v.answer == GUARD_ADMITTED)
         guard_settle(u->guard, &call, e == OK ? a->outcome : OUTCOME_LOCAL,
                      e == OK && out->retry_after_s >= 0 ? out->retry_after_s * 1000

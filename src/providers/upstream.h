@@ -166,6 +166,17 @@ struct upstream_echo {
 enum err upstream_send(struct ctx *ctx, const struct upstream_request *req,
                        struct upstream_echo *out);
 
+struct mail_call;
+
+/* One mail at the mail server call->host, which a customer named (net/mail_call.h; judged as above). Of req
+ * provider, operation, credential, watch and attempt_ms count (0: 30 s); "username" and "password" of the
+ * credential are used where it has them. Of call `only`, the names and the times are filled in here.
+ * Repeated only as long as nothing of the message was sent.
+ * OK: the server has said what it does with this mail, maybe no; call->result is CLIENT_DONE or _REFUSED.
+ * ERR_OUTCOME_UNKNOWN: it may have taken it. Any other error: it took nothing; call says how far it came,
+ * call->result CLIENT_DONE: there was no attempt. */
+enum err upstream_mail(struct ctx *ctx, const struct upstream_request *req, struct mail_call *call);
+
 /* What AVA_OUTBOUND_ALLOW lets customers' addresses reach although not public. */
 const struct address_ranges *upstream_allowed(const struct upstream *u);
 

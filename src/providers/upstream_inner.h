@@ -22,6 +22,18 @@ struct upstream {
     void *moved_arg;
 };
 
+/* What an outcome did to the breakers (bits of guard_settle), for those who wait and those who watch. */
+void upstream_spread(struct upstream *u, const struct upstream_request *req, unsigned bits);
+/* ERR_PROVIDER_BUSY: no place in the bulkhead; given back by bulkhead_leave. */
+enum err upstream_find_place(struct ctx *ctx, const struct upstream_request *req,
+                             struct bulkhead_place *out);
+/* The error of an attempt that was not admitted, and of one that had no connection. */
+enum err upstream_refused(struct ctx *ctx, const struct upstream_request *req,
+                          const struct guard_verdict *v);
+enum err upstream_starved(struct ctx *ctx);
+/* Waits, but not to the end once Ava goes down. */
+void upstream_wait_for_turn(struct upstream *u, int64_t wait_ms);
+
 /* Past the cache: bulkhead, attempts, and what the last attempt means to the caller. */
 enum err upstream_through(struct ctx *ctx, const struct upstream_request *req,
                           struct upstream_answer *out);

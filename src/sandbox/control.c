@@ -84,7 +84,11 @@ static int64_t number_of(struct ctx *ctx, const json_t *body, const char *name, 
 }
 
 static bool is_provider(const char *name) {
-    return strcmp(name, "vapi") == 0 || strcmp(name, "twilio") == 0 || strcmp(name, "resend") == 0;
+    static const char *const NAMES[] = { "vapi", "twilio", "resend", "smtp" };
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
+        if (strcmp(NAMES[i], name) == 0)
+            return true;
+    return false;
 }
 
 /* --- faults ---------------------------------------------------------------------------------- */
@@ -98,7 +102,8 @@ static enum err fault_read(struct ctx *ctx, json_t *body, struct fault *out) {
     const char *provider = text_of(ctx, body, "provider", TEXT_MAX);
     const char *kind = text_of(ctx, body, "fault", TEXT_MAX);
     if (!is_provider(provider))
-        ctx_field(ctx, "provider", "unsupported", "The sandbox pretends vapi, twilio and resend.");
+        ctx_field(ctx, "provider", "unsupported",
+                  "The sandbox pretends vapi, twilio, resend and smtp.");
     else
         str_copy(out->provider, sizeof out->provider, str_of(provider));
     out->kind = fault_kind_parse(str_of(kind));
@@ -161,7 +166,7 @@ static enum err get_ledger(const struct control *c, struct ctx *ctx, const struc
         q.provider = str_dup(ctx->arena, provider);
         if (!is_provider(q.provider))
             ctx_field(ctx, "provider", "unsupported",
-                      "The sandbox pretends vapi, twilio and resend.");
+                      "The sandbox pretends vapi, twilio, resend and smtp.");
     }
     if (since.ptr && !str_to_i64(since, 0, INT64_MAX, &q.since))
         ctx_field(ctx, "since", "wrong_format", "This must be the seq of a hit.");
@@ -170,6 +175,13 @@ static enum err get_ledger(const struct control *c, struct ctx *ctx, const struc
     TRY(ctx_fields_ok(ctx));
     struct jsonw w = answer(reply);
     ledger_write(c->ledger, &q, &w);
+    return OK;
+}
+
+static enum err get_mails(const struct control *c, struct ctx *ctx, const struct http_req *req,
+                          struct http_reply *reply) {
+    struct jsonw w = answer(reply);
+    pretend_smtp_write(c->smtp, &w);
     return OK;
 }
 
@@ -197,6 +209,15 @@ static enum err get_credentials(const struct control *c, struct ctx *ctx,
     jsonw_text_at(&w, "base_url", c->resend_url);
     jsonw_text_at(&w, "api_key", SANDBOX_RESEND_API_KEY);
     jsonw_text_at(&w, "from", SANDBOX_RESEND_FROM);
+    jsonw_object_end(&w);
+    jsonw_key(&w, "smtp");
+    jsonw_object(&w);
+    jsonw_text_at(&w, "host", SANDBOX_SMTP_HOST);
+    jsonw_i64_at(&w, "port", pretend_smtp_port(c->smtp));
+    jsonw_text_at(&w, "security", "none");
+    jsonw_text_at(&w, "username", SANDBOX_SMTP_USERNAME);
+    jsonw_text_at(&w, "password", SANDBOX_SMTP_PASSWORD);
+    jsonw_text_at(&w, "from", SANDBOX_SMTP_FROM);
     jsonw_object_end(&w);
     jsonw_object_end(&w);
     return OK;
@@ -307,6 +328,7 @@ static const struct {
     { METHOD_POST, "/sandbox/api/faults", "GET, HEAD, POST", post_faults },
     { METHOD_POST, "/sandbox/api/clock", "POST", post_clock },
     { METHOD_GET, "/sandbox/api/ledger", "GET, HEAD", get_ledger },
+    { METHOD_GET, "/sandbox/api/mails", "GET, HEAD", get_mails },
     { METHOD_GET, "/sandbox/api/credentials", "GET, HEAD", get_credentials },
     { METHOD_POST, "/sandbox/api/webhooks", "POST", post_webhooks },
 };

@@ -6,6 +6,7 @@
 #include "sandbox/caller.h"
 #include "sandbox/faults.h"
 #include "sandbox/ledger.h"
+#include "sandbox/pretend_smtp.h"
 
 enum { CONTROL_SENDS_MAX = 21 };
 
@@ -26,6 +27,7 @@ struct control {
     enum err (*stage)(void *arg, struct ctx *ctx, const struct http_req *req, struct str tail,
                       json_t *body, struct http_reply *reply);
     void *arg;
+    struct pretend_smtp *smtp;
 };
 
 /* Names each field of the body that is none of these. */

@@ -9,7 +9,7 @@
 #include "base/defs.h"
 #include "base/memory.h"
 
-static const char *const PROVIDERS[] = { "vapi", "twilio", "resend" };
+static const char *const PROVIDERS[] = { "vapi", "twilio", "resend", "smtp" };
 
 struct hit {
     int64_t seq, at_ms;

@@ -44,6 +44,7 @@ struct sandbox {
     struct booth booths[BOOTHS];
     struct faults *faults;
     struct ledger *ledger;
+    struct pretend_smtp *smtp; /* on a thread of its own */
     struct control control;
     struct loop *loop;
     struct client *client;
@@ -348,6 +349,7 @@ static bool booth_open(struct booth *b, struct sandbox *s, const struct pretend 
 }
 
 static void sandbox_free(struct sandbox *s) {
+    pretend_smtp_stop(s->smtp);
     faults_free(s->faults);
     ledger_free(s->ledger);
     pthread_mutex_destroy(&s->lock);
@@ -373,13 +375,15 @@ struct sandbox *sandbox_start(struct arena *a, const char **why) {
     pthread_cond_init(&s->signal, NULL);
     s->faults = faults_new();
     s->ledger = ledger_new();
+    s->smtp = pretend_smtp_start(s->faults, s->ledger, why);
     s->control = (struct control){
         s->faults, s->ledger, s->booths[0].url, s->booths[1].url, s->booths[2].url, send_webhook,
         visit,     s
     };
+    s->control.smtp = s->smtp;
     for (size_t i = 0; i < BOOTHS; i++)
         s->booths[i].fd = -1;
-    bool ok = true;
+    bool ok = s->smtp != NULL;
     for (size_t i = 0; ok && i < BOOTHS; i++)
         ok = booth_open(&s->booths[i], s, KINDS[i], a, why);
     s->booths[0].world.twilio = &s->booths[1].world;
@@ -410,6 +414,10 @@ void sandbox_stop(struct sandbox *s) {
     loop_stop(s->loop);
     pthread_join(s->thread, NULL);
     sandbox_free(s);
+}
+
+int sandbox_smtp_port(const struct sandbox *s) {
+    return pretend_smtp_port(s->smtp);
 }
 
 const char *sandbox_vapi_url(const struct sandbox *s) {

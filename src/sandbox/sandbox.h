@@ -1,4 +1,4 @@
-/* sandbox: a pretend Vapi, Twilio and Resend on loopback ports of their own, on their own thread.
+/* sandbox: a pretend Vapi, Twilio, Resend and mail server on loopback ports of their own, on their own thread.
  *
  * A world apart: it knows nothing of Ava but the API under /sandbox/api on Ava's own port, where
  * people and tests make it misbehave, read what it was asked, and let it send signed webhooks.
@@ -22,8 +22,12 @@ struct sandbox;
 #define SANDBOX_TWILIO_AUTH_TOKEN  "de300000000000000000000000000a17"
 #define SANDBOX_RESEND_API_KEY     "re_demo_4f0c5b7e2a914d68b3c1"
 #define SANDBOX_RESEND_FROM        "Ava Demo <demo@example.com>"
+#define SANDBOX_SMTP_HOST          "127.0.0.1"
+#define SANDBOX_SMTP_USERNAME      "ava@sandbox.example"
+#define SANDBOX_SMTP_PASSWORD      "demo-mail-password-5e1f"
+#define SANDBOX_SMTP_FROM          "ava@sandbox.example"
 
-/* Returns when both listen. NULL and *why when a port or a thread is not to be had. client.h must
+/* Returns when all listen. NULL and *why when a port or a thread is not to be had. client.h must
  * be initialised (client_global_init). */
 struct sandbox *sandbox_start(struct arena *a, const char **why);
 void sandbox_stop(struct sandbox *s); /* NULL is fine; no sandbox_serve may be under way */
@@ -31,6 +35,7 @@ void sandbox_stop(struct sandbox *s); /* NULL is fine; no sandbox_serve may be u
 const char *sandbox_vapi_url(const struct sandbox *s); /* "http://127.0.0.1:PORT" */
 const char *sandbox_twilio_url(const struct sandbox *s);
 const char *sandbox_resend_url(const struct sandbox *s);
+int sandbox_smtp_port(const struct sandbox *s); /* at SANDBOX_SMTP_HOST, without TLS */
 
 /* Has the account with that key tell what happens to url, proven by the secret: the demo assistant of Vapi
  * ("vapi") how its calls go, Resend ("resend") what becomes of mails. False when it tells somebody else

@@ -131,3 +131,30 @@ TEST(plain_http_goes_only_where_the_operator_said) {
     CHECK(JUDGE("http://a.example/", "10.0.0.0/8", "11.1.2.3"));
     CHECK(!JUDGE("https://a.example/", "10.0.0.0/8", "10.1.2.3", "8.8.8.8"));
 }
+
+/* --- hosts without a URL ---------------------------------------------------------------------- */
+
+TEST(a_host_alone_is_read_by_the_same_rules) {
+    static const struct address_ranges NOBODY = { .count = 0 };
+    struct address_ranges home;
+    struct outbound_url parts;
+    CHECK(!outbound_allow_parse("127.0.0.0/8,::1", &home));
+    CHECK(!outbound_host_parse(STR("Mail.Example.COM"), &parts));
+    CHECK_TEXT(parts.host, "mail.example.com");
+    CHECK(!parts.is_address);
+    CHECK(!outbound_host_parse(STR("[2001:db8::1]"), &parts) && parts.is_address);
+    CHECK(!outbound_host_parse(STR("2001:db8::1"), &parts) && parts.is_address);
+    static const char *const BAD[] = { "",           "a b",        "mail.example.com.",
+                                       "http://a.b", "a.b:25",     "user@a.b",
+                                       "0x7f.1",     "2130706433", "k\xc3\xa4.b",
+                                       "a\r\nb",     "-a.example", "a..b" };
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
+        CHECK(outbound_host_parse(str_of(BAD[i]), &parts));
+    CHECK(outbound_host_check(STR("127.0.0.1"), &NOBODY));
+    CHECK(outbound_host_check(STR("10.0.0.1"), &home));
+    CHECK(!outbound_host_check(STR("127.0.0.1"), &home));
+    CHECK(!outbound_host_check(STR("::1"), &home));
+    CHECK(!outbound_host_check(STR("93.184.216.34"), &NOBODY));
+    CHECK(
+        !outbound_host_check(STR("mail.example.com"), &NOBODY)); /* where it leads is asked later */
+}

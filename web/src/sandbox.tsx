@@ -194,7 +194,7 @@ function Seen({ ledger, onRefresh }: { ledger: Schemas["Ledger"]; onRefresh: () 
     <section class="panel" data-panel="ledger" aria-label={t("sandbox.ledger")}>
       <header class="panel-head">
         <h2>{t("sandbox.ledger")}</h2>
-        <p class="muted">{t("sandbox.counts", { vapi: ledger.counts.vapi, twilio: ledger.counts.twilio, resend: ledger.counts.resend })}</p>
+        <p class="muted">{t("sandbox.counts", { vapi: ledger.counts.vapi, twilio: ledger.counts.twilio, resend: ledger.counts.resend, smtp: ledger.counts.smtp })}</p>
         <p class="age"><Button icon="refresh-cw" onClick={onRefresh}>{t("action.refresh")}</Button></p>
       </header>
       {!newest.length ? <p class="muted">{t("sandbox.quiet")}</p> : (

@@ -81,9 +81,15 @@ static const char *public_json(struct ctx *ctx, const struct dialect *d, const j
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
     jsonw_object(&w);
-    for (size_t i = 0; i < count; i++)
-        if (!specs[i].is_secret && !specs[i].instead)
-            jsonw_text_at(&w, specs[i].name, json_text(body, specs[i].name));
+    for (size_t i = 0; i < count; i++) {
+        const json_t *value = json_object_get(body, specs[i].name);
+        if (specs[i].is_secret || specs[i].instead)
+            continue;
+        if (json_is_integer(value))
+            jsonw_i64_at(&w, specs[i].name, json_integer_value(value));
+        else
+            jsonw_text_at(&w, specs[i].name, json_string_value(value));
+    }
     jsonw_key(&w, "last4");
     jsonw_object(&w);
     for (size_t i = 0; i < count; i++) {

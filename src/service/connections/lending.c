@@ -36,6 +36,9 @@ static const struct {
     { "default_number_id", offsetof(struct dialect_account, number_id) },
     { "account_sid", offsetof(struct dialect_account, account_sid) },
     { "from", offsetof(struct dialect_account, from) },
+    { "host", offsetof(struct dialect_account, host) },
+    { "security", offsetof(struct dialect_account, security) },
+    { "username", offsetof(struct dialect_account, username) },
 };
 
 static const char **text_at(struct dialect_account *account, size_t i) {
@@ -127,6 +130,7 @@ struct dialect_account lending_account(const json_t *fields) {
     struct dialect_account account = { .from = NULL };
     for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
         *text_at(&account, i) = json_text(fields, TEXTS[i].name);
+    account.port = (int)json_integer_value(json_object_get(fields, "port"));
     return account;
 }
 

@@ -7,6 +7,7 @@
 #include "providers/answer.h"
 #include "providers/resend.h"
 #include "service/connections/lending.h"
+#include "service/email/email_smtp.h"
 #include "service/email/templates.h"
 #include "service/messages/message_status.h"
 #include "service/messages/messages.h"
@@ -16,6 +17,7 @@
 /* --- placing one ----------------------------------------------------------------------------- */
 
 struct placing {
+    const struct operation_kind *kind;
     struct message_row row;
     const struct email_order *order;
     const char *from;
@@ -73,6 +75,11 @@ static struct str request_of(struct ctx *ctx, const struct placing *p) {
     write_tree_at(&w, "headers", o->headers);
     if (o->scheduled_at)
         jsonw_text_at(&w, "scheduled_at", o->scheduled_at);
+    if (p->kind != &EMAIL_SEND) {
+        jsonw_i64_at(&w, "at_ms", p->row.created_ms);
+        jsonw_object_end(&w);
+        return buf_view(out);
+    }
     jsonw_key(&w, "tags");
     jsonw_list(&w);
     jsonw_object(&w);
@@ -133,6 +140,25 @@ static enum err fill(struct ctx *ctx, struct email_order *o) {
     return OK;
 }
 
+/* Through the e-mail service where one is connected, else through the workspace's own mail server. */
+static enum err choose(struct ctx *ctx, const struct email_order *o, struct lent *lent,
+                       const struct operation_kind **kind) {
+    *kind = &EMAIL_SEND;
+    enum err e = lending_find(ctx, PROVIDER_RESEND, lent);
+    if (e != ERR_NOT_CONNECTED)
+        return e;
+    ctx_clear(ctx);
+    *kind = &EMAIL_SMTP;
+    TRY(lending_find(ctx, PROVIDER_SMTP, lent));
+    if (o->scheduled_at)
+        ctx_field(ctx, "scheduled_at", "unsupported",
+                  "A mail server sends at once; connect an e-mail service to send later.");
+    if (json_array_size(o->reply_to) > 1)
+        ctx_field(ctx, "reply_to", "unsupported",
+                  "Through a mail server answers go to one address.");
+    return ctx_fields_ok(ctx);
+}
+
 enum err email_place(struct ctx *ctx, struct email_order *o, enum operation_patience patience,
                      const struct id *claim, struct operation_end *out) {
     struct lent lent;
@@ -140,13 +166,15 @@ enum err email_place(struct ctx *ctx, struct email_order *o, enum operation_pati
     int64_t now_ms = ava_wall_ms();
     *out = (struct operation_end){ .was_abandoned = true };
     TRY(fill(ctx, o));
-    TRY(lending_find(ctx, PROVIDER_RESEND, &lent));
-    struct placing p = { .row = { .id = arena_strdup(ctx->arena, id.text),
+    const struct operation_kind *kind;
+    TRY(choose(ctx, o, &lent, &kind));
+    struct placing p = { .kind = kind,
+                         .row = { .id = arena_strdup(ctx->arena, id.text),
                                   .workspace_id = ctx->who.workspace_id,
                                   .operation_id = arena_strdup(ctx->arena, op.text),
                                   .channel = "email",
                                   .direction = "outbound",
-                                  .provider = provider_name(PROVIDER_RESEND),
+                                  .provider = provider_name(kind->provider),
                                   .to = shown_to(ctx, o),
                                   .from = lent.account.from,
                                   .status = "requested",
@@ -154,7 +182,7 @@ enum err email_place(struct ctx *ctx, struct email_order *o, enum operation_pati
                                   .updated_ms = now_ms },
                          .order = o,
                          .from = lent.account.from };
-    struct operation_order order = { .kind = &EMAIL_SEND,
+    struct operation_order order = { .kind = kind,
                                      .id = p.row.operation_id,
                                      .object = p.row.id,
                                      .request = request_of(ctx, &p),

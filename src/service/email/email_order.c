@@ -7,8 +7,9 @@
 #include "base/mailbox.h"
 #include "base/plain.h"
 #include "obs/fields.h"
+#include "providers/mime.h"
 
-enum { REPLY_TO_MAX = 10, HEADERS_MAX = 10, TEMPLATE_NAME_MAX = 64 };
+enum { REPLY_TO_MAX = 10, HEADERS_MAX = 10, HEADER_MAX_BYTES = 900, TEMPLATE_NAME_MAX = 64 };
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
@@ -93,20 +94,9 @@ static void check_reply_to(struct ctx *ctx, const json_t *value) {
 
 /* --- the rest -------------------------------------------------------------------------------- */
 
-/* Those that a sender may set without forging anything: "X-...", and a few by name. */
-static bool is_free(const char *name) {
-    static const char *const NAMES[] = { "List-Unsubscribe", "List-Unsubscribe-Post",
-                                         "List-Id",          "References",
-                                         "In-Reply-To",      "Precedence",
-                                         "Auto-Submitted",   "Importance" };
-    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
-        if (strcasecmp(NAMES[i], name) == 0)
-            return true;
-    if (strncasecmp(name, "X-", 2) != 0 || !name[2] || strlen(name) > 64)
-        return false;
-    for (const char *c = name; *c; c++)
-        if (!(*c == '-' || (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
-              (*c >= 'A' && *c <= 'Z')))
+static bool is_ascii(struct str text) {
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] >= 0x80)
             return false;
     return true;
 }
@@ -125,13 +115,14 @@ static void check_headers(struct ctx *ctx, const json_t *headers) {
     json_object_foreach((json_t *)headers, name, value) {
         const char *field = arena_join(ctx->arena, "headers.", name);
         struct str text = { json_string_value(value), json_string_length(value) };
-        if (!is_free(name))
+        if (!mime_header_is_allowed(name))
             ctx_field(ctx, field, "unsupported",
                       "Headers may be X-..., List-Unsubscribe, List-Unsubscribe-Post, List-Id, "
                       "References, In-Reply-To, Precedence, Auto-Submitted and Importance.");
-        else if (!text.ptr || !text.len || text.len > EMAIL_SUBJECT_MAX || !plain_is(text))
+        else if (!text.ptr || !text.len || text.len > HEADER_MAX_BYTES || !plain_is(text) ||
+                 !is_ascii(text))
             ctx_field(ctx, field, "wrong_format",
-                      "A header is one line of plain characters, 1 to 998 bytes.");
+                      "A header is one line of 1 to 900 plain ASCII characters.");
     }
 }
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mailbox.h"
 #include "providers/dialect.h"
+#include "providers/smtp.h"
 #include "service/messages/message_status.h"
 #include "service/messages/messages.h"
 #include "store/audit.h"
@@ -80,18 +81,13 @@ static void find_meant(struct report *r) {
 
 /* --- what becomes of them ---------------------------------------------------------------------- */
 
-static enum err suppress(struct report *r, const struct email_recipient_row *to) {
+static enum err suppress(struct ctx *ctx, struct db_conn *tx, struct suppression_row s) {
     struct id id = id_make("sup");
-    bool complained = r->facts->verdict == MESSAGE_COMPLAINED, is_new;
-    struct suppression_row s = { .id = id.text,
-                                 .workspace_id = r->row.workspace_id,
-                                 .address_key = to->address_key,
-                                 .reason = complained ? "complained" : "bounced",
-                                 .detail = r->facts->error,
-                                 .message_id = r->row.id,
-                                 .created_ms = ava_wall_ms() };
-    TRY(suppression_row_put(r->ctx, r->tx, &s, &is_new));
-    return is_new ? audit_write(r->ctx, r->tx,
+    bool is_new;
+    s.id = id.text;
+    s.created_ms = ava_wall_ms();
+    TRY(suppression_row_put(ctx, tx, &s, &is_new));
+    return is_new ? audit_write(ctx, tx,
                                 (struct audit_entry){ .action = "suppression.add", .object = s.id })
                   : OK;
 }
@@ -105,7 +101,13 @@ static enum err take_one(struct report *r, size_t i) {
         r->changed = true;
         TRY(email_recipient_row_update(r->ctx, r->tx, r->row.id, (int)i, ava_wall_ms(), to));
     }
-    return is_hard ? suppress(r, to) : OK;
+    bool complained = r->facts->verdict == MESSAGE_COMPLAINED;
+    struct suppression_row s = { .workspace_id = r->row.workspace_id,
+                                 .address_key = to->address_key,
+                                 .reason = complained ? "complained" : "bounced",
+                                 .detail = r->facts->error,
+                                 .message_id = r->row.id };
+    return is_hard ? suppress(r->ctx, r->tx, s) : OK;
 }
 
 /* How the mail stands as a whole: as badly as at the worst of its recipients; arrived when it arrived at
@@ -151,4 +153,33 @@ enum err email_report_apply(struct ctx *ctx, struct db_conn *tx, const char *wor
             TRY(take_one(&r, i));
     TRY(take_row(&r));
     return r.changed ? message_show(ctx, tx, &r.row, shown) : OK;
+}
+
+/* --- a mail server's replies ------------------------------------------------------------------- */
+
+static enum err take_result(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                            const char *message_id, int position, const struct smtp_result *result,
+                            struct email_recipient_row *to) {
+    bool is_nobody = result->state == SMTP_REFUSED && result->about == SMTP_ABOUT_RECIPIENT;
+    to->status = result->state == SMTP_ACCEPTED ? "sent" : is_nobody ? "bounced" : "failed";
+    if (result->words)
+        to->error = arena_printf(ctx->arena, "The mail server did not take it: %s.%s%s",
+                                 result->words, result->said[0] ? " It said: " : "", result->said);
+    TRY(email_recipient_row_update(ctx, tx, message_id, position, ava_wall_ms(), to));
+    struct suppression_row s = { .workspace_id = workspace_id,
+                                 .address_key = to->address_key,
+                                 .reason = "bounced",
+                                 .detail = to->error,
+                                 .message_id = message_id };
+    return is_nobody ? suppress(ctx, tx, s) : OK;
+}
+
+enum err email_outcome_apply(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                             const char *message_id, const struct smtp_outcome *outcome) {
+    struct email_recipient_row to[EMAIL_RECIPIENTS_MAX];
+    size_t count;
+    TRY(email_recipient_rows_of(ctx, tx, message_id, to, &count));
+    for (size_t i = 0; i < count && i < outcome->count; i++)
+        TRY(take_result(ctx, tx, workspace_id, message_id, (int)i, &outcome->results[i], &to[i]));
+    return OK;
 }

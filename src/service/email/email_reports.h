@@ -9,6 +9,12 @@
 #include "db/db.h"
 #include "providers/message_facts.h"
 
+/* What a mail server said of each recipient, in the order they were given; in the transaction that settles the
+ * mail. */
+struct smtp_outcome;
+enum err email_outcome_apply(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                             const char *message_id, const struct smtp_outcome *outcome);
+
 /* shown: the message as JSON, NULL ptr when nothing changed. */
 enum err email_report_apply(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                             const char *provider, const struct message_facts *facts,

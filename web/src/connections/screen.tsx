@@ -82,7 +82,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
   return (
     <article class="card" data-card={service} data-status={one.status} data-state={testing ? "saving" : one.status === "demo" ? "demo" : one.status === "resting" ? "degraded" : one.status === "not_connected" ? "empty" : one.status === "needs_attention" ? "error" : "ready"}>
       <header class="card-head">
-        <span class={`logo ${service}`} aria-hidden="true"><Icon name={{ vapi: "bot", twilio: "phone", resend: "send" }[service]} /></span>
+        <span class={`logo ${service}`} aria-hidden="true"><Icon name={{ vapi: "bot", twilio: "phone", resend: "send", smtp: "send" }[service]} /></span>
         <div><h3>{name}</h3><p class="muted">{t(`connections.${service}.gives`)}</p></div>
         <Status one={one} readAt={readAt} />
       </header>
@@ -106,7 +106,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
         }} />
       ) : (
         <div class="row">
-          {connected && service === "resend" && <Button busy={testing} icon="send" onClick={() => void mail()}>{t("connections.resend.test")}</Button>}
+          {connected && (service === "resend" || service === "smtp") && <Button busy={testing} icon="send" onClick={() => void mail()}>{t("connections.resend.test")}</Button>}
           {connected && <Button busy={testing} icon="refresh-cw" aria-label={t("connections.test_what", { service: name })} onClick={() => void test()}>{t("connections.test")}</Button>}
           <Button kind={connected ? "plain" : "primary"} icon={connected ? "pencil" : "plug"} blocked={mayManage() ? false : t("forbidden.title")} aria-label={t(connected ? "connections.edit_what" : "connections.connect_what", { service: name })} onClick={() => setMode("edit")}>
             {connected ? t("connections.edit") : t("connections.connect_what", { service: name })}
@@ -115,7 +115,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
         </div>
       )}
       {mode === "leave" && <Leave service={service} onClose={() => setMode("shown")} />}
-      {connected && mayManage() && <Addresses service={service} />}
+      {connected && mayManage() && service !== "smtp" && <Addresses service={service} />}
     </article>
   );
 }
@@ -129,6 +129,7 @@ const forms: Record<Service, { name: string; secret: boolean; optional?: boolean
   vapi: [{ name: "api_key", secret: true }, { name: "assistant_id", secret: false }, { name: "default_number_id", secret: false, optional: true }, { name: "webhook_secret", secret: true, optional: true }],
   twilio: [{ name: "account_sid", secret: false }, { name: "auth_token", secret: true }, { name: "next_auth_token", secret: true, optional: true }],
   resend: [{ name: "api_key", secret: true }, { name: "from", secret: false }, { name: "webhook_secret", secret: true, optional: true }],
+  smtp: [{ name: "host", secret: false }, { name: "port", secret: false }, { name: "security", secret: false }, { name: "username", secret: false, optional: true }, { name: "password", secret: true, optional: true }, { name: "from", secret: false }],
 };
 
 // A field of two services may be called differently there.
@@ -139,7 +140,7 @@ const wordOf = (service: Service, what: "field" | "hint", name: string) => {
 
 // Also a step of the wizard.
 export function CredentialForm({ service, known, onDone, onCancel }: { service: Service; known?: Schemas["Credential"]; onDone: (check: string) => void; onCancel?: () => void }) {
-  const [values, setValues] = useState<Record<string, string>>({ assistant_id: known?.assistant_id ?? "", default_number_id: known?.default_number_id ?? "", account_sid: known?.account_sid ?? "", from: known?.from ?? "" });
+  const [values, setValues] = useState<Record<string, string>>({ assistant_id: known?.assistant_id ?? "", default_number_id: known?.default_number_id ?? "", account_sid: known?.account_sid ?? "", from: known?.from ?? "", ...(service === "smtp" ? { port: "587", security: "starttls" } : {}) });
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [problem, setProblem] = useState<(Problem & { until?: number }) | undefined>();
   const [busy, setBusy] = useState(false);
@@ -165,7 +166,7 @@ export function CredentialForm({ service, known, onDone, onCancel }: { service: 
     point(Object.fromEntries(missing.map(([f]) => [f.name, t("field.required", { label: labelOf(f.name) })])));
     if (missing.length) return;
     setBusy(true);
-    const body = Object.fromEntries(filled.filter(([, v]) => v).map(([f, v]) => [f.name, v]));
+    const body = Object.fromEntries(filled.filter(([, v]) => v).map(([f, v]) => [f.name, f.name === "port" && /^\d+$/.test(v) ? Number(v) : v]));
     const reply = await api.send<Schemas["Credential"]>("PUT", `/credentials/${service}`, { body });
     setBusy(false);
     if (reply.ok) {
@@ -177,7 +178,7 @@ export function CredentialForm({ service, known, onDone, onCancel }: { service: 
     const { errors: wrong } = reply.problem;
     if (wrong?.length) {
       const refused = reply.problem.code === "credential_invalid";
-      return point(Object.fromEntries(wrong.map((e) => [e.field, refused ? t(`connections.${service}.refused.` + (e.field === "assistant_id" ? "assistant_id" : "key")) : fieldWords(labelOf(e.field), e)])));
+      return point(Object.fromEntries(wrong.map((e) => [e.field, refused && service === "smtp" && e.message ? e.message : refused ? t(`connections.${service}.refused.` + (e.field === "assistant_id" ? "assistant_id" : "key")) : fieldWords(labelOf(e.field), e)])));
     }
     if (reply.problem.code === "credential_invalid") return point({ [forms[service].find((f) => f.secret)!.name]: wordsFor(reply.problem, service).text });
     setProblem({ ...reply.problem, until: reply.problem.wait === undefined ? undefined : Date.now() + reply.problem.wait * 1000 });

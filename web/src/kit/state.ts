@@ -76,6 +76,7 @@ export const credentials = {
   vapi: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/vapi", { signal }), 60_000),
   twilio: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/twilio", { signal }), 60_000),
   resend: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/resend", { signal }), 60_000),
+  smtp: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/smtp", { signal }), 60_000),
 };
 
 export function forgetAll(): void {
@@ -97,7 +98,7 @@ export function connectionChanged(provider: Schemas["Service"]): void {
   credentials[provider].expire();
   integrations.expire();
   endpoints.expire();
-  for (const r of { vapi: [settings, assistants], twilio: [numbers], resend: [] }[provider]) r.reset();
+  for (const r of { vapi: [settings, assistants], twilio: [numbers], resend: [], smtp: [] }[provider]) r.reset();
 }
 
 export function enter(now: Session): void {

@@ -1,0 +1,123 @@
+// A workspace's own mail server: connecting it says exactly what is wrong, and the password is never shown.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Ava, freePort, missing, until } from "../lib/ava.mjs";
+
+describe("a mail server of one's own", { skip: missing }, () => {
+  let a, demo;
+  before(async () => {
+    a = await Ava.start({ env: { RATE_LIMIT_PER_MINUTE: "1000" } });
+    await a.signUp();
+    demo = (await a.call("/sandbox/api/credentials")).json.smtp;
+  });
+  after(() => a.remove());
+  const put = (more, query = "") => a.call(`/api/v1/credentials/smtp${query}`, { method: "PUT", body: { ...demo, ...more } });
+  const fields = (r) => [r.status, r.json.code, ...(r.json.errors ?? []).map((e) => e.field)];
+
+  test("it is asked before it is kept", async () => {
+    const r = await put();
+    assert.equal(r.status, 200, r.text);
+    assert.equal(r.json.account_last4, "5e1f");
+    assert.deepEqual(r.json.fields, [{ name: "password", set: true, last4: "5e1f" }]);
+    assert.doesNotMatch(r.text, /demo-mail-password/);
+  });
+
+  test("what is wrong is named", async () => {
+    assert.deepEqual(fields(await put({ password: "wrong-password" })), [422, "credential_invalid", "password"]);
+    assert.deepEqual(fields(await put({ port: await freePort() })), [422, "credential_invalid", "host"]);
+    assert.deepEqual(fields(await put({ security: "starttls" })), [422, "credential_invalid", "security"]);
+    assert.deepEqual(fields(await put({ port: 70000 })), [422, "validation_failed", "port"]);
+    assert.deepEqual(fields(await put({ port: "587" })), [422, "validation_failed", "port"]);
+    assert.deepEqual(fields(await put({ host: "10.0.0.1", security: "tls" })), [422, "validation_failed", "host"]);
+    assert.deepEqual(fields(await put({ host: "mail.example.com" })), [422, "validation_failed", "security"]);
+    assert.deepEqual(fields(await put({ from: "nobody" })), [422, "validation_failed", "from"]);
+    assert.deepEqual(fields(await put({ api_key: "x" })), [422, "validation_failed", "api_key"]);
+    const range = (await put({ port: 0 })).json.errors[0];
+    assert.deepEqual([range.min, range.max], [1, 65535]);
+  });
+
+  test("after a restart the pretend server is found again, at its new port", async () => {
+    await put();
+    const { key, data } = a;
+    await a.stop();
+    a = await Ava.start({ data });
+    a.key = key;
+    const now = (await a.call("/sandbox/api/credentials")).json.smtp;
+    assert.notEqual(now.port, demo.port);
+    assert.equal((await a.call("/api/v1/credentials/smtp?verify=true")).status, 200);
+  });
+
+  test("checking a server sends no mail", async () => {
+    assert.deepEqual((await a.call("/sandbox/api/mails")).json, { mails: [] });
+  });
+});
+
+// Where no e-mail service is connected, mails go through the server: once, and never again when its answer is lost.
+describe("mails through a mail server of one's own", { skip: missing, concurrency: 1 }, () => {
+  const SEND = "/api/v1/integrations/email/send";
+  let a, demo;
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "error" } });
+    await a.signUp();
+    demo = (await a.call("/sandbox/api/credentials")).json.smtp;
+    assert.equal((await a.call("/api/v1/credentials/resend", { method: "DELETE" })).status, 204);
+    assert.equal((await a.call("/api/v1/credentials/smtp", { method: "PUT", body: { ...demo, from: "Ava Müller <ava@sandbox.example>" } })).status, 200);
+  });
+  after(() => a.remove());
+  const send = (body, more = {}) => a.call(SEND, { body: { subject: "Grüße ✓", text: ".\nA dot begins a line.\n..two\n", ...body }, ...more });
+  const mail = async (id) => (await a.call(`/api/v1/messages/${id}`)).json;
+  const taken = async () => (await a.call("/sandbox/api/mails")).json.mails;
+
+  test("it arrives as it was written, and the answer says which way it went", async () => {
+    const r = await send({ to: "Karl <karl@example.org>", cc: "zoë@example.org", html: "<p>Grüße</p>", reply_to: "desk@example.com", headers: { "X-Entity-Ref-ID": "7" } });
+    assert.equal(r.status, 201, r.text);
+    assert.deepEqual([r.json.provider, r.json.status, r.json.from], ["smtp", "sent", "Ava Müller <ava@sandbox.example>"]);
+    assert.deepEqual((await mail(r.json.id)).recipients.map((to) => [to.address, to.status]), [["Karl <karl@example.org>", "sent"], ["zoë@example.org", "sent"]]);
+    const [one] = await taken();
+    assert.deepEqual(one.to.sort(), ["karl@example.org", "zoë@example.org"].sort());
+    assert.match(one.message, /^Subject: =\?utf-8\?/im);
+    assert.match(one.message, new RegExp(`^Message-ID: <${r.json.operation_id}@sandbox.example>`, "im"));
+    assert.match(one.message, /^X-Entity-Ref-ID: 7/im);
+    assert.match(one.message, /^Reply-To: <desk@example.com>/im);
+    assert.doesNotMatch(one.message, /bcc/i);
+  });
+
+  test("each of them is told of by itself, and who is not there gets no more", async () => {
+    const r = await send({ to: ["ok@example.org", "bounce@example.org"], bcc: "grey@example.org" });
+    assert.equal(r.status, 201, r.text);
+    const { recipients, error } = await mail(r.json.id);
+    assert.deepEqual(recipients.map((to) => [to.kind, to.address, to.status]), [["to", "ok@example.org", "sent"], ["to", "bounce@example.org", "bounced"], ["bcc", "grey@example.org", "failed"]]);
+    assert.match(error, /Not all/);
+    assert.deepEqual((await a.call("/api/v1/suppressions")).json.suppressions.map((s) => [s.address, s.reason]), [["bounce@example.org", "bounced"]], "a block of the sender suppresses nobody");
+    const greylisted = await send({ to: "grey+2@example.org" });
+    assert.ok([201, 503].includes(greylisted.status), greylisted.text);
+    const again = await send({ to: ["ok@example.org", "bounce@example.org"] });
+    assert.deepEqual([again.status, again.json.errors?.[0].code], [422, "suppressed"]);
+  });
+
+  test("one that nobody gets is refused with the reason", async () => {
+    const r = await send({ to: ["spam@example.org", "ok@example.org"] });
+    assert.deepEqual([r.status, r.json.code], [422, "provider_rejected_request"], r.text);
+    assert.match(r.json.detail, /mail server refused it/);
+    assert.ok(!(await a.call("/api/v1/suppressions")).json.suppressions.some((one) => one.address !== "bounce@example.org"), "it is about what we send, not about them");
+  });
+
+  test("one whose answer is lost is never sent again by itself", async () => {
+    const before = (await taken()).length;
+    const r = await send({ to: "lost@example.org" }, { headers: { "Idempotency-Key": "lost-1" } });
+    assert.equal(r.status, 202, r.text);
+    assert.equal((await mail(r.json.object_id)).status, "unknown");
+    const same = await send({ to: "lost@example.org" }, { headers: { "Idempotency-Key": "lost-1" } });
+    assert.deepEqual([same.status, same.json.id], [202, r.json.id]);
+    for (let i = 0; i < 20; i++) await a.advance(60);
+    await until(async () => (await mail(r.json.object_id)).status === "unconfirmed", { what: "nobody can tell" });
+    assert.equal((await taken()).length - before, 1);
+  });
+
+  test("what a mail server cannot do is said before anything is sent", async () => {
+    const later = await send({ to: "a@example.org", scheduled_at: new Date(Date.now() + 3_600_000).toISOString() });
+    assert.deepEqual([later.status, later.json.errors[0].field], [422, "scheduled_at"]);
+    const two = await send({ to: "a@example.org", reply_to: ["b@example.org", "c@example.org"] });
+    assert.deepEqual([two.status, two.json.errors[0].field], [422, "reply_to"]);
+  });
+});
