@@ -76,7 +76,7 @@ describe("beside a running server", { skip: missing }, () => {
 
   test("status tells how it fares, for people and as JSON", () => {
     assert.match(run(["status"]).stdout, /^serving since .*\nvapi {4}closed {5}0 of 3 failures\n/);
-    assert.equal(JSON.parse(run(["status", "--json"]).stdout).providers.length, 3);
+    assert.equal(JSON.parse(run(["status", "--json"]).stdout).providers.length, 4);
     assert.equal(ava(["status", "--data-dir", "/nonexistent"]).status, 1);
     assert.equal(statSync(join(a.data, "ava.sock")).mode & 0o777, 0o600);
   });

@@ -95,7 +95,7 @@ describe("hostile input", { skip: missing }, () => {
       ["/api/v1/events/%00", [404]],
       ["/api/v1/events/%ff%fe", [404]],
       ["/api/v1/vapi/settings/..%2f..%2fcredentials", [404]],
-      ["/api/v1/credentials/resend", [404]],
+      ["/api/v1/credentials/google", [404]],
       ["/api/v1/credentials/vapi?verify=maybe", [422]],
     ])
       isProblem(await a.call(path), statuses, path);
