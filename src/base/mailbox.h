@@ -1,8 +1,8 @@
-/* mailbox: e-mail addresses as people have them (RFC 5321, 5322 and, for letters beyond ASCII, 6531).
+/* mailbox: e-mail addresses of people, and with their names (RFC 5321, 5322 and, for letters beyond ASCII, 6531).
  *
- * Taken is what mail providers hand out: a dot-atom before the @ (plus tags, letters of any script), a
- * domain of at least two labels behind it. Not taken, though the standards know them: quoted local
- * parts, comments, address literals. */
+ * Taken is what people really have: dots, plus tags, letters of all languages on both sides of the '@'.
+ * Refused are quoted local parts ("a b"@x: nobody has one, and servers disagree about them), addresses of a
+ * machine (user@[192.0.2.1]) and domains without a dot. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,19 +11,21 @@
 #include "base/str.h"
 
 enum {
-    MAILBOX_ADDRESS_MAX_BYTES = 254,
     MAILBOX_LOCAL_MAX_BYTES = 64,
-    MAILBOX_NAME_MAX_BYTES = 256
+    MAILBOX_ADDRESS_MAX_BYTES = 254,
+    MAILBOX_NAME_MAX_CHARS = 200
 };
 
-bool mailbox_is_address(struct str text);
+/* NULL, or why this is no address, a sentence for people. */
+const char *mailbox_wrong(struct str address);
 
-/* "a@b.example" or "Name <a@b.example>", the name in quotes or not. */
-struct mailbox {
-    struct str name, address; /* lent from the text; name empty: none */
-};
-bool mailbox_parse(struct str text, struct mailbox *out);
+/* "a@b.example" or "Name <a@b.example>", the name in quotes or not: NULL, and *address lent from the text; or
+ * why it is neither. */
+const char *mailbox_find(struct str text, struct str *address);
+/* The same, with *name (NULL: none) out of its quotes; both in the arena. */
+const char *mailbox_split(struct arena *a, struct str text, const char **name,
+                          const char **address);
 
-/* The address as it is compared and looked up: its domain in small letters, and so what is before it, which
- * hardly any server tells apart. In the arena. */
+/* The address as it is compared and looked up: in small letters, also before the '@', where hardly any server
+ * tells them apart. In the arena. */
 const char *mailbox_key(struct arena *a, struct str address);

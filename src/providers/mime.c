@@ -348,7 +348,7 @@ static void check_line(struct ctx *ctx, const char *field, const char *text, siz
 }
 
 static void check_mailbox(struct ctx *ctx, const char *field, const struct mime_mailbox *m) {
-    const char *wrong = mime_address_wrong(str_of(m->address));
+    const char *wrong = mailbox_wrong(str_of(m->address));
     check_line(ctx, field, m->name, MIME_NAME_MAX_CHARS);
     if (wrong)
         ctx_field(ctx, field, "wrong_format", wrong);

@@ -7,8 +7,8 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/mailbox.h"
 #include "obs/ctx.h"
-#include "providers/mime_address.h"
 
 enum {
     MIME_NAME_MAX_CHARS = 200,

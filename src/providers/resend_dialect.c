@@ -20,10 +20,10 @@ static const char *wrong_key(struct str text) {
 }
 
 static const char *wrong_from(struct str text) {
-    struct mailbox m;
-    return mailbox_parse(text, &m) ? NULL
-                                   : "Write the sender as mail@example.com, or as "
-                                     "Your Name <mail@example.com>.";
+    struct str address;
+    return !mailbox_find(text, &address) ? NULL
+                                         : "Write the sender as mail@example.com, or as "
+                                           "Your Name <mail@example.com>.";
 }
 
 static const char *wrong_secret(struct str text) {

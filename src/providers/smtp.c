@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "providers/mime_address.h"
+#include "base/mailbox.h"
 #include "providers/outbound.h"
 
 /* --- the account ----------------------------------------------------------------------------- */
@@ -30,7 +30,7 @@ enum err smtp_account_of(struct ctx *ctx, const struct dialect_account *from,
     *out = (struct smtp_account){ .host = from->host, .port = from->port };
     if (from->host && from->host[0] && from->from && from->port > 0 &&
         security_parse(from->security, &out->security) &&
-        !mime_address_split(ctx->arena, str_of(from->from), &out->from_name, &out->from))
+        !mailbox_split(ctx->arena, str_of(from->from), &out->from_name, &out->from))
         return OK;
     ctx->problem.service = provider_name(PROVIDER_SMTP);
     return ctx_fail(ctx, ERR_NOT_CONNECTED,

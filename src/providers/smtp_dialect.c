@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/json.h"
-#include "providers/mime_address.h"
+#include "base/mailbox.h"
 #include "providers/outbound.h"
 #include "providers/smtp.h"
 
@@ -50,7 +50,7 @@ static void check_password(struct ctx *ctx, const json_t *value) {
 static void check_from(struct ctx *ctx, const json_t *value) {
     const char *text = json_string_value(value);
     const char *name, *address;
-    const char *why = text ? mime_address_split(ctx->arena, str_of(text), &name, &address)
+    const char *why = text ? mailbox_split(ctx->arena, str_of(text), &name, &address)
                            : "The field from must be a text.";
     if (why)
         ctx_field(ctx, "from", text ? "wrong_format" : "wrong_type", why);

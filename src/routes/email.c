@@ -71,9 +71,8 @@ enum err post_suppression(struct ctx *ctx, struct call *call) {
     struct input in = input_of(ctx, call);
     const char *address = input_text(&in, "address", true, 1, MAILBOX_ADDRESS_MAX_BYTES);
     const char *detail = input_name(&in, "detail", false, 500);
-    if (address && !mailbox_is_address(str_of(address)))
-        ctx_field(ctx, "address", "wrong_format",
-                  "This is no e-mail address; write mail@example.com.");
+    if (address && mailbox_wrong(str_of(address)))
+        ctx_field(ctx, "address", "wrong_format", mailbox_wrong(str_of(address)));
     TRY(input_done(&in));
     reply_will(ctx, call, say_added, &row);
     TRY(suppression_add(ctx, address, detail, &row));

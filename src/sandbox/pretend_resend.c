@@ -130,29 +130,29 @@ static bool is_for(struct str address, const char *name) {
 
 /* What becomes of it at one of those it goes to. */
 static void plan(json_t *record, const char *recipient, int64_t now_ms) {
-    struct mailbox m;
+    struct str address;
     struct happening h = { .type = "email.delivered",
                            .recipient = recipient,
                            .at_ms = now_ms + DONE_AFTER_MS };
-    mailbox_parse(str_of(recipient), &m);
-    if (is_for(m.address, "bounced")) {
+    mailbox_find(str_of(recipient), &address);
+    if (is_for(address, "bounced")) {
         h.type = "email.bounced";
         h.more = bounce("Permanent", "General", "smtp; 550 5.1.1 user unknown");
-    } else if (is_for(m.address, "full")) {
+    } else if (is_for(address, "full")) {
         h.type = "email.bounced";
         h.more = bounce("Transient", "MailboxFull", "smtp; 452 4.2.2 mailbox full");
-    } else if (is_for(m.address, "policy")) {
+    } else if (is_for(address, "policy")) {
         h.type = "email.bounced";
         h.more = bounce("Permanent", "General",
                         "smtp; 550 5.7.1 your host is not allowed to send for this domain");
-    } else if (is_for(m.address, "suppressed")) {
+    } else if (is_for(address, "suppressed")) {
         h.type = "email.suppressed";
         h.more = json_pack("{s:{s:s}}", "suppressed", "message", "It is on the suppression list.");
-    } else if (is_for(m.address, "delayed")) {
+    } else if (is_for(address, "delayed")) {
         h.type = "email.delivery_delayed";
     }
     happen(record, &h);
-    if (is_for(m.address, "complained"))
+    if (is_for(address, "complained"))
         happen(record,
                &(struct happening){ "email.complained", recipient, now_ms + TOLD_AFTER_MS, NULL });
 }
@@ -191,22 +191,22 @@ static void follow(const struct visit *v, json_t *mail) {
 /* --- mails ----------------------------------------------------------------------------------- */
 
 static bool is_addresses(const json_t *value, size_t max) {
-    struct mailbox m;
+    struct str address;
     const json_t *one;
     size_t i;
     if (json_is_string(value))
-        return mailbox_parse(str_of(json_string_value(value)), &m);
+        return !mailbox_find(str_of(json_string_value(value)), &address);
     if (!json_is_array(value) || json_array_size(value) < 1 || json_array_size(value) > max)
         return false;
     json_array_foreach(value, i,
-                       one) if (!json_is_string(one) ||
-                                !mailbox_parse(str_of(json_string_value(one)), &m)) return false;
+                       one) if (!json_is_string(one) || mailbox_find(str_of(json_string_value(one)),
+                                                                     &address)) return false;
     return true;
 }
 
 /* False when it was refused. */
 static bool check_mail(const struct visit *v, const json_t *mail) {
-    struct mailbox from;
+    struct str from;
     struct str domain;
     const char *text = json_text(mail, "from");
     if (!json_is_object(mail) || !text || !json_text(mail, "subject") ||
@@ -215,12 +215,12 @@ static bool check_mail(const struct visit *v, const json_t *mail) {
              "The request body is missing one or more required fields.");
         return false;
     }
-    if (!mailbox_parse(str_of(text), &from) || !is_addresses(json_object_get(mail, "to"), 50) ||
+    if (mailbox_find(str_of(text), &from) || !is_addresses(json_object_get(mail, "to"), 50) ||
         !(json_text(mail, "text") || json_text(mail, "html"))) {
         fail(v->reply, 422, "validation_error", "Invalid `to` field or `from` field.");
         return false;
     }
-    str_cut(from.address, '@', &domain);
+    str_cut(from, '@', &domain);
     if (str_starts(domain, STR("unverified"))) {
         fail(v->reply, 403, "validation_error",
              "The domain is not verified. Please, add and verify your domain.");
@@ -285,15 +285,15 @@ static const char *last_event(const json_t *mail) {
     const json_t *to = json_object_get(mail, "to");
     const char *first =
         json_is_array(to) ? json_string_value(json_array_get(to, 0)) : json_string_value(to);
-    struct mailbox m;
-    mailbox_parse(str_of(first), &m);
+    struct str address;
+    mailbox_find(str_of(first), &address);
     if (age_ms < DONE_AFTER_MS)
         return age_ms < SENT_AFTER_MS ? "queued" : "sent";
-    if (is_for(m.address, "bounced") || is_for(m.address, "full") || is_for(m.address, "policy"))
+    if (is_for(address, "bounced") || is_for(address, "full") || is_for(address, "policy"))
         return "bounced";
-    return is_for(m.address, "suppressed") ? "suppressed"
-           : is_for(m.address, "delayed")  ? "delivery_delayed"
-                                           : "delivered";
+    return is_for(address, "suppressed") ? "suppressed"
+           : is_for(address, "delayed")  ? "delivery_delayed"
+                                         : "delivered";
 }
 
 static void read_one(const struct visit *v, struct str id) {

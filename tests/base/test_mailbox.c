@@ -18,7 +18,7 @@ TEST(addresses_that_people_have_are_taken) {
         "a@b-c.d1.example",
     };
     for (size_t i = 0; i < ARRAY_LEN(GOOD); i++)
-        CHECK(mailbox_is_address(str_of(GOOD[i])));
+        CHECK(!mailbox_wrong(str_of(GOOD[i])));
 }
 
 TEST(what_is_no_address_or_would_be_taken_for_two_is_refused) {
@@ -55,22 +55,29 @@ TEST(what_is_no_address_or_would_be_taken_for_two_is_refused) {
         "(c)a@example.com",
     };
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
-        CHECK(!mailbox_is_address(str_of(BAD[i])));
-    CHECK(!mailbox_is_address((struct str){ "a\0b@example.com", 15 }));
+        CHECK(mailbox_wrong(str_of(BAD[i])));
+    CHECK(mailbox_wrong((struct str){ "a\0b@example.com", 15 }));
+}
+
+static const char *letters(struct arena *a, size_t count) {
+    char *text = arena_alloc(a, count + 1);
+    memset(text, 'a', count);
+    text[count] = 0;
+    return text;
 }
 
 TEST(lengths_are_those_of_the_standard) {
     struct arena *a = arena_new(1 << 16);
-    const char *local64 = arena_printf(a, "%064d", 0), *label63 = arena_printf(a, "%063d", 0);
-    CHECK(mailbox_is_address(str_of(arena_join(a, local64, "@example.com"))));
-    CHECK(!mailbox_is_address(str_of(arena_join(a, local64, "0@example.com"))));
-    CHECK(mailbox_is_address(str_of(arena_join(a, "a@", label63, ".example"))));
-    CHECK(!mailbox_is_address(str_of(arena_join(a, "a@0", label63, ".example"))));
+    const char *local64 = letters(a, 64), *label63 = letters(a, 63);
+    CHECK(!mailbox_wrong(str_of(arena_join(a, local64, "@example.com"))));
+    CHECK(mailbox_wrong(str_of(arena_join(a, local64, "a@example.com"))));
+    CHECK(!mailbox_wrong(str_of(arena_join(a, "a@", label63, ".example"))));
+    CHECK(mailbox_wrong(str_of(arena_join(a, "a@a", label63, ".example"))));
     const char *long_domain =
-        arena_join(a, label63, ".", label63, ".", label63, ".", arena_printf(a, "%060d", 0));
+        arena_join(a, label63, ".", label63, ".", label63, ".", letters(a, 60));
     CHECK_INT(strlen(long_domain), 252);
-    CHECK(mailbox_is_address(str_of(arena_join(a, "a@", long_domain))));
-    CHECK(!mailbox_is_address(str_of(arena_join(a, "ab@", long_domain))));
+    CHECK(!mailbox_wrong(str_of(arena_join(a, "a@", long_domain))));
+    CHECK(mailbox_wrong(str_of(arena_join(a, "ab@", long_domain))));
     arena_free(a);
 }
 
@@ -85,22 +92,23 @@ TEST(a_name_may_stand_before_it) {
         { "<a@b.example>", "", "a@b.example" },
         { "Åsa Öberg <a@b.example>", "Åsa Öberg", "a@b.example" },
     };
-    struct mailbox m;
+    struct arena *a = arena_new(1 << 14);
+    const char *name, *address;
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
-        CHECK(mailbox_parse(str_of(CASES[i].text), &m));
-        CHECK(str_is(m.name, CASES[i].name) && str_is(m.address, CASES[i].address));
+        CHECK(!mailbox_split(a, str_of(CASES[i].text), &name, &address));
+        CHECK_TEXT(name ? name : "", CASES[i].name);
+        CHECK_TEXT(address, CASES[i].address);
     }
     static const char *const BAD[] = { "Ada a@b.example",
                                        "Ada <a@b.example",
                                        "Ada <>",
                                        "A<B> <a@b.example>",
-                                       "A \"B\" C <a@b.example>",
-                                       "A\\ <a@b.example>",
                                        "Ada\r\nBcc: x@y.example <a@b.example>",
                                        "Ada\xe2\x80\xa9 <a@b.example>",
                                        "<a@b.example> <c@d.example>" };
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
-        CHECK(!mailbox_parse(str_of(BAD[i]), &m));
+        CHECK(mailbox_split(a, str_of(BAD[i]), &name, &address));
+    arena_free(a);
 }
 
 TEST(addresses_are_compared_in_small_letters) {

@@ -39,12 +39,12 @@ static void check_body(struct str text) {
 static void check_address(struct str address) {
     struct arena *a = arena_new(1 << 16);
     const char *name, *only;
-    if (!mime_address_split(a, address, &name, &only))
-        CLAIM(!mime_address_wrong(str_of(only)));
+    if (!mailbox_split(a, address, &name, &only))
+        CLAIM(!mailbox_wrong(str_of(only)));
     arena_free(a);
-    if (mime_address_wrong(address))
+    if (mailbox_wrong(address))
         return;
-    CLAIM(address.len >= 5 && address.len <= MIME_ADDRESS_MAX_BYTES && plain_is(address));
+    CLAIM(address.len >= 5 && address.len <= MAILBOX_ADDRESS_MAX_BYTES && plain_is(address));
     for (size_t i = 0; i < address.len; i++)
         CLAIM((unsigned char)address.ptr[i] > ' ' && !strchr("<>()[]:;,\"\\", address.ptr[i]));
 }

@@ -145,18 +145,18 @@ TEST(addresses_are_what_people_have) {
                                        "a<b@example.com",
                                        "a@exam(c)ple.com" };
     for (size_t i = 0; i < ARRAY_LEN(GOOD); i++)
-        CHECK(!mime_address_wrong(str_of(GOOD[i])));
+        CHECK(!mailbox_wrong(str_of(GOOD[i])));
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
-        CHECK(mime_address_wrong(str_of(BAD[i])));
-    CHECK(mime_address_wrong((struct str){ "a\0b@example.com", 15 }));
+        CHECK(mailbox_wrong(str_of(BAD[i])));
+    CHECK(mailbox_wrong((struct str){ "a\0b@example.com", 15 }));
     char text[400];
     memset(text, 'a', sizeof text);
     memcpy(text + 64, "@b.example", 10);
-    CHECK(!mime_address_wrong((struct str){ text, 74 }));
-    CHECK(mime_address_wrong((struct str){ text - 0, 64 }));
+    CHECK(!mailbox_wrong((struct str){ text, 74 }));
+    CHECK(mailbox_wrong((struct str){ text - 0, 64 }));
     memset(text, 'a', sizeof text);
     memcpy(text + 65, "@b.example", 10);
-    CHECK(mime_address_wrong((struct str){ text, 75 }));
+    CHECK(mailbox_wrong((struct str){ text, 75 }));
 }
 
 TEST(an_address_may_come_with_a_name) {
@@ -180,14 +180,14 @@ TEST(an_address_may_come_with_a_name) {
     const char *name = "", *address = "";
     arena = arena_new(1 << 20);
     for (size_t i = 0; i < ARRAY_LEN(GOOD); i++) {
-        CHECK(!mime_address_split(arena, str_of(GOOD[i].text), &name, &address));
+        CHECK(!mailbox_split(arena, str_of(GOOD[i].text), &name, &address));
         CHECK_TEXT(address, GOOD[i].address);
         CHECK(!name == !GOOD[i].name);
         if (name)
             CHECK_TEXT(name, GOOD[i].name);
     }
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
-        CHECK(mime_address_split(arena, str_of(BAD[i]), &name, &address));
+        CHECK(mailbox_split(arena, str_of(BAD[i]), &name, &address));
     arena_free(arena);
 }
 

@@ -26,24 +26,24 @@ static const char *place_of(struct ctx *ctx, const char *name, size_t i, bool is
 }
 
 static bool check_mailbox(struct ctx *ctx, const char *field, const json_t *value,
-                          struct mailbox *out) {
+                          struct str *address) {
     if (!json_is_string(value)) {
         ctx_field(ctx, field, "wrong_type", "An address is a text, like mail@example.com.");
         return false;
     }
-    if (mailbox_parse((struct str){ json_string_value(value), json_string_length(value) }, out))
-        return true;
-    ctx_field(ctx, field, "wrong_format",
-              "This is no e-mail address; write mail@example.com or Name <mail@example.com>.");
-    return false;
+    const char *wrong =
+        mailbox_find((struct str){ json_string_value(value), json_string_length(value) }, address);
+    if (wrong)
+        ctx_field(ctx, field, "wrong_format", wrong);
+    return !wrong;
 }
 
 static void take_one(struct ctx *ctx, const char *kind, const char *field, const json_t *value,
                      struct email_order *out) {
-    struct mailbox m;
-    if (!check_mailbox(ctx, field, value, &m))
+    struct str address;
+    if (!check_mailbox(ctx, field, value, &address))
         return;
-    const char *key = mailbox_key(ctx->arena, m.address);
+    const char *key = mailbox_key(ctx->arena, address);
     if (is_there(out, key))
         return;
     if (out->count == EMAIL_RECIPIENTS_MAX) {
@@ -76,20 +76,20 @@ static void take_recipients(struct ctx *ctx, const json_t *body, const char *nam
 }
 
 static void check_reply_to(struct ctx *ctx, const json_t *value) {
-    struct mailbox m;
+    struct str address;
     const json_t *one;
     size_t i;
     if (!value || json_is_null(value))
         return;
     if (!json_is_array(value)) {
-        check_mailbox(ctx, "reply_to", value, &m);
+        check_mailbox(ctx, "reply_to", value, &address);
         return;
     }
     if (json_array_size(value) > REPLY_TO_MAX)
         ctx_field_range(ctx, "reply_to", "too_many", 0, REPLY_TO_MAX,
                         "A mail asks for answers to 10 addresses at most.");
     json_array_foreach(value, i, one)
-        check_mailbox(ctx, place_of(ctx, "reply_to", i, true), one, &m);
+        check_mailbox(ctx, place_of(ctx, "reply_to", i, true), one, &address);
 }
 
 /* --- the rest -------------------------------------------------------------------------------- */

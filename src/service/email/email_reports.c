@@ -38,10 +38,10 @@ static void mean_listed(struct report *r) {
     const json_t *one;
     size_t n;
     json_array_foreach(r->facts->recipients, n, one) {
-        struct mailbox m;
-        if (!json_is_string(one) || !mailbox_parse(str_of(json_string_value(one)), &m))
+        struct str address;
+        if (!json_is_string(one) || mailbox_find(str_of(json_string_value(one)), &address))
             continue;
-        const char *key = mailbox_key(r->ctx->arena, m.address);
+        const char *key = mailbox_key(r->ctx->arena, address);
         for (size_t i = 0; i < r->count; i++)
             if (strcmp(r->to[i].address_key, key) == 0)
                 mean(r, i);
@@ -51,9 +51,9 @@ static void mean_listed(struct report *r) {
 /* Those of whom the other server speaks by name. */
 static void mean_named(struct report *r) {
     for (size_t i = 0; i < r->count; i++) {
-        struct mailbox m;
-        if (mailbox_parse(str_of(r->to[i].address), &m) &&
-            strcasestr(r->facts->hint, str_dup(r->ctx->arena, m.address)))
+        struct str address;
+        if (!mailbox_find(str_of(r->to[i].address), &address) &&
+            strcasestr(r->facts->hint, str_dup(r->ctx->arena, address)))
             mean(r, i);
     }
 }

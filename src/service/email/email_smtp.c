@@ -25,7 +25,7 @@ struct composing {
 static struct mime_mailbox mailbox_of(struct ctx *ctx, const json_t *text) {
     struct mime_mailbox m = { .address = NULL };
     if (json_is_string(text))
-        mime_address_split(ctx->arena, str_of(json_string_value(text)), &m.name, &m.address);
+        mailbox_split(ctx->arena, str_of(json_string_value(text)), &m.name, &m.address);
     return m;
 }
 
