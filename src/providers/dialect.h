@@ -39,6 +39,7 @@ struct dialect_account {
     const char *from;                       /* whom mails are from: "Name <a@b.example>" */
     const char *host, *security, *username; /* of a mail server */
     int port;                               /* 0: none */
+    bool is_fallback;                       /* mails go this way while the e-mail service rests */
 };
 
 /* What the provider said of a credential that works. */

@@ -56,6 +56,11 @@ static void check_from(struct ctx *ctx, const json_t *value) {
         ctx_field(ctx, "from", text ? "wrong_format" : "wrong_type", why);
 }
 
+static void check_fallback(struct ctx *ctx, const json_t *value) {
+    if (!json_is_boolean(value))
+        ctx_field(ctx, "fallback", "wrong_type", "The field fallback must be true or false.");
+}
+
 static const struct dialect_field FIELDS[] = {
     { .name = "host", .is_required = true, .chars_max = 253, .wrong = wrong_host },
     { .name = "port", .check_object = check_port },
@@ -63,6 +68,7 @@ static const struct dialect_field FIELDS[] = {
     { .name = "password", .is_secret = true, .check_object = check_password },
     { .name = "from", .check_object = check_from },
     { .name = "security", .is_required = true, .chars_max = 8, .wrong = wrong_security },
+    { .name = "fallback", .check_object = check_fallback },
 };
 
 /* --- fields together -------------------------------------------------------------------------- */

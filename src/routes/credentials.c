@@ -41,6 +41,8 @@ static enum err answer(struct call *call, const struct connection *c,
         jsonw_text_at(&w, "account_sid", c->account_sid);
     if (c->from)
         jsonw_text_at(&w, "from", c->from);
+    if (c->is_fallback)
+        jsonw_bool_at(&w, "fallback", true);
     jsonw_key(&w, "fields");
     jsonw_list(&w);
     for (size_t i = 0; i < c->field_count; i++) {

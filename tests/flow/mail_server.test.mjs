@@ -121,3 +121,47 @@ describe("mails through a mail server of one's own", { skip: missing, concurrenc
     assert.deepEqual([two.status, two.json.errors[0].field], [422, "reply_to"]);
   });
 });
+
+describe("while the e-mail service rests", { skip: missing, concurrency: 1 }, () => {
+  const SEND = "/api/v1/integrations/email/send";
+  let a, smtp, begun;
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "error" } });
+    await a.signUp();
+    smtp = (await a.call("/sandbox/api/credentials")).json.smtp;
+    await a.fault({ provider: "resend", fault: "status", status: 500, operation: "POST /emails" });
+  });
+  after(() => a.remove());
+  const put = (more) => a.call("/api/v1/credentials/smtp", { method: "PUT", body: { ...smtp, ...more } });
+  const send = (to, more = {}) => a.call(SEND, { body: { to, subject: "s", text: "t", ...more } });
+  const rests = () => until(async () => {
+    await send("breaks@example.org");
+    return (await a.call("/api/v1/integrations")).json.integrations.find((i) => i.provider === "resend").status === "resting";
+  }, { what: "the e-mail service rests" });
+
+  test("the mail server takes its place only where the workspace says so", async () => {
+    assert.equal((await put()).status, 200);
+    await rests();
+    begun = (await a.call("/api/v1/messages?channel=email&limit=100")).json.messages.map((m) => m.id);
+    const kept = await send("kept@example.org");
+    assert.notEqual(kept.json.provider, "smtp", kept.text);
+    assert.deepEqual((await a.call("/sandbox/api/mails")).json.mails, []);
+    assert.equal((await put({ fallback: "yes" })).json.errors[0].field, "fallback");
+    assert.equal((await put({ fallback: true })).json.fallback, true);
+    const r = await send("other@example.org");
+    assert.deepEqual([r.status, r.json.provider, r.json.status], [201, "smtp", "sent"], r.text);
+    assert.equal((await a.call("/sandbox/api/mails")).json.mails.length, 1);
+  });
+
+  test("what it cannot do waits for the service", async () => {
+    const r = await send("later@example.org", { scheduled_at: new Date(Date.now() + 3_600_000).toISOString() });
+    assert.ok([202, 503].includes(r.status), r.text);
+    assert.ok(!(await a.call("/sandbox/api/mails")).json.mails.some((m) => m.to.includes("later@example.org")));
+  });
+
+  test("one that may have reached the service is never sent the other way", async () => {
+    await a.fault({ provider: "resend", fault: "none" });
+    for (const id of begun) await until(async () => (await a.advance(30), ["queued", "sent", "delivered"].includes((await a.call(`/api/v1/messages/${id}`)).json.status)), { ms: 30_000, what: `${id} reached the service in the end` });
+    assert.ok(!(await a.call("/sandbox/api/mails")).json.mails.some((m) => m.to.includes("breaks@example.org")));
+  });
+});

@@ -87,6 +87,8 @@ static const char *public_json(struct ctx *ctx, const struct dialect *d, const j
             continue;
         if (json_is_integer(value))
             jsonw_i64_at(&w, specs[i].name, json_integer_value(value));
+        else if (json_is_boolean(value))
+            jsonw_bool_at(&w, specs[i].name, json_is_true(value));
         else
             jsonw_text_at(&w, specs[i].name, json_string_value(value));
     }
@@ -125,6 +127,7 @@ static void describe(struct ctx *ctx, enum provider p, const struct credential_r
                                 .default_number_id = json_text(public, "default_number_id"),
                                 .account_sid = json_text(public, "account_sid"),
                                 .from = json_text(public, "from"),
+                                .is_fallback = json_is_true(json_object_get(public, "fallback")),
                                 .checked_ms = row->checked_ms,
                                 .updated_ms = row->updated_ms };
     for (size_t i = 0; i < d->field_count; i++) {

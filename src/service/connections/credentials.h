@@ -13,6 +13,7 @@ enum { CONNECTION_FIELDS_MAX = 8 };
 struct connection {
     enum provider provider;
     bool is_connected;
+    bool is_fallback; /* of a mail server: for while the e-mail service rests */
     const char *id, *account_last4, *assistant_id, *default_number_id, *account_sid, *from;
     struct {
         const char *name, *last4; /* last4 NULL: not set */

@@ -131,6 +131,7 @@ struct dialect_account lending_account(const json_t *fields) {
     for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
         *text_at(&account, i) = json_text(fields, TEXTS[i].name);
     account.port = (int)json_integer_value(json_object_get(fields, "port"));
+    account.is_fallback = json_is_true(json_object_get(fields, "fallback"));
     return account;
 }
 

@@ -140,16 +140,8 @@ static enum err fill(struct ctx *ctx, struct email_order *o) {
     return OK;
 }
 
-/* Through the e-mail service where one is connected, else through the workspace's own mail server. */
-static enum err choose(struct ctx *ctx, const struct email_order *o, struct lent *lent,
-                       const struct operation_kind **kind) {
-    *kind = &EMAIL_SEND;
-    enum err e = lending_find(ctx, PROVIDER_RESEND, lent);
-    if (e != ERR_NOT_CONNECTED)
-        return e;
-    ctx_clear(ctx);
-    *kind = &EMAIL_SMTP;
-    TRY(lending_find(ctx, PROVIDER_SMTP, lent));
+/* Can the mail server take what it is asked for? */
+static enum err check_server(struct ctx *ctx, const struct email_order *o) {
     if (o->scheduled_at)
         ctx_field(ctx, "scheduled_at", "unsupported",
                   "A mail server sends at once; connect an e-mail service to send later.");
@@ -157,6 +149,40 @@ static enum err choose(struct ctx *ctx, const struct email_order *o, struct lent
         ctx_field(ctx, "reply_to", "unsupported",
                   "Through a mail server answers go to one address.");
     return ctx_fields_ok(ctx);
+}
+
+/* Does the e-mail service rest, as far as this workspace knows? Then nothing of a mail has reached it. */
+static bool is_resting(struct ctx *ctx, const struct lent *lent) {
+    struct upstream *u = ctx->parts->upstream;
+    return upstream_state(u, PROVIDER_RESEND, NULL).breaker == BREAKER_OPEN ||
+           upstream_state(u, PROVIDER_RESEND, lent->ref.id).breaker == BREAKER_OPEN;
+}
+
+/* The workspace's own mail server in its place, where the workspace allows that; else lent stays. */
+static bool may_fall_back(struct ctx *ctx, const struct email_order *o, struct lent *lent) {
+    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
+    struct lent own;
+    if (lending_find(ctx, PROVIDER_SMTP, &own) != OK || !own.account.is_fallback ||
+        check_server(ctx, o) != OK)
+        return false;
+    *lent = own;
+    return true;
+}
+
+/* Through the e-mail service where one is connected, else through the workspace's own mail server; through that
+ * too while the service rests, where the workspace allows it. */
+static enum err choose(struct ctx *ctx, const struct email_order *o, struct lent *lent,
+                       const struct operation_kind **kind) {
+    enum err e = lending_find(ctx, PROVIDER_RESEND, lent);
+    *kind = &EMAIL_SEND;
+    if (e == OK && is_resting(ctx, lent) && may_fall_back(ctx, o, lent))
+        *kind = &EMAIL_SMTP;
+    if (e != ERR_NOT_CONNECTED)
+        return e;
+    ctx_clear(ctx);
+    *kind = &EMAIL_SMTP;
+    TRY(lending_find(ctx, PROVIDER_SMTP, lent));
+    return check_server(ctx, o);
 }
 
 enum err email_place(struct ctx *ctx, struct email_order *o, enum operation_patience patience,

@@ -92,6 +92,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
           {known?.fields.filter((f) => f.set).map((f) => (
             <><dt>{wordOf(service, "field", f.name)}</dt><dd class="mono">{f.last4 ? t("connections.last4", { last4: f.last4 }) : t("connections.set")}</dd></>
           ))}
+          {known?.fallback && <><dt>{t("connections.smtp.place")}</dt><dd>{t("connections.smtp.steps_in")}</dd></>}
           {known?.from && <><dt>{t("connections.field.from")}</dt><dd>{known.from}</dd></>}
           {one.checked_at && <><dt>{t("connections.checked")}</dt><dd><When at={one.checked_at} /></dd></>}
         </dl>
@@ -125,11 +126,11 @@ export function works(check: Schemas["Check"] | undefined): string {
   return t("connections.works_numbers", { n: check.numbers });
 }
 
-const forms: Record<Service, { name: string; secret: boolean; optional?: boolean }[]> = {
+const forms: Record<Service, { name: string; secret: boolean; optional?: boolean; flag?: boolean }[]> = {
   vapi: [{ name: "api_key", secret: true }, { name: "assistant_id", secret: false }, { name: "default_number_id", secret: false, optional: true }, { name: "webhook_secret", secret: true, optional: true }],
   twilio: [{ name: "account_sid", secret: false }, { name: "auth_token", secret: true }, { name: "next_auth_token", secret: true, optional: true }],
   resend: [{ name: "api_key", secret: true }, { name: "from", secret: false }, { name: "webhook_secret", secret: true, optional: true }],
-  smtp: [{ name: "host", secret: false }, { name: "port", secret: false }, { name: "security", secret: false }, { name: "username", secret: false, optional: true }, { name: "password", secret: true, optional: true }, { name: "from", secret: false }],
+  smtp: [{ name: "host", secret: false }, { name: "port", secret: false }, { name: "security", secret: false }, { name: "username", secret: false, optional: true }, { name: "password", secret: true, optional: true }, { name: "from", secret: false }, { name: "fallback", secret: false, optional: true, flag: true }],
 };
 
 // A field of two services may be called differently there.
@@ -140,7 +141,7 @@ const wordOf = (service: Service, what: "field" | "hint", name: string) => {
 
 // Also a step of the wizard.
 export function CredentialForm({ service, known, onDone, onCancel }: { service: Service; known?: Schemas["Credential"]; onDone: (check: string) => void; onCancel?: () => void }) {
-  const [values, setValues] = useState<Record<string, string>>({ assistant_id: known?.assistant_id ?? "", default_number_id: known?.default_number_id ?? "", account_sid: known?.account_sid ?? "", from: known?.from ?? "", ...(service === "smtp" ? { port: "587", security: "starttls" } : {}) });
+  const [values, setValues] = useState<Record<string, string>>({ assistant_id: known?.assistant_id ?? "", default_number_id: known?.default_number_id ?? "", account_sid: known?.account_sid ?? "", from: known?.from ?? "", ...(service === "smtp" ? { port: "587", security: "starttls", fallback: String(known?.fallback ?? false) } : {}) });
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [problem, setProblem] = useState<(Problem & { until?: number }) | undefined>();
   const [busy, setBusy] = useState(false);
@@ -166,7 +167,7 @@ export function CredentialForm({ service, known, onDone, onCancel }: { service: 
     point(Object.fromEntries(missing.map(([f]) => [f.name, t("field.required", { label: labelOf(f.name) })])));
     if (missing.length) return;
     setBusy(true);
-    const body = Object.fromEntries(filled.filter(([, v]) => v).map(([f, v]) => [f.name, f.name === "port" && /^\d+$/.test(v) ? Number(v) : v]));
+    const body = Object.fromEntries(filled.filter(([, v]) => v).map(([f, v]) => [f.name, f.flag ? v === "true" : f.name === "port" && /^\d+$/.test(v) ? Number(v) : v]));
     const reply = await api.send<Schemas["Credential"]>("PUT", `/credentials/${service}`, { body });
     setBusy(false);
     if (reply.ok) {
@@ -191,7 +192,9 @@ export function CredentialForm({ service, known, onDone, onCancel }: { service: 
         <ol>{[1, 2, 3].map((n) => <li key={n}>{t(`connections.${service}.step${n}`)}</li>)}</ol>
       </details>
       {known?.connected && <p class="muted">{t("connections.write_only")}</p>}
-      {forms[service].map((f) => (
+      {forms[service].map((f) => f.flag ? (
+        <label key={f.name} class="check"><input type="checkbox" name={f.name} checked={values[f.name] === "true"} onChange={(e) => setValues({ ...values, [f.name]: String(e.currentTarget.checked) })} />{wordOf(service, "field", f.name)}</label>
+      ) : (
         <Field key={f.name} label={f.optional ? t("field.optional", { label: labelOf(f.name) }) : labelOf(f.name)} name={f.name} secret={f.secret} value={values[f.name] ?? ""} error={errors[f.name]}
           hint={wordOf(service, "hint", f.name)} onInput={(v) => setValues({ ...values, [f.name]: v })} input={{ autocomplete: "off" }} />
       ))}
