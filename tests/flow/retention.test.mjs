@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, until } from "../lib/ava.mjs";
 
-const LONG = Boolean(process.env.TEST_SOAK), A_DAY = LONG ? 500_000 : 2000, DAYS = 60, KEPT = 30, DAY_S = 24 * 3600, PIECE = 10_000;
+const LONG = Boolean(process.env.TEST_SOAK), A_DAY = LONG ? 500_000 : 2000, DAYS = 60, KEPT = 30, DAY_S = 24 * 3600, PIECE = 10_000, SWEEP_S = 60;
 
 describe("sixty days of webhooks", { skip: missing }, () => {
   let a, workspace;
@@ -43,7 +43,8 @@ describe("sixty days of webhooks", { skip: missing }, () => {
       await a.advance(DAY_S);
       wall += DAY_S * 1000;
       const count = async () => Number(await sql("SELECT count(*) FROM events"));
-      await until(async () => (await count()) <= (KEPT + 1) * A_DAY, { ms: 600_000, every: LONG ? 1000 : 50, what: `day ${day}: no more than 31 days` });
+      // A sweep that was under way as the day passed looks at the day before: the next is due in a while.
+      await until(async () => (await count()) <= (KEPT + 1) * A_DAY || (await a.advance(SWEEP_S), false), { ms: 600_000, every: LONG ? 1000 : 50, what: `day ${day}: no more than 31 days` });
       most = Math.max(most, await count());
       log = Math.max(log, sizeOf("ava.db-wal"));
       if (day === DAYS / 2 + 2) half = sizeOf("ava.db");
