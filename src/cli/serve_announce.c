@@ -21,7 +21,7 @@ void serve_announce(struct serve *s, struct cli *cli) {
     const struct config *c = &s->house.config;
     const char *link = setup_link(s, cli);
     printf("Ava %s - %s\n", AVA_VERSION,
-           s->sandbox ? "sandbox: pretend Vapi and Twilio. Nothing leaves this machine."
+           s->sandbox ? "sandbox: pretend Vapi, Twilio and e-mail. Nothing leaves this machine."
                       : c->profile);
     printf("Data in %s  |  Listening on %s  |  Ready in %.1f s\n", c->data_dir, s->addresses,
            (double)(ava_now_ms() - s->began_ms) / 1000);
