@@ -207,7 +207,7 @@ static void on_check(uv_check_t *c) {
 
 bool loop_is_full(struct loop *l) {
     assert(mine == l);
-    return l->later || worked_us() - l->worked_us > SHARE_US;
+    return l->later || (l->worked_us && worked_us() - l->worked_us > SHARE_US);
 }
 
 void loop_take_back(struct loop *l, struct loop_later *later) {

@@ -151,6 +151,17 @@ static inline int rude_mail_seen(struct rude_mail *r, const char *what) {
     return n;
 }
 
+/* All that came, once those bytes are among it; in the arena. */
+static inline const char *rude_mail_all(struct rude_mail *r, struct arena *a, const char *until) {
+    for (int64_t end_ms = ava_now_ms() + RUDE_PATIENCE_MS;
+         rude_mail_seen(r, until) == 0 && ava_now_ms() < end_ms;)
+        usleep(1000);
+    pthread_mutex_lock(&r->lock);
+    const char *all = arena_strndup(a, r->seen.ptr, r->seen.len);
+    pthread_mutex_unlock(&r->lock);
+    return all;
+}
+
 static inline void rude_mail_stop(struct rude_mail *r) {
     if (write(r->stop[1], "", 1) != 1)
         abort();
