@@ -169,6 +169,7 @@ enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found) {
     if (!*found)
         return OK;
     auth_csrf_token(cookie, who.csrf);
+    str_copy(who.session, sizeof who.session, str_of(s.family));
     int64_t left = s.replaced_ms ? s.replaced_ms + OLD_SESSION_MS - now : s.serves_until_ms - now;
     remember(a, hash, generation, left, &who);
     ctx->who = who;
@@ -185,6 +186,7 @@ enum err auth_session_lasts(struct ctx *ctx, struct str cookie, bool *lasts) {
     TRY(session_find(ctx, db_reader(ctx->parts->db), hash, &s));
     if (!s.family || now >= s.idle_until_ms || now >= s.ends_ms)
         return OK;
+    str_copy(ctx->who.session, sizeof ctx->who.session, str_of(s.family));
     return fill(ctx, s.user_id, s.workspace_id, &ctx->who, lasts);
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/str.h"
 
-enum { SECRET_MAX_BYTES = 2048 };
+enum { SECRET_MAX_BYTES = 4096 };
 
 struct secret {
     size_t hidden_len;

@@ -79,8 +79,12 @@ static struct path path_of(const char *text) {
     struct path p = { .count = 0 };
     struct str rest = str_of(text);
     while (rest.len) {
-        struct str part = str_cut(rest, '.', &rest);
+        struct str part = rest;
         size_t lists = 0;
+        if (rest.ptr[0] == '@') /* OData: a name with dots in it */
+            rest.len = 0;
+        else
+            part = str_cut(rest, '.', &rest);
         while (part.len >= 2 && str_ends(part, STR("[]"))) {
             part.len -= 2;
             lists++;

@@ -28,7 +28,8 @@ enum sift_end {
 struct sift;
 
 /* paths, ended by NULL and good as long as the sift: "message.call.id", "list[].id", "[].id"; a
- * path that ends at an object or a list keeps all of it, "" everything. What is reached by none is
+ * path that ends at an object or a list keeps all of it, "" everything; from an '@' on it is one name, dots
+ * and all ("@odata.nextLink"). What is reached by none is
  * not there in the result; where a path goes on below a text or a number, there is null. NULL paths
  * keep everything. kept_max_bytes bounds what is kept: beyond it values become null. */
 struct sift *sift_new(struct arena *a, const char *const *paths, size_t kept_max_bytes);

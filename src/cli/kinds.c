@@ -2,6 +2,7 @@
 
 #include "base/defs.h"
 #include "service/assistants/assistants.h"
+#include "service/calendars/bookings.h"
 #include "service/calls/call_checks.h"
 #include "service/calls/calls.h"
 #include "service/calls/twilio_calls.h"
@@ -18,10 +19,10 @@
 static const struct job_kind *const JOBS[] = { &OPERATION_JOB, &INBOX_JOB, &LINES_JOB,
                                                &FORWARDING_JOB, &REMOVAL_JOB };
 
-static const struct operation_kind *const OPERATIONS[] = { &CALL_CREATE,    &TWILIO_CALL_CREATE,
-                                                           &MESSAGE_CREATE, &ASSISTANT_CREATE,
-                                                           &NUMBER_BUY,     &NUMBER_IMPORT,
-                                                           &EMAIL_SEND,     &EMAIL_SMTP };
+static const struct operation_kind *const OPERATIONS[] = {
+    &CALL_CREATE,   &TWILIO_CALL_CREATE, &MESSAGE_CREATE, &ASSISTANT_CREATE, &NUMBER_BUY,
+    &NUMBER_IMPORT, &EMAIL_SEND,         &EMAIL_SMTP,     &BOOK_GOOGLE,      &BOOK_MICROSOFT
+};
 
 const struct task_kinds KINDS = { .jobs = JOBS,
                                   .job_count = ARRAY_LEN(JOBS),

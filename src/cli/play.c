@@ -16,6 +16,25 @@
 
 enum { PAGE = 100 };
 
+/* The page of consent is on our own port: the browser need not reach the others. */
+static void pretend_google(struct arena *a, const struct sandbox *s, struct config *c) {
+    if (c->origins[SETTING_GOOGLE_API_BASE_URL] != ORIGIN_DEFAULT)
+        return;
+    c->google_api_base_url = arena_join(a, sandbox_google_url(s), "/calendar/v3");
+    c->google_oauth_authorize_url = "/sandbox/oauth/google";
+    c->google_oauth_token_url = arena_join(a, sandbox_google_url(s), "/token");
+    c->google_oauth_revoke_url = arena_join(a, sandbox_google_url(s), "/revoke");
+}
+
+static void pretend_microsoft(struct arena *a, const struct sandbox *s, struct config *c) {
+    if (c->origins[SETTING_MICROSOFT_API_BASE_URL] != ORIGIN_DEFAULT)
+        return;
+    c->microsoft_api_base_url = arena_join(a, sandbox_microsoft_url(s), "/v1.0");
+    c->microsoft_oauth_authorize_url = "/sandbox/oauth/microsoft";
+    c->microsoft_oauth_token_url =
+        arena_join(a, sandbox_microsoft_url(s), "/common/oauth2/v2.0/token");
+}
+
 struct sandbox *play_start(struct cli *cli, struct config *c) {
     const char *why = "";
     struct sandbox *s = sandbox_start(cli->arena, &why);
@@ -29,6 +48,8 @@ struct sandbox *play_start(struct cli *cli, struct config *c) {
         c->twilio_base_url = sandbox_twilio_url(s);
     if (c->origins[SETTING_RESEND_BASE_URL] == ORIGIN_DEFAULT)
         c->resend_base_url = sandbox_resend_url(s);
+    pretend_google(cli->arena, s, c);
+    pretend_microsoft(cli->arena, s, c);
     if (c->origins[SETTING_AVA_OUTBOUND_ALLOW] == ORIGIN_DEFAULT)
         c->outbound_allow = "127.0.0.0/8,::1"; /* so that a developer can receive on this machine */
     return s;
@@ -49,6 +70,14 @@ void play_lend_platform(struct lending *lending, const struct config *c) {
     if (!own->platform_resend_from[0]) {
         own->platform_resend_from = SANDBOX_RESEND_FROM;
         secret_set(&own->platform_resend_api_key, str_of(SANDBOX_RESEND_API_KEY));
+    }
+    if (!own->google_client_id[0]) {
+        own->google_client_id = SANDBOX_GOOGLE_CLIENT_ID;
+        secret_set(&own->google_client_secret, str_of(SANDBOX_CLIENT_SECRET));
+    }
+    if (!own->microsoft_client_id[0]) {
+        own->microsoft_client_id = SANDBOX_MICROSOFT_CLIENT_ID;
+        secret_set(&own->microsoft_client_secret, str_of(SANDBOX_CLIENT_SECRET));
     }
     lending_set_platform(lending, own);
     explicit_bzero(own, sizeof *own);

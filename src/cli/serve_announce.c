@@ -21,8 +21,9 @@ void serve_announce(struct serve *s, struct cli *cli) {
     const struct config *c = &s->house.config;
     const char *link = setup_link(s, cli);
     printf("Ava %s - %s\n", AVA_VERSION,
-           s->sandbox ? "sandbox: pretend Vapi, Twilio and e-mail. Nothing leaves this machine."
-                      : c->profile);
+           s->sandbox
+               ? "sandbox: pretend Vapi, Twilio, e-mail and calendars. Nothing leaves this machine."
+               : c->profile);
     printf("Data in %s  |  Listening on %s  |  Ready in %.1f s\n", c->data_dir, s->addresses,
            (double)(ava_now_ms() - s->began_ms) / 1000);
     if (s->house.made_key_file)

@@ -476,6 +476,11 @@ static void check_together(struct load *l) {
         problem(l, "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN go together: set both or neither");
     if ((c->platform_resend_from[0] != 0) != has_secret(c, SETTING_RESEND_API_KEY))
         problem(l, "RESEND_API_KEY and RESEND_FROM go together: set both or neither");
+    if ((c->google_client_id[0] != 0) != has_secret(c, SETTING_GOOGLE_CLIENT_SECRET))
+        problem(l, "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET go together: set both or neither");
+    if ((c->microsoft_client_id[0] != 0) != has_secret(c, SETTING_MICROSOFT_CLIENT_SECRET))
+        problem(l,
+                "MICROSOFT_CLIENT_ID and MICROSOFT_CLIENT_SECRET go together: set both or neither");
     if (!production)
         return;
     if (c->stub_mode)

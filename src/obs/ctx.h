@@ -46,10 +46,11 @@ enum role role_parse(const char *name); /* ROLE_NONE when unknown */
 /* Empty strings until somebody has signed in. */
 struct principal {
     char user_id[40], workspace_id[40];
-    char key_id[40]; /* of the API key used; empty for sessions */
-    char csrf[48];   /* the token writes must carry; empty for keys */
-    enum role role;  /* in workspace_id */
-    bool is_admin;   /* of the installation */
+    char key_id[40];  /* of the API key used; empty for sessions */
+    char session[40]; /* the sign-in, which lasts while its ids rotate; empty for keys */
+    char csrf[48];    /* the token writes must carry; empty for keys */
+    enum role role;   /* in workspace_id */
+    bool is_admin;    /* of the installation */
     bool is_test_key;
     int64_t key_rate_per_minute; /* what the key may do by itself; 0: what its user may */
 };

@@ -45,6 +45,15 @@ static enum err auth_error(struct ctx *ctx, const struct upstream_request *req, 
                         "%s does not accept the key of this installation; its operator has to "
                         "replace it.",
                         title);
+    if (req->credential->renew)
+        return is_key ? ctx_fail(ctx, ERR_CREDENTIALS_REJECTED,
+                                 "%s asks you to confirm again; connect the calendar anew under "
+                                 "Connections.",
+                                 title)
+                      : ctx_fail(ctx, ERR_PERMISSION_DENIED,
+                                 "%s says that what was granted does not allow this; connect the "
+                                 "calendar again and grant it.",
+                                 title);
     if (!is_key)
         return ctx_fail(ctx, ERR_PERMISSION_DENIED,
                         "%s refused this action for the stored key; give the key the permission "
@@ -86,6 +95,16 @@ static enum err rejected(struct ctx *ctx, const struct upstream_request *req,
         ctx->problem.retry_after_s = until_tomorrow_s();
         return ctx_fail(ctx, ERR_PROVIDER_BUSY, "%s refused this: %s", title,
                         words ? words : "the limit of the day is reached.");
+    case REFUSAL_GRANT:
+        return ctx_fail(ctx, ERR_CREDENTIALS_REJECTED,
+                        "%s asks you to confirm again; connect the calendar anew under "
+                        "Connections.",
+                        title);
+    case REFUSAL_CLIENT:
+        return ctx_fail(ctx, ERR_PROVIDER_MISCONFIGURED,
+                        "%s does not accept the OAuth client of this installation%s%s; its "
+                        "operator has to look at it.",
+                        title, words ? ": " : "", words ? words : "");
     case REFUSAL_PERMISSION:
         return auth_error(ctx, req, false, f->status);
     default:
@@ -122,8 +141,8 @@ enum err answer_error(struct ctx *ctx, const struct upstream_request *req,
     default:
         break;
     }
-    const char *then =
-        !req->method || strcmp(req->method, "GET") == 0 ? NOTHING_CHANGED : MAY_HAVE_CHANGED;
+    bool only_reads = !req->method || strcmp(req->method, "GET") == 0 || req->changes_nothing;
+    const char *then = only_reads ? NOTHING_CHANGED : MAY_HAVE_CHANGED;
     if (f->timed_out)
         return ctx_fail(ctx, ERR_PROVIDER_TIMEOUT, "%s did not answer in time. %s", title, then);
     if (f->bad_shape)

@@ -1,5 +1,7 @@
 #include "providers/dialect.h"
 
+#include "providers/google_dialect.h"
+#include "providers/microsoft_dialect.h"
 #include "providers/resend_dialect.h"
 #include "providers/smtp_dialect.h"
 #include "providers/twilio_dialect.h"
@@ -8,10 +10,9 @@
 static const struct dialect NONE = { .base_url = NULL };
 
 static const struct dialect *const DIALECTS[PROVIDER_COUNT] = {
-    [PROVIDER_VAPI] = &VAPI_DIALECT,
-    [PROVIDER_TWILIO] = &TWILIO_DIALECT,
-    [PROVIDER_RESEND] = &RESEND_DIALECT,
-    [PROVIDER_SMTP] = &SMTP_DIALECT,
+    [PROVIDER_VAPI] = &VAPI_DIALECT,     [PROVIDER_TWILIO] = &TWILIO_DIALECT,
+    [PROVIDER_RESEND] = &RESEND_DIALECT, [PROVIDER_SMTP] = &SMTP_DIALECT,
+    [PROVIDER_GOOGLE] = &GOOGLE_DIALECT, [PROVIDER_MICROSOFT] = &MICROSOFT_DIALECT,
 };
 
 const struct dialect *dialect_of(enum provider p) {

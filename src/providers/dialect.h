@@ -36,6 +36,7 @@ struct dialect_field {
 /* What of a credential is no secret and travels with its requests. NULL or "": none. */
 struct dialect_account {
     const char *assistant_id, *number_id, *account_sid;
+    const char *client_id;                  /* of the operator's OAuth client */
     const char *from;                       /* whom mails are from: "Name <a@b.example>" */
     const char *host, *security, *username; /* of a mail server */
     int port;                               /* 0: none */
@@ -84,6 +85,9 @@ struct dialect_facts {
 };
 
 /* --- calls -------------------------------------------------------------------------------------- */
+
+struct oauth_provider;   /* oauth.h */
+struct dialect_calendar; /* calendar.h */
 
 struct dialect_calls {
     const struct dialect_rank *ranks;
@@ -140,6 +144,8 @@ struct dialect {
      * what it says of its call. */
     const char *(*event_name)(const char *type, const char *status);
 
+    const struct oauth_provider *oauth;      /* NULL: it is not connected by consent */
+    const struct dialect_calendar *calendar; /* NULL: it has no calendars */
     const struct dialect_calls *calls;       /* NULL: it makes no calls */
     const struct dialect_messages *messages; /* NULL: it sends no messages */
 };

@@ -16,6 +16,8 @@ enum refusal_about {
     REFUSAL_THROTTLE,   /* asked too often */
     REFUSAL_FULL,       /* no line is free: worth another try in seconds */
     REFUSAL_DAY,        /* the day's share is used up: worth another try tomorrow */
+    REFUSAL_GRANT,      /* what somebody granted (OAuth) is over: they have to grant it again */
+    REFUSAL_CLIENT,     /* the OAuth client of this installation: its operator's fault */
 };
 
 struct refusal {

@@ -161,6 +161,7 @@ struct attempt {
     bool is_flow;             /* its answer is passed on */
     struct client_flow *flow; /* what is open of it, once the head was good */
     struct guard_call guard;  /* of that: settled when it ends */
+    int64_t token_version;    /* of the credential that was shown; 0: it has none */
 };
 
 /* The time that is left for what is sent now. */
@@ -197,6 +198,8 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req, s
     char traceparent[56];
 
     TRY(req->credential->reveal(ctx, req->credential, &fields));
+    if (!str_to_i64(secret_field(&fields, "version"), 1, INT64_MAX, &a->token_version))
+        a->token_version = 0;
     if (req->fill)
         TRY(req->fill(ctx, req, &filled));
     req->authorize(ctx, req, &fields, &auth);
@@ -405,6 +408,33 @@ void upstream_wait_for_turn(struct upstream *u, int64_t wait_ms) {
         fiber_sleep(left < LOOK_UP_MS ? left : LOOK_UP_MS);
 }
 
+/* Who is not let in any more is asked for a new token, once. */
+static enum err renew(struct ctx *ctx, const struct upstream_request *req, const struct attempt *a,
+                      bool may_refresh, struct retry_question *q) {
+    if (a->outcome != OUTCOME_AUTH || !may_refresh)
+        return OK;
+    TRY(req->credential->renew(ctx, req->credential, a->token_version));
+    q->has_new_token = true;
+    return OK;
+}
+
+/* One attempt was made: what is remembered of it. */
+static void count_attempt(struct ctx *ctx, const struct upstream_request *req, struct attempt *a,
+                          struct retry_call *retry, bool is_probe) {
+    struct upstream *u = ctx->parts->upstream;
+    ctx->attempts++;
+    if (a->call.resent) {
+        ctx->attempts++;
+        retry_resent(retry);
+        metric_add(METRIC_PROVIDER_ATTEMPTS, 1, provider_name(req->provider),
+                   outcome_name(OUTCOME_FAIL));
+    }
+    classify(ctx, req, a);
+    if (a->outcome == OUTCOME_OK || a->outcome == OUTCOME_SLOW)
+        retry_learn(u->budget, req->provider, a->call.took_us);
+    record(ctx, req, a, is_probe);
+}
+
 /* Attempts until one is good or no more may be made. Leaves the last one in *a. */
 static enum err attempt_until_done(struct ctx *ctx, const struct upstream_request *req,
                                    struct attempt *a, bool *timed_out) {
@@ -416,7 +446,8 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
     struct guard_call call = { .provider = req->provider,
                                .credential = req->credential->id,
                                .version = req->credential->version,
-                               .attempt_ms = attempt_ms(req) };
+                               .attempt_ms = attempt_ms(req),
+                               .may_refresh = req->credential->renew != NULL };
     a->outcome = OUTCOME_LOCAL;
     ctx->attempts = 0;
     while (next.answer == RETRY_AGAIN) {
@@ -434,22 +465,13 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
             break;
         }
         choose_connection(req, &retry, v.is_probe, &a->call);
+        bool may_refresh = call.may_refresh;
         e = send_once(ctx, req, a);
         if (e != OK) {
             guard_settle(u->guard, &call, OUTCOME_LOCAL, GUARD_NO_RETRY_AFTER, ava_now_ms());
             break;
         }
-        ctx->attempts++;
-        if (a->call.resent) {
-            ctx->attempts++;
-            retry_resent(&retry);
-            metric_add(METRIC_PROVIDER_ATTEMPTS, 1, provider_name(req->provider),
-                       outcome_name(OUTCOME_FAIL));
-        }
-        classify(ctx, req, a);
-        if (a->outcome == OUTCOME_OK || a->outcome == OUTCOME_SLOW)
-            retry_learn(u->budget, req->provider, a->call.took_us);
-        record(ctx, req, a, v.is_probe);
+        count_attempt(ctx, req, a, &retry, v.is_probe);
         if (a->flow) {
             a->guard = call;
             break;
@@ -461,6 +483,9 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
         upstream_spread(u, req, bits);
         if (bits & GUARD_NOT_CLOSED)
             break; /* this failure opened a breaker, or it was a probe: no bytes after it */
+        e = renew(ctx, req, a, may_refresh, &q);
+        if (e != OK)
+            break;
         next = retry_decide(u->budget, &retry, &q);
     }
     retry_end(u->budget, &retry, a->outcome);

@@ -52,6 +52,9 @@ struct upstream_credential {
     /* Brings the secret fields ("api_key", ...). */
     enum err (*reveal)(struct ctx *ctx, const struct upstream_credential *c, struct secret *out);
     struct str source; /* reveal's business: sealed bytes, or what names the secret */
+    /* OAuth: after a 401, gets another token than the one of that version, which reveal told as the field
+     * "version". NULL: there is no way to. */
+    enum err (*renew)(struct ctx *ctx, const struct upstream_credential *c, int64_t version);
 };
 
 struct upstream_request;
@@ -105,6 +108,7 @@ struct upstream_request {
     const struct upstream_watch *watch; /* NULL: nobody */
     const char *resource; /* what is read or changed, for the cache; NULL: not cached */
     bool is_repeatable;   /* documented as safe to repeat although not idempotent by method */
+    bool changes_nothing; /* that callers see: a POST that reads, or renews a token */
     bool skip_cache;      /* a read that must see what is true now */
     /* Not JSON: what is asked for instead, which is kept as it comes, up to so many bytes. */
     const char *accept;

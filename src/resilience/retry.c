@@ -259,7 +259,8 @@ struct retry_decision retry_decide(struct retry_budget *b, struct retry_call *c,
         d.answer = RETRY_TOO_LATE;
         return d;
     }
-    if (!pay(b, c)) {
+    /* The budget spares a provider that fails. One that wants another token works. */
+    if (q->outcome != OUTCOME_AUTH && !pay(b, c)) {
         metric_add(METRIC_RETRY_BUDGET_EMPTY, 1, provider_name(c->provider));
         return (struct retry_decision){ .answer = RETRY_BUDGET_EMPTY };
     }

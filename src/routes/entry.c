@@ -19,6 +19,7 @@
 #include "resilience/login_limit.h"
 #include "resilience/ratelimit.h"
 #include "resilience/shed.h"
+#include "routes/asker.h"
 #include "routes/idempotency.h"
 #include "routes/limits.h"
 #include "routes/origin.h"
@@ -139,35 +140,15 @@ static enum err set_deadline(struct ctx *ctx, const struct route *route,
     return OK;
 }
 
-/* An Authorization header counts alone, whatever it holds; by_session is asked without one. */
-static enum err ask_who(struct ctx *ctx, const struct http_req *req, bool *found,
-                        enum err (*by_session)(struct ctx *, struct str, bool *)) {
-    struct str header = http_field(req, "authorization");
-    *found = false;
-    if (header.ptr) {
-        struct str scheme = { header.ptr, header.len < 7 ? header.len : 7 };
-        if (str_eq_nocase(scheme, STR("bearer ")))
-            return auth_by_key(ctx, str_trim((struct str){ header.ptr + 7, header.len - 7 }),
-                               found);
-        return OK;
-    }
-    struct str cookie = cookie_find(req, reply_cookie_name(ctx));
-    return cookie.ptr ? by_session(ctx, cookie, found) : OK;
-}
-
 /* Fills ctx->who from API key or session; strangers are limited by address, others here where nothing
  * else limits them. */
 static enum err identify(struct ctx *ctx, struct entry *e, const struct http_req *req,
                          bool is_page) {
     bool found;
-    TRY(ask_who(ctx, req, &found, auth_by_session));
+    TRY(asker_identify(ctx, req, &found));
     if (!found)
         return limit_unknown(ctx, e);
     return is_page ? limit_page(ctx, e) : OK;
-}
-
-enum err entry_knows(struct ctx *ctx, const struct http_req *req, bool *found) {
-    return ask_who(ctx, req, found, auth_session_lasts);
 }
 
 /* Refuses who may not use this route. */

@@ -104,10 +104,6 @@ void entry_free(struct entry *e);
 struct entry_rules *entry_swap_rules(struct entry *e, const struct config *c);
 void entry_rules_free(struct entry_rules *r); /* NULL is fine */
 
-/* *found: is the session or API key of this request still good? For answers that stay open. An
- * error is the store's. */
-enum err entry_knows(struct ctx *ctx, const struct http_req *req, bool *found);
-
 /* For struct http_app. */
 void entry_body(void *entry, const struct http_req *req, struct http_body *out);
 void entry_turn(void *entry, const struct http_req *req, struct http_turn *turn);

@@ -10,6 +10,17 @@ enum err post_suppression(struct ctx *ctx, struct call *call);
 enum err delete_suppression(struct ctx *ctx, struct call *call);
 enum err post_resend(struct ctx *ctx, struct call *call);
 
+enum err get_calendar(struct ctx *ctx, struct call *call);
+enum err delete_calendar(struct ctx *ctx, struct call *call);
+enum err get_calendar_connect(struct ctx *ctx, struct call *call);
+enum err get_oauth_callback(struct ctx *ctx, struct call *call);
+enum err get_calendars(struct ctx *ctx, struct call *call);
+enum err get_calendar_events(struct ctx *ctx, struct call *call);
+enum err post_calendar_event(struct ctx *ctx, struct call *call);
+enum err patch_calendar_event(struct ctx *ctx, struct call *call);
+enum err delete_calendar_event(struct ctx *ctx, struct call *call);
+enum err get_calendar_free(struct ctx *ctx, struct call *call);
+
 enum err get_health_live(struct ctx *ctx, struct call *call);
 enum err get_health_ready(struct ctx *ctx, struct call *call);
 enum err get_metrics(struct ctx *ctx, struct call *call);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "routes/asker.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
 #include "tasks/feed.h"
@@ -58,7 +59,7 @@ static bool is_welcome(struct live *l) {
     struct ctx ctx;
     bool is_known = false;
     ctx_init(&ctx, l->parts, a, LOOK_MS);
-    bool welcome = entry_knows(&ctx, l->req, &is_known) != OK || is_known;
+    bool welcome = asker_lasts(&ctx, l->req, &is_known) != OK || is_known;
     arena_free(a);
     return welcome;
 }

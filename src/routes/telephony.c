@@ -23,6 +23,7 @@ enum err get_integrations(struct ctx *ctx, struct call *call) {
         jsonw_text_at(&w, "provider", provider_name(r->provider));
         jsonw_text_at(&w, "status", demo ? "demo" : r->status);
         jsonw_text_at(&w, "account_last4", r->account_last4);
+        jsonw_text_at(&w, "account", r->account);
         jsonw_time_at(&w, "checked_at", r->checked_ms);
         jsonw_key(&w, "retry_in_seconds");
         if (r->retry_in_s)

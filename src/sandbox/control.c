@@ -84,7 +84,9 @@ static int64_t number_of(struct ctx *ctx, const json_t *body, const char *name, 
 }
 
 static bool is_provider(const char *name) {
-    static const char *const NAMES[] = { "vapi", "twilio", "resend", "smtp" };
+    static const char *const NAMES[] = {
+        "vapi", "twilio", "resend", "smtp", "google", "microsoft"
+    };
     for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
         if (strcmp(NAMES[i], name) == 0)
             return true;
@@ -103,7 +105,7 @@ static enum err fault_read(struct ctx *ctx, json_t *body, struct fault *out) {
     const char *kind = text_of(ctx, body, "fault", TEXT_MAX);
     if (!is_provider(provider))
         ctx_field(ctx, "provider", "unsupported",
-                  "The sandbox pretends vapi, twilio, resend and smtp.");
+                  "The sandbox pretends vapi, twilio, resend, smtp, google and microsoft.");
     else
         str_copy(out->provider, sizeof out->provider, str_of(provider));
     out->kind = fault_kind_parse(str_of(kind));
@@ -166,7 +168,7 @@ static enum err get_ledger(const struct control *c, struct ctx *ctx, const struc
         q.provider = str_dup(ctx->arena, provider);
         if (!is_provider(q.provider))
             ctx_field(ctx, "provider", "unsupported",
-                      "The sandbox pretends vapi, twilio, resend and smtp.");
+                      "The sandbox pretends vapi, twilio, resend, smtp, google and microsoft.");
     }
     if (since.ptr && !str_to_i64(since, 0, INT64_MAX, &q.since))
         ctx_field(ctx, "since", "wrong_format", "This must be the seq of a hit.");
@@ -186,6 +188,15 @@ static enum err get_mails(const struct control *c, struct ctx *ctx, const struct
 }
 
 /* --- credentials and webhooks ---------------------------------------------------------------- */
+
+static void write_client(struct jsonw *w, const char *provider, const char *url, const char *id) {
+    jsonw_key(w, provider);
+    jsonw_object(w);
+    jsonw_text_at(w, "base_url", url);
+    jsonw_text_at(w, "client_id", id);
+    jsonw_text_at(w, "client_secret", SANDBOX_CLIENT_SECRET);
+    jsonw_object_end(w);
+}
 
 static enum err get_credentials(const struct control *c, struct ctx *ctx,
                                 const struct http_req *req, struct http_reply *reply) {
@@ -210,6 +221,8 @@ static enum err get_credentials(const struct control *c, struct ctx *ctx,
     jsonw_text_at(&w, "api_key", SANDBOX_RESEND_API_KEY);
     jsonw_text_at(&w, "from", SANDBOX_RESEND_FROM);
     jsonw_object_end(&w);
+    write_client(&w, "google", c->google_url, SANDBOX_GOOGLE_CLIENT_ID);
+    write_client(&w, "microsoft", c->microsoft_url, SANDBOX_MICROSOFT_CLIENT_ID);
     jsonw_key(&w, "smtp");
     jsonw_object(&w);
     jsonw_text_at(&w, "host", SANDBOX_SMTP_HOST);
@@ -333,22 +346,43 @@ static const struct {
     { METHOD_POST, "/sandbox/api/webhooks", "POST", post_webhooks },
 };
 
-/* What the pretend Vapi itself shall do. */
+/* What a pretend provider itself shall do: "vapi/course", "calendars/google/revoke". */
 static enum err go_on_stage(const struct control *c, struct ctx *ctx, const struct http_req *req,
-                            struct str tail, struct http_reply *reply) {
+                            struct str path, struct http_reply *reply) {
+    struct str tail, provider = str_cut(path, '/', &tail);
     json_t *body = NULL;
     if (req->method == METHOD_POST)
         TRY(body_of(ctx, req, &body));
     answer(reply);
-    return c->stage(c->arg, ctx, req, tail, body, reply);
+    return c->stage(c->arg, ctx, provider, req, tail, body, reply);
+}
+
+static enum err go_to_consent(const struct control *c, struct ctx *ctx, const struct http_req *req,
+                              struct str provider, struct http_reply *reply) {
+    bool is_read = req->method == METHOD_GET || req->method == METHOD_HEAD;
+    if (is_read || req->method == METHOD_POST)
+        return c->consent(c->arg, ctx, provider, req, reply);
+    http_reply_header_text(reply, "Allow", "GET, HEAD, POST");
+    return ctx_fail(ctx, ERR_METHOD_NOT_ALLOWED, "This address answers GET, HEAD and POST only.");
+}
+
+/* True when the path begins so; *rest is what follows. */
+static bool is_below(struct str path, struct str with, struct str *rest) {
+    if (!str_starts(path, with))
+        return false;
+    *rest = (struct str){ path.ptr + with.len, path.len - with.len };
+    return true;
 }
 
 enum err control_serve(const struct control *c, struct ctx *ctx, const struct http_req *req,
                        struct http_reply *reply) {
-    const struct str stage = STR("/sandbox/api/vapi/");
-    if (str_starts(req->path, stage))
-        return go_on_stage(c, ctx, req,
-                           (struct str){ req->path.ptr + stage.len, req->path.len - stage.len },
+    struct str rest;
+    if (is_below(req->path, STR("/sandbox/oauth/"), &rest))
+        return go_to_consent(c, ctx, req, rest, reply);
+    if (is_below(req->path, STR("/sandbox/api/calendars/"), &rest))
+        return go_on_stage(c, ctx, req, rest, reply);
+    if (str_starts(req->path, STR("/sandbox/api/vapi/")))
+        return go_on_stage(c, ctx, req, (struct str){ req->path.ptr + 13, req->path.len - 13 },
                            reply);
     enum http_method method = req->method == METHOD_HEAD ? METHOD_GET : req->method;
     const char *allow = NULL;

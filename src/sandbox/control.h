@@ -20,12 +20,16 @@ struct control_sending {
 struct control {
     struct faults *faults;
     struct ledger *ledger;
-    const char *vapi_url, *twilio_url, *resend_url;
+    const char *vapi_url, *twilio_url, *resend_url, *google_url, *microsoft_url;
     /* Sends it and waits; from any thread, on a fiber or not. */
     void (*send)(void *arg, struct control_sending *sending);
-    /* Lets the pretend Vapi do what /sandbox/api/vapi/{tail} asks, on its own thread; waits. */
-    enum err (*stage)(void *arg, struct ctx *ctx, const struct http_req *req, struct str tail,
-                      json_t *body, struct http_reply *reply);
+    /* Lets a pretend provider do what is asked beside its API, on its own thread; waits. tail: what stands
+     * behind its name. ERR_NOT_FOUND: none of that name does anything. */
+    enum err (*stage)(void *arg, struct ctx *ctx, struct str provider, const struct http_req *req,
+                      struct str tail, json_t *body, struct http_reply *reply);
+    /* Shows its page of consent, or takes the answer; likewise. */
+    enum err (*consent)(void *arg, struct ctx *ctx, struct str provider, const struct http_req *req,
+                        struct http_reply *reply);
     void *arg;
     struct pretend_smtp *smtp;
 };

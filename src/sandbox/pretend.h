@@ -30,9 +30,13 @@ struct pretend {
     /* sandbox_tell_to; NULL: it is told with each request whom to tell. */
     bool (*tell_to)(struct pretend_world *world, struct str key, const char *url,
                     const char *secret);
+    /* The page on which people consent, and their answer; NULL: it has none. */
+    void (*consent)(struct pretend_world *world, const struct http_req *req,
+                    struct http_reply *reply);
 };
 
-extern const struct pretend PRETEND_VAPI, PRETEND_TWILIO, PRETEND_RESEND;
+extern const struct pretend PRETEND_VAPI, PRETEND_TWILIO, PRETEND_RESEND, PRETEND_GOOGLE,
+    PRETEND_MICROSOFT;
 
 enum { PRETEND_ACCOUNTS_MAX = 10000 };
 

@@ -20,7 +20,7 @@
 #include "sandbox/pretend.h"
 
 enum {
-    BOOTHS = 3,
+    BOOTHS = 5,
     BODY_MAX_BYTES = 1 << 20,
     HUGE_BYTES = 10 << 20,
     HANG_MS = 120 * 1000,
@@ -213,9 +213,17 @@ static void post_errand(void *arg) {
     loop_post(e->sandbox->loop, &e->call);
 }
 
-/* Somebody at the stage door of the pretend Vapi. */
+static struct booth *booth_of(struct sandbox *s, struct str provider) {
+    for (size_t i = 0; i < BOOTHS; i++)
+        if (str_is(provider, s->booths[i].kind->name))
+            return &s->booths[i];
+    return NULL;
+}
+
+/* Somebody at the stage door of a pretend provider, or on its page of consent. */
 struct visit {
-    struct sandbox *sandbox;
+    struct booth *booth;
+    bool is_consent;
     struct ctx *ctx;
     const struct http_req *req;
     struct str tail;
@@ -228,8 +236,11 @@ struct visit {
 
 static void run_visit(void *arg) {
     struct visit *v = arg;
-    struct booth *b = &v->sandbox->booths[0];
-    v->err = b->kind->stage(&b->world, v->ctx, v->req, v->tail, v->body, v->reply);
+    struct booth *b = v->booth;
+    if (v->is_consent)
+        b->kind->consent(&b->world, v->req, v->reply);
+    else
+        v->err = b->kind->stage(&b->world, v->ctx, v->req, v->tail, v->body, v->reply);
     fiber_unpark(&v->parking); /* v is gone from here on */
 }
 
@@ -243,18 +254,37 @@ static void begin_visit(void *arg) {
 
 static void post_visit(void *arg) {
     struct visit *v = arg;
-    loop_post(v->sandbox->loop, &v->call);
+    loop_post(v->booth->sandbox->loop, &v->call);
 }
 
-static enum err visit(void *arg, struct ctx *ctx, const struct http_req *req, struct str tail,
-                      json_t *body, struct http_reply *reply) {
+static enum err go(struct visit *v) {
+    bool is_open = v->booth && (v->is_consent ? v->booth->kind->consent != NULL
+                                              : v->booth->kind->stage != NULL);
+    if (!is_open)
+        return ctx_fail(v->ctx, ERR_NOT_FOUND, "The sandbox has nothing at this address.");
+    v->call = (struct loop_call){ .fn = begin_visit, .arg = v };
+    fiber_parking_init(&v->parking);
+    fiber_park(&v->parking, FIBER_NO_DEADLINE, post_visit, v);
+    return v->err;
+}
+
+static enum err visit(void *arg, struct ctx *ctx, struct str provider, const struct http_req *req,
+                      struct str tail, json_t *body, struct http_reply *reply) {
+    struct visit v = { .booth = booth_of(arg, provider),
+                       .ctx = ctx,
+                       .req = req,
+                       .tail = tail,
+                       .body = body,
+                       .reply = reply };
+    return go(&v);
+}
+
+static enum err visit_consent(void *arg, struct ctx *ctx, struct str provider,
+                              const struct http_req *req, struct http_reply *reply) {
     struct visit v = {
-        .sandbox = arg, .ctx = ctx, .req = req, .tail = tail, .body = body, .reply = reply
+        .booth = booth_of(arg, provider), .is_consent = true, .ctx = ctx, .req = req, .reply = reply
     };
-    v.call = (struct loop_call){ .fn = begin_visit, .arg = &v };
-    fiber_parking_init(&v.parking);
-    fiber_park(&v.parking, FIBER_NO_DEADLINE, post_visit, &v);
-    return v.err;
+    return go(&v);
 }
 
 /* Somebody who has an account there tell them. */
@@ -281,10 +311,8 @@ static void post_pointing(void *arg) {
 bool sandbox_tell_to(struct sandbox *s, const char *provider, const char *api_key, const char *url,
                      const char *secret) {
     struct pointing p = { .key = api_key, .url = url, .secret = secret };
-    for (size_t i = 0; i < BOOTHS; i++)
-        if (strcmp(s->booths[i].kind->name, provider) == 0 && s->booths[i].kind->tell_to)
-            p.booth = &s->booths[i];
-    if (!p.booth)
+    p.booth = booth_of(s, str_of(provider));
+    if (!p.booth || !p.booth->kind->tell_to)
         return false;
     p.call = (struct loop_call){ .fn = run_pointing, .arg = &p };
     fiber_parking_init(&p.parking);
@@ -369,18 +397,26 @@ static bool start_thread(struct sandbox *s) {
 
 struct sandbox *sandbox_start(struct arena *a, const char **why) {
     static const struct pretend *const KINDS[BOOTHS] = { &PRETEND_VAPI, &PRETEND_TWILIO,
-                                                         &PRETEND_RESEND };
+                                                         &PRETEND_RESEND, &PRETEND_GOOGLE,
+                                                         &PRETEND_MICROSOFT };
     struct sandbox *s = memory_zeroed(1, sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->signal, NULL);
     s->faults = faults_new();
     s->ledger = ledger_new();
     s->smtp = pretend_smtp_start(s->faults, s->ledger, why);
-    s->control = (struct control){
-        s->faults, s->ledger, s->booths[0].url, s->booths[1].url, s->booths[2].url, send_webhook,
-        visit,     s
-    };
-    s->control.smtp = s->smtp;
+    s->control = (struct control){ .faults = s->faults,
+                                   .ledger = s->ledger,
+                                   .vapi_url = s->booths[0].url,
+                                   .twilio_url = s->booths[1].url,
+                                   .resend_url = s->booths[2].url,
+                                   .google_url = s->booths[3].url,
+                                   .microsoft_url = s->booths[4].url,
+                                   .send = send_webhook,
+                                   .stage = visit,
+                                   .consent = visit_consent,
+                                   .arg = s,
+                                   .smtp = s->smtp };
     for (size_t i = 0; i < BOOTHS; i++)
         s->booths[i].fd = -1;
     bool ok = s->smtp != NULL;
@@ -430,6 +466,14 @@ const char *sandbox_twilio_url(const struct sandbox *s) {
 
 const char *sandbox_resend_url(const struct sandbox *s) {
     return s->booths[2].url;
+}
+
+const char *sandbox_google_url(const struct sandbox *s) {
+    return s->booths[3].url;
+}
+
+const char *sandbox_microsoft_url(const struct sandbox *s) {
+    return s->booths[4].url;
 }
 
 void sandbox_serve(struct sandbox *s, struct ctx *ctx, const struct http_req *req,

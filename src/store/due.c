@@ -37,6 +37,8 @@ static enum err move_all(struct ctx *ctx, struct db_conn *tx, int64_t back_ms) {
         "UPDATE destinations SET failing_since = failing_since - ?1 WHERE failing_since > 0",
         "UPDATE webhook_endpoints SET valid_until = valid_until - ?1 WHERE valid_until IS NOT NULL",
         "UPDATE idempotency_keys SET created_at = created_at - ?1",
+        "UPDATE oauth_grants SET expires_at = expires_at - ?1",
+        "UPDATE oauth_states SET expires_at = expires_at - ?1",
     };
     for (size_t i = 0; i < ARRAY_LEN(LATER); i++)
         TRY(move(ctx, tx, LATER[i], back_ms));

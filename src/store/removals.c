@@ -28,6 +28,7 @@ enum err workspace_row_remove(struct ctx *ctx, struct db_conn *tx, const char *i
         ALL_OF("api_keys"),          ALL_OF("invitations"),
         ALL_OF("webhook_endpoints"), ALL_OF("credentials"),
         ALL_OF("workspace_keys"),    ALL_OF("jobs"),
+        ALL_OF("oauth_grants"),      ALL_OF("oauth_states"),
     };
     int64_t now_ms = ava_steady_ms();
     struct id job_id = id_make("job");
@@ -60,6 +61,7 @@ enum err workspace_rows_remove(struct ctx *ctx, struct db_conn *tx, const char *
         SOME_OF("calls", PIECE),
         SOME_OF("messages", PIECE),
         SOME_OF("suppressions", PIECE),
+        SOME_OF("bookings", PIECE),
         "DELETE FROM events WHERE id IN (" LIGHT_EVENTS("workspace_id = ?", PIECE) ")",
         SOME_OF("steps", PIECE),
         SOME_OF("idempotency_keys", PIECE),

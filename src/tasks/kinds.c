@@ -19,9 +19,11 @@ struct job_row job_of(struct ctx *ctx, const char *kind, const char *workspace_i
 }
 
 const char *kinds_find_wrong(const struct task_kinds *kinds) {
-    for (size_t i = 0; i < kinds->operation_count; i++)
-        if (!dialect_of(kinds->operations[i]->provider)->fields)
+    for (size_t i = 0; i < kinds->operation_count; i++) {
+        const struct dialect *d = dialect_of(kinds->operations[i]->provider);
+        if (!d->fields && !d->oauth)
             return kinds->operations[i]->name;
+    }
     return NULL;
 }
 

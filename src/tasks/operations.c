@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "obs/log.h"
+#include "providers/answer.h"
 #include "store/due.h"
 #include "store/idempotency.h"
 #include "store/steps.h"
@@ -226,6 +227,16 @@ int64_t operations_oldest(const struct operation *const *ops, size_t count) {
         if (ops[i]->sent_ms < oldest_ms)
             oldest_ms = ops[i]->sent_ms;
     return oldest_ms;
+}
+
+enum err operation_unless_out(struct ctx *ctx, enum err e, int64_t was_sent_ms, const char *words) {
+    bool was_turned_away = e == ERR_PROVIDER_RATE_LIMITED || e == ERR_PROVIDER_UNAVAILABLE ||
+                           e == ERR_PROVIDER_BUSY || e == ERR_STORAGE_UNAVAILABLE;
+    if (was_turned_away && !was_sent_ms && ctx->problem.attempts <= 1)
+        return e;
+    return answer_may_be_stale(e) || e == ERR_STORAGE_UNAVAILABLE
+               ? ctx_fail(ctx, ERR_OUTCOME_UNKNOWN, "%s", words)
+               : e;
 }
 
 bool operation_proves_absence(const struct operation *op) {

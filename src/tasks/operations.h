@@ -29,6 +29,11 @@ struct operation {
  * an hour after it was sent: what waits in the provider's own queue may not be shown. */
 bool operation_proves_absence(const struct operation *op);
 
+/* For perform of a kind without look_up whose provider makes the same request once, however often it is sent:
+ * e, or ERR_OUTCOME_UNKNOWN with words when it may have gone out all the same. Not where all of it was one attempt
+ * that was turned away, or none. was_sent_ms: op->sent_ms before. */
+enum err operation_unless_out(struct ctx *ctx, enum err e, int64_t was_sent_ms, const char *words);
+
 /* When the first of them was sent. */
 int64_t operations_oldest(const struct operation *const *ops, size_t count);
 

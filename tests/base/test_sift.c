@@ -48,6 +48,17 @@ TEST(a_path_that_ends_at_an_object_keeps_all_of_it) {
     arena_free(a);
 }
 
+TEST(a_name_of_odata_is_one_name_with_its_dots) {
+    static const char *const PATHS[] = { "v[].@a.b", "@odata.nextLink", NULL };
+    struct arena *a = arena_new(1 << 20);
+    CHECK_TEXT(kept(a,
+                    STR("{\"@odata.nextLink\":\"n\",\"@odata\":{\"nextLink\":1},\"v\":[{\"@a.b\":1,"
+                        "\"b\":2}]}"),
+                    PATHS),
+               "{\"@odata.nextLink\":\"n\",\"v\":[{\"@a.b\":1}]}");
+    arena_free(a);
+}
+
 TEST(where_a_path_leads_through_the_wrong_kind_there_is_null) {
     static const char *const PATHS[] = { "a.b", "l[].id", NULL };
     struct arena *a = arena_new(1 << 20);

@@ -185,6 +185,22 @@ TEST(a_new_token_is_tried_once_and_at_once_even_for_a_post) {
     retry_budget_free(b);
 }
 
+TEST(a_new_token_is_tried_whatever_the_budget_is) {
+    struct retry_budget *b = retry_budget_new();
+    struct retry_question failed = question(OUTCOME_FAIL), q = question(OUTCOME_AUTH);
+    struct retry_call calls[20];
+    for (size_t i = 0; i < 20; i++)
+        calls[i] = retry_begin(b, PROVIDER_GOOGLE);
+    while (retry_decide(b, &calls[0], &failed).answer == RETRY_AGAIN)
+        calls[0].attempts = 1;
+    q.has_new_token = true;
+    for (size_t i = 1; i < 20; i++)
+        CHECK(retry_decide(b, &calls[i], &q).answer == RETRY_AGAIN);
+    for (size_t i = 0; i < 20; i++)
+        retry_end(b, &calls[i], OUTCOME_OK);
+    retry_budget_free(b);
+}
+
 TEST(what_may_have_happened_is_unknown_and_not_sent_again) {
     struct retry_question q = question(OUTCOME_FAIL);
     q.request.is_idempotent = false;

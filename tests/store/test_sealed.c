@@ -2,12 +2,14 @@
 
 #include "db/temp.h"
 #include "store/assistants.h"
+#include "store/bookings.h"
 #include "store/calls.h"
 #include "store/destinations.h"
 #include "store/events.h"
 #include "store/idempotency.h"
 #include "store/messages.h"
 #include "store/numbers.h"
+#include "store/oauth.h"
 #include "store/operations.h"
 #include "store/templates.h"
 #include "test.h"
@@ -31,6 +33,12 @@ static size_t places(struct sealed_place out[16], int64_t number) {
     out[n++] = credential_row_place(
         &(struct credential_row){ .workspace_id = "ws", .id = "x", .version = number });
     out[n++] = endpoint_row_place(&(struct endpoint_row){ .workspace_id = "ws", .id = "x" });
+    out[n++] = booking_row_place(&(struct booking_row){ .workspace_id = "ws", .id = "x" });
+    out[n++] = oauth_grant_row_place(
+        &(struct oauth_grant_row){ .workspace_id = "ws", .id = "x", .version = number });
+    out[n++] = oauth_refresh_row_place(
+        &(struct oauth_refresh_row){ .workspace_id = "ws", .id = "x", .version = number });
+    out[n++] = oauth_state_row_place(&(struct oauth_state_row){ .workspace_id = "ws", .id = "x" });
     return n;
 }
 

@@ -4,7 +4,7 @@
 #include "tasks/operations.h"
 #include "test.h"
 
-static const struct operation_kind MAIL = { .name = "mail.send", .provider = PROVIDER_GOOGLE },
+static const struct operation_kind MAIL = { .name = "mail.send", .provider = PROVIDER_DESTINATION },
                                    CALL = { .name = "call.make", .provider = PROVIDER_VAPI };
 static const struct job_kind SLOW = { .name = "slow", .is_slow = true }, FAST = { .name = "fast" };
 

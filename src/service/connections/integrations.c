@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/jsonw.h"
+#include "service/connections/grants.h"
 #include "store/sealed.h"
 #include "tasks/feed.h"
 
@@ -17,6 +18,15 @@ static enum err last_webhook(struct ctx *ctx, enum provider p, int64_t *out) {
         if (strcmp(rows[i].provider, provider_name(p)) == 0 && rows[i].last_received_ms > *out)
             *out = rows[i].last_received_ms;
     return OK;
+}
+
+/* While the breaker is open, what is connected rests. */
+static void rest(struct integration *out, const struct guard_state *worse, bool is_connected) {
+    out->breaker = worse->breaker;
+    if (!is_connected || worse->breaker != BREAKER_OPEN)
+        return;
+    out->status = "resting";
+    out->retry_in_s = (worse->remaining_ms + 999) / 1000;
 }
 
 static enum err look_at(struct ctx *ctx, enum provider p, struct integration *out) {
@@ -37,12 +47,24 @@ static enum err look_at(struct ctx *ctx, enum provider p, struct integration *ou
         own = upstream_state(ctx->parts->upstream, p, lent.ref.id);
         out->status = own.needs_reauth ? "needs_attention" : "connected";
     }
-    const struct guard_state *worse = own.breaker > shared.breaker ? &own : &shared;
-    out->breaker = worse->breaker;
-    if (e == OK && worse->breaker == BREAKER_OPEN) {
-        out->status = "resting";
-        out->retry_in_s = (worse->remaining_ms + 999) / 1000;
-    }
+    rest(out, own.breaker > shared.breaker ? &own : &shared, e == OK);
+    return OK;
+}
+
+/* A provider that people grant Ava the use of, instead of giving it a key. */
+static enum err look_at_grant(struct ctx *ctx, enum provider p, struct integration *out) {
+    struct oauth_grant_row row;
+    struct guard_state shared = upstream_state(ctx->parts->upstream, p, NULL), own = { 0 };
+    TRY(grant_find(ctx, p, &row));
+    *out =
+        (struct integration){ .provider = p, .status = "not_connected", .breaker = shared.breaker };
+    if (!row.id)
+        return OK;
+    own = upstream_state(ctx->parts->upstream, p, row.id);
+    out->status = row.ended_ms ? "needs_attention" : "connected";
+    out->account = row.account[0] ? row.account : NULL;
+    out->checked_ms = row.updated_ms;
+    rest(out, own.breaker > shared.breaker ? &own : &shared, !row.ended_ms);
     return OK;
 }
 
@@ -52,6 +74,8 @@ enum err integrations_list(struct ctx *ctx, struct integration out[INTEGRATIONS_
     for (enum provider p = 0; p < PROVIDER_COUNT; p++)
         if (credentials_supports(p))
             TRY(look_at(ctx, p, &out[(*count)++]));
+        else if (dialect_of(p)->oauth)
+            TRY(look_at_grant(ctx, p, &out[(*count)++]));
     return OK;
 }
 

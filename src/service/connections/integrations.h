@@ -7,6 +7,7 @@ struct integration {
     enum provider provider;
     const char *status; /* connected not_connected needs_attention resting demo */
     const char *account_last4;
+    const char *account; /* whose calendar it is; NULL: not told, or no calendar */
     int64_t checked_ms, last_webhook_ms;
     int64_t retry_in_s; /* 0: not resting */
     enum breaker_state breaker;

@@ -35,6 +35,7 @@ static const struct {
     { "assistant_id", offsetof(struct dialect_account, assistant_id) },
     { "default_number_id", offsetof(struct dialect_account, number_id) },
     { "account_sid", offsetof(struct dialect_account, account_sid) },
+    { "client_id", offsetof(struct dialect_account, client_id) },
     { "from", offsetof(struct dialect_account, from) },
     { "host", offsetof(struct dialect_account, host) },
     { "security", offsetof(struct dialect_account, security) },
@@ -116,14 +117,31 @@ static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum
     return OK;
 }
 
-/* Copies version and account of the platform's credential into out. */
-static void lend_platform(struct ctx *ctx, const struct platform *p, struct lent *out) {
+/* The platform's credential, for calls of that workspace. */
+static void lend_platform(struct ctx *ctx, const char *workspace_id, enum provider p,
+                          struct lent *out) {
+    struct lending *l = ctx->parts->lending;
+    const struct platform *from = &l->platforms[p];
+    *out = (struct lent){ .ref = { .id = arena_join(ctx->arena, "platform-", provider_name(p)),
+                                   .workspace_id = arena_strdup(ctx->arena, workspace_id),
+                                   .is_platform = true,
+                                   .reveal = reveal_platform,
+                                   .source = str_of(provider_name(p)) } };
+    pthread_mutex_lock(&l->lock);
+    out->ref.version = from->version;
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
+        *text_at(&out->account, i) = arena_strdup(ctx->arena, text_of(&from->account, i));
+    pthread_mutex_unlock(&l->lock);
+}
+
+bool lending_client(struct ctx *ctx, enum provider p, struct lent *out) {
     struct lending *l = ctx->parts->lending;
     pthread_mutex_lock(&l->lock);
-    out->ref.version = p->version;
-    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
-        *text_at(&out->account, i) = arena_strdup(ctx->arena, text_of(&p->account, i));
+    bool is_set = secret_is_set(&l->platforms[p].secret);
     pthread_mutex_unlock(&l->lock);
+    if (is_set)
+        lend_platform(ctx, ctx->who.workspace_id, p, out);
+    return is_set;
 }
 
 struct dialect_account lending_account(const json_t *fields) {
@@ -160,13 +178,8 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                         "%s is not connected; connect it once under Connections.",
                         provider_title(p));
     }
-    *out = (struct lent){ .ref = { .id = arena_join(ctx->arena, "platform-", provider_name(p)),
-                                   .workspace_id = arena_strdup(ctx->arena, workspace_id),
-                                   .is_platform = true,
-                                   .reveal = reveal_platform,
-                                   .source = str_of(provider_name(p)) },
-                          .is_shared = is_shared };
-    lend_platform(ctx, &ctx->parts->lending->platforms[p], out);
+    lend_platform(ctx, workspace_id, p, out);
+    out->is_shared = is_shared;
     return OK;
 }
 

@@ -29,8 +29,9 @@ struct lent {
  * when there is none. */
 enum err lending_find(struct ctx *ctx, enum provider p, struct lent *out);
 
-/* What of a credential stands in its row, or in what is to become one, for all to see; lent from it. */
-struct dialect_account lending_account(const json_t *public);
+/* The operator's own, whoever may use it for calls: the OAuth client, by which consents are asked for. False:
+ * none is set. */
+bool lending_client(struct ctx *ctx, enum provider p, struct lent *out);
 
 /* May any number of this account be used? Under an operator's account that workspaces share:
  * ERR_NOT_FOUND, since nothing says yet which of its numbers belong to whom. */

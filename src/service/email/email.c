@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/id.h"
-#include "providers/answer.h"
 #include "providers/resend.h"
 #include "service/connections/lending.h"
 #include "service/email/email_smtp.h"
@@ -221,16 +220,6 @@ enum err email_place(struct ctx *ctx, struct email_order *o, enum operation_pati
 
 /* --- as an operation ------------------------------------------------------------------------- */
 
-/* Can the mail have gone out, although it ended with that error? Not where all of it was one attempt that was
- * turned away, or none. */
-static bool may_be_out(const struct ctx *ctx, enum err e, int64_t was_sent_ms) {
-    bool was_turned_away = e == ERR_PROVIDER_RATE_LIMITED || e == ERR_PROVIDER_UNAVAILABLE ||
-                           e == ERR_PROVIDER_BUSY || e == ERR_STORAGE_UNAVAILABLE;
-    if (was_turned_away && !was_sent_ms && ctx->problem.attempts <= 1)
-        return false;
-    return answer_may_be_stale(e) || e == ERR_STORAGE_UNAVAILABLE;
-}
-
 static enum err perform(struct ctx *ctx, const struct operation *op,
                         const struct upstream_watch *watch, const void **result) {
     struct lent lent;
@@ -239,11 +228,9 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     TRY(lending_find(ctx, PROVIDER_RESEND, &lent));
     enum err e = resend_email_send(ctx, &lent.ref, op->id, op->request, watch, facts);
     *result = facts;
-    return e != OK && may_be_out(ctx, e, was_sent_ms)
-               ? ctx_fail(ctx, ERR_OUTCOME_UNKNOWN,
-                          "The e-mail service did not confirm this. Ava sends the same again under "
-                          "its key until it knows, which goes out once.")
-               : e;
+    return operation_unless_out(ctx, e, was_sent_ms,
+                                "The e-mail service did not confirm this. Ava sends the same again "
+                                "under its key until it knows, which goes out once.");
 }
 
 /* For operation_kind.settle; result: struct message_facts. A webhook that was quicker stays. */

@@ -1,22 +1,24 @@
 // Connections: a card per provider. Saving asks the provider first; a secret goes in and never comes out.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
-import { secondsLeft } from "../kit/countdown";
 import { has, t } from "../kit/i18n";
-import { Badge, Button, Copy, Dialog, Field, Heading, Icon, useNow, useTitle, When } from "../kit/parts";
+import { Button, Copy, Dialog, Field, Heading, Icon, useTitle, When } from "../kit/parts";
 import { Panel, Trouble } from "../kit/panel";
 import { fieldWords, serviceName, wordsFor } from "../kit/problem";
 import { api, connectionChanged, credentials, endpoints, integrations, mayManage, profile, session, useCell, useResource } from "../kit/state";
 import { useOnce } from "../kit/once";
 import { toast } from "../kit/toasts";
+import { CalendarCard, type Came, isCalendar } from "./calendar";
+import { Status } from "./status";
 
-type Service = Schemas["Service"];
+type Service = keyof typeof credentials;
 type Integration = Schemas["Integration"];
 
 export default function Connections() {
   const snapshot = useResource(integrations);
   // "Reconnect" elsewhere leads here with the card to open; it is said once, not at every reload.
   const [open] = useState(() => new URLSearchParams(location.search).get("open"));
+  const [came] = useState(consentResult);
   useEffect(() => history.replaceState(null, "", "/connections"), []);
   useTitle(t("connections.title"));
   return (
@@ -24,23 +26,21 @@ export default function Connections() {
       <Heading>{t("connections.title")}</Heading>
       <p class="lead">{t("connections.lead")}</p>
       <Panel resource={integrations} snapshot={snapshot} title={t("connections.yours")} service="ava" name="connections">
-        {(data) => <div class="stack">{data.integrations.map((one) => <Card key={one.provider} one={one} readAt={snapshot.at} open={open === one.provider} />)}</div>}
+        {(data) => <div class="stack">{data.integrations.map((one) => isCalendar(one.provider) ? <CalendarCard key={one.provider} one={{ ...one, provider: one.provider }} readAt={snapshot.at} came={came} /> : <Card key={one.provider} one={one} readAt={snapshot.at} open={open === one.provider} />)}</div>}
       </Panel>
     </main>
   );
 }
 
-function Status({ one, readAt }: { one: Integration; readAt: number }) {
-  const resting = one.status === "resting";
-  const now = useNow(500, resting);
-  const left = secondsLeft(readAt + (one.retry_in_seconds ?? 0) * 1000, now);
-  const look = { connected: ["ok", "circle-check"], not_connected: ["quiet", "unplug"], needs_attention: ["bad", "triangle-alert"], resting: ["warn", "clock"], demo: ["info", "flask-conical"] } as const;
-  const [tone, icon] = look[one.status];
-  return <Badge tone={tone} icon={icon}>{t("connections.status." + (resting && !left ? "back" : one.status), { n: left })}</Badge>;
+// A consent ends here, with what came of it.
+function consentResult(): Came | undefined {
+  const query = new URLSearchParams(location.search);
+  const calendar = query.get("calendar"), result = query.get("result");
+  return calendar && result && has("connections.calendar.result." + result) ? { calendar, result } : undefined;
 }
 
 function Card({ one, readAt, open }: { one: Integration; readAt: number; open: boolean }) {
-  const service = one.provider;
+  const service = one.provider as Service;
   const connected = one.status !== "not_connected";
   const credential = useResource(credentials[service], connected);
   const known = credential.data;

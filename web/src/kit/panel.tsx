@@ -12,7 +12,7 @@ export interface PanelProps<T> {
   resource: Resource<T>;
   snapshot: Snapshot<T>;
   title: string;
-  service: "vapi" | "twilio" | "resend" | "smtp" | "ava";
+  service: "vapi" | "twilio" | "resend" | "smtp" | "google" | "microsoft" | "ava";
   name: string; // "settings": for the words of loading
   safe?: string; // said under an error when true
   isEmpty?: (data: T) => boolean;

@@ -94,7 +94,7 @@ export const live = new Live({
 live.on("connection", () => integrations.changed());
 
 // A connection changed: everything read through it is out of date.
-export function connectionChanged(provider: Schemas["Service"]): void {
+export function connectionChanged(provider: keyof typeof credentials): void {
   credentials[provider].expire();
   integrations.expire();
   endpoints.expire();

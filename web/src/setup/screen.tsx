@@ -110,7 +110,7 @@ function Choose({ onNext }: { onNext: () => void }) {
   const [connecting, setConnecting] = useState(false);
   const snapshot = useResource(integrations, connecting);
   if (connecting) {
-    const open = snapshot.data?.integrations.find((i) => i.status === "not_connected" && (i.provider === "vapi" || i.provider === "twilio"))?.provider;
+    const open = (["vapi", "twilio"] as const).find((p) => snapshot.data?.integrations.some((i) => i.status === "not_connected" && i.provider === p));
     return (
       <div class="panel" data-panel="connect">
         <Heading>{t("setup.connect.title")}</Heading>

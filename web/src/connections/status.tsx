@@ -1,0 +1,14 @@
+// How a connection stands, as a badge.
+import type { Schemas } from "../kit/api";
+import { secondsLeft } from "../kit/countdown";
+import { t } from "../kit/i18n";
+import { Badge, useNow } from "../kit/parts";
+
+export function Status({ one, readAt }: { one: Schemas["Integration"]; readAt: number }) {
+  const resting = one.status === "resting";
+  const now = useNow(500, resting);
+  const left = secondsLeft(readAt + (one.retry_in_seconds ?? 0) * 1000, now);
+  const look = { connected: ["ok", "circle-check"], not_connected: ["quiet", "unplug"], needs_attention: ["bad", "triangle-alert"], resting: ["warn", "clock"], demo: ["info", "flask-conical"] } as const;
+  const [tone, icon] = look[one.status];
+  return <Badge tone={tone} icon={icon}>{t("connections.status." + (resting && !left ? "back" : one.status), { n: left })}</Badge>;
+}
