@@ -77,10 +77,36 @@ enum err invitation_remove(struct ctx *ctx, const char *workspace_id, const char
     return db_write(ctx, remove_write, &(struct removing){ workspace_id, id });
 }
 
-struct accepting {
+/* A key speaks for one workspace; an invitation is for the person. */
+static enum err only_signed_in(struct ctx *ctx) {
+    if (ctx->who.key_id[0])
+        return ctx_fail(ctx, ERR_FORBIDDEN,
+                        "Sign in to answer an invitation; an API key speaks for one workspace.");
+    return OK;
+}
+
+/* What the asker answers: known by the token of the link, or by its id. */
+struct own_answer {
     unsigned char hash[32];
+    const char *id; /* NULL: by the token */
     struct workspace *out;
 };
+
+static enum err find_own(struct ctx *ctx, struct db_conn *tx, const struct own_answer *a,
+                         struct invitation *i) {
+    struct user user;
+    if (a->id)
+        TRY(invitation_row_find_id(ctx, tx, a->id, ava_wall_ms(), i));
+    else
+        TRY(invitation_row_find(ctx, tx, a->hash, ava_wall_ms(), i));
+    TRY(user_find(ctx, tx, ctx->who.user_id, &user));
+    if (!i->id || !user.id ||
+        strcmp(user_email_key(ctx, user.email), user_email_key(ctx, i->email)) != 0)
+        return ctx_fail(ctx, ERR_NOT_FOUND,
+                        "This invitation is over, or it is for another e-mail address; ask for a "
+                        "new one.");
+    return OK;
+}
 
 static enum err join(struct ctx *ctx, struct db_conn *tx, const struct invitation *i) {
     enum role now;
@@ -97,28 +123,57 @@ static enum err join(struct ctx *ctx, struct db_conn *tx, const struct invitatio
 }
 
 static enum err accept_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct accepting *a = arg;
+    struct own_answer *a = arg;
     struct invitation i;
-    struct user user;
-    TRY(invitation_row_find(ctx, tx, a->hash, ava_wall_ms(), &i));
-    TRY(user_find(ctx, tx, ctx->who.user_id, &user));
-    if (!i.id || !user.id ||
-        strcmp(user_email_key(ctx, user.email), user_email_key(ctx, i.email)) != 0)
-        return ctx_fail(ctx, ERR_NOT_FOUND,
-                        "This invitation is over, or it is for another e-mail address; ask for a "
-                        "new one.");
+    TRY(find_own(ctx, tx, a, &i));
     TRY(join(ctx, tx, &i));
-    TRY(workspace_find(ctx, tx, i.workspace_id, user.id, a->out));
+    TRY(workspace_find(ctx, tx, i.workspace_id, ctx->who.user_id, a->out));
     return ctx_answer_in(ctx, tx);
 }
 
-enum err invitation_accept(struct ctx *ctx, struct str token, struct workspace *out) {
-    struct accepting a = { .out = out };
-    if (ctx->who.key_id[0])
-        return ctx_fail(ctx, ERR_FORBIDDEN,
-                        "Sign in to accept an invitation; an API key speaks for one workspace.");
-    auth_token_hash(token, a.hash);
-    TRY(db_write(ctx, accept_write, &a));
+static enum err accept(struct ctx *ctx, struct own_answer *a) {
+    TRY(db_write(ctx, accept_write, a));
     accounts_changed(ctx->parts->accounts);
     return OK;
+}
+
+enum err invitation_accept(struct ctx *ctx, struct str token, struct workspace *out) {
+    struct own_answer a = { .out = out };
+    TRY(only_signed_in(ctx));
+    auth_token_hash(token, a.hash);
+    return accept(ctx, &a);
+}
+
+enum err invitation_list_own(struct ctx *ctx, const char *before_id, int limit,
+                             struct invitation *out, size_t *count) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    struct user user;
+    *count = 0;
+    TRY(only_signed_in(ctx));
+    TRY(user_find(ctx, c, ctx->who.user_id, &user));
+    if (!user.id)
+        return OK;
+    return invitation_rows_for(ctx, c, user_email_key(ctx, user.email), before_id, ava_wall_ms(),
+                               limit, out, count);
+}
+
+enum err invitation_accept_own(struct ctx *ctx, const char *id, struct workspace *out) {
+    TRY(only_signed_in(ctx));
+    return accept(ctx, &(struct own_answer){ .id = id, .out = out });
+}
+
+static enum err decline_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct invitation i;
+    bool found;
+    TRY(find_own(ctx, tx, arg, &i));
+    TRY(invitation_row_delete(ctx, tx, i.workspace_id, i.id, &found));
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .workspace_id = i.workspace_id,
+                                             .action = "invitation.decline",
+                                             .object = i.id });
+}
+
+enum err invitation_decline(struct ctx *ctx, const char *id) {
+    TRY(only_signed_in(ctx));
+    return db_write(ctx, decline_write, &(struct own_answer){ .id = id });
 }

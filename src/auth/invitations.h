@@ -1,6 +1,9 @@
 /* invitations: how somebody who has an account joins a workspace: an owner or admin asks the address,
  * and the person with that address accepts, signed in. Nobody is told whether the address belongs to
- * anybody. One lasts seven days, and no longer than its maker's membership. */
+ * anybody. One lasts seven days, and no longer than its maker's membership.
+ *
+ * Accounts and their addresses are made by who runs the installation. Somebody signed in therefore sees
+ * what invites their address, and answers it without the token of its link. */
 #pragma once
 
 #include "store/invitations.h"
@@ -20,3 +23,9 @@ enum err invitation_remove(struct ctx *ctx, const char *workspace_id, const char
 /* Makes the asker a member, and uses the invitation up; whoever is a member already keeps the role.
  * ERR_NOT_FOUND for one that is over, unknown or for another address. */
 enum err invitation_accept(struct ctx *ctx, struct str token, struct workspace *out);
+
+/* The asker's own, with the names of the workspace and of who invites. ERR_FORBIDDEN for API keys. */
+enum err invitation_list_own(struct ctx *ctx, const char *before_id, int limit,
+                             struct invitation *out, size_t *count);
+enum err invitation_accept_own(struct ctx *ctx, const char *id, struct workspace *out);
+enum err invitation_decline(struct ctx *ctx, const char *id);

@@ -107,3 +107,43 @@ enum err post_invitation_accept(struct ctx *ctx, struct call *call) {
     TRY(invitation_accept(ctx, str_of(token), &ws));
     return reply_now(ctx, call);
 }
+
+/* --- those that invite the asker -------------------------------------------------------------- */
+
+static void write_own(struct jsonw *w, const struct invitation *i) {
+    jsonw_object(w);
+    jsonw_text_at(w, "id", i->id);
+    jsonw_text_at(w, "workspace_name", i->workspace_name);
+    jsonw_text_at(w, "invited_by", i->inviter);
+    jsonw_text_at(w, "role", role_name(i->role));
+    jsonw_time_at(w, "created_at", i->created_ms);
+    jsonw_time_at(w, "expires_at", i->expires_ms);
+    jsonw_object_end(w);
+}
+
+enum err get_own_invitations(struct ctx *ctx, struct call *call) {
+    struct invitation *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
+    size_t count;
+    int limit;
+    const char *cursor;
+    TRY(input_page(ctx, call, &limit, &cursor));
+    TRY(invitation_list_own(ctx, cursor, limit + 1, rows, &count));
+    bool more = count > (size_t)limit;
+    struct jsonw w = reply_list(call, "invitations");
+    for (size_t i = 0; i < count - more; i++)
+        write_own(&w, &rows[i]);
+    reply_list_end(&w, more ? rows[limit - 1].id : NULL);
+    return OK;
+}
+
+enum err post_own_invitation_accept(struct ctx *ctx, struct call *call) {
+    struct workspace ws;
+    reply_will(ctx, call, say_joined, &ws);
+    TRY(invitation_accept_own(ctx, input_param(ctx, call, 0), &ws));
+    return reply_now(ctx, call);
+}
+
+enum err delete_own_invitation(struct ctx *ctx, struct call *call) {
+    TRY(invitation_decline(ctx, input_param(ctx, call, 0)));
+    return reply_none(call);
+}

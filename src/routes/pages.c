@@ -29,9 +29,9 @@ enum err pages_asset(struct ctx *ctx, struct call *call, const char *path) {
 }
 
 static bool is_screen(struct str path) {
-    static const char *const SCREENS[] = { "/",         "/signin",      "/setup",
-                                           "/calls",    "/assistant",   "/numbers",
-                                           "/messages", "/connections", "/activity" };
+    static const char *const SCREENS[] = { "/",          "/signin",  "/setup",    "/calls",
+                                           "/assistant", "/numbers", "/messages", "/connections",
+                                           "/activity",  "/people",  "/account" };
     static const struct str WITH_DETAIL[] = { { "/calls/", 7 }, { "/activity/", 10 } };
     for (size_t i = 0; i < ARRAY_LEN(SCREENS); i++)
         if (str_is(path, SCREENS[i]))

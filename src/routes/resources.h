@@ -58,6 +58,9 @@ enum err get_invitations(struct ctx *ctx, struct call *call);
 enum err post_invitation(struct ctx *ctx, struct call *call);
 enum err delete_invitation(struct ctx *ctx, struct call *call);
 enum err post_invitation_accept(struct ctx *ctx, struct call *call);
+enum err get_own_invitations(struct ctx *ctx, struct call *call);
+enum err post_own_invitation_accept(struct ctx *ctx, struct call *call);
+enum err delete_own_invitation(struct ctx *ctx, struct call *call);
 
 enum err get_credential(struct ctx *ctx, struct call *call);
 enum err put_credential(struct ctx *ctx, struct call *call);

@@ -40,6 +40,9 @@ const struct route routes[] = {
     { { METHOD_GET,    "/api/v1/workspaces/{id}/invitations" },       SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_invitations },
     { { METHOD_POST,   "/api/v1/workspaces/{id}/invitations" },       SIGNED_IN, BY_DEFAULT, JSON_BODY, false, post_invitation },
     { { METHOD_DELETE, "/api/v1/workspaces/{id}/invitations/{invitation_id}" }, SIGNED_IN, BY_DEFAULT, NO_BODY, false, delete_invitation },
+    { { METHOD_GET,    "/api/v1/invitations" },                       SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_own_invitations },
+    { { METHOD_POST,   "/api/v1/invitations/{invitation_id}/accept" }, SIGNED_IN, BY_DEFAULT, NO_BODY,  false, post_own_invitation_accept },
+    { { METHOD_DELETE, "/api/v1/invitations/{invitation_id}" },       SIGNED_IN, BY_DEFAULT, NO_BODY,   false, delete_own_invitation },
     { { METHOD_POST,   "/api/v1/invitations/accept" },                SIGNED_IN, BY_DEFAULT, JSON_BODY, false, post_invitation_accept },
 
     { { METHOD_GET,    "/api/v1/credentials/{provider}" }, SIGNED_IN, BY_SETTINGS, NO_BODY,   false, get_credential },

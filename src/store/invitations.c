@@ -43,6 +43,39 @@ enum err invitation_row_find(struct ctx *ctx, struct db_conn *c, const unsigned 
     return db_done(ctx, q);
 }
 
+enum err invitation_row_find_id(struct ctx *ctx, struct db_conn *c, const char *id, int64_t now_ms,
+                                struct invitation *found) {
+    struct db_stmt *q =
+        db_use(c, "SELECT " COLUMNS " FROM invitations WHERE id = ? AND expires_at > ?");
+    db_bind_text(q, id);
+    db_bind_i64(q, now_ms);
+    *found = (struct invitation){ 0 };
+    if (db_next(q))
+        read_row(ctx, q, found);
+    return db_done(ctx, q);
+}
+
+enum err invitation_rows_for(struct ctx *ctx, struct db_conn *c, const char *email_key,
+                             const char *before_id, int64_t now_ms, int limit,
+                             struct invitation *out, size_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT i.id, i.workspace_id, i.email, i.role, i.invited_by, i.created_at,"
+                  " i.expires_at, w.name, COALESCE(u.name, u.email) FROM invitations i"
+                  " JOIN workspaces w ON w.id = i.workspace_id JOIN users u ON u.id = i.invited_by"
+                  " WHERE i.email_key = ? AND i.id < ? AND i.expires_at > ?"
+                  " ORDER BY i.id DESC LIMIT ?");
+    db_bind_text(q, email_key);
+    db_bind_text(q, before_id ? before_id : "~");
+    db_bind_i64(q, now_ms);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count) {
+        read_row(ctx, q, &out[*count]);
+        out[*count].workspace_name = db_text(q, ctx->arena);
+        out[*count].inviter = db_text(q, ctx->arena);
+    }
+    return db_done(ctx, q);
+}
+
 enum err invitation_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                               const char *before_id, int64_t now_ms, int limit,
                               struct invitation *out, size_t *count) {

@@ -166,6 +166,35 @@ describe("who belongs where", { skip: missing }, () => {
     await is(her, 200);
   });
 
+  test("who is signed in sees what invites them, with names, and answers it without the link", async () => {
+    await a.newPerson("gus@example.com");
+    const [gus, other] = [await signedIn("gus@example.com"), await signedIn(person.email)];
+    const own = async (who) => (await who.call("/api/v1/invitations")).json.invitations;
+    assert.deepEqual(await own(gus), []);
+    const { json: made } = await invite("Gus@Example.com", "admin");
+    const [one, ...more] = await own(gus);
+    assert.deepEqual(more, []);
+    const space = (await a.call(ownerSpace, { key: owner.key })).json.name;
+    assert.deepEqual([one.id, one.workspace_name, one.invited_by, one.role], [made.id, space, "owner@example.com", "admin"]);
+    assert.ok(!JSON.stringify(one).includes(made.token));
+    assert.deepEqual((await own(other)).filter((i) => i.id === made.id), [], "nobody else's");
+    const at = `/api/v1/invitations/${made.id}`;
+    assert.equal((await a.call("/api/v1/invitations", { key: owner.key })).status, 403, "a key speaks for one workspace");
+    for (const [path, method] of [[at, "DELETE"], [at + "/accept", "POST"]]) {
+      assert.equal((await other.call(path, { method })).status, 404, "for another address");
+      assert.equal((await a.call(path, { method, key: owner.key })).status, 403);
+    }
+    assert.equal((await gus.call(at, { method: "DELETE" })).status, 204);
+    assert.equal((await gus.call(at + "/accept", { method: "POST" })).status, 404, "declined is over");
+    assert.ok(!(await a.call(`${ownerSpace}/invitations`, { key: owner.key })).json.invitations.some((i) => i.id === made.id));
+    const { json: again } = await invite("gus@example.com");
+    const joined = await gus.call(`/api/v1/invitations/${again.id}/accept`, { method: "POST" });
+    assert.deepEqual([joined.status, joined.json.id, joined.json.role], [200, owner.workspace_id, "member"], joined.text);
+    assert.deepEqual(await own(gus), []);
+    const actions = (await a.call("/api/v1/audit?limit=50", { key: owner.key })).json.entries.map((e) => e.action);
+    for (const action of ["invitation.decline", "invitation.accept"]) assert.ok(actions.includes(action), action);
+  });
+
   test("who may invite whom, and what ends an invitation", async () => {
     const member = await a.newPerson("member@example.com"), admin = await a.newPerson("admin@example.com");
     for (const [who, role] of [[member, "member"], [admin, "admin"]])

@@ -10,7 +10,7 @@ import { serviceName, wordsFor } from "./kit/problem";
 import { follow, go, isRoom, roomOf, usePath } from "./kit/router";
 import { SessionOver } from "./signin/screen";
 import SignIn from "./signin/screen";
-import { api, enter, forgetAll, integrations, live, profile, readiness, session, useCell } from "./kit/state";
+import { api, enter, forgetAll, integrations, live, ownInvitations, profile, readiness, session, useCell } from "./kit/state";
 import { toast, Toasts } from "./kit/toasts";
 
 type Screen = ComponentType<Record<string, never>>;
@@ -22,6 +22,8 @@ const lazy: Record<string, () => Promise<{ default: Screen }>> = {
   "/messages": () => import("./messages/screen"),
   "/activity": () => import("./activity/screen"),
   "/connections": () => import("./connections/screen"),
+  "/people": () => import("./people/screen"),
+  "/account": () => import("./account/screen"),
   "/setup": () => import("./setup/screen"),
 };
 const entries = [
@@ -32,6 +34,7 @@ const entries = [
   { path: "/messages", icon: "message-square", key: "m", name: "messages" },
   { path: "/connections", icon: "plug", key: "c", name: "connections" },
   { path: "/activity", icon: "activity", key: "y", name: "activity" },
+  { path: "/people", icon: "users", key: "p", name: "people" },
 ];
 
 // The token of an invitation link: it leaves the address at once, and is used when it is known who is here.
@@ -40,7 +43,10 @@ if (invitation) history.replaceState(null, "", "/signin");
 
 async function accept(token: string) {
   const reply = await api.send<Schemas["Workspace"]>("POST", "/invitations/accept", { body: { token } });
-  if (reply.ok) return toast("ok", t("signin.joined", { name: reply.data.name }), t("signin.joined_text"));
+  if (reply.ok) {
+    ownInvitations.changed();
+    return toast("ok", t("signin.joined", { name: reply.data.name }), t("signin.joined_text"));
+  }
   const words = wordsFor(reply.problem, "ava");
   toast("bad", words.title, reply.problem.detail ?? words.text);
 }
@@ -198,7 +204,7 @@ function Side({ path }: { path: string }) {
         </ul>
       </nav>
       <div class="side-end">
-        <p class="who" title={here?.user.email}>{here?.user.name ?? here?.user.email}</p>
+        <a class="who" href="/account" title={t("account.title")} aria-current={path === "/account" ? "page" : undefined}><Icon name="circle-user" small /><span>{here?.user.name ?? here?.user.email}</span></a>
         <div class="row tight">
           <button type="button" class="button quiet icon-only" aria-label={t("app.theme")} title={t("app.theme")} onClick={toggleTheme}><Icon name="sun-moon" small /></button>
           <a class="button quiet icon-only" href="/docs" aria-label={t("app.help")} title={t("app.help")}><Icon name="circle-help" small /></a>

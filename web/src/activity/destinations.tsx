@@ -5,7 +5,7 @@ import { Deliveries } from "./deliveries";
 import { local, moment } from "./words";
 import { t } from "../kit/i18n";
 import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
-import { Badge, Button, Copy, Dialog, Field, Icon, When } from "../kit/parts";
+import { Badge, Button, Copy, Dialog, Field, Icon, Sure, When } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
 import { api, destinations, mayManage, useLive, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
@@ -143,15 +143,6 @@ function Card({ one, onSecret }: { one: Destination; onSecret: (secret: string) 
       {mode === "remove" && <Sure title={t("destinations.remove_title")} text={t("destinations.remove_says", { url: one.url })} verb={t("destinations.remove")} danger busy={busy === "remove"} onClose={close} onYes={() => void remove()} />}
       {mode === "recover" && <Recover one={one} onClose={close} />}
     </article>
-  );
-}
-
-function Sure({ title, text, verb, danger, busy, onClose, onYes }: { title: string; text: string; verb: string; danger?: boolean; busy: boolean; onClose: () => void; onYes: () => void }) {
-  return (
-    <Dialog title={title} onClose={onClose}>
-      <p>{text}</p>
-      <div class="row"><Button kind={danger ? "danger" : "primary"} busy={busy} onClick={onYes}>{verb}</Button><Button kind="quiet" onClick={onClose}>{t("action.cancel")}</Button></div>
-    </Dialog>
   );
 }
 

@@ -66,19 +66,22 @@ interface Now {
   deadMore: boolean;
   failing: number;
   nearly: boolean;
+  invitations: number;
 }
 
-// Four questions, one answer: what does not come is left out of it, unless it is all of it.
+// Five questions, one answer: what does not come is left out of it, unless it is all of it.
 async function readToday(signal: AbortSignal): Promise<Reply<Now>> {
   const since = new Date().toISOString().slice(0, 10) + "T00:00:00Z";
-  const [calls, dead, to, limits] = await Promise.all([
+  const [calls, dead, to, limits, invitations] = await Promise.all([
     api.get<Schemas["CallAnalytics"]>("/analytics/calls?by=day&since=" + since, { signal }), api.get<Schemas["EventList"]>("/events?status=dead&limit=100", { signal }),
     api.get<Schemas["DestinationList"]>("/destinations?limit=100", { signal }), api.get<Schemas["Limits"]>("/limits", { signal }),
+    api.get<Schemas["OwnInvitationList"]>("/invitations?limit=100", { signal }),
   ]);
   if (!calls.ok) return calls;
   const data = {
     sums: calls.data.totals, dead: dead.ok ? dead.data.events.length : 0, deadMore: dead.ok && dead.data.next_cursor !== null,
     failing: to.ok ? to.data.destinations.filter((d) => d.needs_attention).length : 0, nearly: limits.ok && limits.data.today.is_nearly_used_up,
+    invitations: invitations.ok ? invitations.data.invitations.length : 0,
   };
   return { ...calls, data };
 }
@@ -108,6 +111,7 @@ function Today() {
 
 function Wants({ now }: { now: Now }) {
   const all = [
+    now.invitations > 0 && { key: "invitation", text: t("home.wants.invitation", { n: now.invitations }), href: "/account", way: t("home.see") },
     now.failing > 0 && { key: "destination", text: t("home.wants.destination", { n: now.failing }), href: "/activity?tab=out", way: t("home.see") },
     now.dead > 0 && { key: "dead", text: t(now.deadMore ? "home.wants.dead_many" : "home.wants.dead", { n: now.dead }), href: "/activity?status=dead", way: t("home.see") },
     now.nearly && { key: "budget", text: t("home.wants.budget"), href: "/calls?limits=change", way: t("home.change_budget") },

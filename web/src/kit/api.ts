@@ -29,6 +29,8 @@ export interface Client {
   // Sign in, set up: no session yet, so a 401 means nothing here.
   open(path: string, body: unknown): Promise<Reply<Session>>;
   resume(): Promise<Reply<Session>>;
+  // One's own: goes on in a new session.
+  changePassword(body: Schemas["PasswordChange"]): Promise<Reply<Schemas["PasswordChanged"]>>;
   signOut(): Promise<Reply<undefined>>;
   // The pretend providers, which know no session: whether they did it.
   sandbox(path: string, body: unknown): Promise<boolean>;
@@ -100,7 +102,7 @@ export function createClient({ fetch, now, sessionOver }: Seams): Client {
     return asking;
   }
 
-  function keep(reply: Reply<Session>): Reply<Session> {
+  function keep<T extends Session>(reply: Reply<T>): Reply<T> {
     if (reply.ok) csrf = reply.data.csrf_token;
     return reply;
   }
@@ -127,6 +129,7 @@ export function createClient({ fetch, now, sessionOver }: Seams): Client {
       const me = keep(await once<Session>("GET", "/auth/me", {}));
       return codeOf(me) === "session_required" ? keep(await once<Session>("POST", "/auth/refresh", {})) : me;
     },
+    changePassword: async (body) => keep(await request<Schemas["PasswordChanged"]>("PUT", "/auth/password", { body })),
     signOut: () => request("POST", "/auth/logout", {}),
     sandbox: (path, body) =>
       fetch("/sandbox/api/" + path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).then((r) => r.ok, () => false),

@@ -210,3 +210,14 @@ export function Dialog({ title, onClose, children, closable = true }: { title: s
     </dialog>
   );
 }
+
+// Before what cannot be taken back: names the thing, says what breaks, and the button says the verb.
+export function Sure({ title, text, verb, danger, busy, onClose, onYes, children }: { title: string; text: string; verb: string; danger?: boolean; busy: boolean; onClose: () => void; onYes: () => void; children?: ComponentChildren }) {
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <p>{text}</p>
+      {children}
+      <div class="row"><Button kind={danger ? "danger" : "primary"} busy={busy} onClick={onYes}>{verb}</Button><Button kind="quiet" onClick={onClose}>{t("action.cancel")}</Button></div>
+    </Dialog>
+  );
+}

@@ -46,7 +46,7 @@ export function follow(event: MouseEvent): void {
   go(link.pathname + link.search);
 }
 
-const rooms = new Set(["/", "/calls", "/assistant", "/numbers", "/messages", "/connections", "/activity", "/signin", "/setup"]);
+const rooms = new Set(["/", "/calls", "/assistant", "/numbers", "/messages", "/connections", "/activity", "/people", "/account", "/signin", "/setup"]);
 const withDetail = ["/calls", "/activity"];
 
 // "/calls/call_0192" -> "/calls": the room behind a path, and what of it is looked at.

@@ -72,6 +72,7 @@ export const numbers = new Resource((signal) => api.get<Schemas["NumberList"]>("
 export const limits = new Resource((signal) => api.get<Schemas["Limits"]>("/limits", { signal }));
 export const fallback = new Resource((signal) => api.get<Schemas["Fallback"]>("/fallback", { signal }));
 export const destinations = new Resource((signal) => api.get<Schemas["DestinationList"]>("/destinations?limit=20", { signal }));
+export const ownInvitations = new Resource((signal) => api.get<Schemas["OwnInvitationList"]>("/invitations?limit=100", { signal }));
 export const credentials = {
   vapi: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/vapi", { signal }), 60_000),
   twilio: new Resource((signal) => api.get<Schemas["Credential"]>("/credentials/twilio", { signal }), 60_000),
@@ -80,7 +81,7 @@ export const credentials = {
 };
 
 export function forgetAll(): void {
-  for (const r of [settings, assistants, integrations, endpoints, numbers, limits, fallback, destinations, ...Object.values(credentials)]) r.reset();
+  for (const r of [settings, assistants, integrations, endpoints, numbers, limits, fallback, destinations, ownInvitations, ...Object.values(credentials)]) r.reset();
 }
 
 export const live = new Live({
