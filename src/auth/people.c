@@ -68,6 +68,13 @@ static enum err taken_error(struct ctx *ctx) {
     return ctx_fields_ok(ctx);
 }
 
+static enum err insert_workspace(struct ctx *ctx, struct db_conn *tx, const struct workspace *w,
+                                 const char *owner_id) {
+    TRY(workspace_insert(ctx, tx, w));
+    TRY(member_put(ctx, tx, w->id, owner_id, ROLE_OWNER));
+    return ctx->parts->on_workspace ? ctx->parts->on_workspace(ctx, tx, w->id) : OK;
+}
+
 enum err people_insert(struct ctx *ctx, struct db_conn *tx, const struct user *user) {
     struct workspace w = { .id = user->workspace_id, .created_ms = user->created_ms };
     bool taken;
@@ -76,8 +83,7 @@ enum err people_insert(struct ctx *ctx, struct db_conn *tx, const struct user *u
     TRY(user_insert(ctx, tx, user, &taken));
     if (taken)
         return taken_error(ctx);
-    TRY(workspace_insert(ctx, tx, &w));
-    return member_put(ctx, tx, w.id, user->id, ROLE_OWNER);
+    return insert_workspace(ctx, tx, &w, user->id);
 }
 
 static enum err create_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -271,8 +277,7 @@ struct workspace_making {
 
 static enum err workspace_create_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct workspace_making *m = arg;
-    TRY(workspace_insert(ctx, tx, m->w));
-    TRY(member_put(ctx, tx, m->w->id, m->owner_id, ROLE_OWNER));
+    TRY(insert_workspace(ctx, tx, m->w, m->owner_id));
     TRY(audit_write(ctx, tx,
                     (struct audit_entry){ .workspace_id = m->w->id,
                                           .action = "workspace.create",

@@ -23,6 +23,7 @@
 #include "db/db.h"
 #include "obs/log.h"
 #include "service/connections/credentials.h"
+#include "service/connections/endpoints.h"
 #include "store/sealed.h"
 #include "tasks/turns.h"
 #include "vault/links.h"
@@ -144,6 +145,7 @@ int house_open(struct house *h, struct cli *cli, enum house_use use) {
     h->parts.run_id = h->run.text;
     h->parts.config = &h->config;
     h->parts.kinds = &KINDS;
+    h->parts.on_workspace = endpoints_make;
     if (kinds_find_wrong(&KINDS))
         return cli_fail(EXIT_FAILED, "operation %s: its provider has no dialect",
                         kinds_find_wrong(&KINDS));

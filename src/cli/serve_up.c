@@ -22,6 +22,7 @@
 #include "routes/entry.h"
 #include "routes/limits.h"
 #include "service/calls/lines.h"
+#include "service/connections/endpoints.h"
 #include "service/connections/integrations.h"
 #include "service/forwarding/deliveries.h"
 #include "service/inbox/events.h"
@@ -200,6 +201,8 @@ static int recover(struct serve *s, struct cli *cli) {
     enum err e = db_claim(&ctx, s->house.parts.run_id);
     if (e == OK)
         e = operations_recover(&ctx);
+    if (e == OK)
+        e = endpoints_recover(&ctx);
     if (e == OK)
         e = inbox_recover(&ctx);
     if (e == OK && s->sandbox)

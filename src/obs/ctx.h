@@ -22,6 +22,8 @@ struct jobs;
 struct feed;
 struct links;
 struct task_kinds;
+struct ctx;
+struct db_conn;
 
 struct parts {
     const struct config *config;
@@ -36,6 +38,8 @@ struct parts {
     struct feed *feed;              /* NULL in commands: nobody watches */
     const struct task_kinds *kinds; /* what jobs and operations there are; NULL: none */
     const char *run_id;             /* of this run of the process: who holds leases and claims */
+    /* What else belongs into the transaction that makes a workspace; NULL: nothing. */
+    enum err (*on_workspace)(struct ctx *ctx, struct db_conn *tx, const char *workspace_id);
 };
 
 enum role { ROLE_NONE, ROLE_MEMBER, ROLE_ADMIN, ROLE_OWNER }; /* in a workspace, rising */
@@ -76,9 +80,6 @@ struct problem {
     struct problem_field fields[PROBLEM_FIELDS_MAX];
     size_t field_count;
 };
-
-struct ctx;
-struct db_conn;
 
 /* What else belongs into the transaction that does what was asked for: the answer, kept for those who
  * repeat the request. fn NULL: nothing. */

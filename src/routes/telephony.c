@@ -60,13 +60,19 @@ static void write_endpoint(struct ctx *ctx, struct jsonw *w, const struct endpoi
 enum err get_endpoints(struct ctx *ctx, struct call *call) {
     /* Twilio's first and Vapi's next, as callers have always had it. */
     static const enum provider FIRST[] = { PROVIDER_TWILIO, PROVIDER_VAPI };
-    struct endpoint endpoints[PROVIDER_COUNT + ARRAY_LEN(FIRST)];
-    size_t count = 0;
-    for (; count < ARRAY_LEN(FIRST); count++)
-        TRY(endpoint_current(ctx, FIRST[count], &endpoints[count]));
+    enum provider order[PROVIDER_COUNT + ARRAY_LEN(FIRST)];
+    struct endpoint endpoints[ARRAY_LEN(order)];
+    size_t known = 0, count = 0;
+    for (; known < ARRAY_LEN(FIRST); known++)
+        order[known] = FIRST[known];
     for (enum provider p = 0; p < PROVIDER_COUNT; p++)
         if (endpoint_addresses(p) && p != FIRST[0] && p != FIRST[1])
-            TRY(endpoint_current(ctx, p, &endpoints[count++]));
+            order[known++] = p;
+    for (size_t i = 0; i < known; i++) {
+        bool found;
+        TRY(endpoint_find(ctx, order[i], &endpoints[count], &found));
+        count += found;
+    }
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);
     jsonw_key(&w, "endpoints");

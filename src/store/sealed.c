@@ -225,6 +225,31 @@ enum err endpoint_rows_list(struct ctx *ctx, struct db_conn *c, const char *work
     return db_done(ctx, q);
 }
 
+enum err endpoint_row_lacks(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                            const char *provider, bool *lacks) {
+    struct db_stmt *q = db_use(tx, "SELECT 1 FROM webhook_endpoints WHERE workspace_id = ?"
+                                   " AND provider = ? AND valid_until IS NULL");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, provider);
+    *lacks = !db_next(q);
+    return db_done(ctx, q);
+}
+
+enum err endpoint_rows_lacking(struct ctx *ctx, struct db_conn *c, const char *provider,
+                               const char *after_id, const char **out, size_t room, size_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT w.id FROM workspaces w WHERE w.id > ? AND w.removed_at = 0"
+                  " AND NOT EXISTS (SELECT 1 FROM webhook_endpoints e"
+                  " WHERE e.workspace_id = w.id AND e.provider = ?"
+                  " AND e.valid_until IS NULL) ORDER BY w.id LIMIT ?");
+    db_bind_text(q, after_id);
+    db_bind_text(q, provider);
+    db_bind_i64(q, (int64_t)room);
+    for (*count = 0; db_next(q); ++*count)
+        out[*count] = db_text(q, ctx->arena);
+    return db_done(ctx, q);
+}
+
 enum err endpoint_row_insert(struct ctx *ctx, struct db_conn *tx, const struct endpoint_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO webhook_endpoints (id, workspace_id, provider,"
                                    " token_hash, sealed, created_at) VALUES (?, ?, ?, ?, ?, ?)");

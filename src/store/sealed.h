@@ -73,6 +73,11 @@ enum err endpoint_row_find(struct ctx *ctx, struct db_conn *c, const unsigned ch
 /* The current ones first, then still valid former ones; each newest first. */
 enum err endpoint_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                             int64_t now_ms, struct endpoint_row *out, size_t room, size_t *count);
+/* Has the workspace no current one for the provider? And the ids of workspaces that have none. */
+enum err endpoint_row_lacks(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                            const char *provider, bool *lacks);
+enum err endpoint_rows_lacking(struct ctx *ctx, struct db_conn *c, const char *provider,
+                               const char *after_id, const char **out, size_t room, size_t *count);
 enum err endpoint_row_insert(struct ctx *ctx, struct db_conn *tx, const struct endpoint_row *row);
 enum err endpoint_row_retire(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                              const char *provider, int64_t valid_until_ms);

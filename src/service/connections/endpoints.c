@@ -6,6 +6,7 @@
 #include "base/encode.h"
 #include "base/id.h"
 #include "config/config.h"
+#include "obs/log.h"
 #include "store/audit.h"
 #include "vault/vault.h"
 
@@ -43,13 +44,14 @@ static enum err find(struct ctx *ctx, struct db_conn *c, enum provider p, struct
     return OK;
 }
 
-static enum err insert(struct ctx *ctx, struct db_conn *tx, enum provider p) {
+static enum err insert(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                       enum provider p) {
     unsigned char raw[32];
     struct id id = id_make("whe");
     ava_rand(raw, sizeof raw);
     const char *token = base64url_encode(ctx->arena, raw, sizeof raw);
     struct endpoint_row row = { .id = arena_strdup(ctx->arena, id.text),
-                                .workspace_id = ctx->who.workspace_id,
+                                .workspace_id = workspace_id,
                                 .provider = provider_name(p),
                                 .created_ms = ava_wall_ms() };
     vault_token_hash(str_of(token), row.token_hash);
@@ -73,7 +75,7 @@ static enum err make_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     if (found)
         TRY(endpoint_row_retire(ctx, tx, ctx->who.workspace_id, provider_name(m->provider),
                                 ava_steady_ms() + OVERLAP_MS));
-    TRY(insert(ctx, tx, m->provider));
+    TRY(insert(ctx, tx, ctx->who.workspace_id, m->provider));
     TRY(audit_write(
         ctx, tx,
         (struct audit_entry){ .action = "webhook.token", .object = provider_name(m->provider) }));
@@ -81,9 +83,13 @@ static enum err make_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return m->anew ? ctx_answer_in(ctx, tx) : OK;
 }
 
+enum err endpoint_find(struct ctx *ctx, enum provider p, struct endpoint *out, bool *found) {
+    return find(ctx, db_reader(ctx->parts->db), p, out, found);
+}
+
 enum err endpoint_current(struct ctx *ctx, enum provider p, struct endpoint *out) {
     bool found;
-    TRY(find(ctx, db_reader(ctx->parts->db), p, out, &found));
+    TRY(endpoint_find(ctx, p, out, &found));
     if (found)
         return OK;
     return db_write(ctx, make_write, &(struct making){ p, false, out });
@@ -91,6 +97,52 @@ enum err endpoint_current(struct ctx *ctx, enum provider p, struct endpoint *out
 
 enum err endpoint_rotate(struct ctx *ctx, enum provider p, struct endpoint *out) {
     return db_write(ctx, make_write, &(struct making){ p, true, out });
+}
+
+enum err endpoints_make(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++)
+        if (endpoint_addresses(p))
+            TRY(insert(ctx, tx, workspace_id, p));
+    return OK;
+}
+
+struct lacking {
+    enum provider provider;
+    const char *workspace_id;
+};
+
+static enum err complete_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct lacking *l = arg;
+    bool lacks;
+    TRY(endpoint_row_lacks(ctx, tx, l->workspace_id, provider_name(l->provider), &lacks));
+    return lacks ? insert(ctx, tx, l->workspace_id, l->provider) : OK;
+}
+
+/* What cannot be sealed now (a master key that is retired) is tried again at the next start. */
+static enum err complete(struct ctx *ctx, enum provider p) {
+    const char *ids[64], *after = "";
+    size_t count;
+    do {
+        TRY(endpoint_rows_lacking(ctx, db_reader(ctx->parts->db), provider_name(p), after, ids,
+                                  ARRAY_LEN(ids), &count));
+        for (size_t i = 0; i < count; i++) {
+            enum err e = db_write(ctx, complete_write, &(struct lacking){ p, ids[i] });
+            if (e != OK)
+                log_warn(ctx, "webhook address", L("workspace", ids[i]),
+                         L("provider", provider_name(p)),
+                         L("why", "the address for its webhooks could not be made"));
+            ctx_clear(ctx);
+        }
+        after = count ? ids[count - 1] : "";
+    } while (count == ARRAY_LEN(ids));
+    return OK;
+}
+
+enum err endpoints_recover(struct ctx *ctx) {
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++)
+        if (endpoint_addresses(p))
+            TRY(complete(ctx, p));
+    return OK;
 }
 
 static enum err end_write(struct ctx *ctx, struct db_conn *tx, void *arg) {

@@ -12,8 +12,15 @@ struct endpoint {
     int64_t created_ms, last_received_ms, previous_valid_until_ms; /* 0: no former one */
 };
 
-/* The workspace's address for the provider; made when there is none yet. rotate makes a new one;
- * the former stays good for 24 hours. */
+/* Makes a new workspace's addresses, for every provider that sends webhooks: parts->on_workspace. */
+enum err endpoints_make(struct ctx *ctx, struct db_conn *tx, const char *workspace_id);
+/* At start: makes what workspaces lack that an older Ava made. One that fails is logged and left. */
+enum err endpoints_recover(struct ctx *ctx);
+
+/* The workspace's address for the provider; writes nothing. *found is false when there is none. */
+enum err endpoint_find(struct ctx *ctx, enum provider p, struct endpoint *out, bool *found);
+/* The same; made when there is none yet, so never for a GET. rotate makes a new one; the former stays
+ * good for 24 hours. */
 enum err endpoint_current(struct ctx *ctx, enum provider p, struct endpoint *out);
 enum err endpoint_rotate(struct ctx *ctx, enum provider p, struct endpoint *out);
 /* Ends the former addresses at once, as after a leak. OK also when there are none. */

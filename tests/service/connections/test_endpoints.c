@@ -53,6 +53,47 @@ TEST(an_address_is_made_once_and_found_by_its_token) {
     close_all(&h);
 }
 
+static enum err make_all(struct ctx *ctx, struct db_conn *tx, void *workspace_id) {
+    return endpoints_make(ctx, tx, workspace_id);
+}
+
+static const char *count_of(struct house *h) {
+    return temp_sql(&h->t, "SELECT count(*) FROM webhook_endpoints");
+}
+
+TEST(looking_for_an_address_makes_none) {
+    struct house h;
+    struct endpoint e;
+    bool found = true;
+    open_all(&h);
+    CHECK_INT(endpoint_find(&h.t.ctx, PROVIDER_VAPI, &e, &found), OK);
+    CHECK(!found);
+    CHECK_TEXT(count_of(&h), "0");
+    CHECK_INT(db_write(&h.t.ctx, make_all, (void *)"ws_a"), OK);
+    CHECK_INT(endpoint_find(&h.t.ctx, PROVIDER_VAPI, &e, &found), OK);
+    CHECK(found);
+    CHECK_TEXT(owner_of(&h, e.token), "ws_a");
+    close_all(&h);
+}
+
+TEST(at_start_each_workspace_gets_what_it_lacks_and_keeps_what_it_has) {
+    struct house h;
+    struct endpoint before, after;
+    open_all(&h);
+    CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_TWILIO, &before), OK);
+    CHECK_INT(endpoint_rotate(&h.t.ctx, PROVIDER_TWILIO, &before), OK);
+    CHECK_INT(endpoints_recover(&h.t.ctx), OK);
+    CHECK_TEXT(count_of(&h), "7"); /* three of two workspaces, and a former one */
+    CHECK_INT(endpoints_recover(&h.t.ctx), OK);
+    CHECK_TEXT(count_of(&h), "7");
+    CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_TWILIO, &after), OK);
+    CHECK_TEXT(after.token, before.token);
+    str_copy(h.t.ctx.who.workspace_id, sizeof h.t.ctx.who.workspace_id, str_of("ws_b"));
+    CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_RESEND, &after), OK);
+    CHECK_TEXT(owner_of(&h, after.token), "ws_b");
+    close_all(&h);
+}
+
 TEST(a_changed_address_leaves_the_former_one_good_for_a_day) {
     struct house h;
     struct endpoint old, new;
