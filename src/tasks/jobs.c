@@ -34,7 +34,8 @@ enum {
 struct wish {
     const struct job_kind *kind;
     char workspace_id[40];
-    bool is_made; /* the job is on disk */
+    uint64_t serial; /* which wish it is: one that was withdrawn and made again is another */
+    bool is_made;    /* the job is on disk */
 };
 
 struct jobs {
@@ -45,6 +46,7 @@ struct jobs {
     bool is_due;                  /* woken while it did not sleep */
     struct wish wishes[WISHES_MAX];
     size_t wish_count, unmade;
+    uint64_t last_serial;
     atomic_bool stopping;
     struct jobs_burst burst;
     /* The pump's own: */
@@ -124,6 +126,7 @@ void jobs_want(struct jobs *j, const struct job_kind *kind, const char *workspac
     struct wish *w = is_news ? wish_place(j) : NULL;
     if (w) {
         w->kind = kind;
+        w->serial = ++j->last_serial;
         w->is_made = false;
         str_copy(w->workspace_id, sizeof w->workspace_id, str_of(workspace_id));
         j->unmade++;
@@ -289,12 +292,13 @@ static void wishes_read(struct jobs *j, struct round *r) {
     pthread_mutex_unlock(&j->lock);
 }
 
-/* Marks the wishes of the round as made, once their jobs are on disk. */
+/* Marks the wishes of the round as made, once their jobs are on disk. One that stands there with another
+ * serial came after a handler had ended the job of the round: its job is still to be made. */
 static void wishes_made(struct jobs *j, const struct round *r) {
     pthread_mutex_lock(&j->lock);
     for (size_t i = 0; i < r->wanted_count; i++) {
         struct wish *w = wish_of(j, r->wanted[i].kind, r->wanted[i].workspace_id);
-        if (w && !w->is_made) {
+        if (w && w->serial == r->wanted[i].serial) {
             w->is_made = true;
             j->unmade--;
         }
