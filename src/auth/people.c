@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/plain.h"
 #include "store/audit.h"
+#include "store/devices.h"
 #include "store/invitations.h"
 #include "store/removals.h"
 
@@ -182,6 +183,8 @@ static enum err change_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         return taken_error(ctx);
     if (privilege) /* a session from before must not carry the new or the old rights on */
         TRY(session_end_user(ctx, tx, user.id));
+    if (w->has_password)
+        TRY(device_rows_delete(ctx, tx, user.id));
     *c->out = user;
     return audit_write(ctx, tx, (struct audit_entry){ .action = "user.change", .object = user.id });
 }

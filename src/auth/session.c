@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/devices.h"
 #include "auth/identity.h"
 #include "auth/password.h"
 #include "auth/people.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "store/audit.h"
+#include "store/devices.h"
 #include "store/invitations.h"
 #include "store/sessions.h"
 
@@ -238,6 +240,7 @@ static enum err password_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     user.updated_ms = ava_wall_ms();
     TRY(user_update(ctx, tx, &user, &taken));
     TRY(session_end_user(ctx, tx, user.id));
+    TRY(device_rows_delete(ctx, tx, user.id));
     if (p->change->revoke_keys)
         TRY(api_keys_delete(ctx, tx, user.id, NULL, &p->out->keys_revoked));
     TRY(api_keys_count(ctx, tx, user.id, &p->out->keys_kept));
@@ -294,6 +297,7 @@ enum err auth_setup_needed(struct ctx *ctx, bool *needed) {
 
 static enum err sweep_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     TRY(invitation_rows_sweep(ctx, tx, ava_wall_ms()));
+    TRY(device_rows_sweep(ctx, tx, ava_steady_ms() - INT64_C(1) * DEVICE_DAYS * 24 * 3600 * 1000));
     return session_sweep(ctx, tx, ava_steady_ms());
 }
 

@@ -9,6 +9,7 @@
 
 enum {
     PAIR_FAILURES = 5,     /* of one address for one account */
+    DEVICE_FAILURES = 5,   /* of one browser that signed in to the account before */
     ACCOUNT_FAILURES = 30, /* of all addresses for one account */
     IP_TRIES = 30,
     WINDOW_MS = 60 * 1000,
@@ -20,8 +21,9 @@ enum {
 static const int64_t KNOWN_MS = INT64_C(30) * 24 * 3600 * 1000;
 
 struct login_limit {
-    struct limit_table *table; /* accounts, addresses, and pairs of them */
-    struct limit_table *known; /* pairs that signed in; strangers add nothing to it */
+    struct limit_table *table;   /* accounts, addresses, and pairs of them */
+    struct limit_table *known;   /* pairs that signed in; strangers add nothing to it */
+    struct limit_table *devices; /* browsers that signed in; nor to this */
 };
 
 struct history {
@@ -45,6 +47,10 @@ static uint64_t pair_hash(struct str account, struct str ip) {
     memcpy(parts, &one, 8);
     memcpy(parts + 8, &two, 8);
     return keyhash_pair(STR("login-pair"), (struct str){ parts, sizeof parts });
+}
+
+static uint64_t device_hash(struct str device) {
+    return keyhash_pair(STR("login-device"), device);
 }
 
 static int64_t age_ms(const struct history *h, unsigned i, int64_t now_ms) {
@@ -97,8 +103,10 @@ struct login_limit *login_limit_new(void) {
     struct login_limit *l = memory_zeroed(1, sizeof *l);
     l->table = limit_table_new(sizeof(struct history), QUIET_MS + LOCK_MAX_MS, NULL);
     l->known = limit_table_new(sizeof(int64_t), KNOWN_MS, NULL);
+    l->devices = limit_table_new(sizeof(struct history), QUIET_MS + LOCK_MAX_MS, NULL);
     metric_add(METRIC_RATE_LIMIT_HITS, 0, "login-ip");
     metric_add(METRIC_RATE_LIMIT_HITS, 0, "login-account");
+    metric_add(METRIC_RATE_LIMIT_HITS, 0, "login-device");
     return l;
 }
 
@@ -107,14 +115,15 @@ void login_limit_free(struct login_limit *l) {
         return;
     limit_table_free(l->table);
     limit_table_free(l->known);
+    limit_table_free(l->devices);
     free(l);
 }
 
-static struct ratelimit_result claim_for(struct login_limit *l, uint64_t hash, unsigned limit,
+static struct ratelimit_result claim_for(struct limit_table *t, uint64_t hash, unsigned limit,
                                          bool locks, int64_t now_ms) {
-    struct history *h = limit_table_lock(l->table, hash, now_ms);
+    struct history *h = limit_table_lock(t, hash, now_ms);
     struct ratelimit_result r = claim(h, limit, locks, now_ms);
-    limit_table_unlock(l->table, hash);
+    limit_table_unlock(t, hash);
     return r;
 }
 
@@ -141,11 +150,11 @@ static void remember(struct login_limit *l, uint64_t pair, int64_t now_ms) {
 static struct ratelimit_result claim_account(struct login_limit *l, struct str account,
                                              struct str ip, int64_t now_ms) {
     uint64_t pair = pair_hash(account, ip);
-    struct ratelimit_result r = claim_for(l, pair, PAIR_FAILURES, false, now_ms);
+    struct ratelimit_result r = claim_for(l->table, pair, PAIR_FAILURES, false, now_ms);
     if (!r.is_allowed || is_known(l, pair, now_ms))
         return r;
     struct ratelimit_result all =
-        claim_for(l, account_hash(account), ACCOUNT_FAILURES, false, now_ms);
+        claim_for(l->table, account_hash(account), ACCOUNT_FAILURES, false, now_ms);
     if (all.is_allowed)
         return r;
     give_back(l, pair, now_ms);
@@ -156,7 +165,7 @@ struct ratelimit_result login_limit_enter(struct login_limit *l, struct str acco
                                           int64_t now_ms) {
     struct ratelimit_result r = { .is_allowed = true };
     if (ip.len)
-        r = claim_for(l, ip_hash(ip), IP_TRIES, true, now_ms);
+        r = claim_for(l->table, ip_hash(ip), IP_TRIES, true, now_ms);
     if (!r.is_allowed) {
         metric_add(METRIC_RATE_LIMIT_HITS, 1, "login-ip");
         return r;
@@ -172,15 +181,21 @@ struct ratelimit_result login_limit_enter(struct login_limit *l, struct str acco
     return r;
 }
 
-static void settle(struct login_limit *l, uint64_t hash, unsigned limit, bool gives_back,
+static void settle(struct limit_table *t, uint64_t hash, unsigned limit, bool gives_back,
                    int64_t now_ms) {
-    struct history *h = limit_table_lock(l->table, hash, now_ms);
+    struct history *h = limit_table_lock(t, hash, now_ms);
     forget_old(h, now_ms);
     if (gives_back && h->count)
         h->count--;
     else if (!gives_back && h->count == limit)
         lock_out(h, now_ms);
-    limit_table_unlock(l->table, hash);
+    limit_table_unlock(t, hash);
+}
+
+static void forgive(struct limit_table *t, uint64_t hash, int64_t now_ms) {
+    struct history *h = limit_table_lock(t, hash, now_ms);
+    *h = (struct history){ 0 };
+    limit_table_unlock(t, hash);
 }
 
 void login_limit_settle(struct login_limit *l, struct str account, struct str ip,
@@ -190,13 +205,28 @@ void login_limit_settle(struct login_limit *l, struct str account, struct str ip
     uint64_t pair = pair_hash(account, ip);
     /* What others failed at stays: a success of the owner's does not let them try anew. */
     if (!is_known(l, pair, now_ms))
-        settle(l, account_hash(account), ACCOUNT_FAILURES, v != LOGIN_FAILED, now_ms);
+        settle(l->table, account_hash(account), ACCOUNT_FAILURES, v != LOGIN_FAILED, now_ms);
     if (v != LOGIN_SUCCEEDED) {
-        settle(l, pair, PAIR_FAILURES, v == LOGIN_UNDECIDED, now_ms);
+        settle(l->table, pair, PAIR_FAILURES, v == LOGIN_UNDECIDED, now_ms);
         return;
     }
-    struct history *h = limit_table_lock(l->table, pair, now_ms);
-    *h = (struct history){ 0 };
-    limit_table_unlock(l->table, pair);
+    forgive(l->table, pair, now_ms);
     remember(l, pair, now_ms);
+}
+
+struct ratelimit_result login_limit_enter_device(struct login_limit *l, struct str device,
+                                                 int64_t now_ms) {
+    struct ratelimit_result r =
+        claim_for(l->devices, device_hash(device), DEVICE_FAILURES, false, now_ms);
+    if (!r.is_allowed)
+        metric_add(METRIC_RATE_LIMIT_HITS, 1, "login-device");
+    return r;
+}
+
+void login_limit_settle_device(struct login_limit *l, struct str device, enum login_verdict v,
+                               int64_t now_ms) {
+    if (v == LOGIN_SUCCEEDED)
+        forgive(l->devices, device_hash(device), now_ms);
+    else
+        settle(l->devices, device_hash(device), DEVICE_FAILURES, v == LOGIN_UNDECIDED, now_ms);
 }

@@ -161,23 +161,31 @@ static struct str account_key(struct ctx *ctx, const char *email) {
     return str_of(key);
 }
 
-enum err limit_login(struct ctx *ctx, struct entry *e, const char *email) {
-    struct ratelimit_result r =
-        login_limit_enter(e->login_limit, account_key(ctx, email), address_key(ctx), ava_now_ms());
+enum err limit_login(struct ctx *ctx, struct entry *e, const char *email, struct str device) {
+    struct ratelimit_result r = device.len
+                                    ? login_limit_enter_device(e->login_limit, device, ava_now_ms())
+                                    : login_limit_enter(e->login_limit, account_key(ctx, email),
+                                                        address_key(ctx), ava_now_ms());
     if (r.is_allowed)
         return OK;
     ctx->problem.retry_after_s = r.retry_after_s > 0 ? r.retry_after_s : 1;
-    return ctx_fail(ctx, ERR_RATE_LIMITED,
-                    "Too many tries to sign in. Try again in %lld s, or from where you signed in "
-                    "before; who runs this Ava gets in by 'ava user link'.",
-                    (long long)ctx->problem.retry_after_s);
+    return ctx_fail(
+        ctx, ERR_RATE_LIMITED,
+        "Too many tries to sign in. Try again in %lld s, or in a browser or from an "
+        "address that you signed in with before; who runs this Ava gets in by 'ava user link'.",
+        (long long)ctx->problem.retry_after_s);
 }
 
-void limit_login_done(struct ctx *ctx, struct entry *e, const char *email, enum err outcome) {
+void limit_login_done(struct ctx *ctx, struct entry *e, const char *email, struct str device,
+                      enum err outcome) {
     enum login_verdict v = outcome == OK            ? LOGIN_SUCCEEDED
                            : outcome == ERR_INVALID ? LOGIN_FAILED
                                                     : LOGIN_UNDECIDED;
-    login_limit_settle(e->login_limit, account_key(ctx, email), address_key(ctx), v, ava_now_ms());
+    if (device.len)
+        login_limit_settle_device(e->login_limit, device, v, ava_now_ms());
+    else
+        login_limit_settle(e->login_limit, account_key(ctx, email), address_key(ctx), v,
+                           ava_now_ms());
 }
 
 /* --- trusted proxies ------------------------------------------------------------------------- */

@@ -22,8 +22,9 @@ enum err limit_webhook(struct ctx *ctx, struct entry *e, bool is_noise);
 enum err limit_unproven(struct ctx *ctx, struct entry *e, struct str token);
 
 /* L4: before and after a try to sign in. */
-enum err limit_login(struct ctx *ctx, struct entry *e, const char *email);
-void limit_login_done(struct ctx *ctx, struct entry *e, const char *email, enum err outcome);
+enum err limit_login(struct ctx *ctx, struct entry *e, const char *email, struct str device);
+void limit_login_done(struct ctx *ctx, struct entry *e, const char *email, struct str device,
+                      enum err outcome);
 
 /* The address of the caller after TRUSTED_PROXIES: the right-most hop of X-Forwarded-For that is
  * not a trusted proxy; the header counts only when the peer is one. */

@@ -133,6 +133,18 @@ void reply_clear_cookie(const struct ctx *ctx, struct call *call) {
                                         reply_cookie_name(ctx), is_https(ctx) ? "; Secure" : ""));
 }
 
+const char *reply_device_name(const struct ctx *ctx) {
+    return is_https(ctx) ? "__Host-ava_device" : "ava_device";
+}
+
+void reply_set_device(const struct ctx *ctx, struct call *call, const char *value, int64_t keep_s) {
+    http_reply_header_text(call->reply, "Set-Cookie",
+                           arena_printf(ctx->arena,
+                                        "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s",
+                                        reply_device_name(ctx), value, (long long)keep_s,
+                                        is_https(ctx) ? "; Secure" : ""));
+}
+
 void reply_upstream(struct call *call, struct str json, const struct upstream_answer *a) {
     if (a->is_stale) {
         reply_json(call, 200);

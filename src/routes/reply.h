@@ -31,6 +31,9 @@ reply_fn reply_count; /* 202 with {"count":...}; out: an int64_t */
 const char *reply_cookie_name(const struct ctx *ctx);
 void reply_set_cookie(const struct ctx *ctx, struct call *call, const char *value);
 void reply_clear_cookie(const struct ctx *ctx, struct call *call);
+/* The cookie of a browser that signed in (auth/devices.h); it outlives the session. */
+const char *reply_device_name(const struct ctx *ctx);
+void reply_set_device(const struct ctx *ctx, struct call *call, const char *value, int64_t keep_s);
 
 /* Age, Cache-Status, Ava-Attempts of an answer that came through a provider. A stale JSON object
  * says so in itself too, and in Retry-After when asking again is worth it. */

@@ -141,7 +141,7 @@ describe("the first journey", { skip: missing }, () => {
     assert.equal(nobody.json.errors[0].code, wrong.json.errors[0].code);
     const login = await a.call("/api/v1/auth/login", { body: person, key: null });
     assert.equal(login.status, 200, login.text);
-    const set = login.headers.get("set-cookie");
+    const [set] = login.headers.getSetCookie();
     assert.match(set, /^ava_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/);
     const Cookie = set.split(";")[0];
     const as = (path, more = {}) => a.call(path, { key: null, ...more, headers: { Cookie, ...more.headers } });

@@ -61,6 +61,36 @@ describe("membership", { skip: missing }, () => {
     assert.equal((await from("192.0.2.20", person.password)).status, 200, "who signed in from there before gets in");
   });
 
+  test("who signed in with this browser before gets in from anywhere, while strangers guess and after a restart", async (t) => {
+    const start = (data) => Ava.start({ limits: true, data, env: { AVA_LOG_LEVEL: "off", TRUSTED_PROXIES: "127.0.0.1" } });
+    let b = await (await start()).signUp();
+    t.after(() => b.remove());
+    const login = (ip, password, cookie) => b.call("/api/v1/auth/login", { body: { email: person.email, password }, key: null, headers: { "X-Forwarded-For": ip, ...(cookie && { Cookie: cookie }) } });
+    const deviceOf = (r) => r.headers.getSetCookie().find((c) => c.startsWith("ava_device="));
+    const first = await login("192.0.2.40", person.password);
+    assert.match(deviceOf(first), /^ava_device=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=15552000$/);
+    const device = deviceOf(first).split(";")[0];
+    const crowd = async () => {
+      const seen = [];
+      for (let n = 0; n < 40; n++) seen.push((await login(`198.51.100.${n + 1}`, "wrong")).status);
+      assert.equal(seen.filter((s) => s === 429).length >= 10, true, seen.join(" "));
+      assert.equal((await login("203.0.113.7", person.password)).status, 429, "a stranger with the right one, meanwhile");
+    };
+    await crowd();
+    const again = await login("203.0.113.8", person.password, device);
+    assert.equal(again.status, 200, again.text);
+    assert.equal(deviceOf(again).split(";")[0], device);
+    assert.equal((await login("203.0.113.8", "wrong", device)).status, 422, "it is no password");
+    assert.equal((await b.call("/api/v1/auth/me", { key: null, headers: { Cookie: device } })).status, 401, "nor a session");
+    await b.stop();
+    b = await start(b.data);
+    await crowd();
+    assert.equal((await login("203.0.113.9", person.password, device)).status, 200, "also after a restart");
+    const own = [];
+    for (let n = 0; n < 6; n++) own.push((await login(`203.0.113.${n + 20}`, "wrong", device)).status);
+    assert.deepEqual(own, [422, 422, 422, 422, 422, 429], "its own limit, wherever it is");
+  });
+
   test("24 strangers who guess all the time keep nobody waiting who was here before", { timeout: 120_000 }, async (t) => {
     const from = (ip, email, password) => a.call("/api/v1/auth/login", { body: { email, password }, key: null, headers: { "X-Forwarded-For": ip } });
     const homes = Array.from({ length: 8 }, (_, n) => ({ email: `resident${n}@example.com`, ip: `2001:db9:${n}::1` }));

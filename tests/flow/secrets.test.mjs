@@ -16,7 +16,7 @@ describe("secrets", { skip: missing }, () => {
     answers = [];
     const call = async (...args) => {
       const r = await a.call(...args);
-      answers.push(r.text, [...r.headers].flat().filter((h) => !h.startsWith("ava_session")).join("\n"));
+      answers.push(r.text, [...r.headers].flat().filter((h) => !/^ava_(session|device)=/.test(h)).join("\n"));
       return r;
     };
     const token = new URL(a.link).hash.slice(3);

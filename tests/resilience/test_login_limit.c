@@ -146,9 +146,50 @@ TEST(an_address_that_signed_in_before_passes_a_crowd_but_guesses_no_more_than_ot
     login_limit_free(l);
 }
 
+static int guesses_of_device(struct login_limit *l, const char *device, int tries, int64_t now_ms) {
+    int n = 0;
+    while (tries--) {
+        if (!login_limit_enter_device(l, str_of(device), now_ms).is_allowed)
+            continue;
+        login_limit_settle_device(l, str_of(device), LOGIN_FAILED, now_ms);
+        n++;
+    }
+    return n;
+}
+
+TEST(a_browser_that_signed_in_before_is_counted_apart_from_strangers) {
+    struct login_limit *l = login_limit_new();
+    CHECK_INT(crowd(l, ANN, 10000, 0), 30);
+    CHECK_INT(guesses(l, BOB, "2.2.2.2", 500, 0), 5);
+    CHECK(login_limit_enter_device(l, STR("anns"), 0).is_allowed);
+    login_limit_settle_device(l, STR("anns"), LOGIN_SUCCEEDED, 0);
+    CHECK(!guess(l, ANN, "3.3.3.3", 0).is_allowed); /* its success gives strangers nothing */
+    CHECK_INT(guesses_of_device(l, "anns", 20, 0), 5);
+    CHECK_INT(login_limit_enter_device(l, STR("anns"), 0).retry_after_s, 60);
+    CHECK_INT(guesses_of_device(l, "anns", 20, 60000), 5);
+    CHECK_INT(login_limit_enter_device(l, STR("anns"), 60000).retry_after_s, 120);
+    CHECK_INT(guesses_of_device(l, "another", 20, 0), 5);
+    login_limit_free(l);
+}
+
+TEST(tries_of_a_browser_count_before_they_are_settled_and_a_success_forgets_them) {
+    struct login_limit *l = login_limit_new();
+    int n = 0;
+    for (int i = 0; i < 1000; i++)
+        n += login_limit_enter_device(l, STR("anns"), 0).is_allowed;
+    CHECK_INT(n, 5);
+    login_limit_settle_device(l, STR("anns"), LOGIN_UNDECIDED, 0);
+    CHECK(login_limit_enter_device(l, STR("anns"), 0).is_allowed);
+    CHECK(!login_limit_enter_device(l, STR("anns"), 0).is_allowed);
+    login_limit_settle_device(l, STR("anns"), LOGIN_SUCCEEDED, 0);
+    CHECK_INT(guesses_of_device(l, "anns", 20, 0), 5);
+    login_limit_free(l);
+}
+
 TEST(what_strangers_try_makes_nobody_forgotten) {
     struct login_limit *l = login_limit_new();
     sign_in(l, ANN, "2.2.2.2", 0);
+    CHECK_INT(guesses_of_device(l, "anns", 20, 0), 5);
     for (int i = 0; i < 300000; i++) {
         char name[16];
         snprintf(name, sizeof name, "user%d", i);
@@ -156,5 +197,6 @@ TEST(what_strangers_try_makes_nobody_forgotten) {
     }
     CHECK_INT(crowd(l, ANN, 100, 0), 30);
     sign_in(l, ANN, "2.2.2.2", 0);
+    CHECK_INT(guesses_of_device(l, "anns", 20, 0), 0);
     login_limit_free(l);
 }
