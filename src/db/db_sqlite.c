@@ -14,6 +14,7 @@
 #include "base/fiber.h"
 #include "base/memory.h"
 #include "db/checkpoint.h"
+#include "db/locks.h"
 #include "db/migrate.h"
 #include "db/sqlite.h"
 #include "db/trouble.h"
@@ -583,6 +584,7 @@ static bool start_threads(struct db *db, struct arena *a, const char **why) {
 
 struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why) {
     struct db *db = memory_zeroed(1, sizeof *db);
+    locks_begin();
     db->conf = *conf;
     db->path = strdup(conf->path);
     db->last = &db->first;

@@ -19,7 +19,7 @@ export const KINDS = {
   fsync: ["EIO", "ENOSPC"], fdatasync: ["EIO", "ENOSPC"], ftruncate: ["EIO", "ENOSPC"], lseek: ["EINVAL"],
   mmap: ["ENOMEM"], mprotect: ["ENOMEM"], madvise: ["ENOMEM", "EAGAIN"], mlock: ["ENOMEM", "EPERM"],
   open: ["EMFILE", "EIO", "ENFILE", "EACCES"], fopen: ["EMFILE"], fstat: ["ENOMEM", "EIO"], stat: ["ENOMEM", "EIO", "EACCES"], lstat: ["EIO"], statx: ["EIO", "ENOSYS"], access: ["EIO"],
-  unlink: ["EIO", "EACCES"], rename: ["EIO", "ENOSPC"], mkdir: ["ENOSPC"], fchmod: ["EPERM"], readlink: ["EIO"], lock: ["ENOLCK", "EINTR", "EIO"], fcntl: ["ENOMEM"],
+  unlink: ["EIO", "EACCES"], rename: ["EIO", "ENOSPC"], mkdir: ["ENOSPC"], fchmod: ["EPERM"], readlink: ["EIO"], lock: ["ENOLCK", "EINTR", "EIO"], unlock: ["ENOLCK", "EIO", "EINTR"], fcntl: ["ENOMEM"],
   socket: ["EMFILE", "ENOBUFS", "EACCES"], socketpair: ["EMFILE"], bind: ["EADDRINUSE", "EACCES", "ENOMEM"], listen: ["EADDRINUSE"], connect: ["EAGAIN", "EADDRNOTAVAIL", "ENOMEM", "EINTR"], accept: ["EMFILE", "ENOMEM", "ECONNABORTED", "EINTR"],
   getsockopt: ["ENOBUFS"], setsockopt: ["ENOMEM", "ENOPROTOOPT"], getsockname: ["ENOBUFS"], getpeername: ["ENOTCONN", "ENOBUFS"], getaddrinfo: ["EAGAIN", "EMFILE"],
   epoll_create: ["EMFILE", "ENOMEM"], epoll_ctl: ["ENOMEM", "ENOSPC"], epoll_wait: ["EINTR"], poll: ["EINTR"], eventfd: ["EMFILE"], pipe: ["EMFILE"], signalfd: ["EMFILE"],
