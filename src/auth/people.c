@@ -27,23 +27,27 @@ void people_check_email(struct ctx *ctx, const char *email) {
 }
 
 void people_check_password(struct ctx *ctx, struct str password) {
-    size_t chars = str_chars(password);
-    if (chars < PASSWORD_MIN_CHARS)
+    if (str_fits(password, PASSWORD_MIN_CHARS, PASSWORD_MAX_CHARS))
+        return;
+    if (!str_is_utf8(password))
+        ctx_field(ctx, "password", "wrong_format",
+                  "The password is not UTF-8: no browser could send it.");
+    else if (str_chars(password) < PASSWORD_MIN_CHARS)
         ctx_field_range(ctx, "password", "too_short", PASSWORD_MIN_CHARS, PASSWORD_MAX_CHARS,
                         "The password needs at least 12 characters.");
-    else if (chars > PASSWORD_MAX_CHARS)
+    else
         ctx_field_range(ctx, "password", "too_long", PASSWORD_MIN_CHARS, PASSWORD_MAX_CHARS,
                         "The password may have at most 256 characters.");
 }
 
 static enum err check_name(struct ctx *ctx, const char *name) {
-    if (!name[0] || str_chars(str_of(name)) > NAME_CHARS_MAX)
-        ctx_field_range(ctx, "name", name[0] ? "too_long" : "too_short", 1, NAME_CHARS_MAX,
-                        "The name needs 1 to 100 characters.");
-    else if (!plain_is(str_of(name)))
+    if (name[0] && !plain_is(str_of(name)))
         ctx_field(ctx, "name", "wrong_format",
                   "The name has a line break, a control character or one that turns the direction "
-                  "of writing; take it out.");
+                  "of writing, or is not UTF-8; take it out.");
+    else if (!str_fits(str_of(name), 1, NAME_CHARS_MAX))
+        ctx_field_range(ctx, "name", name[0] ? "too_long" : "too_short", 1, NAME_CHARS_MAX,
+                        "The name needs 1 to 100 characters.");
     return ctx_fields_ok(ctx);
 }
 

@@ -171,3 +171,8 @@ size_t str_chars(struct str s) {
         n += ((unsigned char)s.ptr[i] & 0xC0) != 0x80;
     return n;
 }
+
+bool str_fits(struct str s, size_t min_chars, size_t max_chars) {
+    size_t chars = str_chars(s);
+    return chars >= min_chars && chars <= max_chars && str_is_utf8(s);
+}

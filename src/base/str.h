@@ -58,6 +58,8 @@ bool str_is_visible(struct str s); /* ASCII without blanks and control character
 bool str_has_nul(struct str s);
 
 size_t str_chars(struct str s); /* how many code points of UTF-8 */
+/* Is it well-formed UTF-8 of so many code points? What every limit in "characters" means. */
+bool str_fits(struct str s, size_t min_chars, size_t max_chars);
 
 /* How many edits (insert, delete, replace, up to 64 bytes each) lead from a to b: for "did you
  * mean". */

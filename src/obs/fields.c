@@ -47,11 +47,10 @@ const char *field_text(struct ctx *ctx, const json_t *body, const char *name, bo
                   arena_printf(ctx->arena, "The field %s must be a text.", name));
         return NULL;
     }
-    size_t chars = str_chars(str_of(text));
-    if (chars >= min_chars && chars <= max_chars)
+    if (str_fits(str_of(text), min_chars, max_chars))
         return text;
-    ctx_field_range(ctx, name, chars < min_chars ? "too_short" : "too_long", (double)min_chars,
-                    (double)max_chars,
+    ctx_field_range(ctx, name, str_chars(str_of(text)) < min_chars ? "too_short" : "too_long",
+                    (double)min_chars, (double)max_chars,
                     arena_printf(ctx->arena, "The field %s needs %zu to %zu characters.", name,
                                  min_chars, max_chars));
     return NULL;

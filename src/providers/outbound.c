@@ -118,7 +118,7 @@ static const char *read_authority(struct str authority, struct outbound_url *out
 const char *outbound_parse(struct str url, struct outbound_url *out) {
     *out = (struct outbound_url){ .port = 0 };
     size_t from = scheme_len(url, &out->is_https), to = from;
-    if (url.len > OUTBOUND_URL_MAX)
+    if (!str_fits(url, 0, OUTBOUND_URL_MAX))
         return "The address may have at most 2048 characters.";
     if (!from)
         return NOT_HTTP;

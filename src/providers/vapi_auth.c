@@ -264,7 +264,7 @@ static bool is_choice(const char *choices, const char *text) {
 
 static void check_text(struct ctx *ctx, const struct rule *rule, const char *text) {
     struct arena *a = ctx->arena;
-    if (!text[0] || strlen(text) > rule->chars_max)
+    if (!str_fits(str_of(text), 1, rule->chars_max))
         ctx_field_range(
             ctx, arena_printf(a, "%s.%s", FIELD, rule->name), text[0] ? "too_long" : "too_short", 1,
             (double)rule->chars_max,

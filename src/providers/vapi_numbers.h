@@ -9,9 +9,11 @@
 
 #include "providers/vapi.h"
 
+enum { VAPI_NUMBER_NAME_MAX_CHARS = 40 };
+
 struct vapi_number_order {
     const char *phone_number;                 /* E.164 */
-    const char *name;                         /* at most 40 characters; NULL: none */
+    const char *name;                         /* at most VAPI_NUMBER_NAME_MAX_CHARS; NULL: none */
     const char *assistant_id;                 /* who answers; NULL: nobody yet */
     const struct upstream_credential *twilio; /* of account_sid and auth_token */
     bool takes_texts;                         /* smsEnabled */

@@ -66,10 +66,7 @@ static void complain(json_t *messages, json_t *message) {
 }
 
 static size_t chars(const json_t *text) {
-    size_t n = 0;
-    for (const char *c = json_string_value(text); *c; c++)
-        n += (*c & 0xC0) != 0x80;
-    return n;
+    return str_chars(str_of(json_string_value(text)));
 }
 
 static void check_field(json_t *messages, size_t i, const json_t *value) {

@@ -67,7 +67,7 @@ static json_t *complaints(json_t *account, const json_t *body) {
             json_array_append_new(messages, json_sprintf("property %s should not exist", name));
     }
     const char *title = json_text(body, "name");
-    if (title && strlen(title) > 40)
+    if (title && str_chars(str_of(title)) > 40)
         complain(messages, "name must be shorter than or equal to 40 characters");
     if (json_object_get(body, "smsEnabled") &&
         !json_is_boolean(json_object_get(body, "smsEnabled")))

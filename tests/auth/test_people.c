@@ -26,6 +26,36 @@ TEST(an_address_is_taken_whatever_its_case_and_a_bad_one_is_refused) {
     home_close(&h);
 }
 
+/* So many times the two bytes of u with dots. */
+static const char *umlauts(struct home *h, size_t count) {
+    char *text = arena_alloc(h->t.arena, 2 * count + 1);
+    for (size_t i = 0; i < count; i++)
+        memcpy(text + 2 * i, "\xc3\xbc", 2);
+    text[2 * count] = '\0';
+    return text;
+}
+
+static const char *wrong_of(struct home *h, const char *name, const char *password) {
+    struct user u;
+    enum err e = people_create(home_ctx(h), "bob@example.com", str_of(password), name, false, &u);
+    return e == OK ? "" : h->t.ctx.problem.fields[0].code;
+}
+
+TEST(lengths_are_counted_in_characters_and_what_is_no_utf_8_is_refused) {
+    struct home h;
+    home_open(&h);
+    CHECK_TEXT(wrong_of(&h, umlauts(&h, 101), PASSWORD), "too_long");
+    CHECK_TEXT(wrong_of(&h, "", PASSWORD), "too_short");
+    CHECK_TEXT(wrong_of(&h, "B\xc3", PASSWORD), "wrong_format");
+    CHECK_TEXT(wrong_of(&h, "B\x80\x80", PASSWORD), "wrong_format");
+    CHECK_TEXT(wrong_of(&h, "B\nob", PASSWORD), "wrong_format");
+    CHECK_TEXT(wrong_of(&h, "Bob", umlauts(&h, 11)), "too_short");
+    CHECK_TEXT(wrong_of(&h, "Bob", umlauts(&h, 257)), "too_long");
+    CHECK_TEXT(wrong_of(&h, "Bob", "a long enough password\x80"), "wrong_format");
+    CHECK_TEXT(wrong_of(&h, umlauts(&h, 100), umlauts(&h, 256)), "");
+    home_close(&h);
+}
+
 TEST(a_person_who_is_switched_off_is_out_at_once) {
     struct home h;
     struct grant g;

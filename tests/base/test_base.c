@@ -59,6 +59,13 @@ TEST(str_knows_well_formed_utf8) {
     CHECK(!str_is_utf8(STR("\xE2\x82")));
 }
 
+TEST(str_fits_counts_characters_of_whole_utf8_only) {
+    CHECK(str_fits(STR("\xc3\xbc\xe2\x98\x8e\xf0\x9f\x98\x80"), 3, 3));
+    CHECK(str_fits(STR(""), 0, 1) && !str_fits(STR(""), 1, 2) && !str_fits(STR("abc"), 1, 2));
+    CHECK(!str_fits(STR("a\x80\x80\x80"), 1, 1)); /* bytes that count as none */
+    CHECK(!str_fits(STR("a\xc3"), 1, 2));
+}
+
 TEST(str_distance_counts_edits) {
     CHECK_INT(str_distance(STR("TRESHOLD"), STR("THRESHOLD")), 1);
     CHECK_INT(str_distance(STR("abc"), STR("")), 3);

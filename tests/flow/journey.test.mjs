@@ -37,7 +37,10 @@ describe("the first journey", { skip: missing }, () => {
     assert.deepEqual(keys, ["greeting_message", "max_call_duration", "voice_speed"]);
     for (const s of first.json.settings) assert.match(s.updated_at, /^\d{4}-\d\d-\d\dT.*Z$/);
 
-    const changed = await a.call("/api/v1/vapi/settings/greeting_message", { method: "PUT", body: { value: "Grüß Gott ☎" } });
+    const greet = (value) => a.call("/api/v1/vapi/settings/greeting_message", { method: "PUT", body: { value } });
+    assert.equal((await greet("ü".repeat(2001))).status, 422);
+    assert.equal((await greet("ü".repeat(2000))).status, 200, "characters, not bytes");
+    const changed = await greet("Grüß Gott ☎");
     assert.equal(changed.status, 200, changed.text);
     assert.equal(changed.json.value, "Grüß Gott ☎");
     const speed = await a.call("/api/v1/vapi/settings/voice_speed", { method: "PUT", body: { value: 0.9 } });

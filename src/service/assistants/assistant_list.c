@@ -76,8 +76,8 @@ static enum err check_import(struct ctx *ctx, const json_t *body) {
                         ASSISTANT_IMPORT_MAX, "provider_ids needs 1 to 20 ids.");
     else
         json_array_foreach(ids, i, id) {
-            size_t len = json_string_length(id);
-            if (len < 1 || len > ID_CHARS_MAX) {
+            struct str text = str_of(json_is_string(id) ? json_string_value(id) : "");
+            if (!str_fits(text, 1, ID_CHARS_MAX)) {
                 ctx_field(ctx, "provider_ids", "wrong_format",
                           "An id at Vapi is a text of 1 to 128 characters.");
                 break;

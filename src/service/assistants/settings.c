@@ -72,13 +72,13 @@ enum err setting_read(struct ctx *ctx, enum vapi_setting s, struct settings_view
 
 /* Ava's own rules; number fields carry their range also for a wrong type. */
 static enum err check_value(struct ctx *ctx, enum vapi_setting s, const json_t *v) {
-    size_t chars = json_is_string(v) ? strlen(json_string_value(v)) : 0;
+    const char *text = json_string_value(v);
     switch (s) {
     case VAPI_GREETING:
-        if (!json_is_string(v))
+        if (!text)
             ctx_field(ctx, "value", v ? "wrong_type" : "required", "The greeting must be a text.");
-        else if (chars == 0 || chars > GREETING_CHARS_MAX)
-            ctx_field_range(ctx, "value", chars ? "too_long" : "too_short", 1, GREETING_CHARS_MAX,
+        else if (!str_fits(str_of(text), 1, GREETING_CHARS_MAX))
+            ctx_field_range(ctx, "value", text[0] ? "too_long" : "too_short", 1, GREETING_CHARS_MAX,
                             "The greeting needs 1 to 2000 characters.");
         break;
     case VAPI_DURATION:

@@ -58,7 +58,7 @@ static bool is_of_webhooks(struct str pattern) {
 }
 
 bool forward_pattern_is_good(struct str pattern) {
-    if (pattern.len > PATTERN_MAX_CHARS)
+    if (!str_fits(pattern, 0, PATTERN_MAX_CHARS))
         return false;
     for (size_t i = 0; FORWARD_TYPES[i]; i++)
         if (matches(pattern, str_of(FORWARD_TYPES[i])))

@@ -205,7 +205,7 @@ static void on_waiting(struct ctx *ctx, int attempts, int64_t wait_ms, void *arg
 
 static const char *name_for_vapi(const struct number_walk *w) {
     const char *name = w->row.friendly_name;
-    return name && name[0] && strlen(name) <= 40 ? name : NULL;
+    return name && str_fits(str_of(name), 1, VAPI_NUMBER_NAME_MAX_CHARS) ? name : NULL;
 }
 
 /* Step "vapi": finds the number at Vapi, or gives it to Vapi. Once sent it is only looked for,
