@@ -1,9 +1,9 @@
 #include "http/status.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/jsonw.h"
+#include "obs/provider.h"
 
 void status_title(struct buf *out, const char *title, const char *service) {
     static const char MARK[] = "{service}";
@@ -13,12 +13,8 @@ void status_title(struct buf *out, const char *title, const char *service) {
         return;
     }
     buf_put(out, title, (size_t)(at - title));
-    if (service) {
-        buf_char(out, (char)toupper((unsigned char)service[0]));
-        buf_text(out, service + 1);
-    } else {
-        buf_text(out, "The provider");
-    }
+    enum provider p = provider_parse(str_of(service ? service : ""));
+    buf_text(out, p < PROVIDER_COUNT ? provider_label(p) : "The provider");
     buf_text(out, at + sizeof MARK - 1);
 }
 

@@ -5,6 +5,8 @@ static const char *const NAMES[PROVIDER_COUNT] = { "vapi",   "twilio",    "resen
 static const char *const TITLES[PROVIDER_COUNT] = {
     "Vapi", "Twilio", "Resend", "The mail server", "Google", "Microsoft", "The destination"
 };
+static const char *const LABELS[PROVIDER_COUNT] = { "Vapi",   "Twilio",    "Resend",     "SMTP",
+                                                    "Google", "Microsoft", "Destination" };
 
 const char *provider_name(enum provider p) {
     return NAMES[p];
@@ -12,6 +14,10 @@ const char *provider_name(enum provider p) {
 
 const char *provider_title(enum provider p) {
     return TITLES[p];
+}
+
+const char *provider_label(enum provider p) {
+    return LABELS[p];
 }
 
 enum provider provider_parse(struct str name) {
