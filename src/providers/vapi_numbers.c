@@ -91,7 +91,8 @@ enum err vapi_number_find(struct ctx *ctx, const struct upstream_credential *c,
     return OK;
 }
 
-enum err vapi_number_delete(struct ctx *ctx, const struct upstream_credential *c, const char *id) {
+enum err vapi_number_delete(struct ctx *ctx, const struct upstream_credential *c, const char *id,
+                            bool *was_there) {
     struct buf *path = buf_in(ctx->arena);
     struct upstream_answer answer;
     buf_text(path, "/phone-number/");
@@ -99,6 +100,7 @@ enum err vapi_number_delete(struct ctx *ctx, const struct upstream_credential *c
     struct upstream_request req =
         vapi_request(c, "DELETE", "number.delete", str_dup(ctx->arena, buf_view(path)));
     enum err e = upstream_call(ctx, &req, &answer);
+    *was_there = e == OK;
     if (e != ERR_PROVIDER_RESOURCE_NOT_FOUND)
         return e;
     ctx_clear(ctx);

@@ -30,5 +30,6 @@ enum err vapi_number_create(struct ctx *ctx, const struct upstream_credential *c
 enum err vapi_number_find(struct ctx *ctx, const struct upstream_credential *c,
                           const char *phone_number, const char **id);
 
-/* Deletes a number at Vapi; one that is gone already is fine. */
-enum err vapi_number_delete(struct ctx *ctx, const struct upstream_credential *c, const char *id);
+/* Deletes a number at Vapi; one that is gone already is fine: *was_there tells. */
+enum err vapi_number_delete(struct ctx *ctx, const struct upstream_credential *c, const char *id,
+                            bool *was_there);

@@ -254,6 +254,19 @@ describe("an import that fails half way", { skip: missing }, () => {
     assert.equal((await out.atVapi()).length, 1);
   });
 
+  test("what somebody emptied at Twilio stays empty when the number leaves, at Vapi or not", async () => {
+    for (const vapi of [false, true]) {
+      assert.equal((await ended(a, (await importing(a, { numbers: [second.sid], vapi, overwrite: true })).json.id)).status, "succeeded");
+      await out.point(second.sid, { VoiceUrl: "" });
+      const { id } = (await list(a)).find((n) => n.provider_id === second.sid);
+      const { restored, left } = (await a.call(`/api/v1/twilio/numbers/${id}`, { method: "DELETE" })).json;
+      assert.deepEqual([restored, left], [["texts", "status"], ["calls"]], `vapi: ${vapi}`);
+      assert.equal((await out.number(second.sid)).voice_url, "");
+      await out.point(second.sid, { VoiceUrl: STUDIO });
+    }
+    assert.equal((await out.atVapi()).length, 1);
+  });
+
   test("a Twilio that is away holds it up, and it goes on when it is back", async () => {
     await h.provider.fault({ provider: "twilio", fault: "status", status: 503, operation: "POST /2010" });
     const r = await importing(a, { numbers: [first.sid] });

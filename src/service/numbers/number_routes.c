@@ -162,6 +162,11 @@ static bool is_same(const char *a, const char *b) {
     return str_eq(str_cut(str_of(a), '#', &rest), str_cut(str_of(b), '#', &rest));
 }
 
+/* POST is Twilio's own where none is said. */
+static bool is_same_method(const char *a, const char *b) {
+    return strcasecmp(a ? a : "POST", b ? b : "POST") == 0;
+}
+
 static bool is_as_it_was(const json_t *now, const json_t *was, enum number_way way) {
     const char *const fields[] = { WAYS[way].url, WAYS[way].app, WAYS[way].trunk };
     if (!WAYS[way].kind && !json_object_get(was, WAYS[way].url))
@@ -169,11 +174,22 @@ static bool is_as_it_was(const json_t *now, const json_t *was, enum number_way w
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         if (!is_same(text_of(now, fields[i]), text_of(was, fields[i])))
             return false;
-    return true;
+    const char *const method = WAYS[way].method;
+    return !text_of(now, WAYS[way].url) ||
+           is_same_method(text_of(now, method), text_of(was, method));
 }
 
-enum err number_routes_back(struct ctx *ctx, const json_t *now, const json_t *was, json_t **out,
-                            unsigned *restored, unsigned *left) {
+unsigned number_ways_emptied(const json_t *routes) {
+    unsigned emptied = 0;
+    for (enum number_way way = 0; way < NUMBER_WAYS; way++)
+        if (WAYS[way].kind && !text_of(routes, WAYS[way].url) && !text_of(routes, WAYS[way].app) &&
+            !text_of(routes, WAYS[way].trunk))
+            emptied |= 1u << way;
+    return emptied;
+}
+
+enum err number_routes_back(struct ctx *ctx, const json_t *now, const json_t *was, unsigned emptied,
+                            json_t **out, unsigned *restored, unsigned *left) {
     json_t *routes = tree_in(ctx->arena, json_object());
     *restored = *left = 0;
     for (enum number_way way = 0; way < NUMBER_WAYS; way++) {
@@ -181,7 +197,7 @@ enum err number_routes_back(struct ctx *ctx, const json_t *now, const json_t *wa
         TRY(number_leads_to(ctx, db_reader(ctx->parts->db), now, way, &party));
         if (is_as_it_was(now, was, way))
             continue;
-        if (party == NUMBER_OTHER) {
+        if (party == NUMBER_OTHER || (party == NUMBER_NOBODY && emptied & 1u << way)) {
             *left |= 1u << way;
             continue;
         }

@@ -43,12 +43,16 @@ bool number_way_is_ours(const struct number_wish *wish, enum number_way way);
 enum err number_routes_wanted(struct ctx *ctx, const struct number_wish *wish, const json_t *now,
                               json_t **out);
 
+/* The ways that lead nowhere, of calls, texts and status: of a number in Ava's care somebody emptied
+ * them at Twilio (fallbacks are emptied by Ava). Bits, 1 << way. */
+unsigned number_ways_emptied(const json_t *routes);
+
 /* What to set at Twilio so that the number leads where was says; the arena's. A way that leads
- * to NUMBER_OTHER now was changed by somebody else and is left alone; one that leads to Ava, to
- * Vapi or nowhere is put back. restored, left: bits (1 << way) of the ways put back, and of
- * those left. */
-enum err number_routes_back(struct ctx *ctx, const json_t *now, const json_t *was, json_t **out,
-                            unsigned *restored, unsigned *left);
+ * to NUMBER_OTHER now, or nowhere and is one of the emptied, was changed by somebody else and is left
+ * alone; one that leads to Ava, to Vapi or nowhere is put back. restored, left: bits of the ways put
+ * back, and of those left. */
+enum err number_routes_back(struct ctx *ctx, const json_t *now, const json_t *was, unsigned emptied,
+                            json_t **out, unsigned *restored, unsigned *left);
 
 /* What was remembered of a way says more than the way itself does now: Ava changed it already. party:
  * whom it leads to now. */

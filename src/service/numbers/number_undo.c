@@ -17,16 +17,40 @@
 
 /* --- at the providers ------------------------------------------------------------------------ */
 
+/* The ways that somebody emptied at Twilio. Asked before the number is deleted at Vapi, which may empty
+ * those that lead to it. */
+static enum err find_emptied(struct ctx *ctx, const struct lent *twilio, const char *sid,
+                             unsigned *emptied) {
+    json_t *number;
+    *emptied = 0;
+    TRY(twilio_number_read(ctx, &twilio->ref, twilio->account.account_sid, sid, &number));
+    if (number)
+        *emptied = number_ways_emptied(json_object_get(number, "routes"));
+    return OK;
+}
+
+/* Deletes the number at Vapi. One that is gone there already may have been deleted by a former run:
+ * what leads nowhere now says nothing about somebody else then. */
+static enum err delete_at_vapi(struct ctx *ctx, const struct lent *vapi, const char *id,
+                               unsigned *emptied) {
+    bool was_there;
+    TRY(vapi_number_delete(ctx, &vapi->ref, id, &was_there));
+    if (!was_there)
+        *emptied = 0;
+    return OK;
+}
+
 /* was: the routes it shall have again. A number that the account lost has nothing to be put
  * back. */
 static enum err put_back(struct ctx *ctx, const struct lent *twilio, const char *sid,
-                         const json_t *was, unsigned *restored, unsigned *left) {
+                         const json_t *was, unsigned emptied, unsigned *restored, unsigned *left) {
     json_t *number, *routes;
     *restored = *left = 0;
     TRY(twilio_number_read(ctx, &twilio->ref, twilio->account.account_sid, sid, &number));
     if (!number)
         return OK;
-    TRY(number_routes_back(ctx, json_object_get(number, "routes"), was, &routes, restored, left));
+    TRY(number_routes_back(ctx, json_object_get(number, "routes"), was, emptied, &routes, restored,
+                           left));
     if (json_object_size(routes) == 0)
         return OK;
     return twilio_number_route(ctx, &twilio->ref, twilio->account.account_sid, sid, routes,
@@ -114,10 +138,10 @@ static bool is_new_at_vapi(const struct number_walk *w) {
 }
 
 /* Deletes the number at Vapi, if this import brought it there. */
-static enum err leave_vapi(struct number_walk *w) {
+static enum err leave_vapi(struct number_walk *w, unsigned *emptied) {
     if (!w->row.vapi_id || !is_new_at_vapi(w))
         return OK;
-    TRY(vapi_number_delete(w->ctx, &w->vapi.ref, w->row.vapi_id));
+    TRY(delete_at_vapi(w->ctx, &w->vapi, w->row.vapi_id, emptied));
     w->row.vapi_id = NULL;
     json_object_set_new(w->content, "is_made_at_vapi", json_false());
     return OK;
@@ -128,9 +152,11 @@ static enum err go_back(struct number_walk *w, unsigned *restored, unsigned *lef
     *restored = *left = 0;
     if (!w->row.id)
         return OK; /* nothing was done yet */
-    TRY(leave_vapi(w));
+    unsigned emptied;
+    TRY(find_emptied(w->ctx, &w->twilio, w->row.provider_id, &emptied));
+    TRY(leave_vapi(w, &emptied));
     return put_back(w->ctx, &w->twilio, w->row.provider_id, json_object_get(w->content, "before"),
-                    restored, left);
+                    emptied, restored, left);
 }
 
 enum err number_undo(struct number_walk *w) {
@@ -219,18 +245,19 @@ static enum err check_idle(struct ctx *ctx, const struct number_row *row) {
 enum err number_release(struct ctx *ctx, const char *id, struct jsonw *w) {
     struct releasing r;
     struct lent twilio, vapi;
-    unsigned restored, left;
+    unsigned emptied, restored, left;
     TRY(number_held(ctx, id, &r.row));
     TRY(check_idle(ctx, &r.row));
     TRY(number_open(ctx, db_reader(ctx->parts->db), &r.row, &r.content));
     TRY(number_lend(ctx, &twilio));
     TRY(db_write_probe(ctx, 0));
+    TRY(find_emptied(ctx, &twilio, r.row.provider_id, &emptied));
     if (r.row.vapi_id && json_is_true(json_object_get(r.content, "is_made_at_vapi"))) {
         TRY(assistant_lend(ctx, &vapi));
-        TRY(vapi_number_delete(ctx, &vapi.ref, r.row.vapi_id));
+        TRY(delete_at_vapi(ctx, &vapi, r.row.vapi_id, &emptied));
     }
-    TRY(put_back(ctx, &twilio, r.row.provider_id, json_object_get(r.content, "former"), &restored,
-                 &left));
+    TRY(put_back(ctx, &twilio, r.row.provider_id, json_object_get(r.content, "former"), emptied,
+                 &restored, &left));
     r.detail = ways_text(ctx, restored, left);
     TRY(db_write(ctx, release_write, &r));
     jsonw_object(w);

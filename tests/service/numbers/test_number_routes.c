@@ -109,14 +109,14 @@ TEST(puts_back_what_is_still_avas_or_vapis_and_leaves_the_rest) {
                               "\"voice_method\":\"POST\","
                               "\"sms_url\":\"https://new.example/s\"}");
     json_object_set_new(now, "status_callback", json_string(own(&h, "ws_a", "status")));
-    CHECK_INT(number_routes_back(&h.t.ctx, now, was, &back, &restored, &left), OK);
+    CHECK_INT(number_routes_back(&h.t.ctx, now, was, 0, &back, &restored, &left), OK);
     CHECK_INT(restored, 1u << NUMBER_CALLS | 1u << NUMBER_STATUS);
     CHECK_INT(left, 1u << NUMBER_TEXTS);
     CHECK_TEXT(json_text(back, "voice_url"), "https://old.example/v");
     CHECK_TEXT(json_text(back, "voice_method"), "GET");
     CHECK(json_is_null(json_object_get(back, "status_callback")));
     CHECK(json_object_get(back, "sms_url") == NULL);
-    CHECK_INT(number_routes_back(&h.t.ctx, was, was, &back, &restored, &left), OK);
+    CHECK_INT(number_routes_back(&h.t.ctx, was, was, 0, &back, &restored, &left), OK);
     CHECK_INT(json_object_size(back) + restored + left, 0);
     house_close(&h);
 }
@@ -153,14 +153,56 @@ TEST(puts_fallbacks_back_that_were_remembered_and_leaves_newer_ones) {
                               "\"voice_fallback_method\":\"GET\",\"sms_fallback_url\":null}");
     json_t *now = json_of(&h, "{\"voice_fallback_url\":null,"
                               "\"sms_fallback_url\":\"https://new.example.org/s2\"}");
-    CHECK_INT(number_routes_back(&h.t.ctx, now, was, &back, &restored, &left), OK);
+    CHECK_INT(number_routes_back(&h.t.ctx, now, was, 0, &back, &restored, &left), OK);
     CHECK_TEXT(json_text(back, "voice_fallback_url"), "https://old.example.org/v2");
     CHECK_TEXT(json_text(back, "voice_fallback_method"), "GET");
     CHECK_INT(restored, 1u << NUMBER_CALLS_FALLBACK);
     CHECK_INT(left, 1u << NUMBER_TEXTS_FALLBACK);
     /* What was remembered before Ava knew of fallbacks says nothing of them. */
-    CHECK_INT(number_routes_back(&h.t.ctx, now, json_of(&h, "{}"), &back, &restored, &left), OK);
+    CHECK_INT(number_routes_back(&h.t.ctx, now, json_of(&h, "{}"), 0, &back, &restored, &left), OK);
     CHECK_INT(json_object_size(back) + restored + left, 0);
+    house_close(&h);
+}
+
+TEST(what_somebody_emptied_at_twilio_stays_empty) {
+    struct house h;
+    json_t *back;
+    unsigned restored, left;
+    open_all(&h);
+    json_t *was = json_of(&h, "{\"voice_url\":\"https://old.example/v\",\"sms_url\":null,"
+                              "\"voice_fallback_url\":\"https://old.example/v2\"}");
+    json_t *now = json_of(&h, "{\"voice_url\":\"\",\"sms_url\":null,\"voice_fallback_url\":null,"
+                              "\"trunk_sid\":null}");
+    json_object_set_new(now, "status_callback", json_string(own(&h, "ws_a", "status")));
+    unsigned emptied = number_ways_emptied(now);
+    CHECK_INT(emptied, 1u << NUMBER_CALLS | 1u << NUMBER_TEXTS); /* fallbacks are emptied by Ava */
+    CHECK_INT(number_routes_back(&h.t.ctx, now, was, emptied, &back, &restored, &left), OK);
+    CHECK_INT(left, 1u << NUMBER_CALLS);
+    CHECK_INT(restored, 1u << NUMBER_STATUS | 1u << NUMBER_CALLS_FALLBACK);
+    CHECK(json_object_get(back, "voice_url") == NULL);
+    /* What Vapi emptied when it lost the number is put back. */
+    CHECK_INT(number_routes_back(&h.t.ctx, now, was, 0, &back, &restored, &left), OK);
+    CHECK_TEXT(json_text(back, "voice_url"), "https://old.example/v");
+    CHECK_INT(left, 0);
+    house_close(&h);
+}
+
+TEST(a_method_is_put_back_also_where_the_address_is_the_same) {
+    struct house h;
+    json_t *back;
+    unsigned restored, left;
+    open_all(&h);
+    json_t *was = json_of(&h, "{\"sms_url\":\"https://old.example/s\",\"sms_method\":\"POST\"}");
+    json_t *now = json_of(&h, "{\"sms_url\":\"https://old.example/s\"}");
+    json_object_set_new(was, "voice_url", json_string(own(&h, "ws_a", "voice")));
+    json_object_set_new(now, "voice_url", json_string(own(&h, "ws_a", "voice")));
+    json_object_set_new(was, "voice_method", json_string("GET"));
+    json_object_set_new(now, "voice_method", json_string("POST"));
+    CHECK_INT(number_routes_back(&h.t.ctx, now, was, 0, &back, &restored, &left), OK);
+    CHECK_INT(restored, 1u << NUMBER_CALLS);
+    CHECK_INT(left, 0); /* POST is what Twilio does where no method is said */
+    CHECK_INT(json_object_size(back), 1);
+    CHECK_TEXT(json_text(back, "voice_method"), "GET");
     house_close(&h);
 }
 
@@ -177,7 +219,7 @@ TEST(what_tells_twilio_how_to_try_again_makes_no_other_address) {
     json_object_set_new(now, "voice_url",
                         json_string(str_dup(h.t.arena, str_cut(str_of(with), '#', &rest))));
     CHECK_TEXT(party_of(&h, json_text(now, "voice_url")), "ava");
-    CHECK_INT(number_routes_back(&h.t.ctx, now, was, &routes, &restored, &left), OK);
+    CHECK_INT(number_routes_back(&h.t.ctx, now, was, 0, &routes, &restored, &left), OK);
     CHECK_INT(restored + left, 0);
     CHECK_INT(number_routes_wanted(&h.t.ctx, &ALL, now, &routes), OK);
     CHECK_TEXT(json_text(routes, "voice_url"), with);
