@@ -48,9 +48,10 @@ static bool matches(struct str pattern, struct str type) {
 }
 
 static bool is_of_webhooks(struct str pattern) {
-    struct str name = { pattern.ptr + 8, pattern.len - 8 };
-    if (!str_starts(pattern, STR("webhook.")) || name.len == 0)
+    static const struct str PREFIX = { "webhook.", 8 };
+    if (!str_starts(pattern, PREFIX) || pattern.len == PREFIX.len)
         return false;
+    struct str name = { pattern.ptr + PREFIX.len, pattern.len - PREFIX.len };
     for (size_t i = 0; i < name.len; i++)
         if (name.ptr[i] < 'a' || name.ptr[i] > 'z')
             return str_is(name, "*");

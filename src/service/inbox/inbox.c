@@ -219,13 +219,13 @@ static enum err all_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 }
 
 struct single {
-    struct batch *batch;
     struct item *item;
+    size_t forwarded;
 };
 
 static enum err one_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct single *s = arg;
-    return apply(ctx, tx, s->item, ava_steady_ms(), &s->batch->forwarded);
+    return apply(ctx, tx, s->item, ava_steady_ms(), &s->forwarded);
 }
 
 static enum err failed_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -239,11 +239,14 @@ static enum err one_by_one(struct ctx *ctx, struct batch *b) {
         struct item *it = &b->items[i];
         it->row = it->was;
         ctx_clear(ctx);
-        enum err e = db_write(ctx, one_write, &(struct single){ b, it });
+        struct single s = { .item = it };
+        enum err e = db_write(ctx, one_write, &s);
         if (e == ERR_STORAGE_UNAVAILABLE)
             return e;
-        if (e == OK)
+        if (e == OK) {
+            b->forwarded += s.forwarded;
             continue;
+        }
         it->row = it->was;
         forget_shown(it);
         mark_failed(ctx, it, b->now_ms, e);
@@ -314,6 +317,8 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     jobs_unwant(ctx->parts->jobs, &INBOX_JOB, job->workspace_id);
     if (e == OK)
         e = db_write(&own, all_write, b);
+    if (e != OK)
+        b->forwarded = 0; /* what was noted went with the transaction */
     note_turn(b, burst);
     if (e != OK && e != ERR_STORAGE_UNAVAILABLE)
         e = one_by_one(&own, b);
