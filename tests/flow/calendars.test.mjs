@@ -22,7 +22,7 @@ class Browser {
   }
 
   keep(r) {
-    for (const line of r.headers.getSetCookie()) if (line.split(";")[0].split("=")[1]) this.cookie = line.split(";")[0];
+    for (const line of r.headers.getSetCookie()) if (/^(__Host-)?ava_session=[^;]/.test(line)) this.cookie = line.split(";")[0];
   }
 
   async go(url, { method, form, headers = {} } = {}) {
