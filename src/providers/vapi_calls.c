@@ -244,20 +244,46 @@ static enum err find_control(struct ctx *ctx, const struct upstream_credential *
                     "Vapi gives no way to end this call yet; Ava ends it as soon as there is one.");
 }
 
+/* Tells the call at its control URL to do something. */
+static enum err tell_control(struct ctx *ctx, const struct upstream_credential *c, const char *url,
+                             const char *operation, struct str body) {
+    struct upstream_answer answer;
+    struct upstream_request req = vapi_request(c, "POST", operation, "/control");
+    req.url = url;
+    req.body = body;
+    req.content_type = "application/json";
+    req.authorize = no_key;
+    req.is_repeatable = true; /* it ends, or is given to somebody, once */
+    return upstream_call(ctx, &req, &answer);
+}
+
 enum err vapi_call_end(struct ctx *ctx, const struct upstream_credential *c,
                        const char *provider_id, bool *ended) {
     const char *url;
-    struct upstream_answer answer;
     TRY(find_control(ctx, c, provider_id, ended, &url));
+    return *ended ? OK : tell_control(ctx, c, url, "call.end", STR("{\"type\":\"end-call\"}"));
+}
+
+enum err vapi_call_transfer(struct ctx *ctx, const struct upstream_credential *c,
+                            const char *provider_id, const char *told_url, const char *number,
+                            bool *ended) {
+    const char *url = told_url;
+    struct buf *b = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(b);
+    *ended = false;
+    if (!url || !vapi_is_control_url(ctx->parts->config->vapi_base_url, url))
+        TRY(find_control(ctx, c, provider_id, ended, &url));
     if (*ended)
         return OK;
-    struct upstream_request req = vapi_request(c, "POST", "call.end", "/control");
-    req.url = url;
-    req.body = STR("{\"type\":\"end-call\"}");
-    req.content_type = "application/json";
-    req.authorize = no_key;
-    req.is_repeatable = true;
-    return upstream_call(ctx, &req, &answer);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "type", "transfer");
+    jsonw_key(&w, "destination");
+    jsonw_object(&w);
+    jsonw_text_at(&w, "type", "number");
+    jsonw_text_at(&w, "number", number);
+    jsonw_object_end(&w);
+    jsonw_object_end(&w);
+    return tell_control(ctx, c, url, "call.transfer", buf_view(b));
 }
 
 /* --- looking for them -------------------------------------------------------------------------- */

@@ -39,6 +39,11 @@ enum err vapi_call_read(struct ctx *ctx, const struct upstream_credential *c,
  * nothing, so that it is repeated where that helps. *ended: it had ended before. */
 enum err vapi_call_end(struct ctx *ctx, const struct upstream_credential *c,
                        const char *provider_id, bool *ended);
+/* Gives it to a number (Vapi's live call control, "transfer"). told_url: where the message said that it can be told
+ * to, used where it is Vapi's; NULL: asked for. */
+enum err vapi_call_transfer(struct ctx *ctx, const struct upstream_credential *c,
+                            const char *provider_id, const char *told_url, const char *number,
+                            bool *ended);
 /* For the above and its test: may Ava send to this control URL? */
 bool vapi_is_control_url(const char *base_url, const char *url);
 

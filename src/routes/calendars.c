@@ -1,5 +1,4 @@
 /* Calendars: connecting them, what stands in them, appointments and free slots. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -332,40 +331,16 @@ static int minutes_in(struct ctx *ctx, const struct call *call, const char *name
     return (int)value;
 }
 
-/* "09:00-17:00" */
 static void hours_in(struct ctx *ctx, const struct call *call, struct free_query *q) {
     const char *text = input_query(ctx, call, "hours");
-    int h1, m1, h2, m2, end = 0;
-    if (!text)
-        return;
-    if (sscanf(text, "%2d:%2d-%2d:%2d%n", &h1, &m1, &h2, &m2, &end) == 4 && !text[end] && h1 >= 0 &&
-        h2 >= 0 && m1 >= 0 && m2 >= 0 && m1 < HOUR_MIN && m2 < HOUR_MIN &&
-        h1 * HOUR_MIN + m1 < h2 * HOUR_MIN + m2 && h2 * HOUR_MIN + m2 <= 24 * HOUR_MIN) {
-        q->opens_minute = h1 * HOUR_MIN + m1;
-        q->ends_minute = h2 * HOUR_MIN + m2;
-        return;
-    }
-    ctx_field(ctx, "hours", "wrong_format",
-              "Write the hours of a day as 09:00-17:00, at most 00:00-24:00.");
+    if (text && !free_hours_read(text, &q->opens_minute, &q->ends_minute))
+        ctx_field(ctx, "hours", "wrong_format",
+                  "Write the hours of a day as 09:00-17:00, at most 00:00-24:00.");
 }
 
-/* "mon,tue,wed" */
 static void days_in(struct ctx *ctx, const struct call *call, struct free_query *q) {
-    static const char *const DAYS[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
     const char *text = input_query(ctx, call, "days");
-    bool is_good = true;
-    if (!text)
-        return;
-    q->days = 0;
-    for (struct str rest = str_of(text), one; rest.ptr;) {
-        size_t i = 0;
-        one = str_trim(str_cut(rest, ',', &rest));
-        while (i < ARRAY_LEN(DAYS) && !str_eq_nocase(one, str_of(DAYS[i])))
-            i++;
-        is_good = is_good && i < ARRAY_LEN(DAYS);
-        q->days |= i < ARRAY_LEN(DAYS) ? 1U << i : 0;
-    }
-    if (!is_good || !q->days)
+    if (text && !free_days_read(text, &q->days))
         ctx_field(ctx, "days", "wrong_format", "Write the days as mon,tue,wed,thu,fri,sat,sun.");
 }
 

@@ -4,6 +4,8 @@
     "id, workspace_id, operation_id, provider, calendar_id, event_id, status," \
     " starts_at, ends_at, call_id, caller, created_at, updated_at, sealed"
 
+enum { LONGEST_MS = 15 * 24 * 3600 * 1000 }; /* no booking lasts longer */
+
 struct sealed_place booking_row_place(const struct booking_row *row) {
     return (struct sealed_place){ "bookings", "sealed", row->workspace_id, row->id, 0 };
 }
@@ -96,5 +98,21 @@ enum err booking_rows_of_caller(struct ctx *ctx, struct db_conn *c, const char *
     db_bind_i64(q, limit);
     for (*count = 0; db_next(q); ++*count)
         read_row(ctx, q, &out[*count]);
+    return db_done(ctx, q);
+}
+
+enum err booking_rows_overlap(struct ctx *ctx, struct db_conn *tx, const struct booking_row *row,
+                              bool *found) {
+    struct db_stmt *q = db_use(tx, "SELECT 1 FROM bookings WHERE workspace_id = ? AND provider = ?"
+                                   " AND calendar_id = ? AND starts_at < ? AND ends_at > ?"
+                                   " AND starts_at > ? AND status NOT IN ('failed', 'canceled')"
+                                   " LIMIT 1");
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->provider);
+    db_bind_text(q, row->calendar_id);
+    db_bind_i64(q, row->ends_ms);
+    db_bind_i64(q, row->starts_ms);
+    db_bind_i64(q, row->starts_ms - LONGEST_MS);
+    *found = db_next(q);
     return db_done(ctx, q);
 }

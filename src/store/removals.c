@@ -62,6 +62,7 @@ enum err workspace_rows_remove(struct ctx *ctx, struct db_conn *tx, const char *
         SOME_OF("messages", PIECE),
         SOME_OF("suppressions", PIECE),
         SOME_OF("bookings", PIECE),
+        SOME_OF("tool_uses", PIECE),
         "DELETE FROM events WHERE id IN (" LIGHT_EVENTS("workspace_id = ?", PIECE) ")",
         SOME_OF("steps", PIECE),
         SOME_OF("idempotency_keys", PIECE),

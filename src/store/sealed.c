@@ -313,7 +313,7 @@ enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_
                                   " UNION ALL " UNDER("messages") " UNION ALL " UNDER("assistant_versions") " UNION ALL " UNDER("template_versions")
                                   " UNION ALL " UNDER_OF("destinations", "former_until") " UNION ALL " UNDER_OF("numbers", "updated_at")
                                   " UNION ALL " UNDER_OF("oauth_grants", "version") " UNION ALL " UNDER_OF("oauth_refresh_tokens", "version")
-                                  " UNION ALL " UNDER("oauth_states") " UNION ALL " UNDER("bookings")
+                                  " UNION ALL " UNDER("oauth_states") " UNION ALL " UNDER("bookings") " UNION ALL " UNDER("tool_uses")
                                   " LIMIT ?3");
     /* clang-format on */
     unsigned char id[4] = { (unsigned char)(dek_id >> 24), (unsigned char)(dek_id >> 16),
@@ -355,6 +355,7 @@ enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed
         { "oauth_refresh_tokens", REPLACE("oauth_refresh_tokens") },
         { "oauth_states", REPLACE("oauth_states") },
         { "bookings", REPLACE("bookings") },
+        { "tool_uses", REPLACE("tool_uses") },
     };
     for (size_t i = 0; i < ARRAY_LEN(TABLES); i++) {
         if (strcmp(f->table, TABLES[i].table) != 0)

@@ -9,6 +9,7 @@
 #include "store/jobs.h"
 
 struct operation_kind; /* operations.h */
+struct tool;           /* tools.h */
 
 /* One type of job. */
 struct job_kind {
@@ -29,6 +30,8 @@ struct task_kinds {
     size_t job_count;
     const struct operation_kind *const *operations;
     size_t operation_count;
+    const struct tool *const *tools;
+    size_t tool_count;
 };
 
 /* A job of this kind, ready at at_ms of the wall clock; its id is new and the arena's. */

@@ -16,6 +16,7 @@
 #include "service/calls/fallbacks.h"
 #include "service/calls/inbound.h"
 #include "service/connections/lending.h"
+#include "tasks/tools.h"
 #include "webhooks/intake.h"
 
 enum {
@@ -23,6 +24,7 @@ enum {
     RESOURCE_MAX = 64,
     TOOLS_MAX = 64,
     ID_MAX = 256,
+    ADDRESS_MAX = 64,
     SLOW_BYTES = 256 * 1024, /* to read beside the loop */
 };
 static const double ENDPOINTING_S = 1.0; /* after so much silence somebody has finished speaking */
@@ -188,59 +190,99 @@ static void answer_destination(struct ctx *ctx, const struct asked *q, struct js
         jsonw_text_at(w, "error", f.text);
 }
 
-/* One tool call, wherever the shape of the message has its parts. */
-struct tool_call {
-    const char *id;   /* NULL: none that is fit */
-    const char *name; /* of the function; NULL: it is told nowhere */
-};
+/* The arguments of a call: an object, or the text of one (OpenAPI: function.arguments; samples of the
+ * documentation: arguments, parameters). NULL: there are none that can be read. */
+static const json_t *arguments_of(struct ctx *ctx, const json_t *call) {
+    const json_t *function = json_object_get(call, "function");
+    const json_t *const places[] = { json_object_get(function, "arguments"),
+                                     json_object_get(function, "parameters"),
+                                     json_object_get(call, "arguments"),
+                                     json_object_get(call, "parameters") };
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        const json_t *found = places[i];
+        const char *why;
+        if (json_is_string(found))
+            found = json_parse(ctx->arena, str_of(json_string_value(found)), &why);
+        if (json_is_object(found))
+            return found;
+    }
+    return NULL;
+}
 
 static const char *function_name(const json_t *call) {
     const char *name = json_word(json_object_get(call, "function"), "name", ID_MAX);
     return name ? name : json_word(call, "name", ID_MAX);
 }
 
-static struct tool_call tool_call_of(const json_t *tool) {
+/* One tool call, wherever the shape of the message has its parts; its id NULL: none that is fit. */
+static struct tool_call tool_call_of(struct ctx *ctx, const json_t *tool) {
     const json_t *inner = json_object_get(tool, "toolCall");
-    struct tool_call c = { json_word(inner ? inner : tool, "id", ID_MAX), function_name(inner) };
-    if (!c.name)
-        c.name = function_name(tool);
+    struct tool_call c = { .id = json_word(inner ? inner : tool, "id", ID_MAX),
+                           .function = function_name(inner),
+                           .args = arguments_of(ctx, inner ? inner : tool) };
+    if (!c.function)
+        c.function = function_name(tool);
     return c;
 }
 
-/* One that is in the list already tells at most its name. */
+/* One that is in the list already tells at most its name and arguments. */
 static void add_call(struct tool_call *list, size_t *count, struct tool_call c) {
     size_t i = 0;
     while (i < *count && strcmp(list[i].id, c.id) != 0)
         i++;
-    if (i < *count && !list[i].name)
-        list[i].name = c.name;
+    if (i < *count && !list[i].function)
+        list[i].function = c.function;
+    if (i < *count && !list[i].args)
+        list[i].args = c.args;
     if (i == *count && i < TOOLS_MAX)
         list[(*count)++] = c;
 }
 
+/* In which call, and with whom. */
+static void place_calls(const json_t *message, struct tool_call *calls, size_t count) {
+    const json_t *call = json_object_get(message, "call");
+    const char *id = json_word(call, "id", RESOURCE_MAX);
+    const char *caller = json_word(json_object_get(message, "customer"), "number", ADDRESS_MAX);
+    const char *line = json_word(json_object_get(message, "phoneNumber"), "number", ADDRESS_MAX);
+    if (!caller)
+        caller = json_word(json_object_get(call, "customer"), "number", ADDRESS_MAX);
+    if (!line)
+        line = json_word(json_object_get(call, "phoneNumber"), "number", ADDRESS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        calls[i].call_id = id ? id : "";
+        calls[i].caller = caller;
+        calls[i].line = line;
+        calls[i].control_url = json_text(json_object_get(call, "monitor"), "controlUrl");
+    }
+}
+
 /* Every tool call gets one answer, with its function's name (ToolCallResult), or the assistant would
- * wait for it. Three lists may hold them: the
+ * wait for it: what one of our tools says, or that it cannot be done. Three lists may hold them: the
  * older toolCalls, toolCallList, and toolWithToolCallList with each call below its tool. */
 static void answer_tools(struct ctx *ctx, const struct asked *q, struct jsonw *w) {
     static const char *const LISTS[] = { "toolCallList", "toolCalls", "toolWithToolCallList" };
     const json_t *message = json_object_get(q->body, "message"), *tool;
-    struct tool_call calls[TOOLS_MAX] = { { NULL, NULL } };
+    struct tool_call calls[TOOLS_MAX] = { { .id = NULL } };
     size_t count = 0, i;
     for (size_t l = 0; l < ARRAY_LEN(LISTS); l++) {
         json_array_foreach(json_object_get(message, LISTS[l]), i, tool) {
-            struct tool_call c = tool_call_of(tool);
+            struct tool_call c = tool_call_of(ctx, tool);
             if (c.id)
                 add_call(calls, &count, c);
         }
     }
+    place_calls(message, calls, count);
     jsonw_key(w, "results");
     jsonw_list(w);
     for (i = 0; i < count; i++) {
+        struct tool_said said;
+        tool_use(ctx, &calls[i], &said);
         jsonw_object(w);
-        if (calls[i].name)
-            jsonw_text_at(w, "name", calls[i].name);
+        if (calls[i].function)
+            jsonw_text_at(w, "name", calls[i].function);
         jsonw_text_at(w, "toolCallId", calls[i].id);
-        jsonw_text_at(w, "result", NOT_NOW);
+        jsonw_text_at(w, said.is_ours && said.is_error ? "error" : "result",
+                      said.is_ours ? said.text : NOT_NOW);
         jsonw_object_end(w);
     }
     jsonw_list_end(w);

@@ -12,10 +12,11 @@
 #include "store/oauth.h"
 #include "store/operations.h"
 #include "store/templates.h"
+#include "store/tools.h"
 #include "test.h"
 
 /* Every table that says where its sealed column stands. */
-static size_t places(struct sealed_place out[16], int64_t number) {
+static size_t places(struct sealed_place out[24], int64_t number) {
     size_t n = 0;
     out[n++] = call_row_place(&(struct call_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = message_row_place(&(struct message_row){ .workspace_id = "ws", .id = "x" });
@@ -33,6 +34,7 @@ static size_t places(struct sealed_place out[16], int64_t number) {
     out[n++] = credential_row_place(
         &(struct credential_row){ .workspace_id = "ws", .id = "x", .version = number });
     out[n++] = endpoint_row_place(&(struct endpoint_row){ .workspace_id = "ws", .id = "x" });
+    out[n++] = tool_use_row_place(&(struct tool_use_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = booking_row_place(&(struct booking_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = oauth_grant_row_place(
         &(struct oauth_grant_row){ .workspace_id = "ws", .id = "x", .version = number });
@@ -45,7 +47,7 @@ static size_t places(struct sealed_place out[16], int64_t number) {
 /* A new table with sealed fields must say where they stand. */
 TEST(each_table_with_a_sealed_column_has_its_place) {
     struct temp t;
-    struct sealed_place all[16];
+    struct sealed_place all[24];
     size_t count = places(all, 0);
     temp_open(&t);
     for (size_t i = 0; i < count; i++) {
@@ -96,7 +98,7 @@ static int64_t version_in(const char *table, const struct sealed_place *planted,
 /* What rotation does not find stays under an old key for ever. */
 TEST(rotation_finds_the_sealed_fields_of_each_of_them_and_knows_their_table) {
     struct temp t;
-    struct sealed_place all[16], planted[16];
+    struct sealed_place all[24], planted[24];
     struct sealed_field found[32];
     size_t count = places(all, 0), n;
     places(planted, 1); /* every number of the rows is 1 */

@@ -19,3 +19,4 @@ CREATE TABLE bookings (
 CREATE INDEX bookings_of_workspace ON bookings (workspace_id, id);
 CREATE INDEX bookings_of_caller ON bookings (workspace_id, caller, starts_at);
 CREATE INDEX bookings_of_event ON bookings (workspace_id, provider, event_id);
+CREATE INDEX bookings_of_calendar ON bookings (workspace_id, provider, calendar_id, starts_at);

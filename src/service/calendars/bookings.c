@@ -64,6 +64,13 @@ static struct calendar_draft draft_of(struct ctx *ctx, const json_t *request) {
 static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct placing *p = arg;
     struct sealed_place place = booking_row_place(&p->row);
+    bool is_taken = false;
+    if (p->order->is_alone)
+        TRY(booking_rows_overlap(ctx, tx, &p->row, &is_taken));
+    if (is_taken) {
+        ctx_field(ctx, "start", "taken", "This time was just taken. Find another one.");
+        return ctx_fields_ok(ctx);
+    }
     TRY(vault_seal(ctx, tx, &place, request_of(ctx, p->order), &p->row.sealed));
     return booking_row_insert(ctx, tx, &p->row);
 }
@@ -205,6 +212,12 @@ enum err booking_change(struct ctx *ctx, enum provider p, const char *calendar_i
     struct lent lent;
     TRY(grant_lend(ctx, p, OAUTH_WRITE, &lent));
     return dialect_of(p)->calendar->change(ctx, &lent.ref, calendar_id, event_id, draft, out);
+}
+
+enum err bookings_of(struct ctx *ctx, const char *caller, int limit, struct booking_row *out,
+                     size_t *count) {
+    return booking_rows_of_caller(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, caller,
+                                  ava_wall_ms(), limit, out, count);
 }
 
 struct canceling {

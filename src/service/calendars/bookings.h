@@ -20,9 +20,11 @@ struct booking_order {
     const char *calendar_id; /* NULL: the account's own */
     struct calendar_draft draft;
     const char *call_id, *caller; /* for whom; NULL: nobody called */
+    bool
+        is_alone; /* not where Ava has booked something else in that calendar: ERR_INVALID on "start" */
 };
 
-/* */
+/* Makes it, as an operation. out->shown: the booking as JSON. */
 enum err booking_place(struct ctx *ctx, enum provider p, const struct booking_order *order,
                        enum operation_patience patience, const struct id *claim,
                        struct operation_end *out);
@@ -32,5 +34,9 @@ enum err booking_change(struct ctx *ctx, enum provider p, const char *calendar_i
 /* Also OK when it is gone already. */
 enum err booking_cancel(struct ctx *ctx, enum provider p, const char *calendar_id,
                         const char *event_id);
+
+/* What Ava booked for a number that called, and that is still to come, the next first. */
+enum err bookings_of(struct ctx *ctx, const char *caller, int limit, struct booking_row *out,
+                     size_t *count);
 
 extern const struct operation_kind BOOK_GOOGLE, BOOK_MICROSOFT;

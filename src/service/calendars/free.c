@@ -1,5 +1,6 @@
 #include "service/calendars/free.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,38 @@
 #include "service/connections/grants.h"
 
 enum { MINUTE_MS = 60 * 1000, DAY_MS = 24 * 3600 * 1000 };
+
+enum { HOUR_MIN = 60, DAY_MIN = 24 * HOUR_MIN };
+
+bool free_hours_read(const char *text, int *opens_minute, int *ends_minute) {
+    int h1, m1, h2, m2, end = 0;
+    if (sscanf(text, "%2d:%2d-%2d:%2d%n", &h1, &m1, &h2, &m2, &end) != 4 || !end || text[end] ||
+        h1 < 0 || h2 < 0 || m1 < 0 || m2 < 0 || m1 >= HOUR_MIN || m2 >= HOUR_MIN)
+        return false;
+    int opens = h1 * HOUR_MIN + m1, ends = h2 * HOUR_MIN + m2;
+    if (opens >= ends || ends > DAY_MIN)
+        return false;
+    *opens_minute = opens;
+    *ends_minute = ends;
+    return true;
+}
+
+bool free_days_read(const char *text, unsigned *days) {
+    static const char *const DAYS[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
+    unsigned found = 0;
+    for (struct str rest = str_of(text), one; rest.ptr;) {
+        size_t i = 0;
+        one = str_trim(str_cut(rest, ',', &rest));
+        while (i < ARRAY_LEN(DAYS) && !str_eq_nocase(one, str_of(DAYS[i])))
+            i++;
+        if (i == ARRAY_LEN(DAYS))
+            return false;
+        found |= 1U << i;
+    }
+    if (found)
+        *days = found;
+    return found != 0;
+}
 
 static int by_start(const void *a, const void *b) {
     const struct calendar_busy *x = a, *y = b;

@@ -36,6 +36,11 @@ struct free_answer {
     bool is_known;
 };
 
+/* "09:00-17:00", at most "00:00-24:00"; minutes of a day. False: it is none. */
+bool free_hours_read(const char *text, int *opens_minute, int *ends_minute);
+/* "mon,tue,wed", in any case; bit 0: Monday. False: one is none, or there is none. */
+bool free_days_read(const char *text, unsigned *days);
+
 /* Asks the provider, past the cache. */
 enum err free_find(struct ctx *ctx, enum provider p, const struct free_query *q,
                    struct free_answer *out);
