@@ -11,6 +11,7 @@ struct client_line {
     struct client *client;
     struct transfer t;
     curl_socket_t fd;
+    size_t at_once; /* sent since others had their turn */
 };
 
 /* One call of curl, on the loop's stack; then the socket is watched where that would block. */
@@ -50,18 +51,17 @@ static void read_some(void *arg) {
 }
 
 enum client_result client_line_say(struct client_line *l, struct str bytes, int64_t until_ms) {
-    size_t at_once = 0;
     while (bytes.len) {
         struct step s = {
-            .line = l, .from = bytes.ptr, .len = bytes.len, .must_wait = at_once >= TURN_BYTES
+            .line = l, .from = bytes.ptr, .len = bytes.len, .must_wait = l->at_once >= TURN_BYTES
         };
-        if (s.must_wait)
-            at_once = 0;
         fiber_on_loop(send_some, &s);
         bytes = (struct str){ bytes.ptr + s.done, bytes.len - s.done };
-        at_once += s.done;
+        l->at_once += s.done;
         if (s.code != CURLE_OK && s.code != CURLE_AGAIN)
             return CLIENT_BROKEN;
+        if (s.code == CURLE_AGAIN || s.must_wait)
+            l->at_once = 0;
         if ((s.code == CURLE_AGAIN || s.must_wait) &&
             (ava_now_ms() >= until_ms || client_look_again(&l->t, until_ms) >= until_ms))
             return CLIENT_TIMEOUT;

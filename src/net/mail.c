@@ -188,7 +188,13 @@ static bool needs_utf8(struct dialogue *d) {
 }
 
 static bool has_high_bytes(struct str s) {
-    for (size_t i = 0; i < s.len; i++)
+    size_t i = 0;
+    for (uint64_t eight; i + sizeof eight <= s.len; i += sizeof eight) { /* it may be megabytes */
+        memcpy(&eight, s.ptr + i, sizeof eight);
+        if (eight & 0x8080808080808080u)
+            return true;
+    }
+    for (; i < s.len; i++)
         if ((unsigned char)s.ptr[i] >= 0x80)
             return true;
     return false;

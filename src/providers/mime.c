@@ -219,15 +219,21 @@ static void put_base64_lines(struct buf *out, struct str bytes) {
     enum { LINE_BYTES = 57 };
     static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *b = (const unsigned char *)bytes.ptr;
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
-        unsigned v =
-            (unsigned)b[i] << 16 | (n > 1 ? (unsigned)b[i + 1] << 8 : 0) | (n > 2 ? b[i + 2] : 0);
-        char four[4] = { DIGITS[v >> 18], DIGITS[v >> 12 & 63], n > 1 ? DIGITS[v >> 6 & 63] : '=',
-                         n > 2 ? DIGITS[v & 63] : '=' };
-        buf_put(out, four, 4);
-        if ((i + 3) % LINE_BYTES == 0 && i + 3 < bytes.len)
+    for (size_t from = 0; from < bytes.len; from += LINE_BYTES) {
+        size_t end = bytes.len - from < LINE_BYTES ? bytes.len : from + LINE_BYTES, at = 0;
+        char line[LINE_BYTES / 3 * 4];
+        for (size_t i = from; i < end; i += 3) {
+            size_t n = end - i < 3 ? end - i : 3;
+            unsigned v = (unsigned)b[i] << 16 | (n > 1 ? (unsigned)b[i + 1] << 8 : 0) |
+                         (n > 2 ? b[i + 2] : 0);
+            line[at++] = DIGITS[v >> 18];
+            line[at++] = DIGITS[v >> 12 & 63];
+            line[at++] = n > 1 ? DIGITS[v >> 6 & 63] : '=';
+            line[at++] = n > 2 ? DIGITS[v & 63] : '=';
+        }
+        if (from)
             buf_put(out, "\r\n", 2);
+        buf_put(out, line, at);
     }
 }
 
@@ -276,25 +282,32 @@ static void put_border(struct buf *out, const char *before, const char *boundary
     buf_printf(out, "%s--=_%s_%d%s\r\n", before, boundary, which, end);
 }
 
+static void put_html(struct buf *out, const struct mime_mail *m);
+
 static void put_content(struct buf *out, const struct mime_mail *m) {
     if (m->text.ptr && m->html.ptr) {
         put_multipart(out, "alternative", m->boundary, 2);
         put_border(out, "", m->boundary, 2, "");
         put_text(out, "text/plain", m->text);
         put_border(out, "\r\n", m->boundary, 2, "");
-        put_text(out, "text/html", m->html);
+        put_html(out, m);
         put_border(out, "\r\n", m->boundary, 2, "--");
     } else if (m->html.ptr) {
-        put_text(out, "text/html", m->html);
+        put_html(out, m);
     } else {
         put_text(out, "text/plain", m->text);
     }
 }
 
-/* RFC 2231: in pieces, each of a line of its own. */
+/* RFC 2231: as it is short, else in pieces, each of a line of its own. */
 static void put_file_name(struct buf *out, struct str name) {
     struct buf escaped = { 0 };
     percent_encode(&escaped, name);
+    if (escaped.len <= NAME_BYTES) {
+        buf_printf(out, ";\r\n filename*=utf-8''%.*s", (int)escaped.len, escaped.ptr);
+        buf_fini(&escaped);
+        return;
+    }
     for (size_t at = 0, i = 0; at < escaped.len; i++) {
         size_t n = escaped.len - at < 48 ? escaped.len - at : 48;
         for (size_t k = 1; k <= 2 && at + n < escaped.len; k++) /* no escape is cut in two */
@@ -316,18 +329,69 @@ static bool is_simple_name(struct str name) {
     return is_ascii(name) && name.len <= NAME_BYTES;
 }
 
+/* Outlook does not read RFC 2231 and shows "Untitled Attachment" unless the type names the file too, in encoded
+ * words, which RFC 2047 does not allow there (MimeKit 186 and 231; everybody does it). */
+static void put_type(struct buf *out, const struct mime_attachment *a, bool is_simple) {
+    struct str name = str_of(a->file_name);
+    buf_printf(out, "Content-Type: %s;\r\n name=\"",
+               a->content_type ? a->content_type : "application/octet-stream");
+    if (is_simple)
+        buf_str(out, name);
+    else
+        put_encoded(out, name);
+    buf_text(out, "\"\r\n");
+}
+
 static void put_attachment(struct buf *out, const struct mime_attachment *a) {
     struct str name = str_of(a->file_name);
-    buf_printf(out,
-               "Content-Type: %s\r\nContent-Transfer-Encoding: base64\r\n"
-               "Content-Disposition: attachment",
-               a->content_type ? a->content_type : "application/octet-stream");
-    if (is_simple_name(name))
+    bool is_simple = is_simple_name(name);
+    put_type(out, a, is_simple);
+    buf_text(out, "Content-Transfer-Encoding: base64\r\n");
+    if (a->content_id)
+        buf_printf(out, "Content-ID: <%s>\r\n", a->content_id);
+    buf_printf(out, "Content-Disposition: %s", a->content_id ? "inline" : "attachment");
+    if (is_simple)
         buf_printf(out, ";\r\n filename=\"%s\"", a->file_name);
     else
         put_file_name(out, name);
     buf_text(out, "\r\n\r\n");
     put_base64_lines(out, a->bytes);
+}
+
+/* Is it shown by the HTML, and so a part of that? Without HTML there is nothing to show it. */
+static bool is_shown(const struct mime_mail *m, const struct mime_attachment *a) {
+    return m->html.ptr && a->content_id;
+}
+
+/* Puts those attachments that are shown by the HTML, or those that are not; how many. */
+static size_t put_attachments(struct buf *out, const struct mime_mail *m, bool shown, int border) {
+    size_t count = 0;
+    for (size_t i = 0; i < m->attachment_count; i++) {
+        if (is_shown(m, &m->attachments[i]) != shown)
+            continue;
+        count++;
+        if (!out)
+            continue;
+        put_border(out, "\r\n", m->boundary, border, "");
+        put_attachment(out, &m->attachments[i]);
+    }
+    return count;
+}
+
+/* With what it shows (RFC 2387): Outlook and Apple Mail list pictures beside it as files of their own. */
+static void put_html(struct buf *out, const struct mime_mail *m) {
+    if (!put_attachments(NULL, m, true, 0)) {
+        put_text(out, "text/html", m->html);
+        return;
+    }
+    buf_printf(out,
+               "Content-Type: multipart/related; type=\"text/html\";\r\n"
+               " boundary=\"=_%s_3\"\r\n\r\n",
+               m->boundary);
+    put_border(out, "", m->boundary, 3, "");
+    put_text(out, "text/html", m->html);
+    put_attachments(out, m, true, 3);
+    put_border(out, "\r\n", m->boundary, 3, "--");
 }
 
 /* --- what may come in ------------------------------------------------------------------------ */
@@ -362,20 +426,46 @@ static bool is_token(struct str s) {
     return s.len > 0 && s.len <= 64;
 }
 
-static bool is_content_type(const char *text) {
-    struct str rest, type = str_cut(str_of(text), '/', &rest);
-    return rest.ptr && is_token(type) && is_token(rest) &&
-           !(type.len == 9 && strncasecmp(type.ptr, "multipart", 9) == 0) &&
-           !(type.len == 7 && strncasecmp(type.ptr, "message", 7) == 0);
+/* "; charset=utf-8; method=REQUEST" */
+static bool are_parameters(struct str rest) {
+    while (rest.ptr) {
+        struct str value, one = str_cut(rest, ';', &rest),
+                          name = str_cut(str_trim(one), '=', &value);
+        if (value.len > 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
+            value = (struct str){ value.ptr + 1, value.len - 2 };
+        if (!is_token(name) || !value.ptr || !is_token(value) || str_eq_nocase(name, STR("name")) ||
+            str_eq_nocase(name, STR("boundary")))
+            return false;
+    }
+    return true;
+}
+
+bool mime_content_type_is_good(const char *text) {
+    struct str rest, parameters, type = str_cut(str_of(text), '/', &rest);
+    struct str sub = rest.ptr ? str_trim(str_cut(rest, ';', &parameters)) : rest;
+    return rest.ptr && strlen(text) <= 200 && is_token(type) && is_token(sub) &&
+           are_parameters(parameters) && !str_eq_nocase(type, STR("multipart")) &&
+           !str_eq_nocase(type, STR("message"));
+}
+
+bool mime_content_id_is_good(const char *text) {
+    size_t len = strlen(text);
+    for (size_t i = 0; i < len; i++)
+        if (!is_alnum(text[i]) && !strchr("._@-+", text[i]))
+            return false;
+    return len > 0 && len <= 128;
 }
 
 static void check_attachment(struct ctx *ctx, const struct mime_attachment *a) {
     if (!a->file_name || !a->file_name[0])
         ctx_field(ctx, "attachments", "required", "Each attachment needs a file name.");
     check_line(ctx, "attachments", a->file_name, MIME_FILE_NAME_MAX_CHARS);
-    if (a->content_type && !is_content_type(a->content_type))
+    if (a->content_type && !mime_content_type_is_good(a->content_type))
         ctx_field(ctx, "attachments", "wrong_format",
                   "The type of an attachment looks like application/pdf.");
+    if (a->content_id && !mime_content_id_is_good(a->content_id))
+        ctx_field(ctx, "attachments", "wrong_format",
+                  "A content id has letters, digits and . _ @ - + alone.");
 }
 
 static void check_header(struct ctx *ctx, const struct mime_header *h) {
@@ -442,29 +532,29 @@ static void put_head(struct ctx *ctx, struct buf *out, const struct mime_mail *m
 
 static void put_mail(struct ctx *ctx, struct buf *out, const struct mime_mail *m) {
     put_head(ctx, out, m);
-    if (m->attachment_count) {
+    bool is_mixed = put_attachments(NULL, m, false, 0) > 0;
+    if (is_mixed) {
         put_multipart(out, "mixed", m->boundary, 1);
         put_border(out, "", m->boundary, 1, "");
     }
     put_content(out, m);
-    for (size_t i = 0; i < m->attachment_count; i++) {
-        put_border(out, "\r\n", m->boundary, 1, "");
-        put_attachment(out, &m->attachments[i]);
-    }
-    if (m->attachment_count)
+    put_attachments(out, m, false, 1);
+    if (is_mixed)
         put_border(out, "\r\n", m->boundary, 1, "--");
     if (out->len < 2 || memcmp(out->ptr + out->len - 2, "\r\n", 2) != 0)
         buf_text(out, "\r\n");
 }
 
-enum err mime_compose(struct ctx *ctx, const struct mime_mail *m, struct str *out) {
+enum err mime_compose_into(struct ctx *ctx, const struct mime_mail *m, struct buf *b,
+                           struct str *out) {
     TRY(check(ctx, m));
-    struct buf *b = buf_in(ctx->arena);
     size_t bytes = m->text.len + m->html.len;
     for (size_t i = 0; i < m->attachment_count; i++)
         bytes += m->attachments[i].bytes.len / 3 * 4;
-    if (bytes <= MIME_MAX_BYTES)
+    if (bytes <= MIME_MAX_BYTES) {
+        buf_reserve(b, bytes + bytes / 32 + 4096); /* in one go: it may be megabytes */
         put_mail(ctx, b, m);
+    }
     if (bytes > MIME_MAX_BYTES || b->len > MIME_MAX_BYTES) {
         ctx_field_range(ctx, "attachments", "too_long", 0, MIME_MAX_BYTES,
                         "A mail has at most 25 MiB, with its attachments as they are sent.");
@@ -472,4 +562,8 @@ enum err mime_compose(struct ctx *ctx, const struct mime_mail *m, struct str *ou
     }
     *out = buf_view(b);
     return OK;
+}
+
+enum err mime_compose(struct ctx *ctx, const struct mime_mail *m, struct str *out) {
+    return mime_compose_into(ctx, m, buf_in(ctx->arena), out);
 }

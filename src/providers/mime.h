@@ -29,6 +29,7 @@ struct mime_attachment {
     const char *file_name;
     const char *content_type; /* "application/pdf"; NULL: application/octet-stream */
     struct str bytes;
+    const char *content_id; /* by which HTML shows it ("cid:..."); NULL: it is no part of that */
 };
 
 struct mime_header {
@@ -54,8 +55,13 @@ struct mime_mail {
 /* The mail, in the arena. ERR_INVALID: wrong fields are named in ctx (from, to, cc, reply_to, subject,
  * text, html, headers, attachments). */
 enum err mime_compose(struct ctx *ctx, const struct mime_mail *m, struct str *out);
+/* The same into the caller's buffer, which is empty before: for mails of megabytes. */
+enum err mime_compose_into(struct ctx *ctx, const struct mime_mail *m, struct buf *into,
+                           struct str *out);
 
 bool mime_header_is_allowed(const char *name);
+bool mime_content_type_is_good(const char *text); /* with parameters, but no multipart or message */
+bool mime_content_id_is_good(const char *text);   /* without < and > */
 
 /* --- parts, for tests and fuzzing ------------------------------------------------------------ */
 

@@ -6,6 +6,8 @@
 #include "base/encode.h"
 #include "base/json.h"
 
+enum { LONG_MAIL_BYTES = 256 << 10, LONG_MAIL_MS = 30 * 1000 };
+
 static void authorize(struct ctx *ctx, const struct upstream_request *req,
                       const struct secret *fields, struct upstream_headers *out) {
     struct str key = secret_field(fields, "api_key");
@@ -72,6 +74,8 @@ enum err resend_email_send(struct ctx *ctx, const struct upstream_credential *c,
     struct upstream_request req = request(c, "POST", "email.send", "/emails");
     req.body = mail;
     req.content_type = "application/json";
+    if (mail.len > LONG_MAIL_BYTES) /* with files, over a slow line */
+        req.attempt_ms = LONG_MAIL_MS;
     req.message_id = key;
     req.is_repeatable = true; /* by its Idempotency-Key */
     req.read = read_sent;

@@ -21,12 +21,13 @@ static const char *const STEPS[] = {
 static const struct stub STUB = { "an e-mail service",
                                   "Stub mode: this mail was checked and not sent.", STEPS };
 
-typedef enum err order_fn(struct ctx *ctx, const json_t *body, struct email_order *out);
+typedef enum err order_fn(struct ctx *ctx, const json_t *body, const struct lift *files,
+                          struct email_order *out);
 
 static enum err send_ordered(struct ctx *ctx, struct call *call, order_fn *read) {
     struct email_order *order = arena_alloc(ctx->arena, sizeof *order);
     struct operation_end end;
-    TRY(read(ctx, call->body, order));
+    TRY(read(ctx, call->body, call->files, order));
     enum err e = email_place(ctx, order, input_patience(call), call->claim, &end);
     if (e == ERR_NOT_CONNECTED)
         return reply_stub(ctx, call, &STUB);

@@ -6,6 +6,7 @@
 
 #include "auth/identity.h"
 #include "base/clock.h"
+#include "base/fiber.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "config/config.h"
@@ -25,6 +26,7 @@
 #include "routes/origin.h"
 #include "routes/pages.h"
 #include "routes/reply.h"
+#include "service/email/attachments.h"
 
 enum {
     HOLD_MS = 500,      /* what is asked sooner after a refusal waits */
@@ -37,6 +39,8 @@ enum {
     JSON_MAX_BYTES = 1 << 20,
     AUTH_MAX_BYTES = 16 << 10,
     WEBHOOK_MAX_BYTES = 8 << 20,
+    MAIL_MAX_BYTES = (14 << 20) + (1 << 19), /* 10 MiB of files in base64, and 1 MiB of the rest */
+    SLOW_BYTES = 64 << 10,                   /* to read beside the loop */
 };
 
 /* The rules of a configuration that config/ has checked; entry_rules_free frees them. */
@@ -110,6 +114,11 @@ void entry_body(void *arg, const struct http_req *req, struct http_body *out) {
                                ? JSON_MAX_BYTES
                                : AUTH_MAX_BYTES;
         return;
+    case MAIL_BODY:
+        out->limit_bytes = http_field(req, "authorization").ptr || http_field(req, "cookie").ptr
+                               ? MAIL_MAX_BYTES
+                               : AUTH_MAX_BYTES;
+        return;
     case WEBHOOK_BODY:
     case REPORT_BODY:
         out->limit_bytes = WEBHOOK_MAX_BYTES;
@@ -179,21 +188,49 @@ static enum err check_origin(struct ctx *ctx, struct entry *e, const struct rout
     return ctx->who.csrf[0] && !route->no_csrf ? origin_check_token(ctx, req) : OK;
 }
 
+struct reading {
+    struct ctx *ctx;
+    struct call *call;
+    const char *why;
+};
+
+static void parse(void *arg) {
+    struct reading *r = arg;
+    r->call->body = json_parse(r->ctx->arena, r->call->req->body, &r->why);
+}
+
+/* Without the files, which would be several times their size as a tree. */
+static void parse_mail(void *arg) {
+    struct reading *r = arg;
+    struct lift *files = arena_alloc(r->ctx->arena, sizeof *files);
+    struct str rest = attachments_lift(r->ctx->arena, r->call->req->body, files);
+    if (rest.len > JSON_MAX_BYTES)
+        r->why = "without its attachments it is longer than 1 MiB";
+    else
+        r->call->body = json_parse(r->ctx->arena, rest, &r->why);
+    r->call->files = files;
+}
+
 /* Decodes the query; for routes with a JSON body, reads it as an object. */
 static enum err read_body(struct ctx *ctx, const struct route *route, struct call *call) {
     const struct http_req *req = call->req;
-    const char *why;
+    struct reading r = { .ctx = ctx, .call = call };
     if (!form_parse(ctx->arena, req->query, &call->query))
         return ctx_fail(ctx, ERR_MALFORMED, "The query string has a broken escape.");
-    if (route->body != JSON_BODY && route->body != AUTH_BODY)
+    if (route->body != JSON_BODY && route->body != MAIL_BODY && route->body != AUTH_BODY)
         return OK;
     struct str params, type = str_cut(http_field(req, "content-type"), ';', &params);
     if (!str_eq_nocase(str_trim(type), STR("application/json")))
         return ctx_fail(ctx, ERR_UNSUPPORTED_MEDIA_TYPE,
                         "Send the body as JSON, with Content-Type: application/json.");
-    call->body = json_parse(ctx->arena, req->body, &why);
+    if (route->body != MAIL_BODY)
+        parse(&r);
+    else if (req->body.len > SLOW_BYTES)
+        fiber_offload(parse_mail, &r);
+    else
+        parse_mail(&r);
     if (!call->body)
-        return ctx_fail(ctx, ERR_MALFORMED, "The body cannot be read: %s.", why);
+        return ctx_fail(ctx, ERR_MALFORMED, "The body cannot be read: %s.", r.why);
     if (!json_is_object(call->body))
         return ctx_fail(ctx, ERR_MALFORMED, "The body must be a JSON object.");
     return OK;

@@ -14,6 +14,7 @@
 #include "obs/ctx.h"
 
 struct id;
+struct lift;
 struct ratelimit;
 struct login_limit;
 struct shed;
@@ -65,6 +66,7 @@ enum limit_class { UNLIMITED, BY_IP, BY_SETTINGS, BY_DEFAULT, BY_LOGIN, BY_WEBHO
 enum body_kind {
     NO_BODY,
     JSON_BODY,
+    MAIL_BODY, /* JSON with files in it, which are taken out */
     AUTH_BODY,
     WEBHOOK_BODY,
     REPORT_BODY /* a webhook's; of a larger one as much, with req->is_cut */
@@ -76,7 +78,8 @@ struct call {
     const struct http_req *req;
     struct http_reply *reply;
     const struct router_match *match;
-    const json_t *body;       /* JSON_BODY, AUTH_BODY: an object */
+    const json_t *body;       /* JSON_BODY, MAIL_BODY, AUTH_BODY: an object */
+    struct lift *files;       /* MAIL_BODY: what was taken out of it */
     struct form query;        /* decoded */
     const struct id *claim;   /* of the Idempotency-Key; NULL: none was sent */
     bool claim_has_operation; /* the claim led to one: that is what the key stands for */

@@ -1,4 +1,5 @@
-/* A pretend Resend: GET /domains, POST and GET /emails, GET /emails/{id}, POST and GET /webhooks.
+/* A pretend Resend: GET /domains, POST and GET /emails, GET /emails/{id}, POST and GET /webhooks. Of an
+ * attachment its size and hash are kept.
  *
  * A mail is sent after half a second and delivered after two, by the clock, and each webhook of the account is
  * told, signed. What else becomes of it says the name before the @ of each recipient, as with Resend's own
@@ -204,6 +205,40 @@ static bool is_addresses(const json_t *value, size_t max) {
     return true;
 }
 
+/* What is kept of a file: its size and its hash in place of the content. False: it is none. */
+static bool keep_file(const struct visit *v, json_t *file) {
+    unsigned char hash[HASH_BYTES];
+    char hex[2 * HASH_BYTES + 1];
+    struct str bytes;
+    struct arena *a = arena_new(1 << 20);
+    const char *content = json_text(file, "content");
+    bool is_good = content && json_text(file, "filename") &&
+                   base64_decode(a, str_of(content), &bytes) && bytes.len;
+    if (is_good) {
+        hash_sha256(hash, bytes);
+        hex_encode(hex, hash, sizeof hash);
+        json_object_del(file, "content");
+        json_object_set_new(file, "size", json_integer((json_int_t)bytes.len));
+        json_object_set_new(file, "sha256", json_string(hex));
+    }
+    arena_free(a);
+    return is_good;
+}
+
+/* False when one was refused. */
+static bool keep_files(const struct visit *v, json_t *mail) {
+    json_t *file;
+    size_t i;
+    json_array_foreach(json_object_get(mail, "attachments"), i, file) {
+        if (keep_file(v, file))
+            continue;
+        fail(v->reply, 422, "invalid_attachment",
+             "Attachment must have either a `content` or `path`.");
+        return false;
+    }
+    return true;
+}
+
 /* False when it was refused. */
 static bool check_mail(const struct visit *v, const json_t *mail) {
     struct str from;
@@ -263,7 +298,7 @@ static void create(const struct visit *v) {
         fail(v->reply, 400, "invalid_idempotency_key", "The key must be between 1-256 chars.");
     } else if (json_object_size(all) >= MAILS_MAX) {
         fail(v->reply, 429, "monthly_quota_exceeded", "You have reached your monthly quota.");
-    } else if (check_mail(v, mail) && !(key && is_repeated(v, key, body))) {
+    } else if (check_mail(v, mail) && !(key && is_repeated(v, key, body)) && keep_files(v, mail)) {
         json_object_set_new(mail, "object", json_string("email"));
         json_object_set_new(mail, "id", id_new());
         json_object_set_new(mail, "created_at", time_text(ava_wall_ms()));

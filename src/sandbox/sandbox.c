@@ -21,7 +21,7 @@
 
 enum {
     BOOTHS = 5,
-    BODY_MAX_BYTES = 1 << 20,
+    BODY_MAX_BYTES = 16 << 20, /* a mail with its attachments */
     HUGE_BYTES = 10 << 20,
     HANG_MS = 120 * 1000,
     LOOK_MS = 50, /* how soon a wait notices that nobody waits for it any more */

@@ -46,3 +46,55 @@ enum err email_recipient_row_update(struct ctx *ctx, struct db_conn *tx, const c
     db_bind_i64(q, position);
     return db_run(ctx, q);
 }
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+struct sealed_place email_file_row_place(const struct email_file_row *row) {
+    return (struct sealed_place){ "email_files", "sealed", row->workspace_id, row->id, 0 };
+}
+
+const char *email_file_row_id(struct arena *a, const char *message_id, int position, int piece) {
+    return arena_printf(a, "%s-%d-%d", message_id, position, piece);
+}
+
+enum err email_file_row_insert(struct ctx *ctx, struct db_conn *tx,
+                               const struct email_file_row *row) {
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO email_files (id, workspace_id, message_id, position,"
+                   " piece, sealed) VALUES (?, ?, ?, ?, ?, ?)");
+    db_bind_text(q, row->id);
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->message_id);
+    db_bind_i64(q, row->position);
+    db_bind_i64(q, row->piece);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    return db_run(ctx, q);
+}
+
+enum err email_file_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                             const char *id, struct email_file_row *found) {
+    struct db_stmt *q = db_use(c, "SELECT id, sealed FROM email_files WHERE id = ?"
+                                  " AND workspace_id = ?");
+    *found = (struct email_file_row){ .workspace_id = workspace_id };
+    db_bind_text(q, id);
+    db_bind_text(q, workspace_id);
+    if (db_next(q)) {
+        found->id = db_text(q, ctx->arena);
+        found->sealed = db_blob(q, ctx->arena);
+    }
+    return db_done(ctx, q);
+}
+
+enum err email_file_rows_delete(struct ctx *ctx, struct db_conn *tx, const char *message_id) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM email_files WHERE message_id = ?");
+    db_bind_text(q, message_id);
+    return db_run(ctx, q);
+}
+
+enum err email_file_rows_count(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                               int64_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT count(*) FROM email_files WHERE workspace_id = ?");
+    db_bind_text(q, workspace_id);
+    *count = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}

@@ -59,6 +59,7 @@ enum err workspace_rows_remove(struct ctx *ctx, struct db_conn *tx, const char *
         " (SELECT id FROM destinations WHERE workspace_id = ?) LIMIT " PIECE ")",
         SOME_OF("operations", PIECE),
         SOME_OF("calls", PIECE),
+        SOME_OF("email_files", HEAVY_PIECE),
         SOME_OF("messages", PIECE),
         SOME_OF("suppressions", PIECE),
         SOME_OF("bookings", PIECE),

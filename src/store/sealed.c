@@ -311,6 +311,7 @@ enum err sealed_under(struct ctx *ctx, struct db_conn *c, const char *workspace_
                                   " UNION ALL " UNDER("events") " UNION ALL " UNDER("event_bodies") " UNION ALL " UNDER_OF("operations", VERSION_OF_OPERATION)
                                   " UNION ALL " UNDER("idempotency_keys") " UNION ALL " UNDER("calls")
                                   " UNION ALL " UNDER("messages") " UNION ALL " UNDER("assistant_versions") " UNION ALL " UNDER("template_versions")
+                                  " UNION ALL " UNDER("email_files")
                                   " UNION ALL " UNDER_OF("destinations", "former_until") " UNION ALL " UNDER_OF("numbers", "updated_at")
                                   " UNION ALL " UNDER_OF("oauth_grants", "version") " UNION ALL " UNDER_OF("oauth_refresh_tokens", "version")
                                   " UNION ALL " UNDER("oauth_states") " UNION ALL " UNDER("bookings") " UNION ALL " UNDER("tool_uses")
@@ -349,6 +350,7 @@ enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed
         { "messages", REPLACE("messages") },
         { "assistant_versions", REPLACE("assistant_versions") },
         { "template_versions", REPLACE("template_versions") },
+        { "email_files", REPLACE("email_files") },
         { "destinations", REPLACE("destinations") },
         { "numbers", REPLACE("numbers") },
         { "oauth_grants", REPLACE("oauth_grants") },

@@ -185,6 +185,10 @@ void vault_token_hash(struct str token, unsigned char out[32]) {
     hash_blake2b(out, token);
 }
 
+void vault_file_hash(unsigned char out[32], struct str bytes) {
+    hash_sha256(out, bytes);
+}
+
 void vault_forget(struct vault *v, const char *workspace_id) {
     pthread_mutex_lock(&v->lock);
     for (size_t i = 0; i < CACHE_SLOTS; i++)

@@ -56,6 +56,8 @@ enum err vault_unseal(struct ctx *ctx, struct db_conn *c, const struct sealed_pl
 
 /* What is stored of a token that is only ever looked up: BLAKE2b-256. */
 void vault_token_hash(struct str token, unsigned char out[32]);
+/* What people can compare a file by: SHA-256. */
+void vault_file_hash(unsigned char out[32], struct str bytes);
 
 /* Wipes what is cached of a workspace's data keys, so that they are read from the store again. */
 void vault_forget(struct vault *v, const char *workspace_id);

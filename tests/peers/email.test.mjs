@@ -30,6 +30,19 @@ describe("npm resend", { skip: missing || lacks("resend") }, () => {
     assert.ok(["queued", "sent", "delivered"].includes(read.data.last_event));
   });
 
+  test("takes attachments as the SDK sends them, and Ava's are those", async () => {
+    const bytes = Buffer.from(Array.from({ length: 5000 }, (_, i) => i & 255)), content = bytes.toString("base64");
+    const sent = await resend.emails.send({ from: "a@example.com", to: "b@example.org", subject: "x", text: "x", attachments: [{ filename: "ä.bin", content, contentType: "application/x-own", contentId: "one" }] });
+    assert.equal(sent.error, null);
+    const stored = (await resend.emails.get(sent.data.id)).data.attachments[0];
+    await a.signUp();
+    const ours = await a.call("/api/v1/integrations/email/send", { body: { to: "b@example.org", subject: "x", text: "x", attachments: [{ filename: "ä.bin", content, content_type: "application/x-own", content_id: "one" }] } });
+    assert.equal(ours.status, 201, ours.text);
+    const { Resend } = require("resend"), mine = (await new Resend(demo.api_key, { baseUrl: demo.base_url }).emails.get(ours.json.provider_id)).data.attachments[0];
+    assert.deepEqual(mine, stored);
+    assert.equal((await resend.emails.send({ from: "a@example.com", to: "b@example.org", subject: "x", text: "x", attachments: [{ filename: "a.bin" }] })).error.name, "invalid_attachment");
+  });
+
   test("hears its refusals as Resend's", async () => {
     const { Resend } = require("resend"), mail = { from: "a@example.com", to: "b@example.org", subject: "x", text: "x" };
     const nameOf = async (key, change = {}) => (await new Resend(key, { baseUrl: demo.base_url }).emails.send({ ...mail, ...change })).error?.name;

@@ -80,7 +80,8 @@ static enum err compose(struct job *j, struct ctx *ctx, const json_t *mail, stru
         const json_t *file = json_array_get(files, i);
         all[i] = (struct mime_attachment){ json_text(file, "file_name"),
                                            json_text(file, "type"),
-                                           { "", 0 } };
+                                           { "", 0 },
+                                           json_text(file, "content_id") };
         base64_decode(j->arena, body(file, "base64"), &all[i].bytes);
     }
     m.attachments = all;

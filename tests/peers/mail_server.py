@@ -27,10 +27,13 @@ def read(message):
         "to": [[a.display_name, a.addr_spec] for a in message["to"].addresses],
         "message_id": message["message-id"],
         "date": message["date"].datetime.isoformat(),
+        "shape": [p.get_content_type() for p in message.walk()],
         "parts": [
             {
                 "type": p.get_content_type(),
                 "file_name": p.get_filename(),
+                "content_id": p["content-id"],
+                "disposition": p.get_content_disposition(),
                 "text": p.get_content() if p.get_content_maintype() == "text" and not p.get_filename() else None,
                 "hex": p.get_payload(decode=True).hex() if p.get_filename() else None,
             }

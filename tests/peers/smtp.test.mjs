@@ -88,6 +88,18 @@ describe("aiosmtpd, and Python's reader", { skip: absent || noAio }, () => {
     assert.doesNotMatch(m.raw, /[^\r]\n|\r[^\n]/);
   });
 
+  test("pictures stand with the HTML that shows them, and every name is read", async () => {
+    const pixel = Buffer.from("R0lGODlhAQABAAAAACw=", "base64").toString("base64"), names = ["a.gif", "Übersicht.pdf", "日本語.pdf", "'quoted' 100%.txt", "a;b=c,d.txt", "x".repeat(190) + ".bin", "é".repeat(120), "=?utf-8?B?eA==?=.txt"];
+    const out = await run({ account: account(), mail: { ...MAIL, to: [{ address: "ann@example.com" }], attachments: [{ file_name: "logo.gif", type: "image/gif", base64: pixel, content_id: "logo@ava" }, ...names.map((file_name) => ({ file_name, type: "text/calendar; method=REQUEST", base64: pixel }))] } });
+    assert.deepEqual(out.results.map((r) => r.state), ["accepted"]);
+    const m = seen.at(-1);
+    assert.deepEqual(m.defects, []);
+    assert.deepEqual(m.shape.slice(0, 6), ["multipart/mixed", "multipart/alternative", "text/plain", "multipart/related", "text/html", "image/gif"]);
+    assert.deepEqual([m.parts[2].content_id, m.parts[2].disposition, m.parts[2].file_name], ["<logo@ava>", "inline", "logo.gif"]);
+    assert.deepEqual(m.parts.slice(3).map((p) => p.file_name), names);
+    for (const line of m.raw.split("\r\n")) assert.ok(line.length <= 78, line);
+  });
+
   test("an address beyond ASCII is announced by SMTPUTF8", async () => {
     const out = await run({ account: account(), mail: { ...MAIL, to: [{ address: "jörg@example.com" }], attachments: [] } });
     assert.deepEqual(out.results.map((r) => r.state), ["accepted"]);

@@ -252,8 +252,22 @@ TEST(what_a_mail_cannot_have_is_named) {
     m.attachments = &odd;
     m.attachment_count = 1;
     CHECK_TEXT(wrong_in(m), "attachments");
-    odd.content_type = "text/html; charset=x";
+    static const char *const TYPES[] = { "text/html; name=x",
+                                         "text/html; charset",
+                                         "text/html; a=b\r\nBcc: x@y.z",
+                                         "message/rfc822",
+                                         "text/html; boundary=x",
+                                         "text",
+                                         "text/html; charset=x;",
+                                         "text /html" };
+    for (size_t i = 0; i < ARRAY_LEN(TYPES); i++) {
+        odd.content_type = TYPES[i];
+        CHECK_TEXT(wrong_in(m), "attachments");
+    }
+    odd = (struct mime_attachment){ "a.txt", "text/html; charset=\"x\"", { "x", 1 }, "<id>" };
     CHECK_TEXT(wrong_in(m), "attachments");
+    odd.content_id = "id";
+    composed(&m);
     m = plain_mail();
     m.to_count = 0;
     CHECK_TEXT(wrong_in(m), "to");

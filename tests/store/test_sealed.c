@@ -5,6 +5,7 @@
 #include "store/bookings.h"
 #include "store/calls.h"
 #include "store/destinations.h"
+#include "store/emails.h"
 #include "store/events.h"
 #include "store/idempotency.h"
 #include "store/messages.h"
@@ -30,6 +31,7 @@ static size_t places(struct sealed_place out[24], int64_t number) {
         &(struct assistant_version_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = template_version_row_place(
         &(struct template_version_row){ .workspace_id = "ws", .id = "x" });
+    out[n++] = email_file_row_place(&(struct email_file_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = idempotency_row_place(&(struct idempotency_row){ .workspace_id = "ws", .id = "x" });
     out[n++] = credential_row_place(
         &(struct credential_row){ .workspace_id = "ws", .id = "x", .version = number });

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/sift.h"
 #include "providers/resend.h"
 #include "service/connections/lending.h"
 #include "service/email/email_smtp.h"
@@ -74,6 +75,7 @@ static struct str request_of(struct ctx *ctx, const struct placing *p) {
     write_tree_at(&w, "headers", o->headers);
     if (o->scheduled_at)
         jsonw_text_at(&w, "scheduled_at", o->scheduled_at);
+    attachments_write(&w, &o->attachments); /* the bytes come to it with each attempt */
     if (p->kind != &EMAIL_SEND) {
         jsonw_i64_at(&w, "at_ms", p->row.created_ms);
         jsonw_object_end(&w);
@@ -118,13 +120,14 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     jsonw_object(&w);
     jsonw_text_at(&w, "subject", p->order->subject);
     jsonw_text_at(&w, "body", p->order->text ? p->order->text : "");
+    attachments_write(&w, &p->order->attachments);
     jsonw_object_end(&w);
     TRY(vault_seal(ctx, tx, &place, buf_view(content), &p->row.sealed));
     TRY(message_row_insert(ctx, tx, &p->row));
     for (size_t i = 0; i < p->order->count; i++)
         TRY(email_recipient_row_insert(ctx, tx, p->row.id, p->row.workspace_id, (int)i,
                                        p->row.created_ms, &p->order->recipients[i]));
-    return OK;
+    return attachments_keep(ctx, tx, &p->row, &p->order->attachments);
 }
 
 /* What its template says, where it has one. */
@@ -225,8 +228,14 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     struct lent lent;
     struct message_facts *facts = arena_alloc(ctx->arena, sizeof *facts);
     int64_t was_sent_ms = op->sent_ms;
+    struct attachments_held *held;
+    struct str body = op->request;
     TRY(lending_find(ctx, PROVIDER_RESEND, &lent));
-    enum err e = resend_email_send(ctx, &lent.ref, op->id, op->request, watch, facts);
+    TRY(attachments_hold(ctx, op, sift_own(ctx->arena, op->request), &held));
+    enum err e = held ? attachments_body(held, &body) : OK;
+    if (e == OK)
+        e = resend_email_send(ctx, &lent.ref, op->id, body, watch, facts);
+    attachments_let_go(held);
     *result = facts;
     return operation_unless_out(ctx, e, was_sent_ms,
                                 "The e-mail service did not confirm this. Ava sends the same again "
@@ -236,6 +245,8 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
 /* For operation_kind.settle; result: struct message_facts. A webhook that was quicker stays. */
 static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                        enum operation_state state, const void *result, struct str *shown) {
+    if (state != OPERATION_UNKNOWN) /* it is not sent again */
+        TRY(email_file_rows_delete(ctx, tx, op->object));
     return message_settle(ctx, tx, op->object, state, result, shown);
 }
 

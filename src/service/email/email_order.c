@@ -164,10 +164,11 @@ static void read_text(struct ctx *ctx, const json_t *body, struct email_order *o
         ctx_field(ctx, "text", "required", "A mail needs a text, an html part, or both.");
 }
 
-enum err email_order_read(struct ctx *ctx, const json_t *body, struct email_order *out) {
-    static const char *const KNOWN[] = { "to",           "cc",       "bcc",      "reply_to",
-                                         "subject",      "text",     "html",     "headers",
-                                         "scheduled_at", "template", "variables" };
+enum err email_order_read(struct ctx *ctx, const json_t *body, const struct lift *files,
+                          struct email_order *out) {
+    static const char *const KNOWN[] = { "to",           "cc",       "bcc",       "reply_to",
+                                         "subject",      "text",     "html",      "headers",
+                                         "scheduled_at", "template", "variables", "attachments" };
     *out = (struct email_order){ .count = 0 };
     size_t before = ctx->problem.field_count;
     take_recipients(ctx, body, "to", out);
@@ -181,10 +182,12 @@ enum err email_order_read(struct ctx *ctx, const json_t *body, struct email_orde
     check_reply_to(ctx, out->reply_to);
     check_headers(ctx, out->headers);
     check_time(ctx, body, out);
+    attachments_read(ctx, body, files, &out->attachments);
     return fields_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
 }
 
-enum err email_order_test(struct ctx *ctx, const json_t *body, struct email_order *out) {
+enum err email_order_test(struct ctx *ctx, const json_t *body, const struct lift *files,
+                          struct email_order *out) {
     static const char *const KNOWN[] = { "to" };
     *out = (struct email_order){ .template_name = "test_mail" };
     take_recipients(ctx, body, "to", out);

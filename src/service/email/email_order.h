@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "obs/ctx.h"
+#include "service/email/attachments.h"
 #include "store/emails.h"
 
 enum { EMAIL_SUBJECT_MAX = 998, EMAIL_PART_MAX = 400 * 1000, EMAIL_AHEAD_DAYS = 30 };
@@ -17,11 +18,15 @@ struct email_order {
     const char *scheduled_at;          /* RFC 3339; NULL: now */
     const char *template_name;         /* that says subject, text and html; NULL: they are given */
     const json_t *variables;           /* for it; NULL: none */
+    struct attachments attachments;
 };
 
-/* Reads {"to","cc"?,"bcc"?,"reply_to"?,"subject","text"?,"html"?,"headers"?,"scheduled_at"?}, or "template"
- * and "variables"? instead of subject, text and html; addresses that come twice count once. */
-enum err email_order_read(struct ctx *ctx, const json_t *body, struct email_order *out);
+/* Reads {"to","cc"?,"bcc"?,"reply_to"?,"subject","text"?,"html"?,"headers"?,"scheduled_at"?,"attachments"?}, or
+ * "template" and "variables"? instead of subject, text and html; addresses that come twice count once. files: what was
+ * taken out of the body; NULL: nothing. */
+enum err email_order_read(struct ctx *ctx, const json_t *body, const struct lift *files,
+                          struct email_order *out);
 
 /* The test mail, by the template of that name: {"to"}. */
-enum err email_order_test(struct ctx *ctx, const json_t *body, struct email_order *out);
+enum err email_order_test(struct ctx *ctx, const json_t *body, const struct lift *files,
+                          struct email_order *out);

@@ -8,6 +8,7 @@
 #include "providers/mime.h"
 #include "providers/smtp.h"
 #include "service/connections/lending.h"
+#include "service/email/attachments.h"
 #include "service/email/email_reports.h"
 #include "service/messages/messages.h"
 #include "store/emails.h"
@@ -47,7 +48,7 @@ static void read_headers(struct composing *c, const json_t *headers) {
 
 /* The same bytes at each call: date, Message-ID and boundary hang on the operation. */
 static enum err compose(struct ctx *ctx, const struct operation *op, const json_t *request,
-                        struct str *out) {
+                        struct attachments_held *held, struct str *out) {
     struct composing *c = arena_alloc(ctx->arena, sizeof *c);
     struct str domain, text = str_of(json_text(request, "text")), html;
     const json_t *reply_to = json_object_get(request, "reply_to");
@@ -70,7 +71,7 @@ static enum err compose(struct ctx *ctx, const struct operation *op, const json_
     c->mail.message_id = arena_printf(ctx->arena, "%s@%.*s", op->id, STR_FMT(domain));
     c->mail.boundary = op->id + strlen("op_");
     read_headers(c, json_object_get(request, "headers"));
-    return mime_compose(ctx, &c->mail, out);
+    return held ? attachments_mime(held, &c->mail, out) : mime_compose(ctx, &c->mail, out);
 }
 
 /* --- sending it ------------------------------------------------------------------------------ */
@@ -113,9 +114,14 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     struct lent lent;
     TRY(lending_find(ctx, PROVIDER_SMTP, &lent));
     TRY(smtp_account_of(ctx, &lent.account, &account));
-    TRY(compose(ctx, op, request, &mail.bytes));
     mail.recipient_count = addresses_of(ctx, request, to);
-    TRY(smtp_send(ctx, &lent.ref, &account, &mail, watch, outcome));
+    struct attachments_held *held;
+    TRY(attachments_hold(ctx, op, request, &held));
+    enum err e = compose(ctx, op, request, held, &mail.bytes);
+    if (e == OK)
+        e = smtp_send(ctx, &lent.ref, &account, &mail, watch, outcome);
+    attachments_let_go(held);
+    TRY(e);
     *result = outcome;
     return outcome->accepted ? OK : refused(ctx, outcome);
 }
@@ -132,6 +138,7 @@ static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operati
                        enum operation_state state, const void *result, struct str *shown) {
     const struct smtp_outcome *o = result;
     struct message_facts facts = { .status = "sent" };
+    TRY(email_file_rows_delete(ctx, tx, op->object)); /* it is never sent again */
     if (o)
         TRY(email_outcome_apply(ctx, tx, ctx->who.workspace_id, op->object, o));
     if (o && o->accepted) {

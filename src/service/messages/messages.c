@@ -321,6 +321,7 @@ void message_write_members(struct jsonw *w, const struct message_view *v) {
     if (json_text(v->content, "subject"))
         jsonw_text_at(w, "subject", json_text(v->content, "subject"));
     write_content(w, v->content);
+    write_list(w, v->content, "attachments");
     write_list(w, v->content, "warnings");
     jsonw_text_at(w, "status", m->status);
     if (m->error)
