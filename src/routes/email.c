@@ -42,6 +42,42 @@ enum err post_email_test(struct ctx *ctx, struct call *call) {
     return send_ordered(ctx, call, email_order_test);
 }
 
+struct batch {
+    struct email_placed mails[EMAIL_BATCH_MAX];
+    size_t count;
+};
+
+/* All of them wait for their turn now; how each stands tell its message and its operation. */
+static enum err say_batch(struct ctx *ctx, struct call *call, void *out) {
+    const struct batch *b = out;
+    struct jsonw w = reply_json(call, 202);
+    jsonw_object(&w);
+    jsonw_key(&w, "mails");
+    jsonw_list(&w);
+    for (size_t i = 0; i < b->count; i++) {
+        jsonw_object(&w);
+        jsonw_text_at(&w, "id", b->mails[i].id);
+        jsonw_text_at(&w, "operation_id", b->mails[i].operation_id);
+        jsonw_text_at(&w, "status", "requested");
+        jsonw_object_end(&w);
+    }
+    jsonw_list_end(&w);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err post_email_batch(struct ctx *ctx, struct call *call) {
+    struct batch *b = arena_alloc(ctx->arena, sizeof *b);
+    reply_will(ctx, call, say_batch, b);
+    enum err e = email_place_batch(ctx, call->body, b->mails, &b->count);
+    if (e != ERR_NOT_CONNECTED) {
+        TRY(e);
+        return reply_now(ctx, call);
+    }
+    reply_unsay(call);
+    return reply_stub(ctx, call, &STUB);
+}
+
 /* --- suppressions ---------------------------------------------------------------------------- */
 
 enum err get_suppressions(struct ctx *ctx, struct call *call) {

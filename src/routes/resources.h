@@ -4,6 +4,7 @@
 #include "routes/entry.h"
 
 enum err post_email_send(struct ctx *ctx, struct call *call);
+enum err post_email_batch(struct ctx *ctx, struct call *call);
 enum err post_email_test(struct ctx *ctx, struct call *call);
 enum err get_suppressions(struct ctx *ctx, struct call *call);
 enum err post_suppression(struct ctx *ctx, struct call *call);

@@ -84,6 +84,7 @@ const struct route routes[] = {
     { { METHOD_GET,  "/api/v1/messages" },        SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_messages },
     { { METHOD_GET,  "/api/v1/messages/{id}" },   SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_message },
     { { METHOD_POST, "/api/v1/integrations/email/send" }, SIGNED_IN, BY_DEFAULT, MAIL_BODY, false, post_email_send },
+    { { METHOD_POST, "/api/v1/integrations/email/batch" }, SIGNED_IN, BY_DEFAULT, JSON_BODY, false, post_email_batch },
     { { METHOD_POST, "/api/v1/integrations/email/test" }, SIGNED_IN, BY_SETTINGS, JSON_BODY, false, post_email_test },
     { { METHOD_GET,  "/api/v1/suppressions" },    SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_suppressions },
     { { METHOD_POST, "/api/v1/suppressions" },    SIGNED_IN, BY_DEFAULT, JSON_BODY, false, post_suppression },

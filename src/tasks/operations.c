@@ -28,9 +28,7 @@ struct placing {
     struct operation_row row;
 };
 
-/* The object, the intent and the job that would take it up again, in one transaction. */
-static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct placing *p = arg;
+static enum err write_intent(struct ctx *ctx, struct db_conn *tx, struct placing *p) {
     struct sealed_place place = operation_row_place(&p->row);
     struct buf b = { 0 };
     buf_printf(&b, "{\"request\":%.*s}", STR_FMT(p->order->request));
@@ -38,7 +36,13 @@ static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     buf_fini(&b);
     TRY(e);
     TRY(operation_row_insert(ctx, tx, &p->row));
-    TRY(p->order->insert(ctx, tx, p->order->arg));
+    return p->order->insert(ctx, tx, p->order->arg);
+}
+
+/* The object, the intent and the job that would take it up again, in one transaction. */
+static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct placing *p = arg;
+    TRY(write_intent(ctx, tx, p));
     if (p->order->claim)
         TRY(idempotency_row_link(ctx, tx, p->order->claim->text, p->row.id));
     if (p->order->waits && *p->order->waits) {
@@ -132,22 +136,26 @@ static enum err report(struct ctx *ctx, struct operation_run *r, enum operation_
     return OK;
 }
 
+static struct placing placing_of(struct ctx *ctx, const struct operation_order *order) {
+    int64_t now_ms = ava_steady_ms();
+    return (struct placing){ .order = order,
+                             .row = { .id = order->id,
+                                      .workspace_id = ctx->who.workspace_id,
+                                      .kind = order->kind->name,
+                                      .provider = provider_name(order->kind->provider),
+                                      .object = order->object,
+                                      .actor = ctx->who.user_id,
+                                      .correlation_id = ctx->correlation_id,
+                                      .state = OPERATION_PREPARED,
+                                      .is_promised = order->patience == PATIENCE_NONE,
+                                      .attempts_max = UPSTREAM_ATTEMPTS_MAX,
+                                      .created_ms = now_ms,
+                                      .updated_ms = now_ms } };
+}
+
 enum err operation_place(struct ctx *ctx, const struct operation_order *order,
                          struct operation_end *out) {
-    int64_t now_ms = ava_steady_ms();
-    struct placing p = { .order = order,
-                         .row = { .id = order->id,
-                                  .workspace_id = ctx->who.workspace_id,
-                                  .kind = order->kind->name,
-                                  .provider = provider_name(order->kind->provider),
-                                  .object = order->object,
-                                  .actor = ctx->who.user_id,
-                                  .correlation_id = ctx->correlation_id,
-                                  .state = OPERATION_PREPARED,
-                                  .is_promised = order->patience == PATIENCE_NONE,
-                                  .attempts_max = UPSTREAM_ATTEMPTS_MAX,
-                                  .created_ms = now_ms,
-                                  .updated_ms = now_ms } };
+    struct placing p = placing_of(ctx, order);
     *out = (struct operation_end){ .id = p.row.id, .was_abandoned = true };
     TRY(db_write(ctx, place_write, &p));
     out->was_abandoned = false;
@@ -179,6 +187,37 @@ enum err operation_place(struct ctx *ctx, const struct operation_order *order,
     }
     operation_run_release(r);
     return e;
+}
+
+/* --- several --------------------------------------------------------------------------------- */
+
+struct placing_many {
+    struct placing *items;
+    size_t count;
+    int64_t pace_ms;
+};
+
+static enum err place_many_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct placing_many *m = arg;
+    for (size_t i = 0; i < m->count; i++) {
+        struct operation_row *row = &m->items[i].row;
+        row->is_promised = true;
+        TRY(write_intent(ctx, tx, &m->items[i]));
+        TRY(operation_schedule(ctx, tx, row, row->created_ms + (int64_t)i * m->pace_ms));
+    }
+    return ctx_answer_in(ctx, tx);
+}
+
+enum err operations_place(struct ctx *ctx, const struct operation_order *orders, size_t count,
+                          int64_t pace_ms) {
+    struct placing_many m = { arena_alloc(ctx->arena, count * sizeof *m.items), count, pace_ms };
+    for (size_t i = 0; i < count; i++)
+        m.items[i] = placing_of(ctx, &orders[i]);
+    TRY(db_write(ctx, place_many_write, &m));
+    for (size_t i = 0; i < count; i++)
+        operation_tell(ctx, orders[i].id);
+    jobs_wake(ctx->parts->jobs);
+    return OK;
 }
 
 /* --- as a job -------------------------------------------------------------------------------- */

@@ -120,6 +120,11 @@ struct operation_end {
 enum err operation_place(struct ctx *ctx, const struct operation_order *order,
                          struct operation_end *out);
 
+/* Places several at once, in one transaction: all of them, or none. Nobody waits for them: each is performed by its job,
+ * the next one pace_ms after the one before, and ctx->answering is written with them. */
+enum err operations_place(struct ctx *ctx, const struct operation_order *orders, size_t count,
+                          int64_t pace_ms);
+
 /* Gives an operation that waits its job, ready now, in the transaction that made room for it. Call
  * jobs_wake after the commit. */
 enum err operation_begin(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/sift.h"
+#include "obs/fields.h"
 #include "providers/resend.h"
 #include "service/connections/lending.h"
 #include "service/email/email_smtp.h"
@@ -21,7 +22,10 @@ struct placing {
     struct message_row row;
     const struct email_order *order;
     const char *from;
+    const char *within; /* of a batch, which mail it is: "mails[3]."; "" */
 };
+
+enum { BATCH_PACE_MS = 500 }; /* Resend lets 2 a second through */
 
 /* The addresses of one kind, as the message shows them: "a@x.example, b@x.example". */
 static const char *shown_to(struct ctx *ctx, const struct email_order *o) {
@@ -93,7 +97,8 @@ static struct str request_of(struct ctx *ctx, const struct placing *p) {
 }
 
 /* Who has a suppression is named, and nobody gets the mail: to leave one out silently would be worse. */
-static enum err check_suppressed(struct ctx *ctx, struct db_conn *c, const struct email_order *o) {
+static enum err check_suppressed(struct ctx *ctx, struct db_conn *c, const struct placing *p) {
+    const struct email_order *o = p->order;
     for (size_t i = 0; i < o->count; i++) {
         struct suppression_row s;
         char day[32];
@@ -101,7 +106,7 @@ static enum err check_suppressed(struct ctx *ctx, struct db_conn *c, const struc
         if (!s.id)
             continue;
         clock_rfc3339(s.created_ms, day);
-        ctx_field(ctx, o->recipients[i].kind, "suppressed",
+        ctx_field(ctx, arena_join(ctx->arena, p->within, o->recipients[i].kind), "suppressed",
                   arena_printf(ctx->arena,
                                "%s gets no more mails since %.10s (%s). To lift that: DELETE "
                                "/api/v1/suppressions/%s.",
@@ -116,7 +121,7 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct sealed_place place = message_row_place(&p->row);
     struct buf *content = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(content);
-    TRY(check_suppressed(ctx, tx, p->order));
+    TRY(check_suppressed(ctx, tx, p));
     jsonw_object(&w);
     jsonw_text_at(&w, "subject", p->order->subject);
     jsonw_text_at(&w, "body", p->order->text ? p->order->text : "");
@@ -187,38 +192,132 @@ static enum err choose(struct ctx *ctx, const struct email_order *o, struct lent
     return check_server(ctx, o);
 }
 
-enum err email_place(struct ctx *ctx, struct email_order *o, enum operation_patience patience,
-                     const struct id *claim, struct operation_end *out) {
+/* Makes the row and the request of a mail that is rendered. */
+static enum err prepare(struct ctx *ctx, const struct email_order *o, struct placing *p) {
     struct lent lent;
     struct id id = id_make("msg"), op = id_make("op");
     int64_t now_ms = ava_wall_ms();
+    TRY(choose(ctx, o, &lent, &p->kind));
+    p->order = o;
+    p->from = lent.account.from;
+    p->row = (struct message_row){ .id = arena_strdup(ctx->arena, id.text),
+                                   .workspace_id = ctx->who.workspace_id,
+                                   .operation_id = arena_strdup(ctx->arena, op.text),
+                                   .channel = "email",
+                                   .direction = "outbound",
+                                   .provider = provider_name(p->kind->provider),
+                                   .to = shown_to(ctx, o),
+                                   .from = lent.account.from,
+                                   .status = "requested",
+                                   .created_ms = now_ms,
+                                   .updated_ms = now_ms };
+    return OK;
+}
+
+static struct operation_order order_of(struct ctx *ctx, struct placing *p) {
+    return (struct operation_order){ .kind = p->kind,
+                                     .id = p->row.operation_id,
+                                     .object = p->row.id,
+                                     .request = request_of(ctx, p),
+                                     .insert = insert,
+                                     .arg = p };
+}
+
+enum err email_place(struct ctx *ctx, struct email_order *o, enum operation_patience patience,
+                     const struct id *claim, struct operation_end *out) {
+    struct placing p = { .within = "" };
     *out = (struct operation_end){ .was_abandoned = true };
     TRY(fill(ctx, o));
-    const struct operation_kind *kind;
-    TRY(choose(ctx, o, &lent, &kind));
-    struct placing p = { .kind = kind,
-                         .row = { .id = arena_strdup(ctx->arena, id.text),
-                                  .workspace_id = ctx->who.workspace_id,
-                                  .operation_id = arena_strdup(ctx->arena, op.text),
-                                  .channel = "email",
-                                  .direction = "outbound",
-                                  .provider = provider_name(kind->provider),
-                                  .to = shown_to(ctx, o),
-                                  .from = lent.account.from,
-                                  .status = "requested",
-                                  .created_ms = now_ms,
-                                  .updated_ms = now_ms },
-                         .order = o,
-                         .from = lent.account.from };
-    struct operation_order order = { .kind = kind,
-                                     .id = p.row.operation_id,
-                                     .object = p.row.id,
-                                     .request = request_of(ctx, &p),
-                                     .insert = insert,
-                                     .arg = &p,
-                                     .claim = claim,
-                                     .patience = patience };
+    TRY(prepare(ctx, o, &p));
+    struct operation_order order = order_of(ctx, &p);
+    order.claim = claim;
+    order.patience = patience;
     return operation_place(ctx, &order, out);
+}
+
+/* --- several --------------------------------------------------------------------------------- */
+
+/* The fields noted from that one on are of this mail. */
+static void name_within(struct ctx *ctx, const char *within, size_t from) {
+    for (size_t i = from; i < ctx->problem.field_count; i++)
+        ctx->problem.fields[i].field = arena_join(ctx->arena, within, ctx->problem.fields[i].field);
+}
+
+static void refuse_single(struct ctx *ctx, const json_t *body, const char *name) {
+    const json_t *value = json_object_get(body, name);
+    if (value && !json_is_null(value))
+        ctx_field(ctx, name, "unsupported",
+                  arena_printf(ctx->arena,
+                               "A batch takes no %s; send such a mail by itself, to "
+                               "/api/v1/integrations/email/send.",
+                               name));
+}
+
+/* Reads one mail and renders it. Other errors than wrong fields are returned. */
+static enum err read_one(struct ctx *ctx, const json_t *body, struct email_order *order,
+                         const char *within) {
+    size_t before = ctx->problem.field_count;
+    enum err e = OK;
+    if (!json_is_object(body)) {
+        ctx_field(ctx, "", "wrong_type", "A mail is an object with to, subject and text.");
+        name_within(ctx, str_dup(ctx->arena, (struct str){ within, strlen(within) - 1 }), before);
+        return OK;
+    }
+    refuse_single(ctx, body, "attachments");
+    refuse_single(ctx, body, "scheduled_at");
+    email_order_read(ctx, body, NULL, order);
+    if (ctx->problem.field_count == before)
+        e = fill(ctx, order);
+    name_within(ctx, within, before);
+    return e == ERR_INVALID ? OK : e;
+}
+
+static enum err read_list(struct ctx *ctx, const json_t *body, const json_t **out) {
+    const json_t *list = json_object_get(body, "mails");
+    static const char *const KNOWN[] = { "mails" };
+    if (!json_is_array(list) || !json_array_size(list))
+        ctx_field(ctx, "mails", "required", "mails is a list of 1 to 100 mails.");
+    else if (json_array_size(list) > EMAIL_BATCH_MAX)
+        ctx_field_range(ctx, "mails", "too_many", 1, EMAIL_BATCH_MAX,
+                        "A batch takes 100 mails; send several.");
+    *out = list;
+    return fields_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN));
+}
+
+static enum err check_recipients(struct ctx *ctx, const struct email_order *orders, size_t count) {
+    size_t recipients = 0;
+    for (size_t i = 0; i < count; i++)
+        recipients += orders[i].count;
+    if (recipients > EMAIL_BATCH_RECIPIENTS_MAX)
+        ctx_field_range(ctx, "mails", "too_many", 1, EMAIL_BATCH_RECIPIENTS_MAX,
+                        "The mails of a batch go to 1000 addresses at most; send several.");
+    return ctx_fields_ok(ctx);
+}
+
+enum err email_place_batch(struct ctx *ctx, const json_t *body, struct email_placed *out,
+                           size_t *count) {
+    const json_t *list;
+    size_t n;
+    TRY(read_list(ctx, body, &list));
+    n = json_array_size(list);
+    struct email_order *mails = arena_alloc(ctx->arena, n * sizeof *mails);
+    struct placing *placing = arena_alloc(ctx->arena, n * sizeof *placing);
+    struct operation_order *orders = arena_alloc(ctx->arena, n * sizeof *orders);
+    for (size_t i = 0; i < n && ctx->problem.field_count < PROBLEM_FIELDS_MAX; i++) {
+        placing[i].within = arena_printf(ctx->arena, "mails[%zu].", i);
+        TRY(read_one(ctx, json_array_get(list, i), &mails[i], placing[i].within));
+    }
+    TRY(ctx_fields_ok(ctx));
+    TRY(check_recipients(ctx, mails, n));
+    for (size_t i = 0; i < n; i++) {
+        enum err e = prepare(ctx, &mails[i], &placing[i]);
+        name_within(ctx, placing[i].within, 0);
+        TRY(e);
+        orders[i] = order_of(ctx, &placing[i]);
+        out[i] = (struct email_placed){ placing[i].row.id, placing[i].row.operation_id };
+    }
+    *count = n;
+    return operations_place(ctx, orders, n, BATCH_PACE_MS);
 }
 
 /* --- as an operation ------------------------------------------------------------------------- */
