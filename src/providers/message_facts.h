@@ -32,5 +32,6 @@ struct message_facts {
     const char *hint; /* the server's own words, in which the address may stand; NULL: none */
     /* Of one that came in: its sender asks for no more texts, or for texts again. */
     bool is_stop, is_start;
-    int64_t at_ms; /* when it was told, wall clock; 0: now, since we asked */
+    int64_t next_ms; /* of one that waits: when it is tried again, wall clock */
+    int64_t at_ms;   /* when it was told, wall clock; 0: now, since we asked */
 };

@@ -90,7 +90,8 @@ static enum outcome classify_refusal(struct mail_attempt *a) {
         return OUTCOME_AUTH;
     if (a->meaning.is_throttle)
         return OUTCOME_THROTTLE;
-    if (reply->code == 421 || (reply->code < 500 && call->step <= MAIL_AT_SENDER))
+    bool is_policy = reply->enhanced[0] && reply->enhanced[2] == '7'; /* a greylist, say */
+    if (reply->code == 421 || (reply->code < 500 && call->step <= MAIL_AT_SENDER && !is_policy))
         return OUTCOME_FAIL; /* it serves nobody now */
     return OUTCOME_OK;
 }

@@ -32,6 +32,7 @@ static enum err move_all(struct ctx *ctx, struct db_conn *tx, int64_t back_ms) {
         "UPDATE deliveries SET next_at = next_at - ?1 WHERE settled_at = 0 AND next_at > 0",
         "UPDATE operations SET next_at = next_at - ?1 WHERE next_at > 0"
         " AND state IN ('prepared', 'sent', 'unknown')",
+        "UPDATE messages SET next_at = next_at - ?1 WHERE next_at > 0",
         "UPDATE sessions SET serves_until = serves_until - ?1, idle_until = idle_until - ?1,"
         " ends_at = ends_at - ?1, replaced_at = replaced_at - ?1",
         "UPDATE destinations SET failing_since = failing_since - ?1 WHERE failing_since > 0",

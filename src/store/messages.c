@@ -2,7 +2,7 @@
 
 #define COLUMNS                                                                   \
     "id, workspace_id, operation_id, channel, direction, provider, provider_id, " \
-    "to_address, from_address, status, error, created_at, updated_at, sealed"
+    "to_address, from_address, status, error, created_at, updated_at, next_at, sealed"
 
 struct sealed_place message_row_place(const struct message_row *row) {
     return (struct sealed_place){ "messages", "sealed", row->workspace_id, row->id };
@@ -10,7 +10,7 @@ struct sealed_place message_row_place(const struct message_row *row) {
 
 enum err message_row_insert(struct ctx *ctx, struct db_conn *tx, const struct message_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO messages (" COLUMNS ") VALUES"
-                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
     db_bind_text(q, row->operation_id);
@@ -24,17 +24,20 @@ enum err message_row_insert(struct ctx *ctx, struct db_conn *tx, const struct me
     db_bind_text(q, row->error);
     db_bind_i64(q, row->created_ms);
     db_bind_i64(q, row->updated_ms);
+    db_bind_i64(q, row->next_ms);
     db_bind_blob(q, row->sealed.ptr, row->sealed.len);
     return db_run(ctx, q);
 }
 
 enum err message_row_update(struct ctx *ctx, struct db_conn *tx, const struct message_row *row) {
-    struct db_stmt *q = db_use(tx, "UPDATE messages SET provider_id = COALESCE(?, provider_id),"
-                                   " status = ?, error = ?, updated_at = ? WHERE id = ?");
+    struct db_stmt *q =
+        db_use(tx, "UPDATE messages SET provider_id = COALESCE(?, provider_id),"
+                   " status = ?, error = ?, updated_at = ?, next_at = ? WHERE id = ?");
     db_bind_text(q, row->provider_id);
     db_bind_text(q, row->status);
     db_bind_text(q, row->error);
     db_bind_i64(q, row->updated_ms);
+    db_bind_i64(q, row->next_ms);
     db_bind_text(q, row->id);
     return db_run(ctx, q);
 }
@@ -59,6 +62,7 @@ static void read_message(struct ctx *ctx, struct db_stmt *q, struct message_row 
     m->error = db_text(q, ctx->arena);
     m->created_ms = db_i64(q);
     m->updated_ms = db_i64(q);
+    m->next_ms = db_i64(q);
     m->sealed = db_blob(q, ctx->arena);
 }
 

@@ -17,12 +17,13 @@ struct message_row {
     const char *status; /* the provider's, or "requested", "failed", "unknown", "unconfirmed" */
     const char *error;  /* a sentence for people; NULL: none */
     int64_t created_ms, updated_ms;
+    int64_t next_ms; /* wall clock, when it is tried again; 0: it does not wait */
     struct str sealed;
 };
 
 struct sealed_place message_row_place(const struct message_row *row);
 enum err message_row_insert(struct ctx *ctx, struct db_conn *tx, const struct message_row *row);
-/* Writes provider_id (where it is not NULL), status and error of that id. */
+/* Writes provider_id (where it is not NULL), status, error and next_ms of that id. */
 enum err message_row_update(struct ctx *ctx, struct db_conn *tx, const struct message_row *row);
 enum err message_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
 /* found->id NULL when there is none. */

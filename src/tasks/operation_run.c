@@ -239,7 +239,7 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         return operation_row_delete(ctx, tx, now.id);
     }
     s->shown = (struct str){ NULL, 0 };
-    if (s->row.state != OPERATION_PREPARED)
+    if (s->row.state != OPERATION_PREPARED || r->is_put_off)
         TRY(r->kind->settle(ctx, tx, &r->op, s->row.state, s->result, &s->shown));
     r->shown = s->shown;
     TRY(seal_content(ctx, tx, r, &s->row));
@@ -326,6 +326,21 @@ static bool is_held_up(const struct operation_run *r) {
            (answer_may_be_stale(r->result) || r->result == ERR_STORAGE_UNAVAILABLE);
 }
 
+/* What the provider does not take yet is performed again, until it is over: true. */
+static bool put_off(struct operation_run *r, const void *result) {
+    if (!r->kind->again)
+        return false;
+    r->op.is_promised = r->row.is_promised;
+    r->op.next_ms = r->kind->again(&r->ctx, &r->op, r->result, result, ava_steady_ms());
+    if (!r->op.next_ms)
+        return false;
+    r->is_put_off = r->row.is_promised = true;
+    r->ctx.attempts += !r->ctx.attempts; /* it is retried, so something was tried */
+    operation_run_settle(r, OPERATION_PREPARED, result, r->op.next_ms);
+    jobs_wake(r->ctx.parts->jobs);
+    return true;
+}
+
 void operation_run_perform(struct operation_run *r) {
     const void *result = NULL;
     bool is_known, goes_on;
@@ -336,6 +351,8 @@ void operation_run_perform(struct operation_run *r) {
         operation_run_settle(r, OPERATION_PREPARED, result, 0);
         return;
     }
+    if (put_off(r, result))
+        return;
     int64_t next_ms = operation_next_look(&r->row, ava_steady_ms());
     switch (r->result) {
     case OK:
@@ -419,7 +436,12 @@ struct operation_run *operation_run_new(const struct ctx *ctx, const struct oper
     r->row.actor = r->ctx.who.user_id;
     r->row.correlation_id = r->ctx.correlation_id;
     r->row.sealed.ptr = arena_copy(a, row->sealed.ptr, row->sealed.len);
-    r->op = (struct operation){ .id = r->row.id, .object = r->row.object, .sent_ms = row->sent_ms };
+    r->op = (struct operation){ .id = r->row.id,
+                                .object = r->row.object,
+                                .created_ms = row->created_ms,
+                                .sent_ms = row->sent_ms,
+                                .is_promised = row->is_promised,
+                                .was_put_off = row->next_ms != 0 };
     r->op.request = (struct str){ arena_copy(a, request.ptr, request.len), request.len };
     r->watch = (struct upstream_watch){ on_sending, on_waiting, r };
     return r;

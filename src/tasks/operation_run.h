@@ -22,6 +22,7 @@ struct operation_run {
     bool is_over, was_abandoned, is_slow; /* slow: it waits for a retry beyond our patience */
     bool is_settled;                      /* how it stands is on disk */
     bool waits;                           /* for its turn, again */
+    bool is_put_off;                      /* by the provider: performed again at row.next_ms */
     bool withdraws;                       /* to be ended only if it still waits */
     int64_t began_ms, attempt_ms;         /* monotonic; of the attempt, 0: there was none */
     struct fiber_parking *waiter;         /* NULL: nobody waits */

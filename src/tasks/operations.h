@@ -20,8 +20,12 @@
 /* What the functions of a kind get to see. */
 struct operation {
     const char *id, *object;
-    int64_t sent_ms;    /* wall clock; 0: not yet */
+    int64_t created_ms; /* wall clock */
+    int64_t sent_ms;    /* the same; 0: not yet */
     struct str request; /* JSON, as it was placed */
+    bool is_promised;   /* nobody waits for it any more */
+    bool was_put_off;   /* by again, before */
+    int64_t next_ms;    /* for settle, with PREPARED: when it is performed again */
     bool is_last; /* kinds without look_up only: the last run; give up what cannot be done now */
 };
 
@@ -79,6 +83,11 @@ struct operation_kind {
                        enum operation_state state, const void *result, struct str *shown);
     /* Deletes the object's row: the operation was refused before anything was sent. */
     enum err (*forget)(struct ctx *ctx, struct db_conn *tx, const struct operation *op);
+    /* The provider answered for certain that it takes nothing now, or not all (e, result: of perform): when to perform
+     * the rest, by now_ms of the clock of operations. 0: it is over. What is put off so is settled with PREPARED, is
+     * promised, and performed again. NULL: never. */
+    int64_t (*again)(struct ctx *ctx, const struct operation *op, enum err e, const void *result,
+                     int64_t now_ms);
     const struct operation_queue *queue; /* NULL: it never waits */
     /* Its steps as a JSON list, for people. NULL: it is a single one. */
     enum err (*steps)(struct ctx *ctx, const char *operation_id, struct jsonw *w);

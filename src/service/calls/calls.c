@@ -326,9 +326,15 @@ enum err call_forget(struct ctx *ctx, struct db_conn *tx, const struct operation
     return row.id ? call_remove(ctx, tx, &row) : OK;
 }
 
-const struct operation_kind CALL_CREATE = { "call.create", "call",       PROVIDER_VAPI,
-                                            perform,       look_up,      call_settle,
-                                            call_forget,   &LINES_QUEUE, .list = list };
+const struct operation_kind CALL_CREATE = { .name = "call.create",
+                                            .event = "call",
+                                            .provider = PROVIDER_VAPI,
+                                            .perform = perform,
+                                            .look_up = look_up,
+                                            .settle = call_settle,
+                                            .forget = call_forget,
+                                            .queue = &LINES_QUEUE,
+                                            .list = list };
 
 /* --- reading --------------------------------------------------------------------------------- */
 

@@ -161,7 +161,12 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
     return matching_find(ctx, &matches, op->object, call_row_is_taken, others, result, is_absent);
 }
 
-const struct operation_kind TWILIO_CALL_CREATE = {
-    "twilio_call.create", "call",      PROVIDER_TWILIO, perform,     look_up,
-    call_settle,          call_forget, &LINES_QUEUE,    .list = list
-};
+const struct operation_kind TWILIO_CALL_CREATE = { .name = "twilio_call.create",
+                                                   .event = "call",
+                                                   .provider = PROVIDER_TWILIO,
+                                                   .perform = perform,
+                                                   .look_up = look_up,
+                                                   .settle = call_settle,
+                                                   .forget = call_forget,
+                                                   .queue = &LINES_QUEUE,
+                                                   .list = list };

@@ -157,29 +157,51 @@ enum err email_report_apply(struct ctx *ctx, struct db_conn *tx, const char *wor
 
 /* --- a mail server's replies ------------------------------------------------------------------- */
 
-static enum err take_result(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                            const char *message_id, int position, const struct smtp_result *result,
+bool email_recipient_is_open(const struct email_recipient_row *row) {
+    return strcmp(row->status, "requested") == 0 || strcmp(row->status, "waiting") == 0;
+}
+
+/* What the server said. is_over: it is not asked again. */
+static enum err take_result(struct ctx *ctx, struct db_conn *tx, struct suppression_row s,
+                            int position, const struct smtp_result *result, bool is_over,
                             struct email_recipient_row *to) {
     bool is_nobody = result->state == SMTP_REFUSED && result->about == SMTP_ABOUT_RECIPIENT;
-    to->status = result->state == SMTP_ACCEPTED ? "sent" : is_nobody ? "bounced" : "failed";
+    bool waits = result->state == SMTP_LATER && !is_over;
+    to->status = waits                            ? "waiting"
+                 : result->state == SMTP_ACCEPTED ? "sent"
+                 : is_nobody                      ? "bounced"
+                                                  : "failed";
+    to->error = NULL;
     if (result->words)
-        to->error = arena_printf(ctx->arena, "The mail server did not take it: %s.%s%s",
+        to->error = arena_printf(ctx->arena, "The mail server %s it%s: %s.%s%s",
+                                 waits ? "does not take" : "did not take", waits ? " yet" : "",
                                  result->words, result->said[0] ? " It said: " : "", result->said);
-    TRY(email_recipient_row_update(ctx, tx, message_id, position, ava_wall_ms(), to));
-    struct suppression_row s = { .workspace_id = workspace_id,
-                                 .address_key = to->address_key,
-                                 .reason = "bounced",
-                                 .detail = to->error,
-                                 .message_id = message_id };
+    TRY(email_recipient_row_update(ctx, tx, s.message_id, position, ava_wall_ms(), to));
+    s.address_key = to->address_key;
+    s.detail = to->error;
     return is_nobody ? suppress(ctx, tx, s) : OK;
 }
 
 enum err email_outcome_apply(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                             const char *message_id, const struct smtp_outcome *outcome) {
+                             const char *message_id, const struct smtp_outcome *outcome,
+                             const char *end, size_t *without) {
     struct email_recipient_row to[EMAIL_RECIPIENTS_MAX];
-    size_t count;
+    struct suppression_row s = { .workspace_id = workspace_id,
+                                 .reason = "bounced",
+                                 .message_id = message_id };
+    size_t count, n = 0;
     TRY(email_recipient_rows_of(ctx, tx, message_id, to, &count));
-    for (size_t i = 0; i < count && i < outcome->count; i++)
-        TRY(take_result(ctx, tx, workspace_id, message_id, (int)i, &outcome->results[i], &to[i]));
+    *without = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (email_recipient_is_open(&to[i])) {
+            if (outcome && n < outcome->count) {
+                TRY(take_result(ctx, tx, s, (int)i, &outcome->results[n++], end != NULL, &to[i]));
+            } else if (end && strcmp(end, "succeeded") != 0) {
+                to[i].status = end;
+                TRY(email_recipient_row_update(ctx, tx, message_id, (int)i, ava_wall_ms(), &to[i]));
+            }
+        }
+        *without += strcmp(to[i].status, "sent") != 0;
+    }
     return OK;
 }

@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mailbox.h"
 #include "base/sift.h"
+#include "providers/answer.h"
 #include "providers/mime.h"
 #include "providers/smtp.h"
 #include "service/connections/lending.h"
@@ -76,20 +78,31 @@ static enum err compose(struct ctx *ctx, const struct operation *op, const json_
 
 /* --- sending it ------------------------------------------------------------------------------ */
 
-static size_t addresses_of(struct ctx *ctx, const json_t *request, const char **out) {
-    static const char *const KINDS[] = { "to", "cc", "bcc" };
-    struct mime_mailbox some[EMAIL_RECIPIENTS_MAX];
-    size_t count = 0;
-    for (size_t k = 0; k < ARRAY_LEN(KINDS); k++) {
-        size_t found = read_mailboxes(ctx, json_object_get(request, KINDS[k]), some);
-        for (size_t i = 0; i < found && count < EMAIL_RECIPIENTS_MAX; i++)
-            out[count++] = some[i].address;
+/* What this attempt had to do, and what came of it. */
+struct sending {
+    struct smtp_outcome outcome; /* of those that were still open */
+    bool has_earlier;            /* somebody got it from an earlier attempt */
+};
+
+/* Those it still has to go to, in their order. */
+static enum err addresses_of(struct ctx *ctx, const struct operation *op, const char **out,
+                             size_t *count, struct sending *s) {
+    struct email_recipient_row *rows = arena_alloc(ctx->arena, EMAIL_RECIPIENTS_MAX * sizeof *rows);
+    size_t all;
+    const char *name;
+    TRY(email_recipient_rows_of(ctx, db_reader(ctx->parts->db), op->object, rows, &all));
+    *count = 0;
+    for (size_t i = 0; i < all; i++) {
+        s->has_earlier |= strcmp(rows[i].status, "sent") == 0;
+        if (email_recipient_is_open(&rows[i]) &&
+            !mailbox_split(ctx->arena, str_of(rows[i].address), &name, &out[*count]))
+            ++*count;
     }
-    return count;
+    return *count ? OK : ctx_fail(ctx, ERR_INTERNAL, "The mail has nobody left to go to.");
 }
 
 /* Nobody gets it: why, by the first that is refused for good; worth another try where none is. */
-static enum err refused(struct ctx *ctx, const struct smtp_outcome *o) {
+static enum err refused(struct ctx *ctx, const struct operation *op, const struct smtp_outcome *o) {
     const struct smtp_result *r = o->results;
     for (size_t i = 0; i < o->count && r->state == SMTP_LATER; i++)
         r = &o->results[i];
@@ -98,33 +111,94 @@ static enum err refused(struct ctx *ctx, const struct smtp_outcome *o) {
         return ctx_fail(ctx, ERR_PROVIDER_REJECTED, "The mail server refused it: %s.%s%s", r->words,
                         r->said[0] ? " It said: " : "", r->said);
     ctx->problem.retry_after_s = o->again_s;
+    int64_t tried_min = op->was_put_off ? (ava_steady_ms() - op->sent_ms) / 60000 : 0;
+    if (tried_min)
+        return ctx_fail(ctx, ERR_PROVIDER_BUSY,
+                        "Ava tried for %lld minutes, and the mail server did not take it: %s.",
+                        (long long)tried_min, o->results[0].words);
     return ctx_fail(ctx, ERR_PROVIDER_BUSY,
                     "The mail server does not take it now: %s. Try again in %lld s.",
                     o->results[0].words, (long long)o->again_s);
 }
 
-/* *result: struct smtp_outcome. */
+static enum err send_to(struct ctx *ctx, const struct operation *op, const struct lent *lent,
+                        struct smtp_mail *mail, const struct upstream_watch *watch,
+                        struct smtp_outcome *outcome) {
+    const json_t *request = sift_own(ctx->arena, op->request);
+    struct smtp_account account;
+    struct attachments_held *held;
+    TRY(smtp_account_of(ctx, &lent->account, &account));
+    TRY(attachments_hold(ctx, op, request, &held));
+    enum err e = compose(ctx, op, request, held, &mail->bytes);
+    if (e == OK)
+        e = smtp_send(ctx, &lent->ref, &account, mail, watch, outcome);
+    attachments_let_go(held);
+    return e;
+}
+
+/* *result: struct sending. */
 static enum err perform(struct ctx *ctx, const struct operation *op,
                         const struct upstream_watch *watch, const void **result) {
-    const json_t *request = sift_own(ctx->arena, op->request);
     const char **to = arena_alloc(ctx->arena, EMAIL_RECIPIENTS_MAX * sizeof *to);
-    struct smtp_outcome *outcome = arena_alloc(ctx->arena, sizeof *outcome);
+    struct sending *s = arena_alloc(ctx->arena, sizeof *s);
     struct smtp_mail mail = { .recipients = to };
-    struct smtp_account account;
     struct lent lent;
+    *s = (struct sending){ .has_earlier = false };
     TRY(lending_find(ctx, PROVIDER_SMTP, &lent));
-    TRY(smtp_account_of(ctx, &lent.account, &account));
-    mail.recipient_count = addresses_of(ctx, request, to);
-    struct attachments_held *held;
-    TRY(attachments_hold(ctx, op, request, &held));
-    enum err e = compose(ctx, op, request, held, &mail.bytes);
-    if (e == OK)
-        e = smtp_send(ctx, &lent.ref, &account, &mail, watch, outcome);
-    attachments_let_go(held);
-    TRY(e);
-    *result = outcome;
-    return outcome->accepted ? OK : refused(ctx, outcome);
+    TRY(addresses_of(ctx, op, to, &mail.recipient_count, s));
+    TRY(send_to(ctx, op, &lent, &mail, watch, &s->outcome));
+    *result = s;
+    return s->outcome.accepted || s->has_earlier ? OK : refused(ctx, op, &s->outcome);
 }
+
+/* --- trying again ----------------------------------------------------------------------------- */
+
+/* After the first attempt. Greylists ask for 1 to 30 minutes, most for 5, and some forget after 4 hours who knocked
+ * (spamd); a mail that nobody took by then says so while it still is of use to know. */
+static const int64_t TRIES_MS[] = { 5 * 60000,   15 * 60000,  30 * 60000, 60 * 60000,
+                                    120 * 60000, 180 * 60000, 240 * 60000 };
+
+enum { TRY_EARLY_MS = 60000 }; /* the first attempt took a while, too */
+
+/* When it is tried again: about so many seconds from now, or later. 0: not any more. */
+static int64_t next_try(const struct operation *op, int64_t not_before_s, int64_t now_ms) {
+    int64_t since_ms = op->sent_ms ? op->sent_ms : op->created_ms;
+    int64_t wait_ms = not_before_s * 1000 - TRY_EARLY_MS;
+    int64_t earliest_ms = now_ms + (wait_ms > TRY_EARLY_MS ? wait_ms : TRY_EARLY_MS);
+    for (size_t i = 0; i < ARRAY_LEN(TRIES_MS); i++)
+        if (since_ms + TRIES_MS[i] > earliest_ms)
+            return since_ms + TRIES_MS[i];
+    return 0;
+}
+
+/* Did the server say that it takes it later; or, of a mail that somebody counts on, could it not be asked? */
+static bool is_for_later(const struct ctx *ctx, const struct operation *op, enum err e) {
+    int status = ctx->problem.upstream_status;
+    if (status >= 400 && status < 500 && e != ERR_CREDENTIALS_REJECTED)
+        return e == ERR_PROVIDER_ERROR || e == ERR_PROVIDER_BUSY || e == ERR_PROVIDER_RATE_LIMITED;
+    return op->is_promised && e != ERR_OUTCOME_UNKNOWN && answer_may_be_stale(e);
+}
+
+/* The soonest of what those who are to be asked again want. */
+static int64_t soonest_s(const struct smtp_outcome *o) {
+    int64_t s = 0;
+    for (size_t i = 0; i < o->count; i++)
+        if (o->results[i].state == SMTP_LATER && (!s || o->results[i].again_s < s))
+            s = o->results[i].again_s;
+    return s;
+}
+
+/* For operation_kind.again; result: struct sending. */
+static int64_t again(struct ctx *ctx, const struct operation *op, enum err e, const void *result,
+                     int64_t now_ms) {
+    const struct sending *s = result;
+    if (s)
+        return s->outcome.again_s ? next_try(op, soonest_s(&s->outcome), now_ms) : 0;
+    return e != OK && is_for_later(ctx, op, e) ? next_try(op, ctx->problem.retry_after_s, now_ms)
+                                               : 0;
+}
+
+/* --- what becomes of it ------------------------------------------------------------------------ */
 
 /* Nobody can be asked. */
 static enum err look_up(struct ctx *ctx, const struct operation *op, const void *listed,
@@ -134,18 +208,40 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
     return OK;
 }
 
+static const struct smtp_result *first_later(const struct smtp_outcome *o) {
+    const struct smtp_result *r = o->results;
+    while (r < o->results + o->count - 1 && r->state != SMTP_LATER)
+        r++;
+    return r;
+}
+
+static struct message_facts facts_of(struct ctx *ctx, enum operation_state state,
+                                     const struct sending *s) {
+    struct message_facts f = { .status = "sent" };
+    if (s)
+        f.provider_id = s->outcome.provider_id;
+    if (s && state == OPERATION_PREPARED)
+        f.error = arena_printf(ctx->arena, "The mail server does not take it yet: %s.",
+                               first_later(&s->outcome)->words);
+    else if (state == OPERATION_PREPARED)
+        f.error = ctx->problem.detail;
+    return f;
+}
+
 static enum err settle(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
                        enum operation_state state, const void *result, struct str *shown) {
-    const struct smtp_outcome *o = result;
-    struct message_facts facts = { .status = "sent" };
-    TRY(email_file_rows_delete(ctx, tx, op->object)); /* it is never sent again */
-    if (o)
-        TRY(email_outcome_apply(ctx, tx, ctx->who.workspace_id, op->object, o));
-    if (o && o->accepted) {
-        facts.provider_id = o->provider_id;
-        if (o->accepted < o->count)
-            facts.error = "Not all of those it goes to get it.";
-    }
+    const struct sending *s = result;
+    struct message_facts facts = facts_of(ctx, state, s);
+    bool is_over = state != OPERATION_PREPARED;
+    size_t without;
+    if (is_over)
+        TRY(email_file_rows_delete(ctx, tx, op->object));
+    else
+        facts.next_ms = op->next_ms;
+    TRY(email_outcome_apply(ctx, tx, ctx->who.workspace_id, op->object, s ? &s->outcome : NULL,
+                            is_over ? operation_state_name(state) : NULL, &without));
+    if (state == OPERATION_SUCCEEDED && without)
+        facts.error = "Not all of those it goes to get it.";
     return message_settle(ctx, tx, op->object, state, &facts, shown);
 }
 
@@ -159,4 +255,5 @@ const struct operation_kind EMAIL_SMTP = { .name = "email.smtp",
                                            .perform = perform,
                                            .look_up = look_up,
                                            .settle = settle,
-                                           .forget = forget };
+                                           .forget = forget,
+                                           .again = again };

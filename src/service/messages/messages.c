@@ -268,8 +268,16 @@ enum err message_settle(struct ctx *ctx, struct db_conn *tx, const char *id,
     if (!v.row.id)
         return OK;
     enum provider p = provider_parse(str_of(v.row.provider));
+    const struct message_facts *facts = result;
+    v.row.next_ms = 0;
     if (state == OPERATION_SUCCEEDED) {
-        message_facts_apply(&v.row, result);
+        if (message_status_rank(p, v.row.status) == 0)
+            v.row.error = NULL; /* why it waited */
+        message_facts_apply(&v.row, facts);
+    } else if (state == OPERATION_PREPARED) {
+        v.row.status = "waiting";
+        v.row.error = facts->error;
+        v.row.next_ms = facts->next_ms;
     } else if (message_status_rank(p, v.row.status) == 0) { /* else a webhook was quicker */
         v.row.status = operation_state_name(state);
         v.row.error = state == OPERATION_FAILED ? ctx->problem.detail : NULL;
@@ -326,6 +334,8 @@ void message_write_members(struct jsonw *w, const struct message_view *v) {
     jsonw_text_at(w, "status", m->status);
     if (m->error)
         jsonw_text_at(w, "error", m->error);
+    if (m->next_ms)
+        jsonw_time_at(w, "next_attempt_at", m->next_ms);
     jsonw_time_at(w, "created_at", m->created_ms);
     jsonw_time_at(w, "updated_at", m->updated_ms);
     if (v->is_stale)

@@ -1,7 +1,7 @@
 // Messages: texts in both directions as they travel. One of which nobody knows is never sent a second time by itself.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
-import { phone, t } from "../kit/i18n";
+import { clock, phone, t } from "../kit/i18n";
 import { Filters, ListPanel, only, plainNumber, useList } from "../kit/lists";
 import { segments } from "./segments";
 import { useOnce } from "../kit/once";
@@ -17,7 +17,7 @@ type Message = Schemas["Message"];
 type Operation = Schemas["Operation"];
 
 const names = ["status", "direction", "to", "from"];
-const states = ["requested", "queued", "sent", "delivered", "undelivered", "failed", "bounced", "complained", "received", "unknown", "unconfirmed"];
+const states = ["requested", "waiting", "queued", "sent", "delivered", "undelivered", "failed", "bounced", "complained", "received", "unknown", "unconfirmed"];
 const bodyMax = 1600;
 
 export default function Messages() {
@@ -72,7 +72,7 @@ function Texts() {
 
 const looks: Record<string, ["ok" | "warn" | "bad" | "info" | "quiet", string]> = {
   delivered: ["ok", "circle-check"], read: ["ok", "circle-check"], received: ["quiet", "message-square"], undelivered: ["bad", "triangle-alert"], failed: ["bad", "triangle-alert"],
-  canceled: ["quiet", "x"], bounced: ["bad", "triangle-alert"], complained: ["bad", "triangle-alert"], suppressed: ["bad", "triangle-alert"], delivery_delayed: ["warn", "clock"], unknown: ["warn", "clock"], unconfirmed: ["warn", "triangle-alert"],
+  canceled: ["quiet", "x"], bounced: ["bad", "triangle-alert"], complained: ["bad", "triangle-alert"], suppressed: ["bad", "triangle-alert"], delivery_delayed: ["warn", "clock"], waiting: ["warn", "clock"], unknown: ["warn", "clock"], unconfirmed: ["warn", "triangle-alert"],
 };
 
 function Standing({ message }: { message: Message }) {
@@ -83,7 +83,8 @@ function Standing({ message }: { message: Message }) {
       <Badge tone={tone} icon={icon}>{known ? t("messages.status." + message.status) : message.status}</Badge>
       {message.status === "unknown" && <p class="muted fine">{t("messages.unknown", { service: serviceName(message.provider) })}</p>}
       {message.status === "unconfirmed" && <p class="wrong">{t("messages.check_first")}</p>}
-      {message.error && <p class="wrong">{message.error}</p>}
+      {message.next_attempt_at && <p class="muted fine" data-next>{t("messages.tried_again", { time: clock(Date.parse(message.next_attempt_at)) })}</p>}
+      {message.error && <p class={message.status === "waiting" ? "muted fine" : "wrong"}>{message.error}</p>}
       {message.warnings?.map((w) => <p key={w.code} class="muted fine" data-warning={w.code}>{w.detail}</p>)}
     </>
   );
