@@ -106,6 +106,7 @@ struct dialect_calls {
 
 struct dialect_messages {
     const struct dialect_rank *ranks;
+    bool tells_of_each; /* webhooks come of each one that went out: silence means something */
     enum err (*read)(struct ctx *ctx, const struct upstream_credential *c,
                      const struct dialect_account *account, const char *provider_id,
                      struct message_facts *out);

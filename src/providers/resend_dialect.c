@@ -76,7 +76,9 @@ static enum err message_read(struct ctx *ctx, const struct upstream_credential *
     return resend_email_read(ctx, c, provider_id, out);
 }
 
-static const struct dialect_messages MESSAGES = { RESEND_RANKS, message_read };
+static const struct dialect_messages MESSAGES = { .ranks = RESEND_RANKS,
+                                                  .tells_of_each = true,
+                                                  .read = message_read };
 
 static const struct dialect_webhook WEBHOOKS[] = { { "events", NULL }, { NULL, NULL } };
 

@@ -95,7 +95,8 @@ static enum err message_read(struct ctx *ctx, const struct upstream_credential *
     return twilio_message_read(ctx, c, account->account_sid, provider_id, out);
 }
 
-static const struct dialect_messages MESSAGES = { TWILIO_MESSAGE_RANKS, message_read };
+static const struct dialect_messages MESSAGES = { .ranks = TWILIO_MESSAGE_RANKS,
+                                                  .read = message_read };
 
 /* ------------------------------------------------------------------------------------------------ */
 

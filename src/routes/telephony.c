@@ -22,6 +22,8 @@ enum err get_integrations(struct ctx *ctx, struct call *call) {
         jsonw_object(&w);
         jsonw_text_at(&w, "provider", provider_name(r->provider));
         jsonw_text_at(&w, "status", demo ? "demo" : r->status);
+        jsonw_text_at(&w, "attention", r->attention);
+        jsonw_time_at(&w, "attention_since", r->attention_since_ms);
         jsonw_text_at(&w, "account_last4", r->account_last4);
         jsonw_text_at(&w, "account", r->account);
         jsonw_time_at(&w, "checked_at", r->checked_ms);

@@ -168,7 +168,7 @@ static void plan_all(json_t *record, const json_t *to, int64_t now_ms) {
 
 /* A record of the courier's for each webhook, and one that nobody is told of, for what the mail itself says. */
 static void follow(const struct visit *v, json_t *mail) {
-    int64_t now_ms = ava_steady_ms();
+    int64_t now_ms = json_i64_or(mail, "sent_at", 0);
     json_t *all = json_object_get(v->account, "webhooks"), *hook;
     const json_t *to = json_object_get(mail, "to");
     const char *first =
@@ -289,6 +289,13 @@ static const char *hash_of(const struct visit *v) {
     return text;
 }
 
+/* How long until it is to be sent. */
+static int64_t wait_of(const json_t *mail) {
+    const char *at = json_text(mail, "scheduled_at");
+    int64_t at_ms = 0, now_ms = ava_wall_ms();
+    return at && clock_parse_rfc3339(at, strlen(at), &at_ms) && at_ms > now_ms ? at_ms - now_ms : 0;
+}
+
 static void create(const struct visit *v) {
     struct str named = http_field(v->req, "Idempotency-Key");
     const char *key = named.ptr ? str_dup(v->req->arena, named) : NULL, *body = hash_of(v);
@@ -302,7 +309,7 @@ static void create(const struct visit *v) {
         json_object_set_new(mail, "object", json_string("email"));
         json_object_set_new(mail, "id", id_new());
         json_object_set_new(mail, "created_at", time_text(ava_wall_ms()));
-        json_object_set_new(mail, "sent_at", json_integer(ava_steady_ms()));
+        json_object_set_new(mail, "sent_at", json_integer(ava_steady_ms() + wait_of(mail)));
         json_object_set(all, json_text(mail, "id"), mail);
         if (key)
             json_object_set_new(
@@ -322,6 +329,8 @@ static const char *last_event(const json_t *mail) {
         json_is_array(to) ? json_string_value(json_array_get(to, 0)) : json_string_value(to);
     struct str address;
     mailbox_find(str_of(first), &address);
+    if (age_ms < 0)
+        return "scheduled";
     if (age_ms < DONE_AFTER_MS)
         return age_ms < SENT_AFTER_MS ? "queued" : "sent";
     if (is_for(address, "bounced") || is_for(address, "full") || is_for(address, "policy"))

@@ -29,6 +29,19 @@ enum err message_row_insert(struct ctx *ctx, struct db_conn *tx, const struct me
     return db_run(ctx, q);
 }
 
+enum err message_row_first_after(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                 const char *provider, int64_t after_ms, int64_t *at_ms) {
+    struct db_stmt *q =
+        db_use(c, "SELECT created_at FROM messages WHERE workspace_id = ? AND provider = ?"
+                  " AND channel = 'email' AND provider_id IS NOT NULL AND created_at > ?"
+                  " AND status NOT IN ('scheduled', 'canceled') ORDER BY created_at LIMIT 1");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, provider);
+    db_bind_i64(q, after_ms);
+    *at_ms = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}
+
 enum err message_row_update(struct ctx *ctx, struct db_conn *tx, const struct message_row *row) {
     struct db_stmt *q =
         db_use(tx, "UPDATE messages SET provider_id = COALESCE(?, provider_id),"

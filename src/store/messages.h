@@ -23,6 +23,10 @@ struct message_row {
 
 struct sealed_place message_row_place(const struct message_row *row);
 enum err message_row_insert(struct ctx *ctx, struct db_conn *tx, const struct message_row *row);
+/* *at_ms: when the first mail was sent through that service after after_ms, those left out that are planned for later; 0:
+ * none was. */
+enum err message_row_first_after(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                 const char *provider, int64_t after_ms, int64_t *at_ms);
 /* Writes provider_id (where it is not NULL), status, error and next_ms of that id. */
 enum err message_row_update(struct ctx *ctx, struct db_conn *tx, const struct message_row *row);
 enum err message_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);

@@ -183,8 +183,9 @@ enum err credential_row_checked(struct ctx *ctx, struct db_conn *tx, const char 
     return db_run(ctx, q);
 }
 
-#define ENDPOINT_COLUMNS \
-    "id, workspace_id, provider, created_at, valid_until, last_received_at, sealed"
+#define ENDPOINT_COLUMNS                                                                     \
+    "id, workspace_id, provider, created_at, valid_until, last_received_at, refused_count, " \
+    "refused_at, sealed"
 
 static void read_endpoint(struct ctx *ctx, struct db_stmt *q, struct endpoint_row *e) {
     e->id = db_text(q, ctx->arena);
@@ -193,6 +194,8 @@ static void read_endpoint(struct ctx *ctx, struct db_stmt *q, struct endpoint_ro
     e->created_ms = db_i64(q);
     e->valid_until_ms = db_i64(q);
     e->last_received_ms = db_i64(q);
+    e->refused = db_i64(q);
+    e->refused_ms = db_i64(q);
     e->sealed = db_blob(q, ctx->arena);
 }
 
@@ -283,10 +286,20 @@ enum err endpoint_rows_delete_retired(struct ctx *ctx, struct db_conn *tx, const
 }
 
 enum err endpoint_row_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms) {
-    struct db_stmt *q = db_use(tx, "UPDATE webhook_endpoints SET last_received_at = ?"
-                                   " WHERE id = ?");
+    struct db_stmt *q = db_use(tx, "UPDATE webhook_endpoints SET last_received_at = ?,"
+                                   " refused_count = 0, refused_at = 0 WHERE id = ?");
     db_bind_i64(q, at_ms);
     db_bind_text(q, id);
+    return db_run(ctx, q);
+}
+
+enum err endpoint_row_refuse(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms,
+                             int64_t every_ms) {
+    struct db_stmt *q = db_use(tx, "UPDATE webhook_endpoints SET refused_count = refused_count + 1,"
+                                   " refused_at = ?1 WHERE id = ?2 AND abs(?1 - refused_at) >= ?3");
+    db_bind_i64(q, at_ms);
+    db_bind_text(q, id);
+    db_bind_i64(q, every_ms);
     return db_run(ctx, q);
 }
 

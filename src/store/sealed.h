@@ -63,6 +63,7 @@ enum err credential_row_checked(struct ctx *ctx, struct db_conn *tx, const char 
 struct endpoint_row {
     const char *id, *workspace_id, *provider;
     int64_t created_ms, valid_until_ms, last_received_ms; /* valid_until 0: the current one */
+    int64_t refused, refused_ms; /* since the last good one: how many, and when the last of them */
     struct str sealed;
     unsigned char token_hash[32];
 };
@@ -84,7 +85,10 @@ enum err endpoint_row_retire(struct ctx *ctx, struct db_conn *tx, const char *wo
 /* Those that were retired; db_changes says how many. */
 enum err endpoint_rows_delete_retired(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                                       const char *provider);
+/* A good webhook came; or one was refused, which is noted unless one was so shortly before. */
 enum err endpoint_row_touch(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms);
+enum err endpoint_row_refuse(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t at_ms,
+                             int64_t every_ms);
 
 /* Sealed fields under an old DEK, table by table, for rotation. */
 struct sealed_field {

@@ -35,7 +35,8 @@ enum err intake_keep(struct ctx *ctx, const struct endpoint_row *endpoint, struc
     bool is_new = false;
     in->workspace_id = endpoint->workspace_id;
     in->endpoint_id = endpoint->id;
-    in->touch_endpoint = ava_wall_ms() - endpoint->last_received_ms > TOUCH_EVERY_MS;
+    in->touch_endpoint =
+        endpoint->refused || ava_wall_ms() - endpoint->last_received_ms > TOUCH_EVERY_MS;
     enum err e = event_take(ctx, in, &is_new);
     metric_add(METRIC_WEBHOOKS, 1, in->provider,
                e != OK  ? "not_stored"

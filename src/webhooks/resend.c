@@ -7,7 +7,9 @@
 #include "base/sift.h"
 #include "crypto/hash.h"
 #include "crypto/standard_webhook.h"
+#include "service/connections/integrations.h"
 #include "service/connections/lending.h"
+#include "service/connections/webhook_health.h"
 #include "webhooks/intake.h"
 
 enum { TYPE_MAX = 64, RESOURCE_MAX = 128 };
@@ -22,14 +24,17 @@ static struct str header_of(const struct resend_webhook *hook, const char *svix,
 }
 
 static enum err check_signature(struct ctx *ctx, const struct resend_webhook *hook,
-                                const struct standard_webhook *w, const char *workspace_id) {
+                                const struct standard_webhook *w,
+                                const struct endpoint_row *endpoint) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
-    enum err e = lending_reveal(ctx, workspace_id, PROVIDER_RESEND, &fields);
+    enum err e = lending_reveal(ctx, endpoint->workspace_id, PROVIDER_RESEND, &fields);
     if (e != OK && e != ERR_NOT_CONNECTED)
         return e;
     struct str secret = secret_field(&fields, "webhook_secret");
     if (secret.len && standard_webhook_is_valid(ctx->arena, w, secret))
         return OK;
+    if (webhook_health_refused(ctx, endpoint))
+        integrations_moved((void *)ctx->parts, PROVIDER_RESEND, endpoint->workspace_id);
     return intake_refuse(ctx, PROVIDER,
                          secret.len ? "The signature of this webhook is missing, wrong or too old; "
                                       "check the signing secret and this machine's clock."
@@ -69,7 +74,7 @@ enum err resend_webhook_take(struct ctx *ctx, const struct resend_webhook *hook)
                                       header_of(hook, "svix-signature", "webhook-signature"),
                                   .body = hook->body,
                                   .now_s = ava_wall_ms() / 1000 };
-    TRY(check_signature(ctx, hook, &w, endpoint.workspace_id));
+    TRY(check_signature(ctx, hook, &w, &endpoint));
     const json_t *said = sift_text(ctx->arena, hook->body, PATHS, &how);
     struct incoming in = {
         .provider = PROVIDER,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/jsonw.h"
 #include "service/connections/grants.h"
+#include "service/connections/webhook_health.h"
 #include "store/sealed.h"
 #include "tasks/feed.h"
 
@@ -29,6 +30,21 @@ static void rest(struct integration *out, const struct guard_state *worse, bool 
     out->retry_in_s = (worse->remaining_ms + 999) / 1000;
 }
 
+/* What somebody must do about it, where the connection itself is there. */
+static enum err find_attention(struct ctx *ctx, enum provider p, bool is_rejected, int64_t saved_ms,
+                               struct integration *out) {
+    static const char *const CODES[] = {
+        [WEBHOOKS_REFUSED] = "webhook_refused", [WEBHOOKS_SILENT] = "webhook_silent"
+    };
+    enum webhook_health health;
+    out->attention = is_rejected ? "credentials_rejected" : NULL;
+    if (is_rejected)
+        return OK;
+    TRY(webhook_health_read(ctx, p, saved_ms, &health, &out->attention_since_ms));
+    out->attention = CODES[health];
+    return OK;
+}
+
 static enum err look_at(struct ctx *ctx, enum provider p, struct integration *out) {
     struct connection c;
     struct lent lent;
@@ -45,7 +61,8 @@ static enum err look_at(struct ctx *ctx, enum provider p, struct integration *ou
     ctx_clear(ctx);
     if (e == OK) {
         own = upstream_state(ctx->parts->upstream, p, lent.ref.id);
-        out->status = own.needs_reauth ? "needs_attention" : "connected";
+        TRY(find_attention(ctx, p, own.needs_reauth, c.updated_ms, out));
+        out->status = out->attention ? "needs_attention" : "connected";
     }
     rest(out, own.breaker > shared.breaker ? &own : &shared, e == OK);
     return OK;
@@ -61,6 +78,8 @@ static enum err look_at_grant(struct ctx *ctx, enum provider p, struct integrati
     if (!row.id)
         return OK;
     own = upstream_state(ctx->parts->upstream, p, row.id);
+    out->attention = row.ended_ms ? "credentials_rejected" : NULL;
+    out->attention_since_ms = row.ended_ms;
     out->status = row.ended_ms ? "needs_attention" : "connected";
     out->account = row.account[0] ? row.account : NULL;
     out->checked_ms = row.updated_ms;

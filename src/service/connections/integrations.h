@@ -6,6 +6,9 @@
 struct integration {
     enum provider provider;
     const char *status; /* connected not_connected needs_attention resting demo */
+    const char
+        *attention; /* "credentials_rejected", "webhook_refused", "webhook_silent"; NULL: none */
+    int64_t attention_since_ms;
     const char *account_last4;
     const char *account; /* whose calendar it is; NULL: not told, or no calendar */
     int64_t checked_ms, last_webhook_ms;

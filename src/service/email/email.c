@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/json.h"
 #include "base/sift.h"
 #include "obs/fields.h"
 #include "providers/resend.h"
@@ -330,11 +331,15 @@ static enum err perform(struct ctx *ctx, const struct operation *op,
     struct attachments_held *held;
     struct str body = op->request;
     TRY(lending_find(ctx, PROVIDER_RESEND, &lent));
-    TRY(attachments_hold(ctx, op, sift_own(ctx->arena, op->request), &held));
+    const json_t *request = sift_own(ctx->arena, op->request);
+    bool is_for_later = json_text(request, "scheduled_at") != NULL;
+    TRY(attachments_hold(ctx, op, request, &held));
     enum err e = held ? attachments_body(held, &body) : OK;
     if (e == OK)
         e = resend_email_send(ctx, &lent.ref, op->id, body, watch, facts);
     attachments_let_go(held);
+    if (e == OK && is_for_later)
+        facts->status = "scheduled";
     *result = facts;
     return operation_unless_out(ctx, e, was_sent_ms,
                                 "The e-mail service did not confirm this. Ava sends the same again "

@@ -97,6 +97,9 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
           {one.checked_at && <><dt>{t("connections.checked")}</dt><dd><When at={one.checked_at} /></dd></>}
         </dl>
       )}
+      {one.attention && has("connections.attention." + one.attention) && (
+        <p class="wrong" data-attention={one.attention}><Icon name="triangle-alert" small /><span>{t("connections.attention." + one.attention)} {one.attention_since && <When at={one.attention_since} />}</span></p>
+      )}
       {one.status === "demo" && <p class="muted">{t("demo.card")}</p>}
       {result && <p class={result.ok ? "good" : "wrong"} role="status" data-check={result.ok ? "ok" : "failed"}><Icon name={result.ok ? "circle-check" : "circle-alert"} small /><span>{result.text}</span></p>}
       {problem && <Trouble problem={problem} service={service} strip snapshot={{ until: problem.until, total: problem.wait ?? 0, busy: testing, byPerson: true, at: 0, state: problem.code.endsWith("rate_limited") ? "limited" : problem.code === "provider_unavailable" ? "degraded" : "error" }} retry={() => void test()} />}
