@@ -55,3 +55,17 @@ struct str secret_field(const struct secret *s, const char *name) {
     }
     return (struct str){ NULL, 0 };
 }
+
+bool secret_field_put(struct secret *s, const char *name, struct str value) {
+    SCOPED(secret_wipe) struct secret made = { 0 };
+    struct str key, one;
+    bool is_good = true;
+    for (size_t at = 0; at < s->hidden_len && is_good;) {
+        if (!take(s, &at, &key) || !take(s, &at, &one))
+            break;
+        if (!str_is(key, name))
+            is_good = secret_field_add(&made, key, one);
+    }
+    return is_good && secret_field_add(&made, str_of(name), value) &&
+           secret_set(s, secret_reveal(&made));
+}

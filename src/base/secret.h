@@ -32,4 +32,6 @@ static inline struct str secret_reveal(const struct secret *s) {
 /* Named fields inside one secret, as a credential has them: a run of (u16 length, name)
  * (u16 length, value), big endian. add returns false when full; find gives NULL ptr if absent. */
 bool secret_field_add(struct secret *s, struct str name, struct str value);
+bool secret_field_put(struct secret *s, const char *name,
+                      struct str value); /* in place of the one that is there */
 struct str secret_field(const struct secret *s, const char *name);

@@ -135,6 +135,10 @@ struct dialect {
 
     const struct dialect_webhook *webhooks; /* ended by a NULL name; NULL: it sends none */
     const char *callback_suffix; /* behind each address of ours that it is given; NULL: none */
+    /* Has the provider send its webhooks to url; *secret: by which it signs them, wiped by the caller. Of an address that
+     * it knows already it tells the secret again. NULL: not by its API alone. */
+    enum err (*set_webhook)(struct ctx *ctx, const struct upstream_credential *c, const char *url,
+                            struct secret *secret);
     /* What of a body read_event looks at, for sift.h; NULL: all of it. */
     const char *const *event_paths;
     /* What the webhook says of a call or a text; both empty when it says nothing of either. NULL, or

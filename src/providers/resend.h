@@ -18,6 +18,11 @@ enum err resend_email_send(struct ctx *ctx, const struct upstream_credential *c,
                            struct str mail, const struct upstream_watch *watch,
                            struct message_facts *out);
 
+/* Has it tell url what becomes of mails, of the types in resend_events.h; an address that it tells already is switched
+ * on again, and never made twice. *secret: by which it signs. ERR_PERMISSION_DENIED: the key may send and nothing else. */
+enum err resend_webhook_set(struct ctx *ctx, const struct upstream_credential *c, const char *url,
+                            struct secret *secret);
+
 /* How the mail stands, by the last that happened to it. */
 enum err resend_email_read(struct ctx *ctx, const struct upstream_credential *c,
                            const char *provider_id, struct message_facts *out);

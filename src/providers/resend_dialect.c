@@ -93,6 +93,7 @@ const struct dialect RESEND_DIALECT = {
     .refusals = REFUSALS,
     .platform = platform,
     .webhooks = WEBHOOKS,
+    .set_webhook = resend_webhook_set,
     .event_paths = RESEND_EVENT_PATHS,
     .read_event = resend_event_read,
     .event_name = resend_event_name,

@@ -51,6 +51,13 @@ static const struct kind {
     { "email.complained", "complained", MESSAGE_COMPLAINED },
 };
 
+void resend_event_types_write(struct jsonw *w) {
+    jsonw_list(w);
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
+        jsonw_text(w, KINDS[i].type);
+    jsonw_list_end(w);
+}
+
 static const struct kind *kind_of(const char *type) {
     for (size_t i = 0; type && i < ARRAY_LEN(KINDS); i++)
         if (strcmp(KINDS[i].type, type) == 0)

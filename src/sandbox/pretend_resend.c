@@ -1,4 +1,5 @@
-/* A pretend Resend: GET /domains, POST and GET /emails, GET /emails/{id}, POST and GET /webhooks. Of an
+/* A pretend Resend: GET /domains, POST and GET /emails, GET /emails/{id}, POST and
+ * GET /webhooks, GET and PATCH /webhooks/{id}. Of an
  * attachment its size and hash are kept.
  *
  * A mail is sent after half a second and delivered after two, by the clock, and each webhook of the account is
@@ -112,7 +113,18 @@ static json_t *event_of(const json_t *mail, const struct happening *h) {
                      data);
 }
 
+/* Not what the webhook did not ask for. */
 static void happen(json_t *record, const struct happening *h) {
+    const json_t *asked = json_object_get(record, "events"), *one;
+    bool is_asked = !asked;
+    size_t i;
+    json_array_foreach(asked, i, one) {
+        is_asked |= json_is_string(one) && strcmp(json_string_value(one), h->type) == 0;
+    }
+    if (!is_asked) {
+        json_decref(h->more);
+        return;
+    }
     json_t *step = json_pack("{s:I, s:o}", "at", (json_int_t)h->at_ms, "params",
                              event_of(json_object_get(record, "mail"), h));
     json_array_append_new(json_object_get(record, "steps"), step);
@@ -175,10 +187,12 @@ static void follow(const struct visit *v, json_t *mail) {
         json_is_array(to) ? json_string_value(json_array_get(to, 0)) : json_string_value(to);
     size_t i;
     json_array_foreach(all, i, hook) {
-        json_t *record = json_pack("{s:s, s:O, s:O, s:i, s:[], s:O}", "kind", "resend", "callback",
-                                   json_object_get(hook, "endpoint"), "secret",
+        if (strcmp(json_text(hook, "status"), "enabled") != 0)
+            continue;
+        json_t *record = json_pack("{s:s, s:O, s:O, s:i, s:[], s:O, s:O*}", "kind", "resend",
+                                   "callback", json_object_get(hook, "endpoint"), "secret",
                                    json_object_get(hook, "signing_secret"), "tries", TRIES, "steps",
-                                   "mail", mail);
+                                   "mail", mail, "events", json_object_get(hook, "events"));
         happen(record, &(struct happening){ "email.sent", first, now_ms + SENT_AFTER_MS, NULL });
         plan_all(record, to, now_ms);
         plan_all(record, json_object_get(mail, "cc"), now_ms);
@@ -388,19 +402,56 @@ static void add_webhook(const struct visit *v) {
     if (!endpoint || !json_is_array(json_object_get(asked, "events"))) {
         fail(v->reply, 422, "missing_required_field", "Missing `endpoint` or `events` field.");
     } else {
-        json_t *hook = json_pack("{s:s, s:o, s:s, s:O, s:o}", "object", "webhook", "id", id_new(),
-                                 "endpoint", endpoint, "events", json_object_get(asked, "events"),
-                                 "signing_secret", secret_new(v->req->arena));
-        json_array_append(json_object_get(v->account, "webhooks"), hook);
-        pretend_reply_new(v->reply, 201, hook);
+        json_t *hook = json_pack("{s:s, s:o, s:s, s:s, s:O, s:o}", "object", "webhook", "id",
+                                 id_new(), "status", "enabled", "endpoint", endpoint, "events",
+                                 json_object_get(asked, "events"), "signing_secret",
+                                 secret_new(v->req->arena));
+        json_array_append_new(json_object_get(v->account, "webhooks"), hook);
+        pretend_reply_new(v->reply, 201,
+                          json_pack("{s:s, s:O, s:O}", "object", "webhook", "id",
+                                    json_object_get(hook, "id"), "signing_secret",
+                                    json_object_get(hook, "signing_secret")));
     }
     json_decref(asked);
 }
 
 static void list_webhooks(const struct visit *v) {
+    json_t *all = json_array(), *hook;
+    size_t i;
+    json_array_foreach(json_object_get(v->account, "webhooks"), i, hook) {
+        json_t *shown = json_copy(hook);
+        json_object_del(shown, "signing_secret"); /* each is told by itself */
+        json_array_append_new(all, shown);
+    }
     pretend_reply_new(v->reply, 200,
-                      json_pack("{s:s, s:b, s:O}", "object", "list", "has_more", 0, "data",
-                                json_object_get(v->account, "webhooks")));
+                      json_pack("{s:s, s:b, s:o}", "object", "list", "has_more", 0, "data", all));
+}
+
+/* GET and PATCH of one. */
+static void one_webhook(const struct visit *v, struct str id) {
+    static const char *const MEMBERS[] = { "endpoint", "events", "status" };
+    json_t *hook, *found = NULL;
+    size_t i;
+    json_array_foreach(json_object_get(v->account, "webhooks"), i, hook) {
+        if (str_is(id, json_text(hook, "id")))
+            found = hook;
+    }
+    if (!found) {
+        refuse(404, v->reply);
+        return;
+    }
+    if (v->req->method == METHOD_PATCH) {
+        json_t *asked = json_loadb(v->req->body.ptr, v->req->body.len, 0, NULL);
+        for (size_t m = 0; m < ARRAY_LEN(MEMBERS); m++)
+            if (json_object_get(asked, MEMBERS[m]))
+                json_object_set(found, MEMBERS[m], json_object_get(asked, MEMBERS[m]));
+        json_decref(asked);
+        pretend_reply_new(
+            v->reply, 200,
+            json_pack("{s:s, s:O}", "object", "webhook", "id", json_object_get(found, "id")));
+        return;
+    }
+    pretend_reply_new(v->reply, 200, json_copy(found));
 }
 
 static bool tell_to(struct pretend_world *world, struct str key, const char *url,
@@ -412,8 +463,9 @@ static bool tell_to(struct pretend_world *world, struct str key, const char *url
                        hook) if (strcmp(json_text(hook, "endpoint"), url) != 0) return false;
     json_array_clear(hooks);
     if (account)
-        json_array_append_new(hooks, json_pack("{s:s, s:s, s:s}", "object", "webhook", "endpoint",
-                                               url, "signing_secret", secret));
+        json_array_append_new(hooks, json_pack("{s:s, s:o, s:s, s:s, s:s}", "object", "webhook",
+                                               "id", id_new(), "status", "enabled", "endpoint", url,
+                                               "signing_secret", secret));
     return account != NULL;
 }
 
@@ -441,7 +493,7 @@ static bool let_in(const struct visit *v, bool sends) {
 
 static void answer(struct pretend_world *world, const struct http_req *req,
                    struct http_reply *reply) {
-    const struct str one = STR("/emails/");
+    const struct str one = STR("/emails/"), hook = STR("/webhooks/");
     bool is_read = req->method == METHOD_GET || req->method == METHOD_HEAD;
     bool sends = req->method == METHOD_POST && str_is(req->path, "/emails");
     struct visit v = { world, NULL, credential(req), req, reply };
@@ -458,6 +510,8 @@ static void answer(struct pretend_world *world, const struct http_req *req,
         list_mails(&v);
     else if (is_read && str_is(req->path, "/domains"))
         list_domains(&v);
+    else if (str_starts(req->path, hook))
+        one_webhook(&v, (struct str){ req->path.ptr + hook.len, req->path.len - hook.len });
     else if (str_is(req->path, "/webhooks"))
         is_read ? list_webhooks(&v) : add_webhook(&v);
     else

@@ -150,3 +150,13 @@ TEST(ids_of_one_millisecond_sort_as_they_were_made) {
     }
     clock_replace(NULL);
 }
+
+TEST(a_field_of_a_secret_that_is_put_takes_the_place_of_the_one_that_was_there) {
+    SCOPED(secret_wipe) struct secret s = { 0 };
+    CHECK(secret_field_put(&s, "a", STR("one")));
+    CHECK(secret_field_put(&s, "b", STR("two")));
+    CHECK(secret_field_put(&s, "a", STR("three")));
+    CHECK(str_is(secret_field(&s, "a"), "three"));
+    CHECK(str_is(secret_field(&s, "b"), "two"));
+    CHECK_INT(secret_reveal(&s).len, 4 * 2 + 1 + 5 + 1 + 3);
+}

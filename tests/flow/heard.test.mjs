@@ -82,3 +82,71 @@ describe("what becomes of mails is not heard", { skip: missing, concurrency: 1 }
     assert.deepEqual(await stands(), ["demo", null]);
   });
 });
+
+// Nobody pastes an address and a secret: Ava asks for both through the service's API, and asks again without harm.
+describe("one press has the e-mail service tell", { skip: missing, concurrency: 1 }, () => {
+  let a, resend;
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "error", RATE_LIMIT_PER_MINUTE: "1000" } });
+    await a.signUp();
+    resend = (await a.call("/sandbox/api/credentials", { key: null })).json.resend;
+    assert.equal((await connect({})).status, 200);
+  });
+  after(() => a?.remove());
+
+  const KEY = "re_press_once_01";
+  const connect = (more) => a.call("/api/v1/credentials/resend", { method: "PUT", body: { api_key: KEY, from: resend.from, ...more } });
+  const setUp = () => a.call("/api/v1/webhooks/endpoints/resend/setup", { body: {} });
+  const there = async (path = "/webhooks", more = {}) => (await fetch(resend.base_url + path, { ...more, headers: { Authorization: `Bearer ${KEY}`, "User-Agent": "test", "Content-Type": "application/json" } })).json();
+  const secretOf = async () => (await a.call("/api/v1/credentials/resend")).json.fields.find((f) => f.name === "webhook_secret");
+  const arrives = async () => {
+    const r = await a.call("/api/v1/integrations/email/send", { body: { to: "bounced@example.org", subject: "s", text: "t" } });
+    assert.equal(r.status, 201, r.text);
+    // Only a webhook tells of recipients.
+    await until(async () => (await a.call("/api/v1/suppressions")).json.suppressions.length === 1, { what: "it is heard that it came back" });
+    const [one] = (await a.call("/api/v1/suppressions")).json.suppressions;
+    await a.call(`/api/v1/suppressions/${one.id}`, { method: "DELETE" });
+  };
+
+  test("an answer that is lost makes no second one", async () => {
+    await a.fault({ provider: "resend", fault: "cut", operation: "POST /webhooks", times: 1 });
+    const lost = await setUp();
+    assert.ok(lost.status >= 500, lost.text);
+    await a.fault({ provider: "resend", fault: "none" });
+    assert.equal((await there()).data.length, 1, "it was made");
+    const r = await setUp();
+    assert.equal(r.status, 200, r.text);
+    assert.deepEqual([r.json.was_url, r.json.assistant_id, r.json.warnings], [null, null, []]);
+    const { data } = await there();
+    assert.deepEqual(data.map((hook) => [hook.endpoint, hook.status]), [[r.json.url, "enabled"]]);
+    assert.deepEqual(data[0].events.sort(), ["bounced", "clicked", "complained", "delivered", "delivery_delayed", "failed", "opened", "scheduled", "sent", "suppressed"].map((e) => `email.${e}`));
+    const { signing_secret } = await there(`/webhooks/${data[0].id}`);
+    assert.equal((await secretOf()).last4, signing_secret.slice(-4));
+    assert.ok(!r.text.includes(signing_secret.slice(6)));
+  });
+  test("what becomes of a mail is heard", arrives);
+
+  test("one that was switched off, and a secret that is another one, are mended", async () => {
+    const [hook] = (await there()).data;
+    await there(`/webhooks/${hook.id}`, { method: "PATCH", body: JSON.stringify({ status: "disabled", events: ["email.sent"] }) });
+    assert.equal((await connect({ webhook_secret: `whsec_${Buffer.from("not the one at all, no").toString("base64")}` })).status, 200);
+    assert.equal((await setUp()).status, 200);
+    const { data } = await there();
+    assert.deepEqual(data.map((one) => [one.id, one.status, one.events.length]), [[hook.id, "enabled", 10]]);
+    await arrives();
+  });
+
+  test("it is audited, and the key stays what it was", async () => {
+    assert.equal((await a.call("/api/v1/credentials/resend?verify=true")).status, 200);
+    const actions = (await a.call("/api/v1/audit?limit=50")).json.entries.filter((e) => e.action === "webhook.setup").map((e) => e.object);
+    assert.deepEqual(actions, ["resend", "resend"]);
+  });
+
+  test("a key that may only send is not enough", async () => {
+    assert.equal((await connect({ api_key: "re_sending_01" })).status, 200);
+    const r = await setUp();
+    assert.deepEqual([r.status, r.json.code], [424, "provider_permission_denied"], r.text);
+    await a.call("/api/v1/credentials/resend", { method: "DELETE" });
+    assert.deepEqual([(await setUp()).json.code], ["provider_not_connected"]);
+  });
+});

@@ -43,6 +43,16 @@ describe("npm resend", { skip: missing || lacks("resend") }, () => {
     assert.equal((await resend.emails.send({ from: "a@example.com", to: "b@example.org", subject: "x", text: "x", attachments: [{ filename: "a.bin" }] })).error.name, "invalid_attachment");
   });
 
+  test("makes, finds and changes a webhook; the secret is told once, and to who asks for this one", async () => {
+    const made = await resend.webhooks.create({ endpoint: "https://a.example/hook", events: ["email.sent"] });
+    assert.match(made.data.signing_secret, /^whsec_/);
+    const listed = (await resend.webhooks.list()).data.data.find((hook) => hook.id === made.data.id);
+    assert.deepEqual([listed.endpoint, listed.status, listed.signing_secret], ["https://a.example/hook", "enabled", undefined]);
+    await resend.webhooks.update(made.data.id, { endpoint: "https://b.example/hook", events: ["email.bounced"], status: "disabled" });
+    const one = (await resend.webhooks.get(made.data.id)).data;
+    assert.deepEqual([one.endpoint, one.events, one.status, one.signing_secret], ["https://b.example/hook", ["email.bounced"], "disabled", made.data.signing_secret]);
+  });
+
   test("hears its refusals as Resend's", async () => {
     const { Resend } = require("resend"), mail = { from: "a@example.com", to: "b@example.org", subject: "x", text: "x" };
     const nameOf = async (key, change = {}) => (await new Resend(key, { baseUrl: demo.base_url }).emails.send({ ...mail, ...change })).error?.name;
@@ -62,7 +72,7 @@ describe("npm standardwebhooks", { skip: missing || lacks("standardwebhooks") },
     await a.signUp();
     const demo = (await a.call("/sandbox/api/credentials")).json.resend, key = "re_webhooks_by_peer_01";
     const ask = (path, body) => fetch(demo.base_url + path, { method: "POST", headers: { Authorization: `Bearer ${key}`, "User-Agent": "peer", "Content-Type": "application/json" }, body: JSON.stringify(body) }).then((r) => r.json());
-    const { signing_secret } = await ask("/webhooks", { endpoint: receiver.url, events: ["email.sent"] });
+    const { signing_secret } = await ask("/webhooks", { endpoint: receiver.url, events: ["email.sent", "email.delivered"] });
     await ask("/emails", { from: "a@example.com", to: "b@example.org", subject: "x", text: "x" });
     await until(() => receiver.got.length >= 2, { what: "two events" });
     for (const { headers, body } of receiver.got) {

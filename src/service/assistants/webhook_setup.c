@@ -152,6 +152,26 @@ static enum err set_up_vapi(struct ctx *ctx, bool overwrite, struct webhook_setu
     return OK;
 }
 
+/* Where the provider's API does it all: at a credential of the workspace's own, so that its secret can be kept. */
+static enum err set_up_by_dialect(struct ctx *ctx, enum provider p, struct webhook_setup *out) {
+    SCOPED(secret_wipe) struct secret secret = { 0 };
+    struct connection c;
+    struct endpoint endpoint;
+    struct lent lent;
+    TRY(credentials_describe(ctx, p, &c));
+    if (!c.is_connected)
+        return ctx_fail(ctx, ERR_NOT_CONNECTED, "%s is not connected.", provider_title(p));
+    if (endpoint_is_out_of_reach(ctx, p))
+        return ctx_fail(ctx, ERR_INVALID,
+                        "%s cannot reach this address: AVA_PUBLIC_URL is on this machine.",
+                        provider_title(p));
+    TRY(endpoint_current(ctx, p, &endpoint));
+    TRY(lending_find(ctx, p, &lent));
+    *out = (struct webhook_setup){ .url = endpoint_url(ctx, &endpoint, NULL) };
+    TRY(dialect_of(p)->set_webhook(ctx, &lent.ref, out->url, &secret));
+    return credentials_put_webhook_secret(ctx, p, &secret);
+}
+
 static enum err (*const SETUPS[PROVIDER_COUNT])(struct ctx *ctx, bool overwrite,
                                                 struct webhook_setup *out) = {
     [PROVIDER_VAPI] = set_up_vapi,
@@ -159,6 +179,8 @@ static enum err (*const SETUPS[PROVIDER_COUNT])(struct ctx *ctx, bool overwrite,
 
 enum err webhook_setup(struct ctx *ctx, enum provider p, bool overwrite,
                        struct webhook_setup *out) {
+    if (p != PROVIDER_COUNT && dialect_of(p)->set_webhook)
+        return set_up_by_dialect(ctx, p, out);
     if (p == PROVIDER_COUNT || !SETUPS[p])
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such provider here.");
     return SETUPS[p](ctx, overwrite, out);

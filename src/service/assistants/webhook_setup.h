@@ -15,12 +15,13 @@ struct webhook_warning {
 struct webhook_setup {
     const char *url;          /* where they come now */
     const char *was_url;      /* where they went before; NULL: nowhere */
-    const char *assistant_id; /* whose they are */
+    const char *assistant_id; /* whose they are; NULL: nobody's in particular */
     struct webhook_warning warnings[WEBHOOK_WARNINGS_MAX];
     size_t warning_count;
 };
 
-/* At Vapi: the assistant of the workspace's own credential. ERR_NOT_FOUND for a provider where there
+/* At Resend: its API is told the address, and the secret that it signs with is saved; overwrite does not matter, since it
+ * tells several. At Vapi: the assistant of the workspace's own credential. ERR_NOT_FOUND for a provider where there
  * is no way to set them up from here. Without a webhook_secret one is made and
  * saved first. ERR_INVALID on field overwrite when its messages go elsewhere and overwrite is false,
  * on field webhook_auth when a plan of hmac or bearer is saved, which Vapi's own credentials must

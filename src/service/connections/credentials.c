@@ -230,9 +230,10 @@ static const char *public_with(struct ctx *ctx, const char *public, const char *
 struct making {
     enum provider provider;
     const char *text;
+    bool is_theirs; /* the provider has made it, and signs with it from now on */
 };
 
-/* Adds the webhook_secret to the fields, and seals them anew. */
+/* Puts the webhook_secret into the fields, and seals them anew. */
 static enum err make_secret_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
     const struct making *m = arg;
@@ -243,23 +244,36 @@ static enum err make_secret_write(struct ctx *ctx, struct db_conn *tx, void *arg
                         provider_title(m->provider));
     struct sealed_place place = credential_row_place(&row);
     TRY(vault_reveal(ctx, tx, &place, row.sealed, &fields));
-    if (!secret_field_add(&fields, STR("webhook_secret"), str_of(m->text)))
+    if (!secret_field_put(&fields, "webhook_secret", str_of(m->text)))
         return ctx_fail(ctx, ERR_INTERNAL, "The credential has no room for a webhook_secret.");
     struct saving s = { .provider = m->provider, .fields = &fields, .row = row };
     s.row.public = public_with(ctx, row.public, "webhook_secret", last4(ctx, m->text));
     s.row.updated_ms = ava_wall_ms();
-    return save_write(ctx, tx, &s);
+    TRY(save_write(ctx, tx, &s));
+    return m->is_theirs ? audit_write(ctx, tx,
+                                      (struct audit_entry){ .action = "webhook.setup",
+                                                            .object = row.provider })
+                        : OK;
 }
 
 enum err credentials_make_webhook_secret(struct ctx *ctx, enum provider p, struct secret *out) {
     unsigned char raw[32];
     ava_rand(raw, sizeof raw);
     char *text = base64url_encode(ctx->arena, raw, sizeof raw);
-    enum err e = db_write(ctx, make_secret_write, &(struct making){ p, text });
+    enum err e = db_write(ctx, make_secret_write, &(struct making){ .provider = p, .text = text });
     if (e == OK)
         secret_set(out, str_of(text));
     lending_forget(ctx, p);
     explicit_bzero(raw, sizeof raw);
+    explicit_bzero(text, strlen(text));
+    return e;
+}
+
+enum err credentials_put_webhook_secret(struct ctx *ctx, enum provider p,
+                                        const struct secret *secret) {
+    char *text = str_dup(ctx->arena, secret_reveal(secret));
+    enum err e = db_write(ctx, make_secret_write, &(struct making){ p, text, true });
+    lending_forget(ctx, p);
     explicit_bzero(text, strlen(text));
     return e;
 }

@@ -46,3 +46,8 @@ enum err credentials_remove(struct ctx *ctx, enum provider p);
 /* Adds a random webhook_secret to the workspace's own credential, which must have none; *out: that
  * secret, wiped by the caller. ERR_NOT_CONNECTED when there is no credential. */
 enum err credentials_make_webhook_secret(struct ctx *ctx, enum provider p, struct secret *out);
+
+/* Saves the secret with which the provider, told where to send, signs its webhooks; audited as webhook.setup. The same
+ * error. */
+enum err credentials_put_webhook_secret(struct ctx *ctx, enum provider p,
+                                        const struct secret *secret);

@@ -137,7 +137,7 @@ const forms: Record<Service, { name: string; secret: boolean; optional?: boolean
 };
 
 // A field of two services may be called differently there.
-const wordOf = (service: Service, what: "field" | "hint", name: string) => {
+const wordOf = (service: Service, what: "field" | "hint" | "set_up_done", name: string) => {
   const own = `connections.${service}.${what}.${name}`;
   return t(has(own) ? own : `connections.${what}.${name}`);
 };
@@ -250,7 +250,7 @@ function Addresses({ service }: { service: Service }) {
             <div key={e.id}>
               <p class="heard"><span class={e.last_received_at ? "light on" : "light"} aria-hidden="true" />{e.last_received_at ? <>{t("connections.heard", { service: name })} <When at={e.last_received_at} /></> : t("connections.not_heard", { service: name })}</p>
               <p class="muted">{t((demo ? "connections.paste_demo." : "connections.paste.") + service)}</p>
-              {service === "vapi" && <SetUp />}
+              {(service === "vapi" || service === "resend") && <SetUp service={service} />}
               <ul class="addresses">
                 {Object.entries(e.urls).map(([kind, url]) => (
                   <li key={kind}><span>{t("connections.address." + kind)}</span><code>{url}</code><Copy text={url} label={t("connections.address." + kind)} /></li>
@@ -265,7 +265,7 @@ function Addresses({ service }: { service: Service }) {
 }
 
 // One click instead of pasting; somebody else's address is only replaced when that is said.
-function SetUp() {
+function SetUp({ service }: { service: "vapi" | "resend" }) {
   const [busy, setBusy] = useState(false);
   const [elsewhere, setElsewhere] = useState(false);
   const [problem, setProblem] = useState<Problem | undefined>();
@@ -273,23 +273,29 @@ function SetUp() {
   async function ask(overwrite: boolean) {
     setBusy(true);
     setProblem(undefined);
-    const reply = await api.send<Schemas["WebhookSetupAnswer"]>("POST", "/webhooks/endpoints/vapi/setup", { body: { overwrite } });
+    const reply = await api.send<Schemas["WebhookSetupAnswer"]>("POST", `/webhooks/endpoints/${service}/setup`, { body: { overwrite } });
     setBusy(false);
     if (reply.ok) {
       setElsewhere(false);
-      credentials.vapi.expire();
-      return toast("ok", t("connections.set_up_done.title"), t("connections.set_up_done.text"));
+      credentials[service].expire();
+      integrations.view(0);
+      return toast("ok", wordOf(service, "set_up_done", "title"), wordOf(service, "set_up_done", "text"));
     }
     if (reply.problem.errors?.some((e) => e.field === "overwrite")) return setElsewhere(true);
     setProblem(reply.problem);
   }
 
-  const said = problem && wordsFor(problem, "vapi");
   return (
     <div data-set-up>
       {elsewhere && <p class="wrong" role="status"><Icon name="circle-alert" small /><span>{t("connections.set_up_elsewhere")}</span></p>}
-      {said && <p class="wrong" role="status"><Icon name="circle-alert" small /><span>{problem.errors?.some((e) => e.field === "webhook_auth") ? t("connections.set_up_plan") : said.title}</span></p>}
+      {problem && <p class="wrong" role="status"><Icon name="circle-alert" small /><span>{refusal(problem, service)}</span></p>}
       <div class="row"><Button busy={busy} icon="plug" onClick={() => void ask(elsewhere)}>{t(elsewhere ? "connections.set_up_replace" : "connections.set_up")}</Button></div>
     </div>
   );
+}
+
+function refusal(problem: Problem, service: "vapi" | "resend"): string {
+  if (problem.errors?.some((e) => e.field === "webhook_auth")) return t("connections.set_up_plan");
+  if (service === "resend" && problem.code === "provider_permission_denied") return t("connections.set_up_sends_only");
+  return wordsFor(problem, service).title;
 }
