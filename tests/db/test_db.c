@@ -273,7 +273,8 @@ TEST(sealed_columns_take_no_plain_text) {
         const char *before, *after;
     } ROWS[] = {
         { "INSERT INTO credentials VALUES ('c','w','vapi',1,", ",'{}',0,0,0)" },
-        { "INSERT INTO webhook_endpoints VALUES ('e','w','twilio',zeroblob(32),", ",0,NULL,0,0,0)" },
+        { "INSERT INTO webhook_endpoints VALUES ('e','w','twilio',zeroblob(32),",
+          ",0,NULL,0,0,0)" },
         { "INSERT INTO event_bodies VALUES ('e','w',", ")" },
         { "INSERT INTO events VALUES "
           "('f','w','twilio','voice','CA1',X'02','received',0,'c',0,0,0,0,"
