@@ -1,13 +1,16 @@
 // Messages: texts in both directions as they travel. One of which nobody knows is never sent a second time by itself.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
-import { clock, phone, t } from "../kit/i18n";
+import { phone, t } from "../kit/i18n";
 import { Filters, ListPanel, only, plainNumber, useList } from "../kit/lists";
+import { Letter, mailAddress } from "./letter";
 import { segments } from "./segments";
+import { Standing } from "./standing";
+import { Suppressed } from "./suppressed";
 import { useOnce } from "../kit/once";
 import { dated, Trouble, troubleOf } from "../kit/panel";
-import { Badge, Button, Dialog, Field, Heading, Icon, Select, useTitle, When } from "../kit/parts";
-import { fieldWords, serviceName } from "../kit/problem";
+import { Button, Dialog, Field, Heading, Icon, Select, useTitle, When } from "../kit/parts";
+import { fieldWords } from "../kit/problem";
 import { useQuery } from "../kit/router";
 import { api, numbers, profile, useCell, useLive, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
@@ -20,20 +23,30 @@ const names = ["status", "direction", "to", "from"];
 const states = ["requested", "waiting", "queued", "sent", "delivered", "undelivered", "failed", "bounced", "complained", "received", "unknown", "unconfirmed"];
 const bodyMax = 1600;
 
+const tabs = ["texts", "templates", "suppressed"] as const;
+type Tab = (typeof tabs)[number];
+
 export default function Messages() {
   const [query] = useQuery();
-  const templates = query.get("tab") === "templates";
-  useTitle(t(templates ? "templates.title" : "messages.title"));
-  if (!templates) return <Texts />;
-  return <main id="main"><div class="head"><Heading>{t("messages.title")}</Heading></div><p class="lead">{t("templates.lead")}</p><Tabs templates /><Templates /></main>;
+  const mail = query.get("mail"), tab = tabs.find((one) => one === query.get("tab")) ?? "texts";
+  useTitle(t(mail ? "messages.one" : tab === "texts" ? "messages.title" : tab + ".title"));
+  if (mail) return <main id="main"><div class="head"><Heading>{t("messages.one")}</Heading></div><Letter key={mail} id={mail} /></main>;
+  if (tab === "texts") return <Texts />;
+  return (
+    <main id="main">
+      <div class="head"><Heading>{t("messages.title")}</Heading></div>
+      <p class="lead">{t(tab + ".lead")}</p>
+      <Tabs now={tab} />
+      {tab === "templates" ? <Templates /> : <Suppressed />}
+    </main>
+  );
 }
 
-function Tabs({ templates }: { templates?: boolean }) {
+function Tabs({ now }: { now: Tab }) {
   return (
     <nav aria-label={t("messages.tabs")}>
       <ul class="tabs">
-        <li><a class="button" href="/messages" aria-current={templates ? undefined : "page"}>{t("messages.texts")}</a></li>
-        <li><a class="button" href="/messages?tab=templates" aria-current={templates ? "page" : undefined}>{t("templates.title")}</a></li>
+        {tabs.map((tab) => <li key={tab}><a class="button" href={tab === "texts" ? "/messages" : "/messages?tab=" + tab} aria-current={tab === now ? "page" : undefined}>{t(tab === "texts" ? "messages.texts" : tab + ".title")}</a></li>)}
       </ul>
     </nav>
   );
@@ -61,7 +74,7 @@ function Texts() {
     <main id="main">
       <div class="head"><Heading>{t("messages.title")}</Heading>{rows.length > 0 && send}</div>
       <p class="lead">{t("messages.lead")}</p>
-      <Tabs />
+      <Tabs now="texts" />
       <ListPanel list={list} title={t("messages.list")} service="ava" name="messages" demo={demo} safe={t("messages.safe")} filtered={filters.size > 0} empty={empty} filters={fields} onClear={() => set(Object.fromEntries(names.map((n) => [n, ""])))}>
         {(all) => <Table messages={all} />}
       </ListPanel>
@@ -70,31 +83,17 @@ function Texts() {
   );
 }
 
-const looks: Record<string, ["ok" | "warn" | "bad" | "info" | "quiet", string]> = {
-  delivered: ["ok", "circle-check"], read: ["ok", "circle-check"], received: ["quiet", "message-square"], undelivered: ["bad", "triangle-alert"], failed: ["bad", "triangle-alert"],
-  canceled: ["quiet", "x"], bounced: ["bad", "triangle-alert"], complained: ["bad", "triangle-alert"], suppressed: ["bad", "triangle-alert"], delivery_delayed: ["warn", "clock"], waiting: ["warn", "clock"], unknown: ["warn", "clock"], unconfirmed: ["warn", "triangle-alert"],
-};
-
-function Standing({ message }: { message: Message }) {
-  const [tone, icon] = looks[message.status] ?? ["info", "send"];
-  const known = states.includes(message.status) || message.status in looks || ["accepted", "scheduled", "sending"].includes(message.status);
-  return (
-    <>
-      <Badge tone={tone} icon={icon}>{known ? t("messages.status." + message.status) : message.status}</Badge>
-      {message.status === "unknown" && <p class="muted fine">{t("messages.unknown", { service: serviceName(message.provider) })}</p>}
-      {message.status === "unconfirmed" && <p class="wrong">{t("messages.check_first")}</p>}
-      {message.next_attempt_at && <p class="muted fine" data-next>{t("messages.tried_again", { time: clock(Date.parse(message.next_attempt_at)) })}</p>}
-      {message.error && <p class={message.status === "waiting" ? "muted fine" : "wrong"}>{message.error}</p>}
-      {message.warnings?.map((w) => <p key={w.code} class="muted fine" data-warning={w.code}>{w.detail}</p>)}
-    </>
-  );
-}
-
 // A mail may go to fifty: the first stands for all.
 function address(to: string): string {
   if (to.startsWith("+")) return phone(to);
   const [first = "", ...more] = to.split(/, (?=[^,]*@)/);
   return more.length ? t("messages.and_more", { who: first, n: more.length }) : first;
+}
+
+// Of an e-mail there is more to see.
+function Who({ message: m }: { message: Message }) {
+  const words = m.direction === "outbound" ? t("messages.to_who", { who: address(m.to) }) : t("messages.from_who", { who: address(m.from) });
+  return m.channel === "email" ? <a class="mono break" href={mailAddress(m.id)}>{words}</a> : <span class="mono nowrap">{words}</span>;
 }
 
 function Table({ messages }: { messages: Message[] }) {
@@ -106,7 +105,7 @@ function Table({ messages }: { messages: Message[] }) {
       <tbody>
         {messages.map((m) => (
           <tr key={m.id} data-row={m.id} data-message={m.status}>
-            <th scope="row"><span class="mono nowrap">{m.direction === "outbound" ? t("messages.to_who", { who: address(m.to) }) : t("messages.from_who", { who: address(m.from) })}</span></th>
+            <th scope="row"><Who message={m} /></th>
             <td data-label={column("text")}><div class="text">{m.subject && <b>{m.subject}{m.body ? " " : ""}</b>}{m.body || (m.subject ? "" : t("messages.hidden"))}{m.media_urls?.length ? <span class="muted"> {t("messages.media", { n: m.media_urls.length })}</span> : null}</div></td>
             <td data-label={column("when")}><span class="nowrap"><When at={m.created_at} /></span></td>
             <td data-label={column("how")}><div><Standing message={m} /></div></td>

@@ -10,6 +10,7 @@ import { Resource } from "../kit/resource";
 import { go } from "../kit/router";
 import { api, mayManage, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
+import { Changes } from "./changes";
 import { Mail } from "./mail";
 import { address, Kind } from "./templates";
 import { guess } from "./variables";
@@ -295,6 +296,7 @@ function History({ path, resource, newest, etag, onUndone }: HistoryProps) {
                   <div class="setting-words">
                     <h3>{t("history.version", { n: v.version })} · <When at={v.created_at} /></h3>
                     <p>{t("history.what." + v.what, { who: v.author?.name ?? t("history.somebody"), version: v.restored_version ?? 0 })}</p>
+                    <Changes path={path} version={v.version} shown={t("templates.what_changed_in", { version: v.version })} />
                   </div>
                   {to > 0 && <Button icon="rotate-ccw" busy={busy} blocked={!mayManage()} aria-label={t(isNewest ? "history.undo_of" : "history.back_to", { version: v.version })} onClick={() => void undo(to)}>{t(isNewest ? "history.undo" : "history.back")}</Button>}
                 </li>
