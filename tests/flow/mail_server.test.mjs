@@ -207,6 +207,19 @@ describe("mails that a mail server does not take yet", { skip: missing, concurre
     await stands(id, "sent");
   });
 
+  test("when the answer to a later try is lost, it is tried no more", async () => {
+    const r = await send("grey+6@example.org"), id = r.json.object_id, before = (await taken()).length;
+    await provider.fault({ provider: "smtp", fault: "cut", operation: "DATA" });
+    await pass(301);
+    await stands(id, "unknown");
+    await provider.fault({ provider: "smtp", fault: "none" });
+    const { status, recipients, next_attempt_at } = await mail(id);
+    assert.deepEqual([status, recipients[0].status, next_attempt_at], ["unknown", "unknown", undefined]);
+    for (let i = 0; i < 6; i++) await pass(3600);
+    await stands(id, "unconfirmed");
+    assert.equal((await taken()).length, before + 1);
+  });
+
   test("after four hours nobody believes in it any more, and it says so", async () => {
     const r = await send("full@example.org"), id = r.json.object_id;
     assert.equal(r.status, 202, r.text);
