@@ -124,5 +124,9 @@ describe("Resend's contract", { skip: missing || lacks("@stoplight/prism-cli") |
       assert.equal(r.status, 201, r.text);
       assert.equal((await a.call(`/api/v1/messages/${r.json.id}`)).json.stale, undefined, "reading it fits too");
     }
+    for (const what of ["made", "found and changed"]) {
+      const r = await a.call("/api/v1/webhooks/endpoints/resend/setup", { body: {} });
+      assert.equal(r.status, 200, `a webhook is ${what}: ${r.text}`);
+    }
   });
 });

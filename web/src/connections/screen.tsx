@@ -297,5 +297,5 @@ function SetUp({ service }: { service: "vapi" | "resend" }) {
 function refusal(problem: Problem, service: "vapi" | "resend"): string {
   if (problem.errors?.some((e) => e.field === "webhook_auth")) return t("connections.set_up_plan");
   if (service === "resend" && problem.code === "provider_permission_denied") return t("connections.set_up_sends_only");
-  return wordsFor(problem, service).title;
+  return (problem.code === "validation_failed" && problem.detail) || wordsFor(problem, service).title;
 }
