@@ -58,7 +58,7 @@ static enum err send(struct ctx *ctx, struct tool_run *run) {
                              json_text(run->args, "subject"), "text", json_text(run->args, "text"));
     if (json_text(run->settings, "reply_to"))
         json_object_set_new(body, "reply_to", json_string(json_text(run->settings, "reply_to")));
-    TRY(email_order_read(ctx, tree_in(ctx->arena, body), order));
+    TRY(email_order_read(ctx, tree_in(ctx->arena, body), NULL, order));
     enum err e = email_place(ctx, order, PATIENCE_NORMAL, run->claim, &end);
     run->operation_id = end.was_abandoned ? NULL : end.id;
     TRY(e);
