@@ -9,7 +9,7 @@
 #include "base/tree.h"
 #include "providers/vapi_whole.h"
 
-enum { RETRIES = 5, BASE_DELAY_S = 1 };
+enum { RETRIES = 5, BASE_DELAY_S = 1, TOOL_TIMEOUT_S = 5 };
 
 static const char *const NEEDED[] = { "status-update", "end-of-call-report" };
 
@@ -36,6 +36,24 @@ static void write_server(struct jsonw *w, const json_t *server, const struct vap
     jsonw_str_at(w, "X-Vapi-Secret", secret_reveal(want->secret));
     jsonw_object_end(w);
     write_backoff(w);
+    jsonw_object_end(w);
+}
+
+void vapi_server_write_tool(struct jsonw *w, const struct vapi_server *want) {
+    jsonw_key(w, "server");
+    jsonw_object(w);
+    jsonw_text_at(w, "url", want->url);
+    jsonw_i64_at(w, "timeoutSeconds", TOOL_TIMEOUT_S);
+    jsonw_key(w, "headers");
+    jsonw_object(w);
+    jsonw_str_at(w, "X-Vapi-Secret", secret_reveal(want->secret));
+    jsonw_object_end(w);
+    jsonw_key(w, "backoffPlan");
+    jsonw_object(w);
+    jsonw_text_at(w, "type", "fixed");
+    jsonw_i64_at(w, "maxRetries", 1);
+    jsonw_i64_at(w, "baseDelaySeconds", 0);
+    jsonw_object_end(w);
     jsonw_object_end(w);
 }
 

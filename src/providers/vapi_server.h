@@ -20,6 +20,9 @@ const char *vapi_server_url(const json_t *holder);
 enum err vapi_server_patch(struct ctx *ctx, const json_t *assistant, const struct vapi_server *want,
                            bool overwrite, const char **was_url, struct str *patch);
 
+/* The member server of a tool: somebody is on the phone meanwhile, so it is asked twice at most, and not for long. */
+void vapi_server_write_tool(struct jsonw *w, const struct vapi_server *want);
+
 /* The members server and serverMessages of an assistant that is to be made: a server of its own
  * keeps its address and gets our backoffPlan where it has none; else it is `want`. NULL: Vapi could
  * not reach us; they stay as they are. */

@@ -20,6 +20,11 @@ enum err get_calendar_events(struct ctx *ctx, struct call *call);
 enum err post_calendar_event(struct ctx *ctx, struct call *call);
 enum err patch_calendar_event(struct ctx *ctx, struct call *call);
 enum err delete_calendar_event(struct ctx *ctx, struct call *call);
+enum err get_tools(struct ctx *ctx, struct call *call);
+enum err get_tool(struct ctx *ctx, struct call *call);
+enum err put_tool(struct ctx *ctx, struct call *call);
+enum err get_tool_uses(struct ctx *ctx, struct call *call);
+enum err post_assistant_tools(struct ctx *ctx, struct call *call);
 enum err get_calendar_free(struct ctx *ctx, struct call *call);
 
 enum err get_health_live(struct ctx *ctx, struct call *call);

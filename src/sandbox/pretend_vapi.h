@@ -57,6 +57,11 @@ void vapi_note_told(json_t *account, const json_t *call, const char *type, const
 /* People and tests at the stage door, /sandbox/api/vapi/{tail}; body: an object or NULL. */
 enum err vapi_stage(struct pretend_world *world, struct ctx *ctx, const struct http_req *req,
                     struct str tail, json_t *body, struct http_reply *reply);
+/* A call that comes in; from NULL: from the usual caller. A new reference. */
+json_t *vapi_inbound_call(json_t *account, const char *from);
+/* POST .../visit: a caller whose assistant uses its tools. */
+enum err vapi_visit(const struct pretend_world *world, struct ctx *ctx, json_t *account,
+                    json_t *body, struct http_reply *reply);
 json_t *vapi_account(struct pretend_world *world, struct str key); /* made at its first use */
 /* Points the demo assistant there, unless it points elsewhere; see sandbox.h. */
 bool vapi_tell_to(struct pretend_world *world, struct str key, const char *url, const char *secret);

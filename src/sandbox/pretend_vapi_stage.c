@@ -1,5 +1,5 @@
 /* The stage door of the pretend Vapi, /sandbox/api/vapi/...: how its calls go (course), somebody who
- * calls in (inbound), what it would charge (invoice), what it told (told). */
+ * calls in (inbound), a caller whose assistant uses its tools (visit), what it would charge (invoice), what it told (told). */
 #include <math.h>
 #include <string.h>
 
@@ -111,8 +111,7 @@ static enum err show_told(const json_t *account, struct http_reply *reply) {
 
 /* --- somebody calls in ------------------------------------------------------------------------ */
 
-static json_t *inbound_call(json_t *account, const json_t *body) {
-    const char *from = json_text(body, "from");
+json_t *vapi_inbound_call(json_t *account, const char *from) {
     json_t *call = json_pack("{s:o, s:s, s:{s:s}}", "id", vapi_call_id(account), "phoneNumberId",
                              SANDBOX_VAPI_NUMBER_ID, "customer", "number", from ? from : CALLER);
     vapi_call_keep(account, call, "inboundPhoneCall");
@@ -173,7 +172,7 @@ static enum err call_in(struct pretend_world *world, struct ctx *ctx, json_t *bo
     struct str said = { NULL, 0 };
     struct arena *a = arena_new(ARENA_BYTES);
     bool is_full = vapi_is_full(account);
-    json_t *call = inbound_call(account, body);
+    json_t *call = vapi_inbound_call(account, json_text(body, "from"));
     json_t *params = json_pack("{s:{s:s, s:I, s:O, s:{s:s}}}", "message", "type",
                                "assistant-request", "timestamp", (json_int_t)ava_steady_ms(),
                                "call", call, "phoneNumber", "number", to ? to : LINE);
@@ -198,7 +197,7 @@ enum err vapi_stage(struct pretend_world *world, struct ctx *ctx, const struct h
                     struct str tail, json_t *body, struct http_reply *reply) {
     bool is_post = req->method == METHOD_POST;
     bool is_read = req->method == METHOD_GET || req->method == METHOD_HEAD;
-    bool takes_post = str_is(tail, "course") || str_is(tail, "inbound");
+    bool takes_post = str_is(tail, "course") || str_is(tail, "inbound") || str_is(tail, "visit");
     bool takes_get = str_is(tail, "invoice") || str_is(tail, "told");
     if (!takes_post && !takes_get)
         return ctx_fail(ctx, ERR_NOT_FOUND, "The sandbox has nothing at this address.");
@@ -211,6 +210,10 @@ enum err vapi_stage(struct pretend_world *world, struct ctx *ctx, const struct h
         return set_course(world, ctx, body, reply);
     if (str_is(tail, "inbound"))
         return call_in(world, ctx, body, reply);
+    if (str_is(tail, "visit")) {
+        json_t *whose = account_of(world, ctx, body);
+        return whose ? vapi_visit(world, ctx, whose, body, reply) : ERR_OVERLOADED;
+    }
     struct form form = { 0 };
     form_parse(ctx->arena, req->query, &form);
     struct str key = form_find(&form, "api_key");

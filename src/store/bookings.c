@@ -4,7 +4,10 @@
     "id, workspace_id, operation_id, provider, calendar_id, event_id, status," \
     " starts_at, ends_at, call_id, caller, created_at, updated_at, sealed"
 
-enum { LONGEST_MS = 15 * 24 * 3600 * 1000 }; /* no booking lasts longer */
+enum {
+    LONGEST_MS = 15 * 24 * 3600 * 1000, /* no booking lasts longer */
+    FRESH_MS = 60 * 1000,               /* after that the calendar itself shows it, or it is gone */
+};
 
 struct sealed_place booking_row_place(const struct booking_row *row) {
     return (struct sealed_place){ "bookings", "sealed", row->workspace_id, row->id, 0 };
@@ -105,14 +108,15 @@ enum err booking_rows_overlap(struct ctx *ctx, struct db_conn *tx, const struct 
                               bool *found) {
     struct db_stmt *q = db_use(tx, "SELECT 1 FROM bookings WHERE workspace_id = ? AND provider = ?"
                                    " AND calendar_id = ? AND starts_at < ? AND ends_at > ?"
-                                   " AND starts_at > ? AND status NOT IN ('failed', 'canceled')"
-                                   " LIMIT 1");
+                                   " AND starts_at > ? AND (status IN ('requested', 'unknown')"
+                                   " OR (status = 'booked' AND updated_at > ?)) LIMIT 1");
     db_bind_text(q, row->workspace_id);
     db_bind_text(q, row->provider);
     db_bind_text(q, row->calendar_id);
     db_bind_i64(q, row->ends_ms);
     db_bind_i64(q, row->starts_ms);
     db_bind_i64(q, row->starts_ms - LONGEST_MS);
+    db_bind_i64(q, row->created_ms - FRESH_MS);
     *found = db_next(q);
     return db_done(ctx, q);
 }

@@ -24,7 +24,8 @@ enum err booking_row_find(struct ctx *ctx, struct db_conn *c, const char *worksp
 /* Those of an event of the provider's are canceled; also when nobody knows of any. */
 enum err booking_rows_cancel(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                              const char *provider, const char *event_id, int64_t now_ms);
-/* Has the row's calendar something else that Ava booked, or may have, in the row's time? */
+/* Has the row's calendar something else in the row's time that Ava is booking, or has booked so lately that a look at
+ * the calendar may not have shown it? */
 enum err booking_rows_overlap(struct ctx *ctx, struct db_conn *tx, const struct booking_row *row,
                               bool *found);
 /* Of a caller, booked and not over yet, the next first. */

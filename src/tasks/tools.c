@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fiber.h"
 #include "base/json.h"
 #include "base/sift.h"
 #include "obs/fields.h"
@@ -17,7 +18,7 @@
 #include "tasks/turns.h"
 #include "vault/vault.h"
 
-enum { USE_MS = 1700, SAID_MAX_BYTES = 2000 };
+enum { USE_MS = 1700, SAID_MAX_BYTES = 2000, BUSY_MS = 40, LEAST_MS = 700 };
 
 static const char PREFIX[] = "ava_";
 
@@ -165,8 +166,20 @@ static void say_operation(struct ctx *ctx, struct using *u, const char *operatio
         say_error(ctx, u->said, CANNOT);
 }
 
-static const char *carry_out(struct ctx *ctx, struct using *u) {
+/* Too many are under way at the provider, and nothing was sent: somebody waits on the phone, but has a second. */
+static enum err run_with_patience(struct ctx *ctx, struct using *u) {
     enum err e = u->tool->run(ctx, &u->run);
+    while (e == ERR_PROVIDER_BUSY && !u->run.operation_id && ctx_left_ms(ctx) > LEAST_MS) {
+        fiber_sleep(BUSY_MS + (int64_t)ava_rand_below(BUSY_MS));
+        ctx_clear(ctx);
+        buf_clear(u->run.said);
+        e = u->tool->run(ctx, &u->run);
+    }
+    return e;
+}
+
+static const char *carry_out(struct ctx *ctx, struct using *u) {
+    enum err e = run_with_patience(ctx, u);
     if (e == OK) {
         say(ctx, u->said, false, buf_view(u->run.said));
         return u->run.is_pending ? "pending" : "done";

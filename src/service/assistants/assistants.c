@@ -247,8 +247,8 @@ enum err assistant_read(struct ctx *ctx, const char *id, struct assistant_view *
 /* --- changing -------------------------------------------------------------------------------- */
 
 /* One change of an assistant that Ava holds. */
-static enum err change(struct ctx *ctx, const char *id, struct assistant_change *change,
-                       struct assistant_view *out) {
+enum err assistant_change_shown(struct ctx *ctx, const char *id,
+                                const struct assistant_change *change, struct assistant_view *out) {
     struct lent lent;
     struct assistant_moment now;
     struct upstream_answer answer;
@@ -337,7 +337,7 @@ enum err assistant_patch(struct ctx *ctx, const char *id, const json_t *patch, c
     struct assistant_row row;
     TRY(assistant_held(ctx, id, &row));
     TRY(assistant_config_check(ctx, patch, false));
-    return change(ctx, id, &c, out);
+    return assistant_change_shown(ctx, id, &c, out);
 }
 
 /* --- going back ------------------------------------------------------------------------------ */
@@ -367,7 +367,7 @@ enum err assistant_restore(struct ctx *ctx, const char *id, int64_t version, con
         .make = make_restored,
         .arg = &version
     };
-    return change(ctx, id, &c, out);
+    return assistant_change_shown(ctx, id, &c, out);
 }
 
 /* --- removing -------------------------------------------------------------------------------- */

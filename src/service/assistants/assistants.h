@@ -65,5 +65,9 @@ enum err assistant_resolve(struct ctx *ctx, const char *id, const char **provide
 /* --- between the files of assistants ------------------------------------------------------------- */
 
 enum err assistant_lend(struct ctx *ctx, struct lent *out);
+/* assistant_change of the one with Ava's id, as people get to see it. */
+struct assistant_change;
+enum err assistant_change_shown(struct ctx *ctx, const char *id,
+                                const struct assistant_change *change, struct assistant_view *out);
 /* ERR_NOT_FOUND for one that is not there, or was deleted. */
 enum err assistant_held(struct ctx *ctx, const char *id, struct assistant_row *row);

@@ -150,7 +150,7 @@ static void say_time(struct buf *out, const struct ground *g, int64_t ms) {
     struct tm tm;
     char said[64], exact[32];
     gmtime_r(&local, &tm);
-    strftime(said, sizeof said, "%A, %e %B, %H:%M", &tm);
+    strftime(said, sizeof said, "%A, %-d %B, %H:%M", &tm);
     zone_rfc3339(g->zone, ms, exact);
     buf_printf(out, "%s (%s)", said, exact);
 }

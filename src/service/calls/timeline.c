@@ -11,11 +11,13 @@
 #include "store/events.h"
 #include "store/people.h"
 #include "store/steps.h"
+#include "store/tools.h"
 #include "vault/vault.h"
 
 enum {
     DESTINATIONS_SHOWN = 10,
-    ENTRIES_MAX = TIMELINE_EVENTS_MAX * 2 * (1 + DESTINATIONS_SHOWN) + TIMELINE_STEPS_MAX * 2 + 8,
+    ENTRIES_MAX = TIMELINE_EVENTS_MAX * 2 * (1 + DESTINATIONS_SHOWN) + TIMELINE_STEPS_MAX * 2 +
+                  TIMELINE_TOOLS_MAX + 8,
 };
 
 /* Appends an entry; without a time, or beyond ENTRIES_MAX, nothing. */
@@ -181,6 +183,42 @@ static enum err add_events(struct ctx *ctx, struct db_conn *c, const char *provi
     return OK;
 }
 
+/* --- what its assistant did -------------------------------------------------------------------- */
+
+/* What was noted is for whoever reads of the call. */
+static enum err note_of(struct ctx *ctx, struct db_conn *c, const struct tool_use_row *use,
+                        const char **text) {
+    struct sealed_place place = tool_use_row_place(use);
+    struct str content;
+    TRY(vault_unseal(ctx, c, &place, use->sealed, &content));
+    const json_t *tree = sift_own(ctx->arena, content);
+    const char *note = json_text(json_object_get(tree, "arguments"), "text");
+    if (note)
+        *text = arena_join(ctx->arena, "The assistant noted: ", note);
+    return OK;
+}
+
+static enum err add_tools(struct ctx *ctx, struct db_conn *c, struct timeline *t) {
+    struct tool_use_row *uses = arena_alloc(ctx->arena, TIMELINE_TOOLS_MAX * sizeof *uses);
+    size_t count;
+    if (!t->call.row.provider_id)
+        return OK;
+    TRY(tool_use_rows_list(ctx, c, ctx->who.workspace_id, NULL, t->call.row.provider_id,
+                           TIMELINE_TOOLS_MAX, uses, &count));
+    for (size_t i = count; i-- > 0;) { /* listed newest first */
+        const struct tool_use_row *use = &uses[i];
+        const char *how = strcmp(use->status, "done") == 0      ? "done"
+                          : strcmp(use->status, "pending") == 0 ? "asked for, not confirmed then"
+                          : strcmp(use->status, "refused") == 0 ? "not done, as asked for"
+                                                                : "could not be done";
+        const char *text = arena_printf(ctx->arena, "The assistant used %s: %s.", use->tool, how);
+        if (strcmp(use->tool, "contact.note") == 0 && strcmp(use->status, "done") == 0)
+            TRY(note_of(ctx, c, use, &text));
+        add(t, use->created_ms, "tool", text, NULL);
+    }
+    return OK;
+}
+
 /* --- together -------------------------------------------------------------------------------- */
 
 static const char *end_text(struct ctx *ctx, const struct timeline *t) {
@@ -224,6 +262,7 @@ enum err timeline_read(struct ctx *ctx, const char *id, struct timeline *out) {
     TRY(add_steps(ctx, c, id, out));
     TRY(add_events(ctx, c, out->call.row.provider_id, out));
     TRY(add_events(ctx, c, out->call.row.carrier_id, out));
+    TRY(add_tools(ctx, c, out));
     add_talk(ctx, out);
     sort(out);
     return OK;

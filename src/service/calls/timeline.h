@@ -11,14 +11,14 @@
 struct timeline_entry {
     int64_t at_ms;
     /* "requested", "queued", "line", "sending", "retry", "succeeded", "failed", "unknown",
-     * "unconfirmed", "webhook", "forwarded", "talking", "hangup", "ended" */
+     * "unconfirmed", "webhook", "forwarded", "tool", "talking", "hangup", "ended" */
     const char *kind;
     const char *text;     /* one sentence for people */
     const char *event_id; /* of the inbox; NULL: none */
     const char *detail;   /* JSON object; NULL: nothing more to say */
 };
 
-enum { TIMELINE_EVENTS_MAX = 200, TIMELINE_STEPS_MAX = 200 };
+enum { TIMELINE_EVENTS_MAX = 200, TIMELINE_STEPS_MAX = 200, TIMELINE_TOOLS_MAX = 50 };
 
 struct timeline {
     struct call_view call;
