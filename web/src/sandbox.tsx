@@ -59,6 +59,7 @@ function Callers({ onDone }: { onDone: () => void }) {
   const [busy, setBusy] = useState("");
   const [said, setSaid] = useState<{ ok: boolean; text: string } | undefined>();
   const [text, setText] = useState(t("sandbox.text_usual"));
+  const [steps, setSteps] = useState<Schemas["Visit"]["steps"]>([]);
   async function act(what: string, work: () => Promise<{ ok: boolean; text: string }>) {
     if (busy) return;
     setBusy(what);
@@ -79,10 +80,19 @@ function Callers({ onDone }: { onDone: () => void }) {
     const status = sent[0]?.status ?? 0;
     return { ok: status === 200, text: status === 200 ? t("sandbox.taken") : t("sandbox.not_taken", { status }) };
   };
+  const visit = async () => {
+    const { steps: all } = await ask<Schemas["Visit"]>("vapi/visit", {});
+    setSteps(all);
+    return { ok: all.every((s) => s.ok), text: t(all.every((s) => s.ok) ? "sandbox.visit_done" : "sandbox.visit_failed") };
+  };
   return (
     <section class="panel" data-panel="callers" aria-label={t("sandbox.callers")}>
       <h2>{t("sandbox.callers")}</h2>
-      <div class="row"><Button icon="phone-call" busy={busy === "call"} onClick={() => void act("call", callIn)}>{t("sandbox.call_in")}</Button></div>
+      <div class="row">
+        <Button icon="phone-call" busy={busy === "call"} onClick={() => void act("call", callIn)}>{t("sandbox.call_in")}</Button>
+        <Button icon="calendar" busy={busy === "visit"} onClick={() => void act("visit", visit)}>{t("sandbox.visit")}</Button>
+      </div>
+      {steps.length > 0 && <ol data-steps>{steps.map((s) => <li key={s.tool}><code>{s.tool}</code> <Icon name={s.ok ? "circle-check" : "circle-alert"} small /> {s.said} <span class="muted">({s.ms} ms)</span></li>)}</ol>}
       <Field name="text" label={t("sandbox.text")} value={text} onInput={setText} />
       <div class="row"><Button icon="message-square" busy={busy === "text"} onClick={() => void act("text", textIn)}>{t("sandbox.text_in")}</Button></div>
       {said && <p class={said.ok ? "good" : "wrong"} role="status" data-said><Icon name={said.ok ? "circle-check" : "circle-alert"} small /><span>{said.text}</span></p>}

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { Assistants } from "./list";
+import { later } from "../kit/later";
 import { secondsLeft } from "../kit/countdown";
 import { t } from "../kit/i18n";
 import { Button, Field, Heading, Icon, useNow, useTitle } from "../kit/parts";
@@ -104,9 +105,12 @@ export default function Assistant() {
         )}
       </Panel>
       <Assistants shown={snapshot.data !== undefined || snapshot.state !== "loading"} />
+      <Tools />
     </main>
   );
 }
+
+const Tools = later(() => import("./tools").then((m) => m.Tools));
 
 interface RowProps {
   name: Key;

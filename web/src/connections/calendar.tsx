@@ -11,7 +11,6 @@ import { toast } from "../kit/toasts";
 import { Status } from "./status";
 
 export type Calendar = "google" | "microsoft";
-export const isCalendar = (service: string): service is Calendar => service === "google" || service === "microsoft";
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 

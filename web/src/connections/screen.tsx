@@ -6,9 +6,10 @@ import { Button, Copy, Dialog, Field, Heading, Icon, useTitle, When } from "../k
 import { Panel, Trouble } from "../kit/panel";
 import { fieldWords, serviceName, wordsFor } from "../kit/problem";
 import { api, connectionChanged, credentials, endpoints, integrations, mayManage, profile, session, useCell, useResource } from "../kit/state";
+import { later } from "../kit/later";
 import { useOnce } from "../kit/once";
 import { toast } from "../kit/toasts";
-import { CalendarCard, type Came, isCalendar } from "./calendar";
+import type { Calendar, Came } from "./calendar";
 import { Status } from "./status";
 
 type Service = keyof typeof credentials;
@@ -31,6 +32,9 @@ export default function Connections() {
     </main>
   );
 }
+
+const CalendarCard = later(() => import("./calendar").then((m) => m.CalendarCard));
+const isCalendar = (service: string): service is Calendar => service === "google" || service === "microsoft";
 
 // A consent ends here, with what came of it.
 function consentResult(): Came | undefined {
