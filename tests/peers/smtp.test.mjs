@@ -1,14 +1,15 @@
 // Mail servers of other people: what Ava composes and sends, they take, and readers read it as it was meant.
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { root, until } from "../lib/ava.mjs";
+import { freePort, root, until } from "../lib/ava.mjs";
 import { lacks } from "./peers.mjs";
 
 const require = createRequire(import.meta.url);
@@ -114,6 +115,73 @@ describe("aiosmtpd, and Python's reader", { skip: absent || noAio }, () => {
     assert.deepEqual((await check({ host: "127.0.0.1" })).fields, ["host"], "it is for another name");
     assert.deepEqual((await check({ security: "tls" })).fields, ["security"]);
     assert.deepEqual((await check({ security: "none" })).fields, ["username"], "no password in clear");
+  });
+});
+
+const noPostfix = !existsSync("/usr/sbin/postfix") ? "no postfix: run tools/deps install test" : process.getuid() === 0 ? false : "postfix starts as root alone";
+
+// A Postfix of its own: what it takes stands in a Maildir, and some addresses get the answers that its tables give.
+async function postfix() {
+  const top = await mkdtemp(join(tmpdir(), "ava-postfix-")), conf = join(top, "conf"), port = await freePort();
+  for (const name of ["conf", "queue", "data", "mail"]) mkdirSync(join(top, name));
+  chmodSync(top, 0o755);
+  execFileSync("chown", ["postfix", join(top, "data")]);
+  execFileSync("chown", ["nobody", join(top, "mail")]);
+  const rcpt = [["/^bounce@/", "550 5.1.1 no such user"], ["/^later@/", "450 4.7.1 come again in five minutes"], ["/^policy@/", "550 5.7.1 your host may not send for this domain"], ["/^full@/", "452 4.2.2 mailbox full"]];
+  writeFileSync(join(conf, "rcpt"), rcpt.map((l) => l.join(" ")).join("\n") + "\n");
+  writeFileSync(join(conf, "boxes"), "/./ box/\n");
+  writeFileSync(join(conf, "main.cf"), Object.entries({
+    compatibility_level: "3.6", queue_directory: join(top, "queue"), data_directory: join(top, "data"), maillog_file: join(top, "log"), maillog_file_prefixes: tmpdir(), myhostname: "mx.example.com", mydestination: "", inet_protocols: "ipv4", smtputf8_enable: "yes",
+    smtpd_tls_cert_file: cert, smtpd_tls_key_file: key, smtpd_tls_security_level: "encrypt", virtual_mailbox_domains: "example.com, bücher.example, xn--bcher-kva.example", virtual_mailbox_base: join(top, "mail"), virtual_mailbox_maps: "regexp:" + join(conf, "boxes"), virtual_uid_maps: "static:65534", virtual_gid_maps: "static:65534",
+    smtpd_recipient_restrictions: `check_recipient_access regexp:${join(conf, "rcpt")}, permit`, smtpd_relay_restrictions: "permit_auth_destination, reject_unauth_destination", message_size_limit: "200000", mailbox_size_limit: "0", virtual_mailbox_limit: "0",
+  }).map(([k, v]) => `${k} = ${v}\n`).join(""));
+  const service = (name, type, program) => `${name} ${type} ${type === "inet" ? "n" : "-"} - n - - ${program}\n`;
+  writeFileSync(join(conf, "master.cf"), service(`127.0.0.1:${port}`, "inet", "smtpd") + [["rewrite", "trivial-rewrite"], ["bounce"], ["defer", "bounce"], ["trace", "bounce"], ["error"], ["retry", "error"], ["anvil"], ["proxymap"], ["lmtp"], ["verify"]].map(([name, program]) => service(name, "unix", program || name)).join("") + "virtual unix - n n - - virtual\ncleanup unix n - n - 0 cleanup\nqmgr unix n - n 300 1 qmgr\npostlog unix-dgram n - n - 1 postlogd\ntlsmgr unix - - n 1000? 1 tlsmgr\n");
+  const child = spawn("/usr/sbin/postfix", ["-c", conf, "start-fg"], { stdio: "ignore" });
+  const log = () => (existsSync(join(top, "log")) ? readFileSync(join(top, "log"), "utf8") : "no log");
+  const greets = () => new Promise((done) => {
+    const socket = connect(port, "127.0.0.1").on("error", () => done(false)).once("data", (b) => (socket.destroy(), done(String(b).startsWith("220"))));
+  });
+  await until(async () => child.exitCode !== null || (await greets()), { what: "postfix", every: 50 });
+  if (child.exitCode !== null) throw new Error(`postfix does not start: ${log()}`);
+  const box = join(top, "mail/box/new");
+  return {
+    port,
+    log,
+    mails: () => (existsSync(box) ? readdirSync(box).map((name) => readFileSync(join(box, name), "utf8")) : []),
+    stop: async () => {
+      spawnSync("/usr/sbin/postfix", ["-c", conf, "stop"]);
+      if (child.exitCode === null) await new Promise((done) => child.once("exit", done));
+      await rm(top, { recursive: true, force: true });
+    },
+  };
+}
+
+describe("Postfix", { skip: absent || noPostfix }, () => {
+  let mx;
+  before(async () => (mx = await postfix()));
+  after(() => mx?.stop());
+  const account = (more) => ({ host: "localhost", port: mx.port, security: "starttls", from: "ava@example.com", ...more });
+
+  test("takes a mail with everything and delivers it; each recipient has its own answer", async () => {
+    const to = ["joerg", "bounce", "later", "policy", "full"].map((name) => ({ address: `${name}@example.com` }));
+    const out = await run({ account: account(), mail: { ...MAIL, to } });
+    assert.deepEqual(out.results.map((r) => [r.state, r.code]), [["accepted", 250], ["refused", 550], ["later", 450], ["refused", 550], ["later", 452]], JSON.stringify(out) + mx.log());
+    assert.match(out.provider_id, /^[0-9A-Za-z]+$/, "its queue id");
+    const [raw] = await until(() => mx.mails().length && mx.mails(), { what: "the mail is delivered" }).catch((e) => assert.fail(e.message + mx.log()));
+    assert.match(raw, new RegExp(`Received: .*\\n?.*ESMTPS`, "s"));
+    const read = spawnSync("/usr/bin/python3", ["-c", "import sys,json,email,email.policy\nm=email.message_from_bytes(sys.stdin.buffer.read(),policy=email.policy.default)\nprint(json.dumps({'subject':m['subject'],'text':m.get_body(('plain',)).get_content(),'html':m.get_body(('html',)).get_content(),'files':[p.get_filename() for p in m.iter_attachments()],'defects':[str(d) for p in m.walk() for d in p.defects]}))"], { input: raw, encoding: "utf8" });
+    const m = JSON.parse(read.stdout);
+    assert.deepEqual([m.subject, m.defects, m.files], [MAIL.subject, [], MAIL.attachments.map((a) => a.file_name)]);
+    assert.equal(same(m.text), MAIL.text);
+    assert.equal(same(m.html), MAIL.html);
+  });
+
+  test("addresses beyond ASCII, a mail that is too large, and a check", async () => {
+    assert.deepEqual((await run({ account: account(), mail: { ...MAIL, to: [{ address: "jörg@example.com" }], attachments: [] } })).results.map((r) => r.state), ["accepted"]);
+    const large = await run({ account: account(), mail: { ...MAIL, to: [{ address: "ann@example.com" }], attachments: [{ file_name: "a.bin", base64: Buffer.alloc(300_000).toString("base64") }] } });
+    assert.deepEqual(large.results?.map((r) => r.state) ?? [large.error], large.results ? ["refused"] : [large.error], JSON.stringify(large));
+    assert.match((await run({ account: account(), check: true })).message, /^Works/);
   });
 });
 
