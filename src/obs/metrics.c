@@ -172,6 +172,14 @@ void metrics_before_scrape(void (*fn)(void *arg), void *arg) {
     collectors[collector_count++].arg = arg;
 }
 
+void metrics_scrape_without(const void *arg) {
+    size_t kept = 0;
+    for (size_t i = 0; i < collector_count; i++)
+        if (collectors[i].arg != arg)
+            collectors[kept++] = collectors[i];
+    collector_count = kept;
+}
+
 /* name{a="x",b="y"} with the extra label where there is one. */
 static void write_name(struct buf *out, const struct series *s, const char *suffix,
                        const char *extra, const char *extra_value) {

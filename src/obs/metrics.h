@@ -39,5 +39,7 @@ void metrics_declare_services(const char *const *services, size_t count);
 
 /* Called before each scrape, to set gauges that are derived from live state. At most 16. */
 void metrics_before_scrape(void (*fn)(void *arg), void *arg);
+/* Not with that arg any more: it goes. */
+void metrics_scrape_without(const void *arg);
 
 void metrics_write(struct buf *out);

@@ -70,6 +70,10 @@ struct dialect_calendar {
      * *is_stale: the provider takes the token no more, and nothing was read. */
     enum err (*events)(struct ctx *ctx, const struct upstream_credential *c,
                        const struct calendar_span *span, struct calendar_page *out, bool *is_stale);
+    /* What is kept of a page as the provider sent it (struct calendar_page), of these paths of it. False: it is
+     * none. */
+    const char *const *page_paths;
+    bool (*read_page)(struct ctx *ctx, const json_t *said, struct str *kept);
     /* Makes the event of that key (32 hex digits) once, however often it is asked for. */
     enum err (*insert)(struct ctx *ctx, const struct upstream_credential *c,
                        const char *calendar_id, const char *key, const struct calendar_draft *draft,

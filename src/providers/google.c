@@ -114,7 +114,7 @@ static bool read_event(struct ctx *ctx, const json_t *said, struct calendar_even
 static const char *const PAGE_PATHS[] = { EVENT_PATHS("items[]."), "nextPageToken", NULL };
 static const char *const ONE_PATHS[] = { EVENT_PATHS(""), NULL };
 
-static bool digest_page(struct ctx *ctx, const json_t *said, struct str *kept) {
+static bool read_page(struct ctx *ctx, const json_t *said, struct str *kept) {
     const json_t *items = json_object_get(said, "items"), *one;
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
@@ -165,7 +165,7 @@ static enum err events(struct ctx *ctx, const struct upstream_credential *c,
     struct upstream_request req =
         request(c, "GET", "events.list", str_dup(ctx->arena, buf_view(path)));
     req.paths = PAGE_PATHS;
-    req.digest = digest_page;
+    req.digest = read_page;
     req.resource = resource_of(ctx, span->calendar_id);
     enum err e = upstream_call(ctx, &req, &out->answer);
     *is_stale = e != OK && may_be_stale(ctx, e, span);
@@ -446,6 +446,8 @@ static enum err busy(struct ctx *ctx, const struct upstream_credential *c, int64
 const struct dialect_calendar GOOGLE_CALENDAR = {
     .list = list,
     .events = events,
+    .page_paths = PAGE_PATHS,
+    .read_page = read_page,
     .insert = insert,
     .change = change,
     .remove = remove_event,

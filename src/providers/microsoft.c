@@ -142,7 +142,7 @@ static bool next_of(struct ctx *ctx, const json_t *said, const char **next) {
     return true;
 }
 
-static bool digest_page(struct ctx *ctx, const json_t *said, struct str *kept) {
+static bool read_page(struct ctx *ctx, const json_t *said, struct str *kept) {
     const json_t *items = json_object_get(said, "value"), *one;
     struct buf *out = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(out);
@@ -190,7 +190,7 @@ static enum err events(struct ctx *ctx, const struct upstream_credential *c,
                        bool *is_stale) {
     struct upstream_request req = request(c, "GET", "events.list", view_path(ctx, span));
     req.paths = PAGE_PATHS;
-    req.digest = digest_page;
+    req.digest = read_page;
     req.resource = resource_of(ctx, span->calendar_id);
     enum err e = upstream_call(ctx, &req, &out->answer);
     *is_stale = span->token && (e == ERR_PROVIDER_REJECTED || e == ERR_PROVIDER_RESOURCE_NOT_FOUND);
@@ -469,6 +469,8 @@ static enum err busy(struct ctx *ctx, const struct upstream_credential *c, int64
 const struct dialect_calendar MICROSOFT_CALENDAR = {
     .list = list,
     .events = events,
+    .page_paths = PAGE_PATHS,
+    .read_page = read_page,
     .insert = insert,
     .change = change,
     .remove = remove_event,

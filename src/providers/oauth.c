@@ -5,7 +5,7 @@
 #include "base/encode.h"
 #include "base/json.h"
 #include "config/config.h"
-#include "crypto/hash.h"
+#include "crypto/pkce.h"
 
 enum {
     TOKEN_MAX_BYTES = SECRET_MAX_BYTES - 64,
@@ -63,12 +63,6 @@ bool oauth_lacks(const struct oauth_provider *p, struct str granted, enum oauth_
 
 /* --- the way there ---------------------------------------------------------------------------- */
 
-const char *oauth_challenge(struct arena *a, struct str verifier) {
-    unsigned char hash[HASH_BYTES];
-    hash_sha256(hash, verifier);
-    return base64url_encode(a, hash, sizeof hash);
-}
-
 static void add(struct buf *b, const char *name, struct str value) {
     buf_char(b, '&');
     buf_text(b, name);
@@ -88,7 +82,7 @@ const char *oauth_authorize_url(struct ctx *ctx, const struct oauth_provider *p,
     add(url, "redirect_uri", str_of(redirect_uri));
     add(url, "scope", buf_view(scopes));
     add(url, "state", str_of(state));
-    add(url, "code_challenge", str_of(oauth_challenge(ctx->arena, verifier)));
+    add(url, "code_challenge", str_of(pkce_challenge(ctx->arena, verifier)));
     add(url, "code_challenge_method", STR("S256"));
     buf_text(url, p->extra);
     return str_dup(ctx->arena, buf_view(url));
@@ -154,19 +148,23 @@ static bool take_token(const json_t *said, const char *name, struct secret *out)
     return is_good;
 }
 
-/* Seconds as a number; some servers write them as a text. */
+/* Seconds as a number, however large; some servers write them as a text. */
 static int64_t life_of(const json_t *said) {
     const json_t *value = json_object_get(said, "expires_in");
+    double number = json_number_value(value);
     int64_t seconds = LIFE_DEFAULT_S;
     if (json_is_number(value))
-        seconds = (int64_t)json_number_value(value);
+        seconds = number > LIFE_MAX_S ? LIFE_MAX_S : number > 0 ? (int64_t)number : 0;
     else if (json_is_string(value) &&
              !str_to_i64(str_of(json_string_value(value)), 0, INT64_MAX / 1000, &seconds))
         seconds = LIFE_DEFAULT_S;
-    return (seconds < 0 ? 0 : seconds > LIFE_MAX_S ? LIFE_MAX_S : seconds) * 1000;
+    return (seconds > LIFE_MAX_S ? LIFE_MAX_S : seconds) * 1000;
 }
 
-static bool read_tokens(struct ctx *ctx, const json_t *said, void *into) {
+const char *const OAUTH_TOKEN_PATHS[] = { "access_token", "refresh_token", "expires_in",
+                                          "scope",        "token_type",    NULL };
+
+bool oauth_tokens_read(struct ctx *ctx, const json_t *said, void *into) {
     struct oauth_tokens *out = into;
     const char *type = json_text(said, "token_type"), *scopes = json_text(said, "scope");
     oauth_tokens_wipe(out);
@@ -196,17 +194,14 @@ static struct upstream_request request(const struct oauth_client *client, const 
                                       .scope = "oauth" };
 }
 
-static const char *const TOKEN_PATHS[] = { "access_token", "refresh_token", "expires_in",
-                                           "scope",        "token_type",    NULL };
-
 static enum err ask(struct ctx *ctx, const struct asking *a, bool is_repeatable,
                     struct oauth_tokens *out) {
     struct upstream_answer answer;
     struct upstream_request req = request(a->client, a->client->at->token_url(ctx->parts->config),
                                           is_repeatable ? "oauth.refresh" : "oauth.exchange", a);
     req.is_repeatable = req.changes_nothing = is_repeatable;
-    req.paths = TOKEN_PATHS;
-    req.read = read_tokens;
+    req.paths = OAUTH_TOKEN_PATHS;
+    req.read = oauth_tokens_read;
     req.into = out;
     return upstream_call(ctx, &req, &answer);
 }

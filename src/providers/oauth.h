@@ -28,9 +28,6 @@ bool oauth_holds(const struct oauth_provider *p, struct str granted, enum oauth_
 /* Is something missing of what was asked for? */
 bool oauth_lacks(const struct oauth_provider *p, struct str granted, enum oauth_access access);
 
-/* base64url(SHA-256(verifier)), without padding. */
-const char *oauth_challenge(struct arena *a, struct str verifier);
-
 /* The address that the browser is sent to. */
 const char *oauth_authorize_url(struct ctx *ctx, const struct oauth_provider *p,
                                 const char *client_id, const char *redirect_uri, const char *state,
@@ -42,6 +39,11 @@ struct oauth_tokens {
     const char *scopes; /* as granted; NULL: not said, so as asked for */
 };
 void oauth_tokens_wipe(struct oauth_tokens *t);
+
+/* Reads the answer of a token endpoint into a struct oauth_tokens; what held the tokens in said is wiped. False: it
+ * is none. */
+extern const char *const OAUTH_TOKEN_PATHS[];
+bool oauth_tokens_read(struct ctx *ctx, const json_t *said, void *into);
 
 /* A request to the token endpoint. client: of the operator, its secret the field "client_secret". */
 struct oauth_client {

@@ -76,6 +76,7 @@ struct upstream *upstream_new(const struct config *config,
 void upstream_free(struct upstream *u) {
     if (!u)
         return;
+    metrics_scrape_without(u);
     guard_free(u->guard);
     bulkhead_free(u->bulkhead);
     retry_budget_free(u->budget);

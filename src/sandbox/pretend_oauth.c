@@ -6,7 +6,7 @@
 #include "base/encode.h"
 #include "base/form.h"
 #include "base/json.h"
-#include "crypto/hash.h"
+#include "crypto/pkce.h"
 
 enum { CODE_MS = 60 * 1000, CODES_MAX = 10000, LIFE_S = 3600, TOKEN_PARTS = 5 };
 
@@ -372,10 +372,8 @@ static void give(const struct pretend_oauth *o, struct pretend_world *world, str
 }
 
 static bool is_verified(struct arena *a, const json_t *code, struct str verifier) {
-    unsigned char hash[HASH_BYTES];
-    hash_sha256(hash, verifier);
-    return verifier.len >= 43 && verifier.len <= 128 &&
-           strcmp(base64url_encode(a, hash, sizeof hash), json_text(code, "challenge")) == 0;
+    return pkce_is_verifier(verifier) &&
+           strcmp(pkce_challenge(a, verifier), json_text(code, "challenge")) == 0;
 }
 
 static bool lets_write(const struct pretend_oauth *o, struct str scopes) {

@@ -85,6 +85,15 @@ TEST(derived_gauges_are_set_when_somebody_looks) {
     struct buf out = scrape();
     CHECK(value_of(&out, "\nhttp_server_connections ") == 4);
     buf_fini(&out);
+    metrics_scrape_without(&connections); /* it goes */
+    connections = 5;
+    out = scrape();
+    CHECK(value_of(&out, "\nhttp_server_connections ") == 4);
+    buf_fini(&out);
+    for (int i = 0; i < 100; i++) {
+        metrics_before_scrape(set_on_scrape, &connections);
+        metrics_scrape_without(&connections);
+    }
 }
 
 static void *count_up(void *arg) {

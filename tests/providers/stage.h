@@ -56,6 +56,8 @@ static inline enum err stage_reveal(struct ctx *ctx, const struct upstream_crede
     secret_field_add(out, STR("api_key"), STR("key-of-the-test"));
     secret_field_add(out, STR("account_sid"), STR("AC0123456789abcdef0123456789abcdef"));
     secret_field_add(out, STR("auth_token"), STR("token-of-the-test"));
+    secret_field_add(out, STR("access_token"), STR("access-of-the-test"));
+    secret_field_add(out, STR("client_secret"), STR("client-of-the-test"));
     return OK;
 }
 
@@ -69,8 +71,8 @@ static inline void stage_fiber(void *arg) {
 static inline void stage_play(const struct scene *scenes, void (*act)(struct stage *s)) {
     static bool is_ready;
     struct stage s = { .scenes = scenes, .act = act, .lock = PTHREAD_MUTEX_INITIALIZER };
-    char *problems, url[64], allow[] = "AVA_OUTBOUND_ALLOW=127.0.0.0/8",
-                             *environment[] = { allow, NULL };
+    char *problems, url[64], token_url[80], allow[] = "AVA_OUTBOUND_ALLOW=127.0.0.0/8",
+                                            *environment[] = { allow, NULL };
     if (!is_ready)
         client_global_init();
     is_ready = true;
@@ -82,7 +84,10 @@ static inline void stage_play(const struct scene *scenes, void (*act)(struct sta
     s.config.breaker_enabled = false; /* dialects are judged here, not breakers */
     s.rude = rude_start(stage_answer, &s);
     snprintf(url, sizeof url, "http://127.0.0.1:%d", s.rude->port);
+    snprintf(token_url, sizeof token_url, "%s/token", url);
     s.config.vapi_base_url = s.config.twilio_base_url = url;
+    s.config.google_api_base_url = s.config.microsoft_api_base_url = url;
+    s.config.google_oauth_token_url = s.config.microsoft_oauth_token_url = token_url;
     s.parts.config = &s.config;
     s.parts.upstream = upstream_new(&s.config, dialect_of);
     s.credential = (struct upstream_credential){

@@ -1,6 +1,5 @@
 #include "service/calendars/free.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,13 +10,21 @@ enum { MINUTE_MS = 60 * 1000, DAY_MS = 24 * 3600 * 1000 };
 
 enum { HOUR_MIN = 60, DAY_MIN = 24 * HOUR_MIN };
 
+/* Minutes of a day, of "9:05" or "09:05"; -1: it is no time. */
+static int minutes_of(struct str text) {
+    int64_t hours, minutes;
+    struct str rest, first = str_cut(text, ':', &rest);
+    if (first.len < 1 || first.len > 2 || rest.len != 2 || first.ptr[0] == '-' ||
+        rest.ptr[0] == '-' || !str_to_i64(first, 0, DAY_MIN / HOUR_MIN, &hours) ||
+        !str_to_i64(rest, 0, HOUR_MIN - 1, &minutes))
+        return -1;
+    return (int)(hours * HOUR_MIN + minutes);
+}
+
 bool free_hours_read(const char *text, int *opens_minute, int *ends_minute) {
-    int h1, m1, h2, m2, end = 0;
-    if (sscanf(text, "%2d:%2d-%2d:%2d%n", &h1, &m1, &h2, &m2, &end) != 4 || !end || text[end] ||
-        h1 < 0 || h2 < 0 || m1 < 0 || m2 < 0 || m1 >= HOUR_MIN || m2 >= HOUR_MIN)
-        return false;
-    int opens = h1 * HOUR_MIN + m1, ends = h2 * HOUR_MIN + m2;
-    if (opens >= ends || ends > DAY_MIN)
+    struct str rest, first = str_cut(str_of(text), '-', &rest);
+    int opens = minutes_of(first), ends = minutes_of(rest);
+    if (opens < 0 || opens >= ends || ends > DAY_MIN)
         return false;
     *opens_minute = opens;
     *ends_minute = ends;
