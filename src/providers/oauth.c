@@ -228,9 +228,11 @@ bool oauth_revoke(struct ctx *ctx, const struct oauth_client *client, const stru
     struct upstream_request req = request(client, url, "oauth.revoke", &a);
     req.is_repeatable = true;
     enum err e = upstream_call(ctx, &req, &answer);
+    /* A token that is over already: that is what was wanted. Any other refusal leaves it good. */
+    bool is_over = ctx->problem.upstream_status == 400 &&
+                   (e == ERR_CREDENTIALS_REJECTED || e == ERR_PROVIDER_RESOURCE_NOT_FOUND);
     ctx_clear(ctx);
-    /* A token that is over already: that is what was wanted. */
-    return e == OK || e == ERR_CREDENTIALS_REJECTED || e == ERR_PROVIDER_REJECTED;
+    return e == OK || is_over;
 }
 
 /* --- what its errors mean --------------------------------------------------------------------- */
@@ -258,7 +260,7 @@ bool oauth_judge(const json_t *said, struct refusal *out) {
         { "temporarily_unavailable", REFUSAL_THROTTLE, NULL },
         { "slow_down", REFUSAL_THROTTLE, NULL },
         { "rate_limit_exceeded", REFUSAL_THROTTLE, NULL },
-        { "invalid_token", REFUSAL_REQUEST, "it does not know the token." },
+        { "invalid_token", REFUSAL_ABSENT, NULL }, /* of an address to give tokens back */
     };
     const char *code = json_text(said, "error");
     if (!code)

@@ -259,27 +259,47 @@ TEST(how_long_a_token_is_good_is_read_as_servers_write_it) {
     }
 }
 
+static bool expected;
+
 static void give_back(struct stage *s) {
-    struct oauth_client client = { PROVIDER_MICROSOFT, oauth_of(PROVIDER_MICROSOFT), &s->credential,
+    struct oauth_client client = { PROVIDER_GOOGLE, oauth_of(PROVIDER_GOOGLE), &s->credential,
                                    "the-id", NULL };
     struct secret token = { 0 };
-    secret_set(&token, STR("old"));
-    CHECK(!oauth_revoke(stage_ctx(s), &client, &token)); /* Microsoft has no address for it */
-    CHECK_INT(stage_seen(s, "POST "), 0);
     char url[80];
     snprintf(url, sizeof url, "http://127.0.0.1:%d/revoke", s->rude->port);
     s->config.google_oauth_revoke_url = url;
-    client.provider = PROVIDER_GOOGLE;
-    client.at = oauth_of(PROVIDER_GOOGLE);
     secret_set(&token, STR("1//a+b"));
-    CHECK(oauth_revoke(stage_ctx(s), &client, &token));
-    CHECK_INT(stage_seen(s, "token=1%2F%2Fa%2Bb"), 1);
+    CHECK_INT(oauth_revoke(stage_ctx(s), &client, &token), expected);
+    CHECK(stage_seen(s, "token=1%2F%2Fa%2Bb") >= 1);
+    CHECK_INT(stage_seen(s, "client-of-the-test"), 0);
+    client.at = oauth_of(PROVIDER_MICROSOFT); /* which has no address for it */
+    s->scenes = NULL;
+    CHECK(!oauth_revoke(stage_ctx(s), &client, &token));
     secret_wipe(&token);
 }
 
-TEST(what_is_over_already_counts_as_given_back) {
-    static const struct scene SCENES[] = {
-        { "POST /revoke ", 400, "{\"error\":\"invalid_token\"}", NULL }, { 0 }
+TEST(what_is_over_already_counts_as_given_back_and_no_other_refusal_does) {
+    static const struct {
+        int status;
+        const char *body;
+        bool is_taken;
+    } CASES[] = {
+        { 200, "{}", true },
+        { 400, "{\"error\":\"invalid_token\"}", true },
+        { 400, "{\"error\":\"invalid_grant\"}", true },
+        { 400, "{\"error\":\"invalid_request\"}", false },
+        { 400, "{\"error\":\"unsupported_token_type\"}", false },
+        { 400, "", false },
+        { 401, "{\"error\":\"invalid_client\"}", false },
+        { 401, "", false },
+        { 403, "{}", false },
+        { 404, "<html>", false },
+        { 503, "{}", false },
     };
-    stage_play(SCENES, give_back);
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        struct scene scenes[] = { { "POST /revoke ", CASES[i].status, CASES[i].body, NULL },
+                                  { 0 } };
+        expected = CASES[i].is_taken;
+        stage_play(scenes, give_back);
+    }
 }
