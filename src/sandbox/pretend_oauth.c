@@ -476,13 +476,16 @@ void pretend_oauth_token(const struct pretend_oauth *o, struct pretend_world *wo
 
 void pretend_oauth_revoke(const struct pretend_oauth *o, struct pretend_world *world,
                           const struct http_req *req, struct http_reply *reply) {
-    struct form form = { 0 };
+    struct form form = { 0 }, query = { 0 };
     struct token t;
-    if (req->method != METHOD_POST || !form_parse(req->arena, req->body, &form)) {
+    if (req->method != METHOD_POST || !form_parse(req->arena, req->body, &form) ||
+        !form_parse(req->arena, req->query, &query)) {
         fail(reply, 400, "invalid_request", "The request cannot be read.");
         return;
     }
     struct str token = form_find(&form, "token");
+    if (!token.ptr) /* as Google's own clients say it */
+        token = form_find(&query, "token");
     if (!token_read(req->arena, o->refresh, token, &t) &&
         !token_read(req->arena, o->access, token, &t)) {
         fail(reply, 400, "invalid_token", "Token expired or revoked");
