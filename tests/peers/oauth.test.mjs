@@ -33,7 +33,7 @@ async function avaAt(env, port) {
 
 describe("npm oidc-provider", { skip: missing || lacks("oidc-provider"), concurrency: 1 }, () => {
   const events = [], lent = [], cookies = new Map();
-  let server, provider, calendar, a, browser, google;
+  let server, provider, calendar, a, browser, google, hold;
 
   // Somebody who signs in and says yes, without a page.
   async function interact(req, res) {
@@ -48,7 +48,11 @@ describe("npm oidc-provider", { skip: missing || lacks("oidc-provider"), concurr
     const { Provider } = await import("oidc-provider");
     const port = await freePort();
     let handle = () => {};
-    server = await listen((req, res) => (req.url.startsWith("/interaction/") ? interact(req, res).catch((e) => answer(res, 500, { error: String(e) })) : handle(req, res)));
+    server = await listen(async (req, res) => {
+      const held = req.url === "/token" && hold;
+      if (held) (hold = undefined), held.come(), await held.until;
+      return req.url.startsWith("/interaction/") ? interact(req, res).catch((e) => answer(res, 500, { error: String(e) })) : handle(req, res);
+    });
     provider = new Provider(server.base, {
       clients: [{ client_id: CLIENT.id, client_secret: CLIENT.secret, redirect_uris: [`http://127.0.0.1:${port}/oauth/google/callback`], grant_types: ["authorization_code", "refresh_token"], response_types: ["code"], token_endpoint_auth_method: "client_secret_post", scope: ["openid", ...SCOPES].join(" ") }],
       scopes: ["openid", ...SCOPES],
@@ -91,6 +95,14 @@ describe("npm oidc-provider", { skip: missing || lacks("oidc-provider"), concurr
     for (const token of new Set(lent)) await (await provider.AccessToken.find(token))?.destroy();
   };
 
+  // The grant that Ava has is over, with all its tokens.
+  const end = async () => {
+    for (const token of new Set(lent)) {
+      const found = await provider.AccessToken.find(token);
+      if (found) await (await provider.Grant.find(found.grantId))?.destroy(), await provider.RefreshToken.revokeByGrantId(found.grantId), await found.destroy();
+    }
+  };
+
   test("a consent: code, verifier and client are good, and the way back names its issuer", async () => {
     const back = await walk(await browser.begin("google"));
     assert.equal(new URL(back).searchParams.get("iss"), server.base);
@@ -115,10 +127,7 @@ describe("npm oidc-provider", { skip: missing || lacks("oidc-provider"), concurr
 
   test("invalid_grant: the word of the server ends it, once, and a consent mends it", async () => {
     const before = asked("refresh_token");
-    for (const token of new Set(lent)) {
-      const found = await provider.AccessToken.find(token);
-      if (found) await (await provider.Grant.find(found.grantId))?.destroy(), await provider.RefreshToken.revokeByGrantId(found.grantId), await found.destroy();
-    }
+    await end();
     const over = await google("/calendars");
     assert.equal(over.status, 424, over.text);
     assert.equal((await google()).json.status, "needs_attention");
@@ -126,6 +135,23 @@ describe("npm oidc-provider", { skip: missing || lacks("oidc-provider"), concurr
     assert.equal(asked("refresh_token") - before, 1);
     assert.deepEqual(events.at(-1), ["grant.error", "refresh_token", "invalid_grant"]);
     assert.equal(await connect("write"), "connected");
+    assert.equal((await google("/calendars")).status, 200);
+  });
+
+  test("somebody consents anew while the old grant is found to be over: the new one counts", async () => {
+    await end();
+    let release, came;
+    const until = new Promise((r) => (release = r)), asked = new Promise((r) => (came = r));
+    hold = { until, come: came };
+    const waiting = google("/calendars");
+    await asked;
+    assert.equal(await connect("write"), "connected");
+    release();
+    const r = await waiting;
+    assert.deepEqual(events.at(-1), ["grant.error", "refresh_token", "invalid_grant"]);
+    assert.equal(r.status, 503, r.text); // the request was for the account of before
+    assert.match(r.json.detail, /connected anew/);
+    assert.equal((await google()).json.status, "connected");
     assert.equal((await google("/calendars")).status, 200);
   });
 

@@ -30,8 +30,13 @@ static enum err reveal(struct ctx *ctx, const struct upstream_credential *c, str
     struct oauth_grant_row row;
     struct db_conn *reader = db_reader(ctx->parts->db);
     TRY(oauth_grant_row_find(ctx, reader, c->workspace_id, c->source.ptr, &row));
-    if (!row.id || strcmp(row.id, c->id) != 0)
+    if (!row.id)
         return ctx_fail(ctx, ERR_NOT_CONNECTED, "The calendar was disconnected meanwhile.");
+    if (strcmp(row.id, c->id) != 0) { /* perhaps another account's, so not for this request */
+        ctx->problem.retry_after_s = 1;
+        return ctx_fail(ctx, ERR_PROVIDER_UNAVAILABLE,
+                        "The calendar was connected anew meanwhile. Ask again.");
+    }
     struct sealed_place place = oauth_grant_row_place(&row);
     TRY(vault_reveal(ctx, reader, &place, row.sealed, out));
     secret_field_add(out, STR("version"),
