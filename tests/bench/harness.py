@@ -1,4 +1,6 @@
 """What tools/bench measures with: programs pinned to a core, and the load."""
+import concurrent.futures
+import http.client
 import json
 import os
 import re
@@ -7,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -220,6 +223,30 @@ def wrk(url, connections, seconds, key=None):
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", out)
     scale = {"us": 1e-3, "ms": 1, "s": 1e3}[p99[2]]
     return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), float(p99[1]) * scale
+
+
+def paced(base, path, key, body, rate, seconds):
+    """POSTs so many a second, whether or not those before were answered: what each took in ms, sorted."""
+    began, took = time.monotonic() + 0.2, []
+    local = threading.local()
+
+    def post(i):
+        if not hasattr(local, "connection"):
+            local.connection = http.client.HTTPConnection(base.split("//")[1], timeout=10)
+        data = json.dumps({**body, "subject": "Number %d" % i})
+        time.sleep(max(0, began + i / rate - time.monotonic()))
+        sent = time.monotonic()
+        local.connection.request("POST", path, data, {"Authorization": "Bearer " + key, "Content-Type": "application/json"})
+        answer = local.connection.getresponse()
+        said = answer.read()
+        took.append((time.monotonic() - sent) * 1000)
+        if answer.status != 201:
+            sys.exit("bench: %s answered %d: %s" % (path, answer.status, said[:300]))
+
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        for done in [pool.submit(post, i) for i in range(rate * seconds)]:
+            done.result()
+    return sorted(took)
 
 
 class Contest:

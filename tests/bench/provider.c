@@ -1,5 +1,5 @@
-/* provider: a pretend Vapi for benchmarks. Answers GET /assistant/{id} after a fixed time, as
- * quickly as the machinery can; on the same runtime as Ava, in a process of its own.
+/* provider: a pretend Vapi and Resend for benchmarks. Answers any GET with an assistant and any POST with a new id after
+ * a fixed time, as quickly as the machinery can; on the same runtime as Ava, in a process of its own.
  *     bench_provider ADDRESS DELAY_MS */
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +21,7 @@ static const char ASSISTANT[] =
     "\"transcriber\":{\"provider\":\"deepgram\",\"model\":\"nova-2\",\"language\":\"en\"}}";
 
 static int64_t delay_ms;
+static long long made;
 
 static void body(void *arg, const struct http_req *req, struct http_body *out) {
     out->limit_bytes = 1 << 20;
@@ -30,7 +31,10 @@ static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
     if (delay_ms)
         fiber_sleep(delay_ms);
     reply->content_type = "application/json";
-    reply->lent_body = STR(ASSISTANT);
+    if (req->method == METHOD_POST)
+        buf_printf(&reply->body, "{\"id\":\"mail-%lld\"}", ++made);
+    else
+        reply->lent_body = STR(ASSISTANT);
 }
 
 static void refuse(void *arg, const struct http_req *req, enum err e, const char *detail,
