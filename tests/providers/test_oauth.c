@@ -106,6 +106,7 @@ static void ask(struct stage *s) {
                                    "https://ava.example/oauth/x/callback" };
     struct secret refresh = { 0 };
     oauth_tokens_wipe(&got.tokens);
+    got.tokens.scopes = NULL; /* of the stage before */
     if (got.refresh) {
         secret_set(&refresh, str_of(got.refresh));
         got.err = oauth_refresh(stage_ctx(s), &client, &refresh, &got.tokens);
