@@ -88,7 +88,7 @@ export async function template(base) {
 
 // The acknowledged webhooks that the database does not have; "damaged: ..." where it is.
 export function lost(data, taken) {
-  const [check, ...there] = execFileSync("sqlite3", [join(data, "ava.db")], { input: "PRAGMA quick_check(1); SELECT resource FROM events;", encoding: "utf8" }).trim().split("\n");
+  const [check, ...there] = execFileSync("sqlite3", [join(data, "ava.db")], { input: "PRAGMA quick_check(1); SELECT resource FROM events;", encoding: "utf8", maxBuffer: 256 << 20 }).trim().split("\n");
   const has = new Set(there);
   return check === "ok" ? taken.filter((id) => !has.has(id)) : [`damaged: ${check}`];
 }

@@ -237,7 +237,8 @@ TEST(any_small_tree_comes_back_as_when_each_entry_was_compared_with_each) {
         begin();
         json_t *real = tree_in(a, tree_made(4));
         json_t *shown = tree_in(a, masking_done(real));
-        json_t *sent = tree_in(a, edited(json_deep_copy(shown)));
+        json_t *copy = json_deep_copy(shown), *sent = tree_in(a, edited(copy));
+        json_decref(copy);
         struct before_undoing u = { .pointer = { 0 } };
         json_t *before = tree_in(a, before_undo(&u, false, sent, real));
         json_t *now = tree_in(a, masking_undone(&ctx, sent, real));
