@@ -15,13 +15,14 @@
 #include "service/inbox/inbox.h"
 #include "service/messages/message_tools.h"
 #include "service/messages/messages.h"
+#include "service/notices/notices.h"
 #include "service/numbers/number_buy.h"
 #include "service/numbers/number_import.h"
 #include "service/upkeep/removal.h"
 #include "tasks/operations.h"
 
-static const struct job_kind *const JOBS[] = { &OPERATION_JOB, &INBOX_JOB, &LINES_JOB,
-                                               &FORWARDING_JOB, &REMOVAL_JOB };
+static const struct job_kind *const JOBS[] = { &OPERATION_JOB,  &INBOX_JOB,   &LINES_JOB,
+                                               &FORWARDING_JOB, &REMOVAL_JOB, &NOTICES_JOB };
 
 static const struct operation_kind *const OPERATIONS[] = {
     &CALL_CREATE,   &TWILIO_CALL_CREATE, &MESSAGE_CREATE, &ASSISTANT_CREATE, &NUMBER_BUY,

@@ -26,6 +26,7 @@
 #include "service/forwarding/deliveries.h"
 #include "service/inbox/events.h"
 #include "service/inbox/inbox.h"
+#include "service/notices/notices.h"
 #include "tasks/feed.h"
 #include "tasks/idempotency.h"
 #include "tasks/jobs.h"
@@ -82,9 +83,9 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
 /* Forgets what is old enough. Returns after how many ms it wants to be called again: soon, when there
  * was more than fits into the time that this thread may take. */
 static int64_t sweep(struct serve *s) {
-    static enum err (*const FORGET[])(struct ctx *, int64_t, bool *) = { idempotency_forget_old,
-                                                                         events_forget_old,
-                                                                         deliveries_forget_old };
+    static enum err (*const FORGET[])(struct ctx *, int64_t,
+                                      bool *) = { idempotency_forget_old, events_forget_old,
+                                                  deliveries_forget_old, notices_forget_old };
     struct arena *a = arena_new(1 << 20);
     struct ctx ctx;
     bool is_done, all_done = true;

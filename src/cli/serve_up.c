@@ -27,6 +27,7 @@
 #include "service/forwarding/deliveries.h"
 #include "service/inbox/events.h"
 #include "service/inbox/inbox.h"
+#include "service/notices/notices.h"
 #include "tasks/feed.h"
 #include "tasks/jobs.h"
 #include "tasks/operations.h"
@@ -219,13 +220,19 @@ static int open_control(struct serve *s) {
                     strerror(errno));
 }
 
+/* Pages read the connections anew, and rules may wait for one that needs attention. */
+static void connection_moved(void *parts, enum provider p, const char *workspace_id) {
+    integrations_moved(parts, p, workspace_id);
+    notices_moved(parts, workspace_id);
+}
+
 static void make_parts(struct serve *s) {
     struct parts *parts = &s->house.parts;
     const struct config *c = &s->house.config;
     metrics_declare_services(provider_names(), PROVIDER_COUNT);
     parts->upstream = upstream_new(c, dialect_of);
     parts->feed = feed_new((size_t)c->max_connections / STREAMS_PART);
-    upstream_on_moved(parts->upstream, integrations_moved, parts);
+    upstream_on_moved(parts->upstream, connection_moved, parts);
     parts->jobs = jobs_new(parts);
     s->workers.jobs = parts->jobs;
 }

@@ -22,6 +22,7 @@ struct call_facts {
     bool has_exact_times; /* the provider's own clock; else when we heard of it, which is later */
     bool has_cost;
     int64_t cost_micros;   /* millionths of a US dollar */
+    const char *summary;   /* what was said, in short; NULL: not told */
     bool takes_line;       /* of the account, once it talks */
     int64_t account_calls; /* how many calls the account may have at once; -1: not said */
     bool is_blocked;       /* the provider has no room for more than there are now */

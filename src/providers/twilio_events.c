@@ -58,6 +58,15 @@ static bool is_leg(const json_t *body) {
     return word(body, "ParentCallSid") || (direction && strcmp(direction, "outbound-dial") == 0);
 }
 
+/* Why nobody took a call that was passed on, in Vapi's words for it; NULL: it was not, or somebody did. */
+static const char *passed_on_in_vain(const json_t *body) {
+    const char *dialled = word(body, "DialCallStatus");
+    if (!dialled || strcmp(dialled, "completed") == 0 || strcmp(dialled, "answered") == 0)
+        return NULL;
+    return strcmp(dialled, "busy") == 0 ? "call.forwarding.operator-busy"
+                                        : "call.forwarding.no-answer";
+}
+
 static void read_call(const struct dialect_event *event, struct call_facts *out) {
     const json_t *body = event->body;
     const char *sid = word(body, "CallSid"), *status = word(body, "CallStatus");
@@ -77,6 +86,8 @@ static void read_call(const struct dialect_event *event, struct call_facts *out)
         .account_calls = -1,
     };
     read_times(event, out);
+    if (!out->ended_reason)
+        out->ended_reason = passed_on_in_vain(body);
 }
 
 /* --- texts ------------------------------------------------------------------------------------ */

@@ -107,7 +107,7 @@ void upstream_on_moved(struct upstream *u,
 void upstream_spread(struct upstream *u, const struct upstream_request *req, unsigned bits) {
     const struct upstream_credential *c = req->credential;
     unsigned shared = GUARD_CLOSED_PROVIDER | GUARD_OPENED_PROVIDER;
-    unsigned own = GUARD_CLOSED_CREDENTIAL | GUARD_OPENED_CREDENTIAL;
+    unsigned own = GUARD_CLOSED_CREDENTIAL | GUARD_OPENED_CREDENTIAL | GUARD_REFUSED_CREDENTIAL;
     if (bits & GUARD_CLOSED_PROVIDER)
         bulkhead_restart(u->bulkhead, req->provider, NULL);
     if (bits & GUARD_CLOSED_CREDENTIAL)

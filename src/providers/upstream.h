@@ -35,7 +35,7 @@ void upstream_free(struct upstream *u);
 void upstream_retune(struct upstream *u, const struct config *config); /* its live settings */
 void upstream_drain(struct upstream *u); /* from now on nothing is retried */
 
-/* Called whenever a breaker opened or closed, by the call that moved it, with no lock held.
+/* Called whenever a breaker opened or closed or a credential was refused, by the call that moved it, with no lock held.
  * workspace_id: whom it concerns; NULL when it is the provider's or the operator's credential's,
  * and so concerns everybody. Must be quick. Before the first call. */
 void upstream_on_moved(struct upstream *u,

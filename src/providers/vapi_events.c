@@ -21,6 +21,8 @@ const char *const VAPI_EVENT_PATHS[] = {
     "message.startedAt",
     "message.endedAt",
     "message.endedReason",
+    "message.summary",
+    "message.analysis.summary",
     "message.cost",
     "message.phoneNumber.number",
     "message.customer.number",
@@ -127,6 +129,13 @@ static const char *status_of(const char *type, const json_t *message) {
     return strcmp(type, "assistant-request") == 0 ? "ringing" : NULL;
 }
 
+/* What the call was about; NULL: the report does not say. */
+static const char *summary_of(const json_t *message) {
+    const char *text = json_text(json_object_get(message, "analysis"), "summary");
+    text = text ? text : json_text(message, "summary");
+    return text && text[0] ? text : NULL;
+}
+
 const char *vapi_event_read(struct ctx *ctx, const struct dialect_event *event,
                             struct dialect_facts *out) {
     const json_t *message = json_object_get(event->body, "message");
@@ -155,6 +164,7 @@ const char *vapi_event_read(struct ctx *ctx, const struct dialect_event *event,
         .number_id = word(call, "phoneNumberId"),
         .status = status,
         .at_ms = at_ms ? at_ms : event->received_ms,
+        .summary = summary_of(message),
         .takes_line = !kind || strcmp(kind, "webCall") != 0,
         .account_calls = -1,
     };

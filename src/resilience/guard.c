@@ -250,10 +250,14 @@ unsigned guard_settle(struct guard *g, struct guard_call *call, enum outcome o,
     pthread_mutex_lock(&side->lock);
     struct guard_credential *c = guard_book_find_credential(&side->book, call->credential);
     struct guard_scope *s = guard_book_find_scope(&side->book, call->host);
+    bool was_refused = c && c->reauth_until_ms > now_ms;
     if (c)
         set_gates(c, call, o, retry_after_ms, now_ms);
+    bool is_refused = c && c->reauth_until_ms > now_ms;
     bool probed = settle_breakers(call, c, s, o, now_ms);
     unsigned bits = news(c, s, now_ms);
+    if (is_refused && !was_refused)
+        bits |= GUARD_REFUSED_CREDENTIAL;
     if (take_events(call->provider, c, s) & BREAKER_FAILED)
         call->is_counted = true;
     pthread_mutex_unlock(&side->lock);

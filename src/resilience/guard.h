@@ -78,6 +78,7 @@ enum {
     GUARD_NOT_CLOSED = 4,
     GUARD_OPENED_CREDENTIAL = 8,
     GUARD_OPENED_PROVIDER = 16,
+    GUARD_REFUSED_CREDENTIAL = 32, /* its gate has just closed: it needs attention */
 };
 
 /* retry_after_ms counts for OUTCOME_THROTTLE only: GUARD_NO_RETRY_AFTER means 1 s; at most 300 s

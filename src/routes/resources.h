@@ -153,3 +153,10 @@ enum err post_twilio_status(struct ctx *ctx, struct call *call);
 enum err post_twilio_message(struct ctx *ctx, struct call *call);
 enum err post_twilio_message_status(struct ctx *ctx, struct call *call);
 enum err post_vapi(struct ctx *ctx, struct call *call);
+
+enum err get_rules(struct ctx *ctx, struct call *call);
+enum err post_rule(struct ctx *ctx, struct call *call);
+enum err get_rule(struct ctx *ctx, struct call *call);
+enum err patch_rule(struct ctx *ctx, struct call *call);
+enum err delete_rule(struct ctx *ctx, struct call *call);
+enum err get_rule_uses(struct ctx *ctx, struct call *call);

@@ -146,6 +146,13 @@ const struct route routes[] = {
     { { METHOD_GET,    "/api/v1/destinations/{id}/deliveries" }, SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_deliveries },
     { { METHOD_POST,   "/api/v1/destinations/{id}/deliveries/{delivery_id}/resend" }, MANAGER, BY_DEFAULT, NO_BODY, false, post_delivery_resend },
 
+    { { METHOD_GET,    "/api/v1/rules" },           SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_rules },
+    { { METHOD_POST,   "/api/v1/rules" },           MANAGER,   BY_DEFAULT, JSON_BODY, false, post_rule },
+    { { METHOD_GET,    "/api/v1/rules/{id}" },      SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_rule },
+    { { METHOD_PATCH,  "/api/v1/rules/{id}" },      MANAGER,   BY_DEFAULT, JSON_BODY, false, patch_rule },
+    { { METHOD_DELETE, "/api/v1/rules/{id}" },      MANAGER,   BY_DEFAULT, NO_BODY,   false, delete_rule },
+    { { METHOD_GET,    "/api/v1/rules/{id}/uses" }, SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_rule_uses },
+
     { { METHOD_POST, "/webhooks/twilio/{token}/voice" },          ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, post_twilio_voice },
     { { METHOD_POST, "/webhooks/twilio/{token}/status" },         ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, post_twilio_status },
     { { METHOD_POST, "/webhooks/twilio/{token}/message" },        ANYONE, BY_WEBHOOK, WEBHOOK_BODY, false, post_twilio_message },

@@ -30,6 +30,8 @@ static enum err move_all(struct ctx *ctx, struct db_conn *tx, int64_t back_ms) {
         "UPDATE jobs SET run_at = run_at - ?1, lease_until = lease_until - ?1",
         "UPDATE events SET next_at = next_at - ?1 WHERE status = 'retrying'",
         "UPDATE deliveries SET next_at = next_at - ?1 WHERE settled_at = 0 AND next_at > 0",
+        "UPDATE rule_uses SET due_at = due_at - ?1 WHERE status = 'waiting'",
+        "UPDATE rule_uses SET settled_at = settled_at - ?1 WHERE status = 'sent'",
         "UPDATE operations SET next_at = next_at - ?1 WHERE next_at > 0"
         " AND state IN ('prepared', 'sent', 'unknown')",
         "UPDATE messages SET next_at = next_at - ?1 WHERE next_at > 0",
@@ -52,6 +54,7 @@ static enum err bound_all(struct ctx *ctx, struct db_conn *tx, int64_t now_ms) {
         "UPDATE jobs SET run_at = 0 WHERE state = 'ready' AND run_at > ?1",
         "UPDATE events SET next_at = 0 WHERE status = 'retrying' AND next_at > ?1",
         "UPDATE deliveries SET next_at = 0 WHERE settled_at = 0 AND next_at > ?1",
+        "UPDATE rule_uses SET due_at = 0 WHERE status = 'waiting' AND due_at > ?1",
     };
     for (size_t i = 0; i < ARRAY_LEN(NOW); i++)
         TRY(move(ctx, tx, NOW[i], now_ms + LONGEST_MS));

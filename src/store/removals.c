@@ -62,6 +62,8 @@ enum err workspace_rows_remove(struct ctx *ctx, struct db_conn *tx, const char *
         SOME_OF("email_files", HEAVY_PIECE),
         SOME_OF("messages", PIECE),
         SOME_OF("suppressions", PIECE),
+        SOME_OF("rule_uses", PIECE),
+        SOME_OF("rules", PIECE),
         SOME_OF("bookings", PIECE),
         SOME_OF("tool_uses", PIECE),
         "DELETE FROM events WHERE id IN (" LIGHT_EVENTS("workspace_id = ?", PIECE) ")",

@@ -36,7 +36,9 @@ static enum err write_intent(struct ctx *ctx, struct db_conn *tx, struct placing
     buf_fini(&b);
     TRY(e);
     TRY(operation_row_insert(ctx, tx, &p->row));
-    return p->order->insert(ctx, tx, p->order->arg);
+    TRY(p->order->insert(ctx, tx, p->order->arg));
+    return p->order->also ? p->order->also->write(ctx, tx, p->order->object, p->order->also->arg)
+                          : OK;
 }
 
 /* The object, the intent and the job that would take it up again, in one transaction. */

@@ -104,6 +104,12 @@ struct operation_kind {
 enum { OPERATION_PATIENT_MS = 2000 }; /* of retries that who placed it waits for */
 enum operation_patience { PATIENCE_NORMAL, PATIENCE_NONE /* respond-async */, PATIENCE_ALL };
 
+/* For who places something because of something: written in the transaction that writes the intent, or neither is. */
+struct operation_also {
+    enum err (*write)(struct ctx *ctx, struct db_conn *tx, const char *object, void *arg);
+    void *arg;
+};
+
 struct operation_order {
     const struct operation_kind *kind;
     const char *id, *object; /* id: of id_make("op"); object: the id of the row insert writes */
@@ -111,7 +117,8 @@ struct operation_order {
     db_fn *insert; /* writes the object's row, in the transaction that writes the intent */
     void *arg;
     bool *waits; /* set by insert: it must not begin before operation_begin. NULL: it never waits */
-    const struct id *claim; /* the idempotency key it is placed under; NULL: none */
+    const struct id *claim;            /* the idempotency key it is placed under; NULL: none */
+    const struct operation_also *also; /* after insert; NULL: nothing */
     enum operation_patience patience;
 };
 

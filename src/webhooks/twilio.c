@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/jsonw.h"
+#include "base/phone.h"
 #include "crypto/hash.h"
 #include "providers/dialect.h"
 #include "service/connections/lending.h"
@@ -127,29 +128,6 @@ static const char *resource_of(struct ctx *ctx, const struct form *form) {
 
 /* --- answering a call -------------------------------------------------------------------------- */
 
-/* Something that can be called and shown: '+', and 8 to 15 digits of which the first is not 0. */
-static bool is_phone(struct str text) {
-    if (text.len < 9 || text.len > 16 || text.ptr[0] != '+' || text.ptr[1] == '0')
-        return false;
-    for (size_t i = 1; i < text.len; i++)
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-    return true;
-}
-
-/* A caller who hides has one of these instead of a number: letters on the keys of a phone
- * (twilio.com/docs/voice: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE). */
-static bool is_withheld(struct str from) {
-    static const char *const KEYS[] = { "266696687", "7378742833", "2562533", "8656696",
-                                        "86282452253" };
-    if (from.len && from.ptr[0] == '+')
-        from = (struct str){ from.ptr + 1, from.len - 1 };
-    for (size_t i = 0; i < ARRAY_LEN(KEYS); i++)
-        if (str_is(from, KEYS[i]))
-            return true;
-    return false;
-}
-
 /* Twilio dials only with a number to show: the caller's, else the one that was called, else any of
  * the workspace's. Nobody is forwarded to himself. */
 static void choose_caller_id(struct ctx *ctx, const struct form *form, const struct fallback *f,
@@ -157,9 +135,9 @@ static void choose_caller_id(struct ctx *ctx, const struct form *form, const str
     struct str from = form ? form_find(form, "From") : (struct str){ NULL, 0 };
     struct str to = form ? form_find(form, "To") : (struct str){ NULL, 0 };
     out->is_forwardable = !f->to || !str_is(from, f->to);
-    if (is_phone(from) && !is_withheld(from))
+    if (phone_takes_texts(from))
         return;
-    if (is_phone(to))
+    if (phone_takes_texts(to))
         out->caller_id = str_dup(ctx->arena, to);
     else if (number_row_any(ctx, db_reader(ctx->parts->db), workspace_id, &out->caller_id) != OK ||
              !out->caller_id)

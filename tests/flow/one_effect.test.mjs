@@ -54,6 +54,7 @@ describe("an effect and its answer", { skip: missing, concurrency: 1 }, () => {
     ["/destinations/{to}/deliveries/{delivery}/resend", () => undefined, () => audited("delivery.resend")],
     ["/templates", (n) => ({ name: `template_${n}`, subject: "s", text: "t" }), () => audited("template.create")],
     ["/templates/{template}/undo", () => ({ version: 1 }), () => audited("template.undo")],
+    ["/rules", () => ({ preset: "text_back" }), () => audited("rule.create")],
     ["/suppressions", (n) => ({ address: `none-${n}@example.com` }), () => audited("suppression.add")],
   ];
   // The others: operations, which are linked to their key when they are placed (flow once); what is done at a provider

@@ -8,6 +8,7 @@
 #include "obs/metrics.h"
 #include "service/calls/call_status.h"
 #include "store/audit.h"
+#include "tasks/happened.h"
 
 enum { DAY_MS = 24 * 3600 * 1000, MICROS_PER_CENT = 10000, NEAR_PERCENT = 80 };
 
@@ -62,6 +63,20 @@ static int64_t switches(const struct call_limits_row *l) {
            (l->daily_cost_cents == 0 ? CALL_ALERT_COST : 0);
 }
 
+/* Tells the workspace's rules. */
+static enum err tell_rules(struct ctx *ctx, struct db_conn *tx, const struct call_row *row,
+                           const char *number, int64_t bits) {
+    const char *what = bits & CALL_ALERT_MINUTES ? "minutes" : "money";
+    struct happening h = {
+        .event = "budget.80",
+        .cause = arena_printf(ctx->arena, "budget:%lld:%s:%s",
+                              (long long)call_day_of(row->created_ms), number, what),
+        .said = arena_printf(ctx->arena, "%d %% of today's %s%s%s are used or reserved.",
+                             NEAR_PERCENT, what, number[0] ? " of the number " : "", number)
+    };
+    return happened(ctx, tx, row->workspace_id, &h);
+}
+
 /* Warns once: audit log, metric and log line. */
 static enum err tell(struct ctx *ctx, struct db_conn *tx, const char *number, int64_t bits) {
     struct buf *b = buf_in(ctx->arena);
@@ -92,8 +107,10 @@ static enum err look_out(struct ctx *ctx, struct db_conn *tx, const struct call_
     TRY(call_day_read(ctx, tx, row->workspace_id, number, day, &d));
     int64_t fresh = budget_near(&l, &d) & ~switches(&l) & ~d.alerted;
     for (int64_t bit = CALL_ALERT_MINUTES; bit <= CALL_ALERT_COST; bit <<= 1)
-        if (fresh & bit)
+        if (fresh & bit) {
             TRY(tell(ctx, tx, number, bit));
+            TRY(tell_rules(ctx, tx, row, number, bit));
+        }
     return fresh ? call_day_alert(ctx, tx, row->workspace_id, number, day, d.alerted | fresh) : OK;
 }
 

@@ -16,6 +16,7 @@
 #include "service/calls/budgets.h"
 #include "service/calls/call_apply.h"
 #include "service/calls/call_gone.h"
+#include "service/calls/call_news.h"
 #include "service/calls/call_status.h"
 #include "service/calls/ended.h"
 #include "service/calls/lines.h"
@@ -147,7 +148,10 @@ enum err call_place(struct ctx *ctx, const json_t *body, enum operation_patience
                                      .waits = &p.waits,
                                      .claim = claim,
                                      .patience = patience };
-    return operation_place(ctx, &order, out);
+    enum err e = operation_place(ctx, &order, out);
+    if (e == ERR_BUDGET_EXHAUSTED)
+        call_news_refused(ctx);
+    return e;
 }
 
 /* --- as an operation ------------------------------------------------------------------------- */
@@ -257,6 +261,7 @@ enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *r
 }
 
 enum err call_save(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
+    TRY(call_news_tell(ctx, tx, row));
     TRY(call_row_update(ctx, tx, row));
     TRY(budget_book(ctx, tx, row));
     return call_is_over(row) ? lines_leave(ctx, tx, row->id) : OK;

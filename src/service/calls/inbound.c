@@ -4,6 +4,7 @@
 #include "providers/dialect.h"
 #include "service/assistants/call_length.h"
 #include "service/calls/budgets.h"
+#include "service/calls/call_news.h"
 #include "service/calls/call_reports.h"
 #include "service/calls/lines.h"
 #include "tasks/feed.h"
@@ -71,6 +72,8 @@ bool inbound_admit(struct ctx *ctx, enum provider p, const char *type, const jso
         call_length_known(&own, db_reader(ctx->parts->db), ctx->who.workspace_id, &a.seconds_max);
     if (e == OK && is_call)
         e = db_write(&own, admit_write, &a);
+    if (e == ERR_BUDGET_EXHAUSTED)
+        call_news_refused(&own);
     if (e == OK) {
         if (a.shown.ptr)
             feed_publish(ctx->parts->feed, ctx->who.workspace_id, "call", a.shown);

@@ -10,14 +10,16 @@
 #include "store/deliveries.h"
 #include "store/events.h"
 #include "store/people.h"
+#include "store/rules.h"
 #include "store/steps.h"
 #include "store/tools.h"
 #include "vault/vault.h"
 
 enum {
     DESTINATIONS_SHOWN = 10,
+    USES_SHOWN = 50,
     ENTRIES_MAX = TIMELINE_EVENTS_MAX * 2 * (1 + DESTINATIONS_SHOWN) + TIMELINE_STEPS_MAX * 2 +
-                  TIMELINE_TOOLS_MAX + 8,
+                  TIMELINE_TOOLS_MAX + USES_SHOWN + 8,
 };
 
 /* Appends an entry; without a time, or beyond ENTRIES_MAX, nothing. */
@@ -219,6 +221,49 @@ static enum err add_tools(struct ctx *ctx, struct db_conn *c, struct timeline *t
     return OK;
 }
 
+/* --- what rules did ---------------------------------------------------------------------------- */
+
+static const char *use_text(struct ctx *ctx, const struct rule_use_row *u) {
+    const char *name =
+        u->rule_name ? arena_join(ctx->arena, " \u201c", u->rule_name, "\u201d") : "";
+    const char *to = strcmp(u->recipient, "caller") == 0     ? "the caller"
+                     : strncmp(u->recipient, "usr_", 4) == 0 ? "a member"
+                                                             : u->recipient;
+    if (strcmp(u->status, "sent") == 0)
+        return arena_printf(ctx->arena, "The rule%s wrote to %s%s%s.", name, to,
+                            u->sent_status ? ": " : "", u->sent_status ? u->sent_status : "");
+    return arena_printf(ctx->arena, "The rule%s %s: %s", name,
+                        strcmp(u->status, "waiting") == 0  ? "waits"
+                        : strcmp(u->status, "failed") == 0 ? "could not write"
+                                                           : "did nothing",
+                        u->detail ? u->detail : "it is about to write.");
+}
+
+/* As JSON, for programs. */
+static const char *use_detail(struct ctx *ctx, const struct rule_use_row *u) {
+    struct buf *b = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "rule_id", u->rule_id);
+    jsonw_text_at(&w, "use_id", u->id);
+    jsonw_text_at(&w, "status", u->status);
+    jsonw_text_at(&w, "reason", u->reason);
+    jsonw_text_at(&w, "message_id", u->sent_message_id);
+    jsonw_object_end(&w);
+    return str_dup(ctx->arena, buf_view(b));
+}
+
+static enum err add_uses(struct ctx *ctx, struct db_conn *c, struct timeline *t) {
+    struct rule_use_row *uses = arena_alloc(ctx->arena, USES_SHOWN * sizeof *uses);
+    size_t count;
+    TRY(rule_use_rows_of_call(ctx, c, ctx->who.workspace_id, t->call.row.id, USES_SHOWN, uses,
+                              &count));
+    for (size_t i = 0; i < count; i++)
+        add(t, uses[i].settled_ms ? uses[i].settled_ms : uses[i].happened_ms, "notice",
+            use_text(ctx, &uses[i]), use_detail(ctx, &uses[i]));
+    return OK;
+}
+
 /* --- together -------------------------------------------------------------------------------- */
 
 static const char *end_text(struct ctx *ctx, const struct timeline *t) {
@@ -264,6 +309,7 @@ enum err timeline_read(struct ctx *ctx, const char *id, struct timeline *out) {
     TRY(add_events(ctx, c, out->call.row.carrier_id, out));
     TRY(add_tools(ctx, c, out));
     add_talk(ctx, out);
+    TRY(add_uses(ctx, c, out));
     sort(out);
     return OK;
 }

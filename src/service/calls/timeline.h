@@ -11,7 +11,7 @@
 struct timeline_entry {
     int64_t at_ms;
     /* "requested", "queued", "line", "sending", "retry", "succeeded", "failed", "unknown",
-     * "unconfirmed", "webhook", "forwarded", "tool", "talking", "hangup", "ended" */
+     * "unconfirmed", "webhook", "forwarded", "tool", "talking", "hangup", "notice", "ended" */
     const char *kind;
     const char *text;     /* one sentence for people */
     const char *event_id; /* of the inbox; NULL: none */

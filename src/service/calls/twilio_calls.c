@@ -9,6 +9,7 @@
 #include "base/sift.h"
 #include "obs/fields.h"
 #include "providers/twilio_calls.h"
+#include "service/calls/call_news.h"
 #include "service/calls/calls.h"
 #include "service/calls/lines.h"
 #include "service/connections/endpoints.h"
@@ -79,7 +80,10 @@ enum err twilio_call_place(struct ctx *ctx, const json_t *body, enum operation_p
                                      .waits = &p.waits,
                                      .claim = claim,
                                      .patience = patience };
-    return operation_place(ctx, &order, out);
+    enum err e = operation_place(ctx, &order, out);
+    if (e == ERR_BUDGET_EXHAUSTED)
+        call_news_refused(ctx);
+    return e;
 }
 
 /* --- as an operation ------------------------------------------------------------------------- */

@@ -102,6 +102,14 @@ const struct built_in built_ins[] = {
       "{{#time}}\n" P "<strong>Sent:</strong> {{time}}</p>\n{{/time}}\n"
       TAIL("Somebody asked for this test under Connections."),
       "{\"workspace\":\"Front desk\",\"time\":\"28 November, 10:42\"}" },
+
+    { "text_back",
+      "Sorry we missed your call",
+      "Sorry, we just missed your call{{#workspace}} to {{workspace}}{{/workspace}}. How can we help? Answer here, or call us again. Reply STOP for no more texts.\n",
+      HEAD("Sorry we missed your call")
+      P "We just missed your call{{#workspace}} to {{workspace}}{{/workspace}}. How can we help? Answer here, or call us again.</p>\n"
+      TAIL("You get this because you called us."),
+      "{\"workspace\":\"Front desk\"}" },
 };
 /* clang-format on */
 

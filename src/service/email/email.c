@@ -232,6 +232,7 @@ enum err email_place(struct ctx *ctx, struct email_order *o, enum operation_pati
     TRY(prepare(ctx, o, &p));
     struct operation_order order = order_of(ctx, &p);
     order.claim = claim;
+    order.also = o->also;
     order.patience = patience;
     return operation_place(ctx, &order, out);
 }

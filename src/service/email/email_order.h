@@ -9,6 +9,8 @@
 
 enum { EMAIL_SUBJECT_MAX = 998, EMAIL_PART_MAX = 400 * 1000, EMAIL_AHEAD_DAYS = 30 };
 
+struct operation_also;
+
 /* Texts are the body's, or the arena's. */
 struct email_order {
     struct email_recipient_row recipients[EMAIL_RECIPIENTS_MAX];
@@ -19,6 +21,7 @@ struct email_order {
     const char *template_name;         /* that says subject, text and html; NULL: they are given */
     const json_t *variables;           /* for it; NULL: none */
     struct attachments attachments;
+    const struct operation_also *also; /* tasks/operations.h; NULL: nothing */
 };
 
 /* Reads {"to","cc"?,"bcc"?,"reply_to"?,"subject","text"?,"html"?,"headers"?,"scheduled_at"?,"attachments"?}, or

@@ -11,6 +11,9 @@
 #include "service/forwarding/forward_rules.h"
 #include "service/forwarding/forwarding.h"
 #include "store/audit.h"
+#include "store/events.h"
+#include "tasks/happened.h"
+#include "tasks/jobs.h"
 
 enum {
     WRITE_MS = 30 * 1000,
@@ -87,6 +90,25 @@ static void settle_row(struct outcome_note *n) {
     }
 }
 
+/* Tells the workspace's rules that the destination is off; not where what could not be delivered is about a message
+ * that a rule sent. */
+static enum err tell_rules(struct ctx *ctx, struct db_conn *tx, const struct outcome_note *n) {
+    const struct destination_row *d = &n->destination;
+    struct event_row event;
+    TRY(event_row_find(ctx, tx, d->workspace_id, n->row.event_id, &event));
+    struct happening h = {
+        .event = "destination.disabled",
+        .cause = arena_printf(ctx->arena, "%s:%lld", d->id, (long long)d->disabled_ms),
+        .provider = event.provider,
+        .resource = event.resource,
+        .said = arena_printf(ctx->arena, "Ava switched off a destination of events (%s): %s", d->id,
+                             strcmp(d->disabled_because, "gone") == 0
+                                 ? "it answered that it is gone for good."
+                                 : "nothing got through to it for days.")
+    };
+    return happened(ctx, tx, d->workspace_id, &h);
+}
+
 /* Writes the attempt, the health of the destination and the status of the delivery, together. */
 static enum err outcome_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct outcome_note *n = arg;
@@ -108,8 +130,10 @@ static enum err outcome_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     TRY(note_health(ctx, tx, n, &gives_up));
     const char *because = n->echo.status == GONE ? "gone" : gives_up ? "failing" : NULL;
     n->is_switched_off = because && n->destination.enabled;
-    if (n->is_switched_off)
+    if (n->is_switched_off) {
         TRY(destination_switch_off(ctx, tx, &n->destination, because));
+        TRY(tell_rules(ctx, tx, n));
+    }
     settle_row(n);
     return delivery_row_settle(ctx, tx, &n->row);
 }
@@ -126,6 +150,7 @@ static void tell(struct ctx *ctx, const struct outcome_note *n) {
     log_warn(ctx, "destination switched off", L("destination", n->destination.id),
              L("because", n->destination.disabled_because));
     destination_publish(ctx, &n->destination);
+    jobs_wake(ctx->parts->jobs);
 }
 
 /* One attempt: signs the body and sends it to the destination. */

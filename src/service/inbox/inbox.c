@@ -14,8 +14,11 @@
 #include "service/forwarding/forwarding.h"
 #include "service/inbox/events.h"
 #include "service/messages/message_reports.h"
+#include "store/calls.h"
+#include "store/messages.h"
 #include "tasks/event_facts.h"
 #include "tasks/feed.h"
+#include "tasks/happened.h"
 #include "tasks/jobs.h"
 #include "tasks/operations.h"
 #include "vault/vault.h"
@@ -174,6 +177,57 @@ static void forget_shown(struct item *it) {
     it->call_shown = it->text_shown = (struct str){ NULL, 0 };
 }
 
+/* Tells the workspace's rules of an event that is dead, as the sender or Ava left it. */
+static enum err tell_dead(struct ctx *ctx, struct db_conn *tx, const struct item *it) {
+    const struct event_row *e = &it->row;
+    struct happening h = {
+        .event = "event.dead",
+        .cause = e->id,
+        .event_id = e->id,
+        .provider = e->provider,
+        .resource = e->resource,
+        .at_ms = e->received_ms,
+        .said = arena_printf(ctx->arena, "Ava could not work on what %s told (%s): %s",
+                             provider_title(provider_parse(str_of(e->provider))), e->type,
+                             e->detail ? e->detail : "no reason is known."),
+    };
+    return strcmp(e->status, "dead") == 0 ? happened(ctx, tx, e->workspace_id, &h) : OK;
+}
+
+/* Tells them of a text that came in, and of what a call was about. */
+static enum err tell_rules(struct ctx *ctx, struct db_conn *tx, const struct item *it) {
+    const struct message_facts *m = &it->message;
+    const struct call_facts *c = &it->call.facts;
+    const char *provider = it->row.provider;
+    struct message_row text;
+    struct call_row call;
+    struct happening h = { .event_id = it->row.id, .at_ms = it->row.received_ms };
+    if (m->provider_id && m->is_received) {
+        TRY(message_row_find_by_provider(ctx, tx, it->row.workspace_id, provider, m->provider_id,
+                                         &text));
+        h.event = "message.received";
+        h.cause = arena_join(ctx->arena, provider, ":", m->provider_id);
+        h.who = text.from;
+        h.line = text.to;
+        h.message_id = text.id;
+        TRY(text.id ? happened(ctx, tx, it->row.workspace_id, &h) : OK);
+    }
+    if (!c->summary)
+        return OK;
+    TRY(call_row_find_by_provider(ctx, tx, it->row.workspace_id, provider, c->provider_id, &call));
+    if (!call.id)
+        return OK;
+    bool comes_in = strcmp(call.direction, "inbound") == 0;
+    h.event = "call.summary";
+    h.cause = arena_join(ctx->arena, provider, ":", c->provider_id);
+    h.who = comes_in ? call.from : call.to;
+    h.line = comes_in ? call.to : call.from;
+    h.message_id = NULL;
+    h.call_id = call.id;
+    h.direction = call.direction;
+    return happened(ctx, tx, it->row.workspace_id, &h);
+}
+
 /* Applies one event to our rows, notes its deliveries and settles it, in the transaction.
  * *forwarded grows by the deliveries to be sent now. */
 static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int64_t now_ms,
@@ -182,6 +236,7 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
     forget_shown(it);
     if (it->unreadable) {
         mark_dead(it, now_ms, it->is_lost ? "ours" : "sender", it->unreadable);
+        TRY(tell_dead(ctx, tx, it));
     } else {
         bool waits;
         TRY(call_report_apply(ctx, tx, workspace_id, &it->call, &it->call_shown, &waits));
@@ -192,6 +247,7 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
         TRY((it->message.recipients ? email_report_apply : message_report_apply)(
             ctx, tx, workspace_id, it->row.provider, &it->message, &it->text_shown));
         mark_done(it, now_ms);
+        TRY(tell_rules(ctx, tx, it));
         TRY(forwarding_note(ctx, tx, &it->row, it->call.facts.status, forwarded));
     }
     return event_row_settle(ctx, tx, &it->row);
@@ -230,6 +286,7 @@ static enum err one_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 static enum err failed_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct item *it = arg;
+    TRY(tell_dead(ctx, tx, it));
     return event_row_settle(ctx, tx, &it->row);
 }
 
@@ -261,7 +318,7 @@ static enum err one_by_one(struct ctx *ctx, struct batch *b) {
 
 /* Publishes the events and what they changed; after the commit. */
 static void publish(struct ctx *ctx, const struct batch *b) {
-    bool has_calls = false;
+    bool has_news = false;
     for (size_t i = 0; i < b->count; i++) {
         const struct item *it = &b->items[i];
         struct buf out = { 0 };
@@ -275,10 +332,11 @@ static void publish(struct ctx *ctx, const struct batch *b) {
             feed_publish(ctx->parts->feed, b->workspace_id, "call", it->call_shown);
         if (it->text_shown.ptr)
             feed_publish(ctx->parts->feed, b->workspace_id, "message", it->text_shown);
-        has_calls |= it->call_shown.ptr != NULL;
+        has_news |= it->call_shown.ptr || it->text_shown.ptr || it->call.facts.summary ||
+                    strcmp(it->row.status, "dead") == 0;
     }
-    if (has_calls)
-        jobs_wake(ctx->parts->jobs); /* a line may have come free */
+    if (has_news)
+        jobs_wake(ctx->parts->jobs); /* a line may have come free, or a rule has something to do */
 }
 
 /* --- in turn with taking in ------------------------------------------------------------------ */

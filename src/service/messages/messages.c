@@ -121,6 +121,12 @@ static enum err insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
                        const struct id *claim, struct operation_end *out) {
+    return message_place_also(ctx, body, patience, claim, NULL, out);
+}
+
+enum err message_place_also(struct ctx *ctx, const json_t *body, enum operation_patience patience,
+                            const struct id *claim, const struct operation_also *also,
+                            struct operation_end *out) {
     struct lent lent;
     struct id id = id_make("msg"), op = id_make("op");
     int64_t now_ms = ava_wall_ms();
@@ -147,6 +153,7 @@ enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patie
                                      .insert = insert,
                                      .arg = &p,
                                      .claim = claim,
+                                     .also = also,
                                      .patience = patience };
     return operation_place(ctx, &order, out);
 }

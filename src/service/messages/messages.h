@@ -17,6 +17,11 @@ extern const struct operation_kind MESSAGE_CREATE;
 enum err message_place(struct ctx *ctx, const json_t *body, enum operation_patience patience,
                        const struct id *claim, struct operation_end *out);
 
+/* The same, with what is written along with it; NULL: nothing. */
+enum err message_place_also(struct ctx *ctx, const json_t *body, enum operation_patience patience,
+                            const struct id *claim, const struct operation_also *also,
+                            struct operation_end *out);
+
 struct message_view {
     struct message_row row;
     const json_t *content; /* {"body","media_urls"?,"warnings"?}; NULL when it cannot be read */
