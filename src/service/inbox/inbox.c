@@ -186,7 +186,6 @@ static enum err tell_dead(struct ctx *ctx, struct db_conn *tx, const struct item
         .event_id = e->id,
         .provider = e->provider,
         .resource = e->resource,
-        .at_ms = e->received_ms,
         .said = arena_printf(ctx->arena, "Ava could not work on what %s told (%s): %s",
                              provider_title(provider_parse(str_of(e->provider))), e->type,
                              e->detail ? e->detail : "no reason is known."),
