@@ -27,7 +27,7 @@ describe("templates", { skip: missing("chromium") }, () => {
     await page.goto(ava.base + "/messages");
     await page.click(".tabs >> text=Templates");
     await panel(page, "templates", "ready");
-    assert.deepEqual(await page.$$eval("[data-template]", (rows) => rows.map((r) => r.dataset.template)), ["alert", "call_summary", "invitation", "missed_call", "test_mail"]);
+    assert.deepEqual(await page.$$eval("[data-template]", (rows) => rows.map((r) => r.dataset.template)), ["alert", "call_summary", "invitation", "missed_call", "test_mail", "text_back"]);
     assert.deepEqual(await axe(page), []);
     await page.fill("[name=search]", "Call");
     await page.press("[name=search]", "Enter");
@@ -35,7 +35,7 @@ describe("templates", { skip: missing("chromium") }, () => {
     await page.fill("[name=search]", "nobody");
     await page.press("[name=search]", "Enter");
     await page.click("[data-nothing] >> text=Clear filters");
-    await page.waitForFunction(() => document.querySelectorAll("[data-template]").length === 5);
+    await page.waitForFunction(() => document.querySelectorAll("[data-template]").length === 6);
   });
 
   test("one that comes with Ava shows what it says, in HTML with its styles and in text", async () => {

@@ -161,6 +161,7 @@ describe("rules", { skip: missing, concurrency: 1 }, () => {
     for (const From of none) await called(From);
     const all = await used(rule, none.length);
     assert.deepEqual(all.map((u) => [u.status, u.reason]), none.map(() => ["skipped", "no_number"]));
+    assert.deepEqual(all.filter((u) => u.caller === null).length, 2, "who hides is nobody");
   });
 
   alone("who wrote STOP gets nothing, until they write START", async () => {

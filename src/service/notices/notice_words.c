@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/jsonw.h"
+#include "base/phone.h"
 #include "base/sift.h"
 #include "config/config.h"
 #include "service/messages/messages.h"
@@ -105,7 +106,8 @@ static const char *text_of(struct ctx *ctx, const struct rule_use_row *use, cons
 enum err notice_variables(struct ctx *ctx, const struct rule_use_row *use, struct zone *zone,
                           const json_t **out) {
     struct db_conn *c = db_reader(ctx->parts->db);
-    const char *caller = use->who && use->who[0] ? use->who : "a withheld number";
+    const char *caller =
+        use->who && !phone_is_withheld(str_of(use->who)) ? use->who : "a withheld number";
     struct workspace ws;
     struct buf *b = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(b);

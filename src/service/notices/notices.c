@@ -72,7 +72,7 @@ static enum err judge(struct ctx *ctx, struct db_conn *tx, struct sending *s) {
         TRY(opt_out_row_since(ctx, tx, s->use.workspace_id, s->to, &since_ms));
     if (since_ms)
         return refuse(ctx, s, "opted_out", "They asked for no more texts (STOP).");
-    if (s->use.who && s->use.who[0])
+    if (s->use.who && !phone_is_withheld(str_of(s->use.who)))
         TRY(rule_use_row_was_sent(ctx, tx, &s->use, now_ms - HOUR_MS, &was));
     if (was)
         return refuse(ctx, s, "once_an_hour",

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "base/phone.h"
 #include "base/sift.h"
 #include "obs/fields.h"
 #include "service/notices/rule_fields.h"
@@ -219,6 +220,7 @@ void rule_write(struct jsonw *w, struct ctx *ctx, const struct rule_row *r) {
 
 void rule_use_write(struct jsonw *w, const struct rule_use_row *u) {
     bool waits = strcmp(u->status, "waiting") == 0;
+    const char *who = u->who && !phone_is_withheld(str_of(u->who)) ? u->who : NULL;
     jsonw_object(w);
     jsonw_text_at(w, "id", u->id);
     jsonw_text_at(w, "rule_id", u->rule_id);
@@ -226,8 +228,8 @@ void rule_use_write(struct jsonw *w, const struct rule_use_row *u) {
     jsonw_text_at(w, "status", u->status);
     jsonw_text_at(w, "reason", u->reason);
     jsonw_text_at(w, "detail", u->detail);
-    jsonw_text_at(w, "to", strcmp(u->recipient, "caller") == 0 ? u->who : u->recipient);
-    jsonw_text_at(w, "caller", u->who);
+    jsonw_text_at(w, "to", strcmp(u->recipient, "caller") == 0 ? who : u->recipient);
+    jsonw_text_at(w, "caller", who);
     jsonw_text_at(w, "call_id", u->call_id);
     jsonw_text_at(w, "event_id", u->event_id);
     jsonw_text_at(w, "message_id", u->sent_message_id);

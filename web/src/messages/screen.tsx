@@ -14,6 +14,7 @@ import { fieldWords } from "../kit/problem";
 import { useQuery } from "../kit/router";
 import { api, numbers, profile, useCell, useLive, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
+import { Rules } from "./rules";
 import { Templates } from "./templates";
 
 type Message = Schemas["Message"];
@@ -23,7 +24,7 @@ const names = ["status", "direction", "to", "from"];
 const states = ["requested", "waiting", "queued", "sent", "delivered", "undelivered", "failed", "bounced", "complained", "received", "unknown", "unconfirmed"];
 const bodyMax = 1600;
 
-const tabs = ["texts", "templates", "suppressed"] as const;
+const tabs = ["texts", "templates", "rules", "suppressed"] as const;
 type Tab = (typeof tabs)[number];
 
 export default function Messages() {
@@ -37,7 +38,7 @@ export default function Messages() {
       <div class="head"><Heading>{t("messages.title")}</Heading></div>
       <p class="lead">{t(tab + ".lead")}</p>
       <Tabs now={tab} />
-      {tab === "templates" ? <Templates /> : <Suppressed />}
+      {tab === "templates" ? <Templates /> : tab === "rules" ? <Rules /> : <Suppressed />}
     </main>
   );
 }
