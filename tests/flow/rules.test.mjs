@@ -309,10 +309,13 @@ describe("rules", { skip: missing, concurrency: 1 }, () => {
   });
 
   alone("what it was when nobody listened is nothing to a rule that is switched on later", async () => {
-    const rule = await make({ preset: "text_back", enabled: false });
+    const rule = await make({ preset: "text_back", enabled: false }), early = { id: randomUUID(), customer: { number: caller() }, phoneNumber: { number: own } };
     await called(caller());
+    await fromVapi(message("status-update", early, { status: "ended", endedReason: "assistant-not-found" }));
     await settled();
     assert.equal((await a.call(`/api/v1/rules/${rule.id}`, { method: "PATCH", body: { enabled: true } })).json.enabled, true);
+    await fromVapi(message("end-of-call-report", early, { endedReason: "assistant-not-found", cost: 0.02 }));
+    await settled();
     await called(caller());
     await used(rule);
     assert.equal((await uses(rule)).length, 1);
