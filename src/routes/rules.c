@@ -9,7 +9,7 @@ enum { PAGE_MAX = 101 };
 
 static enum err say_created(struct ctx *ctx, struct call *call, void *out) {
     struct jsonw w = reply_json(call, 201);
-    rule_write(&w, ctx, out);
+    rule_write(ctx, &w, out);
     return OK;
 }
 
@@ -32,14 +32,14 @@ enum err get_rules(struct ctx *ctx, struct call *call) {
     bool more = count > (size_t)limit;
     struct jsonw w = reply_list(call, "rules");
     for (size_t i = 0; i < count - more; i++)
-        rule_write(&w, ctx, &rows[i]);
+        rule_write(ctx, &w, &rows[i]);
     reply_list_end(&w, more ? rows[limit - 1].id : NULL);
     return OK;
 }
 
 static enum err answer(struct ctx *ctx, struct call *call, const struct rule_row *rule) {
     struct jsonw w = reply_json(call, 200);
-    rule_write(&w, ctx, rule);
+    rule_write(ctx, &w, rule);
     return OK;
 }
 

@@ -420,6 +420,35 @@ describe("rules", { skip: missing, concurrency: 1 }, () => {
   });
 });
 
+describe("rules, and a clock that goes back between two runs", { skip: missing }, () => {
+  test("what waits for the end of quiet hours does not wait for days", async () => {
+    const { execFileSync } = await import("node:child_process"), env = { AVA_LOG_LEVEL: "error" };
+    let a = await Ava.start({ env });
+    try {
+      await a.signUp();
+      await a.advance(2 * 86_400);
+      const now = Date.parse((await a.call("/health/live", { key: null })).headers.get("date")), at = (ms) => new Date(ms).toISOString().slice(11, 16);
+      const rule = (await a.call("/api/v1/rules", { body: { preset: "text_back", quiet_hours: { from: at(now - 3600_000), to: at(now + 3600_000), time_zone: "UTC", then: "later" } } })).json;
+      const twilio = (await a.call("/sandbox/api/credentials", { key: null })).json.twilio, url = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints.find((e) => e.provider === "twilio").urls.status;
+      const pairs = Object.entries({ CallSid: "CA" + "7".repeat(32), From: "+33612345678", To: (await a.call("/api/v1/twilio/numbers")).json.numbers[0].phone_number, Direction: "inbound", CallStatus: "no-answer" });
+      await a.call(new URL(url).pathname, { key: null, method: "POST", raw: new URLSearchParams(pairs).toString(), headers: { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(url, pairs, twilio.auth_token) } });
+      const use = async () => (await a.call(`/api/v1/rules/${rule.id}/uses`)).json.uses[0];
+      await until(async () => (await use())?.reason === "quiet_hours", { what: "it waits" });
+      await a.advance(30);
+      const noted = () => Number(execFileSync("sqlite3", [`${a.data}/ava.db`, "PRAGMA busy_timeout = 60000; SELECT CAST(value AS TEXT) FROM meta WHERE name = 'clock'"], { encoding: "utf8" }).split("\n")[1]);
+      await until(() => noted() > now + 29_000, { what: "it notes its clock" });
+      await a.stop("SIGKILL");
+      const { data, key } = a;
+      a = Object.assign(await Ava.start({ data, env }), { key });
+      assert.ok(Date.parse((await use()).due_at) < Date.now() + 3700_000, (await use()).due_at);
+      await a.advance(3700);
+      await until(async () => (await use()).status === "sent", { what: "it went out" });
+    } finally {
+      await a.remove();
+    }
+  });
+});
+
 describe("rules, and an end of Ava at any moment", { skip: missing }, () => {
   const CALLS = process.env.TEST_SOAK ? 90 : 40, KILLS = process.env.TEST_SOAK ? 8 : 3;
   let provider, a, twilio;

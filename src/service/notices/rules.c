@@ -203,7 +203,7 @@ enum err rule_uses(struct ctx *ctx, const char *id, const char *before_id, int l
 
 /* --- seen from outside ----------------------------------------------------------------------- */
 
-void rule_write(struct jsonw *w, struct ctx *ctx, const struct rule_row *r) {
+void rule_write(struct ctx *ctx, struct jsonw *w, const struct rule_row *r) {
     const json_t *rule = sift_own(ctx->arena, str_of(r->definition));
     jsonw_object(w);
     jsonw_text_at(w, "id", r->id);

@@ -26,7 +26,7 @@ enum err rule_remove(struct ctx *ctx, const char *id);
 enum err rule_uses(struct ctx *ctx, const char *id, const char *before_id, int limit,
                    struct rule_use_row *out, size_t *count);
 
-void rule_write(struct jsonw *w, struct ctx *ctx, const struct rule_row *r);
+void rule_write(struct ctx *ctx, struct jsonw *w, const struct rule_row *r);
 void rule_use_write(struct jsonw *w, const struct rule_use_row *u);
 
 /* The rule's quiet hours; false: it has none. *zone: UTC where it has none, or its zone is gone. */
