@@ -420,6 +420,32 @@ describe("rules", { skip: missing, concurrency: 1 }, () => {
   });
 });
 
+describe("rules, and a Twilio that does not answer", { skip: missing }, () => {
+  test("texts wait until it does, and go out once", async () => {
+    const a = await Ava.start({ env: { AVA_LOG_LEVEL: "error" } });
+    try {
+      await a.signUp();
+      const { twilio } = (await a.call("/sandbox/api/credentials", { key: null })).json, url = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints.find((e) => e.provider === "twilio").urls.status;
+      const own = (await a.call("/api/v1/twilio/numbers")).json.numbers[0].phone_number, rule = (await a.call("/api/v1/rules", { body: { preset: "text_back" } })).json;
+      await a.fault({ provider: "twilio", fault: "status", status: 503, operation: "POST /2010" });
+      for (let i = 0; i < 3; i++) await a.call("/api/v1/twilio/messages", { body: { to: `+3362000000${i}`, from: own, body: "Hello" } });
+      await until(async () => (await a.metric("circuit_breaker_state", { service: "twilio" })) === 2, { what: "it rests" });
+      for (let n = 0; n < 5; n++) {
+        const pairs = Object.entries({ CallSid: "CA" + String(n).repeat(32), From: `+3361234567${n}`, To: own, Direction: "inbound", CallStatus: "no-answer" });
+        await a.call(new URL(url).pathname, { key: null, method: "POST", raw: new URLSearchParams(pairs).toString(), headers: { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(url, pairs, twilio.auth_token) } });
+      }
+      const uses = async () => (await a.call(`/api/v1/rules/${rule.id}/uses`)).json.uses;
+      await until(async () => (await uses()).filter((u) => u.reason === "resting").length === 5, { what: "they wait" });
+      await a.fault({ provider: "twilio", fault: "latency", latency_ms: 300, operation: "POST /2010" }); // while it is tried, nobody else gets through
+      await a.advance(31);
+      await until(async () => (await uses()).every((u) => u.status === "sent" && u.message_status !== "requested"), { what: "they went out" });
+      for (const u of await uses()) assert.ok(["queued", "sent", "delivered"].includes(u.message_status), u.message_status);
+    } finally {
+      await a.remove();
+    }
+  });
+});
+
 describe("rules, and a clock that goes back between two runs", { skip: missing }, () => {
   test("what waits for the end of quiet hours does not wait for days", async () => {
     const { execFileSync } = await import("node:child_process"), env = { AVA_LOG_LEVEL: "error" };

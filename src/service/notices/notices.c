@@ -10,6 +10,7 @@
 #include "base/sift.h"
 #include "obs/log.h"
 #include "service/connections/integrations.h"
+#include "service/connections/lending.h"
 #include "service/email/email.h"
 #include "service/email/templates.h"
 #include "service/messages/messages.h"
@@ -20,7 +21,13 @@
 #include "tasks/happened.h"
 #include "tasks/jobs.h"
 
-enum { BATCH_MAX = 32, ARENA_BYTES = 16 << 20, WRITE_MS = 30 * 1000, TEXT_CHARS_MAX = 1600 };
+enum {
+    BATCH_MAX = 32,
+    ARENA_BYTES = 16 << 20,
+    WRITE_MS = 30 * 1000,
+    TEXT_CHARS_MAX = 1600,
+    TRIAL_MS = 1000
+};
 static const int64_t HOUR_MS = INT64_C(3600) * 1000, DAY_MS = INT64_C(24) * 3600 * 1000;
 
 /* --- writing down what became of a use -------------------------------------------------------- */
@@ -224,6 +231,41 @@ static enum err put_off(struct ctx *ctx, struct rule_use_row *use, int64_t until
     return db_write(ctx, settle_write, use);
 }
 
+/* For how long Twilio is not asked, as far as this workspace knows; 0: it is. While it is asked by way of trial only, one
+ * text is sent and the next ones wait for what becomes of it. */
+static enum err find_rest(struct ctx *ctx, int64_t *rest_ms) {
+    struct upstream *u = ctx->parts->upstream;
+    struct lent lent;
+    int64_t sent = 0;
+    struct guard_state all = upstream_state(u, PROVIDER_TWILIO, NULL), own = { 0 };
+    enum err e = lending_find(ctx, PROVIDER_TWILIO, &lent);
+    if (e == OK)
+        own = upstream_state(u, PROVIDER_TWILIO, lent.ref.id);
+    else if (e == ERR_STORAGE_UNAVAILABLE)
+        return e;
+    ctx_clear(ctx);
+    const struct guard_state *worse = own.breaker > all.breaker ? &own : &all;
+    *rest_ms = worse->breaker == BREAKER_OPEN ? worse->remaining_ms + 1 : 0;
+    if (worse->breaker == BREAKER_HALF_OPEN)
+        TRY(rule_use_rows_sent(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
+                               ava_steady_ms() - TRIAL_MS, &sent));
+    if (sent)
+        *rest_ms = TRIAL_MS;
+    return OK;
+}
+
+/* A text that was refused because Twilio rests would be lost: mails are sent again by themselves, texts are not. */
+static enum err wait_for_twilio(struct ctx *ctx, struct rule_use_row *use, int64_t for_ms) {
+    use->reason = "resting";
+    use->detail = "Twilio is not answering; it goes out once it does.";
+    use->due_ms = ava_steady_ms() + for_ms;
+    return db_write(ctx, settle_write, use);
+}
+
+static bool is_put_off(const struct rule_use_row *use) {
+    return use->reason && strcmp(use->reason, "quiet_hours") == 0;
+}
+
 static enum err work_on(struct ctx *ctx, struct rule_use_row *use) {
     struct rule_row rule;
     struct quiet_hours quiet;
@@ -232,7 +274,7 @@ static enum err work_on(struct ctx *ctx, struct rule_use_row *use) {
     TRY(rule_row_find(ctx, db_reader(ctx->parts->db), use->workspace_id, use->rule_id, &rule));
     if (!rule.id || !rule.enabled)
         return skip(ctx, use, "rule_off", "The rule was switched off or removed meanwhile.");
-    if (!use->reason && now_ms - use->happened_ms > DAY_MS)
+    if (!is_put_off(use) && now_ms - use->happened_ms > DAY_MS)
         return skip(ctx, use, "too_late",
                     "It happened more than a day before Ava could tell of it.");
     const json_t *definition = sift_own(ctx->arena, str_of(rule.definition));
@@ -243,7 +285,11 @@ static enum err work_on(struct ctx *ctx, struct rule_use_row *use) {
         return skip(ctx, use, "quiet_hours", "It happened within the quiet hours.");
     if (until_ms)
         return put_off(ctx, use, until_ms);
-    return send(ctx, use, json_object_get(definition, "then"), zone);
+    const json_t *what = json_object_get(definition, "then");
+    int64_t rest_ms = 0;
+    if (strcmp(json_text(what, "channel"), "sms") == 0)
+        TRY(find_rest(ctx, &rest_ms));
+    return rest_ms ? wait_for_twilio(ctx, use, rest_ms) : send(ctx, use, what, zone);
 }
 
 /* --- connections ----------------------------------------------------------------------------- */
