@@ -308,6 +308,17 @@ describe("rules", { skip: missing, concurrency: 1 }, () => {
     await settled();
   });
 
+  alone("a rule whose template is gone says so, and can be switched off", async () => {
+    assert.equal((await a.call("/api/v1/templates", { body: { name: "passing", subject: "s", text: "Hello" } })).status, 201);
+    const rule = await make({ name: "passing", when: { event: "call.missed" }, then: { channel: "sms", to: "caller", template: "passing" } });
+    assert.equal((await a.call("/api/v1/templates/passing", { method: "DELETE" })).status, 204);
+    await called(caller());
+    assert.deepEqual((await used(rule)).map((u) => [u.status, u.reason]), [["failed", "content"]]);
+    assert.equal((await a.call(`/api/v1/rules/${rule.id}`, { method: "PATCH", body: { then: rule.then } })).status, 422);
+    const off = await a.call(`/api/v1/rules/${rule.id}`, { method: "PATCH", body: { enabled: false } });
+    assert.deepEqual([off.status, off.json.enabled, off.json.then.template], [200, false, "passing"]);
+  });
+
   alone("what it was when nobody listened is nothing to a rule that is switched on later", async () => {
     const rule = await make({ preset: "text_back", enabled: false }), early = { id: randomUUID(), customer: { number: caller() }, phoneNumber: { number: own } };
     await called(caller());

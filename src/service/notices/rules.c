@@ -83,9 +83,11 @@ static enum err read_body(struct ctx *ctx, struct db_conn *c, const json_t *body
         row->enabled = is_on;
         row->since_ms = ava_wall_ms();
     }
+    bool is_told = !row->created_ms;
     jsonw_object(&w);
     for (size_t i = 0; i < ARRAY_LEN(PARTS); i++) {
         const json_t *part = part_of(body, was, PARTS[i]);
+        is_told |= json_object_get(body, PARTS[i]) != NULL;
         jsonw_key(&w, PARTS[i]);
         if (part)
             jsonw_tree(&w, part);
@@ -95,7 +97,8 @@ static enum err read_body(struct ctx *ctx, struct db_conn *c, const json_t *body
     jsonw_object_end(&w);
     row->definition = str_dup(ctx->arena, buf_view(b));
     const json_t *rule = sift_own(ctx->arena, str_of(row->definition));
-    rule_fields_check(ctx, c, rule);
+    if (is_told) /* a rule whose template is gone can still be switched off */
+        rule_fields_check(ctx, c, rule);
     const char *event = json_text(json_object_get(rule, "when"), "event");
     row->event = event ? event : "";
     return fields_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN) - (row->created_ms ? 1 : 0));
