@@ -54,13 +54,14 @@ describe("an effect and its answer", { skip: missing, concurrency: 1 }, () => {
     ["/destinations/{to}/deliveries/{delivery}/resend", () => undefined, () => audited("delivery.resend")],
     ["/templates", (n) => ({ name: `template_${n}`, subject: "s", text: "t" }), () => audited("template.create")],
     ["/templates/{template}/undo", () => ({ version: 1 }), () => audited("template.undo")],
+    ["/integrations/email/batch", (n) => ({ mails: [{ to: `batch-${n}@example.org`, subject: "s", text: "t" }] }), () => count("messages", "channel = 'email'")],
     ["/rules", () => ({ preset: "text_back" }), () => audited("rule.create")],
     ["/suppressions", (n) => ({ address: `none-${n}@example.com` }), () => audited("suppression.add")],
   ];
   // The others: operations, which are linked to their key when they are placed (flow once); what is done at a provider
   // or a receiver and does the same when it is repeated; signing in, whose answers are not kept; webhooks.
-  const OPERATIONS = ["/assistants", "/calls", "/twilio/calls", "/twilio/messages", "/twilio/numbers", "/twilio/numbers/import", "/integrations/email/send", "/integrations/email/test"];
-  const OUTSIDE = ["/assistants/import", "/assistants/{id}/history/{version}/restore", "/calls/{id}/end", "/webhooks/endpoints/{provider}/setup", "/destinations/{id}/test"];
+  const OPERATIONS = ["/assistants", "/calls", "/twilio/calls", "/twilio/messages", "/twilio/numbers", "/twilio/numbers/import", "/integrations/email/send", "/integrations/email/test", "/integrations/calendar/{provider}/events"];
+  const OUTSIDE = ["/assistants/import", "/assistants/{id}/history/{version}/restore", "/calls/{id}/end", "/assistants/{id}/tools", "/webhooks/endpoints/{provider}/setup", "/destinations/{id}/test"];
   const OTHERS = [...OPERATIONS, ...OUTSIDE, "/templates/preview", "/templates/{id}/preview", "/invitations/accept", "/invitations/{id}/accept", "/auth/setup", "/auth/login", "/auth/refresh", "/auth/logout"];
   test("every POST of the contract is known here", async () => {
     const { paths } = (await a.call("/api/v1/openapi.json")).json, shape = (path) => path.replace("/api/v1", "").replace(/\{\w+\}/g, "{}");

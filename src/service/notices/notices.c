@@ -180,7 +180,7 @@ static enum err send_mail(struct ctx *ctx, struct sending *s, const json_t *then
     jsonw_text_at(&w, "Auto-Submitted", "auto-generated");
     jsonw_object_end(&w);
     jsonw_object_end(&w);
-    TRY(email_order_read(ctx, sift_own(ctx->arena, buf_view(b)), &order));
+    TRY(email_order_read(ctx, sift_own(ctx->arena, buf_view(b)), NULL, &order));
     order.also = &also;
     return email_place(ctx, &order, PATIENCE_NONE, NULL, &end);
 }
