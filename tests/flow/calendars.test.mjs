@@ -197,6 +197,8 @@ for (const provider of ["google", "microsoft"])
         await a.advance(300);
         await until(async () => (await api("/calendars")).status === 200, { what: `served again after ${fault.fault}` });
       }
+      const rule = await a.call("/api/v1/rules", { body: { name: "A calendar", when: { event: "connection.needs_attention" }, then: { channel: "email", to: ["desk@example.com"], template: "alert" } } });
+      assert.equal(rule.status, 201, rule.text);
       await stage("revoke", { account: owner });
       const over = await api("/calendars");
       assert.equal(over.status, 424, over.text);
@@ -206,6 +208,7 @@ for (const provider of ["google", "microsoft"])
       const asked = await hits("token");
       assert.equal((await api("/events")).status, 424);
       assert.equal(await hits("token"), asked, "what is over is not asked for again");
+      await until(async () => (await a.call(`/api/v1/rules/${rule.json.id}/uses`)).json.uses?.some((u) => u.status === "sent"), { what: "the rule tells of it" });
       assert.equal(await browser.connect(provider), "connected");
       assert.equal((await api("/calendars")).status, 200);
     });

@@ -8,6 +8,8 @@
 #include "providers/dialect.h"
 #include "store/audit.h"
 #include "tasks/feed.h"
+#include "tasks/happened.h"
+#include "tasks/jobs.h"
 #include "tasks/turns.h"
 #include "vault/vault.h"
 
@@ -16,6 +18,7 @@ enum {
     AHEAD_PART = 5,      /* of its life */
     RENEWAL_MS = 15000,  /* for a renewal, whoever waits for it and however long */
     KEEP_AGAIN_MS = 250, /* after the store refused a token that the provider gives only once */
+    DAY_MS = 24 * 3600 * 1000,
 };
 
 enum err grant_find(struct ctx *ctx, enum provider p, struct oauth_grant_row *out) {
@@ -149,9 +152,23 @@ static enum err keep(struct ctx *ctx, struct renewing *r) {
     return e;
 }
 
+/* Rules that wait for a connection to need attention; by the day, as those of refused keys. */
+static enum err tell_rules(struct ctx *ctx, struct db_conn *tx, const struct oauth_grant_row *row) {
+    const char *title = provider_title(provider_parse(str_of(row->provider)));
+    struct happening h = {
+        .event = "connection.needs_attention",
+        .cause =
+            arena_printf(ctx->arena, "%s:%lld", row->provider, (long long)(ava_wall_ms() / DAY_MS)),
+        .said = arena_printf(ctx->arena, "%s asks you to confirm again: connect it again.", title)
+    };
+    return happened(ctx, tx, row->workspace_id, &h);
+}
+
 static enum err end_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct renewing *r = arg;
     TRY(oauth_grant_row_end(ctx, tx, r->row.id, r->row.version, ava_wall_ms(), &r->done));
+    if (r->done)
+        TRY(tell_rules(ctx, tx, &r->row));
     return r->done ? audit_write(ctx, tx,
                                  (struct audit_entry){ .workspace_id = r->row.workspace_id,
                                                        .actor = "system",
@@ -173,6 +190,7 @@ static enum err believe_over(struct ctx *ctx, enum provider p, struct renewing *
         metric_add(METRIC_OAUTH_REFRESHES, 1, provider_name(p), "ended");
         log_warn(ctx, "grant_ended", L("service", provider_name(p)));
         grant_tell(ctx, p);
+        jobs_wake(ctx->parts->jobs);
     }
     return over(ctx, p);
 }
