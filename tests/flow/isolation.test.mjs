@@ -45,7 +45,7 @@ describe("two workspaces", { skip: missing }, () => {
       .replace("{code}", "not_found")
       .replace("{provider}", "twilio");
 
-  const bodies = { "/auth/keys": { name: "x", workspace_id: undefined }, "/workspaces/{id}": { name: "taken over" }, "/members/": { role: "owner" } };
+  const bodies = { "/assistants/{id}/tools": {}, "/auth/keys": { name: "x", workspace_id: undefined }, "/workspaces/{id}": { name: "taken over" }, "/members/": { role: "owner" } };
   const bodyFor = (path) => Object.entries(bodies).find(([part]) => path.includes(part))?.[1] ?? { value: "x" };
 
   test("a member elsewhere finds nothing of Bob's on any route, by list or by id", async () => {
