@@ -20,8 +20,9 @@ const KNOWN = [
   [/FROM calls WHERE slot = '(?:waiting|held)'/, "calls", "what waits for a line or holds one, by indices of those alone"],
   [/substr\(sealed, 3, 4\)/, "event_bodies", "a command: rotation of keys"],
   [/^DELETE FROM sessions WHERE ends_at/, "sessions", "now and then, and there are few"],
-  ...["events", "deliveries", "sessions", "webhook_endpoints", "idempotency_keys"].map((table) => [/^UPDATE .* - \?1/, table, "at a start, when the clock went back"]),
+  ...["events", "deliveries", "sessions", "webhook_endpoints", "idempotency_keys", "oauth_grants", "oauth_states", "rule_uses"].map((table) => [/^UPDATE .* - \?1/, table, "at a start, when the clock went back"]),
   ...["events", "deliveries"].map((table) => [/^UPDATE \w+ SET next_at = 0 WHERE .* AND next_at > \?1$/, table, "at a start, what is open, by an index of that alone"]),
+  [/^UPDATE rule_uses SET due_at = 0 WHERE status = 'waiting'/, "rule_uses", "at a start, what waits, by an index of that alone"],
 ];
 
 // The same for what goes through all rows of one workspace, or destination.
