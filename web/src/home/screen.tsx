@@ -32,7 +32,9 @@ function Health({ list, readAt }: { list: Integration[]; readAt: number }) {
   const resting = list.filter((i) => i.status === "resting");
   // One of the two ways for e-mail is enough, and the own server is the second choice.
   const mails = list.some((i) => i.provider === "smtp" && i.status !== "not_connected");
-  const needs = list.filter((i) => i.status === "needs_attention" || (i.status === "not_connected" && i.provider !== "smtp" && !(i.provider === "resend" && mails)));
+  // Calendars are for who wants them.
+  const optional = ["smtp", "google", "microsoft"];
+  const needs = list.filter((i) => i.status === "needs_attention" || (i.status === "not_connected" && !optional.includes(i.provider) && !(i.provider === "resend" && mails)));
   const now = useNow(500, resting.length > 0);
   const left = (i: Integration) => secondsLeft(readAt + (i.retry_in_seconds ?? 0) * 1000, now);
   const first = resting[0];
