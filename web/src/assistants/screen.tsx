@@ -105,12 +105,12 @@ export default function Assistant() {
         )}
       </Panel>
       <Assistants shown={snapshot.data !== undefined || snapshot.state !== "loading"} />
-      <Tools />
+      {(snapshot.data !== undefined || snapshot.state !== "loading") && <Tools />}
     </main>
   );
 }
 
-const Tools = later(() => import("./tools").then((m) => m.Tools));
+const Tools = later(() => import("./tools").then((m) => m.Tools), 300);
 
 interface RowProps {
   name: Key;
