@@ -247,10 +247,11 @@ bool db_next(struct db_stmt *q) {
 static const char LOST[] = "";
 
 /* The text of the column; NULL for NULL. One that there was no memory for is empty, and db_done says so:
- * taken for NULL it would be another row. */
+ * taken for NULL it would be another row. SQLite makes such a column NULL, so its type is asked for before. */
 static const char *text_at(struct db_stmt *q, int i) {
+    bool is_null = sqlite3_column_type(q->handle, i) == SQLITE_NULL;
     const char *text = (const char *)sqlite3_column_text(q->handle, i);
-    if (text || sqlite3_column_type(q->handle, i) == SQLITE_NULL)
+    if (text || is_null)
         return text;
     keep_failure(q, SQLITE_NOMEM);
     return LOST;
@@ -270,8 +271,11 @@ int64_t db_i64(struct db_stmt *q) {
 
 struct str db_blob(struct db_stmt *q, struct arena *a) {
     int i = q->column++;
+    size_t len =
+        (size_t)sqlite3_column_bytes(q->handle, i); /* before: want of memory makes it NULL */
     const void *bytes = sqlite3_column_blob(q->handle, i);
-    size_t len = (size_t)sqlite3_column_bytes(q->handle, i);
+    if (!bytes && len)
+        keep_failure(q, SQLITE_NOMEM);
     if (!bytes)
         return (struct str){ NULL, 0 };
     return (struct str){ arena_copy(a, bytes, len), len };
@@ -520,22 +524,32 @@ enum err db_write_steps_gently(struct ctx *ctx, db_step_fn *fn, void *arg, int64
 
 /* --- opening and closing --------------------------------------------------------------------- */
 
-/* Runs the quick integrity check on a connection of its own. */
-static bool is_sound(struct db *db, struct arena *a, const char **why) {
+enum soundness { SOUND, DAMAGED, NOT_LOOKED_THROUGH };
+
+/* Runs the quick integrity check on a connection of its own. A file that could not be read to its end,
+ * for want of memory or of descriptors, is not a damaged one. */
+static enum soundness look_through(struct db *db, struct arena *a, const char **why) {
     struct db_conn *c = conn_open(db, false, a, why);
     if (!c)
-        return false;
+        return NOT_LOOKED_THROUGH;
     sqlite3_stmt *q = NULL;
-    bool sound =
-        sqlite3_prepare_v2(c->handle, "PRAGMA quick_check(1)", -1, &q, NULL) == SQLITE_OK &&
-        sqlite3_step(q) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(q, 0), "ok") == 0;
-    if (!sound)
+    enum soundness found = SOUND;
+    int rc = sqlite3_prepare_v2(c->handle, "PRAGMA quick_check(1)", -1, &q, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(q);
+    const char *said = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(q, 0) : NULL;
+    if (!said && !trouble_is_damage(rc)) {
+        found = NOT_LOOKED_THROUGH;
         *why =
-            arena_printf(a, "%s is damaged (%s); restore a backup, nothing was changed", db->path,
-                         q ? (const char *)sqlite3_column_text(q, 0) : sqlite3_errmsg(c->handle));
+            arena_printf(a, "%s cannot be looked through: %s", db->path, sqlite3_errmsg(c->handle));
+    } else if (!said || strcmp(said, "ok") != 0) {
+        found = DAMAGED;
+        *why = arena_printf(a, "%s is damaged (%s); restore a backup, nothing was changed",
+                            db->path, said ? said : sqlite3_errmsg(c->handle));
+    }
     sqlite3_finalize(q);
     conn_close(c);
-    return sound;
+    return found;
 }
 
 /* A large file would hold up the start for seconds: it is checked while Ava already works. */
@@ -543,8 +557,11 @@ static void *check_beside(void *arg) {
     struct db *db = arg;
     struct arena *a = arena_new(4096);
     const char *why = NULL;
-    if (!is_sound(db, a, &why))
+    enum soundness found = look_through(db, a, &why);
+    if (found == DAMAGED)
         trouble_get_into(&db->trouble, TROUBLE_DAMAGED, why);
+    if (found == NOT_LOOKED_THROUGH)
+        log_warn(NULL, "database", L("checked", "no"), L("why", why));
     arena_free(a);
     return NULL;
 }
@@ -555,7 +572,7 @@ static bool check(struct db *db, struct arena *a, const char **why) {
     if (stat(db->path, &st) != 0 || st.st_size == 0)
         return true;
     if (st.st_size <= CHECK_INLINE_MAX_BYTES)
-        return is_sound(db, a, why);
+        return look_through(db, a, why) == SOUND;
     pthread_t thread;
     if (pthread_create(&thread, NULL, check_beside, db) == 0)
         pthread_detach(thread);
