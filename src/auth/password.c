@@ -144,26 +144,33 @@ struct job {
     const char *phc;
     struct str password;
     char made[PASSWORD_PHC_BYTES];
-    bool verify, good;
+    bool verify, is_right;
+    bool had_memory; /* else nothing came of it */
 };
 
 static void work(void *arg) {
     struct job *job = arg;
     if (job->verify)
-        job->good = password_verify(job->phc, job->password);
+        job->had_memory = password_verify(job->phc, job->password, &job->is_right);
     else
-        job->good = password_hash(job->made, job->password);
+        job->had_memory = password_hash(job->made, job->password);
+}
+
+/* One after the other, in its turn. */
+static enum err do_in_turn(struct ctx *ctx, struct job *job) {
+    TRY(enter(ctx));
+    fiber_offload(work, job);
+    leave();
+    if (job->had_memory)
+        return OK;
+    ctx->problem.retry_after_s = 1;
+    return ctx_fail(ctx, ERR_OVERLOADED, "There is no memory to %s a password just now.",
+                    job->verify ? "check" : "hash");
 }
 
 enum err auth_password_hash(struct ctx *ctx, struct str password, const char **phc) {
     struct job job = { .password = password };
-    TRY(enter(ctx));
-    fiber_offload(work, &job);
-    leave();
-    if (!job.good) {
-        ctx->problem.retry_after_s = 1;
-        return ctx_fail(ctx, ERR_OVERLOADED, "There is no memory to hash a password just now.");
-    }
+    TRY(do_in_turn(ctx, &job));
     *phc = arena_strdup(ctx->arena, job.made);
     return OK;
 }
@@ -172,11 +179,9 @@ enum err auth_password_verify(struct ctx *ctx, const char *phc, struct str passw
                               const char **rehashed) {
     struct job job = { .phc = phc, .password = password, .verify = true };
     *rehashed = NULL;
-    TRY(enter(ctx));
-    fiber_offload(work, &job);
-    leave();
-    *good = job.good;
-    if (job.good && password_needs_rehash(phc))
-        return auth_password_hash(ctx, password, rehashed);
+    TRY(do_in_turn(ctx, &job));
+    *good = job.is_right;
+    if (*good && password_needs_rehash(phc) && auth_password_hash(ctx, password, rehashed) != OK)
+        ctx_clear(ctx); /* another time: the password is right */
     return OK;
 }

@@ -14,6 +14,7 @@ void auth_password_known(const struct ctx *ctx);
 enum err auth_password_hash(struct ctx *ctx, struct str password, const char **phc);
 
 /* phc NULL stands for an unknown user and takes as long. *rehashed is the same password under
- * today's parameters when phc has older ones, else NULL. */
+ * today's parameters when phc has older ones and there was room to make it, else NULL. Want of memory is
+ * ERR_OVERLOADED, never a wrong password. */
 enum err auth_password_verify(struct ctx *ctx, const char *phc, struct str password, bool *good,
                               const char **rehashed);

@@ -35,14 +35,14 @@ void memory_mend_reserve(void) {
     atomic_store(&is_short, false);
 }
 
-/* Makes room, or waits for what others are about to free. After half a second there is none. */
-static void make_room(int try) {
+/* From the reserve, or it waits for what others are about to free. */
+void memory_make_room(int tried) {
     void *room = atomic_exchange(&reserve, NULL);
     struct timespec rest = { .tv_nsec = REST_NS };
     atomic_store(&is_short, atomic_load(&is_kept));
     if (room)
         free(room);
-    else if (try < TRIES)
+    else if (tried < TRIES)
         nanosleep(&rest, NULL);
     else
         abort();
@@ -51,21 +51,21 @@ static void make_room(int try) {
 void *memory_take(size_t bytes) {
     void *p;
     for (int try = 0; !(p = malloc(bytes ? bytes : 1)); try++)
-        make_room(try);
+        memory_make_room(try);
     return p;
 }
 
 void *memory_zeroed(size_t count, size_t bytes) {
     void *p;
     for (int try = 0; !(p = calloc(count ? count : 1, bytes ? bytes : 1)); try++)
-        make_room(try);
+        memory_make_room(try);
     return p;
 }
 
 void *memory_resized(void *old, size_t bytes) {
     void *p;
     for (int try = 0; !(p = realloc(old, bytes ? bytes : 1)); try++)
-        make_room(try);
+        memory_make_room(try);
     return p;
 }
 

@@ -20,3 +20,7 @@ void *memory_take(size_t bytes);
 void *memory_zeroed(size_t count, size_t bytes);
 void *memory_resized(void *old, size_t bytes);
 char *memory_copy(const char *text);
+
+/* For what a library does with memory of its own, when it says that there was none: makes room before it is
+ * tried again. tried: how often it was, from 0. Ends the process when there is none after half a second. */
+void memory_make_room(int tried);

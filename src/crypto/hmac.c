@@ -1,16 +1,23 @@
 #include "crypto/hmac.h"
 
+#include <assert.h>
 #include <limits.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <sodium.h>
-#include <stdlib.h>
+
+#include "base/memory.h"
 
 static void hmac(const EVP_MD *md, unsigned char *out, struct str key, struct str bytes) {
     unsigned len = 0;
-    if (key.len > INT_MAX || !HMAC(md, key.len ? key.ptr : "", (int)key.len,
-                                   (const unsigned char *)bytes.ptr, bytes.len, out, &len))
-        abort(); /* no memory, or a library without the hash: nothing it says can be trusted */
+    assert(key.len <= INT_MAX);
+    for (int tries = 0; !HMAC(md, key.len ? key.ptr : "", (int)key.len,
+                              (const unsigned char *)bytes.ptr, bytes.len, out, &len);
+         tries++) {
+        ERR_clear_error();
+        memory_make_room(tries); /* a library without the hash ends the process the same way */
+    }
 }
 
 void hmac_sha1(unsigned char out[HMAC_SHA1_BYTES], struct str key, struct str bytes) {

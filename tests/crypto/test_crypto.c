@@ -1,5 +1,7 @@
 #include "test.h"
 
+#include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -155,14 +157,40 @@ TEST(no_nonce_comes_twice) {
     CHECK(aead_open(a, KEY, view(b, sizeof b), (struct str){ 0 })); /* of nothing */
 }
 
+static bool is_password(const char *phc, struct str password) {
+    bool is_right = true;
+    CHECK(password_verify(phc, password, &is_right));
+    return is_right;
+}
+
 TEST(a_password_verifies_and_no_other_does) {
     char phc[PASSWORD_PHC_BYTES];
     CHECK(password_hash(phc, STR("correct horse")));
     CHECK(strncmp(phc, "$argon2id$v=19$m=65536,t=3,p=1$", 31) == 0);
-    CHECK(password_verify(phc, STR("correct horse")));
-    CHECK(!password_verify(phc, STR("correct hors")));
-    CHECK(!password_verify(phc, (struct str){ 0 }));
+    CHECK(is_password(phc, STR("correct horse")));
+    CHECK(!is_password(phc, STR("correct hors")));
+    CHECK(!is_password(phc, (struct str){ 0 }));
     CHECK(!password_needs_rehash(phc));
+}
+
+/* Made by libsodium itself, with costs of another day. */
+TEST(a_hash_of_other_costs_verifies_and_one_that_is_cut_or_longer_does_not) {
+    char old[crypto_pwhash_STRBYTES], changed[sizeof old + 8];
+    CHECK_INT(
+        crypto_pwhash_str_alg(old, "correct horse", 13, 2, 1 << 20, crypto_pwhash_ALG_ARGON2ID13),
+        0);
+    CHECK(is_password(old, STR("correct horse")));
+    CHECK(!is_password(old, STR("correct hors")));
+    CHECK(password_needs_rehash(old));
+    for (size_t n = 0; n < strlen(old); n++) {
+        snprintf(changed, sizeof changed, "%.*s", (int)n, old);
+        CHECK(!is_password(changed, STR("correct horse")));
+        snprintf(changed, sizeof changed, "%s", old);
+        changed[n] = changed[n] == 'x' ? 'y' : 'x';
+        CHECK(!is_password(changed, STR("correct horse")));
+    }
+    snprintf(changed, sizeof changed, "%sA", old);
+    CHECK(!is_password(changed, STR("correct horse")));
 }
 
 TEST(nobody_has_no_password_but_takes_the_same_time) {
@@ -171,7 +199,7 @@ TEST(nobody_has_no_password_but_takes_the_same_time) {
     CHECK(password_hash(phc, STR("x")));
     int64_t usual = ava_now_us() - begun;
     begun = ava_now_us();
-    CHECK(!password_verify(NULL, STR("x")));
+    CHECK(!is_password(NULL, STR("x")));
     CHECK(ava_now_us() - begun > usual / 5); /* not answered without work */
 }
 
@@ -179,5 +207,5 @@ TEST(weaker_or_foreign_hashes_are_to_be_made_anew) {
     CHECK(password_needs_rehash("$argon2id$v=19$m=8192,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
                                 "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"));
     CHECK(password_needs_rehash("rubbish"));
-    CHECK(!password_verify("rubbish", STR("x")));
+    CHECK(!is_password("rubbish", STR("x")));
 }
