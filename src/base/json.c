@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 /* What is too much of it, or NULL. Deep: jansson itself would go 2048 levels down and take a fiber's
  * whole stack with it (measured: 80 KB at 256 levels). Many: a value of two bytes becomes a tree
  * of a hundred, so that 1 MiB of text would take 60 MB. */
@@ -33,7 +35,8 @@ static const char *too_much(struct str text) {
 /* What json_parse makes lives in the caller's arena, and needs no tidying: a tree is a hundred
  * small allocations, and malloc and free of them cost more than the parsing. Each block says in
  * front where it came from; free() of one of the arena's does nothing. Everything else (trees made
- * by hand, deep copies) comes from malloc as ever. */
+ * by hand, deep copies) comes from memory_take: a member that jansson has no room for would be left out
+ * without a word. */
 static __thread struct arena *parsing;
 
 struct block {
@@ -41,9 +44,8 @@ struct block {
 };
 
 static void *block_new(size_t bytes) {
-    struct block *b = parsing ? arena_alloc(parsing, sizeof *b + bytes) : malloc(sizeof *b + bytes);
-    if (!b)
-        return NULL;
+    struct block *b =
+        parsing ? arena_alloc(parsing, sizeof *b + bytes) : memory_take(sizeof *b + bytes);
     b->is_arenas = parsing != NULL;
     return b + 1;
 }

@@ -1,9 +1,12 @@
 #include "base/zone.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unicode/ucal.h>
+#include <unicode/uclean.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 
 enum { NAME_MAX_CHARS = 64 };
 
@@ -11,6 +14,25 @@ struct zone {
     UCalendar *calendar;
     char name[NAME_MAX_CHARS + 1];
 };
+
+/* ICU says of a zone that it had no memory for that there is none of the name. */
+static void *take(const void *context, size_t bytes) {
+    return memory_take(bytes);
+}
+
+static void *resize(const void *context, void *old, size_t bytes) {
+    return memory_resized(old, bytes);
+}
+
+static void give_back(const void *context, void *p) {
+    free(p);
+}
+
+/* Before ICU is used for the first time. */
+__attribute__((constructor)) static void use_our_memory(void) {
+    UErrorCode status = U_ZERO_ERROR;
+    u_setMemoryFunctions(NULL, take, resize, give_back, &status);
+}
 
 static void zone_close(void *arg) {
     const struct zone *z = arg;

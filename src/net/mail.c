@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/fiber.h"
+#include "base/memory.h"
 #include "net/client_line.h"
 #include "net/loop.h"
 
@@ -152,8 +153,12 @@ const char *mail_address_ascii(struct arena *a, const char *address) {
     uint8_t *host = NULL;
     if (!at || is_ascii(at))
         return at ? address : NULL;
-    if (idn2_lookup_u8((const uint8_t *)at + 1, &host, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) !=
-        IDN2_OK)
+    int rc;
+    for (int tries = 0; (rc = idn2_lookup_u8((const uint8_t *)at + 1, &host,
+                                             IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL)) == IDN2_MALLOC;
+         tries++)
+        memory_make_room(tries);
+    if (rc != IDN2_OK)
         return NULL;
     const char *whole = arena_printf(a, "%.*s@%s", (int)(at - address), address, (char *)host);
     idn2_free(host);

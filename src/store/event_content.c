@@ -3,6 +3,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/memory.h"
 #include "base/sift.h"
 #include "base/tree.h"
 
@@ -85,7 +86,14 @@ bool event_content_unpack(struct arena *a, struct str plain, struct event_conten
         return left == body;
     uLongf len = body;
     char *whole = arena_alloc(a, body);
+    int rc;
     out->body.ptr = whole;
-    return uncompress((Bytef *)whole, &len, (const Bytef *)at + headers + query, left) == Z_OK &&
-           len == body;
+    /* What there is no memory to open is not damaged. */
+    for (int tries = 0; (rc = uncompress((Bytef *)whole, &len, (const Bytef *)at + headers + query,
+                                         left)) == Z_MEM_ERROR;
+         tries++) {
+        memory_make_room(tries);
+        len = body;
+    }
+    return rc == Z_OK && len == body;
 }
