@@ -98,7 +98,8 @@ class Ava(Process):
         env = {"PATH": os.environ["PATH"], "AVA_LISTEN": "127.0.0.1:%d" % port,
                "AVA_DATA_DIR": self.data, "AVA_THREADS": "1", "ENABLE_RATE_LIMITING": "false",
                "AVA_LOG_LEVEL": "warn", "DRAIN_DELAY_SECONDS": "0", **settings}
-        super().__init__(SERVER, [self.binary, "serve"], port, env=env, stdout=subprocess.PIPE, text=True)
+        with open(self.data + ".log", "w") as log:
+            super().__init__(SERVER, [self.binary, "serve"], port, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
         self.wait_ready("/health/ready")
 
     def sign_up(self):
@@ -223,6 +224,31 @@ def wrk(url, connections, seconds, key=None):
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", out)
     scale = {"us": 1e-3, "ms": 1, "s": 1e3}[p99[2]]
     return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), float(p99[1]) * scale
+
+
+def answered(base, route):
+    """How many requests for the route were answered 2xx so far, as Ava counts them."""
+    text = urllib.request.urlopen(base + "/metrics", timeout=10).read().decode()
+    pattern = r'^\S*http_server_request_duration_seconds_count\{[^}]*route="%s"[^}]*status="2\d\d"[^}]*\} (\d+)' % re.escape(route)
+    return sum(int(n) for n in re.findall(pattern, text, re.M))
+
+
+def crowd(base, route, key, callers, seconds):
+    """Callers who ask again as soon as they are answered, whatever they are answered: what was answered 2xx a
+    second, in each half second once all are there, and the refusals a second as wrk counts them."""
+    argv = ["taskset", "-c", LOAD, "wrk", "-t1", "-c%d" % callers, "-d%ds" % (seconds + 2), "--timeout", "20s",
+            "-H", "Authorization: Bearer " + key, base + route]
+    load = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    time.sleep(1.5)  # 6,000 connections take about a second
+    slices, last, before = [], time.monotonic(), answered(base, route)
+    for i in range(2 * seconds):
+        time.sleep(max(0, last + 0.5 - time.monotonic()))
+        now, count = time.monotonic(), answered(base, route)
+        slices.append((count - before) / (now - last))
+        last, before = now, count
+    out = load.communicate()[0]
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
+    return slices, int(refused[1]) / (seconds + 2) if refused else 0
 
 
 def paced(base, path, key, body, rate, seconds):
