@@ -29,9 +29,10 @@
 #include "service/email/attachments.h"
 
 enum {
-    HOLD_MS = 500,      /* what is asked sooner after a refusal waits */
-    PATIENCE_LAGS = 10, /* of MAX_LOOP_LAG_MS */
-    TELL_EVERY_MS = 1000,
+    HOLD_MS = 500,       /* what is asked sooner after a refusal waits */
+    PATIENCE_LAGS = 10,  /* of MAX_LOOP_LAG_MS */
+    OVERLOADS_PER_S = 1, /* lines in the log; of other refusals: */
+    REFUSALS_PER_S = 50,
     REQUEST_MS = 10000,
     WEBHOOK_MS = 2000,
     TIMEOUT_MIN_MS = 100,
@@ -367,9 +368,21 @@ static const char *webhook_provider(const char *template) {
     return provider_name(p);
 }
 
-/* One observation and one log line for each answer. */
-static void account(struct ctx *ctx, const struct route *route, const struct http_req *req,
-                    const struct http_reply *reply) {
+/* Some lines a second for each code of what is refused before anything was done; for the others one that
+ * counts them. */
+static bool is_to_be_told(struct entry *e, const struct ctx *ctx) {
+    unsigned withheld;
+    bool is_due =
+        log_share_take(&e->told[ctx->problem.err], REFUSALS_PER_S, ava_now_ms(), &withheld);
+    if (withheld)
+        log_warn(NULL, "refusals", L("code", err_info(ctx->problem.err)->code),
+                 L("not_logged", withheld));
+    return is_due;
+}
+
+/* One observation for each answer, and one log line unless there are too many of its kind. */
+static void account(struct entry *e, struct ctx *ctx, const struct route *route,
+                    const struct http_req *req, const struct http_reply *reply) {
     const char *template = route ? route->at.path : reply->status == 404 ? "unmatched" : "pages";
     const char *method = http_method_name(req->method);
     int64_t took_us = ava_now_us() - req->began_us;
@@ -382,6 +395,8 @@ static void account(struct ctx *ctx, const struct route *route, const struct htt
                            : route && !route->limit ? LOG_DEBUG /* health and metrics */
                                                     : LOG_INFO;
     double duration_ms = (double)took_us / 1000;
+    if (ctx->problem.err && !ctx->problem.attempts && !is_to_be_told(e, ctx))
+        return;
     if (ctx->problem.err)
         LOG_AT(level, ctx, "request", L("method", method), L("route", template),
                L("status", reply->status), L("duration_ms", duration_ms),
@@ -423,16 +438,16 @@ void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
         ctx.problem.err = OK;
     }
     stamp(&ctx, e, req, reply);
-    account(&ctx, route, req, reply);
+    account(e, &ctx, route, req, reply);
 }
 
 /* One line a second for all that are turned away: a line for each would cost what they were turned away
  * for. */
 static void tell_overload(struct entry *e, const struct ctx *ctx) {
-    int64_t now_ms = ava_now_ms(), told_ms = atomic_load(&e->told_overload_ms);
-    if (now_ms - told_ms >= TELL_EVERY_MS &&
-        atomic_compare_exchange_strong(&e->told_overload_ms, &told_ms, now_ms))
-        log_error(ctx, "overloaded", L("why", "requests wait longer than they may"));
+    unsigned withheld;
+    if (log_share_take(&e->told_overload, OVERLOADS_PER_S, ava_now_ms(), &withheld))
+        log_error(ctx, "overloaded", L("why", "requests wait longer than they may"),
+                  L("more", withheld));
 }
 
 /* The answer to a whole request whose turn did not come in time. */
@@ -469,11 +484,11 @@ void entry_refuse(void *arg, const struct http_req *req, enum err err, const cha
     status_problem(&ctx.problem, ctx.correlation_id, reply);
     stamp_always(&ctx, reply);
     if (req && err != ERR_OVERLOADED) {
-        account(&ctx, route_of(e, req, &match), req, reply);
+        account(e, &ctx, route_of(e, req, &match), req, reply);
     } else if (!req) {
         const struct http_req unread = { .method = METHOD_OTHER, .began_us = ava_now_us() };
         static const struct route UNREAD = { .at = { METHOD_OTHER, "unread" }, .limit = BY_IP };
-        account(&ctx, &UNREAD, &unread, reply);
+        account(e, &ctx, &UNREAD, &unread, reply);
     }
     arena_free(a);
 }

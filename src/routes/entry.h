@@ -12,6 +12,7 @@
 #include "http/message.h"
 #include "http/router.h"
 #include "obs/ctx.h"
+#include "obs/log_share.h"
 
 struct id;
 struct lift;
@@ -41,7 +42,7 @@ struct entry {
     struct shed *shed; /* told by cli/serve how late the loops are */
     _Atomic(struct entry_rules *) rules;
     atomic_bool draining;
-    _Atomic int64_t told_overload_ms;
+    struct log_share told_overload, told[ERR_COUNT]; /* refusals in the log, by their code */
     _Atomic int64_t last_turn_ms; /* of the slowest loop: /health/live */
     struct known *senders;        /* paths that webhooks came to which were proven */
     bool metrics_moved;           /* /metrics is on an address of its own */

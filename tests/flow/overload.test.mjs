@@ -133,3 +133,31 @@ describe("more callers than can be answered in time", { skip: missing }, () => {
     assert.equal((await a.call("/health/live")).status, 200);
   });
 });
+
+describe("a flood of refusals", { skip: missing }, () => {
+  let a;
+  before(async () => {
+    a = await Ava.start({ env: { AVA_LOG_LEVEL: "info" } });
+    await a.signUp();
+  });
+  after(() => a.remove());
+
+  const lines = () => a.stderr.split("\n").filter((l) => l.startsWith("{")).map((l) => JSON.parse(l));
+
+  test("has some lines of the log, the others are counted, and who is served keeps a line each", async () => {
+    const REFUSED = 2000, SERVED = 100, began = Date.now();
+    const strange = () => a.call("/api/v1/calls", { key: "ava_nobody" }), code = (await strange()).json.code;
+    for (let i = 0; i < REFUSED / 100; i++) {
+      const all = await Promise.all([...Array.from({ length: 100 }, strange), ...Array.from({ length: SERVED / 20 }, () => a.call("/api/v1/auth/me"))]);
+      assert.deepEqual([...new Set(all.map((r) => r.status))].sort(), [200, 401]);
+    }
+    const seconds = Math.ceil((Date.now() - began) / 1000) + 1;
+    const refused = () => lines().filter((l) => l.event === "request" && l.status === 401).length;
+    const counted = () => lines().filter((l) => l.event === "refusals").reduce((n, l) => (assert.equal(l.code, code), n + l.not_logged), 0);
+    let more = 1;
+    await until(async () => (await strange(), more++, refused() + counted() >= REFUSED), { what: "all are accounted for" });
+    assert.ok(refused() + counted() <= REFUSED + more);
+    assert.ok(refused() <= 50 * (seconds + 2), `${refused()} lines in ${seconds} s`);
+    await until(() => lines().filter((l) => l.event === "request" && l.route === "/api/v1/auth/me" && l.status === 200).length === SERVED, { what: "a line each" });
+  });
+});
