@@ -43,9 +43,9 @@ struct entry {
     _Atomic(struct entry_rules *) rules;
     atomic_bool draining;
     struct log_share told_overload, told[ERR_COUNT]; /* refusals in the log, by their code */
-    _Atomic int64_t last_turn_ms; /* of the slowest loop: /health/live */
-    struct known *senders;        /* paths that webhooks came to which were proven */
-    bool metrics_moved;           /* /metrics is on an address of its own */
+    _Atomic int64_t last_turn_ms;                    /* of the slowest loop: /health/live */
+    struct known *senders; /* paths that webhooks came to which were proven */
+    bool metrics_moved;    /* /metrics is on an address of its own */
     /* The sandbox profile answers below /sandbox itself; NULL elsewhere. */
     void (*sandbox)(void *arg, struct ctx *ctx, const struct http_req *req,
                     struct http_reply *reply);
