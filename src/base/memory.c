@@ -35,17 +35,32 @@ void memory_mend_reserve(void) {
     atomic_store(&is_short, false);
 }
 
+/* Gives the reserve up; false: it is in use already. */
+static bool give_way(void) {
+    void *room = atomic_exchange(&reserve, NULL);
+    atomic_store(&is_short, atomic_load(&is_kept));
+    free(room);
+    return room != NULL;
+}
+
 /* From the reserve, or it waits for what others are about to free. */
 void memory_make_room(int tried) {
-    void *room = atomic_exchange(&reserve, NULL);
     struct timespec rest = { .tv_nsec = REST_NS };
-    atomic_store(&is_short, atomic_load(&is_kept));
-    if (room)
-        free(room);
-    else if (tried < TRIES)
-        nanosleep(&rest, NULL);
-    else
+    if (give_way())
+        return;
+    if (tried >= TRIES)
         abort();
+    nanosleep(&rest, NULL);
+}
+
+void *memory_asked(size_t bytes) {
+    void *p = malloc(bytes);
+    return p || !bytes || !give_way() ? p : malloc(bytes);
+}
+
+void *memory_asked_again(void *old, size_t bytes) {
+    void *p = realloc(old, bytes);
+    return p || !bytes || !give_way() ? p : realloc(old, bytes);
 }
 
 void *memory_take(size_t bytes) {

@@ -21,6 +21,11 @@ void *memory_zeroed(size_t count, size_t bytes);
 void *memory_resized(void *old, size_t bytes);
 char *memory_copy(const char *text);
 
+/* As malloc and realloc, for a library that can say that there was none: from the reserve when the system gives
+ * none, and NULL when that is used up too. */
+void *memory_asked(size_t bytes);
+void *memory_asked_again(void *old, size_t bytes);
+
 /* For what a library does with memory of its own, when it says that there was none: makes room before it is
  * tried again. tried: how often it was, from 0. Ends the process when there is none after half a second. */
 void memory_make_room(int tried);

@@ -575,6 +575,12 @@ static bool was_refused(const struct transfer *t) {
     return is_of_this_host(e);
 }
 
+/* A handshake that there was no memory for ends as one that the other side broke off. */
+static bool lacked_memory(const struct transfer *t) {
+    return t->code == CURLE_OUT_OF_MEMORY ||
+           (t->code == CURLE_SSL_CONNECT_ERROR && memory_is_short());
+}
+
 /* Reads what the transfer was like, and gives its handle back to the pool. */
 static void stop(void *arg) {
     struct start *s = arg;
@@ -597,7 +603,7 @@ static void stop(void *arg) {
     t->call->left_host = sent_at > 0 || t->sendings > 0;
     t->call->reused = sent_at > 0 && fresh_connects == 0;
     t->call->was_refused = was_refused(t);
-    t->is_starved = t->is_starved || t->call->was_refused;
+    t->is_starved = t->is_starved || t->call->was_refused || lacked_memory(t);
     curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
     curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
     struct watch *w = client_watch_of(c, fd);

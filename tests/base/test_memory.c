@@ -92,6 +92,27 @@ static void use_up_all(void) {
         memset(memory_take(PIECE), 'x', PIECE);
 }
 
+static void ask_for_all(void) {
+    size_t asked = 0;
+    memory_keep_reserve();
+    allow(1 << 20);
+    for (void *p = NULL, *more; (more = memory_asked(PIECE)); p = more, asked++)
+        memset(more, p != NULL, PIECE);
+    if (asked < 8 || !memory_is_short())
+        _exit(1); /* the reserve was not given */
+    if (memory_asked_again(malloc(16), 2 * PIECE))
+        _exit(2);
+    _exit(0);
+}
+
+TEST(who_can_do_without_is_told_so_once_the_reserve_is_used_up) {
+    if (BOUNDLESS)
+        return;
+    int status = in_child(ask_for_all);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), 0);
+}
+
 TEST(only_when_that_is_used_up_too_the_process_ends) {
     if (BOUNDLESS)
         return;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/fiber.h"
+#include "base/memory.h"
 #include "net/loop.h"
 #include "net/mail.h"
 #include "net/rude_mail.h"
@@ -491,6 +492,25 @@ TEST(tls_with_a_server_that_has_none_fails_before_a_word) {
     send_it(&s.call);
     CHECK_INT(s.call.step, MAIL_AT_GREETING);
     CHECK(s.call.result != CLIENT_DONE && s.call.result != CLIENT_REFUSED);
+    scene_close(&s);
+}
+
+TEST(a_handshake_that_fails_while_memory_is_short_blames_nobody) {
+    struct scene s;
+    memory_keep_reserve();
+    memory_make_room(0);
+    CHECK(memory_is_short());
+    scene_open(&s, NULL);
+    s.call.security = MAIL_TLS;
+    send_it(&s.call);
+    CHECK_INT(s.call.result, CLIENT_STARVED);
+    scene_close(&s);
+    memory_mend_reserve();
+    CHECK(!memory_is_short());
+    scene_open(&s, NULL);
+    s.call.security = MAIL_TLS;
+    send_it(&s.call);
+    CHECK_INT(s.call.result, CLIENT_TLS);
     scene_close(&s);
 }
 
