@@ -55,12 +55,16 @@ void memory_make_room(int tried) {
 
 void *memory_asked(size_t bytes) {
     void *p = malloc(bytes);
-    return p || !bytes || !give_way() ? p : malloc(bytes);
+    if (!p && bytes && give_way())
+        p = malloc(bytes);
+    return p;
 }
 
 void *memory_asked_again(void *old, size_t bytes) {
     void *p = realloc(old, bytes);
-    return p || !bytes || !give_way() ? p : realloc(old, bytes);
+    if (!p && bytes && give_way())
+        p = realloc(old, bytes);
+    return p;
 }
 
 void *memory_take(size_t bytes) {
