@@ -1,8 +1,6 @@
 #include "db/backup.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "db/snapshot.h"
 #include "db/sqlite.h"
 #include "obs/log.h"
 
@@ -52,22 +51,6 @@ static void remove_one(void *arg, const char *copy, const struct stat *st) {
         r->count++;
 }
 
-/* On disk, not just written: SQLite 3.40 does not do so for a copy. */
-static bool is_synced(const char *path, int flags) {
-    int fd = open(path, flags | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return good;
-}
-
-static bool is_kept(struct ctx *ctx, const char *path, const char *partial, const char *copy) {
-    const char *slash = strrchr(path, '/');
-    const char *folder = slash ? arena_strndup(ctx->arena, path, (size_t)(slash - path + 1)) : ".";
-    return is_synced(partial, O_RDONLY) && rename(partial, copy) == 0 &&
-           is_synced(folder, O_RDONLY | O_DIRECTORY);
-}
-
 bool backup_make(struct ctx *ctx, struct db_conn *c, int from, const char **why) {
     struct db_stmt *q = db_use(c, "SELECT file FROM pragma_database_list WHERE name = 'main'");
     const char *path = db_next(q) ? db_text(q, ctx->arena) : NULL;
@@ -79,20 +62,12 @@ bool backup_make(struct ctx *ctx, struct db_conn *c, int from, const char **why)
     int64_t now_ms = ava_wall_ms();
     clock_rfc3339(now_ms, stamp);
     const char *copy = arena_printf(ctx->arena, "%s.schema-%d.%s.backup", path, from, stamp);
-    const char *partial = arena_join(ctx->arena, copy, ".partial");
+    struct snapshot made;
     struct removing left = { "", now_ms / 1000 - STALE_S, 0 };
     each_copy(path, ".backup.partial", ctx->arena, remove_one, &left); /* of one that was killed */
-    q = db_use(c, "VACUUM INTO ?");
-    db_bind_text(q, partial);
-    bool good = db_run(ctx, q) == OK;
-    *why = good ? NULL : sqlite_error(c);
-    if (good && !is_kept(ctx, path, partial, copy)) {
-        *why = arena_strdup(ctx->arena, strerror(errno));
-        good = false;
-    }
-    if (!good) {
+    if (!snapshot_write(&(struct snapshot_order){ path, copy, false, sqlite_hash(c) }, ctx->arena,
+                        &made, why)) {
         *why = arena_printf(ctx->arena, "cannot make a copy before the migration: %s", *why);
-        unlink(partial);
         return false;
     }
     struct removing older = { copy, INT64_MAX, 0 };

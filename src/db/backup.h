@@ -3,7 +3,7 @@
 
 #include "db/db.h"
 
-/* Copies the open database into PATH.schema-FROM.TIME.backup, which is there whole and synced to disk or
+/* Copies the open database (snapshot.h) into PATH.schema-FROM.TIME.backup, which is there whole and synced to disk or
  * not at all, and then removes the older copies. False with *why when it can not; they stay then. */
 bool backup_make(struct ctx *ctx, struct db_conn *c, int from, const char **why);
 

@@ -711,6 +711,10 @@ struct db *db_of(struct db_conn *c) {
     return c->db;
 }
 
+snapshot_hash_fn *sqlite_hash(struct db_conn *c) {
+    return c->db->conf.hash;
+}
+
 void db_hash(struct db_conn *c, unsigned char out[32], struct str bytes) {
     c->db->conf.hash(out, bytes);
 }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "db/db.h"
+#include "db/snapshot.h"
 
 enum err sqlite_exec(struct db_conn *c, const char *sql); /* several statements; no binding */
 const char *sqlite_error(struct db_conn *c);
+snapshot_hash_fn *sqlite_hash(struct db_conn *c);
 
 /* Brings the schema up to date; false and *why when it can not. */
 bool sqlite_migrate(struct db_conn *c, struct arena *a, int *version, const char **why);

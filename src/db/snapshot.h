@@ -1,0 +1,41 @@
+/* snapshot: one file that holds the whole database as it was at one moment, made beside whoever writes
+ * into it, with the proof that it is whole.
+ *
+ * The file is an SQLite database, without what was deleted and without a log, and behind it 512 bytes:
+ * "ava backup 1", a line of JSON (bytes, schema, made_at, version, hash) and spaces. Any SQLite opens it; what was
+ * cut, changed or put together of two is found out by the hash: BLAKE2b-256 over a chain of it over the pieces
+ * of the database, 1 MiB each, and the line without it. What is sealed in the database is sealed in it too, and the master keys
+ * are not in it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+typedef void snapshot_hash_fn(unsigned char out[32], struct str bytes); /* BLAKE2b-256 */
+
+struct snapshot {
+    int64_t bytes; /* of the database in it */
+    int64_t schema, made_ms;
+    const char *version; /* of the Ava that made it */
+};
+
+struct snapshot_order {
+    const char *database, *to; /* paths; to is replaced only by a whole one */
+    bool gently;               /* leaves half of the time, and of the disk's, to others */
+    snapshot_hash_fn *hash;
+};
+
+/* Writes, checks and syncs it; *out is the arena's. False and *why, and nothing is left behind. */
+bool snapshot_write(const struct snapshot_order *o, struct arena *a, struct snapshot *out,
+                    const char **why);
+
+/* Reads all of the file and says what is in it. False and *why: it is no snapshot, or not whole. */
+bool snapshot_check(const char *file, snapshot_hash_fn *hash, struct arena *a, struct snapshot *out,
+                    const char **why);
+
+/* The same, and puts the database in it to a path where nothing is yet, synced. */
+bool snapshot_unpack(const char *file, const char *to, snapshot_hash_fn *hash, struct arena *a,
+                     struct snapshot *out, const char **why);
