@@ -16,6 +16,7 @@ enum { CAGE_FOLDERS_MAX = 24 };
 /* What is there beside the usual. Paths that are not there are left out. */
 struct cage_files {
     const char *data_dir;
+    const char *backup_dir; /* "": none */
     /* Files that are read again later, from whatever stands there then: their folders can be read. */
     const char *again[CAGE_FOLDERS_MAX];
     size_t again_count;

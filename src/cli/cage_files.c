@@ -124,6 +124,8 @@ static void allow_all(const struct rules *r, const struct cage_files *files) {
         allow(r, READABLE[i], READ);
     allow(r, "/dev/null", READ_FILE | WRITE_FILE);
     allow(r, files->data_dir, KEEP);
+    if (files->backup_dir[0])
+        allow(r, files->backup_dir, KEEP);
     allow_again(r, "/etc/resolv.conf");
     for (size_t i = 0; i < ARRAY_LEN(OF_TLS); i++)
         if (getenv(OF_TLS[i]))

@@ -42,6 +42,13 @@ const struct command COMMANDS[] = {
     { "webhook verify", "PROVIDER --jsonl < FILE", "judge recorded webhooks, one JSON line each",
       "jsonl", cmd_webhook_verify },
     { "migrate", "", "bring the database up to date, start nothing", "", cmd_migrate },
+    { "backup", "FILE|FOLDER", "write one checked file that holds all data, beside a running Ava",
+      "", cmd_backup },
+    { "restore", "FILE [--dry-run] [--replace]",
+      "check a backup and put it in place; --dry-run: only check it; --replace: keep the data that "
+      "is "
+      "there",
+      "dry-run replace", cmd_restore },
     { "rotate-keys", "[--data]", "wrap all keys by the first master key; --data: new data keys too",
       "data", cmd_rotate_keys },
     { "openapi", "", "print the API contract as JSON", "", cmd_openapi },

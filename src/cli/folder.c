@@ -93,3 +93,15 @@ int folder_make(const char *path, bool warns, struct arena *a) {
     int status = judge(path, &st, warns, a);
     return status == EXIT_OK ? judge_database(path, a) : status;
 }
+
+int folder_make_backups(const char *path) {
+    struct stat st;
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return cli_fail(EXIT_CONFIG, "AVA_BACKUP_DIR: cannot make %s: %s", path, strerror(errno));
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+        return cli_fail(EXIT_CONFIG, "AVA_BACKUP_DIR: %s is not a folder", path);
+    if (access(path, R_OK | W_OK | X_OK) != 0)
+        return cli_fail(EXIT_CONFIG, "AVA_BACKUP_DIR: cannot write into %s: %s", path,
+                        strerror(errno));
+    return EXIT_OK;
+}

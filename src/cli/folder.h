@@ -8,3 +8,5 @@
 /* EXIT_OK, or EXIT_CONFIG after saying what is wrong with it and what mends that. What a volume of a
  * container may be like without anybody being able to change it is a warning, for servers. */
 int folder_make(const char *path, bool warns, struct arena *a);
+/* The same for the folder of backups (AVA_BACKUP_DIR). */
+int folder_make_backups(const char *path);

@@ -66,6 +66,10 @@ static bool is_command(enum house_use use) {
     return use == HOUSE_COMMAND || use == HOUSE_ROTATION;
 }
 
+static bool is_server(enum house_use use) {
+    return use == HOUSE_SERVE || use == HOUSE_SANDBOX;
+}
+
 bool house_keys(struct house *h, const struct config *c, struct arena *a, struct keyring *keys,
                 const char **why) {
     if (secret_is_set(&c->master_keys))
@@ -76,7 +80,7 @@ bool house_keys(struct house *h, const struct config *c, struct arena *a, struct
 
 /* Before there are other threads, and before the database is opened. */
 static void restrict_files(const struct config *c, struct cli *cli) {
-    struct cage_files files = { .data_dir = c->data_dir };
+    struct cage_files files = { .data_dir = c->data_dir, .backup_dir = c->backup_dir };
     const char *why = "", *file = cli_flag(cli, "config") ? cli_flag(cli, "config") : "ava.conf";
     char whole[PATH_MAX];
     if (access(file, F_OK) == 0)
@@ -118,8 +122,7 @@ static int open_vault(struct house *h, enum house_use use, struct arena *a) {
     return h->parts.vault ? EXIT_OK : cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
 }
 
-int house_open(struct house *h, struct cli *cli, enum house_use use) {
-    const char *why = "";
+int house_enter(struct house *h, struct cli *cli, enum house_use use) {
     bool is_sandbox = use == HOUSE_SANDBOX;
     *h = (struct house){ .lock = -1 };
     keep_memory_private();
@@ -137,10 +140,16 @@ int house_open(struct house *h, struct cli *cli, enum house_use use) {
     status = folder_make(h->config.data_dir, !is_command(use), cli->arena);
     if (status == EXIT_OK && !is_command(use))
         status = owner_take(h->config.data_dir, cli->arena, &h->lock);
-    if (status != EXIT_OK)
-        return status;
-    if (!is_command(use) && house_is_caged(&h->config))
+    if (status == EXIT_OK && is_server(use) && h->config.backup_dir[0])
+        status = folder_make_backups(h->config.backup_dir);
+    if (status == EXIT_OK && is_server(use) && house_is_caged(&h->config))
         restrict_files(&h->config, cli);
+    return status;
+}
+
+int house_furnish(struct house *h, struct cli *cli, enum house_use use, const char *database) {
+    const char *why = "";
+    bool is_sandbox = use == HOUSE_SANDBOX;
     h->run = id_make("run");
     h->parts.run_id = h->run.text;
     h->parts.config = &h->config;
@@ -155,12 +164,17 @@ int house_open(struct house *h, struct cli *cli, enum house_use use) {
     h->parts.links = links_new();
     lending_set_platform(h->parts.lending, &h->config);
     h->parts.db = db_open(
-        &(struct db_conf){ .path = arena_printf(cli->arena, "%s/ava.db", h->config.data_dir),
+        &(struct db_conf){ .path = arena_printf(cli->arena, "%s/%s", h->config.data_dir, database),
                            .hash = hash_blake2b },
         cli->arena, &why);
     if (!h->parts.db)
         return cli_fail(EXIT_FAILED, "%s", why);
     return open_vault(h, use, cli->arena);
+}
+
+int house_open(struct house *h, struct cli *cli, enum house_use use) {
+    int status = house_enter(h, cli, use);
+    return status == EXIT_OK ? house_furnish(h, cli, use, "ava.db") : status;
 }
 
 void house_close(struct house *h) {

@@ -18,12 +18,17 @@ struct house {
 };
 
 /* Who opens it. The servers own the data folder from then on (owner.h); in the sandbox, ava_test_ keys
- * are good. A rotation is a command that may be refused because of its keys (keys.h). */
-enum house_use { HOUSE_COMMAND, HOUSE_ROTATION, HOUSE_SERVE, HOUSE_SANDBOX };
+ * are good. A rotation is a command that may be refused because of its keys (keys.h). A restore owns the folder
+ * as a server does, so that none begins meanwhile. */
+enum house_use { HOUSE_COMMAND, HOUSE_ROTATION, HOUSE_RESTORE, HOUSE_SERVE, HOUSE_SANDBOX };
 
 /* Reads settings, makes the data folder, opens database and vault. EXIT_OK, or a status after
  * saying why. */
 int house_open(struct house *h, struct cli *cli, enum house_use use);
+/* The two halves of it: up to the data folder, which is h's then; and the database of that name in it, with all
+ * that needs one. house_close ends either. */
+int house_enter(struct house *h, struct cli *cli, enum house_use use);
+int house_furnish(struct house *h, struct cli *cli, enum house_use use, const char *database);
 void house_close(struct house *h);
 
 bool house_is_caged(const struct config *c); /* AVA_CAGE, see cage.h */

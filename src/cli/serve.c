@@ -17,6 +17,7 @@
 #include "cli/control.h"
 #include "cli/keys.h"
 #include "cli/starting.h"
+#include "db/backups.h"
 #include "db/db.h"
 #include "obs/log.h"
 #include "providers/upstream.h"
@@ -226,6 +227,7 @@ static int run(struct cli *cli, bool is_sandbox) {
         browser_forget(s->house.config.data_dir);
     browser_open(s->browser, "", NULL);
     control_close(s->control, status == EXIT_CONFIG ? NULL : s->house.config.data_dir);
+    backups_stop(s->backups);
     sandbox_stop(s->sandbox);
     entry_rules_free(s->retired);
     entry_free(s->entry);

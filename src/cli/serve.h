@@ -6,6 +6,7 @@
 #include "cli/house.h"
 #include "cli/workers.h"
 
+struct backups;
 struct cage;
 struct entry;
 struct entry_rules;
@@ -18,12 +19,14 @@ struct serve {
     struct sandbox *sandbox; /* NULL: with real providers */
     int control, signals;
     struct cage *cage;           /* NULL: calls are not restricted */
+    struct backups *backups;     /* NULL: none are made */
     int browser;                 /* browser.h; -1: none waits */
     struct entry_rules *retired; /* read until every loop has turned; NULL: none */
     bool goes_down;
     int64_t began_ms, began_wall_ms;
     int64_t jump_ms;       /* of the clock, as far as it was said */
     bool is_short;         /* of memory, as it was said */
+    const char *database;  /* path of its file */
     const char *addresses; /* where it listens, "127.0.0.1:8000,..." */
     bool guessed_url;      /* AVA_PUBLIC_URL was not set */
 };
@@ -31,6 +34,9 @@ struct serve {
 /* Makes all that the workers need, except the workers themselves. EXIT_OK, or a status after saying
  * why; what was made until then is in s. */
 int serve_up(struct serve *s, struct cli *cli, bool is_sandbox);
+
+/* Makes backups from now on where AVA_BACKUP_DIR is set. EXIT_OK, or a status after saying why. */
+int serve_backups(struct serve *s, struct cli *cli);
 
 /* Tells a person on stdout where Ava is and how to get in. */
 void serve_announce(struct serve *s, struct cli *cli);

@@ -4,6 +4,7 @@
 
 #include "base/jsonw.h"
 #include "cli/serve.h"
+#include "db/backups.h"
 #include "providers/dialect.h"
 #include "providers/upstream.h"
 #include "tasks/jobs.h"
@@ -73,6 +74,9 @@ void serve_status(struct serve *s, struct buf *answer) {
     jsonw_i64_at(&w, "in_flight", (int64_t)workers_busy(&s->workers));
     write_queue(&w, jobs_state(s->house.parts.jobs));
     write_providers(&w, s->house.parts.upstream);
+    int64_t backup_ms = backups_last_ms(s->database);
+    if (backup_ms)
+        jsonw_time_at(&w, "last_backup", backup_ms);
     write_keys(&w, &s->house);
     jsonw_object_end(&w);
 }

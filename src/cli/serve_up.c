@@ -279,5 +279,5 @@ int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     if ((status = recover(s, cli)) != EXIT_OK)
         return status;
     make_entry(s);
-    return EXIT_OK;
+    return serve_backups(s, cli);
 }

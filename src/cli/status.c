@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/control.h"
@@ -25,6 +26,18 @@ static void print(const json_t *s) {
         printf(", oldest %lld s", (long long)json_i64_or(queue, "oldest_seconds", 0));
     printf("\n%lld connections, %lld requests in hand\n",
            (long long)json_i64_or(s, "connections", 0), (long long)json_i64_or(s, "in_flight", 0));
+}
+
+static void print_backup(const json_t *s) {
+    const char *last = json_text(s, "last_backup");
+    int64_t at_ms;
+    if (!last || !clock_parse_rfc3339(last, strlen(last), &at_ms)) {
+        printf("backup  none is known: ava backup FILE, or AVA_BACKUP_DIR\n");
+        return;
+    }
+    int64_t age_s = (ava_wall_ms() - at_ms) / 1000, hours = age_s / 3600;
+    printf("backup  %lld %s ago (%s)\n", (long long)(hours ? hours : age_s / 60),
+           hours ? "h" : "min", last);
 }
 
 static void print_keys(const json_t *keys) {
@@ -60,6 +73,7 @@ int cmd_status(struct cli *cli) {
         cli_print_json(str_of(out.ptr));
     else {
         print(s);
+        print_backup(s);
         print_keys(json_object_get(s, "master_keys"));
     }
     buf_fini(&out);

@@ -65,8 +65,8 @@ bool backup_make(struct ctx *ctx, struct db_conn *c, int from, const char **why)
     struct snapshot made;
     struct removing left = { "", now_ms / 1000 - STALE_S, 0 };
     each_copy(path, ".backup.partial", ctx->arena, remove_one, &left); /* of one that was killed */
-    if (!snapshot_write(&(struct snapshot_order){ path, copy, false, sqlite_hash(c) }, ctx->arena,
-                        &made, why)) {
+    if (!snapshot_write(&(struct snapshot_order){ path, copy, false, sqlite_hash(c), NULL },
+                        ctx->arena, &made, why)) {
         *why = arena_printf(ctx->arena, "cannot make a copy before the migration: %s", *why);
         return false;
     }
@@ -74,6 +74,12 @@ bool backup_make(struct ctx *ctx, struct db_conn *c, int from, const char **why)
     each_copy(path, ".backup", ctx->arena, remove_one, &older);
     log_info(NULL, "backup", L("file", copy), L("older_removed", older.count));
     return true;
+}
+
+void backup_forget(const char *path, struct arena *a) {
+    struct removing all = { "", INT64_MAX, 0 };
+    each_copy(path, ".backup", a, remove_one, &all);
+    each_copy(path, ".backup.partial", a, remove_one, &all);
 }
 
 struct newest {

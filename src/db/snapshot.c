@@ -32,16 +32,25 @@ struct pace {
     const char *path;
     int fd;
     int64_t rest_at_us, synced;
+    const struct snapshot_order *order;
 };
 
-/* Called by SQLite while it copies. */
+static bool gives_up(const struct snapshot_order *o) {
+    return o->gives_up && atomic_load(o->gives_up);
+}
+
+static const struct snapshot_order AT_ONCE; /* of who waits for it */
+
+/* Called by SQLite while it copies, and reads the copy. */
 static int rest(void *arg) {
     struct pace *p = arg;
     struct stat st;
     struct timespec pause = { .tv_nsec = WORK_US * 1000L };
-    if (ava_now_us() < p->rest_at_us)
+    if (gives_up(p->order))
+        return 1;
+    if (!p->order->gently || ava_now_us() < p->rest_at_us)
         return 0;
-    if (p->fd < 0)
+    if (p->fd < 0 && p->path)
         p->fd = open(p->path, O_RDWR | O_CLOEXEC);
     if (p->fd >= 0 && fstat(p->fd, &st) == 0 && st.st_size - p->synced > SYNC_BYTES) {
         fdatasync(p->fd);
@@ -63,11 +72,11 @@ static bool copy(const struct snapshot_order *o, const char *to, struct arena *a
                  const char **why) {
     sqlite3 *db = NULL;
     sqlite3_stmt *q = NULL;
-    struct pace pace = { to, -1, ava_now_us() + WORK_US, 0 };
+    struct pace pace = { to, -1, ava_now_us() + WORK_US, 0, o };
     int rc = sqlite3_open_v2(o->database, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(db, BUSY_MS);
-    if (rc == SQLITE_OK && o->gently)
+    if (rc == SQLITE_OK)
         sqlite3_progress_handler(db, STEPS, rest, &pace);
     if (rc == SQLITE_OK)
         rc = sqlite3_prepare_v2(db, "VACUUM INTO ?", -1, &q, NULL);
@@ -85,12 +94,16 @@ static bool copy(const struct snapshot_order *o, const char *to, struct arena *a
     return good;
 }
 
-/* Reads the copy as whoever restores it will: every page of it, and which schema it has. */
-static bool is_sound(const char *path, struct arena *a, int64_t *schema, const char **why) {
+/* Reads the copy as whoever restores it will: every page of it, and which schema it has. o: at whose pace. */
+static bool is_sound(const char *path, const struct snapshot_order *o, struct arena *a,
+                     int64_t *schema, const char **why) {
     sqlite3 *db = NULL;
     sqlite3_stmt *q = NULL;
     const char *text = NULL;
+    struct pace pace = { NULL, -1, ava_now_us() + WORK_US, 0, o };
     int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK)
+        sqlite3_progress_handler(db, STEPS, rest, &pace);
     if (rc == SQLITE_OK)
         rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &q, NULL);
     if (rc == SQLITE_OK && (rc = sqlite3_step(q)) == SQLITE_ROW)
@@ -153,15 +166,15 @@ static const char *line_of(struct arena *a, const struct snapshot *s) {
 
 /* Of the first bytes of an open file: each piece is hashed with what came out for those before it. Read, not
  * mapped: a disk that fails is an error then, and not the end of the process. */
-static bool hash_file(int fd, int64_t bytes, snapshot_hash_fn *hash, unsigned char out[32],
-                      struct arena *a) {
+static bool hash_file(int fd, int64_t bytes, snapshot_hash_fn *hash, const struct snapshot_order *o,
+                      unsigned char out[32], struct arena *a) {
     unsigned char *room = arena_alloc(a, 32 + PIECE_BYTES);
     memset(room, 0, 32);
     memset(out, 0, 32);
     for (int64_t at = 0; at < bytes;) {
         int64_t left = bytes - at;
         size_t size = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
-        if (!read_all(fd, room + 32, size, at))
+        if (gives_up(o) || !read_all(fd, room + 32, size, at))
             return false;
         hash(out, (struct str){ (char *)room, 32 + size });
         memcpy(room, out, 32);
@@ -170,14 +183,14 @@ static bool hash_file(int fd, int64_t bytes, snapshot_hash_fn *hash, unsigned ch
     return true;
 }
 
-static bool append_trailer(int fd, const struct snapshot *s, snapshot_hash_fn *hash,
+static bool append_trailer(int fd, const struct snapshot *s, const struct snapshot_order *o,
                            struct arena *a) {
     unsigned char of_database[32];
     char proof[65], *trailer = arena_alloc(a, TRAILER_BYTES);
     const char *line = line_of(a, s);
-    if (!hash_file(fd, s->bytes, hash, of_database, a))
+    if (!hash_file(fd, s->bytes, o->hash, o, of_database, a))
         return false;
-    prove(hash, of_database, str_of(line), proof, a);
+    prove(o->hash, of_database, str_of(line), proof, a);
     memset(trailer, ' ', TRAILER_BYTES);
     const char *text = arena_printf(a, "%s%s,\"hash\":\"%s\"}", MARK, line, proof);
     memcpy(trailer, text, strlen(text));
@@ -198,10 +211,13 @@ static bool sync_folder_of(const char *path, struct arena *a) {
 /* Of one that was killed it begins anew; -1 and *why when somebody writes into it. */
 static int open_partial(const char *path, struct arena *a, const char **why) {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && ftruncate(fd, 0) == 0)
+    bool is_ours = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (is_ours && ftruncate(fd, 0) == 0)
         return fd;
     failed(a, why, "cannot write", path,
            errno == EWOULDBLOCK ? "another backup is being written there" : strerror(errno));
+    if (is_ours)
+        unlink(path);
     if (fd >= 0)
         close(fd);
     return -1;
@@ -215,12 +231,16 @@ bool snapshot_write(const struct snapshot_order *o, struct arena *a, struct snap
     if (fd < 0)
         return false;
     *out = (struct snapshot){ .made_ms = ava_wall_ms(), .version = AVA_VERSION };
-    bool good = copy(o, partial, a, why) && is_sound(partial, a, &out->schema, why);
+    bool good = copy(o, partial, a, why) && is_sound(partial, o, a, &out->schema, why);
     if (good) {
         good = fstat(fd, &st) == 0;
         out->bytes = good ? st.st_size : 0;
-        good = good && append_trailer(fd, out, o->hash, a) && rename(partial, o->to) == 0 &&
-               sync_folder_of(o->to, a);
+        good = good && append_trailer(fd, out, o, a) && rename(partial, o->to) == 0;
+        if (good && !sync_folder_of(o->to, a)) {
+            partial =
+                o->to; /* a loss of power would take it, and who made it has been told otherwise */
+            good = false;
+        }
         if (!good)
             failed(a, why, "cannot write", o->to, strerror(errno));
     }
@@ -270,7 +290,7 @@ static bool is_proven(int fd, const struct snapshot *s, const char *said, snapsh
                       struct arena *a) {
     unsigned char of_database[32];
     char proof[65];
-    if (!hash_file(fd, s->bytes, hash, of_database, a))
+    if (!hash_file(fd, s->bytes, hash, &AT_ONCE, of_database, a))
         return false;
     prove(hash, of_database, str_of(line_of(a, s)), proof, a);
     return strcmp(proof, said) == 0;
@@ -323,7 +343,7 @@ bool snapshot_unpack(const char *file, const char *to, snapshot_hash_fn *hash, s
         failed(a, why, "cannot write", to, strerror(errno));
     /* What was written is proven, not what was read for it. */
     good = good && (is_proven(fd, out, proof, hash, a) || is_not_whole(a, file, why)) &&
-           is_sound(to, a, &out->schema, why);
+           is_sound(to, &AT_ONCE, a, &out->schema, why);
     if (fd >= 0)
         close(fd);
     if (!good && fd >= 0)

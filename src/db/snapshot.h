@@ -8,6 +8,7 @@
  * are not in it. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct snapshot_order {
     const char *database, *to; /* paths; to is replaced only by a whole one */
     bool gently;               /* leaves half of the time, and of the disk's, to others */
     snapshot_hash_fn *hash;
+    const atomic_bool *gives_up; /* once it is set, it breaks off; NULL: never */
 };
 
 /* Writes, checks and syncs it; *out is the arena's. False and *why, and nothing is left behind. */

@@ -147,6 +147,17 @@ enum err operation_rows_unknown(struct ctx *ctx, struct db_conn *c, const char *
     return db_done(ctx, q);
 }
 
+enum err operation_rows_open(struct ctx *ctx, struct db_conn *c, const char *after_id,
+                             struct operation_row *out, size_t max, size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM operations WHERE " UNSETTLED
+                                  " AND id > ? ORDER BY id LIMIT ?");
+    db_bind_text(q, after_id);
+    db_bind_i64(q, (int64_t)max);
+    for (*count = 0; *count < max && db_next(q); ++*count)
+        read_row(ctx, q, &out[*count]);
+    return db_done(ctx, q);
+}
+
 enum err operation_rows_count(struct ctx *ctx, struct db_conn *c, enum operation_state state,
                               const char *provider, int64_t *out) {
     /* The partial index serves only a literal list of states. */

@@ -48,6 +48,9 @@ enum err operation_rows_are_sent(struct ctx *ctx, struct db_conn *c, const char 
 enum err operation_rows_unknown(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                 const char *kind, struct operation_row *out, size_t max,
                                 size_t *count);
+/* Those that are neither settled nor unconfirmed, by id, beyond after_id. *count: at most max. */
+enum err operation_rows_open(struct ctx *ctx, struct db_conn *c, const char *after_id,
+                             struct operation_row *out, size_t max, size_t *count);
 /* *out: how many operations at a provider are in this state, which is prepared, sent or unknown. */
 enum err operation_rows_count(struct ctx *ctx, struct db_conn *c, enum operation_state state,
                               const char *provider, int64_t *out);

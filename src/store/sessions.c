@@ -57,6 +57,10 @@ enum err session_end_user(struct ctx *ctx, struct db_conn *tx, const char *user_
     return db_run(ctx, q);
 }
 
+enum err session_end_all(struct ctx *ctx, struct db_conn *tx) {
+    return db_run(ctx, db_use(tx, "DELETE FROM sessions"));
+}
+
 enum err session_end_member(struct ctx *ctx, struct db_conn *tx, const char *user_id,
                             const char *workspace_id) {
     /* A refresh may have moved a session to another workspace: its newest id says where it is. */

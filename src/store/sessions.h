@@ -18,6 +18,7 @@ enum err session_mark_replaced(struct ctx *ctx, struct db_conn *tx, const unsign
                                int64_t at_ms);
 enum err session_end_family(struct ctx *ctx, struct db_conn *tx, const char *family);
 enum err session_end_user(struct ctx *ctx, struct db_conn *tx, const char *user_id);
+enum err session_end_all(struct ctx *ctx, struct db_conn *tx);
 /* Those that serve for one workspace. */
 enum err session_end_member(struct ctx *ctx, struct db_conn *tx, const char *user_id,
                             const char *workspace_id);

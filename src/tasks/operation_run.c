@@ -277,7 +277,7 @@ void operation_run_settle(struct operation_run *r, enum operation_state state, c
                       L("code", err_info(e)->code));
             break;
         }
-        if (jobs_is_stopping(r->ctx.parts->jobs))
+        if (!r->ctx.parts->jobs || jobs_is_stopping(r->ctx.parts->jobs))
             break;
         fiber_sleep(SETTLE_AGAIN_MS);
     }

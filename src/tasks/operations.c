@@ -17,7 +17,7 @@
 #include "tasks/operation_show.h"
 #include "vault/vault.h"
 
-enum { PROMISE_MS = 5000, ABSENT_MS = 60 * 60 * 1000 };
+enum { PROMISE_MS = 5000, ABSENT_MS = 60 * 60 * 1000, DOUBT_PAGE = 32, PAGE_BYTES = 64 << 10 };
 
 const struct job_kind OPERATION_JOB = { .name = OPERATION_JOB_NAME, .work = operation_work };
 
@@ -377,4 +377,43 @@ enum err operations_recover(struct ctx *ctx) {
     if (r.unknown)
         log_warn(ctx, "operations unknown", L("count", (long)r.unknown));
     return OK;
+}
+
+static enum err doubt(struct ctx *ctx, const struct operation_row *row, int64_t *count) {
+    const struct operation_kind *kind = operation_kind_of(ctx, row->kind);
+    struct operation_run *r;
+    if (!kind)
+        return OK;
+    TRY(operation_run_of(ctx, kind, row, &r));
+    r->result = ctx_fail(&r->ctx, ERR_OUTCOME_UNKNOWN,
+                         "A backup was restored: it may have been done after that was made.");
+    operation_run_settle(r, OPERATION_UNCONFIRMED, NULL, 0);
+    bool is_settled = r->is_settled;
+    operation_run_release(r);
+    if (!is_settled)
+        return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE, "An operation could not be settled.");
+    ++*count;
+    return OK;
+}
+
+enum err operations_doubt(struct ctx *ctx, int64_t *count) {
+    struct arena *all = ctx->arena;
+    struct operation_row rows[DOUBT_PAGE];
+    char after[ID_BYTES] = "";
+    size_t found = DOUBT_PAGE;
+    enum err e = OK;
+    *count = 0;
+    while (e == OK && found == DOUBT_PAGE) {
+        ctx->arena = arena_new(PAGE_BYTES);
+        e = operation_rows_open(ctx, db_reader(ctx->parts->db), after, rows, DOUBT_PAGE, &found);
+        for (size_t i = 0; e == OK && i < found; i++)
+            e = doubt(ctx, &rows[i], count);
+        if (e == OK && found)
+            str_copy(after, sizeof after, str_of(rows[found - 1].id));
+        if (ctx->problem.detail)
+            ctx->problem.detail = arena_strdup(all, ctx->problem.detail);
+        arena_free(ctx->arena);
+        ctx->arena = all;
+    }
+    return e;
 }

@@ -179,6 +179,9 @@ enum err operation_work(struct ctx *ctx, const struct job_row *job);
 /* Call before the first request: operations that were sent when the last process died become
  * unknown, and leases of former processes are taken back. */
 enum err operations_recover(struct ctx *ctx);
+/* After a backup was restored: whatever was under way or waiting when it was made may have been done since, so it
+ * is done no more and becomes unconfirmed, for people to look at. *count: how many. Where no jobs run. */
+enum err operations_doubt(struct ctx *ctx, int64_t *count);
 
 /* For metrics_before_scrape, with ctx->parts as arg. */
 void operations_collect(void *parts);

@@ -36,8 +36,8 @@ static const char *beside(struct temp *t, const char *name) {
 
 static bool make(struct temp *t, const char *to, bool gently, struct snapshot *out,
                  const char **why) {
-    return snapshot_write(&(struct snapshot_order){ t->path, to, gently, hash_blake2b }, t->arena,
-                          out, why);
+    return snapshot_write(&(struct snapshot_order){ t->path, to, gently, hash_blake2b, NULL },
+                          t->arena, out, why);
 }
 
 static const char *sql_of(struct temp *t, const char *path, const char *sql) {

@@ -316,6 +316,9 @@ enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation
     }
     v.row.updated_ms = ava_wall_ms();
     TRY(call_save(ctx, tx, &v.row));
+    if (state == OPERATION_UNCONFIRMED &&
+        !op->sent_ms) /* of a backup: it waited, and does no more */
+        TRY(lines_leave(ctx, tx, v.row.id));
     return call_show(ctx, tx, &v.row, shown);
 }
 
