@@ -45,9 +45,7 @@ const struct command COMMANDS[] = {
     { "backup", "FILE|FOLDER", "write one checked file that holds all data, beside a running Ava",
       "", cmd_backup },
     { "restore", "FILE [--dry-run] [--replace]",
-      "check a backup and put it in place; --dry-run: only check it; --replace: keep the data that "
-      "is "
-      "there",
+      "put a backup in place, once it is seen to be whole; --replace keeps aside what is there",
       "dry-run replace", cmd_restore },
     { "rotate-keys", "[--data]", "wrap all keys by the first master key; --data: new data keys too",
       "data", cmd_rotate_keys },

@@ -1,10 +1,12 @@
 """What tools/bench measures with: programs pinned to a core, and the load."""
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import os
 import re
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -119,6 +121,21 @@ class Ava(Process):
         """The loop and the writer are two threads; the load shares the cores with them."""
         for task in os.listdir("/proc/%d/task" % self.child.pid):
             os.sched_setaffinity(int(task), {0, 1})
+
+
+def fill(database, size):
+    """Rows of old events, until the file is so large. Beside a running Ava."""
+    with contextlib.closing(sqlite3.connect(database, timeout=60)) as db:
+        workspace = db.execute("SELECT id FROM workspaces LIMIT 1").fetchone()[0]
+        first = 0
+        while os.path.getsize(database) < size:
+            db.execute("WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i < ? + 9999)"
+                       " INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status, correlation_id,"
+                       " received_at, settled_at, sealed) SELECT printf('evt_%012x7%019d', 1700000000000 + i, i), ?, 'vapi',"
+                       " 'status-update', printf('call-%d', i), randomblob(32), 'done', 'load', unixepoch() * 1000 - i,"
+                       " unixepoch() * 1000, CAST(X'A101' || randomblob(600) AS BLOB) FROM n", (first, first, workspace))
+            db.commit()
+            first += 10000
 
 
 def provider(build, delay_ms):

@@ -1,5 +1,6 @@
 /* webhooks: signed Twilio status callbacks, each another event, over kept connections.
- *     bench_webhooks URL AUTH_TOKEN CONNECTIONS SECONDS
+ *     bench_webhooks URL AUTH_TOKEN CONNECTIONS SECONDS [RATE]
+ * RATE: so many a second of all together, each at its time, and measured from that time; else as many as can be.
  * Prints one JSON line: rate, percentiles in ms, and how many were not answered 200. */
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -20,7 +21,8 @@ enum { SAMPLES = 1 << 21 };
 static const char *url, *path, *token;
 static char host[64];
 static int port;
-static int64_t until_us;
+static size_t connections;
+static int64_t until_us, every_us; /* every_us: between two of one connection; 0: no rest */
 static atomic_ullong next_id;
 static atomic_size_t sample_count, bad;
 static uint32_t samples[SAMPLES];
@@ -81,9 +83,13 @@ static void *send_on(void *arg) {
     char request[2048];
     int fd = dial();
     bool good;
-    while (fd >= 0 && ava_now_us() < until_us) {
+    int64_t due_us = ava_now_us() + (int64_t)((uintptr_t)arg * (uintptr_t)every_us / connections);
+    for (; fd >= 0 && ava_now_us() < until_us; due_us += every_us) {
         size_t len = compose(a, request, sizeof request);
-        int64_t began = ava_now_us();
+        int64_t early_us = due_us - ava_now_us();
+        if (every_us && early_us > 0)
+            usleep((useconds_t)early_us);
+        int64_t began = every_us ? due_us : ava_now_us();
         if (write(fd, request, len) != (ssize_t)len || !answer(fd, &good)) {
             atomic_fetch_add(&bad, 1);
             break;
@@ -106,21 +112,24 @@ static int by_value(const void *x, const void *y) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 5 || !crypto_init() || sscanf(argv[1], "http://%63[^:]:%d", host, &port) != 2)
+    if (argc < 5 || argc > 6 || !crypto_init() ||
+        sscanf(argv[1], "http://%63[^:]:%d", host, &port) != 2)
         return 2;
     url = argv[1];
     path = strchr(url + 7, '/');
     token = argv[2];
-    size_t count = strtoul(argv[3], NULL, 10);
+    size_t count = connections = strtoul(argv[3], NULL, 10);
     double seconds = strtod(argv[4], NULL);
     pthread_t threads[1024];
     if (count < 1 || count > 1024)
         return 2;
+    if (argc == 6)
+        every_us = (int64_t)(1e6 * (double)count / strtod(argv[5], NULL));
     atomic_init(&next_id, (unsigned long long)ava_wall_ms() << 20);
     int64_t began = ava_now_us();
     until_us = began + (int64_t)(seconds * 1e6);
     for (size_t i = 0; i < count; i++)
-        pthread_create(&threads[i], NULL, send_on, NULL);
+        pthread_create(&threads[i], NULL, send_on, (void *)(uintptr_t)i);
     for (size_t i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
     double took = (double)(ava_now_us() - began) / 1e6;
