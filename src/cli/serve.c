@@ -28,6 +28,7 @@
 #include "service/inbox/events.h"
 #include "service/inbox/inbox.h"
 #include "service/notices/notices.h"
+#include "service/upkeep/audit_heads.h"
 #include "tasks/feed.h"
 #include "tasks/idempotency.h"
 #include "tasks/jobs.h"
@@ -86,12 +87,14 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
 static int64_t sweep(struct serve *s) {
     static enum err (*const FORGET[])(struct ctx *, int64_t,
                                       bool *) = { idempotency_forget_old, events_forget_old,
-                                                  deliveries_forget_old, notices_forget_old };
+                                                  deliveries_forget_old, notices_forget_old,
+                                                  audit_forget_old };
     struct arena *a = arena_new(1 << 20);
     struct ctx ctx;
     bool is_done, all_done = true;
     house_ctx(&s->house, &ctx, a);
     auth_sweep(&ctx);
+    audit_heads_sign(&ctx, false);
     for (size_t i = 0; i < ARRAY_LEN(FORGET); i++)
         if (FORGET[i](&ctx, SWEEP_MS, &is_done) == OK)
             all_done = all_done && is_done;
@@ -173,6 +176,15 @@ static void go_down(struct serve *s) {
     workers_join(&s->workers);
 }
 
+/* Nothing in the audit log is left for others to change while no server runs. */
+static void close_audit(struct serve *s) {
+    struct arena *a = arena_new(1 << 20);
+    struct ctx ctx;
+    house_ctx(&s->house, &ctx, a);
+    audit_heads_sign(&ctx, true);
+    arena_free(a);
+}
+
 static void restrict_calls(struct serve *s) {
     const char *why = "";
     bool is_told;
@@ -220,6 +232,7 @@ static int run(struct cli *cli, bool is_sandbox) {
         for (int64_t in_ms = SWEEP_EVERY_MS; !wait_for_end(s, in_ms);)
             in_ms = sweep(s);
         go_down(s);
+        close_audit(s);
         status = exit_status(s);
         log_info(NULL, "stopped", L("after_s", (long)((ava_now_ms() - s->began_ms) / 1000)));
     }

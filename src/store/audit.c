@@ -28,6 +28,18 @@ static void canonical(struct buf *b, const struct audit_entry *e, const void *pr
     put_part(b, e->detail);
 }
 
+static void read_entry(struct ctx *ctx, struct db_stmt *q, struct audit_entry *e) {
+    e->seq = db_i64(q);
+    e->at_ms = db_i64(q);
+    e->workspace_id = db_text(q, ctx->arena);
+    e->actor = db_text(q, ctx->arena);
+    e->action = db_text(q, ctx->arena);
+    e->object = db_text(q, ctx->arena);
+    e->outcome = db_text(q, ctx->arena);
+    e->correlation_id = db_text(q, ctx->arena);
+    e->detail = db_text(q, ctx->arena);
+}
+
 static enum err last_hash(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                           unsigned char prev[32]) {
     memset(prev, 0, 32);
@@ -119,6 +131,139 @@ enum err audit_stranger(struct ctx *ctx, struct db_conn *tx, int64_t now_ms) {
     return tell_strangers(ctx, tx, hour_ms);
 }
 
+/* --- checking and signing -------------------------------------------------------------------- */
+
+static void read_hash(struct ctx *ctx, struct db_stmt *q, void *out, size_t bytes) {
+    struct str blob = db_blob(q, ctx->arena);
+    memset(out, 0, bytes);
+    if (blob.len == bytes)
+        memcpy(out, blob.ptr, bytes);
+}
+
+enum err audit_rows(struct ctx *ctx, struct db_conn *c, int64_t after_seq, struct audit_row *out,
+                    size_t max, size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT seq, at, workspace_id, actor, action, object, outcome,"
+                                  " correlation_id, detail, prev, hash FROM audit_log WHERE seq > ?"
+                                  " ORDER BY seq LIMIT ?");
+    db_bind_i64(q, after_seq);
+    db_bind_i64(q, (int64_t)max);
+    for (*count = 0; *count < max && db_next(q); ++*count) {
+        struct audit_row *r = &out[*count];
+        read_entry(ctx, q, &r->entry);
+        read_hash(ctx, q, r->prev, sizeof r->prev);
+        read_hash(ctx, q, r->hash, sizeof r->hash);
+    }
+    return db_done(ctx, q);
+}
+
+bool audit_row_is_sound(struct db_conn *c, const struct audit_row *row) {
+    struct buf b = { 0 };
+    unsigned char hash[32];
+    canonical(&b, &row->entry, row->prev);
+    db_hash(c, hash, buf_view(&b));
+    buf_fini(&b);
+    return memcmp(hash, row->hash, sizeof hash) == 0; /* not secret: stored beside it */
+}
+
+enum err audit_hash_before(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                           int64_t seq, unsigned char hash[32], bool *has) {
+    struct db_stmt *q = db_use(c, "SELECT hash FROM audit_log WHERE workspace_id = ? AND seq < ?"
+                                  " ORDER BY seq DESC LIMIT 1");
+    db_bind_text(q, workspace_id);
+    db_bind_i64(q, seq);
+    *has = db_next(q);
+    if (*has)
+        read_hash(ctx, q, hash, 32);
+    return db_done(ctx, q);
+}
+
+enum err audit_rows_beyond(struct ctx *ctx, struct db_conn *c, int64_t seq, int64_t *count,
+                           int64_t *oldest_ms) {
+    struct db_stmt *q = db_use(c, "SELECT count(*), min(at) FROM audit_log WHERE seq > ?");
+    db_bind_i64(q, seq);
+    *count = db_next(q) ? db_i64(q) : 0;
+    *oldest_ms = *count ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}
+
+enum err audit_rows_ends(struct ctx *ctx, struct db_conn *c, int64_t *first, int64_t *last) {
+    struct db_stmt *q = db_use(c, "SELECT (SELECT min(seq) FROM audit_log),"
+                                  " (SELECT max(seq) FROM audit_log)");
+    *first = db_next(q) ? db_i64(q) : 0;
+    *last = *first ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}
+
+void audit_digest_begin(struct audit_digest *d, const unsigned char before[32]) {
+    *d = (struct audit_digest){ { 0 } };
+    buf_put(&d->hashes, before, 32);
+}
+
+void audit_digest_add(struct audit_digest *d, const unsigned char hash[32]) {
+    buf_put(&d->hashes, hash, 32);
+}
+
+void audit_digest_end(struct db_conn *c, struct audit_digest *d, unsigned char out[32]) {
+    db_hash(c, out, buf_view(&d->hashes));
+    buf_fini(&d->hashes);
+}
+
+#define HEAD "seq, from_seq, at, digest, kek_id, signature"
+
+static enum err read_head(struct ctx *ctx, struct db_stmt *q, struct audit_head *out) {
+    *out = (struct audit_head){ .seq = 0 };
+    if (db_next(q)) {
+        out->seq = db_i64(q);
+        out->from_seq = db_i64(q);
+        out->at_ms = db_i64(q);
+        read_hash(ctx, q, out->digest, sizeof out->digest);
+        db_copy(q, out->kek_id, sizeof out->kek_id);
+        read_hash(ctx, q, out->signature, sizeof out->signature);
+    }
+    return db_done(ctx, q);
+}
+
+enum err audit_head_last(struct ctx *ctx, struct db_conn *c, struct audit_head *out) {
+    return read_head(ctx, db_use(c, "SELECT " HEAD " FROM audit_heads ORDER BY seq DESC LIMIT 1"),
+                     out);
+}
+
+enum err audit_head_from(struct ctx *ctx, struct db_conn *c, int64_t seq, struct audit_head *out) {
+    struct db_stmt *q =
+        db_use(c, "SELECT " HEAD " FROM audit_heads WHERE seq >= ? ORDER BY seq LIMIT 1");
+    db_bind_i64(q, seq);
+    return read_head(ctx, q, out);
+}
+
+enum err audit_head_old(struct ctx *ctx, struct db_conn *c, int64_t at_ms, struct audit_head *out) {
+    struct db_stmt *q = db_use(c, "SELECT " HEAD " FROM audit_heads WHERE at < ? AND"
+                                  " seq >= (SELECT min(seq) FROM audit_log) ORDER BY seq LIMIT 1");
+    db_bind_i64(q, at_ms);
+    return read_head(ctx, q, out);
+}
+
+enum err audit_head_insert(struct ctx *ctx, struct db_conn *tx, const struct audit_head *head) {
+    struct db_stmt *q = db_use(tx, "INSERT INTO audit_heads (" HEAD ") VALUES (?, ?, ?, ?, ?, ?)");
+    db_bind_i64(q, head->seq);
+    db_bind_i64(q, head->from_seq);
+    db_bind_i64(q, head->at_ms);
+    db_bind_blob(q, head->digest, sizeof head->digest);
+    db_bind_text(q, head->kek_id);
+    db_bind_blob(q, head->signature, sizeof head->signature);
+    return db_run(ctx, q);
+}
+
+enum err audit_rows_remove(struct ctx *ctx, struct db_conn *tx, int64_t seq) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM audit_log WHERE seq <= ?");
+    db_bind_i64(q, seq);
+    TRY(db_run(ctx, q));
+    q = db_use(tx, "DELETE FROM audit_heads WHERE seq < ?");
+    db_bind_i64(q, seq);
+    return db_run(ctx, q);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
 enum err audit_has(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *action,
                    const char *object, bool *has) {
     struct db_stmt *q = db_use(c, "SELECT 1 FROM audit_log WHERE workspace_id = ? AND action = ?"
@@ -143,15 +288,7 @@ enum err audit_list(struct ctx *ctx, const char *workspace_id, int64_t before_se
                                                                        (size_t)(limit + 1)) };
     while (db_next(q)) {
         struct audit_entry *e = &out->entries[out->count++];
-        e->seq = db_i64(q);
-        e->at_ms = db_i64(q);
-        e->workspace_id = db_text(q, ctx->arena);
-        e->actor = db_text(q, ctx->arena);
-        e->action = db_text(q, ctx->arena);
-        e->object = db_text(q, ctx->arena);
-        e->outcome = db_text(q, ctx->arena);
-        e->correlation_id = db_text(q, ctx->arena);
-        e->detail = db_text(q, ctx->arena);
+        read_entry(ctx, q, e);
     }
     out->has_more = out->count > (size_t)limit;
     if (out->has_more)

@@ -4,6 +4,7 @@
  * no workspace (workspace ""). Written in the transaction of the action it records. */
 #pragma once
 
+#include "base/buf.h"
 #include "db/db.h"
 
 struct audit_entry {
@@ -27,6 +28,48 @@ enum err audit_stranger(struct ctx *ctx, struct db_conn *tx, int64_t now_ms);
 /* Did this ever happen in the workspace? */
 enum err audit_has(struct ctx *ctx, struct db_conn *c, const char *workspace_id, const char *action,
                    const char *object, bool *has);
+
+/* A row as it is stored, to be checked; texts are the arena's. */
+struct audit_row {
+    struct audit_entry entry;
+    unsigned char prev[32], hash[32];
+};
+
+/* The rows beyond after_seq, of all workspaces, in their order. *count: at most max. */
+enum err audit_rows(struct ctx *ctx, struct db_conn *c, int64_t after_seq, struct audit_row *out,
+                    size_t max, size_t *count);
+bool audit_row_is_sound(struct db_conn *c, const struct audit_row *row); /* its hash fits it */
+/* The hash of the row before seq in the chain of the workspace; *has false: there is none. */
+enum err audit_hash_before(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                           int64_t seq, unsigned char hash[32], bool *has);
+/* How many rows lie beyond seq, and when the oldest of them was written; 0, 0: none. */
+enum err audit_rows_beyond(struct ctx *ctx, struct db_conn *c, int64_t seq, int64_t *count,
+                           int64_t *oldest_ms);
+enum err audit_rows_ends(struct ctx *ctx, struct db_conn *c, int64_t *first, int64_t *last);
+
+/* What all rows up to seq amount to, signed (0034_audit_heads.sql). */
+struct audit_head {
+    int64_t seq, from_seq, at_ms; /* seq 0: there is none */
+    unsigned char digest[32], signature[64];
+    char kek_id[17];
+};
+
+/* Continues digest, which is that of the head before, by a row's hash; in the end it is the head's. */
+struct audit_digest {
+    struct buf hashes;
+};
+void audit_digest_begin(struct audit_digest *d, const unsigned char before[32]);
+void audit_digest_add(struct audit_digest *d, const unsigned char hash[32]);
+void audit_digest_end(struct db_conn *c, struct audit_digest *d, unsigned char out[32]);
+
+enum err audit_head_last(struct ctx *ctx, struct db_conn *c, struct audit_head *out);
+/* The first that covers this seq or a later one. */
+enum err audit_head_from(struct ctx *ctx, struct db_conn *c, int64_t seq, struct audit_head *out);
+/* The first that was signed before at_ms, if rows that it covers are still there. */
+enum err audit_head_old(struct ctx *ctx, struct db_conn *c, int64_t at_ms, struct audit_head *out);
+enum err audit_head_insert(struct ctx *ctx, struct db_conn *tx, const struct audit_head *head);
+/* Removes the rows up to seq, which is a head's, and the heads before that one. */
+enum err audit_rows_remove(struct ctx *ctx, struct db_conn *tx, int64_t seq);
 
 struct audit_page {
     struct audit_entry *entries;
