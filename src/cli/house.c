@@ -85,6 +85,10 @@ static void restrict_files(const struct config *c, struct cli *cli) {
     char whole[PATH_MAX];
     if (access(file, F_OK) == 0)
         files.again[files.again_count++] = file;
+    if (c->tls_cert[0]) {
+        files.again[files.again_count++] = c->tls_cert;
+        files.again[files.again_count++] = c->tls_key;
+    }
     for (enum setting s = 0; s < SETTING_COUNT; s++)
         if (c->files[s] && files.again_count < CAGE_FOLDERS_MAX)
             files.again[files.again_count++] = c->files[s];

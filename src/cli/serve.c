@@ -19,6 +19,7 @@
 #include "cli/starting.h"
 #include "db/backups.h"
 #include "db/db.h"
+#include "http/tls.h"
 #include "obs/log.h"
 #include "providers/upstream.h"
 #include "resilience/shed.h"
@@ -241,6 +242,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     browser_open(s->browser, "", NULL);
     control_close(s->control, status == EXIT_CONFIG ? NULL : s->house.config.data_dir);
     backups_stop(s->backups);
+    tls_setup_free(s->tls);
     sandbox_stop(s->sandbox);
     entry_rules_free(s->retired);
     entry_free(s->entry);

@@ -11,6 +11,7 @@ struct cage;
 struct entry;
 struct entry_rules;
 struct sandbox;
+struct tls_setup;
 
 struct serve {
     struct house house;
@@ -19,6 +20,7 @@ struct serve {
     struct sandbox *sandbox; /* NULL: with real providers */
     int control, signals;
     struct cage *cage;           /* NULL: calls are not restricted */
+    struct tls_setup *tls;       /* NULL: AVA_LISTEN speaks plain HTTP */
     struct backups *backups;     /* NULL: none are made */
     int browser;                 /* browser.h; -1: none waits */
     struct entry_rules *retired; /* read until every loop has turned; NULL: none */

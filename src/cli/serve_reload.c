@@ -3,6 +3,7 @@
 #include "cli/play.h"
 #include "cli/reload.h"
 #include "cli/serve.h"
+#include "http/tls.h"
 #include "obs/log.h"
 #include "providers/upstream.h"
 #include "routes/entry.h"
@@ -43,6 +44,22 @@ static void apply(void *arg, const struct config *next, const bool *changed) {
     have_turned(s);
 }
 
+/* A certificate that was renewed comes into force with every reload. What was judged a moment ago may be another file
+ * by now. */
+static void take_certificate(struct serve *s, struct arena *a) {
+    const struct config *c = &s->house.config;
+    const char *why = "";
+    char until[32];
+    if (!s->tls)
+        return;
+    if (!tls_setup_reload(s->tls, c->tls_cert, c->tls_key, a, &why)) {
+        log_error(NULL, "certificate", L("why", why), L("then", "the one before stays in force"));
+        return;
+    }
+    clock_rfc3339(tls_setup_expires_ms(s->tls), until);
+    log_info(NULL, "certificate", L("file", c->tls_cert), L("until", until));
+}
+
 static bool read_keys(void *arg, const struct config *next, struct arena *a, struct keyring *keys,
                       const char **why) {
     struct serve *s = arg;
@@ -58,7 +75,7 @@ void serve_reload(struct serve *s, struct buf *answer) {
         reload_refuse("Ava is going down; nothing was changed.", answer);
     else if (!have_turned(s))
         reload_refuse("A loop has not taken up the last reload yet; nothing was changed.", answer);
-    else
-        reload_run(s->house.reload, &ctx, &(struct reload_way){ read_keys, apply, s }, answer);
+    else if (reload_run(s->house.reload, &ctx, &(struct reload_way){ read_keys, apply, s }, answer))
+        take_certificate(s, a);
     arena_free(a);
 }

@@ -13,6 +13,7 @@
 #include "cli/serve.h"
 #include "db/db.h"
 #include "http/server.h"
+#include "http/tls.h"
 #include "net/client.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
@@ -106,14 +107,23 @@ static int take_grants(struct serve *s) {
 }
 
 /* The URL of the first of these addresses, as a browser on this machine can open it. */
-static const char *guess_url(struct arena *a, const char *addresses) {
+static const char *guess_url(struct arena *a, const char *scheme, const char *addresses) {
     struct str rest, first = str_cut(str_of(addresses), ',', &rest);
     static const char *const ANY[] = { "0.0.0.0:", "[::]:" };
     for (size_t i = 0; i < ARRAY_LEN(ANY); i++)
         if (str_starts(first, str_of(ANY[i])))
-            return arena_printf(a, "http://localhost:%.*s", (int)(first.len - strlen(ANY[i])),
+            return arena_printf(a, "%s://localhost:%.*s", scheme, (int)(first.len - strlen(ANY[i])),
                                 first.ptr + strlen(ANY[i]));
-    return arena_printf(a, "http://%.*s", STR_FMT(first));
+    return arena_printf(a, "%s://%.*s", scheme, STR_FMT(first));
+}
+
+static int load_tls(struct serve *s, struct cli *cli) {
+    const struct config *c = &s->house.config;
+    const char *why = "";
+    if (!c->tls_cert[0])
+        return EXIT_OK;
+    s->tls = tls_setup_load(c->tls_cert, c->tls_key, cli->arena, &why);
+    return s->tls ? EXIT_OK : cli_fail(EXIT_CONFIG, "%s", why);
 }
 
 /* Opens a socket per loop and address; a port 0 is settled by the first. */
@@ -152,7 +162,7 @@ static int open_addresses(struct serve *s, struct cli *cli) {
     buf_fini(&shown);
     if (!c->public_url[0]) {
         s->guessed_url = true;
-        c->public_url = guess_url(cli->arena, s->addresses);
+        c->public_url = guess_url(cli->arena, s->tls ? "https" : "http", s->addresses);
     }
     return status;
 }
@@ -247,8 +257,10 @@ static void make_entry(struct serve *s) {
         e->welcome = play_welcome;
     }
     s->entry = e;
-    s->workers.app = (struct http_app){ e, entry_body, entry_handle, entry_turn, entry_refuse };
-    s->workers.metrics_app = (struct http_app){ e, entry_body, handle_metrics, NULL, entry_refuse };
+    s->workers.app =
+        (struct http_app){ e, entry_body, entry_handle, entry_turn, entry_refuse, s->tls };
+    s->workers.metrics_app =
+        (struct http_app){ e, entry_body, handle_metrics, NULL, entry_refuse, NULL };
 }
 
 static int start_sandbox(struct serve *s, struct cli *cli) {
@@ -271,8 +283,8 @@ int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     client_global_init();
     if (is_sandbox && (status = start_sandbox(s, cli)) != EXIT_OK)
         return status;
-    if ((status = bootstrap(s, cli)) != EXIT_OK || (status = open_addresses(s, cli)) != EXIT_OK ||
-        (status = open_control(s)) != EXIT_OK)
+    if ((status = load_tls(s, cli)) != EXIT_OK || (status = bootstrap(s, cli)) != EXIT_OK ||
+        (status = open_addresses(s, cli)) != EXIT_OK || (status = open_control(s)) != EXIT_OK)
         return status;
     make_parts(s);
     measure(s);

@@ -6,6 +6,7 @@
 #include "base/jsonw.h"
 #include "cli/cli.h"
 #include "crypto/crypto.h"
+#include "http/tls.h"
 #include "providers/outbound.h"
 #include "routes/limits.h"
 #include "vault/keyring.h"
@@ -27,6 +28,14 @@ size_t cli_config_judge(const struct config *c, struct arena *a, struct buf *pro
                    origin_name(c->origins[SETTING_AVA_OUTBOUND_ALLOW]));
         bad++;
     }
+    struct tls_setup *tls = NULL;
+    if (c->tls_cert[0] && c->tls_key[0] &&
+        !(tls = tls_setup_load(c->tls_cert, c->tls_key, a, &why))) {
+        buf_printf(problems, "%s\n  from the %s\n", why,
+                   origin_name(c->origins[SETTING_AVA_TLS_CERT]));
+        bad++;
+    }
+    tls_setup_free(tls);
     if (!secret_is_set(&c->master_keys))
         return bad;
     if (!crypto_init() || !keyring_parse(&keys, secret_reveal(&c->master_keys), a, &why)) {

@@ -481,6 +481,11 @@ static void check_together(struct load *l) {
     if ((c->microsoft_client_id[0] != 0) != has_secret(c, SETTING_MICROSOFT_CLIENT_SECRET))
         problem(l,
                 "MICROSOFT_CLIENT_ID and MICROSOFT_CLIENT_SECRET go together: set both or neither");
+    if ((c->tls_cert[0] != 0) != (c->tls_key[0] != 0))
+        problem(l, "AVA_TLS_CERT and AVA_TLS_KEY go together: set both or neither");
+    else if (c->tls_cert[0] && str_starts(str_of(c->public_url), STR("http://")))
+        problem(l, "AVA_PUBLIC_URL: '%s' is not https, but AVA_TLS_CERT makes AVA_LISTEN speak it",
+                c->public_url);
     if (!production)
         return;
     if (c->stub_mode)

@@ -34,6 +34,7 @@ void conn_free(struct conn *c) {
     else
         c->server->oldest = c->prev;
     c->server->conn_count--;
+    tls_free(c->tls);
     buf_fini(&c->out);
     buf_fini(&c->sending);
     http_reply_fini(&c->reply);
@@ -84,10 +85,22 @@ static void on_shut(uv_shutdown_t *req, int status) {
     free(req);
 }
 
+/* Nothing is being written: what the kernel does not take of it now is not worth a wait. */
+static void say_bye(struct conn *c) {
+    struct buf *out = tls_out(c->tls);
+    tls_bye(c->tls);
+    uv_buf_t b = uv_buf_init(out->ptr, (unsigned)out->len);
+    if (out->len)
+        uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
+    buf_fini(out);
+}
+
 void conn_linger(struct conn *c) {
     c->phase = LINGER;
     c->deadline_ms = ava_now_ms() + LINGER_MS;
     c->in_len = 0;
+    if (c->tls)
+        say_bye(c);
     uv_shutdown_t *req = malloc(sizeof *req);
     if (!req || uv_shutdown(req, (uv_stream_t *)&c->tcp, on_shut) != 0) {
         free(req);
@@ -135,25 +148,57 @@ static void on_written(uv_write_t *w, int status) {
         c->server->go_on(c);
 }
 
+/* A whole answer is out: its buffer, still warm, is for the next connection that writes. */
+static void give_back(struct conn *c, struct buf *out) {
+    buf_clear(out);
+    if (!c->server->spare.room)
+        conn_swap_bufs(out, &c->server->spare);
+    else if (c->tls)
+        buf_fini(out);
+}
+
+/* What goes to the socket: encrypted, under TLS. NULL: the connection is of no use any more. */
+static struct buf *out_of(struct conn *c) {
+    if (!c->tls)
+        return &c->out;
+    bool had = c->out.len > 0;
+    if (!tls_seal(c->tls, &c->out))
+        return NULL;
+    if (had && !c->out.len)
+        give_back(c, &c->out);
+    return tls_out(c->tls);
+}
+
+size_t conn_backlog(const struct conn *c) {
+    return c->out.len + (c->tls ? tls_out(c->tls)->len : 0) +
+           uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
+}
+
 void conn_flush(struct conn *c) {
-    if (c->closing || c->writing || c->out.len == 0)
+    if (c->closing || c->writing)
         return;
-    uv_buf_t b = uv_buf_init(c->out.ptr, (unsigned)c->out.len);
+    struct buf *out = out_of(c);
+    if (!out) {
+        conn_close(c);
+        return;
+    }
+    if (!out->len)
+        return;
+    uv_buf_t b = uv_buf_init(out->ptr, (unsigned)out->len);
     int n = uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
     if (n < 0 && n != UV_EAGAIN) {
         conn_close(c);
         return;
     }
-    if (n > 0 && (size_t)n == c->out.len) {
-        buf_clear(&c->out);
-        if (!c->server->spare.room)
-            conn_swap_bufs(&c->out, &c->server->spare);
-        after_write(c);
+    if (n > 0 && (size_t)n == out->len) {
+        give_back(c, out);
+        if (!c->out.len) /* else the handshake is not done yet */
+            after_write(c);
         return;
     }
     if (n > 0)
-        buf_drop(&c->out, (size_t)n);
-    conn_swap_bufs(&c->sending, &c->out);
+        buf_drop(out, (size_t)n);
+    conn_swap_bufs(&c->sending, out);
     c->writing = true;
     if (c->phase != HANDLING)
         c->deadline_ms = ava_now_ms() + c->server->limits->write_ms;

@@ -16,6 +16,7 @@
 #include "http/parse.h"
 #include "http/server.h"
 #include "http/stream.h"
+#include "http/tls.h"
 #include "net/loop.h"
 
 enum phase {
@@ -48,7 +49,8 @@ struct conn {
     bool is_cut;                 /* the body is larger: what is present is how it begins */
     size_t request_bytes;        /* raw bytes of the request, to be dropped after it */
 
-    struct buf out, sending; /* being filled; being written by uv */
+    struct tls *tls;         /* NULL: it speaks plain HTTP */
+    struct buf out, sending; /* being filled, in the plain; being written by uv */
     uv_write_t write;
     struct http_req req;
     struct http_field *fields; /* in the arena */
@@ -62,6 +64,7 @@ struct conn {
     int64_t put_off_ms; /* since then; 0: it is not */
 
     bool reading, writing, closing, closed, close_after_write, in_turn;
+    bool began_tls; /* the first byte is here */
     bool is_fresh;  /* nothing of a first request yet: it is on its way */
     bool has_asked; /* a whole request came */
     size_t crowd;   /* whom it counts for: crowd.h */
@@ -122,5 +125,7 @@ void conn_reset(struct conn *c);
  * it the refusal that the other end has not read yet. */
 void conn_linger(struct conn *c);
 
-/* Writes what the socket takes of c->out at once; the rest goes through uv. */
+/* Writes what the socket takes of c->out at once; the rest goes through uv. Under TLS it is encrypted first, and
+ * what the handshake has to say goes with it. */
 void conn_flush(struct conn *c);
+size_t conn_backlog(const struct conn *c); /* bytes that the kernel has not taken yet */

@@ -161,8 +161,7 @@ static void finish(void *arg) {
 
 /* Bytes of a stream that the kernel has not taken yet. */
 static size_t backlog(void *arg) {
-    const struct conn *c = arg;
-    return c->out.len + uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
+    return conn_backlog(arg);
 }
 
 /* Queues a piece of a stream. False when the connection ends; one whose client does not read is
@@ -498,10 +497,95 @@ static void advance(struct conn *c) {
         advance(c);
 }
 
-/* It brings a large body, and the loop has others to serve before. */
+/* It brings a large body, or a handshake, and the loop has others to serve before. */
 static bool must_wait(const struct conn *c) {
-    return c->phase == BODY && c->in_room > HTTP_BODY_SMALL_BYTES && loop_is_full(c->server->loop);
+    bool is_costly =
+        (c->phase == BODY && c->in_room > HTTP_BODY_SMALL_BYTES) || (c->tls && !tls_is_up(c->tls));
+    return is_costly && loop_is_full(c->server->loop);
 }
+
+/* What comes is thrown away. */
+static bool is_deaf(const struct conn *c) {
+    return c->phase == LINGER || c->phase == STREAMING || c->close_after_write;
+}
+
+/* --- under TLS ------------------------------------------------------------------------------- */
+
+enum { CIPHER_BYTES = 64 * 1024 };
+static __thread char cipher[CIPHER_BYTES], nowhere[4096];
+
+/* Room for what can be decrypted; 0: none now, and the connection may be closing. */
+static size_t room_under_tls(struct conn *c, char **to) {
+    bool pinned = c->phase == HANDLING || c->phase == WAITING || c->writing;
+    if (is_deaf(c)) {
+        *to = nowhere;
+        return sizeof nowhere;
+    }
+    if (c->in_len == c->in_room && !pinned && !room_for(c, c->in_room + 1)) {
+        if (c->phase == BODY || c->phase == HEAD)
+            refuse_body(c);
+        else
+            conn_close(c);
+        return 0;
+    }
+    *to = c->in + c->in_len;
+    return c->in_room - c->in_len;
+}
+
+/* Decrypts as far as there is room and writes what the handshake has to say. True when there is more for the
+ * HTTP layer to look at. */
+static bool decrypt(struct conn *c) {
+    enum tls_result result = TLS_BYTES;
+    bool was_up = tls_is_up(c->tls), got_some = false;
+    while (result == TLS_BYTES && !c->closing) {
+        char *to;
+        size_t got, room = room_under_tls(c, &to);
+        if (!room)
+            break;
+        result = tls_read(c->tls, to, room, &got);
+        if (to != nowhere)
+            c->in_len += got;
+        got_some = got_some || (got && to != nowhere);
+    }
+    if (c->closing)
+        return false;
+    if (!tls_keep(c->tls))
+        result = TLS_FAILED;
+    if (result != TLS_FAILED && (tls_out(c->tls)->len || (!was_up && tls_is_up(c->tls))))
+        conn_flush(c);
+    if (c->closing)
+        return false;
+    if (result == TLS_FAILED && conn_is_answered(c))
+        conn_reset(c);
+    else if (result == TLS_FAILED)
+        conn_linger(c); /* the alert says what was wrong */
+    else if (result == TLS_OVER && !conn_is_answered(c) && !c->close_after_write)
+        conn_close(c);
+    return got_some && !c->closing && c->phase != LINGER;
+}
+
+/* Plain HTTP on a port of TLS, most likely by somebody who forgot the s. */
+static void refuse_plain(struct conn *c) {
+    tls_free(c->tls);
+    c->tls = NULL;
+    conn_refuse(c, ERR_MALFORMED, "This port speaks HTTPS: begin the address with https://.");
+}
+
+static void on_cipher(struct conn *c, const char *bytes, size_t count) {
+    bool is_first = !c->began_tls;
+    c->began_tls = true;
+    if (is_first && !tls_is_first_byte(bytes[0])) {
+        refuse_plain(c);
+        return;
+    }
+    if (c->phase == LINGER)
+        return;
+    tls_feed(c->tls, bytes, count);
+    if (decrypt(c) && !conn_is_answered(c))
+        advance(c);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
 
 /* Where the next bytes go; no room at all makes libuv say UV_ENOBUFS to on_read. */
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b) {
@@ -511,8 +595,11 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b) {
         *b = uv_buf_init(NULL, 0);
         return;
     }
+    if (c->tls) { /* who does not take what was decrypted gets no more */
+        *b = uv_buf_init(cipher, tls_has_left(c->tls) && !is_deaf(c) ? 0 : sizeof cipher);
+        return;
+    }
     if (c->phase == LINGER || c->phase == STREAMING) {
-        static __thread char nowhere[4096];
         *b = uv_buf_init(nowhere, sizeof nowhere);
         return;
     }
@@ -536,7 +623,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
         loop_put_off(c->server->loop, &c->rest);
         return;
     }
-    bool pinned = c->phase == HANDLING || c->phase == WAITING || c->writing;
+    bool pinned = c->phase == HANDLING || c->phase == WAITING || c->writing || c->tls;
     if (n == UV_ENOBUFS && !pinned && (c->phase == BODY || c->phase == HEAD)) {
         refuse_body(c);
         return;
@@ -555,7 +642,11 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
         conn_close(c);
         return;
     }
-    if (c->phase == LINGER || c->phase == STREAMING || c->close_after_write)
+    if (c->tls) {
+        on_cipher(c, b->base, (size_t)n);
+        return;
+    }
+    if (is_deaf(c))
         return;
     c->in_len += (size_t)n;
     if (!conn_is_answered(c))
@@ -567,7 +658,9 @@ static void on_rest(struct loop_later *rest) {
     struct conn *c = CONTAINER_OF(rest, struct conn, rest);
     uv_buf_t b;
     uv_os_fd_t fd;
-    if (c->phase != BODY) { /* it was refused meanwhile */
+    if (c->phase != BODY ||
+        c->tls) { /* it was refused meanwhile; or libuv reads it in a turn of its own */
+        c->deadline_ms += c->put_off_ms && c->phase != LINGER ? ava_now_ms() - c->put_off_ms : 0;
         read_on(c);
         return;
     }
@@ -591,6 +684,8 @@ static void on_rest(struct loop_later *rest) {
 
 /* Begins to read again, where reading was stopped. */
 static void read_on(struct conn *c) {
+    if (c->tls && tls_has_left(c->tls) && !c->closing)
+        decrypt(c); /* what did not fit before */
     if (c->reading || c->closing || c->rest.is_waiting)
         return;
     c->reading = uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) == 0;
@@ -648,6 +743,10 @@ static void enter(void *arg, int fd) {
     uv_tcp_nodelay(&c->tcp, 1);
     name_peer(c);
     c->arena = arena_new(s->limits->arena_bytes);
+    if (s->app->tls && !(c->tls = tls_new(s->app->tls))) {
+        conn_close(c);
+        return;
+    }
     c->began_us = ava_now_us();
     c->deadline_ms = c->began_us / 1000 + s->limits->head_ms;
     read_on(c);

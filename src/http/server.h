@@ -14,6 +14,7 @@
 
 struct loop;
 struct http_server;
+struct tls_setup;
 
 /* When a request is begun that is whole. */
 struct http_turn {
@@ -45,6 +46,7 @@ struct http_app {
      * loop's stack. */
     void (*refuse)(void *arg, const struct http_req *req, enum err err, const char *detail,
                    struct http_reply *reply);
+    struct tls_setup *tls; /* NULL: plain HTTP */
 };
 
 /* What requests that are coming in hold, of all servers that share it (bodies.h). */

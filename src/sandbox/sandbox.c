@@ -365,7 +365,7 @@ static bool booth_open(struct booth *b, struct sandbox *s, const struct pretend 
                        struct arena *a, const char **why) {
     b->kind = kind;
     b->sandbox = s;
-    b->app = (struct http_app){ b, body, on_request, NULL, on_refuse };
+    b->app = (struct http_app){ b, body, on_request, NULL, on_refuse, NULL };
     b->fd = http_listen("127.0.0.1:0", HTTP_LISTEN_FIRST, a, why);
     if (b->fd < 0)
         return false;

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sqlite3
+import ssl
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,7 @@ PROVIDER_KEY = "a-key-for-the-benchmark"
 PEER_KEY = "peer_" + "0123456789abcdef" * 3
 ASSISTANT = "5b0a4a08-133c-4146-9315-0984f8c6be80"
 SETTINGS = "/api/v1/vapi/settings"
+TRUST = ssl._create_unverified_context()  # our own certificate, on loopback
 
 
 def free_port():
@@ -41,16 +43,16 @@ def call(base, path, key=None, body=None, method=None):
         request.add_header("Content-Type", "application/json")
     if key:
         request.add_header("Authorization", "Bearer " + key)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=10, context=TRUST) as answer:
         return json.loads(answer.read())
 
 
 class Process:
     """A child pinned to a core, ended by its own pid. It answers at self.base."""
 
-    def __init__(self, core, argv, port=None, **more):
+    def __init__(self, core, argv, port=None, scheme="http", **more):
         self.port = port
-        self.base = "http://127.0.0.1:%d" % port if port else None
+        self.base = "%s://127.0.0.1:%d" % (scheme, port) if port else None
         self.began = time.monotonic()
         self.child = subprocess.Popen(["taskset", "-c", core] + argv, **more)
 
@@ -68,7 +70,7 @@ class Process:
     def wait_ready(self, path, seconds=20):
         while True:
             try:
-                urllib.request.urlopen(self.base + path, timeout=5)
+                urllib.request.urlopen(self.base + path, timeout=5, context=TRUST)
                 break
             except urllib.error.HTTPError:
                 break  # it answers, if only that a key is missing
@@ -101,7 +103,7 @@ class Ava(Process):
                "AVA_DATA_DIR": self.data, "AVA_THREADS": "1", "ENABLE_RATE_LIMITING": "false",
                "AVA_LOG_LEVEL": "warn", "DRAIN_DELAY_SECONDS": "0", **settings}
         with open(self.data + ".log", "w") as log:
-            super().__init__(SERVER, [self.binary, "serve"], port, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
+            super().__init__(SERVER, [self.binary, "serve"], port, "https" if "AVA_TLS_CERT" in settings else "http", env=env, stdout=subprocess.PIPE, stderr=log, text=True)
         self.wait_ready("/health/ready")
 
     def sign_up(self):
@@ -147,7 +149,15 @@ def provider(build, delay_ms):
 # --- peers ----------------------------------------------------------------------------------------
 
 
-def nginx(work, location, provider_port):
+def certificate(work):
+    """A key on P-256 and its certificate, as most sites have them."""
+    key, cert = os.path.join(work, "bench.key"), os.path.join(work, "bench.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", key, "-out", cert, "-days", "30", "-subj", "/CN=localhost"], check=True, capture_output=True)
+    return cert, key
+
+
+def nginx(work, location, provider_port, tls=None):
     port, folder = free_port(), tempfile.mkdtemp(dir=work)
     conf = os.path.join(folder, "nginx.conf")
     with open(conf, "w") as f:
@@ -156,14 +166,15 @@ events { worker_connections 20000; }
 http { access_log off; keepalive_requests 100000000; client_body_temp_path %s; proxy_temp_path %s;
 fastcgi_temp_path %s; uwsgi_temp_path %s; scgi_temp_path %s;
 upstream provider { server 127.0.0.1:%d; keepalive 5000; keepalive_requests 100000000; }
-server { listen 127.0.0.1:%d backlog=8192; location / { %s } } }
-""" % (folder, folder, folder, folder, folder, folder, provider_port, port, location))
+server { listen 127.0.0.1:%d backlog=8192 %s; location / { %s } } }
+""" % (folder, folder, folder, folder, folder, folder, provider_port, port,
+       "ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate %s; ssl_certificate_key %s" % tls if tls else "", location))
     argv = ["nginx", "-p", folder, "-c", conf]
-    return Process(SERVER, argv, port, stderr=subprocess.DEVNULL).wait_ready("/")
+    return Process(SERVER, argv, port, "https" if tls else "http", stderr=subprocess.DEVNULL).wait_ready("/")
 
 
-def nginx_static(work, body, provider_port):
-    return nginx(work, "default_type application/json; return 200 '%s';" % body, provider_port)
+def nginx_static(work, body, provider_port, tls=None):
+    return nginx(work, "default_type application/json; return 200 '%s';" % body, provider_port, tls)
 
 
 def nginx_proxy(work, provider_port):
