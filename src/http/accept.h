@@ -1,0 +1,11 @@
+/* accept: what somebody would rather get (RFC 9110, 12.5.1). */
+#pragma once
+
+#include "base/str.h"
+
+enum { ACCEPT_WEIGHT_MAX = 1000 };
+
+/* The weight in thousandths that an Accept field gives to this media type by the range that says most
+ * about it; 0: not wanted. A range with another version is about another type. Without the field all is
+ * welcome. *is_named: a range says its whole name. */
+int accept_weight(struct str accept, const char *type, const char *version, bool *is_named);
