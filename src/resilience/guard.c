@@ -170,7 +170,9 @@ struct guard_verdict guard_admit(struct guard *g, struct guard_call *call, int64
     pthread_mutex_lock(&s->lock);
     struct guard_credential *c = guard_book_credential(&s->book, call->credential, now_ms);
     struct guard_scope *shared = guard_book_scope(&s->book, call->host, now_ms);
-    c->thing.called_at_ms = shared->thing.called_at_ms = now_ms;
+    shared->thing.called_at_ms = now_ms;
+    if (!call->is_trial)
+        c->thing.called_at_ms = now_ms;
     struct guard_verdict v = ask_gates(c, call, now_ms);
     if (v.answer == GUARD_ADMITTED)
         v = ask_breakers(c, shared, call, now_ms);

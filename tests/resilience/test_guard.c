@@ -359,6 +359,20 @@ TEST(probes_are_counted_by_outcome_and_a_lost_one_as_failed) {
     guard_free(g);
 }
 
+TEST(a_key_that_was_only_tried_out_hides_no_open_breaker) {
+    struct guard *g = guard_new(&CONF);
+    clock_replace(&(struct clock_seams){ .now_us = test_now_us });
+    now_us = 0;
+    struct guard_call trial = { .provider = PROVIDER_VAPI, .credential = "new", .is_trial = true };
+    CHECK(guard_admit(g, &trial, 0).answer == GUARD_ADMITTED);
+    guard_settle(g, &trial, OUTCOME_OK, -1, 0);
+    fails(g, "cred_a", 3, 0);
+    guard_collect(g);
+    CHECK_INT(metric(METRIC_BREAKER_STATE), 2);
+    clock_replace(NULL);
+    guard_free(g);
+}
+
 TEST(the_gauge_is_the_least_open_credential_in_use_or_the_provider_if_worse) {
     struct guard *g = guard_new(&CONF);
     clock_replace(&(struct clock_seams){ .now_us = test_now_us });
