@@ -57,3 +57,23 @@ int accept_weight(struct str accept, const char *type, const char *version, bool
     *is_named = best == 3;
     return found;
 }
+
+/* "q=0", "q=0.", "q=0.000": not acceptable (RFC 9110, 12.4.2). */
+static bool is_q_zero(struct str params) {
+    if (!str_starts(params, STR("q=0")))
+        return false;
+    for (size_t i = 3; i < params.len; i++)
+        if (params.ptr[i] != '0' && params.ptr[i] != '.')
+            return false;
+    return true;
+}
+
+bool accept_coding(const struct http_req *req, const char *coding) {
+    for (struct str rest = http_field(req, "accept-encoding"), item; rest.ptr;) {
+        item = str_cut(rest, ',', &rest);
+        struct str params, name = str_trim(str_cut(item, ';', &params));
+        if (str_eq_nocase(name, str_of(coding)))
+            return !is_q_zero(str_trim(params));
+    }
+    return false;
+}

@@ -1,6 +1,7 @@
 #include "auth/session.h"
 #include "base/clock.h"
 #include "http/accept.h"
+#include "http/squeeze.h"
 #include "obs/metrics.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
@@ -64,6 +65,7 @@ void metrics_answer(const struct http_req *req, struct http_reply *reply) {
                                   : "text/plain; version=0.0.4; charset=utf-8";
     http_reply_header_text(reply, "Vary", "Accept");
     metrics_write(&reply->body, is_open ? METRICS_OPEN : METRICS_TEXT);
+    http_squeeze(req, reply);
 }
 
 enum err get_metrics(struct ctx *ctx, struct call *call) {

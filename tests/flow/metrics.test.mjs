@@ -52,7 +52,8 @@ describe("metrics", { skip: missing }, () => {
       const r = await text(accept);
       assert.equal(r.status, 200);
       assert.equal(r.headers.get("content-type"), open ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8", accept);
-      assert.equal(r.headers.get("vary"), "Accept");
+      assert.equal(r.headers.get("vary"), "Accept, Accept-Encoding");
+      assert.equal(r.headers.get("content-encoding"), "gzip", "fetch takes it");
       assert.equal(r.text.endsWith("\n# EOF\n"), open, accept);
       assert.ok(families(r.text).has(open ? "log_messages" : "log_messages_total"));
     }
