@@ -36,13 +36,33 @@ static void settings(void) {
     }
 }
 
+/* "a=x|y,b" as "a (x, y), b": a bar would end the cell. */
+static void print_labels(const char *labels) {
+    bool is_open = false;
+    for (const char *c = labels; *c; c++) {
+        if (*c == ',')
+            printf("%s, ", is_open ? ")" : "");
+        else if (*c == '=' || *c == '|')
+            printf(*c == '=' ? " (" : ", ");
+        else
+            putchar(*c);
+        is_open = *c == '=' || (is_open && *c != ',');
+    }
+    printf("%s", is_open ? ")" : "");
+}
+
 static void metrics(void) {
-    printf("# Metrics\n\n`GET /metrics`, Prometheus text. No label ever names a workspace, a "
-           "person or "
-           "a credential.\n\n| Name | Kind | Labels | Meaning |\n|---|---|---|---|\n");
+    printf(
+        "# Metrics\n\n`GET /metrics`, as Prometheus text or, where `Accept` asks for it, as "
+        "OpenMetrics 1.0 with trace ids as exemplars.\nNo label ever names a workspace, a person "
+        "or a credential. A label has the values in brackets and no others; a metric\nwhose values "
+        "are all known has all its series from the start, at 0.\n\n"
+        "| Name | Kind | Labels | Meaning |\n|---|---|---|---|\n");
     for (enum metric m = 0; m < METRIC_COUNT; m++) {
-        const struct metric_info *i = metric_info(m);
-        printf("| `%s` | %s | %s | %s |\n", i->name, i->kind, i->labels, i->help);
+        struct metric_info i = metric_info(m);
+        printf("| `%s` | %s | ", i.name, i.kind);
+        print_labels(i.labels);
+        printf(" | %s |\n", i.help);
     }
 }
 

@@ -11,6 +11,7 @@ struct cage;
 struct entry;
 struct entry_rules;
 struct sandbox;
+struct task_kinds;
 struct tls_setup;
 
 struct serve {
@@ -46,3 +47,9 @@ void serve_announce(struct serve *s, struct cli *cli);
 /* Each writes one JSON object: the result of a reload (reload.h); how the server fares. */
 void serve_reload(struct serve *s, struct buf *answer);
 void serve_status(struct serve *s, struct buf *answer);
+
+/* At a start, before anything is counted: all series there will be, as far as they are known. */
+void serve_declare(const struct task_kinds *kinds);
+/* From now on each scrape looks at the live state. */
+void serve_measure(struct serve *s);
+int64_t serve_resident_bytes(void);

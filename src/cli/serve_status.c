@@ -1,7 +1,4 @@
 /* status: how the running server fares, for `ava status`. */
-#include <stdio.h>
-#include <unistd.h>
-
 #include "base/jsonw.h"
 #include "cli/serve.h"
 #include "db/backups.h"
@@ -9,16 +6,6 @@
 #include "providers/upstream.h"
 #include "tasks/jobs.h"
 #include "vault/vault.h"
-
-static int64_t resident_mb(void) {
-    long pages = 0, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (f && fscanf(f, "%ld %ld", &pages, &resident) != 2)
-        resident = 0;
-    if (f)
-        fclose(f);
-    return (int64_t)resident * sysconf(_SC_PAGESIZE) >> 20;
-}
 
 static void write_queue(struct jsonw *w, struct jobs_state jobs) {
     jsonw_key(w, "queue");
@@ -68,7 +55,7 @@ void serve_status(struct serve *s, struct buf *answer) {
     jsonw_object(&w);
     jsonw_text_at(&w, "version", AVA_VERSION);
     jsonw_time_at(&w, "since", s->began_wall_ms);
-    jsonw_i64_at(&w, "resident_mb", resident_mb());
+    jsonw_i64_at(&w, "resident_mb", serve_resident_bytes() >> 20);
     jsonw_i64_at(&w, "threshold", s->house.config.breaker_threshold);
     jsonw_i64_at(&w, "connections", (int64_t)workers_connections(&s->workers));
     jsonw_i64_at(&w, "in_flight", (int64_t)workers_busy(&s->workers));

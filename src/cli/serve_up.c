@@ -13,6 +13,7 @@
 #include "cli/serve.h"
 #include "db/db.h"
 #include "http/server.h"
+#include "http/status.h"
 #include "http/tls.h"
 #include "net/client.h"
 #include "obs/log.h"
@@ -22,6 +23,8 @@
 #include "providers/upstream.h"
 #include "routes/entry.h"
 #include "routes/limits.h"
+#include "routes/resources.h"
+#include "service/calls/ended.h"
 #include "service/calls/lines.h"
 #include "service/connections/endpoints.h"
 #include "service/connections/integrations.h"
@@ -32,6 +35,7 @@
 #include "tasks/feed.h"
 #include "tasks/jobs.h"
 #include "tasks/operations.h"
+#include "tasks/tools.h"
 #include "vault/vault.h"
 
 enum {
@@ -47,29 +51,7 @@ static void handle_metrics(void *arg, struct http_req *req, struct http_reply *r
         reply->status = 404;
         return;
     }
-    reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
-    metrics_write(&reply->body);
-}
-
-static void collect(void *arg) {
-    struct serve *s = arg;
-    metric_set(METRIC_EVENT_LOOP_LAG, (double)workers_lag_ms(&s->workers) / 1000, NULL);
-    metric_set(METRIC_EVENT_LOOP_TURN, (double)workers_longest_turn_us(&s->workers) / 1e6, NULL);
-    metric_set(METRIC_HTTP_CONNECTIONS, (double)workers_connections(&s->workers), NULL);
-    metric_set(METRIC_HTTP_IN_FLIGHT, (double)workers_busy(&s->workers), NULL);
-    metric_set(METRIC_CLOCK_JUMP, (double)clock_jump_ms() / 1000, NULL);
-    metric_set(METRIC_DB_WAL, (double)db_wal_bytes(s->house.parts.db), NULL);
-    metric_set(METRIC_BUILD_INFO, 1, AVA_VERSION);
-}
-
-static void measure(struct serve *s) {
-    struct parts *parts = &s->house.parts;
-    metrics_before_scrape(collect, s);
-    metrics_before_scrape(jobs_collect, parts->jobs);
-    metrics_before_scrape(operations_collect, parts);
-    metrics_before_scrape(events_collect, parts);
-    metrics_before_scrape(lines_collect, parts);
-    metrics_before_scrape(deliveries_collect, parts);
+    metrics_answer(req, reply);
 }
 
 /* --- step by step ---------------------------------------------------------------------------- */
@@ -239,7 +221,7 @@ static void connection_moved(void *parts, enum provider p, const char *workspace
 static void make_parts(struct serve *s) {
     struct parts *parts = &s->house.parts;
     const struct config *c = &s->house.config;
-    metrics_declare_services(provider_names(), PROVIDER_COUNT);
+    serve_declare(parts->kinds);
     parts->upstream = upstream_new(c, dialect_of);
     parts->feed = feed_new((size_t)c->max_connections / STREAMS_PART);
     upstream_on_moved(parts->upstream, connection_moved, parts);
@@ -287,7 +269,7 @@ int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
         (status = open_addresses(s, cli)) != EXIT_OK || (status = open_control(s)) != EXIT_OK)
         return status;
     make_parts(s);
-    measure(s);
+    serve_measure(s);
     if ((status = recover(s, cli)) != EXIT_OK)
         return status;
     make_entry(s);

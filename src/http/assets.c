@@ -1,33 +1,13 @@
 #include "http/assets.h"
 
 #include "base/etag.h"
+#include "http/accept.h"
 
 const struct asset *asset_find(struct str path) {
     for (size_t i = 0; i < assets_count; i++)
         if (str_is(path, assets[i].path))
             return &assets[i];
     return NULL;
-}
-
-/* "q=0", "q=0.", "q=0.000": not acceptable (RFC 9110, 12.4.2). */
-static bool is_q_zero(struct str params) {
-    if (!str_starts(params, STR("q=0")))
-        return false;
-    for (size_t i = 3; i < params.len; i++)
-        if (params.ptr[i] != '0' && params.ptr[i] != '.')
-            return false;
-    return true;
-}
-
-/* True when Accept-Encoding names the coding and does not give it weight zero (RFC 9110, 12.5.3). */
-static bool accepts(const struct http_req *req, const char *coding) {
-    for (struct str rest = http_field(req, "accept-encoding"), item; rest.ptr;) {
-        item = str_cut(rest, ',', &rest);
-        struct str params, name = str_trim(str_cut(item, ';', &params));
-        if (str_eq_nocase(name, str_of(coding)))
-            return !is_q_zero(str_trim(params));
-    }
-    return false;
 }
 
 void asset_reply(const struct asset *asset, const struct http_req *req, struct http_reply *reply) {
@@ -41,10 +21,10 @@ void asset_reply(const struct asset *asset, const struct http_req *req, struct h
         return;
     }
     const struct asset_body *body = &asset->plain;
-    if (asset->brotli.len && accepts(req, "br")) {
+    if (asset->brotli.len && accept_coding(req, "br")) {
         body = &asset->brotli;
         http_reply_header_text(reply, "Content-Encoding", "br");
-    } else if (asset->gzip.len && accepts(req, "gzip")) {
+    } else if (asset->gzip.len && accept_coding(req, "gzip")) {
         body = &asset->gzip;
         http_reply_header_text(reply, "Content-Encoding", "gzip");
     }

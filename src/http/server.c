@@ -21,6 +21,7 @@
 #include "http/conn.h"
 #include "http/crowd.h"
 #include "net/loop.h"
+#include "obs/metrics.h"
 
 enum {
     IN_FIRST_BYTES = 2048,
@@ -551,6 +552,8 @@ static bool decrypt(struct conn *c) {
         return false;
     if (!tls_keep(c->tls))
         result = TLS_FAILED;
+    if (!was_up && (tls_is_up(c->tls) || result == TLS_FAILED))
+        metric_add(METRIC_TLS_HANDSHAKES, 1, tls_is_up(c->tls) ? "ok" : "failed");
     if (result != TLS_FAILED && (tls_out(c->tls)->len || (!was_up && tls_is_up(c->tls))))
         conn_flush(c);
     if (c->closing)

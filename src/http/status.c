@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/jsonw.h"
+#include "obs/metrics.h"
 #include "obs/provider.h"
 
 void status_title(struct buf *out, const char *title, const char *service) {
@@ -59,6 +60,15 @@ static void put_fields(struct jsonw *w, const struct problem *p) {
     jsonw_list_end(w);
 }
 
+static void count(const struct err_info *info, int64_t n) {
+    metric_add(METRIC_LOG_MESSAGES, n, info->status >= 500 ? "error" : "info", info->code);
+}
+
+void status_declare_metrics(void) {
+    for (enum err e = OK + 1; e < ERR_COUNT; e++)
+        count(err_info(e), 0);
+}
+
 void status_problem(const struct problem *p, const char *correlation_id, struct http_reply *reply) {
     const struct err_info *info = err_info(p->err);
     struct buf title = { 0 };
@@ -98,5 +108,6 @@ void status_problem(const struct problem *p, const char *correlation_id, struct 
         retry_after = 1;
     if (retry_after)
         http_reply_header_i64(reply, "Retry-After", retry_after);
+    count(info, 1);
     http_reply_header_text(reply, "Cache-Control", "no-store");
 }

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "obs/metrics.h"
 
 enum { HANDSHAKE_BYTE = 22, KEPT_MAX_BYTES = 1 << 20 };
 
@@ -263,8 +262,6 @@ static enum tls_result judge(struct tls *t, int got) {
         return TLS_MORE;
     if (e == SSL_ERROR_ZERO_RETURN)
         return TLS_OVER;
-    if (!t->is_up && !t->has_failed)
-        metric_add(METRIC_TLS_HANDSHAKES, 1, "failed");
     t->has_failed = true;
     return TLS_FAILED;
 }
@@ -275,10 +272,7 @@ enum tls_result tls_read(struct tls *t, char *to, size_t room, size_t *got) {
         return TLS_FAILED;
     ERR_clear_error();
     int good = SSL_read_ex(t->ssl, to, room, got);
-    if (!t->is_up && SSL_is_init_finished(t->ssl)) {
-        t->is_up = true;
-        metric_add(METRIC_TLS_HANDSHAKES, 1, "ok");
-    }
+    t->is_up = t->is_up || SSL_is_init_finished(t->ssl);
     return good ? TLS_BYTES : judge(t, good);
 }
 

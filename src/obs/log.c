@@ -183,6 +183,12 @@ static void text_line(struct buf *out, enum log_level level, const struct ctx *c
     buf_char(out, '\n');
 }
 
+/* What a request ended with is counted by the code of its problem, where that is written. */
+static void count_message(enum log_level level, const char *event) {
+    if ((level == LOG_WARN || level == LOG_ERROR) && strcmp(event, "request") != 0)
+        metric_add(METRIC_LOG_MESSAGES, 1, LEVELS[level], event);
+}
+
 void log_write(enum log_level level, const struct ctx *ctx, const char *event,
                const struct log_field *fields, size_t count) {
     SCOPED(buf_fini) struct buf line = { 0 };
@@ -190,6 +196,7 @@ void log_write(enum log_level level, const struct ctx *ctx, const char *event,
         json_line(&line, level, ctx, event, fields, count);
     else
         text_line(&line, level, ctx, event, fields, count);
+    count_message(level, event);
     if (!log_state.has_thread) {
         write_all(log_state.fd, line.ptr, line.len);
         return;

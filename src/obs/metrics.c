@@ -1,56 +1,43 @@
 #include "obs/metrics.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/defs.h"
-#include "base/str.h"
+#include "obs/metrics_series.h"
 
-enum { SLOTS = 8192, SERIES_MAX = 6000, LABELS_MAX = 3, COLLECTORS_MAX = 16 };
+enum {
+    SERIES_MAX = 6000,
+    SERIES_OF_ONE = 512,   /* metric: a flood in one leaves the others their room */
+    SERIES_OF_HTTP = 1536, /* routes, methods and the statuses they are answered with */
+    COLLECTORS_MAX = 16,
+    KNOWN_MAX = 64,
+    VALUE_BYTES = 32
+};
 
-enum kind { COUNTER, GAUGE, HISTOGRAM };
-
-static const struct {
-    enum kind kind;
-    const char *name, *labels, *help;
-} TABLE[METRIC_COUNT] = {
+const struct metric_row METRIC_TABLE[METRIC_COUNT] = {
 #define METRIC(name, kind, text, labels, help) [METRIC_##name] = { kind, text, labels, help },
 #include "obs/metrics.def"
 #undef METRIC
 };
 
-static const struct {
-    int64_t us;
-    const char *text;
-} BUCKETS[] = { { 500, "0.0005" },  { 1000, "0.001" }, { 2500, "0.0025" }, { 5000, "0.005" },
-                { 10000, "0.01" },  { 20000, "0.02" }, { 50000, "0.05" },  { 100000, "0.1" },
-                { 250000, "0.25" }, { 500000, "0.5" }, { 1000000, "1" },   { 2500000, "2.5" },
-                { 5000000, "5" },   { 10000000, "10" } };
-
-static const struct metric_info INFO[METRIC_COUNT] = {
-#define METRIC(name, kind, text, labels, help) [METRIC_##name] = { text, #kind, labels, help },
-#include "obs/metrics.def"
-#undef METRIC
+const struct metric_bucket METRIC_BUCKET_TABLE[METRIC_BUCKETS] = {
+    { 500, "0.0005" },  { 1000, "0.001" },   { 2500, "0.0025" }, { 5000, "0.005" },
+    { 10000, "0.01" },  { 20000, "0.02" },   { 50000, "0.05" },  { 100000, "0.1" },
+    { 250000, "0.25" }, { 500000, "0.5" },   { 1000000, "1.0" }, { 2500000, "2.5" },
+    { 5000000, "5.0" }, { 10000000, "10.0" }
 };
 
-const struct metric_info *metric_info(enum metric id) {
-    return &INFO[id];
+struct metric_info metric_info(enum metric id) {
+    static const char *const KINDS[] = { "COUNTER", "COUNTER", "GAUGE", "HISTOGRAM" };
+    const struct metric_row *m = &METRIC_TABLE[id];
+    return (struct metric_info){ m->name, KINDS[m->kind], m->labels, m->help };
 }
 
-struct series {
-    enum metric id;
-    char *labels[LABELS_MAX];
-    _Atomic int64_t count; /* counter, or observations */
-    _Atomic int64_t sum_us;
-    _Atomic double value; /* gauge */
-    _Atomic int64_t buckets[ARRAY_LEN(BUCKETS)];
-};
-
-static _Atomic(struct series *) slots[SLOTS];
-static atomic_size_t series_count;
+static _Atomic(struct series *) slots[METRIC_SLOTS];
+static atomic_size_t series_count, series_counts[METRIC_COUNT];
 
 static struct {
     void (*fn)(void *);
@@ -58,9 +45,61 @@ static struct {
 } collectors[COLLECTORS_MAX];
 static size_t collector_count;
 
+/* --- which values a label may have ----------------------------------------------------------- */
+
+static struct { const char *label, *value; } known[KNOWN_MAX];
+static size_t known_count;
+
+struct str metric_label(struct str *rest, struct str *values) {
+    if (!rest->ptr || !rest->len)
+        return (struct str){ NULL, 0 };
+    return str_cut(str_cut(*rest, ',', rest), '=', values);
+}
+
+/* The n-th value that the label may have, into out. False behind the last. */
+static bool value_at(struct str label, struct str values, size_t n, char out[VALUE_BYTES]) {
+    for (struct str value; values.ptr; n--) {
+        value = str_cut(values, '|', &values);
+        if (n == 0)
+            return str_copy(out, VALUE_BYTES, value);
+        if (!values.ptr)
+            return false;
+    }
+    for (size_t i = 0; i < known_count; i++)
+        if (str_is(label, known[i].label) && n-- == 0)
+            return str_copy(out, VALUE_BYTES, str_of(known[i].value));
+    return false;
+}
+
+/* True for a value that is named, and of a label of which none is. */
+static bool may_be(struct str label, struct str values, const char *value) {
+    char named[VALUE_BYTES];
+    size_t n = 0;
+    while (value_at(label, values, n, named)) {
+        if (strcmp(named, value) == 0)
+            return true;
+        n++;
+    }
+    return n == 0;
+}
+
+static bool may_be_made(enum metric id, const char *const labels[4]) {
+    struct str values, rest = str_of(METRIC_TABLE[id].labels);
+    for (int i = 0; i < METRIC_LABELS; i++) {
+        struct str label = metric_label(&rest, &values);
+        if (!label.ptr || !labels[i])
+            return !label.ptr && !labels[i];
+        if (!may_be(label, values, labels[i]))
+            return false;
+    }
+    return true;
+}
+
+/* --- series ---------------------------------------------------------------------------------- */
+
 static size_t hash(enum metric id, const char *const labels[4]) {
     uint64_t h = 1469598103934665603u ^ (uint64_t)id;
-    for (int i = 0; i < LABELS_MAX && labels[i]; i++) {
+    for (int i = 0; i < METRIC_LABELS && labels[i]; i++) {
         for (const char *p = labels[i]; *p; p++)
             h = (h ^ (unsigned char)*p) * 1099511628211u;
         h = (h ^ 0xFF) * 1099511628211u;
@@ -71,7 +110,7 @@ static size_t hash(enum metric id, const char *const labels[4]) {
 static bool is_same(const struct series *s, enum metric id, const char *const labels[4]) {
     if (s->id != id)
         return false;
-    for (int i = 0; i < LABELS_MAX; i++) {
+    for (int i = 0; i < METRIC_LABELS; i++) {
         if (!labels[i] || !s->labels[i])
             return labels[i] == s->labels[i];
         if (strcmp(labels[i], s->labels[i]) != 0)
@@ -80,35 +119,49 @@ static bool is_same(const struct series *s, enum metric id, const char *const la
     return true;
 }
 
+static void unmake(struct series *s) {
+    for (int i = 0; i < METRIC_LABELS; i++)
+        free(s->labels[i]);
+    free(s->exemplars);
+    free(s);
+}
+
+/* NULL when there is no memory. */
 static struct series *make(enum metric id, const char *const labels[4]) {
     struct series *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
     s->id = id;
-    for (int i = 0; i < LABELS_MAX && labels[i]; i++)
-        s->labels[i] = strdup(labels[i]);
+    if (id == METRIC_HTTP_DURATION)
+        s->exemplars = calloc(METRIC_BUCKETS + 1, sizeof *s->exemplars);
+    for (int i = 0; i < METRIC_LABELS && labels[i]; i++)
+        if (!(s->labels[i] = strdup(labels[i]))) {
+            unmake(s);
+            return NULL;
+        }
     return s;
 }
 
-static void unmake(struct series *s) {
-    for (int i = 0; i < LABELS_MAX; i++)
-        free(s->labels[i]);
-    free(s);
+/* Some more than the bounds may be made by threads that come at the same moment. */
+static bool has_room(enum metric id) {
+    size_t most = id == METRIC_HTTP_DURATION ? SERIES_OF_HTTP : SERIES_OF_ONE;
+    return atomic_load(&series_count) < SERIES_MAX && atomic_load(&series_counts[id]) < most;
 }
 
 /* Finds or makes; slots are only ever filled, so a reader needs no lock. */
 static struct series *find(enum metric id, const char *const labels[4], bool may_make) {
     struct series *fresh = NULL;
-    for (size_t i = hash(id, labels), n = 0; n < SLOTS; i++, n++) {
-        _Atomic(struct series *) *slot = &slots[i % SLOTS];
+    for (size_t i = hash(id, labels), n = 0; n < METRIC_SLOTS; i++, n++) {
+        _Atomic(struct series *) *slot = &slots[i % METRIC_SLOTS];
         struct series *s = atomic_load_explicit(slot, memory_order_acquire);
         if (!s) {
-            if (!may_make || atomic_load(&series_count) >= SERIES_MAX)
+            if (!may_make || !has_room(id))
                 break;
-            if (!fresh && !(fresh = make(id, labels)))
+            if (!fresh && (!may_be_made(id, labels) || !(fresh = make(id, labels))))
                 break;
             if (atomic_compare_exchange_strong(slot, &s, fresh)) {
                 atomic_fetch_add(&series_count, 1);
+                atomic_fetch_add(&series_counts[id], 1);
                 return fresh;
             }
         }
@@ -123,46 +176,101 @@ static struct series *find(enum metric id, const char *const labels[4], bool may
     return NULL;
 }
 
+/* As find; what is refused is counted, where there is room for that. */
+static struct series *series_of(enum metric id, const char *const labels[4]) {
+    struct series *s = find(id, labels, true), *refused;
+    if (!s && (refused = find(METRIC_SERIES_REFUSED, (const char *[4]){ NULL }, true)))
+        atomic_fetch_add_explicit(&refused->count, 1, memory_order_relaxed);
+    return s;
+}
+
 void metric_add_(enum metric id, int64_t n, const char *const labels[4]) {
-    struct series *s = find(id, labels, true);
+    struct series *s = series_of(id, labels);
     if (s)
         atomic_fetch_add_explicit(&s->count, n, memory_order_relaxed);
 }
 
+void metric_raise_(enum metric id, int64_t n, const char *const labels[4]) {
+    struct series *s = series_of(id, labels);
+    int64_t was = s ? atomic_load(&s->count) : n;
+    while (was < n && !atomic_compare_exchange_weak(&s->count, &was, n))
+        continue;
+}
+
 void metric_set_(enum metric id, double value, const char *const labels[4]) {
-    struct series *s = find(id, labels, true);
+    struct series *s = series_of(id, labels);
     if (s)
         atomic_store_explicit(&s->value, value, memory_order_relaxed);
 }
 
+/* METRIC_BUCKETS for what is longer than all of them. */
+static size_t bucket_of(int64_t us) {
+    size_t i = 0;
+    while (i < METRIC_BUCKETS && us > METRIC_BUCKET_TABLE[i].us)
+        i++;
+    return i;
+}
+
 void metric_observe_(enum metric id, int64_t us, const char *const labels[4]) {
-    struct series *s = find(id, labels, true);
+    struct series *s = series_of(id, labels);
     if (!s)
         return;
-    for (size_t i = 0; i < ARRAY_LEN(BUCKETS); i++) {
-        if (us <= BUCKETS[i].us) {
-            atomic_fetch_add_explicit(&s->buckets[i], 1, memory_order_relaxed);
-            break;
-        }
-    }
+    size_t i = bucket_of(us);
+    if (i < METRIC_BUCKETS)
+        atomic_fetch_add_explicit(&s->buckets[i], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->sum_us, us, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->count, 1, memory_order_relaxed);
+}
+
+void metric_exemplar_(enum metric id, int64_t us, const char *trace_id,
+                      const char *const labels[4]) {
+    struct series *s = find(id, labels, false);
+    if (!s || !s->exemplars)
+        return;
+    struct exemplar *e = &s->exemplars[bucket_of(us)];
+    if (atomic_flag_test_and_set_explicit(&e->is_taken, memory_order_acquire))
+        return;
+    str_copy(e->trace_id, sizeof e->trace_id, str_of(trace_id));
+    e->us = us;
+    e->wall_ms = ava_wall_ms();
+    atomic_flag_clear_explicit(&e->is_taken, memory_order_release);
 }
 
 double metric_value(enum metric id, const char *const labels[4]) {
     struct series *s = find(id, labels, false);
     if (!s)
         return 0;
-    return TABLE[id].kind == GAUGE ? atomic_load(&s->value) : (double)atomic_load(&s->count);
+    return METRIC_TABLE[id].kind == GAUGE ? atomic_load(&s->value) : (double)atomic_load(&s->count);
 }
 
-void metrics_declare_services(const char *const *services, size_t count) {
-    for (enum metric id = 0; id < METRIC_COUNT; id++)
-        for (size_t i = 0; i < count && strcmp(TABLE[id].labels, "service") == 0; i++)
-            find(id, (const char *[4]){ services[i] }, true);
-    for (enum metric id = 0; id < METRIC_COUNT; id++)
-        if (TABLE[id].labels[0] == 0)
-            find(id, (const char *[4]){ NULL }, true);
+/* --- from the start -------------------------------------------------------------------------- */
+
+void metrics_know(const char *label, const char *value) {
+    if (known_count == KNOWN_MAX)
+        abort();
+    known[known_count].label = label;
+    known[known_count++].value = value;
+}
+
+/* All that this label and those behind it may be, with the values chosen for those before it. */
+static void declare(enum metric id, struct str rest, const char *labels[4], int depth) {
+    struct str values, label = metric_label(&rest, &values);
+    char value[VALUE_BYTES];
+    if (!label.ptr) {
+        find(id, labels, true);
+        return;
+    }
+    labels[depth] = value;
+    for (size_t n = 0; value_at(label, values, n, value); n++)
+        declare(id, rest, labels, depth + 1);
+    labels[depth] = NULL;
+}
+
+void metrics_declare(void) {
+    for (enum metric id = 0; id < METRIC_COUNT; id++) {
+        const char *labels[4] = { NULL };
+        declare(id, str_of(METRIC_TABLE[id].labels), labels, 0);
+    }
 }
 
 void metrics_before_scrape(void (*fn)(void *arg), void *arg) {
@@ -180,94 +288,12 @@ void metrics_scrape_without(const void *arg) {
     collector_count = kept;
 }
 
-/* name{a="x",b="y"} with the extra label where there is one. */
-static void write_name(struct buf *out, const struct series *s, const char *suffix,
-                       const char *extra, const char *extra_value) {
-    buf_text(out, TABLE[s->id].name);
-    buf_text(out, suffix);
-    struct str rest = str_of(TABLE[s->id].labels);
-    char open = '{';
-    for (int i = 0; rest.ptr && rest.len && i < LABELS_MAX; i++) {
-        struct str name = str_cut(rest, ',', &rest);
-        buf_char(out, open);
-        open = ',';
-        buf_str(out, name);
-        buf_text(out, "=\"");
-        for (const char *p = s->labels[i] ? s->labels[i] : ""; *p; p++) {
-            if (*p == '\\' || *p == '"' || *p == '\n')
-                buf_char(out, '\\');
-            buf_char(out, *p == '\n' ? 'n' : *p);
-        }
-        buf_char(out, '"');
-    }
-    if (extra) {
-        buf_char(out, open);
-        open = ',';
-        buf_printf(out, "%s=\"%s\"", extra, extra_value);
-    }
-    if (open == ',')
-        buf_char(out, '}');
-    buf_char(out, ' ');
-}
-
-static void write_series(struct buf *out, struct series *s) {
-    if (TABLE[s->id].kind == GAUGE) {
-        write_name(out, s, "", NULL, NULL);
-        buf_printf(out, "%.15g\n", atomic_load(&s->value));
-        return;
-    }
-    if (TABLE[s->id].kind == COUNTER) {
-        write_name(out, s, "", NULL, NULL);
-        buf_printf(out, "%lld\n", (long long)atomic_load(&s->count));
-        return;
-    }
-    int64_t running = 0, count = atomic_load(&s->count);
-    for (size_t i = 0; i < ARRAY_LEN(BUCKETS); i++) {
-        running += atomic_load(&s->buckets[i]);
-        write_name(out, s, "_bucket", "le", BUCKETS[i].text);
-        buf_printf(out, "%lld\n", (long long)running);
-    }
-    if (count < running)
-        count = running; /* an observation came between the two reads */
-    write_name(out, s, "_bucket", "le", "+Inf");
-    buf_printf(out, "%lld\n", (long long)count);
-    write_name(out, s, "_sum", NULL, NULL);
-    buf_printf(out, "%.6f\n", (double)atomic_load(&s->sum_us) / 1e6);
-    write_name(out, s, "_count", NULL, NULL);
-    buf_printf(out, "%lld\n", (long long)count);
-}
-
-static int by_id(const void *a, const void *b) {
-    const struct series *x = *(struct series *const *)a, *y = *(struct series *const *)b;
-    if (x->id != y->id)
-        return x->id < y->id ? -1 : 1;
-    for (int i = 0; i < LABELS_MAX && x->labels[i] && y->labels[i]; i++) {
-        int order = strcmp(x->labels[i], y->labels[i]);
-        if (order)
-            return order;
-    }
-    return 0;
-}
-
-void metrics_write(struct buf *out) {
-    static const char *const KINDS[] = { "counter", "gauge", "histogram" };
+size_t metrics_look(struct series *out[METRIC_SLOTS]) {
+    size_t n = 0;
     for (size_t i = 0; i < collector_count; i++)
         collectors[i].fn(collectors[i].arg);
-
-    struct series **all = calloc(SLOTS, sizeof(struct series *));
-    size_t n = 0;
-    if (!all)
-        return;
-    for (size_t i = 0; i < SLOTS; i++)
-        if ((all[n] = atomic_load_explicit(&slots[i], memory_order_acquire)))
+    for (size_t i = 0; i < METRIC_SLOTS; i++)
+        if ((out[n] = atomic_load_explicit(&slots[i], memory_order_acquire)))
             n++;
-    qsort(all, n, sizeof(struct series *), by_id);
-    for (size_t i = 0; i < n; i++) {
-        if (i == 0 || all[i]->id != all[i - 1]->id)
-            buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", TABLE[all[i]->id].name,
-                       TABLE[all[i]->id].help, TABLE[all[i]->id].name,
-                       KINDS[TABLE[all[i]->id].kind]);
-        write_series(out, all[i]);
-    }
-    free(all);
+    return n;
 }

@@ -26,7 +26,3 @@ enum provider provider_parse(struct str name) {
             return p;
     return PROVIDER_COUNT;
 }
-
-const char *const *provider_names(void) {
-    return NAMES;
-}

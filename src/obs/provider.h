@@ -18,6 +18,3 @@ const char *provider_name(enum provider p);    /* "vapi": the label in metrics a
 const char *provider_title(enum provider p);   /* "Vapi", "The mail server": in sentences */
 const char *provider_label(enum provider p);   /* "Vapi", "SMTP": in titles */
 enum provider provider_parse(struct str name); /* PROVIDER_COUNT when unknown */
-
-/* All PROVIDER_COUNT names, for metrics_declare_services. */
-const char *const *provider_names(void);

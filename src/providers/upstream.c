@@ -447,6 +447,7 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
     struct guard_call call = { .provider = req->provider,
                                .credential = req->credential->id,
                                .version = req->credential->version,
+                               .is_trial = req->credential->is_trial,
                                .attempt_ms = attempt_ms(req),
                                .may_refresh = req->credential->renew != NULL };
     a->outcome = OUTCOME_LOCAL;
@@ -732,6 +733,7 @@ enum err upstream_send(struct ctx *ctx, const struct upstream_request *req,
                                .host = req->scope,
                                .credential = req->credential->id,
                                .version = req->credential->version,
+                               .is_trial = req->credential->is_trial,
                                .attempt_ms = RESOLVE_MS + attempt_ms(req) };
     TRY(upstream_find_place(ctx, req, &place));
     struct guard_verdict v = guard_admit(u->guard, &call, ava_now_ms());

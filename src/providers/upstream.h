@@ -48,6 +48,7 @@ struct upstream_credential {
     int64_t version;
     const char *workspace_id; /* whose call it is: bulkhead and cache */
     char last4[5];            /* of its secret, for people; "": not known */
+    bool is_trial;            /* somebody tries it out; it is not stored */
     bool is_platform;         /* the operator's: a refusal is the operator's fault */
     /* Brings the secret fields ("api_key", ...). */
     enum err (*reveal)(struct ctx *ctx, const struct upstream_credential *c, struct secret *out);

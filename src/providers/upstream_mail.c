@@ -164,6 +164,7 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
                                 .host = a->call->host,
                                 .credential = req->credential->id,
                                 .version = req->credential->version,
+                                .is_trial = req->credential->is_trial,
                                 .attempt_ms = RESOLVE_MS + attempt_ms(req) };
     enum err e = OK;
     ctx->attempts = 0;

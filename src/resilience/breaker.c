@@ -25,6 +25,8 @@ static void move_to(struct breaker *b, enum breaker_state state) {
 static void open_at(struct breaker *b, int64_t when_ms) {
     if (b->conf->is_disabled)
         return;
+    if (b->state == BREAKER_CLOSED)
+        b->first_opened_ms = when_ms;
     move_to(b, BREAKER_OPEN);
     b->opened_at_ms = when_ms;
     b->happened |= BREAKER_OPENED;
@@ -76,6 +78,7 @@ static void settle_probe(struct breaker *b, enum outcome o, int64_t now_ms) {
     } else if (o == OUTCOME_OK || o == OUTCOME_SLOW) {
         if (++b->successes >= b->conf->successes_to_close) {
             move_to(b, BREAKER_CLOSED);
+            b->outage_ms = now_ms - b->first_opened_ms;
             b->happened |= BREAKER_SHUT;
         }
     }
@@ -179,4 +182,8 @@ unsigned breaker_take_events(struct breaker *b) {
     unsigned happened = b->happened;
     b->happened = 0;
     return happened;
+}
+
+int64_t breaker_outage_ms(const struct breaker *b) {
+    return b->outage_ms;
 }

@@ -30,10 +30,12 @@ enum { BREAKER_FAILED = 1, BREAKER_OPENED = 2, BREAKER_SHUT = 4, BREAKER_PROBE_L
 struct breaker {
     const struct breaker_conf *conf; /* lent */
     enum breaker_state state;
-    unsigned successes;                /* of probes, HALF_OPEN only */
-    unsigned happened;                 /* BREAKER_* bits nobody took yet */
-    unsigned failures, next;           /* how many of failed_at count, where the next goes */
-    int64_t *failed_at;                /* ring of failures_to_open, while there is a failure */
+    unsigned successes;      /* of probes, HALF_OPEN only */
+    unsigned happened;       /* BREAKER_* bits nobody took yet */
+    unsigned failures, next; /* how many of failed_at count, where the next goes */
+    int64_t *failed_at;      /* ring of failures_to_open, while there is a failure */
+    int64_t first_opened_ms,
+        outage_ms; /* since when it has not been closed; how long it was not, before */
     int64_t opened_at_ms, probe_at_ms; /* probe_at_ms < 0: the permit is here */
     int64_t lease_ms;                  /* of the probe that is out */
     uint64_t generation;
@@ -63,3 +65,4 @@ enum breaker_state breaker_state(struct breaker *b, int64_t now_ms);
 unsigned breaker_failures(struct breaker *b, int64_t now_ms);
 int64_t breaker_remaining_ms(struct breaker *b, int64_t now_ms); /* until it may admit; >= 0 */
 unsigned breaker_take_events(struct breaker *b);                 /* BREAKER_* bits, then cleared */
+int64_t breaker_outage_ms(const struct breaker *b); /* BREAKER_SHUT: from the first opening on */

@@ -31,37 +31,33 @@ struct guard {
     struct side sides[PROVIDER_COUNT];
 };
 
+static int64_t max(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
 /* Both scopes' news since the last look, as one: a call that moves both counts once. */
 static unsigned take_events(enum provider p, struct guard_credential *c, struct guard_scope *s) {
+    struct breaker *both[] = { c ? &c->breaker : NULL, s ? &s->breaker.breaker : NULL };
     unsigned happened = 0;
-    if (c)
-        happened |= breaker_take_events(&c->breaker);
-    if (s)
-        happened |= breaker_take_events(&s->breaker.breaker);
+    int64_t outage_ms = 0;
+    for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+        unsigned bits = both[i] ? breaker_take_events(both[i]) : 0;
+        if (bits & BREAKER_SHUT)
+            outage_ms = max(outage_ms, breaker_outage_ms(both[i]));
+        happened |= bits;
+    }
     const char *name = provider_name(p);
     if (happened & BREAKER_FAILED)
         metric_add(METRIC_BREAKER_FAILURES, 1, name);
     if (happened & BREAKER_OPENED)
         metric_add(METRIC_BREAKER_OPENS, 1, name);
-    if (happened & BREAKER_SHUT)
+    if (happened & BREAKER_SHUT) {
         metric_add(METRIC_BREAKER_CLOSES, 1, name);
+        metric_add(METRIC_BREAKER_RECOVERY, outage_ms * 1000, name);
+    }
     if (happened & BREAKER_PROBE_LOST)
         metric_add(METRIC_BREAKER_PROBES, 1, name, outcome_name(OUTCOME_FAIL));
     return happened;
-}
-
-static void declare_metrics(void) {
-    for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
-        const char *name = provider_name(p);
-        metric_add(METRIC_BREAKER_FAILURES, 0, name);
-        metric_add(METRIC_BREAKER_OPENS, 0, name);
-        metric_add(METRIC_BREAKER_CLOSES, 0, name);
-        metric_add(METRIC_BREAKER_REJECTIONS, 0, name);
-        metric_set(METRIC_BREAKER_STATE, 0, name);
-        metric_set(METRIC_BREAKER_OPEN_CREDENTIALS, 0, name);
-        for (enum outcome o = 0; o < OUTCOME_COUNT; o++)
-            metric_add(METRIC_BREAKER_PROBES, 0, name, outcome_name(o));
-    }
 }
 
 struct guard *guard_new(const struct guard_conf *conf) {
@@ -79,7 +75,6 @@ struct guard *guard_new(const struct guard_conf *conf) {
         guard_book_init(&g->sides[p].book, &g->sides[p].conf, conf->credentials_max);
         pthread_mutex_init(&g->sides[p].lock, NULL);
     }
-    declare_metrics();
     return g;
 }
 
@@ -133,10 +128,6 @@ static struct guard_verdict ask_gates(struct guard_credential *c, const struct g
     return (struct guard_verdict){ .answer = GUARD_ADMITTED };
 }
 
-static int64_t max(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
 /* Either breaker may refuse; a permit taken from the one is then given back. */
 static struct guard_verdict ask_breakers(struct guard_credential *c, struct guard_scope *s,
                                          struct guard_call *call, int64_t now_ms) {
@@ -170,7 +161,9 @@ struct guard_verdict guard_admit(struct guard *g, struct guard_call *call, int64
     pthread_mutex_lock(&s->lock);
     struct guard_credential *c = guard_book_credential(&s->book, call->credential, now_ms);
     struct guard_scope *shared = guard_book_scope(&s->book, call->host, now_ms);
-    c->thing.called_at_ms = shared->thing.called_at_ms = now_ms;
+    shared->thing.called_at_ms = now_ms;
+    if (!call->is_trial)
+        c->thing.called_at_ms = now_ms;
     struct guard_verdict v = ask_gates(c, call, now_ms);
     if (v.answer == GUARD_ADMITTED)
         v = ask_breakers(c, shared, call, now_ms);

@@ -56,6 +56,8 @@ struct guard_call {
     /* How long an attempt of it may take, with all it waits for after it is admitted; 0: the usual. A
      * probe's permit is leased for one second more. */
     int64_t attempt_ms;
+    bool
+        is_trial; /* with a key that is not stored: it works for nobody, so the gauge passes over it */
     bool may_refresh; /* OAuth: the first 401 of this call asks for a new token only */
 
     bool is_admitted, is_counted; /* counted: one failure of this call was recorded */

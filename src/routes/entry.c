@@ -368,6 +368,14 @@ static const char *webhook_provider(const char *template) {
     return provider_name(p);
 }
 
+/* Where a slow or failed one can be looked at. Traces that are not sampled lead nowhere. */
+static void show_example(const struct ctx *ctx, int64_t took_us, const char *method,
+                         const char *template, const char *status) {
+    if (strchr("13579bdf", ctx->trace.flags[1]))
+        metric_exemplar(METRIC_HTTP_DURATION, took_us, ctx->trace.trace_id, method, template,
+                        status);
+}
+
 /* Some lines a second for each code of what is refused before anything was done; for the others one that
  * counts them. */
 static bool is_to_be_told(struct entry *e, const struct ctx *ctx) {
@@ -389,6 +397,7 @@ static void account(struct entry *e, struct ctx *ctx, const struct route *route,
     char status[4] = { (char)('0' + reply->status / 100 % 10),
                        (char)('0' + reply->status / 10 % 10), (char)('0' + reply->status % 10) };
     metric_observe_us(METRIC_HTTP_DURATION, took_us, method, template, status);
+    show_example(ctx, took_us, method, template, status);
     if (route && route->limit == BY_WEBHOOK)
         metric_observe_us(METRIC_WEBHOOK_ACK, took_us, webhook_provider(template));
     enum log_level level = reply->status >= 500     ? LOG_ERROR

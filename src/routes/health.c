@@ -1,5 +1,7 @@
 #include "auth/session.h"
 #include "base/clock.h"
+#include "http/accept.h"
+#include "http/squeeze.h"
 #include "obs/metrics.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
@@ -53,10 +55,22 @@ enum err get_health_ready(struct ctx *ctx, struct call *call) {
     return OK;
 }
 
+void metrics_answer(const struct http_req *req, struct http_reply *reply) {
+    struct str accept = http_field(req, "accept");
+    bool is_named, is_asked;
+    int text = accept_weight(accept, "text/plain", "0.0.4", &is_named);
+    int open = accept_weight(accept, "application/openmetrics-text", "1.0.0", &is_asked);
+    bool is_open = is_asked && open > 0 && open >= text;
+    reply->content_type = is_open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                  : "text/plain; version=0.0.4; charset=utf-8";
+    http_reply_header_text(reply, "Vary", "Accept");
+    metrics_write(&reply->body, is_open ? METRICS_OPEN : METRICS_TEXT);
+    http_squeeze(req, reply);
+}
+
 enum err get_metrics(struct ctx *ctx, struct call *call) {
     if (call->entry->metrics_moved)
         return ctx_fail(ctx, ERR_NOT_FOUND, "The metrics are on an address of their own.");
-    call->reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
-    metrics_write(&call->reply->body);
+    metrics_answer(call->req, call->reply);
     return OK;
 }

@@ -224,7 +224,9 @@ static enum err read_head(struct ctx *ctx, struct db_stmt *q, struct audit_head 
 }
 
 enum err audit_head_last(struct ctx *ctx, struct db_conn *c, struct audit_head *out) {
-    return read_head(ctx, db_use(c, "SELECT " HEAD " FROM audit_heads ORDER BY seq DESC LIMIT 1"),
+    return read_head(ctx,
+                     db_use(c, "SELECT " HEAD " FROM audit_heads WHERE seq ="
+                               " (SELECT max(seq) FROM audit_heads)"),
                      out);
 }
 

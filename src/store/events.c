@@ -299,6 +299,21 @@ enum err event_rows_sweep(struct ctx *ctx, struct db_conn *tx, const char *befor
     return db_run(ctx, q);
 }
 
+/* One step into the index for each workspace that has any. */
+enum err event_rows_oldest(struct ctx *ctx, struct db_conn *c, int64_t *received_ms) {
+    struct db_stmt *q = db_use(
+        c,
+        "WITH RECURSIVE w (id) AS (SELECT MIN(workspace_id) FROM events WHERE status = 'received'"
+        " UNION ALL SELECT (SELECT MIN(workspace_id) FROM events WHERE status = 'received'"
+        " AND workspace_id > w.id) FROM w WHERE w.id IS NOT NULL)"
+        " SELECT MIN(at) FROM (SELECT received_at AS at FROM w JOIN events e ON e.id ="
+        " (SELECT MIN(id) FROM events WHERE status = 'received' AND workspace_id = w.id)"
+        " UNION ALL SELECT * FROM (SELECT received_at FROM events WHERE status = 'retrying'"
+        " LIMIT 1000))");
+    *received_ms = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}
+
 enum err event_rows_count_dead(struct ctx *ctx, struct db_conn *c, const char *provider,
                                int64_t *out) {
     struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM events WHERE status = 'dead'"

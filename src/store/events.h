@@ -81,5 +81,8 @@ enum err event_rows_reset(struct ctx *ctx, struct db_conn *tx, const char *works
 
 /* Deletes some of the settled ones whose ids sort before that one. */
 enum err event_rows_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id);
+/* When the oldest one that is not settled was received, of all workspaces; 0: there is none. Of those
+ * that wait for their next try no more than 1,000 are looked at. */
+enum err event_rows_oldest(struct ctx *ctx, struct db_conn *c, int64_t *received_ms);
 enum err event_rows_count_dead(struct ctx *ctx, struct db_conn *c, const char *provider,
                                int64_t *out);

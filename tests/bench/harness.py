@@ -1,6 +1,7 @@
 """What tools/bench measures with: programs pinned to a core, and the load."""
 import concurrent.futures
 import contextlib
+import gzip
 import http.client
 import json
 import os
@@ -45,6 +46,33 @@ def call(base, path, key=None, body=None, method=None):
         request.add_header("Authorization", "Bearer " + key)
     with urllib.request.urlopen(request, timeout=10, context=TRUST) as answer:
         return json.loads(answer.read())
+
+
+def status(base, path, key=None, body=None, method=None):
+    """What it is answered with, whatever that is."""
+    try:
+        call(base, path, key, body, method)
+        return 200
+    except urllib.error.HTTPError as e:
+        return e.code
+    except ValueError:
+        return 200  # no JSON
+
+
+def operations(base):
+    """(method, path) of all that the contract has but streams and what ends the session, with ids of nothing."""
+    for path, entry in call(base, "/api/v1/openapi.json")["paths"].items():
+        for method in entry:
+            if method in ("get", "post", "put", "patch", "delete") and not re.search("stream|auth/|openapi", path):
+                yield method.upper(), re.sub(r"\{\w+\}", "none", path)
+
+
+def fetch(url, accept):
+    """Bytes over the wire, and what they are without their encoding."""
+    request = urllib.request.Request(url, headers={"Accept": accept, "Accept-Encoding": "gzip"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        raw = answer.read()
+        return len(raw), len(gzip.decompress(raw) if answer.headers["Content-Encoding"] == "gzip" else raw)
 
 
 class Process:
@@ -111,9 +139,12 @@ class Ava(Process):
         token = re.search(r"#t=(\S+)", link)[1]
         call(self.base, "/api/v1/auth/setup", body={"token": token, "email": "bench@example.com",
                                                     "password": "a benchmark password"})
-        self.key = subprocess.run([self.binary, "key", "create", "--user", "bench@example.com",
-                                   "--name", "bench", "--data-dir", self.data],
-                                  check=True, capture_output=True, text=True).stdout.strip()
+        self.key = self.new_key()
+
+    def new_key(self, *more):
+        return subprocess.run([self.binary, "key", "create", "--user", "bench@example.com",
+                               "--name", "bench", "--data-dir", self.data, *more],
+                              check=True, capture_output=True, text=True).stdout.strip()
 
     def connect_vapi(self):
         call(self.base, "/api/v1/credentials/vapi?verify=false", self.key,

@@ -15,6 +15,7 @@ const KNOWN = [
   [/UNION SELECT .* FROM calls WHERE carrier_id = \?1 LIMIT \?9$/, "calls", "the command line asks for one call, over all workspaces"],
   [/^SELECT COUNT\(\*\) FROM deliveries WHERE settled_at = 0$/, "deliveries", "a gauge: what is open, by an index of that alone"],
   [/^SELECT COUNT\(\*\) FROM events WHERE status = 'dead'/, "events", "a gauge: what is dead, by an index of that alone"],
+  [/FROM events WHERE status = 'retrying' LIMIT 1000\)+$/, "events", "a gauge: a thousand of those that wait, by an index of them alone"],
   [/^UPDATE jobs SET/, "jobs", "what is leased, which is bounded"],
   [/^SELECT run_at FROM jobs WHERE state = 'ready'/, "jobs", "the first by its index"],
   [/FROM calls WHERE slot = '(?:waiting|held)'/, "calls", "what waits for a line or holds one, by indices of those alone"],
@@ -28,6 +29,7 @@ const KNOWN = [
 // The same for what goes through all rows of one workspace, or destination.
 const KNOWN_OF_ONE = [
   [/ORDER BY \w+ (?:DESC )?LIMIT 1$/, /audit_log|deliveries/, "the first or last by its index"],
+  [/^WITH RECURSIVE w \(id\) AS \(SELECT MIN\(workspace_id\) FROM events/, /events/, "a gauge: the first of each workspace by its index"],
   [/^SELECT 1 FROM audit_log WHERE workspace_id = \? AND action/, /audit_log/, "sandbox alone: was a credential ever added?"],
   [/substr\(sealed, 3, 4\)/, /./, "a command: rotation of keys"],
 ];

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "obs/ctx.h"
 #include "obs/log.h"
+#include "obs/metrics.h"
 
 static int pipe_of[2];
 
@@ -53,6 +54,20 @@ TEST(a_line_is_one_json_object_whatever_the_values_are) {
     CHECK(strncmp(json_text(line, "text"), "a\"b\\c\nd\re\tf", 11) == 0);
     buf_fini(&out);
     arena_free(a);
+}
+
+TEST(what_goes_wrong_is_counted_by_its_event_and_a_request_by_its_problem_elsewhere) {
+    begin(LOG_WARN, true);
+    log_warn(NULL, "job failed", L("n", 1));
+    log_error(NULL, "crypto", L("n", 2));
+    log_error(NULL, "request", L("n", 3));
+    log_info(NULL, "not written", L("n", 4));
+    struct buf out = end();
+    CHECK(metric_value(METRIC_LOG_MESSAGES, (const char *[4]){ "warn", "job failed" }) == 1);
+    CHECK(metric_value(METRIC_LOG_MESSAGES, (const char *[4]){ "error", "crypto" }) == 1);
+    CHECK(metric_value(METRIC_LOG_MESSAGES, (const char *[4]){ "error", "request" }) == 0);
+    CHECK(metric_value(METRIC_LOG_MESSAGES, (const char *[4]){ "info", "not written" }) == 0);
+    buf_fini(&out);
 }
 
 TEST(a_line_of_a_request_names_who_and_under_which_ids) {

@@ -1,5 +1,7 @@
 #include "service/calls/budgets.h"
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/jsonw.h"
@@ -127,6 +129,7 @@ static enum err look_out_all(struct ctx *ctx, struct db_conn *tx, const struct c
 /* The refusal, with the seconds until the next day (UTC) as retry_after_s. */
 static enum err exhausted(struct ctx *ctx, const char *number, const char *what) {
     int64_t now_ms = ava_wall_ms();
+    metric_add(METRIC_BUDGET_REFUSALS, 1, strcmp(what, "minutes") == 0 ? "minutes" : "cost");
     ctx->problem.retry_after_s = (DAY_MS - now_ms % DAY_MS + 999) / 1000;
     return ctx_fail(ctx, ERR_BUDGET_EXHAUSTED,
                     "What is left of today's %s%s%s is less than this call may take. Raise the "
@@ -178,6 +181,8 @@ static enum err rebook(struct ctx *ctx, struct db_conn *tx, const struct call_ro
     struct scopes s = scopes_of(was->line);
     int64_t seconds = is->booked_seconds - was->booked_seconds;
     int64_t micros = is->booked_micros - was->booked_micros;
+    if (micros > 0)
+        metric_add(METRIC_CALLS_COST, micros, NULL);
     for (size_t i = 0; (seconds || micros) && i < s.count; i++)
         TRY(call_day_add(ctx, tx, row->workspace_id, s.numbers[i], call_day_of(row->created_ms),
                          seconds, micros));

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "obs/metrics.h"
 #include "service/calls/call_status.h"
+#include "service/calls/ended.h"
 #include "service/calls/missed.h"
 #include "store/call_limits.h"
 #include "store/events.h"
@@ -43,6 +45,8 @@ enum err call_news_tell(struct ctx *ctx, struct db_conn *tx, const struct call_r
     if (!call_is_over(row))
         return OK;
     TRY(call_row_find(ctx, tx, row->workspace_id, row->id, &was));
+    if (row->ended_reason && !(was.id && call_is_over(&was) && was.ended_reason))
+        metric_add(METRIC_CALLS_ENDED, 1, ended_label(row->ended_reason));
     if (was.id && call_is_over(&was) && (was.ended_reason || !row->ended_reason))
         return OK; /* told already */
     bool comes_in = strcmp(row->direction, "inbound") == 0;

@@ -5,11 +5,17 @@
 #include "base/buf.h"
 #include "base/defs.h"
 #include "base/str.h"
+#include "obs/metrics.h"
 
 enum who { NOBODY, CALLEE, CALLER, YOU, VAPI, CARRIER, PROVIDER };
 
 static const char *const WHO[] = {
     "nobody", "callee", "caller", "you", "vapi", "carrier", "provider",
+};
+
+static const char *const FAULT_OF[] = {
+    "other",      "fault-callee",  "fault-caller",   "fault-you",
+    "fault-vapi", "fault-carrier", "fault-provider",
 };
 
 static const struct {
@@ -221,6 +227,28 @@ struct ended ended_explain(struct arena *a, const char *reason) {
         if (strcmp(TABLE[i].reason, reason) == 0)
             return (struct ended){ TABLE[i].text, WHO[TABLE[i].who], TABLE[i].is_fault, true };
     return from_pipeline(a, reason);
+}
+
+const char *ended_label(const char *reason) {
+    for (size_t i = 0; i < ARRAY_LEN(TABLE); i++)
+        if (strcmp(TABLE[i].reason, reason) == 0)
+            return TABLE[i].reason;
+    struct arena *a = arena_new(512);
+    struct ended e = from_pipeline(a, reason);
+    const char *label = "other";
+    for (size_t i = 0; i < ARRAY_LEN(WHO) && e.is_known; i++)
+        if (e.who == WHO[i])
+            label = FAULT_OF[i];
+    arena_free(a);
+    return label;
+}
+
+void ended_declare_metrics(void) {
+    for (size_t i = 0; i < ARRAY_LEN(TABLE); i++)
+        metric_add(METRIC_CALLS_ENDED, 0, TABLE[i].reason);
+    for (size_t i = CALLEE; i < ARRAY_LEN(WHO); i++)
+        metric_add(METRIC_CALLS_ENDED, 0, FAULT_OF[i]);
+    metric_add(METRIC_CALLS_ENDED, 0, "other");
 }
 
 void ended_write(struct jsonw *w, const struct ended *e) {

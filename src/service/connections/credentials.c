@@ -289,6 +289,7 @@ enum err credentials_save(struct ctx *ctx, enum provider p, const json_t *body, 
         struct lent candidate = {
             .ref = { .id = arena_printf(ctx->arena, "candidate-%s", ctx->who.workspace_id),
                      .version = now,
+                     .is_trial = true,
                      .workspace_id = ctx->who.workspace_id,
                      .reveal = reveal_copy,
                      .source = { (const char *)&fields, sizeof fields } },

@@ -203,6 +203,12 @@ enum err events_forget_old(struct ctx *ctx, int64_t within_ms, bool *is_done) {
     return db_write_steps(ctx, forget_write, NULL, within_ms, is_done);
 }
 
+/* 0 for what is not there, or comes from a clock that went back since. */
+static double age_s(int64_t received_ms) {
+    int64_t now_ms = ava_wall_ms();
+    return received_ms && now_ms > received_ms ? (double)(now_ms - received_ms) / 1000 : 0;
+}
+
 void events_collect(void *arg) {
     struct arena *a = arena_new(4096);
     struct ctx ctx;
@@ -214,5 +220,8 @@ void events_collect(void *arg) {
             event_rows_count_dead(&ctx, db_reader(ctx.parts->db), name, &count) == OK)
             metric_set(METRIC_WEBHOOK_DEAD, (double)count, name);
     }
+    int64_t oldest_ms = 0;
+    if (event_rows_oldest(&ctx, db_reader(ctx.parts->db), &oldest_ms) == OK)
+        metric_set(METRIC_WEBHOOK_OLDEST, age_s(oldest_ms), NULL);
     arena_free(a);
 }
