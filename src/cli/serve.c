@@ -17,6 +17,7 @@
 #include "cli/control.h"
 #include "cli/keys.h"
 #include "cli/starting.h"
+#include "cli/tracing.h"
 #include "db/db.h"
 #include "obs/log.h"
 #include "providers/upstream.h"
@@ -34,7 +35,8 @@
 enum {
     WATCH_MS = 200,
     FINISH_MS = 20000,
-    END_MS = 500, /* for the loops, when nothing is left or nobody wants to wait */
+    END_MS = 500,    /* for the loops, when nothing is left or nobody wants to wait */
+    FLUSH_MS = 2000, /* for the traces that still wait */
     STEP_MS = 10,
     SWEEP_EVERY_MS = 10 * 60 * 1000,
     SWEEP_AGAIN_MS = 1000,
@@ -170,6 +172,7 @@ static void go_down(struct serve *s) {
         _exit(exit_status(s)); /* what is acknowledged is on disk; what is not was not promised */
     }
     workers_join(&s->workers);
+    tracing_stop(s->tracing, hurry ? END_MS : FLUSH_MS);
 }
 
 static void restrict_calls(struct serve *s) {
@@ -213,6 +216,7 @@ static int run(struct cli *cli, bool is_sandbox) {
         log_start();
         starting_guard();
         workers_start(&s->workers);
+        tracing_start(s->tracing);
         starting_over();
         serve_announce(s, cli);
         restrict_calls(s);
@@ -232,6 +236,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     upstream_free(s->house.parts.upstream);
     jobs_free(s->house.parts.jobs);
     feed_free(s->house.parts.feed);
+    tracing_free(s->tracing);
     house_close(&s->house);
     cage_free(s->cage);
     log_stop();

@@ -10,12 +10,14 @@ struct cage;
 struct entry;
 struct entry_rules;
 struct sandbox;
+struct tracing;
 
 struct serve {
     struct house house;
     struct entry *entry;
     struct workers workers;
     struct sandbox *sandbox; /* NULL: with real providers */
+    struct tracing *tracing;
     int control, signals;
     struct cage *cage;           /* NULL: calls are not restricted */
     int browser;                 /* browser.h; -1: none waits */
