@@ -172,7 +172,10 @@ static void go_down(struct serve *s) {
         _exit(exit_status(s)); /* what is acknowledged is on disk; what is not was not promised */
     }
     workers_join(&s->workers);
-    tracing_stop(s->tracing, hurry ? END_MS : FLUSH_MS);
+    int64_t left_ms = until_ms - ava_now_ms();
+    tracing_stop(s->tracing, hurry || left_ms < END_MS ? END_MS
+                             : left_ms < FLUSH_MS      ? left_ms
+                                                       : FLUSH_MS);
 }
 
 static void restrict_calls(struct serve *s) {
