@@ -1,6 +1,9 @@
 // Traces by OTLP, read with OpenTelemetry's own code: which spans there are and whose they are, one trace from a request over
 // the provider's webhook to the customer, what is sampled, and collectors that misbehave.
 import assert from "node:assert/strict";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, missing, until } from "../lib/ava.mjs";
 import { answer, Collector, undecodable } from "../lib/collector.mjs";
@@ -195,7 +198,7 @@ describe("what is sampled", { skip, concurrency: 1 }, () => {
   });
 });
 
-describe("a collector that misbehaves", { skip }, () => {
+describe("a collector that misbehaves", { skip, concurrency: 4 }, () => {
   const HTML = { status: 200, headers: { "Content-Type": "text/html" }, body: "<html><h1>It works!</h1></html>" };
   // what it does, what is said of it, what becomes of the spans; again: the same spans are sent once more
   const FAULTS = [
@@ -232,13 +235,15 @@ describe("a collector that misbehaves", { skip }, () => {
         await until(() => told(a).length, { what: "what is said of it" });
         for (let i = 0; i < 20; i++) assert.equal((await a.call("/api/v1/calls")).status, 200);
         assert.ok(Date.now() - began < 10_000);
+        const tried = collector.requests.length;
+        await until(async () => (await a.call("/api/v1/calls")) && collector.requests.length > tried, { what: "another request", every: 50 });
         assert.match(told(a)[0].why, why);
         assert.equal(told(a)[0].taken, "no");
         if (then && then !== "again") await until(() => counted(a, then), { what: then });
         const first = collector.requests[0].spans.map((s) => s.id).sort();
         collector.behave = () => ({});
         await until(() => told(a).length > 1, { what: "that it works again", ms: 30_000 });
-        assert.deepEqual(told(a).map((l) => l.taken), ["no", "yes"]);
+        assert.deepEqual(told(a).map((l) => l.taken), ["no", "yes"], "once each");
         await until(() => counted(a, "exported"), { what: "exported spans" });
         if (then === "again") assert.deepEqual(collector.requests.find((r, i) => i && r.spans.some((s) => s.id === first[0])).spans.map((s) => s.id).sort(), first);
       } finally {
@@ -299,7 +304,6 @@ describe("settings of traces", { skip }, () => {
     const a = await Ava.start({ env: { AVA_LOG_LEVEL: "info" } });
     await a.signUp();
     const reload = async (lines) => {
-      const { writeFileSync } = await import("node:fs");
       const before = a.stderr.split('"event":"reload"').length;
       writeFileSync(`${a.data}/ava.conf`, lines.join("\n") + "\n");
       a.child.kill("SIGHUP");
@@ -324,6 +328,25 @@ describe("settings of traces", { skip }, () => {
     assert.equal(other.requests.length + one.requests.length, seen);
     assert.deepEqual([...one.wrong, ...other.wrong], []);
     await Promise.all([one.stop(), other.stop()]);
+  });
+
+  test("a reload gets away from a collector that does not answer", async () => {
+    const [stuck, good] = [await Collector.start(), await Collector.start()];
+    stuck.behave = () => ({ raw: "", then: "hang" });
+    const data = mkdtempSync(join(tmpdir(), "ava-traces-"));
+    const to = (c) => writeFileSync(join(data, "ava.conf"), `OTEL_EXPORTER_OTLP_ENDPOINT=${c.url}\nOTEL_BSP_SCHEDULE_DELAY=50\n`);
+    to(stuck);
+    const a = await Ava.start({ data, env: { AVA_LOG_LEVEL: "info" } });
+    await a.signUp();
+    await until(() => stuck.requests.length, { what: "a request" });
+    to(good);
+    a.child.kill("SIGHUP");
+    await until(() => a.stderr.includes('"event":"reload"'), { what: "the reload" });
+    await a.call("/api/v1/messages");
+    await good.span((s) => s.name === "GET /api/v1/messages");
+    assert.deepEqual(told(a).filter((l) => /reload/.test(l.then ?? "")), []);
+    await a.remove();
+    await Promise.all([stuck.stop(), good.stop()]);
   });
 
   test("check-config judges them", () => {
