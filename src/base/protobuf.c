@@ -5,51 +5,53 @@
 
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5, VARINT_BYTES_MAX = 10 };
 
-static size_t varint_write(char out[VARINT_BYTES_MAX], uint64_t value) {
-    size_t n = 0;
+/* Room for n bytes at the end of out, written to directly; taken then tells how far. */
+static char *room_for(struct buf *out, size_t n) {
+    if (out->room - out->len <= n)
+        buf_reserve(out, n);
+    return out->ptr + out->len;
+}
+
+static void taken(struct buf *out, char *end) {
+    out->len = (size_t)(end - out->ptr);
+    *end = 0;
+}
+
+static char *varint_write(char *at, uint64_t value) {
     for (; value > 0x7F; value >>= 7)
-        out[n++] = (char)(value | 0x80);
-    out[n++] = (char)value;
-    return n;
+        *at++ = (char)(value | 0x80);
+    *at++ = (char)value;
+    return at;
 }
 
-static void put_varint(struct buf *out, uint64_t value) {
-    if (value <= 0x7F) {
-        char byte = (char)value;
-        buf_put(out, &byte, 1);
-        return;
-    }
-    char bytes[VARINT_BYTES_MAX] = { 0 };
-    buf_put(out, bytes, varint_write(bytes, value));
-}
-
-static void put_tag(struct buf *out, unsigned field, unsigned wire) {
-    put_varint(out, field << 3 | wire);
+static char *tag_write(char *at, unsigned field, unsigned wire) {
+    return varint_write(at, (uint64_t)field << 3 | wire);
 }
 
 void protobuf_number(struct buf *out, unsigned field, uint64_t value) {
-    put_tag(out, field, VARINT);
-    put_varint(out, value);
+    char *at = room_for(out, 2 * VARINT_BYTES_MAX);
+    taken(out, varint_write(tag_write(at, field, VARINT), value));
 }
 
-static void put_little_endian(struct buf *out, uint64_t value, size_t bytes) {
+static void put_fixed(struct buf *out, unsigned field, unsigned wire, uint64_t value,
+                      size_t bytes) {
+    char *at = tag_write(room_for(out, VARINT_BYTES_MAX + bytes), field, wire);
     uint64_t little = htole64(value);
-    buf_put(out, &little, bytes);
+    memcpy(at, &little, bytes);
+    taken(out, at + bytes);
 }
 
 void protobuf_fixed32(struct buf *out, unsigned field, uint32_t value) {
-    put_tag(out, field, FIXED32);
-    put_little_endian(out, value, sizeof value);
+    put_fixed(out, field, FIXED32, value, sizeof value);
 }
 
 void protobuf_fixed64(struct buf *out, unsigned field, uint64_t value) {
-    put_tag(out, field, FIXED64);
-    put_little_endian(out, value, sizeof value);
+    put_fixed(out, field, FIXED64, value, sizeof value);
 }
 
 void protobuf_begin(struct buf *out, unsigned field, size_t len) {
-    put_tag(out, field, BYTES);
-    put_varint(out, len);
+    char *at = room_for(out, 2 * VARINT_BYTES_MAX);
+    taken(out, varint_write(tag_write(at, field, BYTES), len));
 }
 
 static size_t varint_size(uint64_t value) {
@@ -64,8 +66,11 @@ size_t protobuf_size(unsigned field, size_t len) {
 }
 
 void protobuf_bytes(struct buf *out, unsigned field, const void *bytes, size_t len) {
-    protobuf_begin(out, field, len);
-    buf_put(out, bytes, len);
+    char *at = room_for(out, 2 * VARINT_BYTES_MAX + len);
+    at = varint_write(tag_write(at, field, BYTES), len);
+    if (len)
+        memcpy(at, bytes, len);
+    taken(out, at + len);
 }
 
 void protobuf_text(struct buf *out, unsigned field, const char *text) {
@@ -73,17 +78,17 @@ void protobuf_text(struct buf *out, unsigned field, const char *text) {
 }
 
 size_t protobuf_open(struct buf *out, unsigned field) {
-    put_tag(out, field, BYTES);
+    taken(out, tag_write(room_for(out, VARINT_BYTES_MAX), field, BYTES));
     return out->len;
 }
 
 /* The length stands in front of the content and is known only now. */
 void protobuf_close(struct buf *out, size_t opened) {
-    char length[VARINT_BYTES_MAX] = { 0 };
-    size_t content = out->len - opened, n = varint_write(length, content);
-    buf_put(out, length, n); /* makes the room */
+    size_t content = out->len - opened, n = varint_size(content);
+    room_for(out, n);
     memmove(out->ptr + opened + n, out->ptr + opened, content);
-    memcpy(out->ptr + opened, length, n);
+    varint_write(out->ptr + opened, content);
+    taken(out, out->ptr + opened + n + content);
 }
 
 /* --- from outside ---------------------------------------------------------------------------- */
