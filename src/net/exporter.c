@@ -16,6 +16,7 @@
 
 enum {
     BATCH_BYTES = 2 << 20,
+    BODY_KEPT_BYTES = 1 << 20,
     ANSWER_BYTES = 64 << 10,
     ARENA_BYTES = 1 << 20,
     CONNECT_MS = 3500,
@@ -32,6 +33,8 @@ struct exporter {
     struct tracer *tracer;
     char *url, *service, *instance;
     struct secret headers;
+    struct buf
+        body; /* of the request; kept, since new pages cost more than what is written there */
     _Atomic int64_t not_after_ms; /* INT64_MAX until exporter_stop */
     int64_t pause_ms;             /* after the next failure; 0: none since it last worked */
     bool is_told;
@@ -61,6 +64,7 @@ void exporter_free(struct exporter *e) {
     if (!e)
         return;
     secret_wipe(&e->headers);
+    buf_fini(&e->body);
     free(e->url);
     free(e->service);
     free(e->instance);
@@ -79,7 +83,6 @@ enum verdict { TAKEN, LATER, TOO_LARGE, REFUSED };
 struct sending {
     struct exporter *exporter;
     const struct segment *first;
-    struct buf body;
     struct client_call call;
     enum verdict verdict;
     const char *why;  /* it was not taken, or is not known to be; NULL: all is well */
@@ -88,9 +91,10 @@ struct sending {
 };
 
 static void encode(struct sending *s) {
+    buf_clear(&s->exporter->body);
     const struct exporter_conf *c = &s->exporter->conf;
     const struct otlp_source from = { c->service, AVA_VERSION, c->instance };
-    (c->is_json ? otlp_json_write : otlp_protobuf_write)(&s->body, &from, s->first);
+    (c->is_json ? otlp_json_write : otlp_protobuf_write)(&s->exporter->body, &from, s->first);
 }
 
 /* The head of what it answered means "later"; 0: it does not say when. */
@@ -191,7 +195,7 @@ static void post(struct sending *s, struct arena *a) {
                                     .url = e->url,
                                     .headers = lines,
                                     .header_count = count,
-                                    .body = buf_view(&s->body),
+                                    .body = buf_view(&e->body),
                                     .timeout_ms = e->conf.timeout_ms,
                                     .first_byte_ms = e->conf.timeout_ms,
                                     .connect_ms = CONNECT_MS,
@@ -273,7 +277,8 @@ static enum verdict send_batch(struct exporter *e, const struct segment *first) 
             break;
         rest(e, next_pause(e, s.later_ms));
     }
-    buf_fini(&s.body);
+    if (e->body.room > BODY_KEPT_BYTES)
+        buf_fini(&e->body);
     if (s.verdict == TAKEN) {
         count_taken(&s);
         note_taken(e);

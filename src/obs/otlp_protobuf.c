@@ -28,6 +28,7 @@ enum { LINK_TRACE_ID = 1, LINK_SPAN_ID = 2 };
 enum { STATUS_CODE = 3, STATUS_ERROR = 2 };
 enum { PAIR_KEY = 1, PAIR_VALUE = 2 };
 enum { VALUE_STRING = 1, VALUE_INT = 3 };
+enum { SPANS_HEAD_BYTES = 16 };
 enum { RESPONSE_PARTIAL_SUCCESS = 1 };
 enum { PARTIAL_REJECTED = 1 };
 
@@ -133,6 +134,7 @@ void otlp_protobuf_write(struct buf *out, const struct otlp_source *from,
     protobuf_close(&scope, at);
     protobuf_begin(&resource, RESOURCE_SPANS_SCOPE_SPANS, scope.len + spans);
     buf_str(&resource, buf_view(&scope));
+    buf_reserve(out, resource.len + spans + SPANS_HEAD_BYTES);
     protobuf_begin(out, REQUEST_RESOURCE_SPANS, resource.len + spans);
     buf_str(out, buf_view(&resource));
     for (const struct segment *s = first; s; s = s->next)
