@@ -195,27 +195,16 @@ static void end_unsent(struct attempt *a, enum err e) {
     a->span = NULL;
 }
 
-/* Sends once, on the connection a->call asks for. The credential is plain from here to the end. */
-static enum err send_once(struct ctx *ctx, const struct upstream_request *req, struct attempt *a) {
-    struct client_call *call = &a->call;
-    struct upstream_headers auth = { .count = 0 };
-    SCOPED(secret_wipe) struct secret fields = { 0 };
-    SCOPED(secret_wipe) struct secret filled = { 0 };
-    const char *lines[ARRAY_LEN(auth.lines) + 7];
-    size_t n = 0;
-    const char *url = url_of(ctx, req);
-    char traceparent[56];
+enum { HEADERS_MAX = ARRAY_LEN(((struct upstream_headers *)0)->lines) + 7 };
 
-    TRY(req->credential->reveal(ctx, req->credential, &fields));
-    if (!str_to_i64(secret_field(&fields, "version"), 1, INT64_MAX, &a->token_version))
-        a->token_version = 0;
-    if (req->fill)
-        TRY(req->fill(ctx, req, &filled));
-    req->authorize(ctx, req, &fields, &auth);
-    for (size_t i = 0; i < auth.count; i++)
-        lines[n++] = auth.lines[i];
-    if (!a->span)
-        a->span = attempt_span_begin(ctx, req, url);
+/* How many lines they are. */
+static size_t write_headers(struct ctx *ctx, const struct upstream_request *req,
+                            const struct attempt *a, const struct upstream_headers *auth,
+                            const char *lines[HEADERS_MAX]) {
+    char traceparent[56];
+    size_t n = 0;
+    for (size_t i = 0; i < auth->count; i++)
+        lines[n++] = auth->lines[i];
     span_header(ctx, a->span, traceparent);
     lines[n++] = arena_join(ctx->arena, "X-Correlation-ID: ", ctx->correlation_id);
     lines[n++] = arena_join(ctx->arena, "traceparent: ", traceparent);
@@ -228,7 +217,26 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req, s
         lines[n++] = arena_join(ctx->arena, "Range: ", req->range);
     if (req->content_type)
         lines[n++] = arena_printf(ctx->arena, "Content-Type: %s", req->content_type);
+    return n;
+}
 
+/* Sends once, on the connection a->call asks for. The credential is plain from here to the end. */
+static enum err send_once(struct ctx *ctx, const struct upstream_request *req, struct attempt *a) {
+    struct client_call *call = &a->call;
+    struct upstream_headers auth = { .count = 0 };
+    SCOPED(secret_wipe) struct secret fields = { 0 };
+    SCOPED(secret_wipe) struct secret filled = { 0 };
+    const char *lines[HEADERS_MAX], *url = url_of(ctx, req);
+
+    TRY(req->credential->reveal(ctx, req->credential, &fields));
+    if (!str_to_i64(secret_field(&fields, "version"), 1, INT64_MAX, &a->token_version))
+        a->token_version = 0;
+    if (req->fill)
+        TRY(req->fill(ctx, req, &filled));
+    req->authorize(ctx, req, &fields, &auth);
+    if (!a->span)
+        a->span = attempt_span_begin(ctx, req, url);
+    size_t n = write_headers(ctx, req, a, &auth, lines);
     *call = (struct client_call){
         .method = req->method,
         .url = url,
