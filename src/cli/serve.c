@@ -17,6 +17,7 @@
 #include "cli/control.h"
 #include "cli/keys.h"
 #include "cli/starting.h"
+#include "cli/tracing.h"
 #include "db/backups.h"
 #include "db/db.h"
 #include "http/tls.h"
@@ -37,7 +38,8 @@
 enum {
     WATCH_MS = 200,
     FINISH_MS = 20000,
-    END_MS = 500, /* for the loops, when nothing is left or nobody wants to wait */
+    END_MS = 500,    /* for the loops, when nothing is left or nobody wants to wait */
+    FLUSH_MS = 2000, /* for the traces that still wait */
     STEP_MS = 10,
     SWEEP_EVERY_MS = 10 * 60 * 1000,
     SWEEP_AGAIN_MS = 1000,
@@ -152,6 +154,15 @@ static int exit_status(const struct serve *s) {
     return db_is_fenced(s->house.parts.db) ? EXIT_CONFIG : EXIT_OK;
 }
 
+/* Nothing in the audit log is left for others to change while no server runs. */
+static void close_audit(struct serve *s) {
+    struct arena *a = arena_new(1 << 20);
+    struct ctx ctx;
+    house_ctx(&s->house, &ctx, a);
+    audit_heads_sign(&ctx, true);
+    arena_free(a);
+}
+
 /* RESILIENCE 15, steps 1 to 5; a second signal skips the waiting. */
 static void go_down(struct serve *s) {
     log_info(NULL, "draining", L("delay_s", (long)s->house.config.drain_delay_s));
@@ -175,15 +186,11 @@ static void go_down(struct serve *s) {
         _exit(exit_status(s)); /* what is acknowledged is on disk; what is not was not promised */
     }
     workers_join(&s->workers);
-}
-
-/* Nothing in the audit log is left for others to change while no server runs. */
-static void close_audit(struct serve *s) {
-    struct arena *a = arena_new(1 << 20);
-    struct ctx ctx;
-    house_ctx(&s->house, &ctx, a);
-    audit_heads_sign(&ctx, true);
-    arena_free(a);
+    close_audit(s);
+    int64_t left_ms = until_ms - ava_now_ms();
+    tracing_stop(s->tracing, hurry || left_ms < END_MS ? END_MS
+                             : left_ms < FLUSH_MS      ? left_ms
+                                                       : FLUSH_MS);
 }
 
 static void restrict_calls(struct serve *s) {
@@ -227,13 +234,13 @@ static int run(struct cli *cli, bool is_sandbox) {
         log_start();
         starting_guard();
         workers_start(&s->workers);
+        tracing_start(s->tracing);
         starting_over();
         serve_announce(s, cli);
         restrict_calls(s);
         for (int64_t in_ms = SWEEP_EVERY_MS; !wait_for_end(s, in_ms);)
             in_ms = sweep(s);
         go_down(s);
-        close_audit(s);
         status = exit_status(s);
         log_info(NULL, "stopped", L("after_s", (long)((ava_now_ms() - s->began_ms) / 1000)));
     }
@@ -249,6 +256,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     upstream_free(s->house.parts.upstream);
     jobs_free(s->house.parts.jobs);
     feed_free(s->house.parts.feed);
+    tracing_free(s->tracing);
     house_close(&s->house);
     cage_free(s->cage);
     log_stop();

@@ -13,12 +13,14 @@ struct entry_rules;
 struct sandbox;
 struct task_kinds;
 struct tls_setup;
+struct tracing;
 
 struct serve {
     struct house house;
     struct entry *entry;
     struct workers workers;
     struct sandbox *sandbox; /* NULL: with real providers */
+    struct tracing *tracing;
     int control, signals;
     struct cage *cage;           /* NULL: calls are not restricted */
     struct tls_setup *tls;       /* NULL: AVA_LISTEN speaks plain HTTP */

@@ -3,6 +3,7 @@
 #include "cli/play.h"
 #include "cli/reload.h"
 #include "cli/serve.h"
+#include "cli/tracing.h"
 #include "http/tls.h"
 #include "obs/log.h"
 #include "providers/upstream.h"
@@ -27,6 +28,19 @@ static bool have_turned(struct serve *s) {
     return true;
 }
 
+static bool are_traces_changed(const bool *changed) {
+    static const enum setting OF_TRACES[] = {
+        SETTING_OTEL_EXPORTER_OTLP_ENDPOINT, SETTING_OTEL_EXPORTER_OTLP_PROTOCOL,
+        SETTING_OTEL_EXPORTER_OTLP_HEADERS,  SETTING_OTEL_EXPORTER_OTLP_TIMEOUT,
+        SETTING_OTEL_SERVICE_NAME,           SETTING_OTEL_TRACES_SAMPLER_ARG,
+        SETTING_OTEL_BSP_SCHEDULE_DELAY,     SETTING_OTEL_BSP_MAX_QUEUE_SIZE
+    };
+    for (size_t i = 0; i < ARRAY_LEN(OF_TRACES); i++)
+        if (changed[OF_TRACES[i]])
+            return true;
+    return false;
+}
+
 static void apply(void *arg, const struct config *next, const bool *changed) {
     struct serve *s = arg;
     config_take_live(&s->house.config, next);
@@ -39,6 +53,8 @@ static void apply(void *arg, const struct config *next, const bool *changed) {
         lend_platform(s, next);
     if (changed[SETTING_TRUSTED_PROXIES] || changed[SETTING_CORS_ALLOWED_ORIGINS])
         s->retired = entry_swap_rules(s->entry, next);
+    if (are_traces_changed(changed))
+        tracing_reload(s->tracing, next);
     workers_share_fibers(&s->workers, &s->house.config);
     workers_turn(&s->workers);
     have_turned(s);

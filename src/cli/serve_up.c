@@ -11,6 +11,8 @@
 #include "cli/grants.h"
 #include "cli/play.h"
 #include "cli/serve.h"
+#include "cli/tracing.h"
+#include "config/traces.h"
 #include "db/db.h"
 #include "http/server.h"
 #include "http/status.h"
@@ -57,14 +59,17 @@ static void handle_metrics(void *arg, struct http_req *req, struct http_reply *r
 /* --- step by step ---------------------------------------------------------------------------- */
 
 /* What config_load cannot judge, as cli_config_judge does for a reload. */
-static int judge(const struct config *c) {
+static int judge(const struct config *c, struct arena *a) {
     struct address_ranges allowed;
     const char *why = "";
+    enum setting which;
     struct proxies *proxies = proxies_new(c->trusted_proxies, &why);
     if (!proxies)
         return cli_fail(EXIT_CONFIG, "%s", why);
     proxies_free(proxies);
     why = outbound_allow_parse(c->outbound_allow, &allowed);
+    if (!why)
+        why = traces_judge(c, a, &which);
     return why ? cli_fail(EXIT_CONFIG, "%s", why) : EXIT_OK;
 }
 
@@ -222,6 +227,8 @@ static void make_parts(struct serve *s) {
     struct parts *parts = &s->house.parts;
     const struct config *c = &s->house.config;
     serve_declare(parts->kinds);
+    s->tracing = tracing_new(c, s->house.run.text);
+    parts->tracer = tracing_tracer(s->tracing);
     parts->upstream = upstream_new(c, dialect_of);
     parts->feed = feed_new((size_t)c->max_connections / STREAMS_PART);
     upstream_on_moved(parts->upstream, connection_moved, parts);
@@ -255,7 +262,7 @@ static int start_sandbox(struct serve *s, struct cli *cli) {
 
 int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     int status = house_open(&s->house, cli, is_sandbox ? HOUSE_SANDBOX : HOUSE_SERVE);
-    if (status != EXIT_OK || (status = judge(&s->house.config)) != EXIT_OK)
+    if (status != EXIT_OK || (status = judge(&s->house.config, cli->arena)) != EXIT_OK)
         return status;
     warn_of_root();
     warn_of_keys(s, cli);

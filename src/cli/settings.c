@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/jsonw.h"
 #include "cli/cli.h"
+#include "config/traces.h"
 #include "crypto/crypto.h"
 #include "http/tls.h"
 #include "providers/outbound.h"
@@ -26,6 +27,11 @@ size_t cli_config_judge(const struct config *c, struct arena *a, struct buf *pro
     if ((why = outbound_allow_parse(c->outbound_allow, &allowed))) {
         buf_printf(problems, "%s\n  from the %s\n", why,
                    origin_name(c->origins[SETTING_AVA_OUTBOUND_ALLOW]));
+        bad++;
+    }
+    enum setting which;
+    if ((why = traces_judge(c, a, &which))) {
+        buf_printf(problems, "%s\n  from the %s\n", why, origin_name(c->origins[which]));
         bad++;
     }
     struct tls_setup *tls = NULL;

@@ -84,7 +84,7 @@ const char *setting_nearest(struct str name, struct arena *a) {
 }
 
 /* An address in 127.0.0.0/8; not a name that begins like one. */
-static bool is_loopback_host(struct str host) {
+bool config_is_loopback(struct str host) {
     struct in_addr v4;
     char text[INET_ADDRSTRLEN];
     if (str_is(host, "localhost") || str_is(host, "[::1]"))
@@ -107,7 +107,7 @@ static const char *check_url(struct str url) {
     struct str name = host.ptr[0] == '[' ? host : str_cut(host, ':', &port);
     if (str_starts(host, STR("[::1]:")))
         name = STR("[::1]");
-    if (plain && !is_loopback_host(name))
+    if (plain && !config_is_loopback(name))
         return "is not encrypted: plain http is for this machine only, use https";
     return NULL;
 }

@@ -88,6 +88,9 @@ void config_take_live(struct config *to, const struct config *from);
 /* The value as text for `config show`; a secret is "set" or "not set". */
 const char *config_value(const struct config *c, enum setting s, struct arena *a);
 
+/* Does this host of a URL ("localhost", "127.0.0.1", "[::1]") name this machine? */
+bool config_is_loopback(struct str host);
+
 /* "AVA_LISTEN" is also the flag "listen", "RATE_LIMIT_PER_MINUTE" "rate-limit-per-minute". Finds
  * the setting by either form, SETTING_COUNT when there is none. */
 enum setting setting_find(struct str name);

@@ -46,7 +46,8 @@ struct db_conn *db_reader(struct db *db);
  * sleeps: it may use ctx and arg, must not wait, and may be refused before it runs when the
  * deadline of ctx is over. What fn returns is returned; anything but OK leaves no trace. */
 typedef enum err db_fn(struct ctx *ctx, struct db_conn *tx, void *arg);
-enum err db_write(struct ctx *ctx, db_fn *fn, void *arg);
+enum err db_write_as(struct ctx *ctx, const char *name, db_fn *fn, void *arg);
+#define db_write(ctx, fn, ...) db_write_as(ctx, #fn, fn, __VA_ARGS__) /* named so in traces */
 int64_t db_wal_bytes(struct db *db); /* of the log beside the file; any thread */
 /* For what would otherwise hold the one writer for long: runs fn, each time for a small piece of the
  * work, in one turn of the writer for some ms, then in the next, with room for others between; until

@@ -14,6 +14,7 @@
 #include "base/fiber.h"
 #include "base/memory.h"
 #include "db/checkpoint.h"
+#include "db/db_span.h"
 #include "db/locks.h"
 #include "db/migrate.h"
 #include "db/sqlite.h"
@@ -37,6 +38,8 @@ struct db_stmt {
     struct db_conn *conn;
     const char *sql;
     sqlite3_stmt *handle;
+    char name[DB_SPAN_NAME_BYTES];
+    int64_t began_us;
     int bound, column;
     bool in_use;
     int failed; /* the first result code that was not good */
@@ -54,8 +57,10 @@ struct write {
     struct ctx *ctx;
     db_fn *fn;
     void *arg;
+    const char *name; /* in traces */
     enum err result;
-    int pages; /* that its commit wrote to the log */
+    size_t together; /* how many its commit was for; 0: it was in none */
+    int pages;       /* that its commit wrote to the log */
     struct fiber_parking parking;
 };
 
@@ -180,12 +185,14 @@ struct db_stmt *db_use(struct db_conn *c, const char *sql) {
         if (!q->sql) {
             q->sql = sql;
             q->conn = c;
+            db_span_name(sql, q->name);
         }
         if (q->sql == sql) {
             assert(!q->in_use);
             q->in_use = true;
             q->bound = q->column = 0;
             q->failed = SQLITE_OK;
+            q->began_us = ava_now_us();
             if (!q->handle)
                 prepare(c, q);
             return q;
@@ -313,6 +320,8 @@ enum err db_done(struct ctx *ctx, struct db_stmt *q) {
         sqlite3_clear_bindings(q->handle);
     }
     q->in_use = false;
+    if (ctx->spans && q->handle && q->conn != q->conn->db->writer)
+        db_span_read(ctx, q->name, q->began_us, e);
     return e;
 }
 
@@ -399,8 +408,10 @@ static void run_batch(struct db *db, struct write *batch, size_t count) {
     int rc = may_write(db) ? commit_batch(db, batch) : SQLITE_READONLY;
     if (rc == SQLITE_OK) {
         int after = checkpoint_logged(db->checkpoint);
-        for (struct write *w = batch; w; w = w->next)
+        for (struct write *w = batch; w; w = w->next) {
             w->pages = after < before ? after : after - before; /* the log may have begun again */
+            w->together = count;
+        }
         atomic_store(&db->last_commit_ms, ava_now_ms());
         metric_observe_us(METRIC_DB_DURATION, ava_now_us() - began, "commit");
         metric_add(METRIC_DB_BATCH, (int64_t)count);
@@ -460,12 +471,14 @@ static void enqueue(void *arg) {
 }
 
 static void wait_for(struct write *w) {
+    struct span *span = db_span_begin_write(w->ctx, w->name);
     fiber_parking_init(&w->parking);
     fiber_park(&w->parking, FIBER_NO_DEADLINE, enqueue, w);
+    db_span_end_write(span, w->together, w->result);
 }
 
-enum err db_write(struct ctx *ctx, db_fn *fn, void *arg) {
-    struct write w = { .ctx = ctx, .fn = fn, .arg = arg };
+enum err db_write_as(struct ctx *ctx, const char *name, db_fn *fn, void *arg) {
+    struct write w = { .ctx = ctx, .name = name, .fn = fn, .arg = arg };
     wait_for(&w);
     return w.result;
 }
@@ -498,7 +511,7 @@ static enum err write_steps(struct ctx *ctx, struct steps *s, int64_t within_ms,
                             bool *is_done) {
     int64_t until_ms = ava_now_ms() + within_ms;
     do {
-        struct write w = { .ctx = ctx, .fn = steps_write, .arg = s };
+        struct write w = { .ctx = ctx, .name = "steps", .fn = steps_write, .arg = s };
         int64_t turn_by_ms = ava_now_ms() + TURN_WAIT_MS;
         if (ctx->deadline_ms < turn_by_ms)
             ctx->deadline_ms = turn_by_ms;

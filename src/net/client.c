@@ -685,6 +685,8 @@ static bool wait_until_done(struct transfer *t, int64_t began_ms) {
     int64_t now_ms = began_ms;
     while (!t->is_done && !t->is_flowing) {
         int64_t limit = t->head_done_ms ? whole_by : first_byte_by;
+        if (call->not_after_ms)
+            limit = min(limit, atomic_load(call->not_after_ms));
         if (t->head_done_ms && call->head_is_enough)
             limit = min(limit, t->head_done_ms + UNREAD_MS);
         t->is_silent = is_knocking(t) && now_ms >= began_ms + call->knock_ms;

@@ -6,6 +6,7 @@
  * often and with what credential is decided above: only providers/upstream.c includes this. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,9 @@ struct client_call {
     int64_t connect_ms; /* for connecting and TLS; 0: 3.5 s */
     int64_t knock_ms;   /* for the TCP connection, else CLIENT_UNREACHED; 0: connect_ms */
     size_t body_max_bytes;
+    /* Monotonic; may come nearer while the call is made, which then ends with CLIENT_TIMEOUT within half a
+     * second. NULL: nothing but the times above. */
+    const _Atomic int64_t *not_after_ms;
     /* Connects there and nowhere else, whatever the URL's host leads to, which is only for TLS and
      * the Host field; NULL: where the host leads. */
     const struct address *only;

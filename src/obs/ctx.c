@@ -28,6 +28,13 @@ void ctx_init(struct ctx *ctx, const struct parts *parts, struct arena *a, int64
     trace_start(&ctx->trace, (struct str){ NULL, 0 });
 }
 
+void ctx_follow(struct ctx *ctx, const struct ctx *request) {
+    memcpy(ctx->correlation_id, request->correlation_id, sizeof ctx->correlation_id);
+    ctx->trace = request->trace;
+    if (ctx->trace.state)
+        ctx->trace.state = arena_strdup(ctx->arena, ctx->trace.state);
+}
+
 enum err ctx_fail(struct ctx *ctx, enum err err, const char *format, ...) {
     va_list args;
     va_start(args, format);

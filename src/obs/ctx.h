@@ -24,6 +24,8 @@ struct links;
 struct task_kinds;
 struct ctx;
 struct db_conn;
+struct tracer;
+struct spans;
 
 struct parts {
     const struct config *config;
@@ -36,6 +38,7 @@ struct parts {
     struct jobs *jobs;
     struct links *links;
     struct feed *feed;              /* NULL in commands: nobody watches */
+    struct tracer *tracer;          /* NULL: nobody wants traces */
     const struct task_kinds *kinds; /* what jobs and operations there are; NULL: none */
     const char *run_id;             /* of this run of the process: who holds leases and claims */
     /* What else belongs into the transaction that makes a workspace; NULL: nothing. */
@@ -93,6 +96,7 @@ struct ctx {
     const struct parts *parts;
     char correlation_id[65];
     struct trace trace;
+    struct spans *spans; /* what is recorded of it (spans.h); NULL: nothing */
     struct principal who;
     const char *peer_ip; /* after TRUSTED_PROXIES */
     int64_t deadline_ms; /* monotonic */
@@ -107,6 +111,9 @@ enum err ctx_answer_in(struct ctx *ctx, struct db_conn *tx);
 
 /* A ctx for work that no request caused (start-up, command line): new correlation id, no one. */
 void ctx_init(struct ctx *ctx, const struct parts *parts, struct arena *a, int64_t budget_ms);
+
+/* For work that goes on beside a request: its correlation id and its trace, whose span is the same. */
+void ctx_follow(struct ctx *ctx, const struct ctx *request);
 
 /* Says once what went wrong and returns err, so that `return ctx_fail(...)` reads well. */
 enum err ctx_fail(struct ctx *ctx, enum err err, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -13,6 +13,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "providers/answer.h"
+#include "providers/attempt_span.h"
 #include "providers/dialect.h"
 #include "providers/outbound.h"
 #include "providers/upstream_inner.h"
@@ -163,6 +164,7 @@ struct attempt {
     struct client_flow *flow; /* what is open of it, once the head was good */
     struct guard_call guard;  /* of that: settled when it ends */
     int64_t token_version;    /* of the credential that was shown; 0: it has none */
+    struct span *span;        /* while it is under way; NULL: none, or it is not recorded */
 };
 
 /* The time that is left for what is sent now. */
@@ -187,28 +189,27 @@ static bool take_answer(void *arg, int status, struct str bytes) {
     return !is_good || !sift_is_broken(a->sift);
 }
 
-/* Sends once, on the connection a->call asks for. The credential is plain from here to the end. */
-static enum err send_once(struct ctx *ctx, const struct upstream_request *req, struct attempt *a) {
-    struct client_call *call = &a->call;
-    struct upstream_headers auth = { .count = 0 };
-    SCOPED(secret_wipe) struct secret fields = { 0 };
-    SCOPED(secret_wipe) struct secret filled = { 0 };
-    const char *lines[ARRAY_LEN(auth.lines) + 6];
-    size_t n = 0;
-    struct trace child = ctx->trace;
-    char traceparent[56];
+static void end_unsent(struct attempt *a, enum err e) {
+    span_error(a->span, err_info(e)->code);
+    span_end(a->span);
+    a->span = NULL;
+}
 
-    TRY(req->credential->reveal(ctx, req->credential, &fields));
-    if (!str_to_i64(secret_field(&fields, "version"), 1, INT64_MAX, &a->token_version))
-        a->token_version = 0;
-    if (req->fill)
-        TRY(req->fill(ctx, req, &filled));
-    req->authorize(ctx, req, &fields, &auth);
-    for (size_t i = 0; i < auth.count; i++)
-        lines[n++] = auth.lines[i];
-    trace_header(&child, traceparent);
+enum { HEADERS_MAX = ARRAY_LEN(((struct upstream_headers *)0)->lines) + 7 };
+
+/* How many lines they are. */
+static size_t write_headers(struct ctx *ctx, const struct upstream_request *req,
+                            const struct attempt *a, const struct upstream_headers *auth,
+                            const char *lines[HEADERS_MAX]) {
+    char traceparent[56];
+    size_t n = 0;
+    for (size_t i = 0; i < auth->count; i++)
+        lines[n++] = auth->lines[i];
+    span_header(ctx, a->span, traceparent);
     lines[n++] = arena_join(ctx->arena, "X-Correlation-ID: ", ctx->correlation_id);
     lines[n++] = arena_join(ctx->arena, "traceparent: ", traceparent);
+    if (ctx->trace.state)
+        lines[n++] = arena_join(ctx->arena, "tracestate: ", ctx->trace.state);
     lines[n++] = "User-Agent: Ava/" AVA_VERSION;
     lines[n++] =
         req->accept ? arena_join(ctx->arena, "Accept: ", req->accept) : "Accept: application/json";
@@ -216,10 +217,29 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req, s
         lines[n++] = arena_join(ctx->arena, "Range: ", req->range);
     if (req->content_type)
         lines[n++] = arena_printf(ctx->arena, "Content-Type: %s", req->content_type);
+    return n;
+}
 
+/* Sends once, on the connection a->call asks for. The credential is plain from here to the end. */
+static enum err send_once(struct ctx *ctx, const struct upstream_request *req, struct attempt *a) {
+    struct client_call *call = &a->call;
+    struct upstream_headers auth = { .count = 0 };
+    SCOPED(secret_wipe) struct secret fields = { 0 };
+    SCOPED(secret_wipe) struct secret filled = { 0 };
+    const char *lines[HEADERS_MAX], *url = url_of(ctx, req);
+
+    TRY(req->credential->reveal(ctx, req->credential, &fields));
+    if (!str_to_i64(secret_field(&fields, "version"), 1, INT64_MAX, &a->token_version))
+        a->token_version = 0;
+    if (req->fill)
+        TRY(req->fill(ctx, req, &filled));
+    req->authorize(ctx, req, &fields, &auth);
+    if (!a->span)
+        a->span = attempt_span_begin(ctx, req, url);
+    size_t n = write_headers(ctx, req, a, &auth, lines);
     *call = (struct client_call){
         .method = req->method,
-        .url = url_of(ctx, req),
+        .url = url,
         .headers = lines,
         .header_count = n,
         .body = req->fill ? secret_reveal(&filled) : req->body,
@@ -240,6 +260,8 @@ static enum err send_once(struct ctx *ctx, const struct upstream_request *req, s
     a->req = req;
     a->sift = NULL;
     enum err e = req->watch ? req->watch->sending(ctx, req, req->watch->arg) : OK;
+    if (e != OK)
+        end_unsent(a, e);
     if (e == OK && a->is_flow)
         a->flow = client_open(client_self(), call);
     else if (e == OK)
@@ -322,8 +344,8 @@ static void classify(struct ctx *ctx, const struct upstream_request *req, struct
         a->outcome = OUTCOME_SLOW;
 }
 
-static void record(const struct ctx *ctx, const struct upstream_request *req,
-                   const struct attempt *a, bool is_probe) {
+static void record(const struct ctx *ctx, const struct upstream_request *req, struct attempt *a,
+                   bool is_probe) {
     const char *service = provider_name(req->provider), *outcome = outcome_name(a->outcome);
     metric_add(METRIC_PROVIDER_ATTEMPTS, 1, service, outcome);
     metric_observe_us(METRIC_PROVIDER_DURATION, a->call.took_us, service, req->operation, outcome);
@@ -332,6 +354,12 @@ static void record(const struct ctx *ctx, const struct upstream_request *req,
               L("outcome", outcome), L("upstream_status", a->call.status),
               L("result", (int)a->call.result), L("probe", is_probe),
               L("duration_ms", (double)a->call.took_us / 1000));
+    attempt_span_end(ctx, a->span,
+                     &(struct attempt_end){ .result = a->call.result,
+                                            .status = a->call.status,
+                                            .outcome = a->outcome,
+                                            .resent = ctx->attempts - 1 });
+    a->span = NULL;
 }
 
 /* --- refusals before an attempt -------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fiber.h"
 #include "obs/metrics.h"
+#include "obs/spans.h"
 #include "providers/answer.h"
 #include "providers/upstream_inner.h"
 
@@ -86,7 +87,9 @@ struct refresh {
 static void refresh_run(void *arg) {
     struct refresh *r = arg;
     struct upstream_answer answer;
-    lead(&r->ctx, &r->req, r->flight, &answer);
+    spans_begin_below(&r->ctx, SPAN_INTERNAL, "refresh", r->req.operation);
+    enum err e = lead(&r->ctx, &r->req, r->flight, &answer);
+    spans_end(&r->ctx, e == OK ? NULL : err_info(e)->code);
     arena_free(r->arena); /* r lives in it */
 }
 
@@ -107,8 +110,7 @@ static void refresh_beside(const struct ctx *ctx, const struct upstream_request 
         .arena = a, .req = *req, .credential = *req->credential, .flight = flight
     };
     ctx_init(&r->ctx, ctx->parts, a, REFRESH_MS);
-    memcpy(r->ctx.correlation_id, ctx->correlation_id, sizeof r->ctx.correlation_id);
-    r->ctx.trace = ctx->trace;
+    ctx_follow(&r->ctx, ctx);
     r->ctx.who = ctx->who;
     r->credential.id = arena_strdup(a, req->credential->id);
     r->credential.workspace_id = arena_strdup(a, req->credential->workspace_id);

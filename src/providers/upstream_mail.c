@@ -6,6 +6,7 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "providers/answer.h"
+#include "providers/attempt_span.h"
 #include "providers/outbound.h"
 #include "providers/smtp_codes.h"
 #include "providers/upstream_inner.h"
@@ -129,11 +130,20 @@ static enum err attempt(struct ctx *ctx, const struct upstream_request *req, boo
     int64_t left_ms = ctx_left_ms(ctx), own_ms = attempt_ms(req);
     TRY(find_server(ctx, req, a->call, &to, &a->failure));
     a->allowed_ms = left_ms < own_ms ? left_ms : own_ms;
-    if (!a->failure)
-        TRY(deliver(ctx, req, &to, a));
-    classify(req, a);
-    record(ctx, req, a, is_probe);
-    return OK;
+    struct span *span = attempt_span_begin_mail(ctx, req, a->call->host);
+    enum err e = a->failure ? OK : deliver(ctx, req, &to, a);
+    if (e == OK) {
+        classify(req, a);
+        record(ctx, req, a, is_probe);
+    }
+    attempt_span_end(ctx, span,
+                     &(struct attempt_end){
+                         .result = a->failure ? CLIENT_UNREACHED : a->call->result,
+                         .status = a->call->result == CLIENT_REFUSED ? a->call->reply.code : 0,
+                         .is_mail = true,
+                         .outcome = e == OK ? a->outcome : OUTCOME_LOCAL,
+                         .resent = ctx->attempts });
+    return e;
 }
 
 /* --- attempts -------------------------------------------------------------------------------- */

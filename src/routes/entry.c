@@ -16,6 +16,8 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "obs/provider.h"
+#include "obs/spans.h"
+#include "obs/tracer.h"
 #include "resilience/known.h"
 #include "resilience/login_limit.h"
 #include "resilience/ratelimit.h"
@@ -421,8 +423,30 @@ static void take_ids(struct ctx *ctx, const struct http_req *req) {
     struct str parent = http_field(req, "traceparent");
     if (correlation.ptr)
         ctx_correlate(ctx, correlation);
-    if (parent.ptr)
-        trace_start(&ctx->trace, parent);
+    if (!parent.ptr)
+        return;
+    trace_start(&ctx->trace, parent);
+    trace_take_state(&ctx->trace, ctx->arena, http_field(req, "tracestate"));
+}
+
+/* Health and metrics, which are asked every few seconds, are in no trace. */
+static void begin_spans(struct ctx *ctx, const struct route *route, const struct http_req *req) {
+    struct tracer *tracer = ctx->parts->tracer;
+    if (!tracer || !tracer_is_on(tracer) || (route && route->limit == UNLIMITED))
+        return;
+    tracer_choose(tracer, &ctx->trace, req->began_us / 1000);
+    const char *method = http_method_name(req->method), *path = route ? route->at.path : NULL;
+    spans_begin_since(ctx, SPAN_SERVER, method, path, req->began_us);
+    span_text(spans_root(ctx), "http.request.method", method);
+    span_text(spans_root(ctx), "http.route", path);
+    span_text(spans_root(ctx), "ava.correlation_id", ctx->correlation_id);
+}
+
+static void end_spans(struct ctx *ctx, const struct http_reply *reply) {
+    span_number(spans_root(ctx), "http.response.status_code", reply->status);
+    spans_end(ctx, reply->status < 500 ? NULL
+                   : ctx->problem.err  ? err_info(ctx->problem.err)->code
+                                       : "500");
 }
 
 /* One request on its fiber: ids, room and checks, the route, then the headers and the log line. */
@@ -436,6 +460,7 @@ void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
     ctx.peer_ip = proxies_client(atomic_load(&e->rules)->proxies, req->arena, req);
 
     const struct route *route = route_of(e, req, &match);
+    begin_spans(&ctx, route, req);
     enum err err = admit(&ctx, route, &call);
     if (err == OK && arena_is_spent(req->arena))
         err = ctx_fail(&ctx, ERR_PAYLOAD_TOO_LARGE, "This request needs more memory than allowed.");
@@ -448,6 +473,7 @@ void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
     }
     stamp(&ctx, e, req, reply);
     account(e, &ctx, route, req, reply);
+    end_spans(&ctx, reply);
 }
 
 /* One line a second for all that are turned away: a line for each would cost what they were turned away

@@ -2,14 +2,14 @@
 
 #define COLUMNS                                                                                 \
     "seq, id, workspace_id, destination_id, event_id, type, resource, status, body, attempts, " \
-    "tries, next_at, settled_at, created_at"
+    "tries, next_at, settled_at, created_at, trace"
 
 enum err delivery_row_insert(struct ctx *ctx, struct db_conn *tx, const struct delivery_row *row,
                              bool *is_new) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO deliveries (id, workspace_id, destination_id, event_id, type,"
-                   " resource, status, settled_at, created_at, body)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " resource, status, settled_at, created_at, body, trace)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                    " ON CONFLICT (destination_id, event_id) DO NOTHING");
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
@@ -21,6 +21,7 @@ enum err delivery_row_insert(struct ctx *ctx, struct db_conn *tx, const struct d
     db_bind_i64(q, row->settled_ms);
     db_bind_i64(q, row->created_ms);
     db_bind_text(q, row->body);
+    db_bind_text(q, row->trace);
     TRY(db_run(ctx, q));
     *is_new = db_changes(tx) > 0;
     return OK;
@@ -41,6 +42,7 @@ static void read_delivery(struct ctx *ctx, struct db_stmt *q, struct delivery_ro
     d->next_ms = db_i64(q);
     d->settled_ms = db_i64(q);
     d->created_ms = db_i64(q);
+    d->trace = db_text(q, ctx->arena);
 }
 
 enum err delivery_row_find(struct ctx *ctx, struct db_conn *c, const char *destination_id,
@@ -167,8 +169,8 @@ enum err delivery_rows_hold(struct ctx *ctx, struct db_conn *tx, const char *des
                             int64_t now_ms, int limit) {
     struct db_stmt *q =
         db_use(tx, "UPDATE deliveries SET status = 'held', next_at = 0, settled_at = ?1"
-                   " WHERE seq IN (SELECT seq FROM deliveries WHERE destination_id = ?2"
-                   " AND settled_at = 0 LIMIT ?3)");
+                   " WHERE seq IN (SELECT seq FROM deliveries INDEXED BY deliveries_open"
+                   " WHERE destination_id = ?2 AND settled_at = 0 LIMIT ?3)");
     db_bind_i64(q, now_ms);
     db_bind_text(q, destination_id);
     db_bind_i64(q, limit);

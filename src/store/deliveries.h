@@ -15,6 +15,7 @@ struct delivery_row {
     int64_t tries;                  /* since it was last begun: the place in the schedule */
     int64_t next_ms;                /* not before */
     int64_t settled_ms, created_ms; /* settled 0: waiting or retrying */
+    const char *trace;              /* it is part of, as trace_keep has it; NULL: none is known */
 };
 
 /* *is_new false when this destination has that event already. seq is given by the store. */

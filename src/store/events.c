@@ -2,7 +2,7 @@
 
 #define COLUMNS                                                                      \
     "id, workspace_id, provider, type, resource, status, correlation_id, attempts, " \
-    "replays, received_at, next_at, settled_at, cause, detail, told"
+    "replays, received_at, next_at, settled_at, cause, detail, told, trace"
 
 /* A longer body stands in a row of its own: a change of state need not write it again. */
 enum { INLINE_BYTES_MAX = 2000 };
@@ -35,7 +35,8 @@ enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct even
     bool is_inline = row->sealed.len <= INLINE_BYTES_MAX;
     struct db_stmt *q =
         db_use(tx, "INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status,"
-                   " correlation_id, received_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " correlation_id, received_at, trace, sealed)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                    " ON CONFLICT (workspace_id, provider, dedupe) DO NOTHING");
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
@@ -46,6 +47,7 @@ enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct even
     db_bind_text(q, row->status);
     db_bind_text(q, row->correlation_id);
     db_bind_i64(q, row->received_ms);
+    db_bind_text(q, row->trace);
     if (is_inline)
         db_bind_blob(q, row->sealed.ptr, row->sealed.len);
     else
@@ -71,6 +73,7 @@ static void read_event(struct ctx *ctx, struct db_stmt *q, struct event_row *e) 
     e->cause = db_text(q, ctx->arena);
     e->detail = db_text(q, ctx->arena);
     e->told = db_text(q, ctx->arena);
+    e->trace = db_text(q, ctx->arena);
 }
 
 enum err event_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,

@@ -16,6 +16,7 @@ struct event_row {
     int64_t next_ms;    /* retrying: not before */
     int64_t settled_ms; /* done or dead since; 0: not yet */
     struct str sealed, dedupe;
+    const char *trace; /* it came in under, as trace_keep has it; NULL: none is known */
 };
 
 struct event_filter {

@@ -10,7 +10,7 @@ static const char *const STATES[OPERATION_STATES] = { "prepared", "sent",    "su
 
 #define COLUMNS                                                                             \
     "id, workspace_id, kind, provider, object, actor, correlation_id, state, is_promised, " \
-    "attempts, attempts_max, next_at, created_at, sent_at, updated_at, sealed"
+    "attempts, attempts_max, next_at, created_at, sent_at, updated_at, sealed, trace"
 
 const char *operation_state_name(enum operation_state s) {
     return STATES[s];
@@ -34,7 +34,7 @@ struct sealed_place operation_row_place(const struct operation_row *row) {
 enum err operation_row_insert(struct ctx *ctx, struct db_conn *tx,
                               const struct operation_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO operations (" COLUMNS ") VALUES"
-                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
     db_bind_text(q, row->kind);
@@ -51,6 +51,7 @@ enum err operation_row_insert(struct ctx *ctx, struct db_conn *tx,
     db_bind_i64(q, row->sent_ms);
     db_bind_i64(q, row->updated_ms);
     db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    db_bind_text(q, row->trace);
     return db_run(ctx, q);
 }
 
@@ -72,6 +73,7 @@ static void read_row(struct ctx *ctx, struct db_stmt *q, struct operation_row *f
     found->sent_ms = db_i64(q);
     found->updated_ms = db_i64(q);
     found->sealed = db_blob(q, ctx->arena);
+    found->trace = db_text(q, ctx->arena);
 }
 
 enum err operation_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
@@ -83,6 +85,22 @@ enum err operation_row_find(struct ctx *ctx, struct db_conn *c, const char *work
     *found = (struct operation_row){ .id = NULL };
     if (db_next(q))
         read_row(ctx, q, found);
+    return db_done(ctx, q);
+}
+
+enum err operation_row_trace(struct ctx *ctx, struct db_conn *c,
+                             const struct operation_about *about, const char **trace) {
+    struct db_stmt *q =
+        db_use(c, "SELECT trace FROM operations WHERE workspace_id = ?1 AND id = COALESCE(?2,"
+                  " (SELECT operation_id FROM calls WHERE provider = ?3 AND provider_id = ?4"
+                  " AND workspace_id = ?1 AND operation_id IS NOT NULL),"
+                  " (SELECT operation_id FROM messages WHERE provider = ?3 AND provider_id = ?4"
+                  " AND workspace_id = ?1 AND operation_id IS NOT NULL))");
+    db_bind_text(q, about->workspace_id);
+    db_bind_text(q, about->id);
+    db_bind_text(q, about->provider);
+    db_bind_text(q, about->provider_id[0] ? about->provider_id : NULL);
+    *trace = db_next(q) ? db_text(q, ctx->arena) : NULL;
     return db_done(ctx, q);
 }
 

@@ -26,6 +26,7 @@ struct operation_row {
     int64_t next_ms; /* wall clock, when the next attempt is made; 0: none is planned */
     int64_t created_ms, sent_ms, updated_ms;
     struct str sealed;
+    const char *trace; /* it is part of, as trace_keep has it; NULL: none is known */
 };
 
 struct sealed_place operation_row_place(const struct operation_row *row);
@@ -33,6 +34,14 @@ enum err operation_row_insert(struct ctx *ctx, struct db_conn *tx, const struct 
 /* workspace_id NULL: whose it is does not matter (jobs). found->id NULL when there is none. */
 enum err operation_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                             const char *id, struct operation_row *found);
+/* What somebody has to do with: an operation's id, or the call or text that it made. */
+struct operation_about {
+    const char *workspace_id, *id;      /* id NULL: it is not known */
+    const char *provider, *provider_id; /* of the call or text; provider_id "": none */
+};
+/* *trace: of that operation; NULL: there is none. */
+enum err operation_row_trace(struct ctx *ctx, struct db_conn *c,
+                             const struct operation_about *about, const char **trace);
 /* Writes state, attempts, next, sent, updated, promised and sealed of that id. */
 enum err operation_row_update(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row);
 enum err operation_row_promise(struct ctx *ctx, struct db_conn *tx, const char *id);

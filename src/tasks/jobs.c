@@ -11,6 +11,8 @@
 #include "base/memory.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "obs/spans.h"
+#include "obs/tracer.h"
 #include "store/due.h"
 
 enum {
@@ -235,10 +237,14 @@ static void task_run(void *arg) {
     struct task *t = arg;
     struct jobs *j = t->jobs;
     const struct job_kind *kind = job_kind_of(j->parts, t->row.kind);
+    spans_begin(&t->ctx, SPAN_INTERNAL, "job", kind ? kind->name : NULL);
+    span_text(spans_root(&t->ctx), "ava.job.id", t->row.id);
+    span_number(spans_root(&t->ctx), "ava.job.attempts", t->row.attempts);
     enum err e = kind ? kind->work(&t->ctx, &t->row) : ERR_INTERNAL;
     metric_add(METRIC_JOBS_RUN, 1, t->row.kind, e == OK ? "ok" : "failed");
     if (e != OK)
         failed(t, e);
+    spans_end(&t->ctx, e == OK ? NULL : err_info(e)->code);
     end_task(t);
     jobs_wake(j);
 }
@@ -263,7 +269,7 @@ static void start(struct jobs *j, struct ctx *ctx, struct job_row *row) {
     struct task *t = arena_alloc(a, sizeof *t);
     *t = (struct task){ .jobs = j, .arena = a, .row = *row };
     ctx_init(&t->ctx, j->parts, a, JOB_MS);
-    trace_start(&t->ctx.trace, (struct str){ NULL, 0 });
+    tracer_choose(j->parts->tracer, &t->ctx.trace, ava_now_ms());
     t->row.id = arena_strdup(a, row->id);
     t->row.workspace_id = arena_strdup(a, row->workspace_id);
     t->row.kind = arena_strdup(a, row->kind);

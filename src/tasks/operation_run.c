@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "obs/log.h"
+#include "obs/spans.h"
 #include "providers/answer.h"
 #include "store/steps.h"
 #include "tasks/feed.h"
@@ -341,7 +342,23 @@ static bool put_off(struct operation_run *r, const void *result) {
     return true;
 }
 
-void operation_run_perform(struct operation_run *r) {
+static void begin_spans(struct operation_run *r, const char *name) {
+    struct ctx *ctx = &r->ctx;
+    spans_begin(ctx, SPAN_INTERNAL, name, r->kind->name);
+    span_text(spans_root(ctx), "ava.operation.id", r->row.id);
+    span_text(spans_root(ctx), "ava.operation.kind", r->kind->name);
+    span_text(spans_root(ctx), "ava.correlation_id", r->row.correlation_id);
+    span_link(ctx, spans_root(ctx), r->job_trace);
+}
+
+static void end_spans(struct operation_run *r) {
+    bool goes_on = r->waits || r->is_put_off;
+    span_text(spans_root(&r->ctx), "ava.operation.state", operation_state_name(r->row.state));
+    span_number(spans_root(&r->ctx), "ava.attempts", r->row.attempts);
+    spans_end(&r->ctx, r->result == OK || goes_on ? NULL : err_info(r->result)->code);
+}
+
+static void perform(struct operation_run *r) {
     const void *result = NULL;
     bool is_known, goes_on;
     r->op.is_last = operation_next_look(&r->row, ava_steady_ms()) == 0;
@@ -378,6 +395,12 @@ void operation_run_perform(struct operation_run *r) {
     }
 }
 
+void operation_run_perform(struct operation_run *r) {
+    begin_spans(r, "operation");
+    perform(r);
+    end_spans(r);
+}
+
 void operation_run_put_off(struct operation_run *r) {
     int64_t now_ms = ava_steady_ms(), next_ms = operation_next_look(&r->row, now_ms);
     if (r->row.next_ms > now_ms)
@@ -390,11 +413,13 @@ void operation_run_look(struct operation_run *r, const void *listed) {
     const void *result = NULL;
     bool is_absent;
     r->ctx.attempts = 0;
+    begin_spans(r, "look_up");
     r->result = r->kind->look_up(&r->ctx, &r->op, listed, &result, &is_absent);
     if (r->result == OK && result)
         operation_run_settle(r, OPERATION_SUCCEEDED, result, 0);
     else
         operation_run_put_off(r);
+    end_spans(r);
 }
 
 /* The fiber of an operation; it holds the run until it is over. */
@@ -415,6 +440,19 @@ void operation_run_begin(void *arg) {
     }
 }
 
+/* A run is below the request that asked for the operation, whoever runs it. */
+static void join_trace(struct operation_run *r, const struct ctx *ctx) {
+    char asked_id[33], span_id[17];
+    if (!trace_resume(&r->ctx.trace, r->arena, r->row.trace)) {
+        ctx_follow(&r->ctx, ctx);
+        trace_descend(&r->ctx.trace);
+    } else if (trace_ids(str_of(r->row.trace), asked_id, span_id) &&
+               strcmp(asked_id, ctx->trace.trace_id) != 0) {
+        r->job_trace = trace_keep(&ctx->trace, r->arena);
+    }
+    r->row.trace = NULL; /* lent */
+}
+
 /* Copies all it needs: whoever placed the operation may leave before it is over. */
 struct operation_run *operation_run_new(const struct ctx *ctx, const struct operation_kind *kind,
                                         const struct operation_row *row, struct str request) {
@@ -423,8 +461,8 @@ struct operation_run *operation_run_new(const struct ctx *ctx, const struct oper
     *r = (struct operation_run){ .arena = a, .kind = kind, .row = *row, .holders = 1 };
     ctx_init(&r->ctx, ctx->parts, a, OPERATION_MS);
     r->began_ms = ava_now_ms();
-    r->ctx.trace = ctx->trace;
     r->ctx.who = ctx->who;
+    join_trace(r, ctx);
     str_copy(r->ctx.correlation_id, sizeof r->ctx.correlation_id, str_of(row->correlation_id));
     str_copy(r->ctx.who.workspace_id, sizeof r->ctx.who.workspace_id, str_of(row->workspace_id));
     str_copy(r->ctx.who.user_id, sizeof r->ctx.who.user_id, str_of(row->actor));

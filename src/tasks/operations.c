@@ -152,7 +152,8 @@ static struct placing placing_of(struct ctx *ctx, const struct operation_order *
                                       .is_promised = order->patience == PATIENCE_NONE,
                                       .attempts_max = UPSTREAM_ATTEMPTS_MAX,
                                       .created_ms = now_ms,
-                                      .updated_ms = now_ms } };
+                                      .updated_ms = now_ms,
+                                      .trace = trace_keep(&ctx->trace, ctx->arena) } };
 }
 
 enum err operation_place(struct ctx *ctx, const struct operation_order *order,

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "obs/spans.h"
 
 enum { TOUCH_EVERY_MS = 1000, KEEP_MS = 20 * 1000, KEEPING_BYTES = 4 << 20 };
 
@@ -69,9 +70,8 @@ static struct keeping *keeping_new(const struct ctx *ctx, const struct endpoint_
     struct keeping *k = arena_alloc(a, sizeof *k);
     *k = (struct keeping){ .arena = a, .endpoint = *endpoint, .in = *in, .holders = 1 };
     ctx_init(&k->ctx, ctx->parts, a, KEEP_MS);
-    k->ctx.trace = ctx->trace;
+    ctx_follow(&k->ctx, ctx);
     k->ctx.who = ctx->who;
-    str_copy(k->ctx.correlation_id, sizeof k->ctx.correlation_id, str_of(ctx->correlation_id));
     k->endpoint.id = arena_strdup(a, endpoint->id);
     k->endpoint.workspace_id = arena_strdup(a, endpoint->workspace_id);
     k->in.type = arena_strdup(a, in->type);
@@ -94,7 +94,9 @@ static void end_keeping(struct keeping *k, bool is_kept) {
 
 static void keep_alone(void *arg) {
     struct keeping *k = arg;
+    spans_begin_below(&k->ctx, SPAN_INTERNAL, "keep", "event");
     end_keeping(k, intake_keep(&k->ctx, &k->endpoint, &k->in) == OK);
+    spans_end(&k->ctx, k->is_kept ? NULL : "not_stored");
     if (k->waiter)
         fiber_unpark(k->waiter);
     k->waiter = NULL;

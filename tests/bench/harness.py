@@ -285,6 +285,12 @@ def wrk(url, connections, seconds, key=None):
     return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), float(p99[1]) * scale
 
 
+def metric(base, series):
+    """The number of that series, labels and all; 0 where there is none."""
+    text = urllib.request.urlopen(base + "/metrics", timeout=10).read().decode()
+    return next((float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(series + " ")), 0)
+
+
 def answered(base, route):
     """How many requests for the route were answered 2xx so far, as Ava counts them."""
     text = urllib.request.urlopen(base + "/metrics", timeout=10).read().decode()

@@ -1,5 +1,5 @@
-/* provider: a pretend Vapi and Resend for benchmarks. Answers any GET with an assistant and any POST with a new id after
- * a fixed time, as quickly as the machinery can; on the same runtime as Ava, in a process of its own.
+/* provider: a pretend Vapi and Resend for benchmarks, and a collector of traces. Answers any GET with an assistant, any POST
+ * to /v1/traces with nothing, as OTLP has it, and any other with a new id after a fixed time, as quickly as the machinery can; on the same runtime as Ava, in a process of its own.
  *     bench_provider ADDRESS DELAY_MS */
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +30,8 @@ static void body(void *arg, const struct http_req *req, struct http_body *out) {
 static void handle(void *arg, struct http_req *req, struct http_reply *reply) {
     if (delay_ms)
         fiber_sleep(delay_ms);
+    if (str_is(req->path, "/v1/traces"))
+        return;
     reply->content_type = "application/json";
     if (req->method == METHOD_POST)
         buf_printf(&reply->body, "{\"id\":\"mail-%lld\"}", ++made);

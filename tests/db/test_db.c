@@ -279,7 +279,7 @@ TEST(sealed_columns_take_no_plain_text) {
         { "INSERT INTO events VALUES "
           "('f','w','twilio','voice','CA1',X'02','received',0,'c',0,0,0,0,"
           "NULL,NULL,NULL,",
-          ")" },
+          ",NULL)" },
         { "INSERT INTO workspace_keys VALUES ('w',1,'k1',zeroblob(16),", ",0,NULL,1)" },
         { "INSERT INTO users VALUES ('u','a@b.c','a@b.c',NULL,", ",0,0,'w',0,0)" },
     };
@@ -295,7 +295,7 @@ TEST(sealed_columns_take_no_plain_text) {
     CHECK(temp_script(&t,
                       "INSERT INTO workspaces VALUES ('w','W','',0,0,1,0);"
                       "INSERT INTO events VALUES ('e','w','twilio','voice','CA1',X'01','received',"
-                      "0,'c',0,0,0,0,NULL,NULL,NULL,NULL)"));
+                      "0,'c',0,0,0,0,NULL,NULL,NULL,NULL,NULL)"));
     for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
         for (size_t k = 0; k < ARRAY_LEN(PLAIN); k++) {
             const char *said = temp_sql(

@@ -43,6 +43,51 @@ TEST(anything_else_begins_a_new_trace) {
     }
 }
 
+TEST(tracestate_goes_along_with_a_parent_when_it_can_be_a_header) {
+    struct arena *a = arena_new(1 << 16);
+    struct trace t;
+    char long_state[600];
+    memset(long_state, 'a', sizeof long_state);
+    trace_start(&t, STR("00-" TRACE "-" PARENT "-01"));
+    trace_take_state(&t, a, STR(" rojo=00f067aa0ba902b7,congo=t61rcWkgMzE\t"));
+    CHECK_TEXT(t.state, "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE");
+    static const char *const BAD[] = { "", "  ", "a=1\r\nX: y", "a=\x80", "a=\x7f" };
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
+        trace_start(&t, STR("00-" TRACE "-" PARENT "-01"));
+        trace_take_state(&t, a, str_of(BAD[i]));
+        CHECK(t.state == NULL);
+    }
+    trace_take_state(&t, a, (struct str){ long_state, 513 });
+    CHECK(t.state == NULL);
+    trace_take_state(&t, a, (struct str){ long_state, 512 });
+    CHECK(t.state && strlen(t.state) == 512);
+    trace_start(&t, STR("bad"));
+    trace_take_state(&t, a, STR("a=1"));
+    CHECK(t.state == NULL);
+    arena_free(a);
+}
+
+TEST(what_is_kept_goes_on_below_its_span) {
+    struct arena *a = arena_new(1 << 16);
+    struct trace t, later = { .trace_id = "unchanged" };
+    char trace_id[33], span_id[17];
+    trace_start(&t, STR("00-" TRACE "-" PARENT "-01"));
+    CHECK(strlen(trace_keep(&t, a)) == 55);
+    trace_take_state(&t, a, STR("a=1 b"));
+    const char *kept = trace_keep(&t, a);
+    CHECK(trace_resume(&later, a, kept));
+    CHECK_TEXT(later.trace_id, TRACE);
+    CHECK_TEXT(later.parent_id, t.span_id);
+    CHECK_TEXT(later.state, "a=1 b");
+    CHECK(trace_is_sampled(&later) && strcmp(later.span_id, t.span_id) != 0);
+    CHECK(trace_ids(str_of(kept), trace_id, span_id));
+    CHECK_TEXT(span_id, t.span_id);
+    CHECK(!trace_resume(&later, a, NULL) && !trace_resume(&later, a, "") &&
+          !trace_resume(&later, a, "00-x"));
+    CHECK_TEXT(later.parent_id, t.span_id);
+    arena_free(a);
+}
+
 TEST(a_correlation_id_is_taken_when_it_has_the_form_and_else_made) {
     static const char *const GOOD[] = {
         "abcdefgh", "A.b_c-1234", "0123456789012345678901234567890123456789012345678901234567890123"

@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "obs/spans.h"
 #include "service/forwarding/destinations.h"
 #include "service/forwarding/forward_rules.h"
 #include "service/forwarding/forwarding.h"
@@ -188,6 +189,10 @@ enum err delivery_send(struct ctx *ctx, const struct delivery_row *d, int64_t *p
         return e;
     n.error = e == OK ? delivery_error(ctx, &n.echo)
                       : "Ava cannot open the destination's secret; rotate it.";
+    if (n.echo.status && n.error)
+        span_status_error(ctx, spans_root(ctx), n.echo.status);
+    else if (n.error)
+        span_error(spans_root(ctx), "not_delivered");
     n.chance = ava_rand_below(FORWARD_CHANCES);
     n.now_ms = ava_steady_ms();
     ctx->deadline_ms = ava_now_ms() + WRITE_MS;

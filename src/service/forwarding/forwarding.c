@@ -10,6 +10,8 @@
 #include "base/jsonw.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "obs/spans.h"
+#include "obs/tracer.h"
 #include "service/forwarding/deliveries.h"
 #include "service/forwarding/destinations.h"
 #include "service/forwarding/forward_rules.h"
@@ -116,7 +118,9 @@ enum err forwarding_note(struct ctx *ctx, struct db_conn *tx, const struct event
     struct destination_row all[DESTINATIONS_MAX];
     struct subject subject;
     size_t found;
-    struct delivery_row like = { .workspace_id = event->workspace_id, .event_id = event->id };
+    struct delivery_row like = { .workspace_id = event->workspace_id,
+                                 .event_id = event->id,
+                                 .trace = event->trace };
     TRY(destination_rows_list(ctx, tx, event->workspace_id, NULL, DESTINATIONS_MAX, all, &found));
     if (!found)
         return OK;
@@ -223,6 +227,10 @@ static bool take(struct sending *s, struct arena *a, struct delivery_row *out, c
     out->destination_id = s->destination_id;
     out->body = arena_strdup(a, out->body);
     out->workspace_id = arena_strdup(a, out->workspace_id);
+    out->type = arena_strdup(a, out->type);
+    out->event_id = arena_strdup(a, out->event_id);
+    if (out->trace)
+        out->trace = arena_strdup(a, out->trace);
     for (size_t i = 0; i < FORWARDING_AT_ONCE; i++)
         if (!s->under_way[i][0]) {
             *slot = s->under_way[i];
@@ -240,6 +248,22 @@ static void rest(struct sending *s, int64_t pause_ms) {
         s->resumes_ms = at_ms;
 }
 
+/* A delivery is part of the trace that its event is part of. */
+static void begin_spans(struct ctx *ctx, const struct delivery_row *row) {
+    if (!trace_resume(&ctx->trace, ctx->arena, row->trace))
+        tracer_choose(ctx->parts->tracer, &ctx->trace, ava_now_ms());
+    spans_begin(ctx, SPAN_PRODUCER, "send", "deliveries");
+    struct span *s = spans_root(ctx);
+    span_text(s, "messaging.system", "ava");
+    span_text(s, "messaging.destination.name", "deliveries");
+    span_text(s, "messaging.operation.name", "send");
+    span_text(s, "messaging.operation.type", "send");
+    span_text(s, "messaging.message.id", row->id);
+    span_text(s, "ava.event.id", row->event_id);
+    span_text(s, "ava.event.type", row->type);
+    span_number(s, "ava.attempts", row->attempts + 1);
+}
+
 /* Takes one delivery, calls others to help, and sends it. False when there is none. */
 static bool send_next(struct sending *s) {
     struct arena *a = arena_new(ARENA_BYTES);
@@ -252,7 +276,10 @@ static bool send_next(struct sending *s) {
         call_others(s);
         ctx_init(&ctx, s->parts, a, SENDING_MS);
         str_copy(ctx.who.workspace_id, sizeof ctx.who.workspace_id, str_of(row.workspace_id));
+        begin_spans(&ctx, &row);
         enum err e = delivery_send(&ctx, &row, &pause_ms);
+        if (!pause_ms) /* else nothing was sent */
+            spans_end(&ctx, e == OK ? NULL : err_info(e)->code);
         slot[0] = 0;
         if (e != OK)
             log_warn(&ctx, "delivery not written down", L("delivery", row.id),

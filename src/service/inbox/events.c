@@ -24,6 +24,7 @@ struct taking {
     struct ctx *ctx;
     const struct incoming *in;
     struct str content; /* packed */
+    const char *trace;
     bool is_new;
 };
 
@@ -46,7 +47,8 @@ static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
                              .status = "received",
                              .correlation_id = ctx->correlation_id,
                              .received_ms = ava_wall_ms(),
-                             .dedupe = in->dedupe };
+                             .dedupe = in->dedupe,
+                             .trace = t->trace };
     struct sealed_place place = event_row_place(&row);
     TRY(vault_seal(ctx, tx, &place, t->content, &row.sealed));
     TRY(event_row_insert(ctx, tx, &row, &t->is_new));
@@ -56,7 +58,7 @@ static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 }
 
 enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
-    struct taking t = { .ctx = ctx, .in = in };
+    struct taking t = { .ctx = ctx, .in = in, .trace = trace_keep(&ctx->trace, ctx->arena) };
     if (in->content.body.len > SLOW_BYTES)
         fiber_offload(pack, &t);
     else

@@ -12,6 +12,7 @@
 #include "service/calls/call_reports.h"
 #include "service/email/email_reports.h"
 #include "service/forwarding/forwarding.h"
+#include "service/inbox/event_trace.h"
 #include "service/inbox/events.h"
 #include "service/messages/message_reports.h"
 #include "store/calls.h"
@@ -63,8 +64,9 @@ struct item {
     struct event_row row, was; /* was: as it was read */
     struct call_report call;
     struct message_facts message;
-    const char *unreadable;            /* why; NULL: it could be read */
-    bool is_lost;                      /* unreadable because it cannot be opened */
+    const char *unreadable; /* why; NULL: it could be read */
+    bool is_lost;           /* unreadable because it cannot be opened */
+    struct event_trace trace;
     struct str call_shown, text_shown; /* what it changed, as people see it; NULL ptr: nothing */
 };
 
@@ -89,6 +91,14 @@ static enum err open_item(struct ctx *ctx, struct db_conn *c, struct item *it) {
     return OK;
 }
 
+/* Begins the span of working on an event that could be opened. */
+static void begin_trace(struct ctx *ctx, struct item *it) {
+    const char *named =
+        it->call.facts.operation_id ? it->call.facts.operation_id : it->message.operation_id;
+    event_trace_begin(ctx, &it->row, it->unreadable ? NULL : named, &it->trace);
+    it->was.trace = it->row.trace;
+}
+
 /* Reads the events that are due, at most BATCH_MAX, and fewer where they weigh much. */
 static enum err load(struct ctx *ctx, struct batch *b) {
     struct db_conn *c = db_reader(ctx->parts->db);
@@ -102,6 +112,7 @@ static enum err load(struct ctx *ctx, struct batch *b) {
         enum err e = open_item(ctx, c, &b->items[i]);
         if (e == ERR_STORAGE_UNAVAILABLE)
             return e;
+        begin_trace(ctx, &b->items[i]);
         if (e == OK)
             continue;
         b->items[i].unreadable = "Ava cannot open what it stored.";
@@ -381,6 +392,8 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
         e = one_by_one(&own, b);
     if (e == OK)
         publish(&own, b);
+    for (size_t i = 0; e == OK && i < b->count; i++)
+        event_trace_end(&b->items[i].trace, &b->items[i].row);
     if (b->forwarded)
         forwarding_wake(&own);
     arena_free(a);
