@@ -77,6 +77,7 @@ int cmd_webhook_verify(struct cli *cli);
 int cmd_migrate(struct cli *cli);
 int cmd_audit_verify(struct cli *cli);
 int cmd_audit_export(struct cli *cli);
+int cmd_doctor(struct cli *cli);
 int cmd_backup(struct cli *cli);
 int cmd_restore(struct cli *cli);
 int cmd_rotate_keys(struct cli *cli);

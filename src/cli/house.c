@@ -13,6 +13,7 @@
 
 #include "auth/identity.h"
 #include "cli/cage.h"
+#include "cli/control.h"
 #include "cli/folder.h"
 #include "cli/keys.h"
 #include "cli/kinds.h"
@@ -63,7 +64,7 @@ bool house_is_caged(const struct config *c) {
 }
 
 static bool is_command(enum house_use use) {
-    return use == HOUSE_COMMAND || use == HOUSE_ROTATION;
+    return use == HOUSE_COMMAND || use == HOUSE_LOOK || use == HOUSE_ROTATION;
 }
 
 static bool is_server(enum house_use use) {
@@ -141,6 +142,8 @@ int house_enter(struct house *h, struct cli *cli, enum house_use use) {
         h->config.data_dir = "./ava-sandbox";
     h->reload = reload_new(cli, &h->config);
     log_setup(log_level_parse(h->config.log_level), logs_json(&h->config), STDERR_FILENO);
+    if (use == HOUSE_LOOK && access(h->config.data_dir, F_OK) != 0)
+        return EXIT_OK;
     status = folder_make(h->config.data_dir, !is_command(use), cli->arena);
     if (status == EXIT_OK && !is_command(use))
         status = owner_take(h->config.data_dir, cli->arena, &h->lock);
@@ -169,7 +172,9 @@ int house_furnish(struct house *h, struct cli *cli, enum house_use use, const ch
     lending_set_platform(h->parts.lending, &h->config);
     h->parts.db = db_open(
         &(struct db_conf){ .path = arena_printf(cli->arena, "%s/%s", h->config.data_dir, database),
-                           .hash = hash_blake2b },
+                           .hash = hash_blake2b,
+                           .keeps_schema =
+                               is_command(use) && control_is_served(h->config.data_dir) },
         cli->arena, &why);
     if (!h->parts.db)
         return cli_fail(EXIT_FAILED, "%s", why);

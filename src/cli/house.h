@@ -19,8 +19,15 @@ struct house {
 
 /* Who opens it. The servers own the data folder from then on (owner.h); in the sandbox, ava_test_ keys
  * are good. A rotation is a command that may be refused because of its keys (keys.h). A restore owns the folder
- * as a server does, so that none begins meanwhile. */
-enum house_use { HOUSE_COMMAND, HOUSE_ROTATION, HOUSE_RESTORE, HOUSE_SERVE, HOUSE_SANDBOX };
+ * as a server does, so that none begins meanwhile. A look makes no folder where there is none. */
+enum house_use {
+    HOUSE_COMMAND,
+    HOUSE_LOOK,
+    HOUSE_ROTATION,
+    HOUSE_RESTORE,
+    HOUSE_SERVE,
+    HOUSE_SANDBOX
+};
 
 /* Reads settings, makes the data folder, opens database and vault. EXIT_OK, or a status after
  * saying why. */

@@ -54,6 +54,7 @@ void serve_status(struct serve *s, struct buf *answer) {
     struct jsonw w = jsonw_to(answer);
     jsonw_object(&w);
     jsonw_text_at(&w, "version", AVA_VERSION);
+    jsonw_text_at(&w, "profile", s->sandbox ? "sandbox" : s->house.config.profile);
     jsonw_time_at(&w, "since", s->began_wall_ms);
     jsonw_i64_at(&w, "resident_mb", serve_resident_bytes() >> 20);
     jsonw_i64_at(&w, "threshold", s->house.config.breaker_threshold);

@@ -32,6 +32,7 @@ struct db_conf {
     const char *path; /* of the SQLite file */
     /* For the audit chain: BLAKE2b-256 of bytes. store/ knows no cryptography itself. */
     void (*hash)(unsigned char out[32], struct str bytes);
+    bool keeps_schema; /* refuses to open what would have to be migrated: somebody serves from it */
 };
 
 /* Opens, checks integrity, migrates (backup first when data exists). NULL and *why on failure. */

@@ -624,7 +624,8 @@ struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why
     pthread_cond_init(&db->more, NULL);
     pthread_key_create(&db->reader_key, NULL);
     db->writer = conn_open(db, true, a, why);
-    if (!db->writer || !check(db, a, why) || !sqlite_migrate(db->writer, a, &db->schema, why) ||
+    if (!db->writer || !check(db, a, why) ||
+        !sqlite_migrate(db->writer, conf->keeps_schema, a, &db->schema, why) ||
         !note_files(db, why) || !start_threads(db, a, why)) {
         conn_close(db->writer);
         files_forget(&db->trouble.files);

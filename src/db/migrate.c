@@ -71,7 +71,8 @@ static bool apply(struct migrate *m, const struct migration *what) {
     return true;
 }
 
-bool sqlite_migrate(struct db_conn *c, struct arena *a, int *version, const char **why) {
+bool sqlite_migrate(struct db_conn *c, bool keeps_schema, struct arena *a, int *version,
+                    const char **why) {
     struct migrate m = { .c = c, .why = why };
     ctx_init(&m.ctx, NULL, a, 600000);
     if (sqlite_exec(c, "CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER PRIMARY KEY,"
@@ -81,6 +82,14 @@ bool sqlite_migrate(struct db_conn *c, struct arena *a, int *version, const char
     int from = applied(&m);
     if (from < 0)
         return false;
+    if (keeps_schema && from > 0 && from < migrations_count) {
+        *why = arena_printf(
+            a,
+            "an older Ava is serving from this database (schema %d, this one needs %d): "
+            "restart it with this version first",
+            from, migrations_count);
+        return false;
+    }
     if (from > 0 && from < migrations_count && !backup_make(&m.ctx, c, from, why))
         return false;
     int to = from;

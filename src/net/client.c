@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -421,6 +422,7 @@ static void set_common_options(struct transfer *t) {
     struct client_call *call = t->call;
     CURL *e = t->easy;
     curl_easy_setopt(e, CURLOPT_URL, call->url);
+    curl_easy_setopt(e, CURLOPT_CERTINFO, call->wants_certificate ? 1L : 0L);
     curl_easy_setopt(e, CURLOPT_PRIVATE, t);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
@@ -581,6 +583,20 @@ static bool lacked_memory(const struct transfer *t) {
            (t->code == CURLE_SSL_CONNECT_ERROR && memory_is_short());
 }
 
+/* When the certificate of the other end is over: its own comes first. */
+static void take_certificate(struct transfer *t) {
+    const struct curl_certinfo *info = NULL;
+    static const char WORDS[] = "Expire date:";
+    struct tm end = { 0 };
+    if (curl_easy_getinfo(t->easy, CURLINFO_CERTINFO, &info) != CURLE_OK || !info ||
+        info->num_of_certs < 1)
+        return;
+    for (const struct curl_slist *l = info->certinfo[0]; l; l = l->next)
+        if (strncmp(l->data, WORDS, sizeof WORDS - 1) == 0 &&
+            strptime(l->data + sizeof WORDS - 1, "%b %d %H:%M:%S %Y", &end))
+            t->call->certificate_ends_ms = (int64_t)timegm(&end) * 1000;
+}
+
 /* Reads what the transfer was like, and gives its handle back to the pool. */
 static void stop(void *arg) {
     struct start *s = arg;
@@ -596,6 +612,8 @@ static void stop(void *arg) {
         t->multi->running--;
         return;
     }
+    if (t->call->wants_certificate)
+        take_certificate(t);
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_at);
     curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &fresh_connects);

@@ -49,6 +49,7 @@ struct client_call {
      * not wanted, since this is garbage. NULL: the body is collected. */
     bool (*take)(void *arg, int status, struct str bytes);
     void *take_arg;
+    bool wants_certificate; /* of an https URL: says when it ends */
     struct arena *arena;
 
     /* out; texts belong to the arena */
@@ -56,6 +57,7 @@ struct client_call {
     int status;
     struct str answer;
     const char *content_type, *content_range, *retry_after, *date; /* NULL when absent */
+    int64_t certificate_ends_ms;                                   /* Unix time; 0: not known */
     int64_t length; /* of the body as the head states it; -1: it does not */
     bool left_host; /* a byte of the request may have reached the provider */
     bool reused;    /* a kept connection was used */
