@@ -34,6 +34,7 @@
 #include "service/inbox/events.h"
 #include "service/inbox/inbox.h"
 #include "service/notices/notices.h"
+#include "service/upkeep/flags.h"
 #include "tasks/feed.h"
 #include "tasks/jobs.h"
 #include "tasks/operations.h"
@@ -197,6 +198,8 @@ static int recover(struct serve *s, struct cli *cli) {
     struct ctx ctx;
     house_ctx(&s->house, &ctx, cli->arena);
     enum err e = db_claim(&ctx, s->house.parts.run_id);
+    if (e == OK)
+        e = flags_load(&ctx);
     if (e == OK)
         e = operations_recover(&ctx);
     if (e == OK)

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "config/config.h"
+#include "config/flags.h"
 #include "http/cookie.h"
 #include "http/server.h"
 #include "http/status.h"
@@ -311,7 +312,7 @@ void entry_turn(void *arg, const struct http_req *req, struct http_turn *turn) {
     struct entry *e = arg;
     struct router_match match;
     enum shed_class class = shed_class_of(route_of(e, req, &match), req);
-    turn->is_now = class == SHED_NEVER || class == SHED_WEBHOOK;
+    turn->is_now = class == SHED_NEVER || class == SHED_WEBHOOK || !flag_is_on(FLAG_TURNS);
     if (turn->is_now)
         return;
     turn->whose = asker(req);
@@ -382,6 +383,8 @@ static void show_example(const struct ctx *ctx, int64_t took_us, const char *met
  * counts them. */
 static bool is_to_be_told(struct entry *e, const struct ctx *ctx) {
     unsigned withheld;
+    if (!flag_is_on(FLAG_LOG_SHARE))
+        return true;
     bool is_due =
         log_share_take(&e->told[ctx->problem.err], REFUSALS_PER_S, ava_now_ms(), &withheld);
     if (withheld)

@@ -131,6 +131,8 @@ enum err get_events(struct ctx *ctx, struct call *call);
 enum err get_event(struct ctx *ctx, struct call *call);
 enum err post_event_replay(struct ctx *ctx, struct call *call);
 enum err post_events_replay(struct ctx *ctx, struct call *call);
+enum err get_flags(struct ctx *ctx, struct call *call);
+enum err put_flag(struct ctx *ctx, struct call *call);
 enum err get_audit(struct ctx *ctx, struct call *call);
 
 enum err get_analytics_calls(struct ctx *ctx, struct call *call);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/flags.h"
 #include "obs/log.h"
 #include "store/jobs.h"
 #include "tasks/jobs.h"
@@ -101,7 +102,7 @@ enum err operation_pass(struct operation_run *first) {
     struct turn turn;
     if (first->row.next_ms > ava_steady_ms())
         return leave_to_others(first);
-    if (!first->kind->list || !first->row.sent_ms) {
+    if (!first->kind->list || !first->row.sent_ms || !flag_is_on(FLAG_ONE_PASS)) {
         operation_run_look(first, NULL);
         return OK;
     }
