@@ -38,7 +38,8 @@ static void on_fiber(void *arg) {
 
 static void on_loop(struct doctor *d, void (*run)(struct doctor *d)) {
     struct errand e = { d, NULL, run };
-    client_global_init();
+    if (house_go_out(&d->house, d->cli->arena) != EXIT_OK)
+        return;
     e.loop = loop_new(0);
     struct client *client = client_new(e.loop);
     d->house.parts.upstream = upstream_new(&d->house.config, dialect_of);

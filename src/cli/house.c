@@ -22,6 +22,8 @@
 #include "crypto/crypto.h"
 #include "crypto/hash.h"
 #include "db/db.h"
+#include "net/client.h"
+#include "net/outside.h"
 #include "obs/log.h"
 #include "service/connections/credentials.h"
 #include "service/connections/endpoints.h"
@@ -63,6 +65,16 @@ bool house_is_caged(const struct config *c) {
 #endif
 }
 
+int house_go_out(struct house *h, struct arena *a) {
+    const struct config *c = &h->config;
+    const char *why = "";
+    client_global_init();
+    if (outside_set(&(struct outside){ c->ca_file, c->no_proxy, secret_reveal(&c->https_proxy) }, a,
+                    &why))
+        return EXIT_OK;
+    return cli_fail(EXIT_CONFIG, "%s", why);
+}
+
 static bool is_command(enum house_use use) {
     return use == HOUSE_COMMAND || use == HOUSE_LOOK || use == HOUSE_ROTATION;
 }
@@ -86,6 +98,8 @@ static void restrict_files(const struct config *c, struct cli *cli) {
     char whole[PATH_MAX];
     if (access(file, F_OK) == 0)
         files.again[files.again_count++] = file;
+    if (c->ca_file[0])
+        files.again[files.again_count++] = c->ca_file;
     if (c->tls_cert[0]) {
         files.again[files.again_count++] = c->tls_cert;
         files.again[files.again_count++] = c->tls_key;

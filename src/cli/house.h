@@ -38,6 +38,10 @@ int house_enter(struct house *h, struct cli *cli, enum house_use use);
 int house_furnish(struct house *h, struct cli *cli, enum house_use use, const char *database);
 void house_close(struct house *h);
 
+/* Readies the process for outgoing calls, by the way the settings say. Before threads. EXIT_OK, or a status after
+ * saying why. */
+int house_go_out(struct house *h, struct arena *a);
+
 bool house_is_caged(const struct config *c); /* AVA_CAGE, see cage.h */
 
 /* The master keys that the settings c lead to. False and *why. */

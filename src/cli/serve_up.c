@@ -272,7 +272,8 @@ int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     workers_plan(&s->workers, &s->house.config, s->house.parts.db);
     if ((status = take_grants(s)) != EXIT_OK)
         return status;
-    client_global_init();
+    if ((status = house_go_out(&s->house, cli->arena)) != EXIT_OK)
+        return status;
     if (is_sandbox && (status = start_sandbox(s, cli)) != EXIT_OK)
         return status;
     if ((status = load_tls(s, cli)) != EXIT_OK || (status = bootstrap(s, cli)) != EXIT_OK ||

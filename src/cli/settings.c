@@ -8,6 +8,7 @@
 #include "config/traces.h"
 #include "crypto/crypto.h"
 #include "http/tls.h"
+#include "net/outside.h"
 #include "providers/outbound.h"
 #include "routes/limits.h"
 #include "vault/keyring.h"
@@ -32,6 +33,11 @@ size_t cli_config_judge(const struct config *c, struct arena *a, struct buf *pro
     enum setting which;
     if ((why = traces_judge(c, a, &which))) {
         buf_printf(problems, "%s\n  from the %s\n", why, origin_name(c->origins[which]));
+        bad++;
+    }
+    if (!outside_judge(&(struct outside){ c->ca_file, c->no_proxy, secret_reveal(&c->https_proxy) },
+                       a, &why)) {
+        buf_printf(problems, "%s\n", why);
         bad++;
     }
     struct tls_setup *tls = NULL;

@@ -139,7 +139,7 @@ static void run(void *arg) {
 }
 
 static enum err post(struct sending *s) {
-    client_global_init();
+    client_global_init(); /* it plays the provider, who comes by itself */
     s->loop = loop_new(0);
     struct client *client = client_new(s->loop);
     if (!fiber_run(run, s))

@@ -118,6 +118,8 @@ static int is_partial(const struct dirent *e) {
 static void remove_partials(const struct backups *b, struct arena *a) {
     struct dirent **list;
     int count = scandir(b->conf.folder, &list, is_partial, NULL);
+    if (count < 0)
+        return;
     for (int i = 0; i < count; i++) {
         const char *path = arena_printf(a, "%s/%s", b->conf.folder, list[i]->d_name);
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -127,8 +129,7 @@ static void remove_partials(const struct backups *b, struct arena *a) {
             close(fd);
         free(list[i]);
     }
-    if (count >= 0)
-        free(list);
+    free(list);
 }
 
 /* Removes those that are too many, oldest first, and says when the newest was made. Their names sort by time. */
@@ -136,6 +137,8 @@ static int64_t keep_newest(const struct backups *b, bool removes, struct arena *
     struct dirent **list;
     int64_t newest_ms = 0;
     int count = scandir(b->conf.folder, &list, is_ours, alphasort);
+    if (count < 0)
+        return 0;
     for (int i = 0; i < count; i++) {
         const char *path = arena_printf(a, "%s/%s", b->conf.folder, list[i]->d_name);
         if (removes && i < count - b->conf.keep && unlink(path) == 0)
@@ -143,8 +146,7 @@ static int64_t keep_newest(const struct backups *b, bool removes, struct arena *
         newest_ms = made_at(list[i]->d_name, END);
         free(list[i]);
     }
-    if (count >= 0)
-        free(list);
+    free(list);
     return newest_ms;
 }
 

@@ -16,6 +16,7 @@
 #include "base/fiber.h"
 #include "base/memory.h"
 #include "net/client_inner.h"
+#include "net/outside.h"
 
 enum {
     TRANSFERS_PER_MULTI = 256, /* curl 7.88 slows down as one multi grows (measured) */
@@ -216,7 +217,8 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     struct transfer *t = arg;
     struct client *c = t->multi->client;
     struct address to;
-    if (t->call->only && (!address_from(&addr->addr, &to) || !address_equal(&to, t->call->only)))
+    if (t->call->only && !t->proxy &&
+        (!address_from(&addr->addr, &to) || !address_equal(&to, t->call->only)))
         return CURL_SOCKET_BAD; /* never, whatever curl made of CONNECT_TO */
     curl_socket_t fd =
         socket(addr->family, addr->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, addr->protocol);
@@ -402,7 +404,10 @@ static CURL *easy_new(struct client *c) {
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)READ_BUFFER_BYTES);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_NOPROXY, "");
+    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS,
+                     1L); /* what the proxy says is no answer */
+    outside_trust(e);
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)IDLE_SECONDS_MAX);
@@ -422,6 +427,8 @@ static void set_common_options(struct transfer *t) {
     struct client_call *call = t->call;
     CURL *e = t->easy;
     curl_easy_setopt(e, CURLOPT_URL, call->url);
+    t->proxy = t->is_line ? NULL : outside_proxy_for(call->url);
+    curl_easy_setopt(e, CURLOPT_PROXY, t->proxy ? t->proxy : "");
     curl_easy_setopt(e, CURLOPT_CERTINFO, call->wants_certificate ? 1L : 0L);
     curl_easy_setopt(e, CURLOPT_PRIVATE, t);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
@@ -657,6 +664,7 @@ static enum client_result result_of(const struct transfer *t, bool in_time) {
     case CURLE_OK:
         return CLIENT_DONE;
     case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
         return CLIENT_UNREACHED;
     case CURLE_PEER_FAILED_VERIFICATION:

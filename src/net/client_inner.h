@@ -61,6 +61,7 @@ struct transfer {
     bool is_interim; /* the head being read is a 1xx */
     bool is_silent;  /* knock_ms were over before there was a connection */
     bool is_too_large, is_garbled, is_done;
+    const char *proxy;   /* NULL: it goes there by itself */
     bool is_line;        /* client_line.h: up to the greeting; body is what was said until then */
     bool must_start_tls; /* a line */
     bool is_flow;        /* the body is for client_read, when the answer is a good one */

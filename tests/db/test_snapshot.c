@@ -120,7 +120,7 @@ TEST(what_was_cut_changed_or_put_together_is_refused_and_leaves_nothing) {
     }
     /* One bit, anywhere: in the database, and in what its end says. */
     for (long at = 0; at < made.bytes + 480; at += 1 + made.bytes / 60) {
-        char byte;
+        char byte = 0;
         FILE *f = fopen(whole, "rb");
         CHECK(fseek(f, at, SEEK_SET) == 0 && fread(&byte, 1, 1, f) == 1);
         fclose(f);
@@ -129,7 +129,7 @@ TEST(what_was_cut_changed_or_put_together_is_refused_and_leaves_nothing) {
         is_refused(&t, one);
     }
     for (long at = made.bytes; at < made.bytes + 200; at++) {
-        char byte;
+        char byte = 0;
         FILE *f = fopen(whole, "rb");
         CHECK(fseek(f, at, SEEK_SET) == 0 && fread(&byte, 1, 1, f) == 1);
         fclose(f);
