@@ -92,6 +92,7 @@ soak: build ## the long proofs: kill -9 and restarts under load, outages, hangs 
 	@tools/deps install test
 	@TEST_KILLS=100 tools/test flow -k crash --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k drain --slower 3 --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k systemd --slower 3 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k survive --slower 3 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k once --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k answered --build-dir $(BUILD)
