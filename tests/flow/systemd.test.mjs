@@ -10,14 +10,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { Ava, bin, environment, missing, root, until } from "../lib/ava.mjs";
+import { Ava, ava, bin, environment, missing, root, sanitized, until } from "../lib/ava.mjs";
 import { listenPort } from "../lib/haproxy.mjs";
 import { figures, paced, tally } from "../lib/load.mjs";
 import { sign } from "../lib/twilio.mjs";
 
 const LONG = Boolean(process.env.TEST_SOAK);
-const RESTARTS = LONG ? 50 : 3, RATE = 200; // requests a second
+const RESTARTS = Number(process.env.TEST_RESTARTS ?? (LONG ? 50 : 3)), RATE = 200; // requests a second
 const SID = "AC" + "0123456789abcdef".repeat(2), TOKEN = "the-auth-token-of-today-1";
+
+const noAnalyze = spawnSync("systemd-analyze", ["--version"]).error && "no systemd-analyze: tools/deps install test";
 
 // An Ava under a supervisor; what that says is in .told, and in .said what Ava printed since its last start.
 class Supervised extends Ava {
@@ -132,6 +134,24 @@ describe("Ava tells its supervisor", { skip: missing, concurrency: 3 }, () => {
     try {
       assert.equal((await a.call("/health/ready", { key: null })).status, 200, "sockets of another process are not taken");
       assert.match(a.stderr, /"event":"systemd".*"socket":"\/nobody\/there"/);
+    } finally {
+      await a.remove();
+    }
+  });
+});
+
+describe("the unit file", { skip: missing || noAnalyze }, () => {
+  test("allows all that a serving Ava calls, its cage included, and little else", { skip: sanitized && "a sanitizer calls more" }, async () => {
+    const unit = join(root, "packaging/systemd/ava.service"), confined = ["python3", join(root, "tests/lib/confined.py"), unit];
+    const refused = spawnSync("python3", [...confined.slice(1), "chroot", "/", "true"], { encoding: "utf8" });
+    assert.notEqual(refused.status, 0, "it confines");
+    const a = await Ava.start({ through: confined });
+    try {
+      await a.signUp();
+      assert.equal((await a.call("/api/v1/vapi/settings")).status, 200);
+      assert.equal(ava(["backup", join(a.data, "copy.backup"), "--data-dir", a.data]).status, 0);
+      assert.doesNotMatch(a.stderr, /"event":"cage"/, "it could build its cage");
+      assert.equal((await a.metric("system_calls_denied_total")) ?? 0, 0);
     } finally {
       await a.remove();
     }
@@ -256,18 +276,23 @@ describe(`${RESTARTS} restarts without a proxy at ${RATE} requests a second`, { 
         return send(n, new URL(hook).pathname, { form: new URLSearchParams(params).toString(), headers: { "X-Twilio-Signature": sign(hook, params, TOKEN) } });
       },
     ];
+    const stopMs = [], startMs = [];
     const load = paced(RATE, 3600, (n) => kinds[n % kinds.length](n), stop);
     for (let n = 0; n < RESTARTS; n++) {
       await new Promise((r) => setTimeout(r, 300 + Math.random() * 300));
+      const began = Date.now();
       assert.equal(await a.down(), 0, a.said);
+      const ended = Date.now();
       assert.doesNotMatch(a.said, /"cut"/);
       await a.up();
+      stopMs.push(ended - began);
+      startMs.push(Date.now() - ended);
     }
     stop.now = true;
     const answers = await load;
     kept.destroy();
     const counts = tally(answers), good = ["200", "202"];
-    console.log(`# ${RESTARTS} restarts, ${answers.length} requests, ${answers.filter((x) => !good.includes(String(x.status))).length} failed: ${JSON.stringify(counts)}; ${figures(answers)}`);
+    console.log(`# ${RESTARTS} restarts, ${answers.length} requests, ${answers.filter((x) => !good.includes(String(x.status))).length} failed: ${JSON.stringify(counts)}; ${figures(answers)}; stopped after ${Math.max(...stopMs)} ms at most, started after ${Math.max(...startMs)} ms at most`);
     assert.deepEqual(Object.keys(counts).filter((name) => !good.includes(name)), [], JSON.stringify(counts));
     const all = async (path, list) => {
       const found = [];
