@@ -1,9 +1,12 @@
 """The Debian package: made, judged by the real lintian, unpacked and asked what it can do; and with TEST_SOAK in a Debian
-of its own (debootstrap): installed, upgraded from a former version and schema, taken back, removed and purged.
+of its own (debootstrap): installed, upgraded from a former version and schema, taken back, removed and purged; and booted
+(systemd-nspawn), where the real systemd restarts Ava under load.
 
 The former version is the commit before the newest migration. TEST_FORMER_AVA is one that is built already, TEST_DEBIAN a
 folder with a Debian in it that is copied instead of being made.
 """
+import base64
+import http.client
 import json
 import os
 import pathlib
@@ -11,6 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import urllib.request
@@ -106,8 +110,9 @@ def cannot_install():
 WHY_NOT = cannot_install()
 
 
-@unittest.skipIf(WHY_NOT, WHY_NOT)
-class Installed(Folder):
+class Debian(Folder):
+    """A Debian of its own below self.root."""
+
     def chroot(self, *command, **more):
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
         env |= {k: v for k, v in os.environ.items() if k.endswith("_proxy")}
@@ -121,9 +126,14 @@ class Installed(Folder):
         else:
             run("debootstrap", "--variant=minbase", "--include=adduser,ca-certificates", "bookworm", self.root)
         shutil.copy("/etc/resolv.conf", self.root / "etc/resolv.conf")
-        run("mount", "-t", "proc", "proc", self.root / "proc")
-        self.addCleanup(run, "umount", "-l", self.root / "proc")
+        self.chroot("apt-get", "-qq", "update")
 
+    def install_all(self, *names):
+        self.chroot("apt-get", "-qq", "install", "-y", "--no-install-recommends", *names)
+
+
+@unittest.skipIf(WHY_NOT, WHY_NOT)
+class Installed(Debian):
     def former(self, deb):
         """The former program in a package like the present one, with a lower version."""
         program = os.environ.get("TEST_FORMER_AVA") or self.build_former()
@@ -184,9 +194,10 @@ class Installed(Folder):
         new = self.make()
         old = self.former(new)
         self.make_debian()
-        self.chroot("apt-get", "-qq", "update")
+        run("mount", "-t", "proc", "proc", self.root / "proc")
+        self.addCleanup(run, "umount", "-l", self.root / "proc")
         shutil.copy(old, self.root / "tmp")
-        self.chroot("apt-get", "-qq", "install", "-y", "--no-install-recommends", f"/tmp/{old.name}")
+        self.install_all(f"/tmp/{old.name}")
         data, conf = self.root / "var/lib/ava", self.root / "etc/ava/ava.conf"
         self.assertEqual((conf.stat().st_mode & 0o777, data.stat().st_mode & 0o777), (0o640, 0o700))
         self.assertIn("ava.service", os.listdir(self.root / "etc/systemd/system/multi-user.target.wants"))
@@ -236,6 +247,111 @@ class Installed(Folder):
         self.assertNotIn("ava:", (self.root / "etc/passwd").read_text())
         left = run("find", self.root / "etc", self.root / "var/lib/systemd", "-name", "*ava.*")
         self.assertEqual(left, "")
+
+
+class Load(threading.Thread):
+    """Ten requests a second until stopped, on a kept connection or each on a new one."""
+
+    def __init__(self, port, is_kept):
+        super().__init__()
+        self.port, self.is_kept, self.stopped = port, is_kept, threading.Event()
+        self.good, self.failed = 0, []
+        self.start()
+
+    def run(self):
+        connection = None
+        while not self.stopped.wait(0.1):
+            connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            try:
+                connection.request("GET", "/health/live")
+                answer = connection.getresponse()
+                answer.read()
+                self.good += answer.status == 200
+                if answer.status != 200:
+                    self.failed.append(answer.status)
+            except OSError as why:
+                self.failed.append(repr(why))
+                connection = None
+            if not self.is_kept and connection:
+                connection.close()
+                connection = None
+        if connection:
+            connection.close()
+
+
+IN_THERE = """#!/bin/sh
+exec >/root/said 2>&1
+systemctl start ava.service && systemctl reload ava.service && echo reloaded
+touch /root/serves
+while [ ! -e /root/loaded ]; do sleep 0.1; done
+for n in $(seq {restarts}); do systemctl restart ava.service && echo restarted; sleep 0.5; done
+touch /root/restarted
+while [ "$(systemctl show ava.service -p WatchdogTimestampMonotonic --value)" = 0 ]; do sleep 0.5; done
+systemctl show ava.service -p ActiveState -p NRestarts -p StatusText
+journalctl -u ava.service -o cat --no-pager
+sed -i 's/^#AVA_THREADS=.*/AVA_THREADS=many/' /etc/ava/ava.conf
+systemctl restart ava.service || systemctl show ava.service -p ExecMainStatus -p SubState
+systemctl poweroff
+"""
+
+
+@unittest.skipIf(WHY_NOT, WHY_NOT)
+@unittest.skipUnless(shutil.which("systemd-nspawn"), "no systemd-nspawn: tools/deps install soak")
+class Booted(Debian):
+    RESTARTS, PORT = 10, 18_411
+
+    def wait_for(self, name, server):
+        while not (self.root / "root" / name).exists():
+            if server.poll() is not None:
+                self.fail(f"it ended before {name}:\n{server.stdout.read()}")
+            time.sleep(0.05)
+
+    def prepare(self):
+        self.make_debian()
+        deb = self.make()
+        shutil.copy(deb, self.root / "tmp")
+        self.install_all("systemd", "systemd-sysv", "dbus", f"/tmp/{deb.name}")
+        conf = self.root / "etc/ava/ava.conf"
+        conf.write_text(conf.read_text().replace("#DRAIN_DELAY_SECONDS=5", "DRAIN_DELAY_SECONDS=1"))
+        keys = self.root / "etc/credstore/AVA_MASTER_KEYS"
+        keys.parent.mkdir(mode=0o700, exist_ok=True)
+        keys.write_text("k7:" + base64.b64encode(os.urandom(32)).decode() + "\n")
+        keys.chmod(0o600)
+        units = self.root / "etc/systemd/system"
+        (units / "ava.socket.d").mkdir()
+        (units / "ava.socket.d/port.conf").write_text(f"[Socket]\nListenStream=\nListenStream=127.0.0.1:{self.PORT}\n")
+        (units / "try.service").write_text("[Service]\nExecStart=/root/try\n")
+        (units / "multi-user.target.wants/try.service").symlink_to("../try.service")
+        (self.root / "root/try").write_text(IN_THERE.format(restarts=self.RESTARTS))
+        (self.root / "root/try").chmod(0o755)
+
+    def test_a_restart_by_the_real_systemd_fails_nobody_and_wrong_settings_are_not_retried(self):
+        self.prepare()
+        # nspawn keeps Landlock away from what runs in it unless it is told not to.
+        calls = "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self"
+        command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", calls, "-D", str(self.root), "-b"]
+        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        self.wait_for("serves", server)
+        load = [Load(self.PORT, is_kept=n % 2 == 0) for n in range(20)]
+        (self.root / "root/loaded").touch()
+        self.wait_for("restarted", server)
+        for one in load:
+            one.stopped.set()
+        for one in load:
+            one.join()
+        failed = [why for one in load for why in one.failed]
+        print(f"# {self.RESTARTS} restarts by systemd: {sum(one.good for one in load)} requests answered, {len(failed)} failed")
+        server.communicate()
+        said = (self.root / "root/said").read_text()
+        self.assertEqual(failed, [], said)
+        self.assertEqual(said.count("restarted\n"), self.RESTARTS, said)
+        for words in ("reloaded\n", "ActiveState=active", "NRestarts=0", f"StatusText=Serving on 127.0.0.1:{self.PORT}", "SubState=failed", "ExecMainStatus=78"):
+            self.assertIn(words, said)
+        self.assertNotIn('"event":"cage"', said, "the unit lets Ava build its cage")
+        self.assertNotIn("call_denied", said)
+        self.assertFalse((self.root / "var/lib/ava/master.keys").exists(), "the keys came as a credential")
 
 
 if __name__ == "__main__":
