@@ -56,6 +56,11 @@ tidy: web ## run clang-tidy over src (minutes; not part of lint)
 	@ninja -C build-clang
 	@run-clang-tidy -quiet -p build-clang "^$(CURDIR)/src/"
 
+.PHONY: package
+package: build ## make the Debian package; prints where it is
+	@tools/deps install package
+	@tools/package --build $(BUILD)
+
 .PHONY: asan
 asan: web ## unit and flow tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/deps install test
@@ -89,9 +94,10 @@ peers: packages build ## the providers' own SDKs and Prism with their contracts
 
 .PHONY: soak
 soak: build ## the long proofs: kill -9 and restarts under load, outages, hangs and abuse for minutes
-	@tools/deps install test
+	@tools/deps install test soak
 	@TEST_KILLS=100 tools/test flow -k crash --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k drain --slower 3 --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test flow -k systemd --slower 3 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k survive --slower 3 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k once --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k answered --build-dir $(BUILD)
@@ -108,6 +114,7 @@ soak: build ## the long proofs: kill -9 and restarts under load, outages, hangs 
 	@TEST_SOAK=1 tools/test flow -k retention --slower 9 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k failing --slower 60 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k email --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test tools -k package --slower 9 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test unit -k vapi_auth --build-dir $(BUILD)
 
 .PHONY: bench

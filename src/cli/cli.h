@@ -20,6 +20,10 @@ struct cli {
     struct config_flag flags[CLI_ARGS_MAX]; /* value "" for those that take none */
     size_t flag_count;
     const struct command *command; /* the one that the words name; NULL: none */
+    /* All of them, those with the same first word together, and the flags of every one. */
+    const struct command *commands;
+    size_t command_count;
+    const char *common_flags;
 };
 
 struct command {
@@ -53,6 +57,10 @@ const char *cli_printable(struct arena *a, const char *text);
 void cli_print_json(struct str json);
 /* Says on stderr what is wrong and returns the status. */
 int cli_fail(int status, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Print ava(1) and ava.conf(5). */
+void cli_man_ava(const struct cli *cli);
+void cli_man_conf(void);
 
 /* The commands. Their list is in commands.h, which none of them needs. */
 int cmd_serve(struct cli *cli);

@@ -59,40 +59,13 @@ const struct command COMMANDS[] = {
       "data", cmd_rotate_keys },
     { "openapi", "", "print the API contract as JSON", "", cmd_openapi },
     { "config example", "", "print a commented .env file with every setting", "", cmd_env_example },
-    { "reference", "settings|metrics|problems", "print a documentation page", "", cmd_reference },
+    { "reference", "settings|metrics|problems|ava.1|ava.conf.5", "print a documentation page", "",
+      cmd_reference },
     { "version", "", "print the version", "", cmd_version },
-    { "completion", "bash", "print a completion script", "", cmd_completion },
+    { "completion", "bash|zsh|fish", "print a completion script", "", cmd_completion },
     { "help", "[VERB [WORD]]", "this text", "", cmd_help },
 };
 const size_t COMMANDS_COUNT = sizeof COMMANDS / sizeof COMMANDS[0];
-
-int cmd_completion(struct cli *cli) {
-    const char *shell = cli_arg(cli, 0);
-    if (!shell || strcmp(shell, "bash") != 0)
-        return cli_fail(EXIT_USAGE, "completion knows bash only: ava completion bash");
-    printf("# source <(ava completion bash)\n"
-           "_ava() {\n"
-           "    local verbs second\n"
-           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-           "        verbs='");
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
-        struct str rest, first = str_cut(str_of(COMMANDS[i].name), ' ', &rest), before = { 0 };
-        if (i)
-            before = str_cut(str_of(COMMANDS[i - 1].name), ' ', &rest);
-        if (!str_eq(first, before))
-            printf("%.*s ", STR_FMT(first));
-    }
-    printf("'\n    else\n        case \"${COMP_WORDS[1]}\" in\n");
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
-        struct str second, first = str_cut(str_of(COMMANDS[i].name), ' ', &second);
-        if (second.ptr)
-            printf("        %.*s) second+=' %.*s' ;;&\n", STR_FMT(first), STR_FMT(second));
-    }
-    printf("        esac\n        verbs=\"$second --json --config --help\"\n    fi\n"
-           "    COMPREPLY=($(compgen -W \"$verbs\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
-           "}\ncomplete -F _ava ava\n");
-    return EXIT_OK;
-}
 
 static void help_of(const struct command *c) {
     printf("ava %s %s\n\n  %s\n", c->name, c->usage, c->help);

@@ -1,4 +1,4 @@
-/* commands: every command there is, and what is said from that list alone: help, completion. */
+/* commands: every command there is, and what is said from that list: help. */
 #pragma once
 
 #include "cli/cli.h"

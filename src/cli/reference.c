@@ -83,7 +83,12 @@ int cmd_reference(struct cli *cli) {
         metrics();
     else if (what && strcmp(what, "problems") == 0)
         problems();
+    else if (what && strcmp(what, "ava.1") == 0)
+        cli_man_ava(cli);
+    else if (what && strcmp(what, "ava.conf.5") == 0)
+        cli_man_conf();
     else
-        return cli_fail(EXIT_USAGE, "usage: ava reference settings, metrics or problems");
+        return cli_fail(EXIT_USAGE,
+                        "usage: ava reference settings, metrics, problems, ava.1 or ava.conf.5");
     return EXIT_OK;
 }

@@ -48,7 +48,9 @@ enum {
 };
 
 static void watch_loops(struct serve *s) {
-    atomic_store(&s->entry->last_turn_ms, workers_last_turn_ms(&s->workers));
+    int64_t last_ms = workers_last_turn_ms(&s->workers);
+    atomic_store(&s->entry->last_turn_ms, last_ms);
+    systemd_alive(&s->systemd, ava_now_ms() - last_ms);
 }
 
 /* Says it once when somebody has set the clock. */
@@ -74,9 +76,15 @@ static void watch_memory(struct serve *s) {
                           : "the system gives memory again"));
 }
 
+static void reload(struct serve *s, struct buf *answer) {
+    systemd_reloading(&s->systemd);
+    serve_reload(s, answer);
+    systemd_say(&s->systemd, s->goes_down ? "STOPPING=1" : "READY=1");
+}
+
 static void answer_control(void *arg, const char *line, struct buf *out) {
     if (strcmp(line, "reload") == 0)
-        serve_reload(arg, out);
+        reload(arg, out);
     else if (strcmp(line, "status") == 0)
         serve_status(arg, out);
     else if (strcmp(line, "keys") == 0)
@@ -131,7 +139,7 @@ static bool wait_for_end(struct serve *s, int64_t ms) {
         if (info.ssi_signo != SIGHUP)
             return true;
         struct buf said = { 0 };
-        serve_reload(s, &said); /* the log has it too */
+        reload(s, &said); /* the log has it too */
         buf_fini(&said);
     }
     return false;
@@ -167,6 +175,7 @@ static void close_audit(struct serve *s) {
 static void go_down(struct serve *s) {
     log_info(NULL, "draining", L("delay_s", (long)s->house.config.drain_delay_s));
     s->goes_down = true;
+    systemd_say(&s->systemd, "STOPPING=1\nSTATUS=Going down: finishing what is in progress");
     atomic_store(&s->entry->draining, true);
     workers_dismiss(&s->workers);
     bool hurry = wait_for_end(s, s->house.config.drain_delay_s * 1000);
@@ -227,6 +236,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     s->signals = block_signals();
     if (s->signals < 0)
         abort(); /* nothing but a kill would end it: errno says why */
+    systemd_open(&s->systemd);
     s->browser = browser_prepare();
     int status = serve_up(s, cli, is_sandbox);
     if (status == EXIT_OK) {
@@ -238,6 +248,7 @@ static int run(struct cli *cli, bool is_sandbox) {
         starting_over();
         serve_announce(s, cli);
         restrict_calls(s);
+        systemd_say(&s->systemd, "READY=1\nSTATUS=Serving on %s", s->addresses);
         for (int64_t in_ms = SWEEP_EVERY_MS; !wait_for_end(s, in_ms);)
             in_ms = sweep(s);
         go_down(s);
@@ -259,6 +270,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     tracing_free(s->tracing);
     house_close(&s->house);
     cage_free(s->cage);
+    systemd_close(&s->systemd);
     log_stop();
     close(s->signals);
     free(s);

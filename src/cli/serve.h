@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "cli/house.h"
+#include "cli/systemd.h"
 #include "cli/workers.h"
 
 struct backups;
@@ -22,6 +23,7 @@ struct serve {
     struct sandbox *sandbox; /* NULL: with real providers */
     struct tracing *tracing;
     int control, signals;
+    struct systemd systemd;
     struct cage *cage;           /* NULL: calls are not restricted */
     struct tls_setup *tls;       /* NULL: AVA_LISTEN speaks plain HTTP */
     struct backups *backups;     /* NULL: none are made */
@@ -39,6 +41,11 @@ struct serve {
 /* Makes all that the workers need, except the workers themselves. EXIT_OK, or a status after saying
  * why; what was made until then is in s. */
 int serve_up(struct serve *s, struct cli *cli, bool is_sandbox);
+
+/* Takes the sockets that the supervisor has made, in place of AVA_LISTEN and AVA_METRICS_LISTEN: every
+ * loop accepts on each of them. Adds their addresses to shown. *metrics is the one named "metrics", else
+ * as it was. EXIT_OK, or a status after saying why. */
+int serve_take_sockets(struct serve *s, struct cli *cli, struct buf *shown, int *metrics);
 
 /* Makes backups from now on where AVA_BACKUP_DIR is set. EXIT_OK, or a status after saying why. */
 int serve_backups(struct serve *s, struct cli *cli);

@@ -17,6 +17,10 @@ static const char *setup_link(struct serve *s, struct cli *cli) {
     return arena_printf(cli->arena, "%s/setup#t=%s", s->house.config.public_url, token);
 }
 
+static bool is_for_all(const struct serve *s) {
+    return strstr(s->addresses, "0.0.0.0") || strstr(s->addresses, "[::]");
+}
+
 void serve_announce(struct serve *s, struct cli *cli) {
     const struct config *c = &s->house.config;
     const char *link = setup_link(s, cli);
@@ -28,10 +32,10 @@ void serve_announce(struct serve *s, struct cli *cli) {
            (double)(ava_now_ms() - s->began_ms) / 1000);
     if (s->house.made_key_file)
         printf("Made the key file %s: back it up, nothing opens without it.\n", s->house.key_path);
-    if (s->guessed_url && (strstr(c->listen, "0.0.0.0") || strstr(c->listen, "[::]")))
+    if (s->guessed_url && is_for_all(s))
         printf("Warning: set AVA_PUBLIC_URL; links and webhook signatures use %s until then.\n",
                c->public_url);
-    if (s->sandbox && (strstr(c->listen, "0.0.0.0") || strstr(c->listen, "[::]")))
+    if (s->sandbox && is_for_all(s))
         printf("Warning: the sandbox asks nobody who they are; everybody who reaches %s can play "
                "with it.\n",
                s->addresses);

@@ -119,9 +119,10 @@ static int open_addresses(struct serve *s, struct cli *cli) {
     struct config *c = &s->house.config;
     struct buf shown = { 0 };
     const char *why = "";
-    int status = EXIT_OK;
+    int metrics = -1, status = serve_take_sockets(s, cli, &shown, &metrics);
     struct http_address list[ADDRESSES_MAX];
-    int count = http_addresses(c->listen, list, ADDRESSES_MAX, cli->arena, &why);
+    bool is_given = status != EXIT_OK || s->workers.address_count;
+    int count = is_given ? 0 : http_addresses(c->listen, list, ADDRESSES_MAX, cli->arena, &why);
     if (count < 0)
         status = cli_fail(EXIT_CONFIG, "AVA_LISTEN: %s", why);
     for (int n = 0; n < count && status == EXIT_OK; n++) {
@@ -140,11 +141,13 @@ static int open_addresses(struct serve *s, struct cli *cli) {
     }
     for (size_t i = 0; i < s->workers.count; i++)
         s->workers.list[i].server_count = s->workers.address_count;
-    if (status == EXIT_OK && c->metrics_listen[0]) {
-        int fd = http_listen(c->metrics_listen, HTTP_LISTEN_FIRST, cli->arena, &why);
-        if (fd < 0)
+    if (status == EXIT_OK && (metrics >= 0 || c->metrics_listen[0])) {
+        s->workers.is_shared[s->workers.address_count] = metrics >= 0;
+        if (metrics < 0)
+            metrics = http_listen(c->metrics_listen, HTTP_LISTEN_FIRST, cli->arena, &why);
+        if (metrics < 0)
             status = cli_fail(EXIT_CONFIG, "AVA_METRICS_LISTEN: %s", why);
-        s->workers.list[0].fds[s->workers.list[0].server_count++] = fd;
+        s->workers.list[0].fds[s->workers.list[0].server_count++] = metrics;
     }
     s->addresses = arena_strndup(cli->arena, shown.ptr ? shown.ptr : "", shown.len);
     buf_fini(&shown);
@@ -242,7 +245,7 @@ static void make_parts(struct serve *s) {
 static void make_entry(struct serve *s) {
     const struct config *c = &s->house.config;
     struct entry *e = entry_new(&s->house.parts, s->sandbox ? "sandbox" : c->profile);
-    e->metrics_moved = c->metrics_listen[0] != 0;
+    e->metrics_moved = s->workers.list[0].server_count > s->workers.address_count;
     if (s->sandbox) {
         e->sandbox = play_serve;
         e->sandbox_arg = s->sandbox;

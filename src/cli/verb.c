@@ -7,6 +7,8 @@
 #include "cli/commands.h"
 #include "cli/starting.h"
 
+static const char COMMON_FLAGS[] = "config= json quiet yes help version";
+
 static const struct command *find(const struct cli *cli) {
     for (size_t i = 0; i < COMMANDS_COUNT; i++) {
         struct str second, first = str_cut(str_of(COMMANDS[i].name), ' ', &second);
@@ -20,8 +22,7 @@ static const struct command *find(const struct cli *cli) {
 
 /* How a flag is written for this command: 1 with a value, 0 without, -1 unknown. */
 static int flag_kind(const struct command *c, struct str name) {
-    static const char COMMON[] = "config= json quiet yes help version";
-    const char *const lists[] = { COMMON, c ? c->flags : "" };
+    const char *const lists[] = { COMMON_FLAGS, c ? c->flags : "" };
     for (size_t l = 0; l < 2; l++) {
         for (struct str rest = str_of(lists[l]), item; rest.ptr && rest.len;) {
             item = str_cut(rest, ' ', &rest);
@@ -118,7 +119,10 @@ static int unknown_verb(const struct cli *cli) {
 
 int cli_main(int argc, char **argv) {
     starting_guard();
-    struct cli cli = { .arena = arena_new(64 << 20) };
+    struct cli cli = { .arena = arena_new(64 << 20),
+                       .commands = COMMANDS,
+                       .command_count = COMMANDS_COUNT,
+                       .common_flags = COMMON_FLAGS };
     int status = parse(&cli, argc, argv);
     if (status == EXIT_OK) {
         const struct command *c = cli.command;

@@ -55,10 +55,13 @@ static void *work(void *arg) {
     w->loop = loop_new(all->fibers_per_loop);
     struct client *client = client_new(w->loop);
     db_reader(all->db); /* now, while there are descriptors for it */
-    for (size_t i = 0; i < w->server_count; i++)
+    for (size_t i = 0; i < w->server_count; i++) {
         w->servers[i] =
             http_server_open(w->loop, w->fds[i],
                              i < all->address_count ? &all->app : &all->metrics_app, &all->limits);
+        if (all->is_shared[i])
+            http_server_share(w->servers[i]);
+    }
     w->dismiss = (struct loop_call){ .fn = dismiss, .arg = w };
     w->drain = (struct loop_call){ .fn = drain, .arg = w };
     w->turn = (struct loop_call){ .fn = turn, .arg = w };

@@ -31,10 +31,11 @@ struct worker {
 struct workers {
     struct worker list[THREADS_MAX];
     size_t count;
-    size_t address_count;             /* of app; a worker's server behind them answers metrics */
-    struct http_app app, metrics_app; /* set before workers_start, as is jobs */
-    struct db *db;                    /* read on each loop */
-    struct jobs *jobs;                /* started on the first loop */
+    size_t address_count;              /* of app; a worker's server behind them answers metrics */
+    bool is_shared[ADDRESSES_MAX + 1]; /* the socket of that server is others' too */
+    struct http_app app, metrics_app;  /* set before workers_start, as is jobs */
+    struct db *db;                     /* read on each loop */
+    struct jobs *jobs;                 /* started on the first loop */
     struct http_limits limits;
     struct http_memory memory; /* of bodies, on all loops */
     size_t fibers_per_loop;

@@ -70,6 +70,16 @@ enum setting setting_find(struct str name) {
     return SETTING_COUNT;
 }
 
+const char *setting_flag(enum setting s, struct arena *a) {
+    const char *name = TABLE[s].name;
+    if (strncmp(name, "AVA_", 4) == 0)
+        name += 4;
+    char *flag = arena_printf(a, "%s%s", name, TABLE[s].is_secret ? "-file" : "");
+    for (char *p = flag; *p; p++)
+        *p = *p == '_' ? '-' : (char)tolower((unsigned char)*p);
+    return flag;
+}
+
 const char *setting_nearest(struct str name, struct arena *a) {
     const char *best = NULL;
     size_t best_distance = 6;

@@ -94,4 +94,6 @@ bool config_is_loopback(struct str host);
 /* "AVA_LISTEN" is also the flag "listen", "RATE_LIMIT_PER_MINUTE" "rate-limit-per-minute". Finds
  * the setting by either form, SETTING_COUNT when there is none. */
 enum setting setting_find(struct str name);
+/* Its flag, without dashes; of a secret that of its file. */
+const char *setting_flag(enum setting s, struct arena *a);
 const char *setting_nearest(struct str name, struct arena *a); /* for "did you mean" */

@@ -6,6 +6,7 @@
 
 enum {
     ENTER_MAX = 128, /* at once, so that those who are in have their turn */
+    ENTER_SHARED_MAX = 4,
     PAUSE_MS = 50,
 };
 
@@ -36,7 +37,8 @@ static void pause_door(struct door *d) {
 
 static void on_visitors(uv_poll_t *p, int status, int events) {
     struct door *d = p->data;
-    for (int n = 0; n < ENTER_MAX && !d->is_shut; n++) {
+    int most = d->is_shared ? ENTER_SHARED_MAX : ENTER_MAX;
+    for (int n = 0; n < most && !d->is_shut; n++) {
         int fd = accept4(d->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             d->enter(d->arg, fd);

@@ -13,6 +13,7 @@ struct door {
     uv_timer_t again; /* opens the door after a pause */
     int fd;
     bool is_shut;
+    bool is_shared; /* others accept on it, too: they shall have their part */
     void (*enter)(void *arg,
                   int fd);      /* a connection, which is the callee's now; it does not block */
     void (*starved)(void *arg); /* the system grants no descriptor for the next one */

@@ -807,6 +807,10 @@ struct http_server *http_server_open(struct loop *loop, int fd, const struct htt
     return s;
 }
 
+void http_server_share(struct http_server *s) {
+    s->door.is_shared = true;
+}
+
 /* --- going down ------------------------------------------------------------------------------ */
 
 void http_server_dismiss(struct http_server *s) {
@@ -874,12 +878,15 @@ void http_server_drain(struct http_server *s) {
     if (s->draining)
         return;
     s->dismissing = s->draining = true;
-    let_nobody_in(s);
+    if (s->door.is_shared)
+        door_shut(&s->door); /* whoever waits there is in the queue of all who share it */
+    else
+        let_nobody_in(s);
     for (struct conn *c = s->conns; c; c = c->next)
         if (c->phase == STREAMING && !c->reply.stream_ends)
             http_stream_end(&c->stream);
     uv_update_time(loop_uv(s->loop));
-    uv_timer_start(&s->leave, on_leave, LEAVE_MS, 0);
+    uv_timer_start(&s->leave, on_leave, s->door.is_shared ? 0 : LEAVE_MS, 0);
 }
 
 bool http_server_is_over(const struct http_server *s) {

@@ -89,6 +89,10 @@ char *http_listen_address(int fd, struct arena *a);
 struct http_server *http_server_open(struct loop *loop, int fd, const struct http_app *app,
                                      const struct http_limits *limits);
 
+/* Call at once: others have the socket, too, here or in another process, and go on listening. Of those
+ * who wait at the door few are taken at once, and draining leaves the rest to the others. */
+void http_server_share(struct http_server *s);
+
 /* Every answer from now on ends its connection; new ones are taken as before. */
 void http_server_dismiss(struct http_server *s);
 /* Accepts no new connections, without resetting any, and ends streams at once; a moment later

@@ -749,6 +749,29 @@ TEST(draining_answers_whom_the_kernel_let_in_and_lets_nobody_in_after_them) {
     site_down(s);
 }
 
+static void share_and_drain(void *arg) {
+    struct site *s = ((struct asked *)arg)->site;
+    http_server_share(s->server);
+    http_server_drain(s->server);
+    fd_of_late = raw_connect(s->port); /* let in by the kernel: others listen on */
+    look(arg);
+}
+
+TEST(draining_leaves_whoever_waits_at_a_shared_socket_to_those_who_share_it) {
+    struct site *s = site_up(NULL);
+    int shared = dup(s->fd), fd;
+    on_loop(s, share_and_drain);
+    while (!http_server_is_over(s->server))
+        sched_yield();
+    struct pollfd waits = { .fd = shared, .events = POLLIN };
+    CHECK_INT(poll(&waits, 1, 5000), 1);
+    CHECK((fd = accept(shared, NULL, NULL)) >= 0);
+    close(fd);
+    close(fd_of_late);
+    close(shared);
+    site_down(s);
+}
+
 static void dismiss(void *arg) {
     http_server_dismiss(((struct asked *)arg)->site->server);
     look(arg);
