@@ -117,7 +117,7 @@ static int is_partial(const struct dirent *e) {
 /* What a process that was killed left half done; one that is being written is locked. */
 static void remove_partials(const struct backups *b, struct arena *a) {
     struct dirent **list;
-    int count = scandir(b->conf.folder, &list, is_partial, NULL);
+    int count = scandir(b->conf.folder, &list, is_partial, alphasort);
     if (count < 0)
         return;
     for (int i = 0; i < count; i++) {
