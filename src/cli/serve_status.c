@@ -22,7 +22,7 @@ static void write_providers(struct jsonw *w, struct upstream *upstream) {
     for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
         if (!dialect_of(p)->fields)
             continue;
-        struct guard_state state = upstream_state(upstream, p, NULL);
+        struct guard_state state = upstream_overall(upstream, p);
         jsonw_object(w);
         jsonw_text_at(w, "name", provider_name(p));
         jsonw_text_at(w, "breaker", breaker_state_name(state.breaker));

@@ -122,6 +122,10 @@ struct guard_state upstream_state(struct upstream *u, enum provider p, const cha
     return guard_state(u->guard, p, NULL, credential_id, ava_now_ms());
 }
 
+struct guard_state upstream_overall(struct upstream *u, enum provider p) {
+    return guard_overall(u->guard, p, ava_now_ms());
+}
+
 const char *upstream_breaker(struct upstream *u, enum provider p, const char *credential_id) {
     return breaker_state_name(upstream_state(u, p, credential_id).breaker);
 }

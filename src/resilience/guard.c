@@ -325,38 +325,48 @@ void guard_reset(struct guard *g, enum provider p, const char *host, const char 
 /* The least open among those that matter now; BREAKER_CLOSED when none does. */
 struct least {
     bool any;
-    enum breaker_state state;
+    struct guard_state state;
 };
 
-static void least_add(struct least *l, const struct guard_thing *t, enum breaker_state state,
+static void least_add(struct least *l, const struct guard_thing *t, struct breaker *b,
                       int64_t now_ms) {
-    if (state == BREAKER_CLOSED && now_ms - t->called_at_ms > RECENT_MS)
+    struct guard_state state = state_of(b, now_ms);
+    if (state.breaker == BREAKER_CLOSED && now_ms - t->called_at_ms > RECENT_MS)
         return;
-    if (!l->any || state < l->state)
+    if (!l->any || state.breaker < l->state.breaker)
         l->state = state;
     l->any = true;
 }
 
-/* The gauges of one provider. */
-static void collect_side(struct side *side, int64_t now_ms) {
-    struct least credentials = { false, BREAKER_CLOSED }, scopes = credentials;
-    unsigned not_closed = 0;
+/* The worse of both, for one provider; *not_closed: credentials whose breaker is not. */
+static struct guard_state overall(struct side *side, unsigned *not_closed, int64_t now_ms) {
+    struct least credentials = { false, { .breaker = BREAKER_CLOSED } }, scopes = credentials;
+    *not_closed = 0;
     pthread_mutex_lock(&side->lock);
     for (struct table_node *n = side->book.credentials.newest; n; n = n->older) {
         struct guard_credential *c = CONTAINER_OF(n, struct guard_credential, thing.node);
-        enum breaker_state state = breaker_state(&c->breaker, now_ms);
-        not_closed += state != BREAKER_CLOSED;
-        least_add(&credentials, &c->thing, state, now_ms);
+        *not_closed += breaker_state(&c->breaker, now_ms) != BREAKER_CLOSED;
+        least_add(&credentials, &c->thing, &c->breaker, now_ms);
         take_events(side->provider, c, NULL);
     }
     for (struct table_node *n = side->book.scopes.newest; n; n = n->older) {
         struct guard_scope *s = CONTAINER_OF(n, struct guard_scope, thing.node);
-        least_add(&scopes, &s->thing, breaker_state(&s->breaker.breaker, now_ms), now_ms);
+        least_add(&scopes, &s->thing, &s->breaker.breaker, now_ms);
         take_events(side->provider, NULL, s);
     }
     pthread_mutex_unlock(&side->lock);
-    enum breaker_state worse = credentials.state > scopes.state ? credentials.state : scopes.state;
-    metric_set(METRIC_BREAKER_STATE, worse, provider_name(side->provider));
+    return credentials.state.breaker > scopes.state.breaker ? credentials.state : scopes.state;
+}
+
+struct guard_state guard_overall(struct guard *g, enum provider p, int64_t now_ms) {
+    unsigned not_closed;
+    return overall(&g->sides[p], &not_closed, now_ms);
+}
+
+static void collect_side(struct side *side, int64_t now_ms) {
+    unsigned not_closed;
+    struct guard_state worse = overall(side, &not_closed, now_ms);
+    metric_set(METRIC_BREAKER_STATE, worse.breaker, provider_name(side->provider));
     metric_set(METRIC_BREAKER_OPEN_CREDENTIALS, not_closed, provider_name(side->provider));
 }
 

@@ -101,6 +101,10 @@ struct guard_state {
 struct guard_state guard_state(struct guard *g, enum provider p, const char *host,
                                const char *credential, int64_t now_ms);
 
+/* How the provider fares as a whole: the worse of its own breaker and of the least open one of the credentials in
+ * use, so that one workspace's trouble is not everybody's, and the only workspace's is. */
+struct guard_state guard_overall(struct guard *g, enum provider p, int64_t now_ms);
+
 /* By hand (audited by the caller), or on hints of other hosts. credential NULL: the provider's. */
 void guard_force_open(struct guard *g, enum provider p, const char *host, const char *credential,
                       int64_t now_ms);

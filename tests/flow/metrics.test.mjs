@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { Ava, missing, until } from "../lib/ava.mjs";
+import { Ava, avaBeside, missing, until } from "../lib/ava.mjs";
 import { headersOf, message, secretPlan } from "../lib/vapi.mjs";
 
 const promtool = spawnSync("promtool", ["--version"]).error ? "no promtool: run tools/deps install test" : false;
@@ -76,6 +76,9 @@ describe("metrics", { skip: missing }, () => {
     assert.equal(await a.metric("circuit_breaker_state", { service: "vapi" }), 2);
     assert.equal(await a.metric("log_messages_total", { level: "error", code: "provider_error" }), 3);
     await a.fault({ provider: "vapi", fault: "none" });
+    const status = await avaBeside(["status", "--json", "--data-dir", a.data]);
+    assert.deepEqual(JSON.parse(status.stdout).providers.find((p) => p.name === "vapi").breaker, "open", status.stdout);
+    assert.match((await avaBeside(["status", "--data-dir", a.data])).stdout, /^vapi +open +back in \d+ s$/m);
   });
 
   test("count each call once, by why it ended and what it cost, however often that is told", async () => {
