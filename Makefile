@@ -79,8 +79,8 @@ fuzz: web ## look for trouble in every parser of outside bytes (FUZZ_SECONDS=30 
 	@tools/fuzz
 
 .PHONY: smoke
-smoke: build ## the shortest proof: health, a setting, numbers, a signed webhook
-	@tools/smoke --build $(BUILD)
+smoke: build ## the shortest proof: ops/smoke at a sandbox, with a setting and a signed webhook
+	@ops/smoke --sandbox $(BUILD)/ava
 
 .PHONY: e2e
 e2e: packages build ## whole journeys: over sockets and in real browsers

@@ -17,6 +17,8 @@ enum { CAGE_FOLDERS_MAX = 24 };
 struct cage_files {
     const char *data_dir;
     const char *backup_dir; /* "": none */
+    const char
+        *log_file; /* "": none; made anew when it was moved away, so its folder can be written */
     /* Files that are read again later, from whatever stands there then: their folders can be read. */
     const char *again[CAGE_FOLDERS_MAX];
     size_t again_count;

@@ -32,6 +32,7 @@ enum {
 
     OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV,
     READ = READ_FILE | READ_DIR,
+    ADD_TO = WRITE_FILE | MAKE_REG,
     KEEP = READ | WRITE_FILE | REMOVE_FILE | MAKE_REG | MAKE_SOCK | REFER | TRUNCATE,
 };
 
@@ -104,17 +105,17 @@ static void allow(const struct rules *r, const char *path, uint64_t rights) {
 }
 
 /* The file, and whatever will stand in its place: a file that is replaced is another one. */
-static void allow_again(const struct rules *r, const char *file) {
+static void allow_again(const struct rules *r, const char *file, uint64_t rights) {
     char folder[PATH_MAX], whole[PATH_MAX];
     const char *paths[] = { file, realpath(file, whole) ? whole : file }; /* a link and its end */
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         const char *slash = strrchr(paths[i], '/');
-        allow(r, paths[i], READ);
+        allow(r, paths[i], rights);
         if (slash == paths[i])
             continue; /* not the whole system for one file */
         snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - paths[i]) : 1,
                  slash ? paths[i] : ".");
-        allow(r, folder, READ);
+        allow(r, folder, rights);
     }
 }
 
@@ -126,14 +127,16 @@ static void allow_all(const struct rules *r, const struct cage_files *files) {
     allow(r, files->data_dir, KEEP);
     if (files->backup_dir[0])
         allow(r, files->backup_dir, KEEP);
-    allow_again(r, "/etc/resolv.conf");
+    if (files->log_file[0])
+        allow_again(r, files->log_file, ADD_TO);
+    allow_again(r, "/etc/resolv.conf", READ);
     for (size_t i = 0; i < ARRAY_LEN(OF_TLS); i++)
         if (getenv(OF_TLS[i]))
-            allow_again(r, getenv(OF_TLS[i]));
+            allow_again(r, getenv(OF_TLS[i]), READ);
     if (getenv("SSL_CERT_DIR"))
         allow(r, getenv("SSL_CERT_DIR"), READ);
     for (size_t i = 0; i < files->again_count; i++)
-        allow_again(r, files->again[i]);
+        allow_again(r, files->again[i], READ);
 }
 
 bool cage_files(const struct cage_files *files, const char **why) {

@@ -27,7 +27,7 @@ static void print_timeline(struct arena *a, const struct timeline *t) {
     char day[32], at[32];
     clock_rfc3339(c->created_ms, day);
     printf("%s  %s, %s%s%s, %s\n", c->id, c->direction, cli_printable(a, c->to),
-           from ? " from " : "", from ? from : "", c->status);
+           from ? " from " : "", from ? from : "", cli_printable(a, c->status));
     printf("%.10s  %s%s%s\n", day, provider_id ? provider_id : "no id at the provider",
            request ? "  request " : "", request ? request : "");
     for (size_t i = 0; i < t->count; i++)

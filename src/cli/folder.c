@@ -105,3 +105,31 @@ int folder_make_backups(const char *path) {
                         strerror(errno));
     return EXIT_OK;
 }
+
+/* "." for a name alone. */
+static const char *folder_of(const char *file, struct arena *a) {
+    const char *slash = strrchr(file, '/');
+    if (!slash)
+        return ".";
+    return slash == file ? "/" : arena_strndup(a, file, (size_t)(slash - file));
+}
+
+const char *folder_judge_log(const char *file, struct arena *a) {
+    struct stat st;
+    const char *folder = folder_of(file, a);
+    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
+        return arena_printf(
+            a, "AVA_LOG_FILE: %s is not a folder; make it for the user that Ava runs as", folder);
+    if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
+        return arena_printf(
+            a,
+            "AVA_LOG_FILE: others may write into %s, and so put another file there: chmod o-w %s",
+            folder, folder);
+    bool is_there = stat(file, &st) == 0;
+    if (is_there && !S_ISREG(st.st_mode))
+        return arena_printf(a, "AVA_LOG_FILE: %s is no regular file", file);
+    if (access(is_there ? file : folder, W_OK) != 0)
+        return arena_printf(a, "AVA_LOG_FILE: cannot write into %s: %s", is_there ? file : folder,
+                            strerror(errno));
+    return NULL;
+}

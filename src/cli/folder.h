@@ -10,3 +10,5 @@
 int folder_make(const char *path, bool warns, struct arena *a);
 /* The same for the folder of backups (AVA_BACKUP_DIR). */
 int folder_make_backups(const char *path);
+/* Why the log cannot be kept in that file (AVA_LOG_FILE), one sentence; NULL when it can. Makes nothing. */
+const char *folder_judge_log(const char *file, struct arena *a);

@@ -52,7 +52,8 @@ static void give_memory_back(void) {
 
 /* JSON is for programs; a person at a terminal who has not asked for it gets text. */
 static bool logs_json(const struct config *c) {
-    if (c->origins[SETTING_AVA_LOG_FORMAT] == ORIGIN_DEFAULT && isatty(STDERR_FILENO))
+    if (c->origins[SETTING_AVA_LOG_FORMAT] == ORIGIN_DEFAULT && !c->log_file[0] &&
+        isatty(STDERR_FILENO))
         return false;
     return strcmp(c->log_format, "json") == 0;
 }
@@ -93,7 +94,9 @@ bool house_keys(struct house *h, const struct config *c, struct arena *a, struct
 
 /* Before there are other threads, and before the database is opened. */
 static void restrict_files(const struct config *c, struct cli *cli) {
-    struct cage_files files = { .data_dir = c->data_dir, .backup_dir = c->backup_dir };
+    struct cage_files files = { .data_dir = c->data_dir,
+                                .backup_dir = c->backup_dir,
+                                .log_file = c->log_file };
     const char *why = "", *file = cli_flag(cli, "config") ? cli_flag(cli, "config") : "ava.conf";
     char whole[PATH_MAX];
     if (access(file, F_OK) == 0)
@@ -141,6 +144,16 @@ static int open_vault(struct house *h, enum house_use use, struct arena *a) {
     return h->parts.vault ? EXIT_OK : cli_fail(EXIT_CONFIG, "AVA_MASTER_KEYS: %s", why);
 }
 
+/* Commands tell the person who gave them. */
+static int open_log(const struct config *c, struct arena *a) {
+    const char *why = folder_judge_log(c->log_file, a), *refused = "";
+    if (why)
+        return cli_fail(EXIT_CONFIG, "%s", why);
+    if (!log_to_file(c->log_file, &refused))
+        return cli_fail(EXIT_CONFIG, "AVA_LOG_FILE: cannot open %s: %s", c->log_file, refused);
+    return EXIT_OK;
+}
+
 int house_enter(struct house *h, struct cli *cli, enum house_use use) {
     bool is_sandbox = use == HOUSE_SANDBOX;
     *h = (struct house){ .lock = -1 };
@@ -163,6 +176,8 @@ int house_enter(struct house *h, struct cli *cli, enum house_use use) {
         status = owner_take(h->config.data_dir, cli->arena, &h->lock);
     if (status == EXIT_OK && is_server(use) && h->config.backup_dir[0])
         status = folder_make_backups(h->config.backup_dir);
+    if (status == EXIT_OK && is_server(use) && h->config.log_file[0])
+        status = open_log(&h->config, cli->arena);
     if (status == EXIT_OK && is_server(use) && house_is_caged(&h->config))
         restrict_files(&h->config, cli);
     return status;

@@ -76,6 +76,14 @@ static void take_certificate(struct serve *s, struct arena *a) {
     log_info(NULL, "certificate", L("file", c->tls_cert), L("until", until));
 }
 
+/* With every reload, also one that is refused: a log that was moved away must not be written to for ever. */
+static void reopen_log(const struct config *c) {
+    const char *why = "";
+    if (!log_reopen(&why))
+        log_error(NULL, "log_file", L("file", c->log_file), L("why", why),
+                  L("then", "the file that was open before stays in use"));
+}
+
 static bool read_keys(void *arg, const struct config *next, struct arena *a, struct keyring *keys,
                       const char **why) {
     struct serve *s = arg;
@@ -85,6 +93,7 @@ static bool read_keys(void *arg, const struct config *next, struct arena *a, str
 void serve_reload(struct serve *s, struct buf *answer) {
     struct arena *a = arena_new(1 << 20);
     struct ctx ctx;
+    reopen_log(&s->house.config);
     house_ctx(&s->house, &ctx, a);
     ctx.deadline_ms = ava_now_ms() + RELOAD_MS;
     if (s->goes_down)

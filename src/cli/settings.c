@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/jsonw.h"
 #include "cli/cli.h"
+#include "cli/folder.h"
 #include "config/traces.h"
 #include "crypto/crypto.h"
 #include "http/tls.h"
@@ -66,6 +67,12 @@ int cmd_check_config(struct cli *cli) {
     size_t set = 0, bad = cli_config_read(cli, NULL, &c, cli->arena, &text);
     buf_text(&problems, text);
     bad += cli_config_judge(&c, cli->arena, &problems);
+    const char *why = c.log_file[0] ? folder_judge_log(c.log_file, cli->arena) : NULL;
+    if (why) {
+        buf_printf(&problems, "%s\n  from the %s\n", why,
+                   origin_name(c.origins[SETTING_AVA_LOG_FILE]));
+        bad++;
+    }
     if (bad) {
         fprintf(stderr, "%s%zu problem%s. Nothing was started.\n", problems.ptr, bad,
                 bad == 1 ? "" : "s");

@@ -66,6 +66,11 @@ enum log_level log_level_parse(const char *name); /* "debug" .. "off"; LOG_INFO 
 
 /* Before log_start lines are written directly (command line, tests); fd is not closed. */
 void log_setup(enum log_level level, bool as_json, int fd);
+/* Lines go to the end of that file from now on; the path is lent. False and *why: they go where they went. */
+bool log_to_file(const char *path, const char **why);
+/* Opens that file anew, for it may have been moved away: whole lines go to the old one or to the new one. False
+ * and *why: the old one stays in use. True where there is no file. Call from one thread. */
+bool log_reopen(const char **why);
 void log_set_level(enum log_level level); /* at any time */
 void log_start(void);                     /* the thread; an abort then waits for what is left */
-void log_stop(void);                      /* writes what is left */
+void log_stop(void);                      /* writes what is left, for 2 s at most */

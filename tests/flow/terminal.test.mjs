@@ -155,6 +155,8 @@ describe("what others wrote", { skip, concurrency: 1 }, () => {
     await until(async () => (await a.call("/api/v1/events?status=received")).json.events.length === 0, { what: "nothing left to work on" });
     plant("UPDATE calls SET from_number = ?2 WHERE provider_id = ?1", id, EVIL);
     assert.ok(run("explain", id).includes(` from ${SHOWN}, `));
+    plant("UPDATE calls SET status = ?2 WHERE provider_id = ?1", id, EVIL);
+    assert.ok(run("explain", id).includes(`, ${SHOWN}\n`), "the provider's own word for how it stands");
     const json = run("explain", id, "--json");
     assert.ok(!/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(json), json);
     assert.ok(json.includes("\\u202e"), json);

@@ -10,8 +10,8 @@ export const prometheusMissing = absent("prometheus");
 export const promtoolMissing = absent("promtool");
 
 export class Prometheus {
-  // job "ava" of these "host:port"; rules: a text for its rule file.
-  static async start({ targets, rules, interval = "250ms" }) {
+  // job "ava" of these "host:port", of secure ones by https whatever their certificate; rules: a text for its rule file.
+  static async start({ targets, secure = [], rules, interval = "250ms" }) {
     const self = new Prometheus();
     self.folder = await mkdtemp(join(tmpdir(), "ava-prometheus-"));
     if (rules) await writeFile(join(self.folder, "rules.yml"), rules);
@@ -20,7 +20,10 @@ export class Prometheus {
       JSON.stringify({
         global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
         ...(rules ? { rule_files: ["rules.yml"] } : {}),
-        scrape_configs: [{ job_name: "ava", static_configs: [{ targets }] }],
+        scrape_configs: [
+          { job_name: "ava", static_configs: [{ targets }] },
+          ...(secure.length ? [{ job_name: "ava-tls", scheme: "https", tls_config: { insecure_skip_verify: true }, static_configs: [{ targets: secure }] }] : []),
+        ],
       }),
     );
     const port = await freePort();

@@ -1,9 +1,13 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -184,4 +188,165 @@ TEST(the_last_lines_are_written_before_an_abort) {
     CHECK_INT(waitpid(child, &status, 0), child);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     CHECK(strstr(bytes, "\"it\":\"ends\""));
+}
+
+TEST(a_json_line_holds_nothing_that_a_terminal_obeys_or_that_hides) {
+    struct arena *a = arena_new(1 << 20);
+    const char *why;
+    const char *text = "a\x1b[2J\x7f\xc2\x9b"
+                       "31m\xe2\x80\xae\xe2\x80\xa8\xe2\x80\x8b\xef\xbb\xbf\x9b.";
+    begin(LOG_INFO, true);
+    log_info(NULL, "x", L("name", text));
+    struct buf out = end();
+    for (size_t i = 0; i + 1 < out.len; i++)
+        CHECK((unsigned char)out.ptr[i] >= 0x20 && (unsigned char)out.ptr[i] != 0x7f);
+    CHECK(!strstr(out.ptr, "\xc2\x9b") && !strstr(out.ptr, "\xe2\x80"));
+    json_t *line = json_parse(a, (struct str){ out.ptr, out.len - 1 }, &why);
+    CHECK(line && strstr(json_text(line, "name"), "\xe2\x80\xae"));
+    buf_fini(&out);
+    arena_free(a);
+}
+
+/* --- a file ---------------------------------------------------------------------------------- */
+
+static char folder[64], path[96], moved[96];
+
+static void begin_file(void) {
+    const char *why = "";
+    snprintf(folder, sizeof folder, "/tmp/ava-log-XXXXXX");
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/ava.log", folder);
+    snprintf(moved, sizeof moved, "%s/ava.log.1", folder);
+    log_setup(LOG_INFO, true, 2);
+    CHECK(log_to_file(path, &why));
+}
+
+static void end_file(void) {
+    log_setup(LOG_OFF, true, 2);
+    unlink(path);
+    unlink(moved);
+    rmdir(folder);
+}
+
+static struct buf read_file(const char *name) {
+    struct buf out = { 0 };
+    char bytes[4096];
+    size_t n;
+    FILE *f = fopen(name, "r");
+    CHECK(f != NULL);
+    while ((n = fread(bytes, 1, sizeof bytes, f)) > 0)
+        buf_put(&out, bytes, n);
+    buf_char(&out, 0);
+    fclose(f);
+    return out;
+}
+
+/* How many lines there are, each of them a whole object. */
+static int whole_lines(const char *name) {
+    struct arena *a = arena_new(16 << 20);
+    struct buf text = read_file(name);
+    const char *why;
+    int count = 0;
+    char *rest = text.ptr;
+    for (char *line; (line = strsep(&rest, "\n")) && *line; count++)
+        CHECK(json_parse(a, str_of(line), &why) != NULL);
+    arena_free(a);
+    buf_fini(&text);
+    return count;
+}
+
+TEST(a_file_is_added_to_and_others_may_not_read_it) {
+    struct stat st;
+    const char *why = "";
+    mode_t before = umask(0);
+    begin_file();
+    umask(before);
+    log_info(NULL, "one", L("n", 1));
+    CHECK(log_to_file(path, &why));
+    log_info(NULL, "two", L("n", 2));
+    CHECK(whole_lines(path) == 2);
+    CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640);
+    end_file();
+}
+
+TEST(what_is_no_file_is_refused_and_lines_go_where_they_went) {
+    const char *why = "";
+    begin_file();
+    CHECK(rename(path, moved) == 0 && mkdir(path, 0700) == 0);
+    CHECK(!log_reopen(&why) && *why);
+    log_info(NULL, "still", L("n", 1));
+    CHECK(whole_lines(moved) == 1);
+    CHECK(rmdir(path) == 0);
+    CHECK(!log_to_file("/dev/null", &why));
+    CHECK_TEXT(why, "it is no regular file");
+    end_file();
+}
+
+TEST(a_file_that_is_moved_away_under_load_loses_and_tears_no_line) {
+    pthread_t threads[THREADS];
+    const char *why = "";
+    int count = 0;
+    begin_file();
+    log_start();
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, write_lines, NULL);
+    for (int i = 0; i < 50; i++) {
+        CHECK(rename(path, moved) == 0);
+        CHECK(log_reopen(&why));
+        log_info(NULL, "after", L("i", i));
+        struct stat st = { 0 };
+        while (stat(path, &st) != 0 || st.st_size == 0) /* the old one is closed by then */
+            sched_yield();
+        count += whole_lines(moved);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    log_stop();
+    count += whole_lines(path);
+    CHECK(count == THREADS * LINES + 50);
+    end_file();
+}
+
+TEST(a_line_that_a_full_disk_cut_does_not_run_into_the_next) {
+    struct rlimit was, tight = { 150, 0 };
+    begin_file();
+    CHECK(getrlimit(RLIMIT_FSIZE, &was) == 0);
+    tight.rlim_max = was.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    CHECK(setrlimit(RLIMIT_FSIZE, &tight) == 0);
+    double lost = metric_value(METRIC_LOG_LINES_DROPPED, (const char *[4]){ 0 });
+    log_info(NULL, "fits", L("n", 1));
+    log_info(NULL, "cut", L("filler", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"));
+    log_info(NULL, "lost", L("n", 3));
+    CHECK(setrlimit(RLIMIT_FSIZE, &was) == 0);
+    log_info(NULL, "again", L("n", 4));
+    struct buf text = read_file(path);
+    CHECK(strstr(text.ptr, "\"event\":\"cut\"") && strstr(text.ptr, "\n{\"time\":") &&
+          !strstr(text.ptr, "\"lost\""));
+    CHECK(strstr(text.ptr, "\"event\":\"again\",\"n\":4}\n"));
+    char *again = strstr(text.ptr, "\"event\":\"again\"");
+    while (*again != '\n')
+        again--;
+    CHECK(strncmp(again, "\n{\"time\"", 8) == 0 && !strstr(again, "\"cut\""));
+    CHECK(metric_value(METRIC_LOG_LINES_DROPPED, (const char *[4]){ 0 }) == lost + 2);
+    buf_fini(&text);
+    end_file();
+}
+
+TEST(stopping_does_not_wait_for_a_reader_that_reads_no_more) {
+    struct timespec began, ended;
+    pid_t child = fork();
+    if (child == 0) {
+        begin(LOG_INFO, true);
+        log_start();
+        for (int i = 0; i < 4000; i++)
+            log_info(NULL, "line", L("i", i));
+        log_stop();
+        _exit(7);
+    }
+    int status = 0;
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    CHECK(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 7);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    CHECK(ended.tv_sec - began.tv_sec < 10);
 }
