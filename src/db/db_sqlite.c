@@ -320,8 +320,11 @@ enum err db_done(struct ctx *ctx, struct db_stmt *q) {
         sqlite3_clear_bindings(q->handle);
     }
     q->in_use = false;
-    if (ctx->spans && q->handle && q->conn != q->conn->db->writer)
-        db_span_read(ctx, q->name, q->began_us, e);
+    if (q->handle && q->conn != q->conn->db->writer) {
+        metric_observe_us(METRIC_DB_DURATION, ava_now_us() - q->began_us, q->name);
+        if (ctx->spans)
+            db_span_read(ctx, q->name, q->began_us, e);
+    }
     return e;
 }
 

@@ -81,6 +81,14 @@ describe("metrics", { skip: missing }, () => {
     assert.match((await avaBeside(["status", "--data-dir", a.data])).stdout, /^vapi +open +back in \d+ s$/m);
   });
 
+  test("time reads by the table that they begin with, and transactions; a bounded number of them", async () => {
+    assert.equal((await a.call("/api/v1/calls")).status, 200);
+    const all = [...(await a.metrics()).entries()].filter(([name]) => name.startsWith("db_query_duration_seconds_count"));
+    const of = Object.fromEntries(all.map(([name, n]) => [/query="([^"]*)"/.exec(name)[1], n]));
+    for (const query of ["commit", "SELECT api_keys", "SELECT calls"]) assert.ok(of[query] > 0, `${query} in ${JSON.stringify(of)}`);
+    assert.ok(Object.keys(of).length < 64 && Object.keys(of).every((q) => /^(commit|[A-Z]+( [a-z_]+)?)$/.test(q)), Object.keys(of).join());
+  });
+
   test("count each call once, by why it ended and what it cost, however often that is told", async () => {
     const SECRET = "what-vapi-sends-with-each-message", path = new URL((await a.call("/api/v1/webhooks/endpoints")).json.endpoints.find((e) => e.provider === "vapi").urls.server).pathname;
     const put = await a.call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: "metrics-vapi-key-000001", assistant_id: "5b0a4a08-133c-4146-9315-0984f8c6be80", webhook_secret: SECRET } });
