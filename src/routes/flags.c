@@ -19,12 +19,12 @@ enum err put_flag(struct ctx *ctx, struct call *call) {
     enum flag f = flag_parse(call->match->params[0]);
     struct input in = input_of(ctx, call);
     bool has, on = input_bool(&in, "on", &has);
-    if (f == FLAG_COUNT)
-        return ctx_fail(ctx, ERR_NOT_FOUND,
-                        "There is no such flag; GET /api/v1/flags names them all.");
     if (!has)
         ctx_field(ctx, "on", "required", "Say whether it shall be on: true or false.");
     TRY(input_done(&in));
+    if (f == FLAG_COUNT)
+        return ctx_fail(ctx, ERR_NOT_FOUND,
+                        "There is no such flag; GET /api/v1/flags names them all.");
     TRY(flag_change(ctx, f, on));
     struct jsonw w = reply_json(call, 200);
     return flag_write(ctx, f, &w);

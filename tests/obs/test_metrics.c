@@ -80,10 +80,13 @@ TEST(every_series_that_is_known_exists_at_zero_from_the_start) {
     CHECK(value_of(&out, "\ndelivery_duration_seconds_count ") == 0);
     CHECK(value_of(&out, "\nlog_lines_dropped_total ") == 0);
     for (enum metric m = 0; m < METRIC_COUNT; m++) {
-        static const char *const OPEN[] = {
-            "build_info",        "http_server_request_duration_seconds", "log_messages_total",
-            "calls_ended_total", "provider_request_duration_seconds",    "system_calls_denied_total"
-        };
+        static const char *const OPEN[] = { "build_info",
+                                            "http_server_request_duration_seconds",
+                                            "log_messages_total",
+                                            "calls_ended_total",
+                                            "provider_request_duration_seconds",
+                                            "system_calls_denied_total",
+                                            "db_query_duration_seconds" };
         bool is_open = false;
         char head[128];
         for (size_t i = 0; i < sizeof OPEN / sizeof *OPEN; i++)
