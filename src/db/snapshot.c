@@ -18,9 +18,11 @@
 enum {
     TRAILER_BYTES = 512,
     BUSY_MS = 10000,
-    STEPS = 1000,         /* of SQLite between two looks at the clock */
-    WORK_US = 5000,       /* then as long a rest */
-    SYNC_BYTES = 4 << 20, /* no more than that waits for the disk at once */
+    STEPS = 250,    /* of SQLite between two looks at the clock */
+    WORK_US = 1000, /* then a rest that is longer */
+    REST_US = 3000,
+    SYNC_BYTES =
+        256 << 10, /* no more than that waits for the disk at once: commits wait behind it */
     PIECE_BYTES = 1 << 20,
 };
 
@@ -45,7 +47,7 @@ static const struct snapshot_order AT_ONCE; /* of who waits for it */
 static int rest(void *arg) {
     struct pace *p = arg;
     struct stat st;
-    struct timespec pause = { .tv_nsec = WORK_US * 1000L };
+    struct timespec pause = { .tv_nsec = REST_US * 1000L };
     if (gives_up(p->order))
         return 1;
     if (!p->order->gently || ava_now_us() < p->rest_at_us)
@@ -178,6 +180,8 @@ static bool hash_file(int fd, int64_t bytes, snapshot_hash_fn *hash, const struc
             return false;
         hash(out, (struct str){ (char *)room, 32 + size });
         memcpy(room, out, 32);
+        if (o->gently)
+            nanosleep(&(struct timespec){ .tv_nsec = REST_US * 1000L }, NULL);
         at += (int64_t)size;
     }
     return true;

@@ -25,7 +25,7 @@ struct snapshot {
 
 struct snapshot_order {
     const char *database, *to; /* paths; to is replaced only by a whole one */
-    bool gently;               /* leaves half of the time, and of the disk's, to others */
+    bool gently;               /* leaves most of the time, and of the disk's, to others */
     snapshot_hash_fn *hash;
     const atomic_bool *gives_up; /* once it is set, it breaks off; NULL: never */
 };
