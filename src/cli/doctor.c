@@ -80,18 +80,19 @@ static bool is_agreed(struct doctor *d, const char *words) {
 
 /* Runs it; what it complains of is mended if that was asked for, and looked at again. */
 static void run_one(struct doctor *d, const struct doctor_check *check) {
-    size_t before = d->counts[VERDICT_WARN] + d->counts[VERDICT_FAIL];
+    size_t warned = d->counts[VERDICT_WARN], failed = d->counts[VERDICT_FAIL];
     d->name = check->name;
     if (check->needs_house && !d->is_open) {
         doctor_say(d, VERDICT_SKIP, "the data cannot be opened", NULL);
         return;
     }
     check->run(d);
-    bool is_ill = d->counts[VERDICT_WARN] + d->counts[VERDICT_FAIL] > before;
+    bool is_ill = d->counts[VERDICT_WARN] > warned || d->counts[VERDICT_FAIL] > failed;
     if (!is_ill || !cli_has(d->cli, "fix") || !check->fix || !is_agreed(d, check->fix_words))
         return;
     if (check->fix(d)) {
-        d->counts[VERDICT_WARN] = d->counts[VERDICT_FAIL] = 0;
+        d->counts[VERDICT_WARN] = warned; /* what other checks found stays */
+        d->counts[VERDICT_FAIL] = failed;
         check->run(d);
     }
 }

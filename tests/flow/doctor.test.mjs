@@ -129,6 +129,10 @@ describe("ava doctor", { skip: missing, concurrency: 1 }, () => {
     assert.equal(spawnSync("sqlite3", [join(copy, "ava.db"), "UPDATE audit_log SET actor = 'x' WHERE seq = 2"]).status, 0);
     const r = ava(["doctor", "--json", "--run", "audit", "--data-dir", copy]);
     assert.deepEqual([r.status, JSON.parse(r.stdout).checks[0].verdict], [1, "fail"], r.stdout);
+    const mended = ava(["doctor", "--json", "--fix", "--yes", "--data-dir", copy], { env: { AVA_BACKUP_DIR: join(top, "backups") } });
+    const said = JSON.parse(mended.stdout);
+    assert.deepEqual(said.checks.filter((c) => c.name === "backup").map((c) => c.verdict), ["warn", "ok"]);
+    assert.deepEqual([mended.status, said.failures >= 1], [1, true], "what is mended takes nothing back of what other checks found");
     rmSync(join(copy, "master.keys"));
     const keyless = ava(["doctor", "--data-dir", copy]);
     assert.deepEqual([keyless.status, /the data cannot be opened/.test(keyless.stdout), /AVA_MASTER_KEYS/.test(keyless.stderr)], [1, true, true], keyless.stdout + keyless.stderr);
