@@ -14,6 +14,9 @@ struct doctor;
 /* One line of the check under way. fix: what mends it, for people; NULL: nothing to do. Texts are copied. */
 void doctor_say(struct doctor *d, enum verdict v, const char *text, const char *fix);
 
+/* What is left until a certificate ends, in words and as a verdict. */
+void doctor_say_certificate(struct doctor *d, const char *whose, int64_t ends_ms);
+
 struct doctor {
     struct cli *cli;
     struct house house;

@@ -141,8 +141,7 @@ void doctor_descriptors(struct doctor *d) {
                    "raise LimitNOFILE (ulimit -Hn), or lower MAX_CONNECTIONS");
 }
 
-/* What is left until it ends, in words and as a verdict. */
-static void say_certificate(struct doctor *d, const char *whose, int64_t ends_ms) {
+void doctor_say_certificate(struct doctor *d, const char *whose, int64_t ends_ms) {
     char until[32];
     int64_t left_s = (ends_ms - ava_wall_ms()) / 1000;
     clock_rfc3339(ends_ms, until);
@@ -172,7 +171,7 @@ void doctor_certificate(struct doctor *d) {
         doctor_say(d, VERDICT_FAIL, why, NULL);
         return;
     }
-    say_certificate(d, c->tls_cert, tls_setup_expires_ms(tls));
+    doctor_say_certificate(d, c->tls_cert, tls_setup_expires_ms(tls));
     tls_setup_free(tls);
 }
 

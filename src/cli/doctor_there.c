@@ -1,7 +1,6 @@
 /* doctor_there: checks of what is beyond this machine: providers, and the way from them to here. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/fiber.h"
 #include "base/json.h"
 #include "base/tree.h"
@@ -19,7 +18,6 @@ enum {
     NUMBERS_MAX = 100,
     ANSWER_MAX_BYTES = 64 << 10,
     TIMEOUT_MS = 10 * 1000,
-    CERTIFICATE_WARN_S = 14 * 24 * 3600,
 };
 
 /* --- on a loop of its own -------------------------------------------------------------------- */
@@ -232,12 +230,8 @@ static void knock(struct doctor *d) {
                    arena_printf(d->cli->arena, "%s answers %d in %lld ms, Ava %s", url, call.status,
                                 (long long)(call.took_us / 1000), version),
                    NULL);
-    int64_t left_s = (call.certificate_ends_ms - ava_wall_ms()) / 1000;
     if (call.certificate_ends_ms)
-        doctor_say(d, left_s < CERTIFICATE_WARN_S ? VERDICT_WARN : VERDICT_OK,
-                   arena_printf(d->cli->arena, "its certificate ends in %lld days",
-                                (long long)(left_s / 86400)),
-                   left_s < CERTIFICATE_WARN_S ? "renew it" : NULL);
+        doctor_say_certificate(d, "its certificate", call.certificate_ends_ms);
 }
 
 void doctor_public_url(struct doctor *d) {

@@ -1,7 +1,6 @@
 #include "db/restore.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "base/defs.h"
 #include "db/backup.h"
+#include "db/snapshot.h"
 
 /* What SQLite keeps beside a database. A log that stays where another database comes is played into it. */
 static const char *const BESIDE[] = { "-wal", "-shm", "-journal" };
@@ -50,16 +50,6 @@ static bool keep(const char *path, const char *aside, struct arena *a, const cha
     return link(path, aside) == 0 || rename(path, aside) == 0 || failed(a, why, "keep", path);
 }
 
-static bool sync_folder_of(const char *path, struct arena *a) {
-    const char *slash = strrchr(path, '/');
-    int fd = open(slash ? arena_strndup(a, path, (size_t)(slash - path + 1)) : ".",
-                  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return good;
-}
-
 bool restore_swap(const char *staged, const char *path, const char *aside, struct arena *a,
                   const char **why) {
     struct stat st;
@@ -72,5 +62,5 @@ bool restore_swap(const char *staged, const char *path, const char *aside, struc
     if (rename(staged, path) != 0)
         return failed(a, why, "move", staged);
     restore_clear(staged, a);
-    return sync_folder_of(path, a) || failed(a, why, "sync the folder of", path);
+    return snapshot_sync_folder_of(path, a) || failed(a, why, "sync the folder of", path);
 }

@@ -202,7 +202,7 @@ static bool append_trailer(int fd, const struct snapshot *s, const struct snapsh
     return write_all(fd, trailer, TRAILER_BYTES, s->bytes) && fsync(fd) == 0;
 }
 
-static bool sync_folder_of(const char *path, struct arena *a) {
+bool snapshot_sync_folder_of(const char *path, struct arena *a) {
     const char *slash = strrchr(path, '/');
     const char *folder = slash ? arena_strndup(a, path, (size_t)(slash - path + 1)) : ".";
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -240,7 +240,7 @@ bool snapshot_write(const struct snapshot_order *o, struct arena *a, struct snap
         good = fstat(fd, &st) == 0;
         out->bytes = good ? st.st_size : 0;
         good = good && append_trailer(fd, out, o, a) && rename(partial, o->to) == 0;
-        if (good && !sync_folder_of(o->to, a)) {
+        if (good && !snapshot_sync_folder_of(o->to, a)) {
             partial =
                 o->to; /* a loss of power would take it, and who made it has been told otherwise */
             good = false;
@@ -342,7 +342,7 @@ bool snapshot_unpack(const char *file, const char *to, snapshot_hash_fn *hash, s
     if (from < 0)
         return false;
     int fd = open(to, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    bool good = fd >= 0 && pour(from, fd, out->bytes, a) && sync_folder_of(to, a);
+    bool good = fd >= 0 && pour(from, fd, out->bytes, a) && snapshot_sync_folder_of(to, a);
     if (!good)
         failed(a, why, "cannot write", to, strerror(errno));
     /* What was written is proven, not what was read for it. */
