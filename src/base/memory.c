@@ -1,15 +1,17 @@
 #include "base/memory.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { TRIES = 50, REST_NS = 10 * 1000 * 1000 };
+enum { REST_MS = 10, TRIES = MEMORY_WAIT_MS / REST_MS };
 
 static _Atomic(void *) reserve;
 static atomic_bool is_kept, is_short;
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
 void memory_keep_reserve(void) {
     atomic_store(&is_kept, true);
@@ -35,6 +37,15 @@ void memory_mend_reserve(void) {
     atomic_store(&is_short, false);
 }
 
+void memory_in_turn(void (*work)(void *), void *arg) {
+    bool waits = memory_is_short();
+    if (waits)
+        pthread_mutex_lock(&turn);
+    work(arg);
+    if (waits)
+        pthread_mutex_unlock(&turn);
+}
+
 /* Gives the reserve up; false: it is in use already. */
 static bool give_way(void) {
     void *room = atomic_exchange(&reserve, NULL);
@@ -45,7 +56,7 @@ static bool give_way(void) {
 
 /* From the reserve, or it waits for what others are about to free. */
 void memory_make_room(int tried) {
-    struct timespec rest = { .tv_nsec = REST_NS };
+    struct timespec rest = { .tv_nsec = REST_MS * 1000 * 1000 };
     if (give_way())
         return;
     if (tried >= TRIES)

@@ -1,6 +1,7 @@
 #include "cli/workers.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,9 +81,17 @@ static void *work(void *arg) {
 
 /* --- on the main thread ---------------------------------------------------------------------- */
 
+/* One for each loop, the main thread, the writer and the pool. glibc's own number (eight for each processor) is
+ * never met, and as long as it is not, a thread whose arena cannot grow is told that there is no memory, though the
+ * other arenas hold much that is free: it looks into another only when no new one may be made. */
+static void plan_arenas(size_t loops) {
+    mallopt(M_ARENA_MAX, (int)loops + 3);
+}
+
 void workers_plan(struct workers *w, const struct config *c, struct db *db) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     w->count = c->threads ? (size_t)c->threads : cores < CORES_MAX ? (size_t)cores : CORES_MAX;
+    plan_arenas(w->count);
     w->db = db;
     setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 1); /* libuv reads it with the first work it gets */
     w->limits = HTTP_LIMITS_DEFAULT;

@@ -131,7 +131,7 @@ struct pool_job {
 
 static void on_pool(uv_work_t *w) {
     struct pool_job *job = w->data;
-    job->run(job->arg);
+    memory_in_turn(job->run, job->arg);
 }
 
 static void after_pool(uv_work_t *w, int status) {

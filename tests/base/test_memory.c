@@ -1,6 +1,9 @@
 #include "base/memory.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +74,7 @@ static void use_up_and_free(void) {
     free(copy);
     buf_fini(&b);
     arena_free(a);
-    allow(64 << 20);
+    allow(128 << 20);
     memory_mend_reserve();
     _exit(memory_is_short() ? 4 : 0);
 }
@@ -98,7 +101,7 @@ static void ask_for_all(void) {
     allow(1 << 20);
     for (void *p = NULL, *more; (more = memory_asked(PIECE)); p = more, asked++)
         memset(more, p != NULL, PIECE);
-    if (asked < 8 || !memory_is_short())
+    if (asked < 24 || !memory_is_short())
         _exit(1); /* the reserve was not given */
     if (memory_asked_again(malloc(16), 2 * PIECE))
         _exit(2);
@@ -109,6 +112,50 @@ TEST(who_can_do_without_is_told_so_once_the_reserve_is_used_up) {
     if (BOUNDLESS)
         return;
     int status = in_child(ask_for_all);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), 0);
+}
+
+static atomic_int at_work, at_work_max;
+
+static void work(void *arg) {
+    int now = atomic_fetch_add(&at_work, 1) + 1;
+    if (now > atomic_load(&at_work_max))
+        atomic_store(&at_work_max, now);
+    for (int i = 0; i < 100; i++)
+        sched_yield();
+    atomic_fetch_sub(&at_work, 1);
+    ++*(atomic_int *)arg;
+}
+
+static void *work_often(void *done) {
+    for (int i = 0; i < 20; i++)
+        memory_in_turn(work, done);
+    return NULL;
+}
+
+static void work_while_short(void) {
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    atomic_int done = 0;
+    memory_keep_reserve();
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, work_often, &done);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    if (done != THREADS * 20 || at_work_max < 2)
+        _exit(1); /* together, while there is enough */
+    memory_make_room(0);
+    at_work_max = done = 0;
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, work_often, &done);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    _exit(done != THREADS * 20 ? 2 : at_work_max != 1 ? 3 : 0);
+}
+
+TEST(while_memory_is_short_long_work_is_done_one_after_the_other) {
+    int status = in_child(work_while_short);
     CHECK(WIFEXITED(status));
     CHECK_INT(WEXITSTATUS(status), 0);
 }
