@@ -16,6 +16,7 @@
  * SQL text is always a literal and values are always bound. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -59,6 +60,12 @@ enum err db_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t with
 /* The same for what nobody waits for: it leaves most of the disk's time to others. */
 enum err db_write_steps_gently(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
                                bool *is_done);
+
+/* Copies the whole database into a new file, some pages between two commits (db/mirror.h), and waits for it: for
+ * threads of their own, which end before db_close. What is at the path goes first. False and *why, and nothing is left
+ * there: gives_up was set (NULL: never is), another copy is being made, or the disk. */
+bool db_mirror(struct db *db, const char *to, const atomic_bool *gives_up, struct arena *a,
+               const char **why);
 
 /* The prepared statement of this literal, bound from the first parameter on. */
 struct db_stmt *db_use(struct db_conn *c, const char *sql);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fiber.h"
@@ -17,6 +18,7 @@
 #include "db/db_span.h"
 #include "db/locks.h"
 #include "db/migrate.h"
+#include "db/mirror.h"
 #include "db/sqlite.h"
 #include "db/trouble.h"
 #include "obs/log.h"
@@ -32,6 +34,7 @@ enum {
     TURN_PAGES = 64, /* or until they gave back so many pages, which the commit has to write */
     TURN_WAIT_MS = 30 * 1000,
     GENTLE_PAGES_PER_MS = 16, /* 64 MB/s of log */
+    SPREAD_MS = 20,           /* what a copy gets in that time is written by the disk meanwhile */
 };
 
 struct db_stmt {
@@ -73,6 +76,9 @@ struct db {
     struct db_conn *readers;
     struct write *first, **last;
     bool ends;
+    struct mirror *mirror;   /* for the writer to fill; NULL: none */
+    pthread_cond_t mirrored; /* it is done with it */
+    bool is_mirroring;       /* somebody */
     pthread_t thread;
     struct db_conn *writer;
     struct checkpoint *checkpoint;
@@ -430,36 +436,119 @@ static void run_batch(struct db *db, struct write *batch, size_t count) {
         sqlite3_exec(c->handle, "ROLLBACK", NULL, NULL, NULL);
 }
 
-/* The writer thread: takes up to BATCH_MAX of the queue at a time, until db_close. */
+/* Under the lock: up to BATCH_MAX of the queue. */
+static struct write *take_batch(struct db *db, size_t *count) {
+    struct write *batch = db->first, *last = batch;
+    *count = 1;
+    while (*count < BATCH_MAX && last->next) {
+        last = last->next;
+        ++*count;
+    }
+    db->first = last->next;
+    if (!db->first)
+        db->last = &db->first;
+    last->next = NULL;
+    return batch;
+}
+
+/* Under the lock: until there may be something to do. */
+static void await_work(struct db *db) {
+    struct timespec until;
+    int64_t rest_us = db->mirror ? db->mirror->due_us - ava_now_us() : INT64_MAX;
+    if (rest_us <= 0)
+        return;
+    if (!db->mirror) {
+        pthread_cond_wait(&db->more, &db->lock);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + rest_us * 1000;
+    until.tv_sec += ns / 1000000000;
+    until.tv_nsec = ns % 1000000000;
+    pthread_cond_timedwait(&db->more, &db->lock, &until);
+}
+
+static void let_go(struct db *db) {
+    mirror_end(db->mirror);
+    db->mirror = NULL;
+    pthread_cond_broadcast(&db->mirrored);
+}
+
+/* The writer thread: takes from the queue, and copies between two batches, until db_close. */
 static void *write_on(void *arg) {
     struct db *db = arg;
     pthread_mutex_lock(&db->lock);
     while (!db->ends || db->first) {
-        if (!db->first) {
-            pthread_cond_wait(&db->more, &db->lock);
-            continue;
-        }
-        struct write *batch = db->first, *last = batch;
-        size_t count = 1;
-        while (count < BATCH_MAX && last->next) {
-            last = last->next;
-            count++;
-        }
-        db->first = last->next;
+        size_t count = 0;
         if (!db->first)
-            db->last = &db->first;
-        last->next = NULL;
+            await_work(db);
+        struct write *batch = db->first ? take_batch(db, &count) : NULL;
+        struct mirror *mirror = db->mirror;
         pthread_mutex_unlock(&db->lock);
-        run_batch(db, batch, count);
+        if (batch)
+            run_batch(db, batch, count);
         for (struct write *w = batch, *next; w; w = next) {
             next = w->next; /* gone as soon as its fiber runs */
             fiber_unpark(&w->parking);
         }
-        checkpoint_turn(db->checkpoint);
+        if (batch)
+            checkpoint_turn(db->checkpoint);
+        bool has_ended = mirror && !mirror_turn(mirror, db->writer->handle);
         pthread_mutex_lock(&db->lock);
+        if (has_ended)
+            let_go(db);
     }
+    if (db->mirror)
+        let_go(db);
     pthread_mutex_unlock(&db->lock);
     return NULL;
+}
+
+/* Under the lock: until the writer is done with it. */
+static void await_mirror(struct db *db, struct mirror *m, const atomic_bool *gives_up) {
+    db->mirror = m;
+    pthread_cond_signal(&db->more);
+    while (db->mirror == m) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += SPREAD_MS * 1000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&db->mirrored, &db->lock, &until);
+        if (gives_up && atomic_load(gives_up))
+            atomic_store(&m->stops, true);
+        pthread_mutex_unlock(&db->lock);
+        mirror_spread(m);
+        pthread_mutex_lock(&db->lock);
+    }
+}
+
+bool db_mirror(struct db *db, const char *to, const atomic_bool *gives_up, struct arena *a,
+               const char **why) {
+    struct mirror m;
+    pthread_mutex_lock(&db->lock);
+    bool is_free = !db->is_mirroring;
+    if (is_free)
+        db->is_mirroring = true;
+    pthread_mutex_unlock(&db->lock);
+    if (!is_free) {
+        *why = "another backup is being made";
+        return false;
+    }
+    bool good = mirror_open(&m, to);
+    pthread_mutex_lock(&db->lock);
+    if (good && !db->ends)
+        await_mirror(db, &m, gives_up);
+    pthread_mutex_unlock(&db->lock);
+    good = mirror_close(&m);
+    if (!good) {
+        *why = arena_printf(a, "cannot copy %s to %s: %s", db->path, to, sqlite3_errstr(m.result));
+        unlink(to);
+    }
+    pthread_mutex_lock(&db->lock);
+    db->is_mirroring = false;
+    pthread_mutex_unlock(&db->lock);
+    return good;
 }
 
 /* Queues a write, once its fiber can be woken. */
@@ -617,6 +706,7 @@ static bool start_threads(struct db *db, struct arena *a, const char **why) {
 
 struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why) {
     struct db *db = memory_zeroed(1, sizeof *db);
+    pthread_condattr_t clock;
     locks_begin();
     db->conf = *conf;
     db->path = strdup(conf->path);
@@ -624,7 +714,11 @@ struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why
     atomic_init(&db->last_commit_ms, INT64_MIN / 2);
     trouble_init(&db->trouble, db->path);
     pthread_mutex_init(&db->lock, NULL);
-    pthread_cond_init(&db->more, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&db->more, &clock);
+    pthread_cond_init(&db->mirrored, &clock);
+    pthread_condattr_destroy(&clock);
     pthread_key_create(&db->reader_key, NULL);
     db->writer = conn_open(db, true, a, why);
     if (!db->writer || !check(db, a, why) ||
