@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/jsonw.h"
+#include "cli/copied.h"
 #include "cli/house.h"
 #include "crypto/crypto.h"
 #include "crypto/hash.h"
@@ -73,8 +74,13 @@ int cmd_backup(struct cli *cli) {
     if (is_there(to, &st))
         return cli_fail(EXIT_FAILED, "%s is there already; a backup replaces nothing", to);
     umask(S_IRWXG | S_IRWXO);
-    if (!snapshot_write(&(struct snapshot_order){ database, to, true, hash_blake2b, NULL },
-                        cli->arena, &made, &why))
+    struct snapshot_order order = { .database = database,
+                                    .to = to,
+                                    .gently = true,
+                                    .hash = hash_blake2b,
+                                    .mirror = copied,
+                                    .arg = (void *)config.data_dir };
+    if (!snapshot_write(&order, cli->arena, &made, &why))
         return cli_fail(EXIT_FAILED, "%s; nothing was kept", why);
     backups_note(database, to, &made, cli->arena);
     say_snapshot(cli, to, &made);

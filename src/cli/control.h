@@ -1,5 +1,5 @@
 /* control: the Unix socket in the data folder (mode 0600) through which commands talk to the
- * running server. One line in ("status", "reload", "keys"), one JSON object out. */
+ * running server. One line in ("status", "reload", "keys", "copy", "copied"), one JSON object out. */
 #pragma once
 
 #include "base/buf.h"

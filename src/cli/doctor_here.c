@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli/copied.h"
 #include "cli/doctor.h"
 #include "crypto/hash.h"
 #include "db/backups.h"
@@ -258,7 +259,12 @@ bool doctor_mend_backup(struct doctor *d) {
     }
     const char *to = arena_printf(d->cli->arena, "%s/%s", c->backup_dir,
                                   backups_name(d->cli->arena, ava_wall_ms()));
-    struct snapshot_order order = { path_in(d, "ava.db"), to, true, hash_blake2b, NULL };
+    struct snapshot_order order = { .database = path_in(d, "ava.db"),
+                                    .to = to,
+                                    .gently = true,
+                                    .hash = hash_blake2b,
+                                    .mirror = copied,
+                                    .arg = (void *)c->data_dir };
     bool good = snapshot_write(&order, d->cli->arena, &made, &why);
     if (good)
         backups_note(order.database, to, &made, d->cli->arena);

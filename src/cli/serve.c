@@ -87,6 +87,10 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
         reload(arg, out);
     else if (strcmp(line, "status") == 0)
         serve_status(arg, out);
+    else if (strcmp(line, "copy") == 0)
+        serve_copying_begin(arg, out);
+    else if (strcmp(line, "copied") == 0)
+        serve_copying_ask(arg, out);
     else if (strcmp(line, "keys") == 0)
         keys_tell(((struct serve *)arg)->house.parts.vault, out);
     else
@@ -126,6 +130,7 @@ static bool wait_for_end(struct serve *s, int64_t ms) {
         watch_loops(s);
         watch_clock(s);
         watch_memory(s);
+        serve_copying_watch(s);
         int ready = poll(fds, 2, (int)(left < WATCH_MS ? left : WATCH_MS));
         if (db_is_fenced(s->house.parts.db))
             return true;
@@ -260,6 +265,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     browser_open(s->browser, "", NULL);
     control_close(s->control, status == EXIT_CONFIG ? NULL : s->house.config.data_dir);
     backups_stop(s->backups);
+    serve_copying_close(s);
     tls_setup_free(s->tls);
     sandbox_stop(s->sandbox);
     entry_rules_free(s->retired);

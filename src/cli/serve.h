@@ -9,6 +9,7 @@
 
 struct backups;
 struct cage;
+struct copying;
 struct entry;
 struct entry_rules;
 struct sandbox;
@@ -27,6 +28,7 @@ struct serve {
     struct cage *cage;           /* NULL: calls are not restricted */
     struct tls_setup *tls;       /* NULL: AVA_LISTEN speaks plain HTTP */
     struct backups *backups;     /* NULL: none are made */
+    struct copying *copying;     /* for a command that makes a backup */
     int browser;                 /* browser.h; -1: none waits */
     struct entry_rules *retired; /* read until every loop has turned; NULL: none */
     bool goes_down;
@@ -49,6 +51,16 @@ int serve_take_sockets(struct serve *s, struct cli *cli, struct buf *shown, int 
 
 /* Makes backups from now on where AVA_BACKUP_DIR is set. EXIT_OK, or a status after saying why. */
 int serve_backups(struct serve *s, struct cli *cli);
+
+/* The copy that a backup is made of. serve_copying_open removes what a former run left of them. */
+void serve_copying_open(struct serve *s);
+void serve_copying_close(struct serve *s); /* breaks one off; before the database closes */
+void serve_copying_watch(struct serve *s); /* often: one that nobody asks for any more goes */
+void serve_copying_begin(struct serve *s, struct buf *answer); /* {"path":...}, or {"error":...} */
+void serve_copying_ask(struct serve *s,
+                       struct buf *answer); /* {"state":"copying", "done" or "failed", "why":...} */
+const char *serve_copy(void *arg, const atomic_bool *gives_up, struct arena *a,
+                       const char **why); /* snapshot_mirror_fn; arg: struct serve */
 
 /* Tells a person on stdout where Ava is and how to get in. */
 void serve_announce(struct serve *s, struct cli *cli);

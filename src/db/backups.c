@@ -158,7 +158,13 @@ static void make_one(struct backups *b) {
     const char *why = "";
     int64_t now_ms = ava_wall_ms();
     const char *to = arena_printf(a, "%s/%s", b->conf.folder, backups_name(a, now_ms));
-    struct snapshot_order order = { b->conf.database, to, true, b->conf.hash, &b->gives_up };
+    struct snapshot_order order = { .database = b->conf.database,
+                                    .to = to,
+                                    .gently = true,
+                                    .hash = b->conf.hash,
+                                    .gives_up = &b->gives_up,
+                                    .mirror = b->conf.mirror,
+                                    .arg = b->conf.of_mirror };
     remove_partials(b, a);
     bool good = snapshot_write(&order, a, &made, &why);
     if (good) {

@@ -18,6 +18,8 @@ struct backups_conf {
     int64_t every_ms;
     int keep; /* the newest; 1 or more */
     snapshot_hash_fn *hash;
+    snapshot_mirror_fn *mirror; /* as in snapshot_order */
+    void *of_mirror;
     void (*on_made)(void *arg, bool good); /* on a thread of its own; NULL: nobody is told */
     void *arg;
 };

@@ -69,13 +69,16 @@ static bool failed(struct arena *a, const char **why, const char *what, const ch
     return false;
 }
 
-/* VACUUM INTO: as of one moment, however much is written meanwhile, and without what was deleted. */
-static bool copy(const struct snapshot_order *o, const char *to, struct arena *a,
-                 const char **why) {
+/* VACUUM INTO: as of one moment, however much is written meanwhile, and without what was deleted. from: the
+ * database; is_ours: a copy of it, which is gone afterwards. */
+static bool copy(const struct snapshot_order *o, const char *from, bool is_ours, const char *to,
+                 struct arena *a, const char **why) {
     sqlite3 *db = NULL;
     sqlite3_stmt *q = NULL;
     struct pace pace = { to, -1, ava_now_us() + WORK_US, 0, o };
-    int rc = sqlite3_open_v2(o->database, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(from, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (is_ours)
+        unlink(from); /* it is open: whatever ends this process, nothing is left of it */
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(db, BUSY_MS);
     if (rc == SQLITE_OK)
@@ -88,12 +91,22 @@ static bool copy(const struct snapshot_order *o, const char *to, struct arena *a
         rc = sqlite3_step(q);
     bool good = rc == SQLITE_DONE;
     if (!good)
-        failed(a, why, "cannot copy", o->database, db ? sqlite3_errmsg(db) : "no memory");
+        failed(a, why, "cannot copy", from, db ? sqlite3_errmsg(db) : "no memory");
     sqlite3_finalize(q);
     sqlite3_close(db);
     if (pace.fd >= 0)
         close(pace.fd);
     return good;
+}
+
+/* *made_ms: what was committed before it is in the copy. */
+static bool copy_gently(const struct snapshot_order *o, const char *to, struct arena *a,
+                        int64_t *made_ms, const char **why) {
+    const char *mirror = o->mirror ? o->mirror(o->arg, o->gives_up, a, why) : NULL;
+    if (!mirror && gives_up(o))
+        return failed(a, why, "cannot copy", o->database, "it was broken off");
+    *made_ms = ava_wall_ms();
+    return copy(o, mirror ? mirror : o->database, mirror, to, a, why);
 }
 
 /* Reads the copy as whoever restores it will: every page of it, and which schema it has. o: at whose pace. */
@@ -234,8 +247,9 @@ bool snapshot_write(const struct snapshot_order *o, struct arena *a, struct snap
     int fd = open_partial(partial, a, why);
     if (fd < 0)
         return false;
-    *out = (struct snapshot){ .made_ms = ava_wall_ms(), .version = AVA_VERSION };
-    bool good = copy(o, partial, a, why) && is_sound(partial, o, a, &out->schema, why);
+    *out = (struct snapshot){ .version = AVA_VERSION };
+    bool good = copy_gently(o, partial, a, &out->made_ms, why) &&
+                is_sound(partial, o, a, &out->schema, why);
     if (good) {
         good = fstat(fd, &st) == 0;
         out->bytes = good ? st.st_size : 0;

@@ -17,6 +17,11 @@
 
 typedef void snapshot_hash_fn(unsigned char out[32], struct str bytes); /* BLAKE2b-256 */
 
+/* The path of a copy as it is that the database's writer made (db_mirror), for the caller to remove. NULL and *why:
+ * it could not be made. */
+typedef const char *snapshot_mirror_fn(void *arg, const atomic_bool *gives_up, struct arena *a,
+                                       const char **why);
+
 struct snapshot {
     int64_t bytes; /* of the database in it */
     int64_t schema, made_ms;
@@ -28,6 +33,10 @@ struct snapshot_order {
     bool gently;               /* leaves most of the time, and of the disk's, to others */
     snapshot_hash_fn *hash;
     const atomic_bool *gives_up; /* once it is set, it breaks off; NULL: never */
+    /* Where another writes at the same time: it is made from such a copy, so that nobody reads the database for long
+     * and its log stays short. NULL, or none comes of it: from the database itself. */
+    snapshot_mirror_fn *mirror;
+    void *arg;
 };
 
 /* Writes, checks and syncs it; *out is the arena's. False and *why, and nothing is left behind. */

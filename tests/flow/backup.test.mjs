@@ -93,6 +93,35 @@ describe("a backup", { skip: missing, concurrency: 1 }, () => {
     assert.deepEqual(listed(top), ["first", "kept", "one.backup"]);
   });
 
+  test("is made of a copy by Ava itself, which is gone afterwards; a command that is killed leaves nothing for good", { timeout: 120_000 }, async () => {
+    const folder = fresh("large"), copies = () => readdirSync(folder).filter((f) => f.startsWith("ava.db.copying-"));
+    let b = await Ava.start({ data: folder, env: { AVA_LOG_LEVEL: "warn" } });
+    try {
+      sqlOf(join(folder, "ava.db"), "CREATE TABLE large (x BLOB); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600) INSERT INTO large SELECT randomblob(100000) FROM n;");
+      const to = join(top, "large.backup"), killed = spawn(bin, ["backup", to, "--data-dir", folder], { env: environment({}), stdio: "ignore" });
+      await until(async () => copies().length === 1, { every: 5, what: "a copy is made" });
+      killed.kill("SIGKILL");
+      const second = await avaBeside(["backup", to, "--data-dir", folder]); // while the first one's copy is still made: of the database itself
+      assert.equal(second.status, 0, second.stderr);
+      assert.equal(sqlOf(to, "SELECT count(*), sum(length(x)) FROM large"), "600|60000000");
+      rmSync(to);
+      await b.stop();
+      assert.deepEqual(copies(), [], "what nobody took is gone with the server");
+      writeFileSync(join(folder, "ava.db.copying-77"), "of one that was killed");
+      b = await Ava.start({ data: folder, env: { AVA_LOG_LEVEL: "warn" } });
+      assert.deepEqual(copies(), []);
+      const third = avaBeside(["backup", to, "--data-dir", folder]);
+      await until(async () => copies().length === 1, { every: 5, what: "a copy is made again" });
+      assert.equal((await third).status, 0);
+      assert.deepEqual(copies(), []);
+      assert.equal(sqlOf(to, "SELECT count(*) FROM large"), "600");
+      assert.doesNotMatch(b.stderr, /its log grows/);
+      rmSync(to);
+    } finally {
+      await b.stop();
+    }
+  });
+
   test("a rehearsal says that it can be restored, beside the data that is there, and changes nothing", () => {
     const folder = fresh("rehearsed"), had = listed(folder);
     const r = restore(file, folder, "--dry-run");
