@@ -81,6 +81,7 @@ int cmd_explain(struct cli *cli);
 int cmd_tail(struct cli *cli);
 int cmd_replay(struct cli *cli);
 int cmd_webhook_send(struct cli *cli);
+int cmd_webhook_set(struct cli *cli);
 int cmd_webhook_verify(struct cli *cli);
 int cmd_migrate(struct cli *cli);
 int cmd_audit_verify(struct cli *cli);

@@ -39,6 +39,9 @@ const struct command COMMANDS[] = {
       "play a provider: send a webhook with a workspace's true proof; twilio.voice, "
       "twilio.message, ...",
       "to= workspace= from= text= print-secret", cmd_webhook_send },
+    { "webhook set", "NUMBER [--workspace ID] [--dry-run]",
+      "lead a number in Ava's care here again, after somebody led it elsewhere at Twilio",
+      "workspace= dry-run", cmd_webhook_set },
     { "webhook verify", "PROVIDER --jsonl < FILE", "judge recorded webhooks, one JSON line each",
       "jsonl", cmd_webhook_verify },
     { "migrate", "", "bring the database up to date, start nothing", "", cmd_migrate },

@@ -33,7 +33,8 @@ static const struct doctor_check CHECKS[] = {
     { "providers", "asks each connected provider whether the key works", doctor_providers, NULL,
       NULL, true },
     { "webhooks", "numbers and assistants that send their webhooks elsewhere", doctor_webhooks,
-      NULL, NULL, true },
+      "lead the numbers in Ava's care here again, whoever has them now", doctor_mend_webhooks,
+      true },
 };
 
 /* --- the first check ------------------------------------------------------------------------- */

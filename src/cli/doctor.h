@@ -53,4 +53,5 @@ bool doctor_mend_backup(struct doctor *d);
 void doctor_server(struct doctor *d);
 void doctor_providers(struct doctor *d);
 void doctor_webhooks(struct doctor *d);
+bool doctor_mend_webhooks(struct doctor *d);
 void doctor_public_url(struct doctor *d);

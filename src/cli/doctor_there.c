@@ -1,15 +1,14 @@
 /* doctor_there: checks of what is beyond this machine: providers, and the way from them to here. */
 #include <string.h>
 
-#include "base/fiber.h"
 #include "base/json.h"
 #include "base/tree.h"
 #include "cli/doctor.h"
+#include "cli/errand.h"
 #include "net/client.h"
-#include "net/loop.h"
 #include "providers/dialect.h"
-#include "providers/upstream.h"
 #include "service/connections/integrations.h"
+#include "service/numbers/number_point.h"
 #include "service/numbers/numbers.h"
 #include "store/people.h"
 
@@ -22,44 +21,15 @@ enum {
 
 /* --- on a loop of its own -------------------------------------------------------------------- */
 
-struct errand {
-    struct doctor *d;
-    struct loop *loop;
-    void (*run)(struct doctor *d);
-};
-
-static void on_fiber(void *arg) {
-    struct errand *e = arg;
-    e->run(e->d);
-    loop_stop(e->loop);
+static void on_loop(struct doctor *d, void (*run)(void *d)) {
+    errand_run(&d->house, d->cli->arena, run, d);
 }
 
-static void on_loop(struct doctor *d, void (*run)(struct doctor *d)) {
-    struct errand e = { d, NULL, run };
-    if (house_go_out(&d->house, d->cli->arena) != EXIT_OK)
-        return;
-    e.loop = loop_new(0);
-    struct client *client = client_new(e.loop);
-    d->house.parts.upstream = upstream_new(&d->house.config, dialect_of);
-    if (fiber_run(on_fiber, &e))
-        loop_run(e.loop);
-    upstream_free(d->house.parts.upstream);
-    d->house.parts.upstream = NULL;
-    client_free(client);
-    loop_free(e.loop);
-}
-
-/* The keys of a sandbox are no keys, and nothing leaves the machine from there; without a server it is not known whose
- * they are. */
 static bool may_ask(struct doctor *d) {
-    const char *profile = d->status ? json_text(d->status, "profile") : NULL;
-    if (profile && strcmp(profile, "sandbox") != 0)
-        return true;
-    doctor_say(d, VERDICT_SKIP,
-               profile ? "the providers of a sandbox are pretended"
-                       : "no Ava is serving, so no provider is asked",
-               NULL);
-    return false;
+    const char *why = errand_refused(d->status ? json_text(d->status, "profile") : NULL);
+    if (why)
+        doctor_say(d, VERDICT_SKIP, why, NULL);
+    return !why;
 }
 
 static void each_workspace(struct doctor *d, void (*run)(struct doctor *d, const char *name)) {
@@ -122,7 +92,7 @@ static void ask_providers_of(struct doctor *d, const char *workspace) {
     }
 }
 
-static void ask_providers(struct doctor *d) {
+static void ask_providers(void *d) {
     each_workspace(d, ask_providers_of);
 }
 
@@ -138,43 +108,53 @@ void doctor_providers(struct doctor *d) {
 /* --- webhooks -------------------------------------------------------------------------------- */
 
 /* A number in Ava's care that leads elsewhere: calls and texts of it do not come here. */
+static bool is_lost(const json_t *n, const char *field) {
+    const char *to = json_text(n, field);
+    return to && (strcmp(to, "other") == 0 || strcmp(to, "nobody") == 0);
+}
+
 static void look_at_number(struct doctor *d, const char *workspace, const json_t *n, size_t *seen) {
     static const struct {
         const char *field, *what;
     } WAYS[] = { { "calls_go_to", "calls" }, { "texts_go_to", "texts" } };
+    const char *number = json_text(n, "phone_number");
     if (!json_is_true(json_object_get(n, "imported")))
         return;
     ++*seen;
-    for (size_t i = 0; i < ARRAY_LEN(WAYS); i++) {
-        const char *to = json_text(n, WAYS[i].field);
-        bool is_lost = to && (strcmp(to, "other") == 0 || strcmp(to, "nobody") == 0);
-        if (is_lost)
-            doctor_say(d, VERDICT_FAIL,
-                       arena_printf(d->cli->arena, "%s, %s: its %s go to %s", workspace,
-                                    json_text(n, "phone_number"), WAYS[i].what,
-                                    strcmp(to, "other") == 0 ? "another system" : "nobody"),
-                       "import the number once more under Numbers");
-    }
+    for (size_t i = 0; i < ARRAY_LEN(WAYS); i++)
+        if (is_lost(n, WAYS[i].field))
+            doctor_say(
+                d, VERDICT_FAIL,
+                arena_printf(d->cli->arena, "%s, %s: its %s go to %s", workspace, number,
+                             WAYS[i].what,
+                             strcmp(json_text(n, WAYS[i].field), "other") == 0 ? "another system"
+                                                                               : "nobody"),
+                arena_printf(d->cli->arena,
+                             "ava webhook set %s --workspace %s   or   ava doctor --run webhooks "
+                             "--fix",
+                             number, d->ctx.who.workspace_id));
 }
 
-static void look_at_numbers_of(struct doctor *d, const char *workspace) {
+/* NULL where there are none to look at; what went wrong was said. */
+static const json_t *numbers_of(struct doctor *d, const char *workspace) {
     struct upstream_answer answer = { 0 };
-    const json_t *n;
-    size_t i, seen = 0, before = d->counts[VERDICT_FAIL];
+    const char *why;
     enum err e = numbers_list(&d->ctx, NUMBERS_MAX, NULL, &answer);
-    if (e == ERR_NOT_CONNECTED || e == ERR_NOT_FOUND)
-        return;
-    if (e != OK) {
+    if (e == OK)
+        return json_object_get(json_parse(d->cli->arena, answer.body, &why), "numbers");
+    if (e != ERR_NOT_CONNECTED && e != ERR_NOT_FOUND)
         doctor_say(
             d, VERDICT_WARN,
             arena_printf(d->cli->arena, "%s: the numbers could not be read: %s", workspace,
                          d->ctx.problem.detail ? d->ctx.problem.detail : err_info(e)->meaning),
             NULL);
-        return;
-    }
-    const char *why;
-    const json_t *page = json_parse(d->cli->arena, answer.body, &why);
-    json_array_foreach(json_object_get(page, "numbers"), i, n) {
+    return NULL;
+}
+
+static void look_at_numbers_of(struct doctor *d, const char *workspace) {
+    const json_t *n, *numbers = numbers_of(d, workspace);
+    size_t i, seen = 0, before = d->counts[VERDICT_FAIL];
+    json_array_foreach(numbers, i, n) {
         look_at_number(d, workspace, n, &seen);
     }
     if (seen && d->counts[VERDICT_FAIL] == before)
@@ -182,7 +162,7 @@ static void look_at_numbers_of(struct doctor *d, const char *workspace) {
                    arena_printf(d->cli->arena, "%s: %zu numbers lead here", workspace, seen), NULL);
 }
 
-static void look_at_numbers(struct doctor *d) {
+static void look_at_numbers(void *d) {
     each_workspace(d, look_at_numbers_of);
 }
 
@@ -195,6 +175,34 @@ void doctor_webhooks(struct doctor *d) {
         doctor_say(d, VERDICT_SKIP, "no number is in Ava's care", NULL);
 }
 
+static void point_numbers_of(struct doctor *d, const char *workspace) {
+    const json_t *n, *numbers = numbers_of(d, workspace);
+    struct number_pointed done;
+    size_t i;
+    json_array_foreach(numbers, i, n) {
+        const char *number = json_text(n, "phone_number");
+        bool is_ill = json_is_true(json_object_get(n, "imported")) &&
+                      (is_lost(n, "calls_go_to") || is_lost(n, "texts_go_to"));
+        enum err e = is_ill ? number_point(&d->ctx, number, false, &done) : OK;
+        if (e != OK)
+            doctor_say(
+                d, VERDICT_WARN,
+                arena_printf(d->cli->arena, "%s, %s: %s", workspace, number,
+                             d->ctx.problem.detail ? d->ctx.problem.detail : err_info(e)->meaning),
+                NULL);
+        house_ctx(&d->house, &d->ctx, d->cli->arena);
+    }
+}
+
+static void point_numbers(void *d) {
+    each_workspace(d, point_numbers_of);
+}
+
+bool doctor_mend_webhooks(struct doctor *d) {
+    on_loop(d, point_numbers);
+    return true;
+}
+
 /* --- the public address ---------------------------------------------------------------------- */
 
 static const char *what_failed(enum client_result r) {
@@ -203,7 +211,8 @@ static const char *what_failed(enum client_result r) {
                                  "not good";
 }
 
-static void knock(struct doctor *d) {
+static void knock(void *arg) {
+    struct doctor *d = arg;
     struct client_call call = { .method = "GET",
                                 .url = arena_join(d->cli->arena, d->house.config.public_url,
                                                   "/health/ready"),

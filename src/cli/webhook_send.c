@@ -7,15 +7,13 @@
 #include "base/clock.h"
 #include "base/fiber.h"
 #include "base/jsonw.h"
-#include "cli/cli.h"
-#include "cli/house.h"
+#include "cli/errand.h"
 #include "net/client.h"
 #include "net/loop.h"
 #include "providers/upstream.h"
 #include "sandbox/caller.h"
 #include "service/connections/endpoints.h"
 #include "service/connections/lending.h"
-#include "store/people.h"
 
 enum { TIMEOUT_MS = 15 * 1000, ANSWER_MAX_BYTES = 64 * 1024 };
 
@@ -29,25 +27,6 @@ struct sending {
     struct caller_letter letter;
     struct client_call call;
 };
-
-/* --- whose ------------------------------------------------------------------------------------- */
-
-/* The one that was named, or the only one there is. */
-static enum err choose_workspace(struct ctx *ctx, struct cli *cli) {
-    const char *asked = cli_flag(cli, "workspace");
-    struct workspace rows[2];
-    size_t count;
-    if (!asked) {
-        TRY(workspaces_list(ctx, db_reader(ctx->parts->db), NULL, "", NULL, 2, rows, &count));
-        if (count != 1)
-            return ctx_fail(ctx, ERR_INVALID,
-                            "there is more than one workspace; say which with --workspace ID "
-                            "(ava workspace list)");
-        asked = rows[0].id;
-    }
-    str_copy(ctx->who.workspace_id, sizeof ctx->who.workspace_id, str_of(asked));
-    return OK;
-}
 
 /* --- what ------------------------------------------------------------------------------------- */
 
@@ -184,7 +163,7 @@ static enum err send_as_provider(struct ctx *ctx, struct cli *cli) {
         return ctx_fail(ctx, ERR_INVALID,
                         "the kind is twilio.voice, twilio.status, twilio.message, "
                         "twilio.message-status or vapi. and the type of a server message");
-    TRY(choose_workspace(ctx, cli));
+    TRY(errand_workspace(ctx, cli));
     TRY(lending_reveal(ctx, ctx->who.workspace_id, p, &fields));
     if (cli_has(cli, "print-secret")) {
         printf("%.*s\n", STR_FMT(secret_field(&fields, ROLES[p].proof)));

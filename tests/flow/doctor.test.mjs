@@ -108,6 +108,60 @@ describe("ava doctor", { skip: missing, concurrency: 1 }, () => {
     const r = await doctor(["--run", "webhooks"]);
     assert.deepEqual([r.status, r.verdicts("webhooks")], [1, "fail"], r.stdout);
     assert.match(r.of("webhooks")[0].text, /its calls go to another system/);
+    assert.match(r.of("webhooks")[0].fix, new RegExp(`^ava webhook set \\${numbers[0].phone_number} --workspace \\S+   or   ava doctor --run webhooks --fix$`));
+  });
+
+  // Leads there as somebody at Twilio would.
+  const lead = async (n, fields) => {
+    const moved = await fetch(`${twilio.base_url}/2010-04-01/Accounts/${twilio.account_sid}/IncomingPhoneNumbers/${n.provider_id}.json`, { method: "POST", body: new URLSearchParams(fields), headers: { Authorization: `Basic ${Buffer.from(`${twilio.account_sid}:${twilio.auth_token}`).toString("base64")}` } });
+    assert.ok(moved.ok, await moved.text());
+  };
+  const set = (...args) => avaBeside(["webhook", "set", ...args, "--data-dir", a.data], { env });
+
+  test("ava webhook set leads it here again: a rehearsal first, then once, and the audit log has it", async () => {
+    const n = (await a.call("/api/v1/twilio/numbers")).json.numbers.find((one) => one.imported);
+    const dry = await set(n.phone_number, "--dry-run");
+    assert.deepEqual([dry.status, dry.stdout], [0, `${n.phone_number}: calls: led to studio.example.com, would lead to Ava\n`], dry.stderr);
+    assert.equal((await doctor(["--run", "webhooks"])).verdicts("webhooks"), "fail");
+    const r = await set(n.phone_number, "--json");
+    assert.equal(r.status, 0, r.stderr);
+    const said = JSON.parse(r.stdout);
+    assert.deepEqual([said.phone_number, said.changed, said.ways, said.needs_import], [n.phone_number, true, [{ way: "calls", led_to: "studio.example.com" }], false]);
+    assert.equal((await doctor(["--run", "webhooks"])).verdicts("webhooks"), "ok");
+    const again = await set(n.provider_id);
+    assert.deepEqual([again.status, again.stdout], [0, `${n.phone_number} leads to Ava already\n`]);
+    const { entries } = (await a.call("/api/v1/audit")).json;
+    assert.equal(entries.filter((e) => e.action === "number.point" && e.object === said.id && e.actor === "operator").length, 1, JSON.stringify(entries.slice(0, 4)));
+  });
+
+  test("doctor --fix does it for all, also for one that leads nowhere or to an application", async () => {
+    const n = (await a.call("/api/v1/twilio/numbers")).json.numbers.find((one) => one.imported);
+    await lead(n, { VoiceUrl: "", SmsUrl: "https://studio.example.com/texts", VoiceFallbackUrl: "https://studio.example.com/fallback" });
+    const r = await doctor(["--run", "webhooks"]);
+    assert.equal(r.verdicts("webhooks"), "fail fail", r.stdout);
+    const asked = await avaBeside(["doctor", "--run", "webhooks", "--fix", "--data-dir", a.data], { env });
+    assert.deepEqual([asked.status, /say --yes to let it/.test(asked.stderr)], [1, true], asked.stderr);
+    const mended = await avaBeside(["doctor", "--run", "webhooks", "--fix", "--yes", "--data-dir", a.data], { env });
+    assert.equal(mended.status, 0, mended.stdout + mended.stderr);
+    const again = await set(n.phone_number);
+    assert.deepEqual([again.status, again.stdout], [0, `${n.phone_number} leads to Ava already\n`], again.stderr);
+  });
+
+  test("webhook set: a number that is not in Ava's care or not there, no number, a sandbox", async () => {
+    const other = (await a.call("/api/v1/twilio/numbers")).json.numbers.find((one) => !one.imported);
+    for (const [args, status, words] of [
+      [[other.phone_number], 1, /is not in Ava's care; import it under Numbers first/],
+      [["+15005550000"], 1, /has no number \+15005550000/],
+      [["rubbish'; --"], 1, /number/i],
+      [[other.phone_number, "--workspace", "wsp_none"], 1, /not/],
+      [[], 2, /ava webhook set/],
+      [["+1", "+2"], 2, /takes no '\+2'/],
+    ]) {
+      const r = await set(...args);
+      assert.deepEqual([r.status, words.test(r.stderr)], [status, true], `${args}: ${r.stdout}${r.stderr}`);
+    }
+    const sandbox = await avaBeside(["webhook", "set", "+14155550142", "--data-dir", provider.data]);
+    assert.deepEqual([sandbox.status, /providers of a sandbox are pretended/.test(sandbox.stderr)], [1, true], sandbox.stderr);
   });
 
   test("a sandbox is asked nothing outside; a folder without data is told; a typo is a usage error", async () => {

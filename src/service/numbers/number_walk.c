@@ -73,8 +73,7 @@ static enum err mark_only(struct number_walk *w, struct number_step_row *step, c
     return mark(w, state, &m);
 }
 
-/* The detail of a step: the fields that change. */
-static const char *changes_of(struct ctx *ctx, const json_t *routes) {
+const char *number_changes(struct ctx *ctx, const json_t *routes) {
     struct buf *b = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(b);
     const char *field;
@@ -180,7 +179,7 @@ static enum err point(struct number_walk *w, struct number_step_row *step) {
     json_t *number, *wanted;
     TRY(read_number(w, &number));
     TRY(number_routes_wanted(w->ctx, &w->wish, json_object_get(number, "routes"), &wanted));
-    const char *detail = changes_of(w->ctx, wanted);
+    const char *detail = number_changes(w->ctx, wanted);
     if (json_object_size(wanted) == 0)
         return finish(w, step, NULL, detail);
     if (!is_state(step, "started"))

@@ -1,5 +1,5 @@
 /* number_walk: the steps of an import, one number after the other, from wherever they were left;
- * and back again for a number that cannot be brought in. Private to the files of the import. */
+ * and back again for a number that cannot be brought in. Private to this folder. */
 #pragma once
 
 #include "service/numbers/number_routes.h"
@@ -13,6 +13,9 @@ size_t number_steps_of(const struct number_wish *wish, const char *steps[NUMBER_
 
 /* {"code","reason"} of what ctx->problem says, for the detail of a step. */
 const char *number_reason(struct ctx *ctx, enum err e);
+
+/* {"changes":[fields]} of what is set at Twilio, for the detail of a step and of an audit entry. */
+const char *number_changes(struct ctx *ctx, const json_t *routes);
 
 /* For operation_kind. */
 enum err number_walk(struct ctx *ctx, const struct operation *op,
