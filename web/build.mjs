@@ -15,7 +15,7 @@ const root = dirname(web);
 export const kB = 1000;
 export const budgets = { first: 60 * kB, css: 12 * kB, sprite: 4 * kB, screen: 15 * kB };
 const icons = [
-  "arrow-left", "book-open", "bot", "calendar", "check", "circle", "circle-alert", "circle-check", "circle-help", "clock", "copy", "flask-conical", "house", "info",
+  "arrow-left", "book-open", "bot", "calendar", "check", "circle", "circle-alert", "circle-check", "circle-help", "clock", "copy", "download", "flask-conical", "house", "info",
   "activity", "hourglass", "lock", "log-out", "message-square", "pause", "pencil", "phone-call", "play", "rotate-ccw", "send", "phone", "plug", "refresh-cw", "sun-moon", "triangle-alert", "unplug", "users", "user-plus", "circle-user", "wifi-off", "x",
 ];
 // A voice in a quiet room.

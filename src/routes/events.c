@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "base/sift.h"
-#include "routes/reply.h"
+#include "routes/listing.h"
 #include "routes/resources.h"
-#include "service/upkeep/trail.h"
 
 enum { PAGE_MAX = 101, RAW_MAX = 64 * 1024 };
 
@@ -19,33 +18,57 @@ static void check_status(struct ctx *ctx, const char *status) {
                   "The status must be received, done, retrying or dead.");
 }
 
-enum err get_events(struct ctx *ctx, struct call *call) {
-    static const char *const KNOWN[] = { "provider", "type",  "since",  "until", "resource",
-                                         "status",   "limit", "cursor", NULL };
+static enum err read_filter(struct ctx *ctx, struct call *call, void *filter) {
+    struct event_filter *f = filter;
+    f->provider = input_query(ctx, call, "provider");
+    f->type = input_query(ctx, call, "type");
+    f->resource = input_query(ctx, call, "resource");
+    f->status = input_query(ctx, call, "status");
+    check_status(ctx, f->status);
+    f->since_ms = input_time(ctx, call, "since");
+    f->until_ms = input_time(ctx, call, "until");
+    return OK;
+}
+
+static enum err write_page(struct ctx *ctx, const void *filter, int limit, const char *cursor,
+                           struct jsonw *w, const char **next) {
     struct event_row *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
-    struct event_filter f = { 0 };
+    struct event_filter f = *(const struct event_filter *)filter;
     struct page_end end;
     size_t count;
-    int limit;
-    TRY(input_known_query(ctx, call, KNOWN));
-    f.provider = input_query(ctx, call, "provider");
-    f.type = input_query(ctx, call, "type");
-    f.resource = input_query(ctx, call, "resource");
-    f.status = input_query(ctx, call, "status");
-    check_status(ctx, f.status);
-    f.since_ms = input_time(ctx, call, "since");
-    f.until_ms = input_time(ctx, call, "until");
-    TRY(input_page(ctx, call, &limit, &f.before_id));
+    f.before_id = cursor;
     TRY(event_list(ctx, &f, limit + 1, rows, &count, &end));
     bool more = count > (size_t)limit;
-    struct jsonw w = reply_list(call, "events");
     for (size_t i = 0; i < count - more; i++) {
-        jsonw_object(&w);
-        event_write(&w, &rows[i]);
-        jsonw_object_end(&w);
+        jsonw_object(w);
+        event_write(w, &rows[i]);
+        jsonw_object_end(w);
     }
-    reply_list_end(&w, more ? rows[limit - 1].id : end.id[0] ? end.id : NULL);
+    *next = page_next(ctx, more ? rows[limit - 1].id : NULL, &end);
     return OK;
+}
+
+static const char *const FILTERS[] = { "provider", "type",   "since", "until",
+                                       "resource", "status", NULL };
+static const char *const COLUMNS[] = { "id",     "received_at", "provider",        "type",
+                                       "status", "resource",    "attempts",        "replays",
+                                       "cause",  "detail",      "next_attempt_at", "settled_at",
+                                       NULL };
+static const struct listing LISTING = {
+    .name = "events",
+    .filters = FILTERS,
+    .columns = COLUMNS,
+    .filter_bytes = sizeof(struct event_filter),
+    .read_filter = read_filter,
+    .page = write_page,
+};
+
+enum err get_events(struct ctx *ctx, struct call *call) {
+    return listing_reply(ctx, call, &LISTING);
+}
+
+enum err get_export_events(struct ctx *ctx, struct call *call) {
+    return listing_export(ctx, call, &LISTING);
 }
 
 /* Names whose values authenticate somebody. */
@@ -134,38 +157,4 @@ enum err post_events_replay(struct ctx *ctx, struct call *call) {
     reply_will(ctx, call, reply_count, &count);
     TRY(events_replay(ctx, &f, &count));
     return reply_now(ctx, call);
-}
-
-enum err get_audit(struct ctx *ctx, struct call *call) {
-    struct audit_page page;
-    int limit;
-    const char *cursor;
-    int64_t before = 0;
-    TRY(input_page(ctx, call, &limit, &cursor));
-    if (cursor && !str_to_i64(str_of(cursor), 1, INT64_MAX, &before)) {
-        ctx_field(ctx, "cursor", "wrong_format", "The cursor is not one that this list gave.");
-        return ctx_fields_ok(ctx);
-    }
-    TRY(trail_list(ctx, before, limit, &page));
-    struct jsonw w = reply_list(call, "entries");
-    for (size_t i = 0; i < page.count; i++) {
-        const struct audit_entry *e = &page.entries[i];
-        jsonw_object(&w);
-        jsonw_i64_at(&w, "seq", e->seq);
-        jsonw_time_at(&w, "at", e->at_ms);
-        jsonw_text_at(&w, "actor", e->actor);
-        jsonw_text_at(&w, "action", e->action);
-        jsonw_text_at(&w, "object", e->object[0] ? e->object : NULL);
-        jsonw_text_at(&w, "outcome", e->outcome);
-        jsonw_text_at(&w, "correlation_id", e->correlation_id);
-        jsonw_key(&w, "detail");
-        if (e->detail[0])
-            jsonw_raw(&w, str_of(e->detail));
-        else
-            jsonw_null(&w);
-        jsonw_object_end(&w);
-    }
-    long long last = page.has_more ? (long long)page.entries[page.count - 1].seq : 0;
-    reply_list_end(&w, last ? arena_printf(ctx->arena, "%lld", last) : NULL);
-    return OK;
 }

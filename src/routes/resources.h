@@ -134,6 +134,10 @@ enum err post_events_replay(struct ctx *ctx, struct call *call);
 enum err get_flags(struct ctx *ctx, struct call *call);
 enum err put_flag(struct ctx *ctx, struct call *call);
 enum err get_audit(struct ctx *ctx, struct call *call);
+enum err get_export_calls(struct ctx *ctx, struct call *call);
+enum err get_export_messages(struct ctx *ctx, struct call *call);
+enum err get_export_events(struct ctx *ctx, struct call *call);
+enum err get_export_audit(struct ctx *ctx, struct call *call);
 
 enum err get_analytics_calls(struct ctx *ctx, struct call *call);
 enum err get_limits(struct ctx *ctx, struct call *call);

@@ -9,3 +9,7 @@ enum err page_end_find(struct ctx *ctx, struct db_stmt *q, const char *scope, co
         db_copy(q, end->id, sizeof end->id);
     return db_done(ctx, q);
 }
+
+const char *page_next(struct ctx *ctx, const char *last_id, const struct page_end *end) {
+    return last_id || end->id[0] ? arena_strdup(ctx->arena, last_id ? last_id : end->id) : NULL;
+}

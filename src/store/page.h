@@ -19,3 +19,7 @@ struct page_end {
  * newest), and how many rows it passes over. end stays as it is where there are not so many. */
 enum err page_end_find(struct ctx *ctx, struct db_stmt *q, const char *scope, const char *before_id,
                        struct page_end *end);
+
+/* Where the page after this one begins, the arena's: behind its last row where it has more after it, else where looking
+ * ended. NULL: this was the last. last_id NULL: there is no more. */
+const char *page_next(struct ctx *ctx, const char *last_id, const struct page_end *end);

@@ -4,6 +4,7 @@ import { Destinations } from "./destinations";
 import { EventPage } from "./event";
 import type { Event } from "./words";
 import { t } from "../kit/i18n";
+import { Export } from "../kit/export";
 import { Filters, ListPanel, only, useList } from "../kit/lists";
 import { Button, Heading, Icon, useTitle } from "../kit/parts";
 import { ReplayMany } from "./replay";
@@ -56,7 +57,7 @@ function Incoming() {
   const empty = <div class="box"><Icon name="activity" /><h3>{t("activity.empty.title")}</h3><p>{t("activity.empty.text")}</p>{demo && mayManage() && <TestEvent />}</div>;
   return (
     <>
-      <ListPanel list={list} title={t("activity.in")} service="ava" name="events" demo={demo} safe={t("activity.safe")} filtered={filters.size > 0} empty={empty} filters={fields} onClear={() => set(Object.fromEntries(names.map((n) => [n, ""])))}>
+      <ListPanel list={list} title={t("activity.in")} service="ava" name="events" demo={demo} safe={t("activity.safe")} filtered={filters.size > 0} empty={empty} takeAway={<Export of="events" filters={filters} />} filters={fields} onClear={() => set(Object.fromEntries(names.map((n) => [n, ""])))}>
         {(rows) => (
           <>
             <Tail key={filters.toString()} list={list} filters={filters} rows={rows} />

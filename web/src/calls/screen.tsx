@@ -6,6 +6,7 @@ import { CallChart } from "./chart";
 import { Fallback } from "./fallback";
 import { money, t } from "../kit/i18n";
 import { Limits } from "./limits";
+import { Export } from "../kit/export";
 import { Filters, ListPanel, only, plainNumber, useList } from "../kit/lists";
 import { Button, Heading, Icon, useNow, useTitle, When } from "../kit/parts";
 import { PlaceCall } from "./place";
@@ -35,7 +36,7 @@ function List() {
     <main id="main">
       <div class="head"><Heading>{t("calls.title")}</Heading>{rows.length > 0 && make}</div>
       <p class="lead">{t("calls.lead")}</p>
-      <ListPanel list={list} title={t("calls.list")} service="ava" name="calls" demo={demo} safe={t("calls.safe")} filtered={filters.size > 0} empty={empty} filters={<CallFilters query={query} set={set} />} onClear={() => set(Object.fromEntries(names.map((n) => [n, ""])))}>
+      <ListPanel list={list} title={t("calls.list")} service="ava" name="calls" demo={demo} safe={t("calls.safe")} filtered={filters.size > 0} empty={empty} takeAway={<Export of="calls" filters={filters} />} filters={<CallFilters query={query} set={set} />} onClear={() => set(Object.fromEntries(names.map((n) => [n, ""])))}>
         {(all) => <Table calls={all} operations={operations} />}
       </ListPanel>
       <Limits asked={query.get("limits") === "change"} onDone={() => set({ limits: "" })} />

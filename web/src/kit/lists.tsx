@@ -103,10 +103,11 @@ type ListPanel<Row> = Omit<PanelProps<Rows<Row>>, "resource" | "snapshot" | "isE
   onClear: () => void;
   filters: ComponentChildren;
   children: (rows: Row[]) => ComponentChildren;
+  takeAway?: ComponentChildren; // below the rows
 };
 
 // Nothing there, and nothing that matches, are two things.
-export function ListPanel<Row extends { id: string }>({ list, filtered, empty, onClear, filters, children, ...rest }: ListPanel<Row>) {
+export function ListPanel<Row extends { id: string }>({ list, filtered, empty, onClear, filters, children, takeAway, ...rest }: ListPanel<Row>) {
   const rows = list.snapshot.data?.rows.length ?? 0;
   const [choosing, choose] = useState(filtered); // once there is something to choose from, the fields stay where they are
   if (!choosing && (filtered || rows)) choose(true);
@@ -121,7 +122,7 @@ export function ListPanel<Row extends { id: string }>({ list, filtered, empty, o
     <>
       {choosing && filters}
       <Panel {...rest} resource={list.resource} snapshot={list.snapshot} isEmpty={(d) => !d.rows.length && !d.next_cursor} empty={filtered ? nothing : empty}>
-        {(data) => <>{children(data.rows)}<More list={list as unknown as List<{ id: string }>} service={rest.service} /></>}
+        {(data) => <>{children(data.rows)}{data.rows.length > 0 && takeAway}<More list={list as unknown as List<{ id: string }>} service={rest.service} /></>}
       </Panel>
     </>
   );

@@ -41,7 +41,7 @@ export function useQuery(): [URLSearchParams, (change: Record<string, string>) =
 export function follow(event: MouseEvent): void {
   const link = (event.target as Element).closest?.("a[href]") as HTMLAnchorElement | null;
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
-  if (link.origin !== location.origin || link.target || !isRoom(link.pathname) || link.hash) return;
+  if (link.origin !== location.origin || link.target || link.hasAttribute("download") || !isRoom(link.pathname) || link.hash) return;
   event.preventDefault();
   go(link.pathname + link.search);
 }

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { phone, t } from "../kit/i18n";
+import { Export } from "../kit/export";
 import { Filters, ListPanel, only, plainNumber, useList } from "../kit/lists";
 import { Letter, mailAddress } from "./letter";
 import { segments } from "./segments";
@@ -76,7 +77,7 @@ function Texts() {
       <div class="head"><Heading>{t("messages.title")}</Heading>{rows.length > 0 && send}</div>
       <p class="lead">{t("messages.lead")}</p>
       <Tabs now="texts" />
-      <ListPanel list={list} title={t("messages.list")} service="ava" name="messages" demo={demo} safe={t("messages.safe")} filtered={filters.size > 0} empty={empty} filters={fields} onClear={() => set(Object.fromEntries(names.map((n) => [n, ""])))}>
+      <ListPanel list={list} title={t("messages.list")} service="ava" name="messages" demo={demo} safe={t("messages.safe")} filtered={filters.size > 0} empty={empty} takeAway={<Export of="messages" filters={filters} />} filters={fields} onClear={() => set(Object.fromEntries(names.map((n) => [n, ""])))}>
         {(all) => <Table messages={all} />}
       </ListPanel>
       {query.get("new") === "message" && <Send onClose={() => set({ new: "" })} onSent={() => list.resource.changed()} />}
