@@ -134,6 +134,7 @@ enum err post_events_replay(struct ctx *ctx, struct call *call);
 enum err get_flags(struct ctx *ctx, struct call *call);
 enum err put_flag(struct ctx *ctx, struct call *call);
 enum err get_audit(struct ctx *ctx, struct call *call);
+enum err get_search(struct ctx *ctx, struct call *call);
 enum err get_export_calls(struct ctx *ctx, struct call *call);
 enum err get_export_messages(struct ctx *ctx, struct call *call);
 enum err get_export_events(struct ctx *ctx, struct call *call);

@@ -137,6 +137,7 @@ const struct route routes[] = {
     { { METHOD_PUT,  "/api/v1/fallback" },                               MANAGER,   BY_DEFAULT,  JSON_BODY, false, put_fallback },
     { { METHOD_GET,  "/api/v1/audit" },                                  MANAGER,   BY_DEFAULT,  NO_BODY, false, get_audit },
 
+    { { METHOD_GET,  "/api/v1/search" },           SIGNED_IN, BY_DEFAULT, NO_BODY, false, get_search },
     { { METHOD_GET,  "/api/v1/exports/calls" },    SIGNED_IN, BY_DEFAULT, NO_BODY, false, get_export_calls },
     { { METHOD_GET,  "/api/v1/exports/messages" }, SIGNED_IN, BY_DEFAULT, NO_BODY, false, get_export_messages },
     { { METHOD_GET,  "/api/v1/exports/events" },   SIGNED_IN, BY_DEFAULT, NO_BODY, false, get_export_events },

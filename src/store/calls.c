@@ -182,7 +182,8 @@ enum err call_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct ri
 static enum err find_end(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                          const struct call_filter *f, struct page_end *end) {
     *end = (struct page_end){ "" };
-    if (!f->status && !f->to && !f->assistant_id && !f->direction && !f->since_ms && !f->until_ms)
+    if (!f->status && !f->to && !f->assistant_id && !f->direction && !f->like && !f->since_ms &&
+        !f->until_ms)
         return OK;
     struct db_stmt *q = db_use(c, "SELECT id FROM calls WHERE workspace_id = ? AND id < ?"
                                   " ORDER BY id DESC LIMIT 1 OFFSET ?");
@@ -193,11 +194,13 @@ enum err call_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspac
                         const struct call_filter *f, int limit, struct call_row *out, size_t *count,
                         struct page_end *end) {
     TRY(find_end(ctx, c, workspace_id, f, end));
-    struct db_stmt *q = db_use(
-        c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?1 AND id < ?2 AND id >= ?10"
-           " AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR to_number = ?4)"
-           " AND (?5 IS NULL OR assistant_id = ?5) AND created_at >= ?6"
-           " AND created_at < ?7 AND (?9 IS NULL OR direction = ?9) ORDER BY id DESC LIMIT ?8");
+    struct db_stmt *q =
+        db_use(c, "SELECT " COLUMNS " FROM calls WHERE workspace_id = ?1 AND id < ?2 AND id >= ?10"
+                  " AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR to_number = ?4)"
+                  " AND (?5 IS NULL OR assistant_id = ?5) AND created_at >= ?6"
+                  " AND created_at < ?7 AND (?9 IS NULL OR direction = ?9)"
+                  " AND (?11 IS NULL OR instr(to_number, ?11) > 0"
+                  " OR instr(COALESCE(from_number, ''), ?11) > 0) ORDER BY id DESC LIMIT ?8");
     db_bind_text(q, workspace_id);
     db_bind_text(q, f->before_id ? f->before_id : "~");
     db_bind_text(q, f->status);
@@ -208,6 +211,7 @@ enum err call_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspac
     db_bind_i64(q, limit);
     db_bind_text(q, f->direction);
     db_bind_text(q, end->id);
+    db_bind_text(q, f->like);
     for (*count = 0; db_next(q); ++*count)
         read_call(ctx, q, &out[*count]);
     return db_done(ctx, q);

@@ -56,8 +56,9 @@ enum err call_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct ri
 
 struct call_filter {
     const char *status, *direction, *to, *assistant_id; /* NULL: any */
-    int64_t since_ms, until_ms;                         /* 0: any */
-    const char *before_id;                              /* NULL: from the newest */
+    const char *like;           /* what one of its two numbers holds; NULL: anything */
+    int64_t since_ms, until_ms; /* 0: any */
+    const char *before_id;      /* NULL: from the newest */
 };
 /* end: where the page ends that has fewer rows than limit (page.h). */
 enum err call_rows_list(struct ctx *ctx, struct db_conn *c, const char *workspace_id,

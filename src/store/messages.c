@@ -126,8 +126,8 @@ enum err message_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct
 static enum err find_end(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                          const struct message_filter *f, struct page_end *end) {
     *end = (struct page_end){ "" };
-    if (!f->channel && !f->direction && !f->status && !f->to && !f->from && !f->since_ms &&
-        !f->until_ms)
+    if (!f->channel && !f->direction && !f->status && !f->to && !f->from && !f->like &&
+        !f->since_ms && !f->until_ms)
         return OK;
     struct db_stmt *q = db_use(c, "SELECT id FROM messages WHERE workspace_id = ? AND id < ?"
                                   " ORDER BY id DESC LIMIT 1 OFFSET ?");
@@ -143,7 +143,8 @@ enum err message_rows_list(struct ctx *ctx, struct db_conn *c, const char *works
            " AND (?3 IS NULL OR channel = ?3) AND (?4 IS NULL OR direction = ?4)"
            " AND (?5 IS NULL OR status = ?5) AND (?6 IS NULL OR to_address = ?6)"
            " AND (?7 IS NULL OR from_address = ?7) AND created_at >= ?8"
-           " AND created_at < ?9 ORDER BY id DESC LIMIT ?10");
+           " AND created_at < ?9 AND (?12 IS NULL OR instr(lower(to_address), ?12) > 0"
+           " OR instr(lower(from_address), ?12) > 0) ORDER BY id DESC LIMIT ?10");
     db_bind_text(q, workspace_id);
     db_bind_text(q, f->before_id ? f->before_id : "~");
     db_bind_text(q, f->channel);
@@ -155,6 +156,7 @@ enum err message_rows_list(struct ctx *ctx, struct db_conn *c, const char *works
     db_bind_i64(q, f->until_ms ? f->until_ms : INT64_MAX);
     db_bind_i64(q, (int64_t)limit + 1);
     db_bind_text(q, end->id);
+    db_bind_text(q, f->like);
     size_t bytes = 0;
     *count = 0;
     *more = false;

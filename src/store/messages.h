@@ -47,8 +47,9 @@ enum err message_rows_unsettled(struct ctx *ctx, struct db_conn *c, const struct
 
 struct message_filter {
     const char *channel, *direction, *status, *to, *from; /* NULL: any */
-    int64_t since_ms, until_ms;                           /* 0: any */
-    const char *before_id;                                /* NULL: from the newest */
+    const char *like;           /* what one of its addresses holds, small letters; NULL: anything */
+    int64_t since_ms, until_ms; /* 0: any */
+    const char *before_id;      /* NULL: from the newest */
 };
 /* At most limit, fewer when they weigh more than MESSAGE_PAGE_BYTES together; *more: there are others
  * behind them. */

@@ -39,26 +39,44 @@ enum err number_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id) 
     return db_run(ctx, q);
 }
 
+static void read_number(struct ctx *ctx, struct db_stmt *q, struct number_row *n) {
+    n->id = db_text(q, ctx->arena);
+    n->workspace_id = db_text(q, ctx->arena);
+    n->account = db_text(q, ctx->arena);
+    n->provider_id = db_text(q, ctx->arena);
+    n->phone_number = db_text(q, ctx->arena);
+    n->friendly_name = db_text(q, ctx->arena);
+    n->capabilities = db_i64(q);
+    n->vapi_id = db_text(q, ctx->arena);
+    n->imported_ms = db_i64(q);
+    n->released_ms = db_i64(q);
+    n->created_ms = db_i64(q);
+    n->updated_ms = db_i64(q);
+    n->sealed = db_blob(q, ctx->arena);
+}
+
 static enum err find(struct ctx *ctx, struct db_stmt *q, const char *workspace_id, const char *key,
                      struct number_row *n) {
     db_bind_text(q, workspace_id);
     db_bind_text(q, key);
     *n = (struct number_row){ .id = NULL };
-    if (db_next(q)) {
-        n->id = db_text(q, ctx->arena);
-        n->workspace_id = db_text(q, ctx->arena);
-        n->account = db_text(q, ctx->arena);
-        n->provider_id = db_text(q, ctx->arena);
-        n->phone_number = db_text(q, ctx->arena);
-        n->friendly_name = db_text(q, ctx->arena);
-        n->capabilities = db_i64(q);
-        n->vapi_id = db_text(q, ctx->arena);
-        n->imported_ms = db_i64(q);
-        n->released_ms = db_i64(q);
-        n->created_ms = db_i64(q);
-        n->updated_ms = db_i64(q);
-        n->sealed = db_blob(q, ctx->arena);
-    }
+    if (db_next(q))
+        read_number(ctx, q, n);
+    return db_done(ctx, q);
+}
+
+enum err number_rows_like(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                          const char *like, int limit, struct number_row *out, size_t *count) {
+    struct db_stmt *q = db_use(c, "SELECT " COLUMNS " FROM numbers WHERE workspace_id = ?1"
+                                  " AND imported_at > 0 AND released_at = 0"
+                                  " AND (instr(phone_number, ?2) > 0"
+                                  " OR instr(lower(COALESCE(friendly_name, '')), ?2) > 0)"
+                                  " ORDER BY created_at, id LIMIT ?3");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, like);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count)
+        read_number(ctx, q, &out[*count]);
     return db_done(ctx, q);
 }
 

@@ -33,6 +33,9 @@ enum err number_row_find(struct ctx *ctx, struct db_conn *c, const char *workspa
 /* The number that the workspace has had longest, E.164, the arena's; NULL when it has none. */
 enum err number_row_any(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                         const char **phone_number);
+/* Of those in Ava's care the ones whose number or name holds that, small letters. */
+enum err number_rows_like(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                          const char *like, int limit, struct number_row *out, size_t *count);
 enum err number_row_find_by_provider(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                      const char *provider_id, struct number_row *found);
 enum err number_row_find_at_vapi(struct ctx *ctx, struct db_conn *c, const char *workspace_id,

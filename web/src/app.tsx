@@ -10,7 +10,7 @@ import { serviceName, wordsFor } from "./kit/problem";
 import { follow, go, isRoom, roomOf, usePath } from "./kit/router";
 import { SessionOver } from "./signin/screen";
 import SignIn from "./signin/screen";
-import { api, enter, forgetAll, integrations, live, ownInvitations, profile, readiness, session, useCell } from "./kit/state";
+import { api, Cell, enter, forgetAll, integrations, live, ownInvitations, profile, readiness, session, useCell } from "./kit/state";
 import { toast, Toasts } from "./kit/toasts";
 
 type Screen = ComponentType<Record<string, never>>;
@@ -36,6 +36,8 @@ const entries = [
   { path: "/activity", icon: "activity", key: "y", name: "activity" },
   { path: "/people", icon: "users", key: "p", name: "people" },
 ];
+
+const search = new Cell(false); // somebody looks for something
 
 // The token of an invitation link: it leaves the address at once, and is used when it is known who is here.
 let invitation = location.pathname === "/signin" ? new URLSearchParams(location.hash.slice(1)).get("invitation") : null;
@@ -118,6 +120,7 @@ export function App() {
           ) : <Room path={path} />}
       </div>
       <Keys inside={Boolean(inside)} />
+      {inside && <Searching />}
       <Toasts />
       <SessionOver />
       <Attention />
@@ -177,6 +180,16 @@ class Boundary extends Component<{ children: ComponentChildren }, { fallen?: str
   }
 }
 
+// Loaded when somebody searches for the first time.
+function Searching() {
+  const open = useCell(search);
+  const [view, setView] = useState<{ Search: ComponentType<{ onClose: () => void }> } | undefined>();
+  useEffect(() => {
+    if (open && !view) void import("./search/dialog").then((m) => setView({ Search: m.default }), () => (search.set(false), toast("bad", t("problems.offline.title"), t("problems.offline.text"))));
+  }, [open]);
+  return open && view ? <view.Search onClose={() => search.set(false)} /> : null;
+}
+
 function Brand() {
   return <span class="brand"><Icon name="ava" />{t("app.name")}</span>;
 }
@@ -196,6 +209,7 @@ function Side({ path }: { path: string }) {
   return (
     <header class="side">
       <a class="brand-link" href="/" aria-label={t("app.home")}><Brand /></a>
+      <button type="button" class="button searches" aria-keyshortcuts={hasShortcuts() ? "/" : undefined} onClick={() => search.set(true)}><Icon name="search" small /><span>{t("search.title")}</span><kbd aria-hidden="true">/</kbd></button>
       <nav aria-label={t("app.rooms")}>
         <ul>
           {entries.map((e) => (
@@ -228,6 +242,7 @@ function Keys({ inside }: { inside: boolean }) {
       g = e.key === "g" ? Date.now() : 0;
       if (entry) go(entry.path);
       else if (e.key === "?") setOpen(true);
+      else if (e.key === "/" && inside) search.set(true);
       else if (e.key === ".") toggleTheme();
       else return;
       e.preventDefault();
@@ -240,6 +255,7 @@ function Keys({ inside }: { inside: boolean }) {
     <Dialog title={t("keys.title")} onClose={() => setOpen(false)}>
       <dl class="facts">
         {entries.map((e) => <><dt><kbd>g</kbd> <kbd>{e.key}</kbd></dt><dd>{t(`${e.name}.title`)}</dd></>)}
+        <dt><kbd>/</kbd></dt><dd>{t("search.title")}</dd>
         <dt><kbd>.</kbd></dt><dd>{t("keys.theme")}</dd>
         <dt><kbd>?</kbd></dt><dd>{t("keys.this")}</dd>
       </dl>

@@ -26,7 +26,7 @@
 #include "tasks/jobs.h"
 #include "vault/vault.h"
 
-enum { ID_MAX = 128, METADATA_BYTES_MAX = 8192, ENDED_BYTES = 1 << 16 };
+enum { ID_MAX = 128, METADATA_BYTES_MAX = 8192, ENDED_BYTES = 1 << 16, OF_ID_MAX = 32 };
 
 /* --- what is asked --------------------------------------------------------------------------- */
 
@@ -494,6 +494,22 @@ enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
     for (size_t i = 0; i < *count; i++) {
         out[i] = (struct call_view){ .row = rows[i] };
         TRY(open_view(ctx, c, &out[i]));
+    }
+    return OK;
+}
+
+enum err call_list_of_id(struct ctx *ctx, const char *id, size_t room, struct call_view *out,
+                         size_t *count) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    struct call_row rows[OF_ID_MAX];
+    size_t found;
+    *count = 0;
+    TRY(call_rows_find_anywhere(ctx, c, id, OF_ID_MAX, rows, &found));
+    for (size_t i = 0; i < found && *count < room; i++) {
+        if (strcmp(rows[i].workspace_id, ctx->who.workspace_id) != 0)
+            continue;
+        out[*count] = (struct call_view){ .row = rows[i] };
+        TRY(open_view(ctx, c, &out[(*count)++]));
     }
     return OK;
 }

@@ -76,6 +76,10 @@ void call_take(struct ctx *ctx, const struct call_facts *facts, struct call_view
 enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
                    struct call_view *out, size_t *count, struct page_end *end);
 
+/* Those of the workspace that one knows by this id: Ava's own, of the operation, at the provider, or at the carrier. */
+enum err call_list_of_id(struct ctx *ctx, const char *id, size_t room, struct call_view *out,
+                         size_t *count);
+
 void call_write(struct jsonw *w, const struct call_view *v);   /* the object people get */
 void call_publish(struct ctx *ctx, const struct call_view *v); /* into the feed, after the commit */
 /* The same of a row just written in this transaction; the arena's. */

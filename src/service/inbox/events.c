@@ -75,6 +75,12 @@ enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+enum err event_find(struct ctx *ctx, const char *id, struct event_row *out, size_t *count) {
+    TRY(event_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, out));
+    *count = out->id != NULL;
+    return OK;
+}
+
 enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limit,
                     struct event_row *out, size_t *count, struct page_end *end) {
     return event_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, filter, limit,

@@ -17,6 +17,8 @@ struct incoming {
  * stored before, which changes nothing. */
 enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new);
 
+/* By its id; *count: 0 or 1. */
+enum err event_find(struct ctx *ctx, const char *id, struct event_row *out, size_t *count);
 enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limit,
                     struct event_row *out, size_t *count, struct page_end *end);
 /* content: as it was taken in; the arena's. ERR_NOT_FOUND for another workspace's id as for a

@@ -426,3 +426,18 @@ enum err message_list(struct ctx *ctx, const struct message_filter *filter, int 
     }
     return OK;
 }
+
+enum err message_list_of_id(struct ctx *ctx, const char *id, struct message_view *out,
+                            size_t *count) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    const char *workspace_id = ctx->who.workspace_id;
+    *count = 0;
+    *out = (struct message_view){ 0 };
+    TRY(message_row_find(ctx, c, workspace_id, id, &out->row));
+    for (enum provider p = 0; p < PROVIDER_COUNT && !out->row.id; p++)
+        TRY(message_row_find_by_provider(ctx, c, workspace_id, provider_name(p), id, &out->row));
+    if (!out->row.id)
+        return OK;
+    *count = 1;
+    return open_content(ctx, c, out);
+}

@@ -36,6 +36,10 @@ enum err message_read(struct ctx *ctx, const char *id, struct message_view *out)
 enum err message_list(struct ctx *ctx, const struct message_filter *filter, int limit,
                       struct message_view *out, size_t *count, bool *more, struct page_end *end);
 
+/* The one of the workspace that has this id, Ava's own or at its provider; *count: 0 or 1. */
+enum err message_list_of_id(struct ctx *ctx, const char *id, struct message_view *out,
+                            size_t *count);
+
 void message_write(struct jsonw *w, const struct message_view *v); /* the object people get, */
 void message_write_members(struct jsonw *w, const struct message_view *v); /* or what is in it */
 

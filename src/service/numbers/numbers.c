@@ -159,6 +159,25 @@ enum err numbers_list(struct ctx *ctx, int limit, const char *cursor, struct ups
     return OK;
 }
 
+enum err numbers_write_like(struct ctx *ctx, const char *like, int limit, struct jsonw *w) {
+    struct number_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
+    size_t count = 0;
+    if (like)
+        TRY(number_rows_like(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, like, limit,
+                             rows, &count));
+    jsonw_list(w);
+    for (size_t i = 0; i < count; i++) {
+        jsonw_object(w);
+        jsonw_text_at(w, "id", rows[i].id);
+        jsonw_text_at(w, "provider_id", rows[i].provider_id);
+        jsonw_text_at(w, "phone_number", rows[i].phone_number);
+        jsonw_text_at(w, "friendly_name", rows[i].friendly_name);
+        jsonw_object_end(w);
+    }
+    jsonw_list_end(w);
+    return OK;
+}
+
 enum err numbers_offered(struct ctx *ctx, const struct twilio_offer *offer,
                          struct upstream_answer *out) {
     struct lent lent;

@@ -10,6 +10,9 @@
 
 /* out->body is {"numbers":[...],"next_cursor":...}; "id" and "imported" are ours. */
 enum err numbers_list(struct ctx *ctx, int limit, const char *cursor, struct upstream_answer *out);
+/* Of those in Ava's care, without asking anybody, the ones whose number or name holds that (small letters; NULL: none), as
+ * {"id","provider_id","phone_number","friendly_name"}, in a list. */
+enum err numbers_write_like(struct ctx *ctx, const char *like, int limit, struct jsonw *w);
 /* Numbers that could be bought: out->body is {"numbers":[...]}. */
 enum err numbers_offered(struct ctx *ctx, const struct twilio_offer *offer,
                          struct upstream_answer *out);

@@ -5,7 +5,7 @@ import type {} from "../early";
 import { Live, type Change, type Source } from "./live";
 import { realSeams, Resource, type Snapshot } from "./resource";
 
-class Cell<T> {
+export class Cell<T> {
   private listeners = new Set<() => void>();
   constructor(public value: T) {}
   set(value: T): void {
