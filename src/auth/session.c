@@ -21,14 +21,19 @@ enum {
 };
 static const int64_t LIFE_MS = INT64_C(7) * 24 * 3600 * 1000;
 
-/* Where this person works: at home, or, when that was deleted or they were taken out of it, in the
- * newest workspace they are still a member of. */
+/* Where this person works: where they were (NULL: nowhere yet), else at home, or, when that was deleted or they were
+ * taken out of it, in the newest workspace they are still a member of. */
 static enum err workspace_of(struct ctx *ctx, struct db_conn *tx, const struct user *user,
-                             struct workspace *out) {
+                             const char *before, struct workspace *out) {
+    const char *const first[] = { before, user->workspace_id };
     size_t count;
-    TRY(workspace_find(ctx, tx, user->workspace_id, user->id, out));
-    if (out->id && out->role != ROLE_NONE)
-        return OK;
+    for (size_t i = 0; i < ARRAY_LEN(first); i++) {
+        if (!first[i])
+            continue;
+        TRY(workspace_find(ctx, tx, first[i], user->id, out));
+        if (out->id && out->role != ROLE_NONE)
+            return OK;
+    }
     TRY(workspaces_list(ctx, tx, user->id, user->id, NULL, 1, out, &count));
     if (count == 0)
         return ctx_fail(ctx, ERR_FORBIDDEN,
@@ -37,16 +42,18 @@ static enum err workspace_of(struct ctx *ctx, struct db_conn *tx, const struct u
     return OK;
 }
 
-/* A new id of the family; ends_ms 0 begins a family. */
+/* A new id, in that workspace if it can be (NULL: at home). before NULL begins a family. */
 static enum err open_session(struct ctx *ctx, struct db_conn *tx, const struct user *user,
-                             const char *family, int64_t ends_ms, struct grant *out) {
+                             const char *workspace_id, const struct session *before,
+                             struct grant *out) {
     int64_t now = ava_steady_ms();
-    TRY(workspace_of(ctx, tx, user, &out->workspace));
-    struct session s = { .family = family,
+    struct id family = id_make("ses");
+    TRY(workspace_of(ctx, tx, user, workspace_id, &out->workspace));
+    struct session s = { .family = before ? before->family : family.text,
                          .user_id = user->id,
                          .workspace_id = out->workspace.id,
                          .created_ms = now,
-                         .ends_ms = ends_ms ? ends_ms : now + LIFE_MS };
+                         .ends_ms = before ? before->ends_ms : now + LIFE_MS };
     s.serves_until_ms = now + SERVES_MS < s.ends_ms ? now + SERVES_MS : s.ends_ms;
     s.idle_until_ms = now + IDLE_MS < s.ends_ms ? now + IDLE_MS : s.ends_ms;
     out->cookie = auth_token_new(ctx, "");
@@ -74,7 +81,7 @@ static enum err login_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         user.password_hash = l->rehashed;
         TRY(user_update(ctx, tx, &user, &taken));
     }
-    TRY(open_session(ctx, tx, &user, id_make("ses").text, 0, l->out));
+    TRY(open_session(ctx, tx, &user, NULL, NULL, l->out));
     return audit_write(ctx, tx,
                        (struct audit_entry){ .workspace_id = user.workspace_id,
                                              .actor = user.id,
@@ -126,7 +133,7 @@ static enum err setup_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
             ctx, ERR_FORBIDDEN,
             "This setup link was used or is too old; 'ava user link' prints a new one.");
     TRY(people_insert(ctx, tx, &s->user));
-    TRY(open_session(ctx, tx, &s->user, id_make("ses").text, 0, s->out));
+    TRY(open_session(ctx, tx, &s->user, NULL, NULL, s->out));
     return audit_write(ctx, tx,
                        (struct audit_entry){ .workspace_id = s->user.workspace_id,
                                              .actor = "setup",
@@ -154,6 +161,7 @@ static enum err refresh_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct refresh *r = arg;
     struct session s;
     struct user user;
+    const char *workspace_id;
     int64_t now = ava_steady_ms();
     TRY(session_find(ctx, tx, r->hash, &s));
     if (!s.family || now >= s.idle_until_ms || now >= s.ends_ms)
@@ -171,7 +179,8 @@ static enum err refresh_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     if (!user.id || user.is_disabled)
         return OK;
     TRY(session_mark_replaced(ctx, tx, r->hash, now));
-    TRY(open_session(ctx, tx, &user, s.family, s.ends_ms, r->out));
+    TRY(session_place(ctx, tx, s.family, &workspace_id)); /* since this id it may have moved on */
+    TRY(open_session(ctx, tx, &user, workspace_id ? workspace_id : s.workspace_id, &s, r->out));
     r->is_good = true;
     return OK;
 }
@@ -185,6 +194,39 @@ enum err auth_refresh(struct ctx *ctx, struct str cookie, struct grant *out) {
         return ctx_fail(ctx, ERR_SESSION_REQUIRED,
                         r.is_reused ? "This session was ended because an old copy of it was used."
                                     : "Sign in again; the session is over.");
+    return OK;
+}
+
+struct move {
+    unsigned char hash[32];
+    const char *workspace_id;
+    struct grant *out;
+};
+
+/* The session goes on under a new id, so that what was begun before is not done in another workspace. */
+static enum err move_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct move *m = arg;
+    struct session s;
+    struct user user;
+    struct workspace to;
+    int64_t now = ava_steady_ms();
+    TRY(session_find(ctx, tx, m->hash, &s));
+    if (!s.family || s.replaced_ms || now >= s.idle_until_ms || now >= s.ends_ms)
+        return ctx_fail(ctx, ERR_SESSION_REQUIRED, "Sign in again; the session is over.");
+    TRY(user_find(ctx, tx, s.user_id, &user));
+    TRY(workspace_find(ctx, tx, m->workspace_id, s.user_id, &to));
+    if (!user.id || user.is_disabled || !to.id || to.role == ROLE_NONE)
+        return ctx_fail(ctx, ERR_NOT_FOUND, "You belong to no such workspace.");
+    TRY(session_mark_replaced(ctx, tx, m->hash, now));
+    return open_session(ctx, tx, &user, to.id, &s, m->out);
+}
+
+enum err auth_move(struct ctx *ctx, struct str cookie, const char *workspace_id,
+                   struct grant *out) {
+    struct move m = { .workspace_id = workspace_id, .out = out };
+    auth_token_hash(cookie, m.hash);
+    TRY(db_write(ctx, move_write, &m));
+    accounts_changed(ctx->parts->accounts);
     return OK;
 }
 
@@ -244,7 +286,7 @@ static enum err password_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     if (p->change->revoke_keys)
         TRY(api_keys_delete(ctx, tx, user.id, NULL, &p->out->keys_revoked));
     TRY(api_keys_count(ctx, tx, user.id, &p->out->keys_kept));
-    TRY(open_session(ctx, tx, &user, id_make("ses").text, 0, &p->out->grant));
+    TRY(open_session(ctx, tx, &user, ctx->who.workspace_id, NULL, &p->out->grant));
     return audit_write(
         ctx, tx,
         (struct audit_entry){ .action = "password.change",

@@ -25,6 +25,9 @@ enum err auth_setup(struct ctx *ctx, struct str token, const char *email, struct
 
 /* ERR_SESSION_REQUIRED when the cookie is over or was used after its rotation. */
 enum err auth_refresh(struct ctx *ctx, struct str cookie, struct grant *out);
+/* The session goes on in another workspace of the person, where it stays. ERR_NOT_FOUND when they belong to no such
+ * one, ERR_SESSION_REQUIRED when the cookie is over or was rotated. */
+enum err auth_move(struct ctx *ctx, struct str cookie, const char *workspace_id, struct grant *out);
 /* Ends the session of any cookie that auth_refresh would take; OK for one that is over. */
 enum err auth_logout(struct ctx *ctx, struct str cookie);
 

@@ -104,6 +104,20 @@ enum err post_auth_refresh(struct ctx *ctx, struct call *call) {
     return answer(ctx, call, 200, &g);
 }
 
+enum err put_auth_workspace(struct ctx *ctx, struct call *call) {
+    struct grant g = { 0 };
+    struct str cookie = cookie_find(call->req, reply_cookie_name(ctx));
+    struct input in = input_of(ctx, call);
+    const char *id = input_text(&in, "workspace_id", true, 1, ID_BYTES);
+    TRY(input_done(&in));
+    if (ctx->who.key_id[0] || !cookie.ptr)
+        return ctx_fail(ctx, ERR_FORBIDDEN,
+                        "An API key is for one workspace; only somebody signed in can go to "
+                        "another.");
+    TRY(auth_move(ctx, cookie, id, &g));
+    return answer(ctx, call, 200, &g);
+}
+
 enum err post_auth_logout(struct ctx *ctx, struct call *call) {
     struct str cookie = cookie_find(call->req, reply_cookie_name(ctx));
     if (cookie.ptr)

@@ -41,6 +41,7 @@ enum err post_auth_setup(struct ctx *ctx, struct call *call);
 enum err post_auth_login(struct ctx *ctx, struct call *call);
 enum err post_auth_refresh(struct ctx *ctx, struct call *call);
 enum err post_auth_logout(struct ctx *ctx, struct call *call);
+enum err put_auth_workspace(struct ctx *ctx, struct call *call);
 enum err put_auth_password(struct ctx *ctx, struct call *call);
 enum err get_auth_me(struct ctx *ctx, struct call *call);
 

@@ -18,6 +18,7 @@ const struct route routes[] = {
     { { METHOD_POST,   "/api/v1/auth/refresh" },   ANYONE,    BY_DEFAULT, NO_BODY,   true,  post_auth_refresh },
     { { METHOD_POST,   "/api/v1/auth/logout" },    ANYONE,    BY_DEFAULT, NO_BODY,   true,  post_auth_logout },
     { { METHOD_PUT,    "/api/v1/auth/password" },  SIGNED_IN, BY_LOGIN,   AUTH_BODY, false, put_auth_password },
+    { { METHOD_PUT,    "/api/v1/auth/workspace" }, SIGNED_IN, BY_DEFAULT, AUTH_BODY, false, put_auth_workspace },
     { { METHOD_GET,    "/api/v1/auth/me" },        SIGNED_IN, BY_IP,      NO_BODY,   false, get_auth_me },
     { { METHOD_GET,    "/api/v1/auth/keys" },      SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_keys },
     { { METHOD_POST,   "/api/v1/auth/keys" },      SIGNED_IN, BY_DEFAULT, JSON_BODY, false, post_key },

@@ -45,6 +45,15 @@ enum err session_mark_replaced(struct ctx *ctx, struct db_conn *tx, const unsign
     return db_run(ctx, q);
 }
 
+enum err session_place(struct ctx *ctx, struct db_conn *c, const char *family,
+                       const char **workspace_id) {
+    struct db_stmt *q = db_use(c, "SELECT workspace_id FROM sessions WHERE family = ?"
+                                  " AND replaced_at IS NULL ORDER BY created_at DESC LIMIT 1");
+    db_bind_text(q, family);
+    *workspace_id = db_next(q) ? db_text(q, ctx->arena) : NULL;
+    return db_done(ctx, q);
+}
+
 enum err session_end_family(struct ctx *ctx, struct db_conn *tx, const char *family) {
     struct db_stmt *q = db_use(tx, "DELETE FROM sessions WHERE family = ?");
     db_bind_text(q, family);

@@ -16,6 +16,9 @@ enum err session_find(struct ctx *ctx, struct db_conn *c, const unsigned char id
 enum err session_insert(struct ctx *ctx, struct db_conn *tx, const struct session *s);
 enum err session_mark_replaced(struct ctx *ctx, struct db_conn *tx, const unsigned char id_hash[32],
                                int64_t at_ms);
+/* The workspace in which the newest id of the family serves, the arena's; NULL: it has none that was not replaced. */
+enum err session_place(struct ctx *ctx, struct db_conn *c, const char *family,
+                       const char **workspace_id);
 enum err session_end_family(struct ctx *ctx, struct db_conn *tx, const char *family);
 enum err session_end_user(struct ctx *ctx, struct db_conn *tx, const char *user_id);
 enum err session_end_all(struct ctx *ctx, struct db_conn *tx);

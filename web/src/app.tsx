@@ -66,7 +66,7 @@ export function App() {
     const reply = await api.resume();
     if (reply.ok) enter(reply.data);
     else if (reply.problem.code === "session_required") {
-      if (location.pathname !== "/setup" && location.pathname !== "/signin") go("/signin?next=" + encodeURIComponent(location.pathname), true);
+      if (location.pathname !== "/setup" && location.pathname !== "/signin") go("/signin?next=" + encodeURIComponent(location.pathname + location.search), true);
       await readiness();
     } else setProblem(reply.problem);
     setAsked(true);

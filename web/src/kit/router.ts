@@ -61,5 +61,6 @@ export function isRoom(path: string): boolean {
 
 // Only our own pages, never another host: what /signin?next= may name.
 export function safeNext(next: string | null): string {
-  return next && isRoom(next) && next !== "/signin" && next !== "/setup" ? next : "/";
+  const path = next?.split(/[?#]/, 1)[0];
+  return next && path && path[0] === "/" && isRoom(path) && path !== "/signin" && path !== "/setup" ? next.split("#", 1)[0]! : "/";
 }
