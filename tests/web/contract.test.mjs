@@ -50,7 +50,7 @@ test("every list has a limit, a cursor and a next_cursor", () => {
 
 test("every operation can be shown with a command that a shell can read", () => {
   for (const { path, method, op, name } of operations) {
-    const command = reference.curl("http://127.0.0.1:8000", path, method, op);
+    const command = reference.example("curl", "http://127.0.0.1:8000", path, method, op);
     assert.match(command, /^curl -sS/, name);
     assert.equal((command.match(/'/g) ?? []).length % 2, 0, name);
     assert.doesNotMatch(command, /[{][a-z_]+[}]/, name);

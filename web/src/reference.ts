@@ -62,19 +62,83 @@ export function shape(doc: Document, raw: Schema, depth = 0): string {
   return s.format ? `${types} (${s.format})` : types;
 }
 
-const quote = (text: string) => `'${text.replace(/'/g, `'\\''`)}'`;
+// What an example asks: {names} of the path become variables that whoever runs it sets.
+interface Asked {
+  method: string;
+  url: string; // with {NAMES} left in it
+  needsKey: boolean;
+  type?: string;
+  body?: unknown;
+}
+const usual: Record<string, (path: string) => string> = { key: () => "greeting_message", provider: (path) => (/calendar|oauth/.test(path) ? "google" : path.includes("webhooks") ? "twilio" : "vapi"), code: () => "rate_limited" };
 
-export function curl(origin: string, path: string, method: string, op: Operation): string {
-  const parts = ["curl -sS"];
-  if (method !== "get") parts.push(`-X ${method.toUpperCase()}`);
+// What stands in an example for this part of a path, where one value is as good as another.
+export const usualFor = (path: string, name: string): string | undefined => usual[name]?.(path);
+
+export function asked(origin: string, path: string, method: string, op: Operation): Asked {
   const content = op.requestBody?.content;
   const type = content && Object.keys(content)[0]!;
-  if (!op.security) parts.push(`-H "Authorization: Bearer $KEY"`);
+  const url = origin + path.replace(/\{(\w+)\}/g, (_, name: string) => usualFor(path, name) ?? `{${name.toUpperCase()}}`);
+  return { method, url, needsKey: !op.security, type, body: type && content[type]!.example };
+}
+
+const isForm = (type?: string) => type === "application/x-www-form-urlencoded";
+const formOf = (body: unknown) => (typeof body === "string" ? body : new URLSearchParams(body as Record<string, string>).toString());
+
+const quote = (text: string) => `'${text.replace(/'/g, `'\\''`)}'`;
+
+function curl({ method, url, needsKey, type, body }: Asked): string {
+  const parts = ["curl -sS"];
+  if (method !== "get") parts.push(`-X ${method.toUpperCase()}`);
+  if (needsKey) parts.push(`-H "Authorization: Bearer $KEY"`);
   if (type) parts.push(`-H ${quote("Content-Type: " + type)}`);
-  if (type && content[type]!.example !== undefined) parts.push(`-d ${quote(JSON.stringify(content[type]!.example))}`);
-  const key: Record<string, string> = { key: "greeting_message", provider: path.includes("webhooks") ? "twilio" : "vapi", code: "rate_limited" };
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => key[name] ?? "$" + name.toUpperCase());
-  const url = origin + filled;
-  parts.push(url.includes("$") ? `"${url}"` : url);
+  if (body !== undefined) parts.push(`-d ${quote(isForm(type) ? formOf(body) : JSON.stringify(body))}`);
+  const filled = url.replace(/\{(\w+)\}/g, "$$$1");
+  parts.push(filled.includes("$") ? `"${filled}"` : filled);
   return parts.join(" \\\n  ");
+}
+
+// As it runs in a file of its own, example.mjs.
+function node({ method, url, needsKey, type, body }: Asked): string {
+  const filled = url.replace(/\{(\w+)\}/g, "$${process.env.$1}");
+  const headers = [...(needsKey ? ["Authorization: `Bearer ${process.env.KEY}`"] : []), ...(type ? [`"Content-Type": ${JSON.stringify(type)}`] : [])];
+  const options = [
+    ...(method === "get" ? [] : [`  method: ${JSON.stringify(method.toUpperCase())},`]),
+    ...(headers.length ? [`  headers: { ${headers.join(", ")} },`] : []),
+    ...(body === undefined ? [] : [isForm(type) ? `  body: ${JSON.stringify(formOf(body))},` : `  body: JSON.stringify(${JSON.stringify(body, null, 2).replace(/\n/g, "\n  ")}),`]),
+  ];
+  const address = filled.includes("${") ? "`" + filled + "`" : JSON.stringify(filled);
+  return `const response = await fetch(${address}${options.length ? `, {\n${options.join("\n")}\n}` : ""});\nconsole.log(response.status, await response.text());`;
+}
+
+// A value of JSON as Python writes it.
+function pythonic(value: unknown, pad = "    "): string {
+  if (value === null || value === undefined) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "string") return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((one) => pythonic(one, pad + "    ")).join(", ")}]`;
+  if (typeof value !== "object") return String(value);
+  const lines = Object.entries(value).map(([name, one]) => `${pad}    ${JSON.stringify(name)}: ${pythonic(one, pad + "    ")},`);
+  return lines.length ? `{\n${lines.join("\n")}\n${pad}}` : "{}";
+}
+
+// With the library that most have, requests.
+function python({ method, url, needsKey, type, body }: Asked): string {
+  const hasNames = /\{\w+\}/.test(url);
+  const address = (hasNames ? "f" : "") + JSON.stringify(url.replace(/\{(\w+)\}/g, "{os.environ['$1']}"));
+  const headers = needsKey ? `\n    headers={"Authorization": f"Bearer {os.environ['KEY']}"},` : "";
+  const data = body === undefined ? "" : isForm(type) ? `\n    data=${JSON.stringify(formOf(body))},\n    headers={"Content-Type": ${JSON.stringify(type)}},` : `\n    json=${pythonic(body)},`;
+  return `import os\n\nimport requests\n\nresponse = requests.${method}(\n    ${address},${headers}${data}\n)\nprint(response.status_code, response.text)`;
+}
+
+export const languages = ["curl", "node", "python"] as const;
+export type Language = (typeof languages)[number];
+export function example(language: Language, origin: string, path: string, method: string, op: Operation): string {
+  return { curl, node, python }[language](asked(origin, path, method, op));
+}
+
+// Can the page itself ask it? Not what proves itself in another way, ends the session, is a file or never ends.
+export function canBeTried(path: string, op: Operation): boolean {
+  const type = op.requestBody && Object.keys(op.requestBody.content)[0];
+  return path.startsWith("/api/v1/") && !/^\/api\/v1\/(auth\/(setup|login|refresh|logout|password|workspace)|stream|exports\/|openapi)|\/audio$/.test(path) && !/^post.*Attachment/.test(op.operationId) && (!type || type === "application/json");
 }
