@@ -2,7 +2,8 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Schemas } from "./kit/api";
-import { t } from "./kit/i18n";
+import { languageOf, speak, t } from "./kit/i18n";
+import { chosenLanguage } from "./kit/prefs";
 import { Button, Copy, Heading, Icon } from "./kit/parts";
 import { Box, Loading } from "./kit/panel";
 import { asked, canBeTried, type Document, example, type Language, languages, methods, type Operation, resolve, shape, usualFor } from "./reference";
@@ -205,4 +206,4 @@ function Try({ doc, path, method, op, here }: RouteProps & { here: Here }) {
   );
 }
 
-render(<Docs />, document.getElementById("app")!);
+void speak(languageOf(chosenLanguage(), navigator.languages)).then(() => render(<Docs />, document.getElementById("app")!));

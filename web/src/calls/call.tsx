@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { isOver, isWaiting, lasted, standing, who, type Call, type Operation } from "./words";
-import { exact, has, money, phone, t } from "../kit/i18n";
+import { exact, has, moment, money, phone, t } from "../kit/i18n";
 import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Copy, Heading, Icon, useNow, useTitle, When } from "../kit/parts";
 import { Resource } from "../kit/resource";
@@ -98,7 +98,7 @@ function Entries({ timeline }: { timeline: Timeline }) {
       <ol class="timeline" aria-label={t("calls.happened")}>
         {timeline.entries.map((e, i) => (
           <li key={i} data-entry={e.kind} class={has("calls.marked." + e.kind) ? "marked" : ""}>
-            <time dateTime={e.at} title={exact(Date.parse(e.at))}>{new Date(e.at).toLocaleTimeString("en", { hour12: false })}</time>
+            <time dateTime={e.at} title={exact(Date.parse(e.at))}>{moment(Date.parse(e.at))}</time>
             <span>{e.text} {e.event_id && <a href={"/activity/" + e.event_id}>{t("calls.see_event")}</a>}</span>
           </li>
         ))}

@@ -1,7 +1,7 @@
 // The last 30 days: a bar a day, what of it somebody should mend, and why calls ended. The table says the same.
 import { useMemo } from "preact/hooks";
 import type { Schemas } from "../kit/api";
-import { duration, money, t } from "../kit/i18n";
+import { day, duration, money, t } from "../kit/i18n";
 import { Panel } from "../kit/panel";
 import { Resource } from "../kit/resource";
 import { api, useLive, useResource, useSoon } from "../kit/state";
@@ -40,7 +40,7 @@ function everyDay(data: Analytics): Day[] {
   });
 }
 
-const dayWords = (key: string | null) => new Date(key + "T00:00:00Z").toLocaleDateString("en", { day: "numeric", month: "short", timeZone: "UTC" });
+const dayWords = (key: string | null) => day(Date.parse(key + "T00:00:00Z"));
 
 function Bars({ data }: { data: Analytics }) {
   const all = everyDay(data);

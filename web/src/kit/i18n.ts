@@ -1,17 +1,46 @@
-// Words: every sentence a person reads comes from i18n/en.json. Nothing is glued from parts.
+// Words: every sentence a person reads comes from i18n/*.json. Nothing is glued from parts.
 import en from "../../i18n/en.json";
 
 type Words = { [key: string]: string | Words };
 export type Values = Record<string, string | number>;
 
-const words = en as unknown as Words;
-const rules = new Intl.PluralRules("en");
+// English comes with the page; the others when somebody reads them.
+const others = { de: () => import("../../i18n/de.json") };
+export type Language = "en" | keyof typeof others;
+export const languages: Record<Language, string> = { en: "English", de: "Deutsch" };
+
+const english = en as unknown as Words;
+let words = english, locale: Language = "en", rules = new Intl.PluralRules("en");
+
+// What was chosen here, else the first of those the browser asks for that Ava speaks.
+export function languageOf(chosen: string | null, wanted: readonly string[]): Language {
+  const known = [chosen ?? "", ...wanted].map((one) => one.toLowerCase().split("-")[0]!);
+  return (known.find((one) => one in languages) as Language | undefined) ?? "en";
+}
+
+// From here on; a language that cannot be loaded leaves English.
+export async function speak(language: Language): Promise<void> {
+  if (language !== "en") {
+    try {
+      words = (await others[language]()).default as unknown as Words;
+    } catch {
+      return;
+    }
+  } else words = english;
+  locale = language;
+  rules = new Intl.PluralRules(language);
+  if (globalThis.document) document.documentElement.lang = language;
+}
+export const spoken = (): Language => locale;
+
+function look(key: string, all: Words): string | Words | undefined {
+  let at: string | Words | undefined = all;
+  for (const part of key.split(".")) at = typeof at === "object" ? at[part] : undefined;
+  return at;
+}
 
 function find(key: string): string | Words | undefined {
-  let at: string | Words | undefined = words;
-  for (const part of key.split("."))
-    at = typeof at === "object" ? at[part] : undefined;
-  return at;
+  return look(key, words) ?? look(key, english);
 }
 
 export function has(key: string): boolean {
@@ -44,20 +73,34 @@ export function ago(thenMs: number, nowMs: number): string {
   if (s < 60) return t("time.s_ago", { s });
   if (s < 3600) return t("time.min_ago", { min: Math.floor(s / 60) });
   if (s < 86400) return t("time.h_ago", { h: Math.floor(s / 3600) });
-  return new Date(thenMs).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
+  return new Date(thenMs).toLocaleDateString(locale, { day: "numeric", month: "short", year: "numeric" });
 }
 
 // 72500 millionths -> "$0.0725"
 export function money(micros: number, currency = "USD"): string {
-  return new Intl.NumberFormat("en", { style: "currency", currency, maximumFractionDigits: 4 }).format(micros / 1e6);
+  return new Intl.NumberFormat(locale, { style: "currency", currency, maximumFractionDigits: 4 }).format(micros / 1e6);
 }
 
 export function clock(ms: number): string {
-  return new Date(ms).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hour12: false });
+  return new Date(ms).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", hour12: false });
+}
+
+// With seconds, where one thing follows on the other.
+export function moment(ms: number): string {
+  return new Date(ms).toLocaleTimeString(locale, { hour12: false });
+}
+
+// "12 Nov", of a day of UTC.
+export function day(ms: number): string {
+  return new Date(ms).toLocaleDateString(locale, { day: "numeric", month: "short", timeZone: "UTC" });
+}
+
+export function number(value: number, digits = 0): string {
+  return value.toLocaleString(locale, { maximumFractionDigits: digits });
 }
 
 export function exact(ms: number): string {
-  return new Date(ms).toLocaleString("en", { dateStyle: "medium", timeStyle: "medium" });
+  return new Date(ms).toLocaleString(locale, { dateStyle: "medium", timeStyle: "medium" });
 }
 
 // "+33612345678" -> "+33 6 12 34 56 78": the country code, then pairs; North America in 3-3-4.
