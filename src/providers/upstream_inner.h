@@ -6,8 +6,8 @@
 
 #include "providers/upstream.h"
 #include "resilience/bulkhead.h"
-#include "resilience/history.h"
 #include "resilience/cache.h"
+#include "resilience/history.h"
 #include "resilience/retry.h"
 
 struct upstream {

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "providers/upstream.h"
 #include "resilience/history.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
 #include "service/assistants/assistants.h"
+#include "service/connections/integrations.h"
 
 static enum call_stats_by input_by(struct ctx *ctx, const struct call *call) {
     const char *name = input_query(ctx, call, "by");
@@ -74,7 +74,7 @@ static void write_turns(struct jsonw *w, const struct history_turn *turns, size_
 
 enum err get_analytics_providers(struct ctx *ctx, struct call *call) {
     static const char *const KNOWN[] = { NULL };
-    struct history *h = upstream_history(ctx->parts->upstream);
+    struct history *h = integrations_history(ctx);
     struct history_slot slots[HISTORY_SLOTS];
     struct history_turn turns[HISTORY_TURNS];
     int64_t now_ms = ava_wall_ms();

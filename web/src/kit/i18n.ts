@@ -56,6 +56,10 @@ export function clock(ms: number): string {
   return new Date(ms).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hour12: false });
 }
 
+export function number(value: number, digits = 0): string {
+  return value.toLocaleString("en", { maximumFractionDigits: digits });
+}
+
 export function exact(ms: number): string {
   return new Date(ms).toLocaleString("en", { dateStyle: "medium", timeStyle: "medium" });
 }
