@@ -64,6 +64,7 @@ struct upstream *upstream_new(const struct config *config,
     u->guard = guard_new(&guard);
     u->bulkhead = bulkhead_new(&bulkhead);
     u->budget = retry_budget_new();
+    u->history = history_new(ava_wall_ms());
     outbound_allow_parse(config->outbound_allow, &u->allowed); /* judged before, by cli */
     u->cache = cache_new(&(struct cache_conf){ .bytes_max = 64 << 20,
                                                .entry_bytes_max = 256 << 10,
@@ -81,6 +82,7 @@ void upstream_free(struct upstream *u) {
     guard_free(u->guard);
     bulkhead_free(u->bulkhead);
     retry_budget_free(u->budget);
+    history_free(u->history);
     cache_free(u->cache);
     free(u);
 }
@@ -104,11 +106,24 @@ void upstream_on_moved(struct upstream *u,
     u->moved_arg = arg;
 }
 
+/* A mail server is one workspace's, and so is the breaker of its host. */
+static void note_turns(struct upstream *u, const struct upstream_request *req, unsigned bits) {
+    const struct upstream_credential *c = req->credential;
+    const char *own = c->is_platform ? NULL : c->workspace_id;
+    const char *shared = req->provider == PROVIDER_SMTP ? own : NULL;
+    int64_t now_ms = ava_wall_ms();
+    if (bits & (GUARD_OPENED_PROVIDER | GUARD_CLOSED_PROVIDER))
+        history_turn(u->history, req->provider, shared, bits & GUARD_OPENED_PROVIDER, now_ms);
+    if (bits & (GUARD_OPENED_CREDENTIAL | GUARD_CLOSED_CREDENTIAL))
+        history_turn(u->history, req->provider, own, bits & GUARD_OPENED_CREDENTIAL, now_ms);
+}
+
 /* What an outcome did to the breakers, for those who wait and those who watch. */
 void upstream_spread(struct upstream *u, const struct upstream_request *req, unsigned bits) {
     const struct upstream_credential *c = req->credential;
     unsigned shared = GUARD_CLOSED_PROVIDER | GUARD_OPENED_PROVIDER;
     unsigned own = GUARD_CLOSED_CREDENTIAL | GUARD_OPENED_CREDENTIAL | GUARD_REFUSED_CREDENTIAL;
+    note_turns(u, req, bits);
     if (bits & GUARD_CLOSED_PROVIDER)
         bulkhead_restart(u->bulkhead, req->provider, NULL);
     if (bits & GUARD_CLOSED_CREDENTIAL)
@@ -120,6 +135,10 @@ void upstream_spread(struct upstream *u, const struct upstream_request *req, uns
 
 struct guard_state upstream_state(struct upstream *u, enum provider p, const char *credential_id) {
     return guard_state(u->guard, p, NULL, credential_id, ava_now_ms());
+}
+
+struct history *upstream_history(struct upstream *u) {
+    return u->history;
 }
 
 struct guard_state upstream_overall(struct upstream *u, enum provider p) {
@@ -354,6 +373,9 @@ static void record(const struct ctx *ctx, const struct upstream_request *req, st
     metric_add(METRIC_PROVIDER_ATTEMPTS, 1, service, outcome);
     metric_observe_us(METRIC_PROVIDER_DURATION, a->call.took_us, service, req->operation, outcome);
     metric_add(METRIC_POOL_REQUESTS, 1, service, a->call.reused ? "reused" : "new");
+    if (a->outcome != OUTCOME_LOCAL)
+        history_attempt(ctx->parts->upstream->history, req->provider, a->outcome == OUTCOME_FAIL,
+                        a->call.took_us, ava_wall_ms());
     log_debug(ctx, "attempt", L("service", service), L("operation", req->operation),
               L("outcome", outcome), L("upstream_status", a->call.status),
               L("result", (int)a->call.result), L("probe", is_probe),

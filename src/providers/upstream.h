@@ -196,6 +196,7 @@ enum { UPSTREAM_ATTEMPTS_MAX = 3 };
 
 /* How the breaker of a credential stands; credential_id NULL: the provider's own breaker. */
 struct guard_state upstream_state(struct upstream *u, enum provider p, const char *credential_id);
+struct history *upstream_history(struct upstream *u); /* how providers answered (history.h) */
 struct guard_state upstream_overall(struct upstream *u, enum provider p); /* guard_overall */
 /* "closed", "half_open" or "open", as above. */
 const char *upstream_breaker(struct upstream *u, enum provider p, const char *credential_id);

@@ -7,6 +7,7 @@
 #include "providers/upstream.h"
 #include "resilience/bulkhead.h"
 #include "resilience/cache.h"
+#include "resilience/history.h"
 #include "resilience/retry.h"
 
 struct upstream {
@@ -15,6 +16,7 @@ struct upstream {
     struct guard *guard;
     struct bulkhead *bulkhead;
     struct retry_budget *budget;
+    struct history *history;
     struct cache *cache;
     struct address_ranges allowed;
     atomic_bool draining;

@@ -118,6 +118,9 @@ static void record(const struct ctx *ctx, const struct upstream_request *req,
     metric_add(METRIC_PROVIDER_ATTEMPTS, 1, service, outcome);
     metric_observe_us(METRIC_PROVIDER_DURATION, call->took_us, service, req->operation, outcome);
     metric_add(METRIC_POOL_REQUESTS, 1, service, "new");
+    if (a->outcome != OUTCOME_LOCAL)
+        history_attempt(ctx->parts->upstream->history, req->provider, a->outcome == OUTCOME_FAIL,
+                        call->took_us, ava_wall_ms());
     log_debug(ctx, "attempt", L("service", service), L("operation", req->operation),
               L("outcome", outcome), L("upstream_status", call->reply.code),
               L("result", (int)call->result), L("step", (int)call->step), L("probe", is_probe),

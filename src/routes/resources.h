@@ -141,6 +141,7 @@ enum err get_export_messages(struct ctx *ctx, struct call *call);
 enum err get_export_events(struct ctx *ctx, struct call *call);
 enum err get_export_audit(struct ctx *ctx, struct call *call);
 
+enum err get_analytics_providers(struct ctx *ctx, struct call *call);
 enum err get_analytics_calls(struct ctx *ctx, struct call *call);
 enum err get_limits(struct ctx *ctx, struct call *call);
 enum err put_limits(struct ctx *ctx, struct call *call);

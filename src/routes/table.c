@@ -132,6 +132,7 @@ const struct route routes[] = {
     { { METHOD_POST, "/api/v1/events/{id}/replay" },                     MANAGER,   BY_DEFAULT,  NO_BODY, false, post_event_replay },
     { { METHOD_POST, "/api/v1/events/replay" },                          MANAGER,   BY_DEFAULT,  JSON_BODY, false, post_events_replay },
     { { METHOD_GET,  "/api/v1/analytics/calls" },                        SIGNED_IN, BY_DEFAULT,  NO_BODY, false, get_analytics_calls },
+    { { METHOD_GET,  "/api/v1/analytics/providers" },                    SIGNED_IN, BY_DEFAULT,  NO_BODY, false, get_analytics_providers },
     { { METHOD_GET,  "/api/v1/limits" },                                 SIGNED_IN, BY_DEFAULT,  NO_BODY, false, get_limits },
     { { METHOD_PUT,  "/api/v1/limits" },                                 MANAGER,   BY_DEFAULT,  JSON_BODY, false, put_limits },
     { { METHOD_GET,  "/api/v1/fallback" },                               SIGNED_IN, BY_DEFAULT,  NO_BODY, false, get_fallback },

@@ -73,7 +73,8 @@ export async function setUp(page, ava) {
   await page.click("button[type=submit]");
   await page.waitForSelector("[data-step='3'] [name=greeting_message]");
   await page.click("button[type=submit]");
-  await page.waitForURL("**/assistant");
+  await page.waitForSelector("[data-panel=first-call]");
+  await page.goto(ava.base + "/assistant");
   await panel(page, "settings", "ready");
 }
 

@@ -31,6 +31,9 @@ describe("journey in Firefox", { skip: missing("firefox") }, () => {
     await page.click("button[type=submit]");
     await seen("[data-step='3'] [name=greeting_message]");
     await page.click("button[type=submit]");
+    await seen("[data-panel=first-call]");
+    assert.deepEqual(await axe(page), []);
+    await page.goto(ava.base + "/assistant");
     await seen("[data-panel=settings][data-state=ready]");
   });
 

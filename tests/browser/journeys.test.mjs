@@ -1,7 +1,7 @@
 // What a person does: set up, change a setting, see numbers, connect, sign in by keyboard.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { missing, openPage, panel, person, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, person, setUp, startAva, startChromium } from "./ava.mjs";
 
 describe("journeys in Chromium", { skip: missing("chromium") }, () => {
   let ava, browser, page;
@@ -22,7 +22,7 @@ describe("journeys in Chromium", { skip: missing("chromium") }, () => {
 
   test("the wizard leads from the printed link to the assistant", async () => {
     await page.goto(ava.link);
-    await page.waitForSelector("text=Step 1 of 3");
+    await page.waitForSelector("text=Step 1 of 5");
     await page.waitForSelector("text=Demo Mode Active - calls, texts and e-mails stay on this server.");
     await page.fill("[name=email]", person.email);
     await page.fill("[name=password]", "too short");
@@ -32,18 +32,35 @@ describe("journeys in Chromium", { skip: missing("chromium") }, () => {
     await page.fill("[name=name]", person.name);
     await page.fill("[name=password]", person.password);
     await page.click("button[type=submit]");
-    await page.waitForSelector("text=Step 2 of 3");
+    await page.waitForSelector("text=Step 2 of 5");
     assert.ok(!page.url().includes("t="), "the token left the address");
     assert.ok(await page.isChecked("[value=sandbox]"));
     await page.click("button[type=submit]");
-    await page.waitForSelector("text=Step 3 of 3");
+    await page.waitForSelector("text=Step 3 of 5");
     await page.fill("[name=greeting_message]", "Hello from the wizard.");
     await page.click("text=Back");
-    await page.waitForSelector("text=Step 2 of 3");
+    await page.waitForSelector("text=Step 2 of 5");
     await page.click("button[type=submit]");
     assert.equal(await page.inputValue("[name=greeting_message]"), "Hello from the wizard.", "Back keeps what was typed");
     await page.click("button[type=submit]");
-    await page.waitForURL("**/assistant");
+    await page.waitForSelector("text=Step 4 of 5");
+  });
+
+  test("one button places the first call, its timeline draws itself, and the end says what it was", async () => {
+    await page.waitForSelector("[data-panel=first-call][data-state=ready]");
+    assert.deepEqual(await axe(page), []);
+    await page.click("text=Call now");
+    await page.waitForSelector("[data-panel=first-call][data-state=live] .timeline li");
+    await page.waitForSelector("[data-panel=first-call][data-state=ended]", { timeout: 60_000 });
+    assert.ok((await page.locator(".timeline li").count()) >= 4, await page.textContent(".timeline"));
+    assert.deepEqual(await axe(page), []);
+    await page.click("button >> text=Next");
+    await page.waitForSelector("text=Step 5 of 5");
+    assert.match(await page.textContent("[data-panel=done]"), /You called \+1 415 555 0142, talked for \d+ s, and it cost \$0\.\d+\./);
+    assert.deepEqual(await axe(page), []);
+    await page.click("text=Open Ava");
+    await page.waitForURL(ava.base + "/");
+    await page.goto(ava.base + "/assistant");
     await panel(page, "settings", "ready");
     assert.equal(await page.textContent("[data-setting=greeting_message] [data-value]"), "Hello from the wizard.");
   });

@@ -49,6 +49,11 @@ describe("looks in Chromium", { skip: missing("chromium") }, () => {
     await page.goto(ava.base + "/setup?step=3");
     await page.waitForSelector("[name=greeting_message]");
     await look("wizard 3");
+    for (const step of [4, 5]) {
+      await page.goto(ava.base + "/setup?step=" + step);
+      await page.waitForSelector(step === 4 ? "[data-panel=first-call]" : "[data-panel=done]");
+      await look("wizard " + step);
+    }
   });
 
   for (const [path, name] of [["/", "health"], ["/assistant", "settings"], ["/numbers", "numbers"], ["/connections", "connections"], ["/calls", "limits"], ["/messages", "messages"], ["/messages?tab=templates", "templates"], ["/messages?tab=suppressed", "suppressed"], ["/messages?tab=templates&open=alert", "template"], ["/messages?tab=rules", "rules"], ["/activity", "events"], ["/activity?tab=out", "destinations"], ["/people", "members"], ["/account", "own-invitations"]])

@@ -112,3 +112,7 @@ void integrations_moved(void *arg, enum provider p, const char *workspace_id) {
     feed_publish(parts->feed, workspace_id, "connection", buf_view(&b));
     buf_fini(&b);
 }
+
+struct history *integrations_history(const struct ctx *ctx) {
+    return upstream_history(ctx->parts->upstream);
+}

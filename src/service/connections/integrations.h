@@ -27,3 +27,7 @@ const char *integration_breaker(const struct ctx *ctx, enum provider p);
 
 enum err integrations_list(struct ctx *ctx, struct integration out[INTEGRATIONS_MAX],
                            size_t *count);
+
+struct history;
+struct history *
+integrations_history(const struct ctx *ctx); /* how providers answered (resilience/history.h) */

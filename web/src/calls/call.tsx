@@ -50,7 +50,7 @@ function useOperation(call: Call | undefined): Operation | undefined {
   return known;
 }
 
-function Standing({ timeline, operation, onChanged }: { timeline: Timeline; operation?: Operation; onChanged: () => void }) {
+export function Standing({ timeline, operation, onChanged }: { timeline: Timeline; operation?: Operation; onChanged: () => void }) {
   const { call, ended } = timeline;
   const now = useNow(1000, !isOver(call) && Boolean(call.started_at));
   const stands = standing(call, operation);
@@ -91,7 +91,7 @@ function End({ call, onChanged }: { call: Call; onChanged: () => void }) {
   );
 }
 
-function Entries({ timeline }: { timeline: Timeline }) {
+export function Entries({ timeline }: { timeline: Timeline }) {
   return (
     <>
       {timeline.is_cut && <p class="muted">{t("calls.is_cut")}</p>}

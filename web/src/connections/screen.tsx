@@ -29,10 +29,12 @@ export default function Connections() {
       <Panel resource={integrations} snapshot={snapshot} title={t("connections.yours")} service="ava" name="connections">
         {(data) => <div class="stack">{data.integrations.map((one) => isCalendar(one.provider) ? <CalendarCard key={one.provider} one={{ ...one, provider: one.provider }} readAt={snapshot.at} came={came} /> : <Card key={one.provider} one={one} readAt={snapshot.at} open={open === one.provider} />)}</div>}
       </Panel>
+      <Answers />
     </main>
   );
 }
 
+const Answers = later(() => import("./answers").then((m) => m.Answers), 300);
 const CalendarCard = later(() => import("./calendar").then((m) => m.CalendarCard));
 const isCalendar = (service: string): service is Calendar => service === "google" || service === "microsoft";
 

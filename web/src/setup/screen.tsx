@@ -4,6 +4,7 @@ import type { Problem, Schemas } from "../kit/api";
 import { t } from "../kit/i18n";
 import { Button, Field, Heading, Icon, useTitle } from "../kit/parts";
 import { Box, Loading, Trouble } from "../kit/panel";
+import { later } from "../kit/later";
 import { fieldWords, serviceName } from "../kit/problem";
 import { go } from "../kit/router";
 import { api, enter, integrations, profile, session, settings, useCell, useResource } from "../kit/state";
@@ -21,7 +22,7 @@ function Refused({ problem, service = "ava", busy = false, retry }: { problem: N
 export default function Setup() {
   const here = useCell(session);
   const asked = Number(new URLSearchParams(location.search).get("step")) || 1;
-  const [step, setStep] = useState(here ? Math.min(3, Math.max(2, asked)) : 1);
+  const [step, setStep] = useState(here ? Math.min(5, Math.max(2, asked)) : 1);
   const token = useRef(new URLSearchParams(location.hash.slice(1)).get("t") ?? "");
   const account = useState({ email: "", password: "", name: "" });
   const greeting = useState<Record<Key, string | number> | undefined>(undefined);
@@ -32,7 +33,7 @@ export default function Setup() {
     history.replaceState(null, "", `/setup?step=${n}`); // the token leaves the address with the first step
     requestAnimationFrame(() => document.getElementById("top")?.focus());
   }
-  const done = () => go("/assistant");
+  const call = useState<Schemas["Call"] | undefined>(undefined);
 
   if (!here && !token.current)
     return (
@@ -44,14 +45,19 @@ export default function Setup() {
     );
   return (
     <main id="main" class="narrow" data-step={step}>
-      <p class="progress" id="progress">{t("setup.progress", { n: step, max: 3 })}</p>
-      <div class="dots" aria-hidden="true">{[1, 2, 3].map((n) => <span key={n} class={n <= step ? "on" : ""} />)}</div>
+      <p class="progress" id="progress">{t("setup.progress", { n: step, max: 5 })}</p>
+      <div class="dots" aria-hidden="true">{[1, 2, 3, 4, 5].map((n) => <span key={n} class={n <= step ? "on" : ""} />)}</div>
       {step === 1 && <Account token={token.current} held={account} onDone={() => to(2)} />}
       {step === 2 && <Choose onNext={() => to(3)} />}
-      {step === 3 && <Greeting held={greeting} onBack={() => to(2)} onDone={done} />}
+      {step === 3 && <Greeting held={greeting} onBack={() => to(2)} onDone={() => to(4)} />}
+      {step === 4 && <FirstCall held={call} onBack={() => to(3)} onDone={() => to(5)} />}
+      {step === 5 && <Done call={call[0]} onDone={() => go("/")} />}
     </main>
   );
 }
+
+const FirstCall = later(() => import("./call").then((m) => m.FirstCall));
+const Done = later(() => import("./call").then((m) => m.Done));
 
 type HeldState<T> = [T, (value: T) => void];
 
