@@ -99,10 +99,6 @@ export function number(value: number, digits = 0): string {
   return value.toLocaleString(locale, { maximumFractionDigits: digits });
 }
 
-export function number(value: number, digits = 0): string {
-  return value.toLocaleString("en", { maximumFractionDigits: digits });
-}
-
 export function exact(ms: number): string {
   return new Date(ms).toLocaleString(locale, { dateStyle: "medium", timeStyle: "medium" });
 }
