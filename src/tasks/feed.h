@@ -48,9 +48,13 @@ struct feed_place {
 
 /* Subscribes until feed_unsubscribe, and queues what happened since place->last_id, or "lost".
  * ERR_RATE_LIMITED when this user has FEED_PER_USER_MAX already, ERR_OVERLOADED when all places are
- * taken. *since: the id to come back with when nothing has happened by then. */
+ * taken. *since: the id to come back with before anything was taken; 0 (which is lost) in front of
+ * "lost". */
 enum err feed_subscribe(struct feed *f, const struct feed_place *place, struct feed_sub **out,
                         int64_t *since);
+/* The id to come back with now that all was taken; 0 while something waits. Who is told it now and
+ * then is not "lost" only because much happened to others meanwhile. */
+int64_t feed_mark(struct feed_sub *s);
 void feed_unsubscribe(struct feed_sub *s); /* wake is not called once this has returned */
 
 struct feed_event {

@@ -59,9 +59,9 @@ class Stream {
   named(name) {
     return this.events.filter((e) => e.name === name);
   }
-  // The first event this holds for.
+  // The first event this holds for, but for the greeting.
   seen(filter, what = "an event") {
-    return until(() => this.events.find((e) => e.name && filter(e)), { what });
+    return until(() => this.events.find((e) => e.name && e.name !== "here" && filter(e)), { what });
   }
   async ready() {
     await until(() => this.status, { what: "the head of the stream" });
@@ -94,7 +94,8 @@ describe("the stream", { skip: missing }, () => {
     assert.match(s.head, /^transfer-encoding: chunked\r?$/im);
     assert.match(s.head, /^x-correlation-id: /im);
     assert.doesNotMatch(s.head, /^(content-length|ratelimit)/im);
-    assert.match(s.body, /^retry: \d+\nid: \d+\n\n/);
+    assert.match(s.body, /^retry: \d+\nid: \d+\nevent: here\n/);
+    assert.deepEqual(s.events[0].data, { user_id: a.me.user.id, workspace_id: a.me.workspace.id }, "and whom it is for");
     const call = (await place()).json;
     const seen = await s.seen((e) => e.name === "call" && e.data.id === call.id);
     assert.deepEqual(seen.data, call);
@@ -174,7 +175,10 @@ describe("the stream", { skip: missing }, () => {
     for (const s of lost) assert.deepEqual((await s.seen(() => true)).data, {});
     for (const s of lost) assert.deepEqual(s.events.slice(1).map((e) => e.name), ["lost"]);
     assert.equal(nothing.events.length, 1);
-    assert.ok(BigInt(nothing.events[0].id) > BigInt(hello.id));
+    assert.equal(nothing.events[0].id, later.at(-1).id);
+    assert.equal(again.events[0].id, prepared.id, "cut right here, it begins there again");
+    assert.ok(lost.every((s) => s.events[0].id === "0"), "and what is lost stays lost until it arrived");
+    assert.ok(BigInt(prepared.id) > BigInt(hello.id));
     for (const s of [again, nothing, ...lost]) s.close();
     await gone();
   });
@@ -187,7 +191,8 @@ describe("the stream", { skip: missing }, () => {
     const bySession = await Stream.open(a, { cookie }).ready();
     assert.equal(bySession.status, 200, bySession.raw);
     await a.advance(15);
-    for (const s of [byKey, bySession]) await until(() => s.body.endsWith("\n\n:\n\n"), { what: "a beat" });
+    for (const s of [byKey, bySession]) await until(() => /\n\n:\nid: \d+\n\n$/.test(s.body), { what: "a beat" });
+    assert.ok(BigInt(byKey.events.at(-1).id) > BigInt(byKey.events[0].id), "it says where to come back from");
     const rotated = await a.call("/api/v1/auth/refresh", { method: "POST", key: null, headers: { Cookie: cookie } });
     assert.equal(rotated.status, 200, rotated.text);
     for (let i = 0; i < 4; i++) await a.advance(15);
