@@ -1,4 +1,5 @@
 // A call in words: who, how it stands, how long, and who can mend how it ended.
+import { serverNow } from "../kit/clock";
 import type { Schemas } from "../kit/api";
 import { duration, has, phone, t } from "../kit/i18n";
 import { serviceName } from "../kit/problem";
@@ -41,6 +42,6 @@ function waiting(operation: Operation): string {
 
 export function lasted(call: Call, nowMs: number): string {
   if (!call.started_at) return t("calls.not_talked");
-  const end = call.ended_at ? Date.parse(call.ended_at) : nowMs;
+  const end = call.ended_at ? Date.parse(call.ended_at) : serverNow(nowMs);
   return duration((end - Date.parse(call.started_at)) / 1000);
 }

@@ -23,9 +23,11 @@ export interface Seams {
   now: () => number;
   random: () => number;
   later: (ms: number, what: () => void) => () => void;
+  isSeen?: () => boolean;
 }
 
 export const realSeams: Seams = {
+  isSeen: () => document.visibilityState === "visible",
   now: Date.now,
   random: Math.random,
   later: (ms, what) => {
@@ -74,11 +76,11 @@ export class Resource<T> {
     return this.read(true);
   }
 
-  // Ava says that it changed: read now where it is shown, else at the next view.
+  // Ava says that it changed: read now where somebody looks at it, else at the next view. Nine tabs do not read what one shows.
   changed(): void {
     this.expire();
     this.outdate();
-    if (this.listeners.size) this.view(0);
+    if (this.listeners.size && (this.seams.isSeen?.() ?? true)) this.view(0);
   }
 
   // What is being read right now may be from before: read once more when it is there.

@@ -6,7 +6,7 @@ import { Button, Dialog, Field, Heading, useTitle } from "../kit/parts";
 import { Box, Trouble } from "../kit/panel";
 import { fieldWords } from "../kit/problem";
 import { go, safeNext } from "../kit/router";
-import { api, enter, ready, session, signInAgain, useCell } from "../kit/state";
+import { api, enter, leave, ready, session, signInAgain, useCell } from "../kit/state";
 
 export function SignInForm({ onDone, email: known }: { onDone: (now: Session) => void; email?: string }) {
   const [email, setEmail] = useState(known ?? "");
@@ -90,11 +90,7 @@ export function SessionOver() {
           enter(now);
           answer(true);
         }} />
-        <Button kind="quiet" onClick={() => {
-          session.set(undefined);
-          answer(false);
-          go("/signin");
-        }}>{t("session.leave")}</Button>
+        <Button kind="quiet" onClick={() => leave()}>{t("session.leave")}</Button>
       </div>
     </Dialog>
   );
