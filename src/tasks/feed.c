@@ -198,19 +198,32 @@ void feed_free(struct feed *f) {
     free(f);
 }
 
-void feed_publish(struct feed *f, const char *workspace_id, const char *event, struct str json) {
+/* Queues the event for all whom it concerns, and keeps it in the ring or not. */
+static void publish(struct feed *f, const char *workspace_id, const char *event, struct str json,
+                    bool is_kept) {
     if (!f)
         return;
     struct message *m = message_new(workspace_id, event, json);
     pthread_mutex_lock(&f->lock);
     m->event.id = next_id(f);
-    remember(f, m);
+    if (is_kept)
+        remember(f, m);
     for (size_t i = 0; !workspace_id && i < BUCKETS; i++)
         tell(f->by_workspace[i], m);
     if (workspace_id)
         tell(f->by_workspace[bucket_of(workspace_id)], m);
     pthread_mutex_unlock(&f->lock);
+    if (!is_kept)
+        feed_release(&m->event);
     metric_add(METRIC_STREAM_EVENTS, 1, event);
+}
+
+void feed_publish(struct feed *f, const char *workspace_id, const char *event, struct str json) {
+    publish(f, workspace_id, event, json, true);
+}
+
+void feed_hint(struct feed *f, const char *workspace_id, const char *event, struct str json) {
+    publish(f, workspace_id, event, json, false);
 }
 
 /* Whether there is a place for one more of this user. Under the lock. */

@@ -39,6 +39,9 @@ void feed_free(struct feed *f); /* with nobody subscribed; NULL is fine */
  * NULL is fine. */
 void feed_publish(struct feed *f, const char *workspace_id, const char *event, struct str json);
 
+/* The same for what is over in a moment: who comes back later is not told it, nor that it was lost. */
+void feed_hint(struct feed *f, const char *workspace_id, const char *event, struct str json);
+
 struct feed_place {
     const char *workspace_id, *user_id;
     struct str last_id; /* what it saw last, as it says; NULL ptr: it comes for the first time */

@@ -152,6 +152,24 @@ describe("nine tabs in Chromium", { skip: missing("chromium") }, () => {
     assert.ok((await holderOf([holder, other])) === other);
   });
 
+  test("nine tabs whose session ends at once renew it once, and nobody is signed out", { timeout: 120_000 }, async () => {
+    await signIn();
+    const tabs = [];
+    for (let i = 0; i < 9; i++) tabs.push(await tab());
+    await onlyOne();
+    const refreshes = [];
+    context.on("request", (r) => r.url().endsWith("/auth/refresh") && refreshes.push(r));
+    await ava.advance(16 * 60);
+    const answered = Promise.all(tabs.map((page) => page.waitForResponse((r) => r.url().includes("/api/v1/calls?") && r.status() === 200)));
+    await Promise.all(tabs.map((page) => page.evaluate(() => document.querySelectorAll("[aria-label^=Refresh]").forEach((b) => b.click()))));
+    await answered;
+    assert.equal(refreshes.length, 1);
+    for (const page of tabs) assert.equal(await page.$("dialog"), null);
+    await onlyOne();
+    const call = await place();
+    for (const page of tabs) await page.waitForSelector(row(call.id));
+  });
+
   test("another account in another tab: the first begins anew as that one, and sees nothing of it before", { timeout: 60_000 }, async () => {
     const eve = { email: "eve@example.com", password: person.password };
     const { key } = await ava.newPerson(eve.email);

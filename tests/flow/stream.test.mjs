@@ -125,6 +125,31 @@ describe("the stream", { skip: missing }, () => {
     await gone();
   });
 
+  test("tells a page that what it asked for is tried again, and keeps that for nobody", async () => {
+    const login = await a.call("/api/v1/auth/login", { key: null, body: person });
+    const cookie = login.headers.get("set-cookie").split(";")[0];
+    const s = await Stream.open(a, { cookie }).ready();
+    const ask = (id, who) => a.call("/api/v1/vapi/settings", { ...who, headers: { ...who.headers, "X-Correlation-ID": id } });
+    const fault = { provider: "vapi", fault: "status", status: 429, retry_after: "2", times: 1, operation: "GET /assistant" };
+    await a.fault(fault);
+    const answer = ask("of-a-page", { key: null, headers: { Cookie: cookie } });
+    const retry = await s.seen((e) => e.name === "retry");
+    assert.deepEqual({ ...retry.data, next_retry_in_seconds: 0 }, { correlation_id: "of-a-page", service: "vapi", attempt: 2, max_attempts: 3, next_retry_in_seconds: 0 });
+    assert.ok(retry.data.next_retry_in_seconds >= 2 && retry.data.next_retry_in_seconds <= 3);
+    await a.advance(3);
+    assert.equal((await answer).status, 200);
+    await a.advance(600);
+    await a.fault({ ...fault, retry_after: "0" });
+    assert.equal((await ask("of-a-key", {})).status, 200);
+    const back = await Stream.open(a, { headers: { "Last-Event-ID": s.events[0].id } }).ready();
+    const call = (await place()).json;
+    for (const one of [s, back]) await one.seen((e) => e.name === "call" && e.data.id === call.id);
+    assert.equal(s.named("retry").length, 1, "a program that calls with a key sees its answer's Ava-Attempts");
+    assert.equal(back.named("retry").length, 0);
+    for (const one of [s, back]) one.close();
+    await gone();
+  });
+
   test("tells failures with their problem, unknown outcomes, and calls given up before they were sent", async () => {
     const s = await Stream.open(a).ready();
     const refused = await a.call("/api/v1/calls", { body: { to: TO, assistant_id: "00000000-0000-4000-8000-000000000000" } });

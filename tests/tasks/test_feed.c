@@ -203,6 +203,26 @@ TEST(a_mark_stands_for_all_that_was_taken) {
     feed_free(f);
 }
 
+TEST(a_hint_reaches_who_listens_and_nobody_who_comes_back) {
+    struct feed *f = feed_new(10);
+    int64_t since;
+    struct feed_sub *s = come(f, "ws_a", "usr_1", NULL, &since);
+    struct feed_sub *b = come(f, "ws_b", "usr_1", NULL, NULL);
+    for (int i = 0; i <= FEED_RING_MAX; i++) {
+        feed_hint(f, "ws_a", "hint", STR("{}"));
+        CHECK_TEXT(take_all(s, NULL), "hint {}\n");
+    }
+    publish(f, "ws_a", 1);
+    CHECK_TEXT(take_all(b, NULL), "");
+    struct feed_sub *again = come(f, "ws_a", "usr_1", text_of(since), NULL);
+    CHECK_TEXT(take_all(again, NULL), "thing {\"n\":1}\n");
+    feed_unsubscribe(again);
+    feed_unsubscribe(b);
+    feed_unsubscribe(s);
+    feed_hint(NULL, "ws_a", "hint", STR("{}"));
+    feed_free(f);
+}
+
 TEST(what_left_the_ring_came_before_this_process_or_never_was_is_lost) {
     struct feed *f = feed_new(10);
     int64_t since;

@@ -166,3 +166,16 @@ test("keeps how old, how stale, which version, and how long to wait", async () =
   const c = (await client.get("/c")).problem;
   assert.deepEqual([c.code, c.correlation_id], ["internal_error", "c-12345678"]);
 });
+
+test("that Ava tries again is told to whoever waits for that request, and to nobody else", async () => {
+  const said = [];
+  const { client, asked } = server({ "GET /a": () => answer(200, {}), "PUT /b": () => answer(200, {}) }, undefined, { newId: (() => { let n = 0; return () => "id-" + ++n; })(), retried: (r) => said.push(r?.attempt) });
+  const panel = new AbortController();
+  panel.signal.addEventListener("retry", (e) => said.push("panel " + e.detail.attempt));
+  const both = [client.get("/a", { signal: panel.signal }), client.send("PUT", "/b", { body: {} })];
+  for (const [correlation_id, attempt] of [["id-1", 2], ["id-2", 2], ["id-2", 3], ["another tab's", 2]]) client.tell({ correlation_id, attempt, service: "vapi", max_attempts: 3, next_retry_in_seconds: 1 });
+  await Promise.all(both);
+  client.tell({ correlation_id: "id-1", attempt: 3 });
+  assert.deepEqual(said, ["panel 2", 2, 3, undefined]);
+  assert.equal(asked.length, 2);
+});

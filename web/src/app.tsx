@@ -5,7 +5,7 @@ import { whoOf, type Problem, type Schemas } from "./kit/api";
 import { t } from "./kit/i18n";
 import { Connection } from "./kit/connection";
 import { Button, Dialog, Heading, Icon, useAttention } from "./kit/parts";
-import { Box, Loading, Trouble } from "./kit/panel";
+import { Box, Loading, Trouble, troubleOf } from "./kit/panel";
 import { hasShortcuts, setShortcuts, toggleTheme } from "./kit/prefs";
 import { serviceName, wordsFor } from "./kit/problem";
 import { follow, go, isRoom, roomOf, usePath } from "./kit/router";
@@ -110,7 +110,7 @@ export function App() {
         {problem && !here ? (
             <main id="main" class="narrow"><Heading>{t("app.name")}</Heading>
               <div class="panel" data-state={problem.code === "offline" ? "offline" : "error"} data-panel="start">
-                <Trouble level={2} problem={problem} service="ava" strip={false} retry={() => void begin()} snapshot={{ until: undefined, total: 0, busy: false, byPerson: false, at: 0, state: problem.code === "offline" ? "offline" : "error" }} />
+                <Trouble level={2} problem={problem} service="ava" strip={false} retry={() => void begin()} snapshot={{ ...troubleOf(problem), byPerson: false }} />
               </div>
             </main>
           ) : <Room path={path} />}

@@ -36,7 +36,7 @@ function waiting(operation: Operation): string {
     const values = { position: operation.position, estimate: duration(operation.estimate_seconds ?? 0) };
     return t(operation.estimate_seconds === undefined ? "calls.place" : "calls.place_estimate", values);
   }
-  if (operation.status === "retrying" && operation.next_retry_in_seconds !== null) return t("calls.retrying", { attempt: operation.attempt, max: operation.max_attempts, n: operation.next_retry_in_seconds });
+  if (operation.status === "retrying") return t("calls.retrying", { attempt: operation.attempt, max: operation.max_attempts });
   return t("calls.status.requested");
 }
 

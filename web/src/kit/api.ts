@@ -17,6 +17,15 @@ export type Reply<T> =
   | { ok: true; data: T; stale: boolean; age: number; wait?: number; etag?: string }
   | { ok: false; problem: Problem };
 
+// The stream's word on a request that is under way: Ava tries again at the provider.
+export interface Retry {
+  correlation_id: string;
+  service: string;
+  attempt: number;
+  max_attempts: number;
+  next_retry_in_seconds: number;
+}
+
 export interface Options {
   body?: unknown;
   ifMatch?: string;
@@ -34,6 +43,8 @@ export interface Client {
   // One's own: goes on in a new session.
   changePassword(body: Schemas["PasswordChange"]): Promise<Reply<Schemas["PasswordChanged"]>>;
   signOut(): Promise<Reply<undefined>>;
+  // Hands it to whoever waits for that request: by its signal, which a panel has ("retry", a CustomEvent); else to `retried`.
+  tell(retry: Retry): void;
   // The pretend providers, which know no session: whether they did it.
   sandbox(path: string, body: unknown): Promise<boolean>;
 }
@@ -48,6 +59,8 @@ export interface Seams {
   alone: <T>(what: () => Promise<T>) => Promise<T>;
   // The cookie is another person's, or another workspace's, than this page shows.
   somebodyElse: () => void;
+  // A request that no panel waits for is tried again; undefined: it is answered.
+  retried?: (retry: Retry | undefined) => void;
   // Asks the person to sign in again; true when a session is there, false when they left.
   sessionOver: () => Promise<boolean>;
 }
@@ -57,11 +70,13 @@ const base = "/api/v1";
 // Whom a page shows: what belongs to one never reaches another.
 export const whoOf = (session: Session): string => `${session.user.id} ${session.workspace.id}`;
 
-export function createClient({ fetch, now, newId, date, alone, somebodyElse, sessionOver }: Seams): Client {
+export function createClient({ fetch, now, newId, date, alone, somebodyElse, retried, sessionOver }: Seams): Client {
   let csrf: string | null = null;
   let who: string | undefined;
   let refreshing: Promise<Reply<Session>> | undefined;
   let asking: Promise<boolean> | undefined;
+  let toldOf: string | undefined; // which of them `retried` knows of
+  const underWay = new Map<string, AbortSignal | undefined>();
 
   async function once<T>(method: string, path: string, { body, ifMatch, key, signal }: Options, id = newId()): Promise<Reply<T>> {
     const headers: Record<string, string> = { Accept: "application/json", "X-Correlation-ID": id };
@@ -131,6 +146,16 @@ export function createClient({ fetch, now, newId, date, alone, somebodyElse, ses
 
   async function request<T>(method: string, path: string, options: Options): Promise<Reply<T>> {
     const id = options.id ?? newId();
+    underWay.set(id, options.signal);
+    try {
+      return await answered<T>(method, path, options, id);
+    } finally {
+      underWay.delete(id);
+      if (toldOf === id) retried?.((toldOf = undefined));
+    }
+  }
+
+  async function answered<T>(method: string, path: string, options: Options, id: string): Promise<Reply<T>> {
     const again = () => once<T>(method, path, options, id);
     let reply = await again();
     if (codeOf(reply) === "csrf_failed") {
@@ -156,6 +181,13 @@ export function createClient({ fetch, now, newId, date, alone, somebodyElse, ses
     },
     changePassword: async (body) => keep(await request<Schemas["PasswordChanged"]>("PUT", "/auth/password", { body })),
     signOut: () => request("POST", "/auth/logout", {}),
+    tell: (retry) => {
+      if (!underWay.has(retry.correlation_id)) return; // another tab's, or over
+      const signal = underWay.get(retry.correlation_id);
+      if (signal) return void signal.dispatchEvent(new CustomEvent("retry", { detail: retry }));
+      toldOf = retry.correlation_id;
+      retried?.(retry);
+    },
     sandbox: (path, body) =>
       fetch("/sandbox/api/" + path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).then((r) => r.ok, () => false),
   };

@@ -1,6 +1,6 @@
 // What the whole dashboard knows: who is here, and the resources its panels share.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { createClient, whoOf, type Schemas, type Session } from "./api";
+import { createClient, whoOf, type Retry, type Schemas, type Session } from "./api";
 import { learnDate } from "./clock";
 import type {} from "../early";
 import { newId } from "./ids";
@@ -55,6 +55,9 @@ export async function readiness(): Promise<void> {
   }
 }
 
+// What somebody asked for outside of a panel, a save for one, and Ava tries again.
+export const retried = new Cell<(Retry & { until: number }) | undefined>(undefined);
+
 // A page of somebody else's begins from nothing: what was read or typed here is not for them.
 const beginAnew = () => location.assign("/");
 
@@ -68,6 +71,7 @@ export const api = createClient({
   date: (serverMs) => learnDate(serverMs, Date.now()),
   alone: <T>(what: () => Promise<T>) => (locks ? (locks.request("ava-session", what) as Promise<T>) : what()),
   somebodyElse: beginAnew,
+  retried: (retry) => retried.set(retry && { ...retry, until: Date.now() + retry.next_retry_in_seconds * 1000 }),
   sessionOver: () =>
     new Promise<boolean>((resolve) => {
       signInAgain.set((signedIn) => {
@@ -114,6 +118,7 @@ export const live = new Live({
   },
 });
 live.on("connection", () => integrations.changed());
+live.on("retry", (retry) => retry !== undefined && api.tell(retry as Retry));
 
 // A connection changed: everything read through it is out of date.
 export function connectionChanged(provider: keyof typeof credentials): void {
