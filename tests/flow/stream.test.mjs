@@ -170,6 +170,24 @@ describe("the stream", { skip: missing }, () => {
     await gone();
   });
 
+  test("tells what somebody changed that has no event of its own, and not what was refused or only looked at", async () => {
+    const s = await Stream.open(a).ready();
+    const write = async (status, method, path, body) => assert.equal((await a.call("/api/v1" + path, { method, body })).status, status, path);
+    await write(200, "PUT", "/limits", { daily_minutes: 500 });
+    await write(422, "PUT", "/limits", { daily_minutes: -1 });
+    await write(200, "GET", "/limits");
+    await write(200, "PUT", "/fallback", { kind: "message", text: "Later." });
+    await write(201, "POST", "/templates", { name: "hello", subject: "Hello", text: "Hello" });
+    await write(200, "POST", "/templates/hello/preview", {});
+    await write(204, "DELETE", "/templates/hello");
+    await write(201, "POST", "/rules", { preset: "text_back" });
+    await write(200, "PUT", "/limits", { daily_minutes: null });
+    await s.seen((e) => e.name === "changed" && s.named("changed").length >= 6);
+    assert.deepEqual(s.named("changed").map((e) => e.data.what), ["limits", "fallback", "template", "template", "rule", "limits"]);
+    s.close();
+    await gone();
+  });
+
   test("two workspaces never see each other", async () => {
     const other = await a.newPerson("other@example.com");
     const mine = await Stream.open(a).ready();

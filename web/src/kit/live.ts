@@ -3,7 +3,7 @@
 // is somebody else's. A browser without them (old, or a plain-http address) has a stream per tab, while the tab is seen.
 import { Wire, type Status, type Told, type WireSeams } from "./wire";
 
-export type Change = "operation" | "call" | "connection" | "assistant" | "message" | "event" | "destination" | "retry";
+export type Change = "operation" | "call" | "connection" | "assistant" | "message" | "event" | "destination" | "number" | "numbers" | "changed" | "retry";
 
 export interface Channel {
   post(message: Message): void;
@@ -27,7 +27,7 @@ export interface Seams extends WireSeams {
 interface News { kind: "news"; after?: string; id?: string; event?: Told; status: Status }
 export type Message = News | { kind: "ask" | "hurry" };
 
-const changes = new Set<string>(["operation", "call", "connection", "assistant", "message", "event", "destination", "retry"]);
+const changes = new Set<string>(["operation", "call", "connection", "assistant", "message", "event", "destination", "number", "numbers", "changed", "retry"]);
 const lookMs = 2000;
 const silenceMs = 25_000; // the holder hears something every 15 s, and says so
 const answerMs = 4000;

@@ -120,6 +120,24 @@ export const live = new Live({
 live.on("connection", () => integrations.changed());
 live.on("retry", (retry) => retry !== undefined && api.tell(retry as Retry));
 
+// What somebody changed, here or elsewhere. undefined: something may have been missed.
+interface Changed { what: string }
+const kept: Record<string, Resource<unknown>[]> = {
+  limits: [limits], fallback: [fallback], endpoint: [endpoints], number: [numbers],
+  connection: [integrations, endpoints, settings, assistants, numbers],
+} as Record<string, Resource<unknown>[]>;
+live.on("changed", (data) => {
+  const what = (data as Changed | undefined)?.what;
+  for (const [name, all] of Object.entries(kept)) if (what === undefined || what === name) all.forEach((r) => r.changed());
+  if (what === undefined || what === "connection") for (const r of Object.values(credentials)) r.snapshot.data ? r.changed() : r.expire();
+});
+for (const name of ["number", "numbers"] as const) live.on(name, () => numbers.changed());
+
+// A list of one screen follows what others change of it.
+export function useChanged(what: string, resource: { changed: () => void }): void {
+  useLive<Changed>("changed", (change) => (!change || change.what === what) && resource.changed());
+}
+
 // A connection changed: everything read through it is out of date.
 export function connectionChanged(provider: keyof typeof credentials): void {
   credentials[provider].expire();
