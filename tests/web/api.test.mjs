@@ -77,6 +77,18 @@ test("when the cookie is somebody else's now, nothing is done in their name and 
   }
 });
 
+test("what one person asked for is not done for another who signs in over the page", async () => {
+  let here = false;
+  const { client, count } = server(
+    { "GET /auth/me": () => (here ? required() : answer(200, session("c"))), "PUT /x": () => required(), "POST /auth/login": () => answer(200, { ...session("d"), user: { id: "usr_2" } }) },
+    async () => (await client.open("/auth/login", {})).ok,
+  );
+  await client.resume();
+  here = true;
+  assert.equal((await client.send("PUT", "/x", { body: {} })).problem.code, "session_required");
+  assert.equal(count("/x"), 1);
+});
+
 test("whoever signs in here is no somebody else", async () => {
   const { client } = server({ "GET /auth/me": () => answer(200, session("c")), "POST /auth/login": () => answer(200, { ...session("d"), user: { id: "usr_2" } }) });
   await client.resume();

@@ -157,6 +157,7 @@ export function createClient({ fetch, now, newId, date, alone, somebodyElse, ret
 
   async function answered<T>(method: string, path: string, options: Options, id: string): Promise<Reply<T>> {
     const again = () => once<T>(method, path, options, id);
+    const mine = who;
     let reply = await again();
     if (codeOf(reply) === "csrf_failed") {
       // Another tab may have moved the session on; take the new token and try once more.
@@ -167,7 +168,8 @@ export function createClient({ fetch, now, newId, date, alone, somebodyElse, ret
     // Only a session that is over is a reason to ask: an Ava that cannot be reached is none.
     if (!renewed.ok && codeOf(renewed) !== "session_required") return renewed;
     if (renewed.ok) reply = await again();
-    if (codeOf(reply) === "session_required" && (await ask())) reply = await again();
+    // Whoever signs in may be another person: what this one asked for is not done in their name.
+    if (codeOf(reply) === "session_required" && (await ask()) && who === mine) reply = await again();
     return reply;
   }
 
