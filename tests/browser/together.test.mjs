@@ -63,6 +63,46 @@ describe("two browsers in one workspace", { skip: missing("chromium") }, () => {
     await follows("the fallback", () => write("PUT", "/fallback", { kind: "message", text: "We call you back, says Ada." }), "[data-panel=fallback] >> text=We call you back, says Ada.");
   });
 
+  test("what was saved can be taken back, unless somebody has changed it since", async () => {
+    await look("/calls", "limits");
+    const minutes = async () => (await write("GET", "/limits")).daily_minutes;
+    const save = async (n) => {
+      await bob.click("text=Change limits");
+      await bob.fill("[name=daily_minutes]", String(n));
+      await bob.click("[data-form=limits] [type=submit]");
+      return bob.waitForSelector(`[data-panel=limits] >> text=${n}`);
+    };
+    await save(101);
+    assert.equal(await minutes(), 101);
+    await bob.click("[data-toast=ok] >> text=Undo");
+    await bob.waitForSelector("[data-toast=ok] >> text=Put back");
+    assert.equal(await minutes(), 88);
+    await save(102);
+    await write("PUT", "/limits", { daily_minutes: 103 });
+    await bob.click("[data-toast=ok] >> text=Undo");
+    await bob.waitForSelector("[data-toast=bad] >> text=Someone changed this meanwhile");
+    assert.equal(await minutes(), 103);
+    await bob.waitForSelector("[data-panel=limits] >> text=103");
+    await bob.click("[data-toast=bad] [aria-label=Close]");
+    await look("/assistant", "settings");
+    const greet = async (words) => {
+      await bob.click("[data-setting=greeting_message] [data-change]");
+      await bob.fill("[name=greeting_message]", words);
+      await bob.click("[data-setting=greeting_message] button[type=submit]");
+      await bob.waitForSelector("[data-toast=ok] >> text=Undo");
+    };
+    await greet("Not quite what Bob meant.");
+    await bob.click("[data-toast=ok] >> text=Undo");
+    await bob.waitForSelector("[data-setting=greeting_message] [data-value] >> text=Bob types.");
+    await bob.waitForFunction(() => document.querySelector("[data-setting=greeting_message]").dataset.state === "shown");
+    await greet("Bob once more.");
+    await write("PUT", "/vapi/settings/greeting_message", { value: "Ada knows better." });
+    await bob.waitForSelector("[data-setting=greeting_message] [data-value] >> text=Ada knows better.");
+    await bob.locator("[data-toast=ok] >> text=Undo").last().click();
+    assert.match(await bob.innerText("[data-setting=greeting_message] [data-state=conflict]"), /Ada knows better\.[^]*Bob types\./);
+    await bob.click("[data-setting=greeting_message] [data-state=conflict] >> text=Keep");
+  });
+
   test("rules, templates, tools and addresses that get no mail", async () => {
     await look("/messages?tab=rules", "rules");
     let rule;

@@ -59,11 +59,18 @@ export default function Assistant() {
     if (reply.ok) {
       put(withValue(list(), key, reply.data.value, reply.data.updated_at), reply.etag);
       set(key, { phase: "shown" });
-      return toast("ok", t("toast.updated"), t("toast.saved", { label: label(key) }));
+      return toast("ok", t("toast.updated"), t("toast.saved", { label: label(key) }), before === null ? undefined : { label: t("history.undo"), run: () => undo(key, reply.data.value, before) });
     }
     put(withValue(list(), key, before));
     if (reply.problem.code === "version_conflict" && !again) return meet(key, typed, before);
     refused(key, typed, reply.problem);
+  }
+
+  // What was there before, unless somebody has changed what we saved.
+  function undo(key: Key, saved: Value, before: Typed): void {
+    const now = valueOf(list(), key);
+    if (isConflict(saved, now, before)) set(key, { phase: "conflict", typed: before, theirs: now });
+    else void save(key, before);
   }
 
   // Somebody saved meanwhile. If it was another setting, our value goes out over the new version.
