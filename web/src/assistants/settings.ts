@@ -57,6 +57,13 @@ export function withValue(settings: Setting[], key: Key, value: Value, updated_a
   return [...rest, changed].sort((a, b) => keys.indexOf(a.key) - keys.indexOf(b.key));
 }
 
+// What Vapi keeps them as, in the configuration that the stream tells.
+export function settingsOf(config: Record<string, unknown>): Record<Key, Value> {
+  const voice = config.voice as Record<string, unknown> | undefined;
+  const plain = (value: unknown) => (typeof value === "string" || typeof value === "number" ? value : null);
+  return { greeting_message: plain(config.firstMessage), max_call_duration: plain(config.maxDurationSeconds), voice_speed: plain((voice?.generationConfig as Record<string, unknown> | undefined)?.speed ?? voice?.speed) };
+}
+
 // After a refused If-Match: did somebody change this very setting, or only another one?
 export function isConflict(before: Value, now: Value, mine: Value): boolean {
   return now !== before && now !== mine;
