@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { whoOf, type Problem, type Schemas } from "./kit/api";
 import { t } from "./kit/i18n";
 import { Connection } from "./kit/connection";
+import { later } from "./kit/later";
 import { Button, Dialog, Heading, Icon, useAttention } from "./kit/parts";
 import { Box, Loading, Trouble, troubleOf } from "./kit/panel";
 import { hasShortcuts, setShortcuts, toggleTheme } from "./kit/prefs";
@@ -210,6 +211,8 @@ function Brand() {
   return <span class="brand"><Icon name="ava" />{t("app.name")}</span>;
 }
 
+const Workspaces = later(() => import("./kit/workspaces").then((m) => m.Workspaces), 500);
+
 function Side({ path }: { path: string }) {
   const here = useCell(session);
   const [leaving, setLeaving] = useState(false);
@@ -232,6 +235,7 @@ function Side({ path }: { path: string }) {
         </ul>
       </nav>
       <div class="side-end">
+        {here && <Workspaces here={here} />}
         <a class="who" href="/account" title={t("account.title")} aria-current={path === "/account" ? "page" : undefined}><Icon name="circle-user" small /><span>{here?.user.name ?? here?.user.email}</span></a>
         <div class="row tight">
           <button type="button" class="button quiet icon-only" aria-label={t("app.theme")} title={t("app.theme")} onClick={toggleTheme}><Icon name="sun-moon" small /></button>
