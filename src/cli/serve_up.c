@@ -238,6 +238,7 @@ static void make_parts(struct serve *s) {
     parts->upstream = upstream_new(c, dialect_of);
     parts->feed = feed_new((size_t)c->max_connections / STREAMS_PART);
     upstream_on_moved(parts->upstream, connection_moved, parts);
+    upstream_on_retry(parts->upstream, integrations_retried);
     parts->jobs = jobs_new(parts);
     s->workers.jobs = parts->jobs;
 }

@@ -118,6 +118,11 @@ static void note_turns(struct upstream *u, const struct upstream_request *req, u
         history_turn(u->history, req->provider, own, bits & GUARD_OPENED_CREDENTIAL, now_ms);
 }
 
+void upstream_on_retry(struct upstream *u,
+                       void (*retried)(const struct ctx *ctx, enum provider p, int64_t wait_ms)) {
+    u->retried = retried;
+}
+
 /* What an outcome did to the breakers, for those who wait and those who watch. */
 void upstream_spread(struct upstream *u, const struct upstream_request *req, unsigned bits) {
     const struct upstream_credential *c = req->credential;
@@ -490,6 +495,15 @@ static void count_attempt(struct ctx *ctx, const struct upstream_request *req, s
     record(ctx, req, a, is_probe);
 }
 
+/* Another attempt is made after wait_ms: told to whoever waits for it. */
+static void announce_retry(struct ctx *ctx, const struct upstream_request *req, int64_t wait_ms) {
+    const struct upstream *u = ctx->parts->upstream;
+    if (req->watch)
+        req->watch->waiting(ctx, ctx->attempts, wait_ms, req->watch->arg);
+    else if (u->retried && ctx->who.session[0])
+        u->retried(ctx, req->provider, wait_ms);
+}
+
 /* Attempts until one is good or no more may be made. Leaves the last one in *a. */
 static enum err attempt_until_done(struct ctx *ctx, const struct upstream_request *req,
                                    struct attempt *a, bool *timed_out) {
@@ -507,8 +521,8 @@ static enum err attempt_until_done(struct ctx *ctx, const struct upstream_reques
     a->outcome = OUTCOME_LOCAL;
     ctx->attempts = 0;
     while (next.answer == RETRY_AGAIN) {
-        if (ctx->attempts && req->watch)
-            req->watch->waiting(ctx, ctx->attempts, next.wait_ms, req->watch->arg);
+        if (ctx->attempts)
+            announce_retry(ctx, req, next.wait_ms);
         upstream_wait_for_turn(u, next.wait_ms);
         if (ctx->attempts && atomic_load(&u->draining)) {
             e = ctx_fail(ctx, ERR_DRAINING, "Ava is restarting; try again in a few seconds.");

@@ -42,6 +42,12 @@ void upstream_on_moved(struct upstream *u,
                        void (*moved)(void *arg, enum provider p, const char *workspace_id),
                        void *arg);
 
+/* Called before each wait for another attempt at what somebody asks for on a page: not for API keys,
+ * nor for what has a watch of its own. ctx->attempts: how many were made. Must be quick. Before the
+ * first call. */
+void upstream_on_retry(struct upstream *u,
+                       void (*retried)(const struct ctx *ctx, enum provider p, int64_t wait_ms));
+
 /* Which credential to use, without holding it: its plaintext exists only during an attempt. */
 struct upstream_credential {
     const char *id;

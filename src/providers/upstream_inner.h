@@ -22,6 +22,7 @@ struct upstream {
     atomic_bool draining;
     void (*moved)(void *arg, enum provider p, const char *workspace_id);
     void *moved_arg;
+    void (*retried)(const struct ctx *ctx, enum provider p, int64_t wait_ms);
 };
 
 /* What an outcome did to the breakers (bits of guard_settle), for those who wait and those who watch. */

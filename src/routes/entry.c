@@ -24,6 +24,7 @@
 #include "resilience/ratelimit.h"
 #include "resilience/shed.h"
 #include "routes/asker.h"
+#include "routes/changes.h"
 #include "routes/idempotency.h"
 #include "routes/limits.h"
 #include "routes/origin.h"
@@ -473,6 +474,7 @@ void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
         hold_back(e, req, err, reply);
     } else {
         ctx.problem.err = OK;
+        changes_tell(&ctx, route);
     }
     stamp(&ctx, e, req, reply);
     account(e, &ctx, route, req, reply);

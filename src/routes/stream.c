@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "routes/asker.h"
@@ -26,6 +27,7 @@ struct live {
     const struct http_req *req;
     struct feed_sub *sub;
     int64_t since;
+    char user_id[40], workspace_id[40]; /* whom it is for */
 };
 
 /* For feed_place.wake: wakes the fiber of the stream; any thread. */
@@ -64,14 +66,32 @@ static bool is_welcome(struct live *l) {
     return welcome;
 }
 
+/* Opens the stream: says whom it is for, so that a page whose cookie became somebody else's notices,
+ * and gives the first bytes that a proxy must let through. */
+static bool greet(const struct live *l, struct http_stream *s) {
+    char hello[256];
+    int len = snprintf(hello, sizeof hello,
+                       "retry: %d\nid: %" PRId64 "\nevent: here\n"
+                       "data: {\"user_id\":\"%s\",\"workspace_id\":\"%s\"}\n\n",
+                       RETRY_MS, l->since, l->user_id, l->workspace_id);
+    return http_stream_write(s, (struct str){ hello, (size_t)len });
+}
+
+/* A comment line, and the id to come back with when all was sent. */
+static bool beat(const struct live *l, struct http_stream *s) {
+    char text[64];
+    int64_t id = feed_mark(l->sub);
+    int len = id ? snprintf(text, sizeof text, ":\nid: %" PRId64 "\n\n", id)
+                 : snprintf(text, sizeof text, ":\n\n");
+    return http_stream_write(s, (struct str){ text, (size_t)len });
+}
+
 /* The stream on its fiber: sends what the feed has until the client leaves or may not listen any more,
  * with a heartbeat. */
 static void run(void *arg, struct http_stream *s) {
     struct live *l = arg;
-    char hello[64];
     int64_t beat_ms = ava_now_ms() + BEAT_MS, look_ms = ava_now_ms() + WELCOME_MS;
-    int len = snprintf(hello, sizeof hello, "retry: %d\nid: %" PRId64 "\n\n", RETRY_MS, l->since);
-    bool is_open = http_stream_write(s, (struct str){ hello, (size_t)len });
+    bool is_open = greet(l, s);
     while (is_open && send_waiting(l, s) &&
            http_stream_wait(s, beat_ms < look_ms ? beat_ms : look_ms)) {
         int64_t now_ms = ava_now_ms();
@@ -81,7 +101,7 @@ static void run(void *arg, struct http_stream *s) {
         }
         if (is_open && now_ms >= beat_ms) {
             beat_ms = now_ms + BEAT_MS;
-            is_open = http_stream_write(s, STR(":\n\n"));
+            is_open = beat(l, s);
         }
     }
 }
@@ -111,6 +131,8 @@ enum err get_stream(struct ctx *ctx, struct call *call) {
     struct live *l = arena_alloc(ctx->arena, sizeof *l);
     TRY(input_known_query(ctx, call, NONE));
     *l = (struct live){ .parts = ctx->parts, .req = call->req };
+    memcpy(l->user_id, ctx->who.user_id, sizeof l->user_id);
+    memcpy(l->workspace_id, ctx->who.workspace_id, sizeof l->workspace_id);
     if (call->req->method != METHOD_HEAD)
         TRY(enter(ctx, call, l));
     call->reply->content_type = "text/event-stream";

@@ -160,18 +160,20 @@ static void remember(struct feed *f, struct message *m) {
     f->bytes += m->event.json.len;
 }
 
-/* What happened since last_id, if all of it is still known. */
-static void replay(struct feed *f, struct feed_sub *s, struct str last_id) {
+/* Queues what happened since last_id, if all of it is still known; returns the id it begins from, 0
+ * where it is lost. Somebody who is cut before the first of it arrives comes back with that id. */
+static int64_t replay(struct feed *f, struct feed_sub *s, struct str last_id) {
     int64_t last;
     if (!str_to_i64(last_id, 0, INT64_MAX, &last) || last < f->forgotten_id || last > f->last_id) {
         lose(s, f->last_id);
-        return;
+        return 0;
     }
     for (size_t i = 0; i < f->count; i++) {
         struct message *m = f->ring[(f->first + i) % FEED_RING_MAX];
         if (m->event.id > last && concerns(m, s))
             push(s, m);
     }
+    return last;
 }
 
 /* --- the feed -------------------------------------------------------------------------------- */
@@ -196,19 +198,32 @@ void feed_free(struct feed *f) {
     free(f);
 }
 
-void feed_publish(struct feed *f, const char *workspace_id, const char *event, struct str json) {
+/* Queues the event for all whom it concerns, and keeps it in the ring or not. */
+static void publish(struct feed *f, const char *workspace_id, const char *event, struct str json,
+                    bool is_kept) {
     if (!f)
         return;
     struct message *m = message_new(workspace_id, event, json);
     pthread_mutex_lock(&f->lock);
     m->event.id = next_id(f);
-    remember(f, m);
+    if (is_kept)
+        remember(f, m);
     for (size_t i = 0; !workspace_id && i < BUCKETS; i++)
         tell(f->by_workspace[i], m);
     if (workspace_id)
         tell(f->by_workspace[bucket_of(workspace_id)], m);
     pthread_mutex_unlock(&f->lock);
+    if (!is_kept)
+        feed_release(&m->event);
     metric_add(METRIC_STREAM_EVENTS, 1, event);
+}
+
+void feed_publish(struct feed *f, const char *workspace_id, const char *event, struct str json) {
+    publish(f, workspace_id, event, json, true);
+}
+
+void feed_hint(struct feed *f, const char *workspace_id, const char *event, struct str json) {
+    publish(f, workspace_id, event, json, false);
 }
 
 /* Whether there is a place for one more of this user. Under the lock. */
@@ -243,15 +258,20 @@ enum err feed_subscribe(struct feed *f, const struct feed_place *place, struct f
     enum err e = admit(f, s->user_id);
     if (e == OK) {
         enter(f, s);
-        if (place->last_id.ptr)
-            replay(f, s, place->last_id);
-        *since = next_id(f);
+        *since = place->last_id.ptr ? replay(f, s, place->last_id) : next_id(f);
         *out = s;
     }
     pthread_mutex_unlock(&f->lock);
     if (e != OK)
         free(s);
     return e;
+}
+
+int64_t feed_mark(struct feed_sub *s) {
+    pthread_mutex_lock(&s->feed->lock);
+    int64_t id = s->count || s->lost_id ? 0 : next_id(s->feed);
+    pthread_mutex_unlock(&s->feed->lock);
+    return id;
 }
 
 void feed_unsubscribe(struct feed_sub *s) {

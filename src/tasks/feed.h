@@ -39,6 +39,9 @@ void feed_free(struct feed *f); /* with nobody subscribed; NULL is fine */
  * NULL is fine. */
 void feed_publish(struct feed *f, const char *workspace_id, const char *event, struct str json);
 
+/* The same for what is over in a moment: who comes back later is not told it, nor that it was lost. */
+void feed_hint(struct feed *f, const char *workspace_id, const char *event, struct str json);
+
 struct feed_place {
     const char *workspace_id, *user_id;
     struct str last_id; /* what it saw last, as it says; NULL ptr: it comes for the first time */
@@ -48,9 +51,13 @@ struct feed_place {
 
 /* Subscribes until feed_unsubscribe, and queues what happened since place->last_id, or "lost".
  * ERR_RATE_LIMITED when this user has FEED_PER_USER_MAX already, ERR_OVERLOADED when all places are
- * taken. *since: the id to come back with when nothing has happened by then. */
+ * taken. *since: the id to come back with before anything was taken; 0 (which is lost) in front of
+ * "lost". */
 enum err feed_subscribe(struct feed *f, const struct feed_place *place, struct feed_sub **out,
                         int64_t *since);
+/* The id to come back with now that all was taken; 0 while something waits. Who is told it now and
+ * then is not "lost" only because much happened to others meanwhile. */
+int64_t feed_mark(struct feed_sub *s);
 void feed_unsubscribe(struct feed_sub *s); /* wake is not called once this has returned */
 
 struct feed_event {

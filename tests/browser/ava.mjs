@@ -33,6 +33,7 @@ export async function startAva(env = {}) {
         const r = await fetch("/api/v1" + path, { method, headers: { "X-CSRF-Token": csrf_token, ...(body ? { "Content-Type": "application/json" } : {}), ...headers }, body: body && JSON.stringify(body) });
         return r.status === 204 ? null : r.json();
       }, [method, path, body, headers]),
+    metric: (name, labels) => ava.metric(name, labels),
     hits: async (provider) => (await ava.ledger()).counts[provider],
     stop: () => ava.remove(),
   };

@@ -1,6 +1,7 @@
 // The same page in Firefox ESR: sign in, change a setting, nothing for axe to find.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
+import { until } from "../lib/ava.mjs";
 import { axe, missing, person, startAva, startFirefox } from "./ava.mjs";
 
 describe("journey in Firefox", { skip: missing("firefox") }, () => {
@@ -35,6 +36,24 @@ describe("journey in Firefox", { skip: missing("firefox") }, () => {
     assert.deepEqual(await axe(page), []);
     await page.goto(ava.base + "/assistant");
     await seen("[data-panel=settings][data-state=ready]");
+  });
+
+  test("two tabs follow what happens by one stream, and go on when one closes", async () => {
+    const tabs = [await browser.newPage(), await browser.newPage()];
+    for (const one of tabs) {
+      await one.goto(ava.base + "/calls");
+      await one.waitForSelector("[data-panel]:not([data-state=loading])");
+    }
+    await page.goto("about:blank");
+    const listening = () => until(async () => (await ava.metric("stream_connections")) === 1, { what: "one stream" });
+    await listening();
+    const call = await ava.elsewhere(tabs[0], "POST", "/calls", { to: "+33612345678" });
+    for (const one of tabs) await one.waitForSelector(`[data-row="${call.id}"]`);
+    await tabs[0].close();
+    await listening();
+    const next = await ava.elsewhere(tabs[1], "POST", "/calls", { to: "+33612345678" });
+    await tabs[1].waitForSelector(`[data-row="${next.id}"]`);
+    await tabs[1].close();
   });
 
   test("signs out and in", async () => {

@@ -82,7 +82,7 @@ describe("journeys in Chromium", { skip: missing("chromium") }, () => {
     await page.fill("[name=greeting_message]", "Good day, this is Ava.");
     await page.click("[data-setting=greeting_message] button[type=submit]");
     const toast = await page.waitForSelector("[data-toast=ok]");
-    assert.match(await toast.textContent(), /^Setting updatedGreeting has been saved successfully\.$/);
+    assert.match(await toast.textContent(), /^Setting updatedGreeting has been saved successfully\.(Undo)?$/);
     await page.reload();
     await panel(page, "settings", "ready");
     assert.equal(await page.textContent("[data-setting=greeting_message] [data-value]"), "Good day, this is Ava.");

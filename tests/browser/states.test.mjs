@@ -110,6 +110,60 @@ describe("states, with a short memory", { skip: missing("chromium") }, () => {
     await page.waitForSelector("[data-panel=settings][data-state=error] >> text=We stopped waiting.", { timeout: 2000 });
   });
 
+  // Attempts that Ava makes while the page waits for its one answer.
+  const slowly = { provider: "vapi", fault: "status", status: 429, retry_after: "4", times: 1 };
+
+  test("retrying: what Ava tries again is seen while it does, counts down, and needs nobody", async () => {
+    await healthy();
+    await pause(1100); // beyond the short memory
+    await ava.fault({ ...slowly, operation: "GET /assistant" });
+    await refresh();
+    await panel(page, "settings", "retrying");
+    assert.match(await page.textContent("[data-retrying='2']"), /Retrying\.\.\. attempt 2 of 3.*next try in [345] s.*Cancel stops the waiting here, not what Ava is doing\./);
+    assert.deepEqual([await page.getAttribute("progress", "max"), await page.getAttribute("progress", "value")], ["3", "2"]);
+    assert.ok(await value("greeting_message"), "what is known stays");
+    await page.waitForSelector("text=/next try in [123] s/");
+    await panel(page, "settings", "ready");
+    assert.equal(await page.$("[data-retrying]"), null);
+  });
+
+  test("retrying: Cancel stops the waiting and says so; Ava finishes what it began", async () => {
+    await healthy();
+    await pause(1100);
+    const before = await ava.hits("vapi");
+    await ava.fault({ ...slowly, operation: "GET /assistant" });
+    await refresh();
+    await page.click("[data-panel=settings][data-state=retrying] button >> text=Cancel");
+    const strip = await page.waitForSelector("[data-panel=settings][data-state=ready] [data-strip=stopped]");
+    assert.match(await strip.textContent(), /We stopped waiting\. You are seeing values from \d\d:\d\d\.Try again/);
+    for (let i = 0; i < 80 && (await ava.hits("vapi")) < before + 2; i++) await pause(100);
+    assert.ok((await ava.hits("vapi")) >= before + 2, "the second attempt was made all the same");
+    await page.click("[data-strip=stopped] button");
+    await page.waitForSelector("[data-strip=stopped]", { state: "detached" });
+  });
+
+  test("retrying: so is a save, which no panel waits for", async () => {
+    await healthy();
+    await page.click("[data-setting=greeting_message] [data-change]");
+    await page.fill("[name=greeting_message]", "Saved at the second attempt.");
+    await ava.fault({ ...slowly, operation: "PATCH /assistant" });
+    await page.click("[data-setting=greeting_message] button[type=submit]");
+    const said = await page.waitForSelector("[data-toast=retrying]");
+    assert.match(await said.textContent(), /Vapi did not take it at once.*attempt 2 of 3.*next try in [345] s/);
+    await page.waitForSelector("[data-toast=ok]");
+    assert.equal(await page.$("[data-toast=retrying]"), null);
+    assert.equal(await value("greeting_message"), "Saved at the second attempt.");
+  });
+
+  test("retrying: so is a call that is being placed, on its page", async () => {
+    await healthy();
+    await ava.fault({ ...slowly, operation: "POST /call" });
+    const call = await ava.elsewhere(page, "POST", "/calls", { to: "+33612345678" });
+    await page.goto(ava.base + "/calls/" + (call.object_id ?? call.id));
+    assert.match(await page.textContent("[data-retrying='2']"), /attempt 2 of 3.*next try in [1-5] s/);
+    await page.waitForSelector("[data-retrying]", { state: "detached" });
+  });
+
   test("Connections follow what happens elsewhere: nobody has to reload", async () => {
     await healthy();
     await page.goto(ava.base + "/connections");
@@ -123,6 +177,7 @@ describe("states, with a short memory", { skip: missing("chromium") }, () => {
     };
     await ava.fault({ provider: "vapi", fault: "status", status: 503 });
     await elsewhere("[data-card=vapi][data-status=resting]");
+    assert.match(await page.textContent("[data-card=vapi] [data-resting]"), /Vapi failed several times in a row, so Ava lets it rest|Ava tries Vapi with one request/);
     await ava.calm();
     await elsewhere("[data-card=vapi]:not([data-status=resting])");
   });

@@ -84,8 +84,8 @@ describe("templates", { skip: missing("chromium") }, () => {
 
   test("two who change it at once choose", async () => {
     await open("missed_call");
+    await page.fill("input[name=subject]", "mine"); // else the page would show theirs by now
     await elsewhere("PATCH", "/templates/missed_call", { subject: "theirs" });
-    await page.fill("input[name=subject]", "mine");
     await Promise.all([page.waitForResponse((r) => r.url().endsWith("/templates/missed_call")), page.click("[data-panel=template] > .panel-head button")]);
     await page.click("button[type=submit]");
     await page.waitForSelector(".conflict");

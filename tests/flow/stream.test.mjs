@@ -59,9 +59,9 @@ class Stream {
   named(name) {
     return this.events.filter((e) => e.name === name);
   }
-  // The first event this holds for.
+  // The first event this holds for, but for the greeting.
   seen(filter, what = "an event") {
-    return until(() => this.events.find((e) => e.name && filter(e)), { what });
+    return until(() => this.events.find((e) => e.name && e.name !== "here" && filter(e)), { what });
   }
   async ready() {
     await until(() => this.status, { what: "the head of the stream" });
@@ -94,7 +94,8 @@ describe("the stream", { skip: missing }, () => {
     assert.match(s.head, /^transfer-encoding: chunked\r?$/im);
     assert.match(s.head, /^x-correlation-id: /im);
     assert.doesNotMatch(s.head, /^(content-length|ratelimit)/im);
-    assert.match(s.body, /^retry: \d+\nid: \d+\n\n/);
+    assert.match(s.body, /^retry: \d+\nid: \d+\nevent: here\n/);
+    assert.deepEqual(s.events[0].data, { user_id: a.me.user.id, workspace_id: a.me.workspace.id }, "and whom it is for");
     const call = (await place()).json;
     const seen = await s.seen((e) => e.name === "call" && e.data.id === call.id);
     assert.deepEqual(seen.data, call);
@@ -124,6 +125,31 @@ describe("the stream", { skip: missing }, () => {
     await gone();
   });
 
+  test("tells a page that what it asked for is tried again, and keeps that for nobody", async () => {
+    const login = await a.call("/api/v1/auth/login", { key: null, body: person });
+    const cookie = login.headers.get("set-cookie").split(";")[0];
+    const s = await Stream.open(a, { cookie }).ready();
+    const ask = (id, who) => a.call("/api/v1/vapi/settings", { ...who, headers: { ...who.headers, "X-Correlation-ID": id } });
+    const fault = { provider: "vapi", fault: "status", status: 429, retry_after: "2", times: 1, operation: "GET /assistant" };
+    await a.fault(fault);
+    const answer = ask("of-a-page", { key: null, headers: { Cookie: cookie } });
+    const retry = await s.seen((e) => e.name === "retry");
+    assert.deepEqual({ ...retry.data, next_retry_in_seconds: 0 }, { correlation_id: "of-a-page", service: "vapi", attempt: 2, max_attempts: 3, next_retry_in_seconds: 0 });
+    assert.ok(retry.data.next_retry_in_seconds >= 2 && retry.data.next_retry_in_seconds <= 3);
+    await a.advance(3);
+    assert.equal((await answer).status, 200);
+    await a.advance(600);
+    await a.fault({ ...fault, retry_after: "0" });
+    assert.equal((await ask("of-a-key", {})).status, 200);
+    const back = await Stream.open(a, { headers: { "Last-Event-ID": s.events[0].id } }).ready();
+    const call = (await place()).json;
+    for (const one of [s, back]) await one.seen((e) => e.name === "call" && e.data.id === call.id);
+    assert.equal(s.named("retry").length, 1, "a program that calls with a key sees its answer's Ava-Attempts");
+    assert.equal(back.named("retry").length, 0);
+    for (const one of [s, back]) one.close();
+    await gone();
+  });
+
   test("tells failures with their problem, unknown outcomes, and calls given up before they were sent", async () => {
     const s = await Stream.open(a).ready();
     const refused = await a.call("/api/v1/calls", { body: { to: TO, assistant_id: "00000000-0000-4000-8000-000000000000" } });
@@ -140,6 +166,24 @@ describe("the stream", { skip: missing }, () => {
     assert.ok(unknown.next_retry_in_seconds > 0);
     await a.advance(5);
     await s.seen((e) => e.data.id === r.json.id && e.data.status === "succeeded");
+    s.close();
+    await gone();
+  });
+
+  test("tells what somebody changed that has no event of its own, and not what was refused or only looked at", async () => {
+    const s = await Stream.open(a).ready();
+    const write = async (status, method, path, body) => assert.equal((await a.call("/api/v1" + path, { method, body })).status, status, path);
+    await write(200, "PUT", "/limits", { daily_minutes: 500 });
+    await write(422, "PUT", "/limits", { daily_minutes: -1 });
+    await write(200, "GET", "/limits");
+    await write(200, "PUT", "/fallback", { kind: "message", text: "Later." });
+    await write(201, "POST", "/templates", { name: "hello", subject: "Hello", text: "Hello" });
+    await write(200, "POST", "/templates/hello/preview", {});
+    await write(204, "DELETE", "/templates/hello");
+    await write(201, "POST", "/rules", { preset: "text_back" });
+    await write(200, "PUT", "/limits", { daily_minutes: null });
+    await s.seen((e) => e.name === "changed" && s.named("changed").length >= 6);
+    assert.deepEqual(s.named("changed").map((e) => e.data.what), ["limits", "fallback", "template", "template", "rule", "limits"]);
     s.close();
     await gone();
   });
@@ -174,7 +218,10 @@ describe("the stream", { skip: missing }, () => {
     for (const s of lost) assert.deepEqual((await s.seen(() => true)).data, {});
     for (const s of lost) assert.deepEqual(s.events.slice(1).map((e) => e.name), ["lost"]);
     assert.equal(nothing.events.length, 1);
-    assert.ok(BigInt(nothing.events[0].id) > BigInt(hello.id));
+    assert.equal(nothing.events[0].id, later.at(-1).id);
+    assert.equal(again.events[0].id, prepared.id, "cut right here, it begins there again");
+    assert.ok(lost.every((s) => s.events[0].id === "0"), "and what is lost stays lost until it arrived");
+    assert.ok(BigInt(prepared.id) > BigInt(hello.id));
     for (const s of [again, nothing, ...lost]) s.close();
     await gone();
   });
@@ -187,7 +234,8 @@ describe("the stream", { skip: missing }, () => {
     const bySession = await Stream.open(a, { cookie }).ready();
     assert.equal(bySession.status, 200, bySession.raw);
     await a.advance(15);
-    for (const s of [byKey, bySession]) await until(() => s.body.endsWith("\n\n:\n\n"), { what: "a beat" });
+    for (const s of [byKey, bySession]) await until(() => /\n\n:\nid: \d+\n\n$/.test(s.body), { what: "a beat" });
+    assert.ok(BigInt(byKey.events.at(-1).id) > BigInt(byKey.events[0].id), "it says where to come back from");
     const rotated = await a.call("/api/v1/auth/refresh", { method: "POST", key: null, headers: { Cookie: cookie } });
     assert.equal(rotated.status, 200, rotated.text);
     for (let i = 0; i < 4; i++) await a.advance(15);

@@ -167,15 +167,59 @@ TEST(who_comes_back_gets_what_it_missed_and_nothing_twice) {
     publish(f, "ws_a", 2);
     publish(f, "ws_a", 3);
     s = come(f, "ws_a", "usr_1", text_of(last), &since);
+    CHECK(since == last); /* cut before the first of it arrives, it begins there again */
     CHECK_TEXT(take_all(s, &last), "thing {\"n\":2}\nthing {\"n\":3}\n");
     feed_unsubscribe(s);
     s = come(f, "ws_a", "usr_1", text_of(last), NULL);
     CHECK_TEXT(take_all(s, NULL), "");
+    since = feed_mark(s);
+    CHECK(since > last);
     feed_unsubscribe(s);
     publish(f, "ws_a", 4);
     s = come(f, "ws_a", "usr_1", text_of(since), NULL);
     CHECK_TEXT(take_all(s, NULL), "thing {\"n\":4}\n");
     feed_unsubscribe(s);
+    feed_free(f);
+}
+
+TEST(a_mark_stands_for_all_that_was_taken) {
+    struct feed *f = feed_new(10);
+    int64_t since;
+    struct feed_sub *s = come(f, "ws_a", "usr_1", "17", &since);
+    CHECK_INT(since, 0); /* lost, and lost again if that does not arrive */
+    CHECK_INT(feed_mark(s), 0);
+    take_all(s, NULL);
+    publish(f, "ws_a", 1);
+    CHECK_INT(feed_mark(s), 0);
+    take_all(s, NULL);
+    for (int i = 0; i < FEED_RING_MAX; i++)
+        publish(f, "ws_b", i);
+    int64_t mark = feed_mark(s);
+    feed_unsubscribe(s);
+    publish(f, "ws_a", 2);
+    s = come(f, "ws_a", "usr_1", text_of(mark), NULL);
+    CHECK_TEXT(take_all(s, NULL), "thing {\"n\":2}\n");
+    feed_unsubscribe(s);
+    feed_free(f);
+}
+
+TEST(a_hint_reaches_who_listens_and_nobody_who_comes_back) {
+    struct feed *f = feed_new(10);
+    int64_t since;
+    struct feed_sub *s = come(f, "ws_a", "usr_1", NULL, &since);
+    struct feed_sub *b = come(f, "ws_b", "usr_1", NULL, NULL);
+    for (int i = 0; i <= FEED_RING_MAX; i++) {
+        feed_hint(f, "ws_a", "hint", STR("{}"));
+        CHECK_TEXT(take_all(s, NULL), "hint {}\n");
+    }
+    publish(f, "ws_a", 1);
+    CHECK_TEXT(take_all(b, NULL), "");
+    struct feed_sub *again = come(f, "ws_a", "usr_1", text_of(since), NULL);
+    CHECK_TEXT(take_all(again, NULL), "thing {\"n\":1}\n");
+    feed_unsubscribe(again);
+    feed_unsubscribe(b);
+    feed_unsubscribe(s);
+    feed_hint(NULL, "ws_a", "hint", STR("{}"));
     feed_free(f);
 }
 

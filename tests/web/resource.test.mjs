@@ -146,3 +146,78 @@ test("what changes while it is being read is read once more", async () => {
   assert.equal(resource.snapshot.data, "after");
   assert.equal(waiting.length, 2);
 });
+
+// What Ava says, through the stream, of a request that it tries again at the provider while we wait.
+const retry = (signal, attempt, seconds) => signal.dispatchEvent(new CustomEvent("retry", { detail: { correlation_id: "x", service: "vapi", attempt, max_attempts: 3, next_retry_in_seconds: seconds } }));
+
+function waiting() {
+  const time = new Time();
+  const asked = [];
+  const resource = new Resource((signal) => new Promise((answer, fail) => {
+    asked.push({ signal, answer });
+    signal.addEventListener("abort", () => fail(signal.reason));
+  }), 10_000, time.seams);
+  return { time, asked, resource };
+}
+
+test("Ava's own attempts are shown while it makes them, and gone with the answer", async () => {
+  const { time, asked, resource } = waiting();
+  void resource.reload();
+  retry(asked[0].signal, 2, 5);
+  const { state, attempt, max, until, busy } = resource.snapshot;
+  assert.deepEqual([state, attempt, max, until - time.now, busy], ["retrying", 2, 3, 5000, true]);
+  retry(asked[0].signal, 3, 1);
+  assert.equal(resource.snapshot.attempt, 3);
+  await time.pass(60_000);
+  assert.equal(asked.length, 1, "the page makes none of its own meanwhile");
+  asked[0].answer(good(1));
+  await settled();
+  assert.equal(resource.snapshot.state, "ready");
+  void resource.reload();
+  void resource.reload();
+  retry(asked[1].signal, 2, 5);
+  assert.equal(resource.snapshot.state, "ready", "what was given up says nothing any more");
+});
+
+test("after Ava's attempts the page still has its own", async () => {
+  const { asked, resource } = waiting();
+  void resource.reload();
+  retry(asked[0].signal, 3, 1);
+  asked[0].answer(bad("provider_busy", 2));
+  await settled();
+  assert.deepEqual([resource.snapshot.state, resource.snapshot.attempt], ["retrying", 2]);
+});
+
+test("cancel stops the waiting and says so, with and without values", async () => {
+  const { asked, resource } = waiting();
+  void resource.reload();
+  retry(asked[0].signal, 2, 5);
+  resource.cancel();
+  assert.deepEqual([resource.snapshot.state, resource.snapshot.isStopped, asked[0].signal.aborted], ["error", true, true]);
+  void resource.reload();
+  assert.equal(resource.snapshot.isStopped, false);
+  asked[1].answer(good(1));
+  await settled();
+  void resource.reload();
+  retry(asked[2].signal, 2, 5);
+  resource.cancel();
+  assert.deepEqual([resource.snapshot.state, resource.snapshot.isStopped, resource.snapshot.data], ["ready", true, 1]);
+});
+
+test("a tab that nobody sees reads when it is seen again", async () => {
+  let isSeen = true;
+  const time = new Time();
+  let reads = 0;
+  const resource = new Resource(async () => (reads++, good(reads)), 10_000, { ...time.seams, isSeen: () => isSeen });
+  resource.subscribe(() => {});
+  resource.view();
+  await settled();
+  isSeen = false;
+  for (let i = 0; i < 9; i++) resource.changed();
+  await settled();
+  assert.equal(reads, 1);
+  isSeen = true;
+  resource.view(60_000);
+  await settled();
+  assert.equal(reads, 2);
+});

@@ -1,16 +1,18 @@
 // The house: banner, side bar, the room of this address, toasts, and the dialog when a session is over.
 import { Component, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Problem, Schemas } from "./kit/api";
+import { whoOf, type Problem, type Schemas } from "./kit/api";
 import { t } from "./kit/i18n";
+import { Connection } from "./kit/connection";
+import { later } from "./kit/later";
 import { Button, Dialog, Heading, Icon, useAttention } from "./kit/parts";
-import { Box, Loading, Trouble } from "./kit/panel";
+import { Box, Loading, Trouble, troubleOf } from "./kit/panel";
 import { hasShortcuts, setShortcuts, toggleTheme } from "./kit/prefs";
 import { serviceName, wordsFor } from "./kit/problem";
 import { follow, go, isRoom, roomOf, usePath } from "./kit/router";
 import { SessionOver } from "./signin/screen";
 import SignIn from "./signin/screen";
-import { api, Cell, enter, forgetAll, integrations, live, ownInvitations, profile, readiness, session, useCell } from "./kit/state";
+import { api, Cell, enter, hearOthers, integrations, leave, live, ownInvitations, profile, readiness, session, useCell } from "./kit/state";
 import { toast, Toasts } from "./kit/toasts";
 
 type Screen = ComponentType<Record<string, never>>;
@@ -72,6 +74,7 @@ export function App() {
     setAsked(true);
   }
   useEffect(() => {
+    hearOthers();
     // A setup link belongs to somebody without a session: no need to ask who they are.
     if (location.pathname === "/setup" && location.hash.includes("t=")) {
       void readiness().then(() => setAsked(true));
@@ -82,12 +85,7 @@ export function App() {
     void accept(invitation);
     invitation = null;
   }, [here]);
-  useEffect(() => {
-    const look = () => (here && document.visibilityState === "visible" ? live.start() : live.stop());
-    look();
-    document.addEventListener("visibilitychange", look);
-    return () => document.removeEventListener("visibilitychange", look);
-  }, [here]);
+  useEffect(() => (here ? listen(whoOf(here)) : undefined), [here]);
   useEffect(() => {
     if (moved.current) document.getElementById("top")?.focus();
     moved.current = true;
@@ -111,10 +109,11 @@ export function App() {
       {demo && <aside class="banner" data-state="demo" aria-label={t("demo.badge")}><Icon name="flask-conical" small /><p>{t("demo.banner")}</p></aside>}
       {inside ? <Side path={path} /> : <header class="top"><Brand /></header>}
       <div class="content">
+        {inside && <Connection />}
         {problem && !here ? (
             <main id="main" class="narrow"><Heading>{t("app.name")}</Heading>
               <div class="panel" data-state={problem.code === "offline" ? "offline" : "error"} data-panel="start">
-                <Trouble level={2} problem={problem} service="ava" strip={false} retry={() => void begin()} snapshot={{ until: undefined, total: 0, busy: false, byPerson: false, at: 0, state: problem.code === "offline" ? "offline" : "error" }} />
+                <Trouble level={2} problem={problem} service="ava" strip={false} retry={() => void begin()} snapshot={{ ...troubleOf(problem), byPerson: false }} />
               </div>
             </main>
           ) : <Room path={path} />}
@@ -126,6 +125,24 @@ export function App() {
       <Attention />
     </div>
   );
+}
+
+// Listens as long as somebody is here. A page that is put to sleep lets another tab have the stream; one that nobody sees goes
+// on, if that costs no connection.
+function listen(who: string): () => void {
+  const awake = () => {
+    if (live.isShared || document.visibilityState === "visible") live.start(who);
+    else live.stop();
+    if (document.visibilityState === "visible") live.awake();
+  };
+  const asleep = () => live.stop();
+  const hears: [EventTarget, string, () => void][] = [[document, "visibilitychange", awake], [document, "resume", awake], [window, "pageshow", awake], [window, "online", awake], [document, "freeze", asleep], [window, "pagehide", asleep]];
+  awake();
+  for (const [where, name, what] of hears) where.addEventListener(name, what);
+  return () => {
+    for (const [where, name, what] of hears) where.removeEventListener(name, what);
+    live.stop();
+  };
 }
 
 function Room({ path }: { path: string }) {
@@ -194,17 +211,17 @@ function Brand() {
   return <span class="brand"><Icon name="ava" />{t("app.name")}</span>;
 }
 
+const Workspaces = later(() => import("./kit/workspaces").then((m) => m.Workspaces), 500);
+
 function Side({ path }: { path: string }) {
   const here = useCell(session);
   const [leaving, setLeaving] = useState(false);
-  async function leave() {
+  async function signOut() {
     setLeaving(true);
     const reply = await api.signOut();
     setLeaving(false);
     if (!reply.ok && reply.problem.code === "offline") return toast("bad", t("problems.offline.title"), t("problems.offline.text"));
-    session.set(undefined);
-    forgetAll();
-    go("/signin");
+    leave();
   }
   return (
     <header class="side">
@@ -218,11 +235,12 @@ function Side({ path }: { path: string }) {
         </ul>
       </nav>
       <div class="side-end">
+        {here && <Workspaces here={here} />}
         <a class="who" href="/account" title={t("account.title")} aria-current={path === "/account" ? "page" : undefined}><Icon name="circle-user" small /><span>{here?.user.name ?? here?.user.email}</span></a>
         <div class="row tight">
           <button type="button" class="button quiet icon-only" aria-label={t("app.theme")} title={t("app.theme")} onClick={toggleTheme}><Icon name="sun-moon" small /></button>
           <a class="button quiet icon-only" href="/docs" aria-label={t("app.help")} title={t("app.help")}><Icon name="circle-help" small /></a>
-          <Button kind="quiet" icon="log-out" busy={leaving} onClick={() => void leave()}>{t("app.sign_out")}</Button>
+          <Button kind="quiet" icon="log-out" busy={leaving} onClick={() => void signOut()}>{t("app.sign_out")}</Button>
         </div>
       </div>
     </header>

@@ -116,3 +116,18 @@ void integrations_moved(void *arg, enum provider p, const char *workspace_id) {
 struct history *integrations_history(const struct ctx *ctx) {
     return upstream_history(ctx->parts->upstream);
 }
+
+void integrations_retried(const struct ctx *ctx, enum provider p, int64_t wait_ms) {
+    int next = ctx->attempts + 1;
+    struct buf b = { 0 };
+    struct jsonw w = jsonw_to(&b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "correlation_id", ctx->correlation_id);
+    jsonw_text_at(&w, "service", provider_name(p));
+    jsonw_i64_at(&w, "attempt", next < UPSTREAM_ATTEMPTS_MAX ? next : UPSTREAM_ATTEMPTS_MAX);
+    jsonw_i64_at(&w, "max_attempts", UPSTREAM_ATTEMPTS_MAX);
+    jsonw_i64_at(&w, "next_retry_in_seconds", (wait_ms + 999) / 1000);
+    jsonw_object_end(&w);
+    feed_hint(ctx->parts->feed, ctx->who.workspace_id, "retry", buf_view(&b));
+    buf_fini(&b);
+}

@@ -22,6 +22,10 @@ enum { INTEGRATIONS_MAX = PROVIDER_COUNT };
  * that the connections are worth reading anew: what each workspace would read differs. */
 void integrations_moved(void *parts, enum provider p, const char *workspace_id);
 
+/* For upstream_on_retry: publishes the event "retry" about the request of that correlation id, which a
+ * page is waiting for. */
+void integrations_retried(const struct ctx *ctx, enum provider p, int64_t wait_ms);
+
 /* How the provider's own breaker stands: "closed", "half_open" or "open". */
 const char *integration_breaker(const struct ctx *ctx, enum provider p);
 

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { at, labelOf, sentence, valueWords, type Difference, type Version } from "./history";
 import { t } from "../kit/i18n";
-import { Panel, Trouble } from "../kit/panel";
+import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Icon, When } from "../kit/parts";
 import { wordsFor } from "../kit/problem";
 import { Resource } from "../kit/resource";
@@ -22,7 +22,7 @@ export function Assistants({ shown }: { shown: boolean }) {
   const demo = useCell(profile) === "sandbox";
   const [chosen, choose] = useState<string>();
   const [busy, setBusy] = useState<string>();
-  const [problem, setProblem] = useState<Problem>();
+  const [problem, setProblem] = useState<Problem & { until?: number }>();
   useEffect(() => live.on("assistant", () => assistants.changed()), []);
   const list = snapshot.data?.assistants ?? [];
   const one = list.find((a) => a.id && a.id === chosen) ?? list.find((a) => a.in_use && a.id);
@@ -42,7 +42,7 @@ export function Assistants({ shown }: { shown: boolean }) {
     setBusy("more");
     const reply = await api.get<Schemas["AssistantList"]>(`/assistants?limit=20&cursor=${encodeURIComponent(had.next_cursor)}`);
     setBusy(undefined);
-    setProblem(reply.ok ? undefined : reply.problem);
+    setProblem(reply.ok ? undefined : dated(reply.problem));
     if (reply.ok) assistants.put({ ...reply.data, assistants: [...had.assistants, ...reply.data.assistants] });
   }
 
@@ -77,7 +77,7 @@ export function Assistants({ shown }: { shown: boolean }) {
                 </li>
               ))}
             </ul>
-            {problem && <Trouble problem={problem} service="vapi" strip snapshot={{ until: undefined, total: 0, busy: Boolean(busy), byPerson: true, at: 0, state: "error" }} retry={() => void more()} />}
+            {problem && <Trouble problem={problem} service="vapi" strip snapshot={troubleOf(problem, Boolean(busy))} retry={() => void more()} />}
             {data.next_cursor && <div class="row"><Button busy={busy === "more"} onClick={() => void more()}>{t("action.more")}</Button></div>}
           </>
         )}

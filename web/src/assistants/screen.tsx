@@ -8,8 +8,8 @@ import { t } from "../kit/i18n";
 import { Button, Field, Heading, Icon, useNow, useTitle } from "../kit/parts";
 import { Box, Panel } from "../kit/panel";
 import { fieldWords, wordsFor } from "../kit/problem";
-import { complaint, isConflict, keys, label, ranges, show, suggestions, unit, valueOf, withValue, type Key, type Value } from "./settings";
-import { api, mayManage, profile, session, settings, useCell, useResource } from "../kit/state";
+import { complaint, isConflict, keys, label, ranges, settingsOf, show, suggestions, unit, valueOf, withValue, type Key, type Value } from "./settings";
+import { api, mayManage, profile, session, settings, useCell, useLive, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
 
 // For the first minutes (setup), which ask for the same settings.
@@ -21,6 +21,7 @@ interface Row {
   phase: "shown" | "editing" | "saving" | "failed" | "conflict";
   typed?: Typed;
   error?: string;
+  base?: Value; // what it was when somebody began to type
   theirs?: Value;
 }
 
@@ -31,6 +32,8 @@ export default function Assistant() {
   const latest = useRef(rows);
   useTitle(t("assistant.title"));
   const set = (key: Key, row: Row) => {
+    const had = latest.current[key];
+    if (row.phase === "editing") row.base = had?.phase === "editing" ? had.base : valueOf(list(), key);
     latest.current = { ...latest.current, [key]: row };
     setRows(latest.current);
   };
@@ -38,21 +41,36 @@ export default function Assistant() {
   const list = () => settings.snapshot.data?.settings ?? [];
   const put = (value: Schemas["Setting"][], etag?: string) => settings.put({ ...settings.snapshot.data, settings: value }, etag);
 
+  // What somebody else saves is shown at once, where nobody types; our own saves are known already.
+  useLive<Schemas["Assistant"]>("assistant", (one) => {
+    const now = one?.in_use && one.config ? settingsOf(one.config) : undefined;
+    if (!one || (now && keys.some((key) => now[key] !== valueOf(list(), key)))) settings.changed();
+  });
+
   async function save(key: Key, typed: Typed, again = false): Promise<void> {
     const error = complaint(key, typed);
     if (error) return set(key, { phase: "editing", typed, error });
     const before = valueOf(list(), key);
+    const base = latest.current[key]?.phase === "editing" ? latest.current[key].base! : before;
+    if (isConflict(base, before, typed)) return set(key, { phase: "conflict", typed, theirs: before });
     put(withValue(list(), key, typed)); // the value changes at once; a refusal puts the old one back
     set(key, { phase: "saving", typed });
     const reply = await api.send<Schemas["Setting"]>("PUT", `/vapi/settings/${key}`, { body: { value: typed }, ifMatch: settings.snapshot.etag });
     if (reply.ok) {
       put(withValue(list(), key, reply.data.value, reply.data.updated_at), reply.etag);
       set(key, { phase: "shown" });
-      return toast("ok", t("toast.updated"), t("toast.saved", { label: label(key) }));
+      return toast("ok", t("toast.updated"), t("toast.saved", { label: label(key) }), before === null ? undefined : { label: t("history.undo"), run: () => undo(key, reply.data.value, before) });
     }
     put(withValue(list(), key, before));
     if (reply.problem.code === "version_conflict" && !again) return meet(key, typed, before);
     refused(key, typed, reply.problem);
+  }
+
+  // What was there before, unless somebody has changed what we saved.
+  function undo(key: Key, saved: Value, before: Typed): void {
+    const now = valueOf(list(), key);
+    if (isConflict(saved, now, before)) set(key, { phase: "conflict", typed: before, theirs: now });
+    else void save(key, before);
   }
 
   // Somebody saved meanwhile. If it was another setting, our value goes out over the new version.

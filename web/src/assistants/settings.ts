@@ -1,6 +1,6 @@
 // The three settings of an assistant as people meet them: labels, ranges, and how a value reads.
 import type { Schemas } from "../kit/api";
-import { duration, t } from "../kit/i18n";
+import { duration, plain, t } from "../kit/i18n";
 
 export type Key = Schemas["SettingKey"];
 export type Value = Schemas["SettingValue"];
@@ -24,7 +24,7 @@ export function label(key: Key): string {
 
 export function unit(key: Key): (n: number) => string {
   if (key === "max_call_duration") return duration;
-  return key === "voice_speed" ? (n) => String(n) : (n) => t("assistant.characters", { n });
+  return key === "voice_speed" ? plain : (n) => t("assistant.characters", { n });
 }
 
 export function show(key: Key, value: Value): string {
@@ -55,6 +55,13 @@ export function withValue(settings: Setting[], key: Key, value: Value, updated_a
   if (value === null) return rest;
   const changed: Setting = { key, value, updated_at: updated_at ?? old?.updated_at ?? null };
   return [...rest, changed].sort((a, b) => keys.indexOf(a.key) - keys.indexOf(b.key));
+}
+
+// What Vapi keeps them as, in the configuration that the stream tells.
+export function settingsOf(config: Record<string, unknown>): Record<Key, Value> {
+  const voice = config.voice as Record<string, unknown> | undefined;
+  const plain = (value: unknown) => (typeof value === "string" || typeof value === "number" ? value : null);
+  return { greeting_message: plain(config.firstMessage), max_call_duration: plain(config.maxDurationSeconds), voice_speed: plain((voice?.generationConfig as Record<string, unknown> | undefined)?.speed ?? voice?.speed) };
 }
 
 // After a refused If-Match: did somebody change this very setting, or only another one?

@@ -6,7 +6,7 @@ import { Panel } from "../kit/panel";
 import { Badge, Button, Field, When } from "../kit/parts";
 import { fieldWords, wordsFor } from "../kit/problem";
 import { Resource } from "../kit/resource";
-import { api, assistants, mayManage, useResource } from "../kit/state";
+import { api, assistants, mayManage, useChanged, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
 
 type Tool = Schemas["Tool"];
@@ -19,6 +19,7 @@ const nameOf = (tool: Tool) => t(has(word(tool) + ".name") ? word(tool) + ".name
 
 export function Tools() {
   const snapshot = useResource(tools);
+  useChanged("tool", tools);
   const [changed, setChanged] = useState(false);
   const put = (one: Tool) => {
     setChanged(true);

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { isOver, isWaiting, lasted, standing, who, type Call, type Operation } from "./words";
 import { exact, has, moment, money, phone, t } from "../kit/i18n";
-import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
+import { dated, HeldUp, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Copy, Heading, Icon, useNow, useTitle, When } from "../kit/parts";
 import { Resource } from "../kit/resource";
 import { api, useLive, useResource, useSoon } from "../kit/state";
@@ -58,6 +58,7 @@ export function Standing({ timeline, operation, onChanged }: { timeline: Timelin
   return (
     <div class="standing" data-call={call.status} data-state={call.status === "unknown" ? "unknown" : isOver(call) ? "ended" : "live"}>
       <p class={`health ${stands.tone}`} role="status"><Icon name={stands.icon} /><span data-standing>{stands.text}</span></p>
+      {operation && isWaiting(call) && <HeldUp operation={operation} />}
       {ended && <p class="muted">{t("calls.mend." + ended.who)}</p>}
       {problem?.code === "budget_exhausted" && <p><a href="/calls?limits=change">{t("problems.budget_exhausted.action")}</a></p>}
       {call.status === "unconfirmed" && <p>{t("calls.check_first")}</p>}

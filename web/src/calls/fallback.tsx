@@ -8,8 +8,11 @@ import { Button, Field, Select } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
 import { api, assistants, fallback, mayManage, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
+import { undo } from "../kit/undo";
 
 type Now = Schemas["Fallback"];
+
+const bodyOf = ({ kind, text, to, assistant_id }: Omit<Now, "updated_at">): Schemas["FallbackRequest"] => ({ kind, text, ...(to ? { to } : {}), ...(assistant_id ? { assistant_id } : {}) });
 type Kind = Schemas["FallbackKind"];
 const kinds: Kind[] = ["message", "voicemail", "forward", "assistant"];
 const textMax = 500;
@@ -65,12 +68,13 @@ function Form({ now, etag, known, nameOf, onDone }: FormProps) {
     setErrors(missing);
     if (Object.keys(missing).length) return;
     setBusy(true);
-    const body: Schemas["FallbackRequest"] = { kind, text: text.trim(), ...(mine.to ? { to: mine.to } : {}), ...(mine.assistant_id ? { assistant_id: mine.assistant_id } : {}) };
+    const body = bodyOf({ ...mine, text: text.trim() });
+    const had = fallback.snapshot.data;
     const reply = await api.send<Now>("PUT", "/fallback", { body, ifMatch: version });
     setBusy(false);
     if (reply.ok) {
       fallback.put(reply.data, reply.etag);
-      toast("ok", t("fallback.saved"), preview(reply.data, nameOf));
+      toast("ok", t("fallback.saved"), preview(reply.data, nameOf), had && undo("/fallback", fallback, bodyOf(had), reply.etag));
       return onDone();
     }
     if (reply.problem.code === "version_conflict") return meet();

@@ -7,6 +7,7 @@ import { Badge, Button, Field } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
 import { api, limits, mayManage, useLive, useResource, useSoon } from "../kit/state";
 import { toast } from "../kit/toasts";
+import { undo } from "../kit/undo";
 
 type Now = Schemas["Limits"];
 type Wanted = Pick<Now, "daily_minutes" | "daily_cost_cents" | "concurrent_calls">;
@@ -102,11 +103,12 @@ function Form({ now, etag, onDone }: { now: Now; etag?: string; onDone: () => vo
     point(Object.fromEntries(wrong.map((f) => [f, t("limits.wrong." + f)])));
     if (wrong.length) return;
     setBusy(true);
+    const before = Object.fromEntries(fields.map((f) => [f, limits.snapshot.data?.[f] ?? null]));
     const reply = await api.send<Now>("PUT", "/limits", { body, ifMatch });
     setBusy(false);
     if (reply.ok) {
       limits.put(reply.data, reply.etag);
-      toast("ok", t("limits.saved"), t("limits.saved_text"));
+      toast("ok", t("limits.saved"), t("limits.saved_text"), undo("/limits", limits, before, reply.etag));
       return onDone();
     }
     if (reply.problem.code === "version_conflict") return meet();

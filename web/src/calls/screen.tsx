@@ -13,6 +13,10 @@ import { PlaceCall } from "./place";
 import { go, roomOf, usePath, useQuery } from "../kit/router";
 import { api, profile, useCell, useLive } from "../kit/state";
 
+// The wizard shows its first call as the room does.
+export { Entries, Standing } from "./call";
+export { isOver, lasted, who, type Call, type Operation } from "./words";
+
 export default function Calls() {
   const { id } = roomOf(usePath());
   return id ? <CallDetail key={id} id={id} /> : <List />;

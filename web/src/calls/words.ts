@@ -1,4 +1,5 @@
 // A call in words: who, how it stands, how long, and who can mend how it ended.
+import { serverNow } from "../kit/clock";
 import type { Schemas } from "../kit/api";
 import { duration, has, phone, t } from "../kit/i18n";
 import { serviceName } from "../kit/problem";
@@ -35,12 +36,12 @@ function waiting(operation: Operation): string {
     const values = { position: operation.position, estimate: duration(operation.estimate_seconds ?? 0) };
     return t(operation.estimate_seconds === undefined ? "calls.place" : "calls.place_estimate", values);
   }
-  if (operation.status === "retrying" && operation.next_retry_in_seconds !== null) return t("calls.retrying", { attempt: operation.attempt, max: operation.max_attempts, n: operation.next_retry_in_seconds });
+  if (operation.status === "retrying") return t("calls.retrying", { attempt: operation.attempt, max: operation.max_attempts });
   return t("calls.status.requested");
 }
 
 export function lasted(call: Call, nowMs: number): string {
   if (!call.started_at) return t("calls.not_talked");
-  const end = call.ended_at ? Date.parse(call.ended_at) : nowMs;
+  const end = call.ended_at ? Date.parse(call.ended_at) : serverNow(nowMs);
   return duration((end - Date.parse(call.started_at)) / 1000);
 }

@@ -1,14 +1,14 @@
 // A card of a calendar: what the provider will ask is said before it does, what stands there afterwards.
 import { useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
-import { t } from "../kit/i18n";
-import { Panel, Trouble } from "../kit/panel";
+import { spoken, t } from "../kit/i18n";
+import { Panel, Trouble, troubleOf } from "../kit/panel";
 import { Button, Dialog, Icon, When } from "../kit/parts";
 import { serviceName, wordsFor } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { api, integrations, live, mayManage, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
-import { Status } from "./status";
+import { Resting, Status } from "./status";
 
 export type Calendar = "google" | "microsoft";
 
@@ -53,6 +53,7 @@ export function CalendarCard({ one, readAt, came }: { one: Schemas["Integration"
         <div><h3>{name}</h3><p class="muted">{t("connections.calendar.gives")}</p></div>
         <Status one={one} readAt={readAt} />
       </header>
+      <Resting one={one} name={name} />
       {said && <p class={good.has(said) ? "good" : said === "denied" ? "said" : "wrong"} role="status" data-result={said}><Icon name={good.has(said) ? "circle-check" : said === "denied" ? "info" : "circle-alert"} small /><span>{t("connections.calendar.result." + said, { service: name })}</span></p>}
       {over && <p class="wrong" role="status"><Icon name="triangle-alert" small /><span>{t("connections.calendar.over", { service: name })}</span></p>}
       {connected && known && (
@@ -120,7 +121,7 @@ function Ask({ service, write, again, onCancel }: { service: Calendar; write: bo
         {["events", "busy", ...(access === "write" ? ["change"] : [])].map((one) => <li key={one}>{t("connections.calendar.asked." + one)}</li>)}
       </ul>
       <p class="muted">{t("connections.calendar.promise", { service: name })}</p>
-      {problem && <Trouble problem={problem} service="ava" strip snapshot={{ total: 0, busy, byPerson: true, at: 0, state: problem.code === "offline" ? "offline" : "error" }} retry={() => void leaveFor()} />}
+      {problem && <Trouble problem={problem} service="ava" strip snapshot={troubleOf(problem, busy)} retry={() => void leaveFor()} />}
       <div class="row">
         <Button kind="primary" busy={busy} onClick={() => void leaveFor()}>{t("connections.calendar.go", { service: name })}</Button>
         <Button kind="quiet" onClick={onCancel}>{t("action.cancel")}</Button>
@@ -148,8 +149,8 @@ function Upcoming({ service, resource }: { service: Calendar; resource: Resource
   );
 }
 
-const moment = (at: string) => new Date(at).toLocaleString(undefined, { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
-const day = (date: string) => new Date(date + "T00:00:00").toLocaleDateString(undefined, { weekday: "short", day: "numeric", month: "short" });
+const moment = (at: string) => new Date(at).toLocaleString(spoken(), { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
+const day = (date: string) => new Date(date + "T00:00:00").toLocaleDateString(spoken(), { weekday: "short", day: "numeric", month: "short" });
 
 function Slots({ service, resource }: { service: Calendar; resource: Resource<Free> }) {
   const snapshot = useResource(resource);

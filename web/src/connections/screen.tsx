@@ -3,14 +3,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { has, t } from "../kit/i18n";
 import { Button, Copy, Dialog, Field, Heading, Icon, useTitle, When } from "../kit/parts";
-import { Panel, Trouble } from "../kit/panel";
+import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { fieldWords, serviceName, wordsFor } from "../kit/problem";
 import { api, connectionChanged, credentials, endpoints, integrations, mayManage, profile, session, useCell, useResource } from "../kit/state";
 import { later } from "../kit/later";
 import { useOnce } from "../kit/once";
 import { toast } from "../kit/toasts";
 import type { Calendar, Came } from "./calendar";
-import { Status } from "./status";
+import { Resting, Status } from "./status";
 
 type Service = keyof typeof credentials;
 type Integration = Schemas["Integration"];
@@ -65,7 +65,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
     setTesting(false);
     integrations.expire();
     if (!reply.ok && reply.problem.code === "credential_invalid") return setResult({ ok: false, text: t("problems.provider_credentials_rejected.title", { service: name }) });
-    if (!reply.ok) return setProblem({ ...reply.problem, until: reply.problem.wait === undefined ? undefined : Date.now() + reply.problem.wait * 1000 });
+    if (!reply.ok) return setProblem(dated(reply.problem));
     credentials[service].put(reply.data);
     setResult({ ok: true, text: works(reply.data.check) });
     integrations.view(0);
@@ -82,7 +82,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
     once.answered(reply.ok ? undefined : reply.problem);
     if (reply.ok) return setResult({ ok: true, text: t("connections.resend.tested", { to }) });
     if (reply.problem.errors?.length) return setResult({ ok: false, text: reply.problem.detail ?? "" });
-    setProblem({ ...reply.problem, until: reply.problem.wait === undefined ? undefined : Date.now() + reply.problem.wait * 1000 });
+    setProblem(dated(reply.problem));
   }
 
   return (
@@ -106,9 +106,10 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
       {one.attention && has("connections.attention." + one.attention) && (
         <p class="wrong" data-attention={one.attention}><Icon name="triangle-alert" small /><span>{t("connections.attention." + one.attention)} {one.attention_since && <When at={one.attention_since} />}</span></p>
       )}
+      <Resting one={one} name={name} />
       {one.status === "demo" && <p class="muted">{t("demo.card")}</p>}
       {result && <p class={result.ok ? "good" : "wrong"} role="status" data-check={result.ok ? "ok" : "failed"}><Icon name={result.ok ? "circle-check" : "circle-alert"} small /><span>{result.text}</span></p>}
-      {problem && <Trouble problem={problem} service={service} strip snapshot={{ until: problem.until, total: problem.wait ?? 0, busy: testing, byPerson: true, at: 0, state: problem.code.endsWith("rate_limited") ? "limited" : problem.code === "provider_unavailable" ? "degraded" : "error" }} retry={() => void test()} />}
+      {problem && <Trouble problem={problem} service={service} strip snapshot={troubleOf(problem, testing)} retry={() => void test()} />}
       {mode === "edit" ? (
         <CredentialForm service={service} known={known} onCancel={() => setMode("shown")} onDone={(check) => {
           setMode("shown");
@@ -191,7 +192,7 @@ export function CredentialForm({ service, known, onDone, onCancel }: { service: 
       return point(Object.fromEntries(wrong.map((e) => [e.field, refused && service === "smtp" && e.message ? e.message : refused ? t(`connections.${service}.refused.` + (e.field === "assistant_id" ? "assistant_id" : "key")) : fieldWords(labelOf(e.field), e)])));
     }
     if (reply.problem.code === "credential_invalid") return point({ [forms[service].find((f) => f.secret)!.name]: wordsFor(reply.problem, service).text });
-    setProblem({ ...reply.problem, until: reply.problem.wait === undefined ? undefined : Date.now() + reply.problem.wait * 1000 });
+    setProblem(dated(reply.problem));
   }
 
   return (

@@ -12,3 +12,9 @@ export function Status({ one, readAt }: { one: Schemas["Integration"]; readAt: n
   const [tone, icon] = look[one.status];
   return <Badge tone={tone} icon={icon}>{t("connections.status." + (resting && !left ? "back" : one.status), { n: left })}</Badge>;
 }
+
+// Why nothing is sent for a moment, in words: what is behind it is a circuit breaker.
+export function Resting({ one, name }: { one: Schemas["Integration"]; name: string }) {
+  if (one.status !== "resting") return null;
+  return <p class="muted" data-resting={one.breaker}>{t(one.breaker === "half_open" ? "connections.trying_text" : "connections.resting_text", { service: name })}</p>;
+}

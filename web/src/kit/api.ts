@@ -1,4 +1,5 @@
-// The one way from the page to Ava. Knows cookies, the CSRF token and one refresh at a time; knows no screen.
+// The one way from the page to Ava. Knows cookies, the CSRF token, whose session it is and one refresh at a time, in all tabs
+// together; knows no screen.
 import type { components } from "../api-types";
 import { retryAfter } from "./countdown";
 
@@ -16,10 +17,20 @@ export type Reply<T> =
   | { ok: true; data: T; stale: boolean; age: number; wait?: number; etag?: string }
   | { ok: false; problem: Problem };
 
+// The stream's word on a request that is under way: Ava tries again at the provider.
+export interface Retry {
+  correlation_id: string;
+  service: string;
+  attempt: number;
+  max_attempts: number;
+  next_retry_in_seconds: number;
+}
+
 export interface Options {
   body?: unknown;
   ifMatch?: string;
   key?: string; // Idempotency-Key: the same again is done once
+  id?: string; // X-Correlation-ID: what the log, and a problem, call this request
   signal?: AbortSignal;
 }
 
@@ -32,6 +43,8 @@ export interface Client {
   // One's own: goes on in a new session.
   changePassword(body: Schemas["PasswordChange"]): Promise<Reply<Schemas["PasswordChanged"]>>;
   signOut(): Promise<Reply<undefined>>;
+  // Hands it to whoever waits for that request: by its signal, which a panel has ("retry", a CustomEvent); else to `retried`.
+  tell(retry: Retry): void;
   // The pretend providers, which know no session: whether they did it.
   sandbox(path: string, body: unknown): Promise<boolean>;
 }
@@ -39,19 +52,34 @@ export interface Client {
 export interface Seams {
   fetch: (url: string, init: RequestInit) => Promise<Response>;
   now: () => number;
+  newId: () => string;
+  // What the server's clock said.
+  date?: (serverMs: number) => void;
+  // Runs `what` while no other tab of this browser runs such a thing.
+  alone: <T>(what: () => Promise<T>) => Promise<T>;
+  // The cookie is another person's, or another workspace's, than this page shows.
+  somebodyElse: () => void;
+  // A request that no panel waits for is tried again; undefined: it is answered.
+  retried?: (retry: Retry | undefined) => void;
   // Asks the person to sign in again; true when a session is there, false when they left.
   sessionOver: () => Promise<boolean>;
 }
 
 const base = "/api/v1";
 
-export function createClient({ fetch, now, sessionOver }: Seams): Client {
-  let csrf: string | null = null;
-  let refreshing: Promise<boolean> | undefined;
-  let asking: Promise<boolean> | undefined;
+// Whom a page shows: what belongs to one never reaches another.
+export const whoOf = (session: Session): string => `${session.user.id} ${session.workspace.id}`;
 
-  async function once<T>(method: string, path: string, { body, ifMatch, key, signal }: Options): Promise<Reply<T>> {
-    const headers: Record<string, string> = { Accept: "application/json" };
+export function createClient({ fetch, now, newId, date, alone, somebodyElse, retried, sessionOver }: Seams): Client {
+  let csrf: string | null = null;
+  let who: string | undefined;
+  let refreshing: Promise<Reply<Session>> | undefined;
+  let asking: Promise<boolean> | undefined;
+  let toldOf: string | undefined; // which of them `retried` knows of
+  const underWay = new Map<string, AbortSignal | undefined>();
+
+  async function once<T>(method: string, path: string, { body, ifMatch, key, signal }: Options, id = newId()): Promise<Reply<T>> {
+    const headers: Record<string, string> = { Accept: "application/json", "X-Correlation-ID": id };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
     if (ifMatch) headers["If-Match"] = ifMatch;
@@ -66,6 +94,7 @@ export function createClient({ fetch, now, sessionOver }: Seams): Client {
       if (signal?.aborted) throw e;
       return { ok: false, problem: { code: "offline" } };
     }
+    date?.(Date.parse(response.headers.get("Date") ?? ""));
     return read<T>(response);
   }
 
@@ -88,12 +117,13 @@ export function createClient({ fetch, now, sessionOver }: Seams): Client {
     return { ok: false, problem };
   }
 
-  // However many requests meet an old session, there is one refresh.
-  function refresh(): Promise<boolean> {
-    refreshing ??= once<Session>("POST", "/auth/refresh", {})
-      .then(keep)
-      .then((reply) => reply.ok)
-      .finally(() => (refreshing = undefined));
+  // However many requests of however many tabs meet an old session, there is one refresh: who waited for another tab finds
+  // the new session.
+  function refresh(): Promise<Reply<Session>> {
+    refreshing ??= alone(async () => {
+      const me = await once<Session>("GET", "/auth/me", {});
+      return keep(codeOf(me) === "session_required" ? await once<Session>("POST", "/auth/refresh", {}) : me);
+    }).finally(() => (refreshing = undefined));
     return refreshing;
   }
 
@@ -102,35 +132,64 @@ export function createClient({ fetch, now, sessionOver }: Seams): Client {
     return asking;
   }
 
-  function keep<T extends Session>(reply: Reply<T>): Reply<T> {
-    if (reply.ok) csrf = reply.data.csrf_token;
+  // Cookies are shared by all tabs: what this page would do from here on would be done as somebody else.
+  function keep<T extends Session>(reply: Reply<T>, isNew = false): Reply<T> {
+    if (!reply.ok) return reply;
+    if (who !== undefined && who !== whoOf(reply.data) && !isNew) {
+      somebodyElse();
+      return { ok: false, problem: { code: "csrf_failed" } };
+    }
+    who = whoOf(reply.data);
+    csrf = reply.data.csrf_token;
     return reply;
   }
 
   async function request<T>(method: string, path: string, options: Options): Promise<Reply<T>> {
-    let reply = await once<T>(method, path, options);
+    const id = options.id ?? newId();
+    underWay.set(id, options.signal);
+    try {
+      return await answered<T>(method, path, options, id);
+    } finally {
+      underWay.delete(id);
+      if (toldOf === id) retried?.((toldOf = undefined));
+    }
+  }
+
+  async function answered<T>(method: string, path: string, options: Options, id: string): Promise<Reply<T>> {
+    const again = () => once<T>(method, path, options, id);
+    const mine = who;
+    let reply = await again();
     if (codeOf(reply) === "csrf_failed") {
       // Another tab may have moved the session on; take the new token and try once more.
-      const me = keep(await once<Session>("GET", "/auth/me", {}));
-      if (me.ok) reply = await once<T>(method, path, options);
+      if (keep(await once<Session>("GET", "/auth/me", {})).ok) reply = await again();
     }
-    if (codeOf(reply) === "session_required" && (await refresh()))
-      reply = await once<T>(method, path, options);
-    if (codeOf(reply) === "session_required" && (await ask()))
-      reply = await once<T>(method, path, options);
+    if (codeOf(reply) !== "session_required") return reply;
+    const renewed = await refresh();
+    // Only a session that is over is a reason to ask: an Ava that cannot be reached is none.
+    if (!renewed.ok && codeOf(renewed) !== "session_required") return renewed;
+    if (renewed.ok) reply = await again();
+    // Whoever signs in may be another person: what this one asked for is not done in their name.
+    if (codeOf(reply) === "session_required" && (await ask()) && who === mine) reply = await again();
     return reply;
   }
 
   return {
     get: (path, options = {}) => request("GET", path, options),
     send: (method, path, options = {}) => request(method, path, options),
-    open: async (path, body) => keep(await once<Session>("POST", path, { body })),
+    open: async (path, body) => keep(await once<Session>("POST", path, { body }), true),
     resume: async () => {
       const me = keep(await once<Session>("GET", "/auth/me", {}));
-      return codeOf(me) === "session_required" ? keep(await once<Session>("POST", "/auth/refresh", {})) : me;
+      return codeOf(me) === "session_required" ? refresh() : me;
     },
     changePassword: async (body) => keep(await request<Schemas["PasswordChanged"]>("PUT", "/auth/password", { body })),
     signOut: () => request("POST", "/auth/logout", {}),
+    tell: (retry) => {
+      if (!underWay.has(retry.correlation_id)) return; // another tab's, or over
+      const signal = underWay.get(retry.correlation_id);
+      if (signal) return void signal.dispatchEvent(new CustomEvent("retry", { detail: retry }));
+      toldOf = retry.correlation_id;
+      retried?.(retry);
+    },
     sandbox: (path, body) =>
       fetch("/sandbox/api/" + path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).then((r) => r.ok, () => false),
   };

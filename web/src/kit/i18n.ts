@@ -11,6 +11,8 @@ export const languages: Record<Language, string> = { en: "English", de: "Deutsch
 
 const english = en as unknown as Words;
 let words = english, locale: Language = "en", rules = new Intl.PluralRules("en");
+const digits = (language: Language) => new Intl.NumberFormat(language, { useGrouping: false, maximumFractionDigits: 10 });
+let plainly = digits("en");
 
 // What was chosen here, else the first of those the browser asks for that Ava speaks.
 export function languageOf(chosen: string | null, wanted: readonly string[]): Language {
@@ -29,6 +31,7 @@ export async function speak(language: Language): Promise<void> {
   } else words = english;
   locale = language;
   rules = new Intl.PluralRules(language);
+  plainly = digits(language);
   if (globalThis.document) document.documentElement.lang = language;
 }
 export const spoken = (): Language => locale;
@@ -53,7 +56,12 @@ export function t(key: string, values: Values = {}): string {
   if (typeof entry === "object")
     entry = entry[rules.select(Number(values.n ?? 0))] ?? entry.other;
   if (typeof entry !== "string") return key;
-  return entry.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return entry.replace(/\{(\w+)\}/g, (whole, name: string) => plain(values[name] ?? whole));
+}
+
+// 0.5 -> "0.5", "0,5": a number as it is counted, without groups.
+export function plain(value: string | number): string {
+  return typeof value === "number" ? plainly.format(value) : value;
 }
 
 // 80 -> "1 min 20 s"
@@ -73,7 +81,11 @@ export function ago(thenMs: number, nowMs: number): string {
   if (s < 60) return t("time.s_ago", { s });
   if (s < 3600) return t("time.min_ago", { min: Math.floor(s / 60) });
   if (s < 86400) return t("time.h_ago", { h: Math.floor(s / 3600) });
-  return new Date(thenMs).toLocaleDateString(locale, { day: "numeric", month: "short", year: "numeric" });
+  return date(thenMs);
+}
+
+export function date(ms: number): string {
+  return new Date(ms).toLocaleDateString(locale, { day: "numeric", month: "short", year: "numeric" });
 }
 
 // 72500 millionths -> "$0.0725"

@@ -1,12 +1,12 @@
 // A panel: one resource on the page in exactly one state, with the words and the way out that belong to it.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import type { Problem } from "./api";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Problem, Schemas } from "./api";
 import { isSpoken, secondsLeft } from "./countdown";
 import { clock, t } from "./i18n";
 import { Button, Copy, Icon, useNow, When } from "./parts";
 import { actionOf, serviceName, sites, wordsFor } from "./problem";
-import { maxAttempts, type Resource, type Snapshot, type State } from "./resource";
+import type { Resource, Snapshot, State } from "./resource";
 
 export interface PanelProps<T> {
   resource: Resource<T>;
@@ -49,12 +49,19 @@ export function Panel<T>(props: PanelProps<T>) {
       {problem && state !== "loading" && state !== "retrying" && (
         <Trouble problem={problem} service={service} snapshot={snapshot} safe={props.safe} strip={data !== undefined} retry={() => void resource.reload()} />
       )}
+      {snapshot.isStopped && !problem && data !== undefined && (
+        <div class="strip info" data-strip="stopped">
+          <Icon name="info" />
+          <p class="strip-words" role="status"><span><strong>{t("panel.stopped")}</strong> {snapshot.at > 0 && t("panel.values_from", { time: clock(snapshot.at) })}</span></p>
+          <Button onClick={() => void resource.reload()}>{t("action.try_again")}</Button>
+        </div>
+      )}
       {state === "error" && !problem && (
         <Box tone="info" icon="info" title={t("panel.stopped")} text="">
           <Button kind="primary" onClick={() => void resource.reload()}>{t("action.try_again")}</Button>
         </Box>
       )}
-      {state === "retrying" && <Retrying snapshot={snapshot} onCancel={() => resource.cancel()} />}
+      {state === "retrying" && <Retrying attempt={snapshot.attempt} max={snapshot.max} until={snapshot.until} onCancel={() => resource.cancel()} />}
       {state === "empty" && props.empty}
       {showsData && children(data)}
     </section>
@@ -83,20 +90,28 @@ export function Loading({ name, onCancel }: { name: string; onCancel?: () => voi
   );
 }
 
-function Retrying<T>({ snapshot, onCancel }: { snapshot: Snapshot<T>; onCancel: () => void }) {
+// Something is tried again, by this page or by Ava: which attempt is next, and when.
+export function Retrying({ attempt, max, until, onCancel }: { attempt: number; max: number; until?: number; onCancel?: () => void }) {
   const now = useNow(250);
-  const left = secondsLeft(snapshot.until ?? now, now);
+  const left = secondsLeft(until ?? now, now);
+  const words = t("panel.retrying", { attempt, max });
   return (
-    <div class="strip warn" role="status">
+    <div class="strip warn" data-retrying={attempt}>
       <div class="strip-words">
-        <p><strong>{t("panel.retrying", { attempt: snapshot.attempt, max: maxAttempts })}</strong></p>
-        <progress max={maxAttempts} value={snapshot.attempt} aria-label={t("panel.retrying", { attempt: snapshot.attempt, max: maxAttempts })} />
-        <p class="muted" aria-live="off">{snapshot.busy || !left ? t("panel.next_try_now") : t("panel.next_try", { n: left })}</p>
-        <p class="muted">{t("panel.cancel_waiting")}</p>
+        <p role="status"><strong>{words}</strong></p>
+        <progress max={max} value={attempt} aria-label={words} />
+        <p class="muted" aria-live="off">{left ? t("panel.next_try", { n: left }) : t("panel.next_try_now")}</p>
+        {onCancel && <p class="muted">{t("panel.cancel_waiting")}</p>}
       </div>
-      <Button onClick={onCancel}>{t("action.cancel")}</Button>
+      {onCancel && <Button onClick={onCancel}>{t("action.cancel")}</Button>}
     </div>
   );
+}
+
+// The same for an operation, which says itself that it is held up.
+export function HeldUp({ operation }: { operation: Schemas["Operation"] }) {
+  const until = useMemo(() => Date.now() + (operation.next_retry_in_seconds ?? 0) * 1000, [operation]);
+  return operation.status === "retrying" ? <Retrying attempt={operation.attempt} max={operation.max_attempts} until={until} /> : null;
 }
 
 // How a problem that did not come from a resource is shown: a refused write, one more page.
@@ -190,7 +205,7 @@ function Details({ problem }: { problem: Problem }) {
           <dd><a href={`/problems/${problem.code}`}><code>{problem.code}</code></a></dd>
           {problem.service && <><dt>{t("panel.service")}</dt><dd>{serviceName(problem.service)}</dd></>}
           {problem.retry?.attempt !== undefined && (
-            <><dt>{t("panel.attempts")}</dt><dd>{t("panel.attempt_of", { attempt: problem.retry.attempt, max: problem.retry.max_attempts ?? maxAttempts })}</dd></>
+            <><dt>{t("panel.attempts")}</dt><dd>{t("panel.attempt_of", { attempt: problem.retry.attempt, max: problem.retry.max_attempts ?? problem.retry.attempt })}</dd></>
           )}
         </dl>
       </details>

@@ -1,6 +1,7 @@
 // The bricks: icon, button, field, age, badge, copy. Small, dumb, labelled.
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { serverNow } from "./clock";
 import { ago, exact, t } from "./i18n";
 
 declare const SPRITE: string;
@@ -124,8 +125,10 @@ export function useNow(everyMs: number, running = true): number {
   return now;
 }
 
+// How long ago: a text is a time of the server's clock, a number one of this computer's.
 export function When({ at }: { at: string | number }) {
-  const now = useNow(15_000);
+  const here = useNow(15_000);
+  const now = typeof at === "number" ? here : serverNow(here);
   const ms = typeof at === "number" ? at : Date.parse(at);
   return <time dateTime={new Date(ms).toISOString()} title={exact(ms)}>{ago(ms, Math.max(now, ms))}</time>;
 }

@@ -1,7 +1,7 @@
 // A resource: something the server knows that a panel shows. One state at a time, as the page names them;
 // what was read stays readable whatever happens next. No polling: a read on view, on request, and one
 // automatic try after a wait.
-import type { Problem, Reply } from "./api";
+import type { Problem, Reply, Retry } from "./api";
 import { automaticTryAt } from "./countdown";
 
 export type State = "loading" | "ready" | "error" | "retrying" | "degraded" | "limited" | "offline";
@@ -15,7 +15,9 @@ export interface Snapshot<T> {
   problem?: Problem;
   until?: number; // when another try makes sense
   total: number; // seconds of the whole wait
-  attempt: number;
+  attempt: number; // which one is made next, of so many
+  max: number;
+  isStopped?: boolean; // the person did not want to wait for it
   byPerson: boolean; // the person asked: an error may take the focus
 }
 
@@ -23,9 +25,11 @@ export interface Seams {
   now: () => number;
   random: () => number;
   later: (ms: number, what: () => void) => () => void;
+  isSeen?: () => boolean;
 }
 
 export const realSeams: Seams = {
+  isSeen: () => document.visibilityState === "visible",
   now: Date.now,
   random: Math.random,
   later: (ms, what) => {
@@ -37,13 +41,14 @@ export const realSeams: Seams = {
 export const maxAttempts = 3;
 const automatic = new Set(["provider_busy", "overloaded", "draining"]);
 
-const unknown = { state: "loading", busy: false, at: 0, total: 0, attempt: 1, byPerson: false } as const;
+const unknown = { state: "loading", busy: false, at: 0, total: 0, attempt: 1, max: maxAttempts, isStopped: false, byPerson: false } as const;
 
 export class Resource<T> {
   snapshot: Snapshot<T> = { ...unknown };
   private listeners = new Set<() => void>();
   private loadedAt = -Infinity;
   private triedItself = false;
+  private tries = 1; // of ours, where Ava was too busy to make any
   private flight?: AbortController;
   private outdated = false;
   private stopTimer = () => {};
@@ -70,15 +75,15 @@ export class Resource<T> {
   // The person asked.
   reload(): Promise<void> {
     this.triedItself = false;
-    this.change({ attempt: 1 });
+    this.tries = 1;
     return this.read(true);
   }
 
-  // Ava says that it changed: read now where it is shown, else at the next view.
+  // Ava says that it changed: read now where somebody looks at it, else at the next view. Nine tabs do not read what one shows.
   changed(): void {
     this.expire();
     this.outdate();
-    if (this.listeners.size) this.view(0);
+    if (this.listeners.size && (this.seams.isSeen?.() ?? true)) this.view(0);
   }
 
   // What is being read right now may be from before: read once more when it is there.
@@ -95,15 +100,17 @@ export class Resource<T> {
     this.cancel();
     this.expire();
     this.triedItself = false;
+    this.tries = 1;
     this.change({ ...unknown, data: undefined, etag: undefined, problem: undefined, until: undefined });
   }
 
+  // Stops the waiting, not the work: what Ava is doing it does.
   cancel(): void {
     this.stopTimer();
     this.flight?.abort();
     this.flight = undefined;
     if (this.snapshot.state === "retrying" || this.snapshot.state === "loading")
-      this.change({ state: this.snapshot.data === undefined ? "error" : "ready", busy: false, problem: undefined, until: undefined });
+      this.change({ state: this.snapshot.data === undefined ? "error" : "ready", isStopped: true, busy: false, problem: undefined, until: undefined });
     else this.change({ busy: false });
   }
 
@@ -122,7 +129,8 @@ export class Resource<T> {
     this.flight?.abort();
     this.outdated = false;
     const flight = (this.flight = new AbortController());
-    this.change({ busy: true, byPerson });
+    flight.signal.addEventListener("retry", (e) => this.flight === flight && this.again((e as CustomEvent<Retry>).detail));
+    this.change({ busy: true, byPerson, isStopped: false });
     let reply: Reply<T>;
     try {
       reply = await this.load(flight.signal);
@@ -139,8 +147,15 @@ export class Resource<T> {
       return this.settle({ code: "provider_unavailable", wait: reply.wait }, byPerson);
     }
     this.triedItself = false;
-    this.change({ ...known, state: "ready", problem: undefined, until: undefined, attempt: 1 });
+    this.tries = 1;
+    this.change({ ...known, state: "ready", problem: undefined, until: undefined });
     if (this.outdated) void this.read(false);
+  }
+
+  // Ava tries again at the provider while we wait for the answer.
+  private again(retry: Retry): void {
+    const until = this.seams.now() + retry.next_retry_in_seconds * 1000;
+    this.change({ state: "retrying", problem: undefined, until, total: retry.next_retry_in_seconds, attempt: retry.attempt, max: retry.max_attempts });
   }
 
   private settle(problem: Problem, byPerson: boolean): void {
@@ -150,7 +165,7 @@ export class Resource<T> {
     const total = problem.wait ?? 0;
     if (state === "retrying") {
       const waitMs = (problem.wait ?? 2) * 1000 + this.seams.random() * 1000;
-      this.change({ state, problem, busy: false, until: now + waitMs, total, attempt: this.snapshot.attempt + 1, byPerson });
+      this.change({ state, problem, busy: false, until: now + waitMs, total, attempt: ++this.tries, max: maxAttempts, byPerson });
       this.stopTimer = this.seams.later(waitMs, () => void this.read(false));
       return;
     }
@@ -166,7 +181,7 @@ export class Resource<T> {
     if (problem.code === "offline") return "offline";
     if (problem.code === "rate_limited" || problem.code === "provider_rate_limited") return "limited";
     if (problem.code === "provider_unavailable") return "degraded";
-    if (automatic.has(problem.code) && this.snapshot.attempt < maxAttempts) return "retrying";
+    if (automatic.has(problem.code) && this.tries < maxAttempts) return "retrying";
     return "error";
   }
 

@@ -1,8 +1,11 @@
 // What the whole dashboard knows: who is here, and the resources its panels share.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { createClient, type Schemas, type Session } from "./api";
+import { createClient, whoOf, type Retry, type Schemas, type Session } from "./api";
+import { learnDate } from "./clock";
 import type {} from "../early";
-import { Live, type Change, type Source } from "./live";
+import { newId } from "./ids";
+import { Live, type Change, type Locks } from "./live";
+import { go, safeNext } from "./router";
 import { realSeams, Resource, type Snapshot } from "./resource";
 
 export class Cell<T> {
@@ -52,9 +55,23 @@ export async function readiness(): Promise<void> {
   }
 }
 
+// What somebody asked for outside of a panel, a save for one, and Ava tries again.
+export const retried = new Cell<(Retry & { until: number }) | undefined>(undefined);
+
+// A page of somebody else's begins from nothing: what was read or typed here is not for them.
+const beginAnew = () => location.assign("/");
+
+const locks = globalThis.navigator?.locks as LockManager | undefined;
+const hasChannels = typeof BroadcastChannel === "function";
+
 export const api = createClient({
   fetch: (url, init) => take(url) ?? fetch(url, init),
   now: Date.now,
+  newId,
+  date: (serverMs) => learnDate(serverMs, Date.now()),
+  alone: <T>(what: () => Promise<T>) => (locks ? (locks.request("ava-session", what) as Promise<T>) : what()),
+  somebodyElse: beginAnew,
+  retried: (retry) => retried.set(retry && { ...retry, until: Date.now() + retry.next_retry_in_seconds * 1000 }),
   sessionOver: () =>
     new Promise<boolean>((resolve) => {
       signInAgain.set((signedIn) => {
@@ -86,13 +103,40 @@ export function forgetAll(): void {
 
 export const live = new Live({
   ...realSeams,
-  open: (url) => new EventSource(url) as Source,
+  fetch: (url, init) => fetch(url, init),
+  locks: locks as Locks | undefined,
+  channel: hasChannels ? (name, hear) => {
+    const channel = new BroadcastChannel(name);
+    channel.onmessage = (e) => hear(e.data);
+    return { post: (message) => channel.postMessage(message), close: () => channel.close() };
+  } : undefined,
+  isSeen: () => document.visibilityState === "visible",
+  somebodyElse: beginAnew,
   renew: async () => {
     const reply = await api.resume();
     return reply.ok ? "in" : reply.problem.code === "session_required" ? "out" : "unknown";
   },
 });
 live.on("connection", () => integrations.changed());
+live.on("retry", (retry) => retry !== undefined && api.tell(retry as Retry));
+
+// What somebody changed, here or elsewhere. undefined: something may have been missed.
+interface Changed { what: string }
+const kept: Record<string, Resource<unknown>[]> = {
+  limits: [limits], fallback: [fallback], endpoint: [endpoints], number: [numbers],
+  connection: [integrations, endpoints, settings, assistants, numbers],
+} as Record<string, Resource<unknown>[]>;
+live.on("changed", (data) => {
+  const what = (data as Changed | undefined)?.what;
+  for (const [name, all] of Object.entries(kept)) if (what === undefined || what === name) all.forEach((r) => r.changed());
+  if (what === undefined || what === "connection") for (const r of Object.values(credentials)) r.snapshot.data ? r.changed() : r.expire();
+});
+for (const name of ["number", "numbers"] as const) live.on(name, () => numbers.changed());
+
+// A list of one screen follows what others change of it.
+export function useChanged(what: string, resource: { changed: () => void }): void {
+  useLive<Changed>("changed", (change) => (!change || change.what === what) && resource.changed());
+}
 
 // A connection changed: everything read through it is out of date.
 export function connectionChanged(provider: keyof typeof credentials): void {
@@ -102,11 +146,39 @@ export function connectionChanged(provider: keyof typeof credentials): void {
   for (const r of { vapi: [settings, assistants], twilio: [numbers], resend: [], smtp: [] }[provider]) r.reset();
 }
 
+// Tabs tell each other who is here: cookies are shared, so what one does holds for all.
+let news: BroadcastChannel | undefined;
+export function hearOthers(): void {
+  if (!hasChannels) return;
+  news = new BroadcastChannel("ava-session");
+  news.onmessage = (e: MessageEvent<string | null>) => void hear(e.data);
+}
+
+async function hear(who: string | null): Promise<void> {
+  if (!session.value) {
+    if (who && location.pathname === "/signin") location.assign(safeNext(new URLSearchParams(location.search).get("next")));
+  } else if (!who) leave(false);
+  else if (who !== whoOf(session.value)) beginAnew();
+  else if (live.status.is === "out") live.hurry();
+  if (session.value && signInAgain.value && (await api.resume()).ok) signInAgain.value?.(true);
+}
+
 export function enter(now: Session): void {
-  if (session.value && session.value.user.id !== now.user.id) forgetAll();
+  if (session.value && whoOf(session.value) !== whoOf(now)) beginAnew();
   session.set(now);
   if (ready.value) ready.set({ ...ready.value, setup_needed: false });
   profile.set(now.profile);
+  if (live.status.is === "out") live.hurry();
+  news?.postMessage(whoOf(now));
+}
+
+// Nobody is here any more. Told to the other tabs by the one that was left.
+export function leave(isFirst = true): void {
+  signInAgain.value?.(false);
+  session.set(undefined);
+  forgetAll();
+  if (isFirst) news?.postMessage(null);
+  go("/signin");
 }
 
 // Reads on view, when the window comes back after a minute, and when the network does.

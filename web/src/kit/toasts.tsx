@@ -1,7 +1,10 @@
 // Toasts: at most three, bottom right, gone after six seconds unless they report a failure or are looked at.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "./i18n";
+import { Retrying } from "./panel";
 import { Button, Icon } from "./parts";
+import { serviceName } from "./problem";
+import { retried, useCell } from "./state";
 
 export interface Toast {
   id: number;
@@ -29,6 +32,7 @@ function close(id: number): void {
 }
 
 export function Toasts() {
+  const again = useCell(retried);
   const [, redraw] = useState({});
   useEffect(() => {
     const listener = () => redraw({});
@@ -40,6 +44,7 @@ export function Toasts() {
   return (
     <div class="toasts" role="status" aria-live="polite">
       {toasts.map((one) => <One key={one.id} toast={one} />)}
+      {again && <div class="toast warn" data-toast="retrying"><Icon name="clock" /><div class="toast-words"><strong>{t("panel.held_up", { service: serviceName(again.service) })}</strong><Retrying attempt={again.attempt} max={again.max_attempts} until={again.until} /></div></div>}
     </div>
   );
 }

@@ -7,7 +7,7 @@ import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Dialog, Field, Icon, Select, Sure, When } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
 import { Resource } from "../kit/resource";
-import { api, mayManage, useResource } from "../kit/state";
+import { api, mayManage, useChanged, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
 
 type Rule = Schemas["Rule"];
@@ -23,6 +23,7 @@ const shown = (to: string) => (to.startsWith("+") ? phone(to) : to.startsWith("u
 export function Rules() {
   const resource = useMemo(() => new Resource((signal) => api.get<Schemas["RuleList"]>("/rules?limit=100", { signal })), []);
   const snapshot = useResource(resource);
+  useChanged("rule", resource);
   const [open, setOpen] = useState<Rule | "new">();
   const [busy, setBusy] = useState("");
   const [problem, setProblem] = useState<Dated | undefined>();

@@ -6,7 +6,7 @@ import { Filters, ListPanel, only, useList } from "../kit/lists";
 import { dated, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Dialog, Icon, When } from "../kit/parts";
 import { useQuery } from "../kit/router";
-import { api, mayManage } from "../kit/state";
+import { api, mayManage, useChanged } from "../kit/state";
 import { toast } from "../kit/toasts";
 import { mailAddress } from "./letter";
 
@@ -16,6 +16,7 @@ export function Suppressed() {
   const [query, set] = useQuery();
   const filters = only(query, ["address"]);
   const list = useList<Suppression>("/suppressions", "suppressions", filters);
+  useChanged("suppression", list.resource);
   const [lifting, setLifting] = useState<Suppression>();
   const empty = <div class="box"><Icon name="circle-check" /><h3>{t("suppressed.empty.title")}</h3><p>{t("suppressed.empty.text")}</p></div>;
   return (

@@ -8,7 +8,7 @@ import { Button, Dialog, Field, Icon, When } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { go } from "../kit/router";
-import { api, mayManage, useResource } from "../kit/state";
+import { api, mayManage, useChanged, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
 import { Changes } from "./changes";
 import { Mail } from "./mail";
@@ -55,6 +55,8 @@ function Existing({ name }: { name: string }) {
   const resource = useMemo(() => new Resource((signal) => api.get<Template>(path, { signal })), [path]);
   const history = useMemo(() => new Resource((signal) => api.get<Versions>(path + "/versions", { signal })), [path]);
   const snapshot = useResource(resource);
+  useChanged("template", resource);
+  useChanged("template", history);
   const typing = useRef(false); // what somebody types is not replaced by what somebody else saved: saving asks
   const shown = useRef<{ one: Template; etag?: string } | undefined>(undefined);
   if (snapshot.data && !(typing.current && shown.current)) shown.current = { one: snapshot.data, etag: snapshot.etag };

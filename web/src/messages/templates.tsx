@@ -8,7 +8,7 @@ import { Panel } from "../kit/panel";
 import { Badge, Button, Icon, When } from "../kit/parts";
 import { Resource } from "../kit/resource";
 import { go, useQuery } from "../kit/router";
-import { api, mayManage, useResource } from "../kit/state";
+import { api, mayManage, useChanged, useResource } from "../kit/state";
 import { TemplatePage } from "./template";
 
 type List = Schemas["TemplateList"];
@@ -29,6 +29,7 @@ function All({ search, fields, onClear }: { search: string; fields: ComponentChi
   const path = "/templates?limit=100" + (search ? "&search=" + encodeURIComponent(search.toLowerCase()) : "");
   const resource = useMemo(() => new Resource((signal) => api.get<List>(path, { signal })), [path]);
   const snapshot = useResource(resource);
+  useChanged("template", resource);
   const [busy, setBusy] = useState(false);
   const make = <Button kind="primary" icon="pencil" blocked={mayManage() ? false : t("forbidden.title")} onClick={() => go(address(fresh))}>{t("templates.new")}</Button>;
   const nothing = <div class="box" data-nothing><Icon name="info" /><h3>{t("list.nothing")}</h3><Button onClick={onClear}>{t("action.clear_filters")}</Button></div>;

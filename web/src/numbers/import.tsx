@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { has, phone, t } from "../kit/i18n";
+import { HeldUp } from "../kit/panel";
 import { Badge, Button, Copy, Dialog, Icon } from "../kit/parts";
 import { wordsFor } from "../kit/problem";
 import { api, live } from "../kit/state";
@@ -160,7 +161,7 @@ function Steps({ operation }: { operation: Operation }) {
           </ul>
         </section>
       ))}
-      {operation.status === "retrying" && <p class="muted">{t("import.held_up")}</p>}
+      {operation.status === "retrying" && <><p class="muted">{t("import.held_up")}</p><HeldUp operation={operation} /></>}
       {operation.status === "unknown" && <p class="muted">{t("import.unknown")}</p>}
     </div>
   );

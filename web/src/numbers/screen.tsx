@@ -4,7 +4,7 @@ import type { Problem, Schemas } from "../kit/api";
 import { phone, t } from "../kit/i18n";
 import { ImportNumbers } from "./import";
 import { Badge, Button, Dialog, Heading, Icon, useTitle, When } from "../kit/parts";
-import { Panel, Trouble } from "../kit/panel";
+import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { wordsFor } from "../kit/problem";
 import { api, integrations, mayManage, numbers, profile, useCell, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
@@ -27,7 +27,7 @@ export default function Numbers() {
     setBusy(true);
     const reply = await api.get<Schemas["NumberList"]>(`/twilio/numbers?limit=20&cursor=${encodeURIComponent(had.next_cursor)}`);
     setBusy(false);
-    setProblem(reply.ok ? undefined : { ...reply.problem, until: reply.problem.wait === undefined ? undefined : Date.now() + reply.problem.wait * 1000 });
+    setProblem(reply.ok ? undefined : dated(reply.problem));
     if (reply.ok) numbers.put({ ...reply.data, numbers: [...had.numbers, ...reply.data.numbers] });
   }
 
@@ -67,7 +67,7 @@ export default function Numbers() {
                 ))}
               </tbody>
             </table>
-            {problem && <Trouble problem={problem} service="twilio" strip snapshot={{ until: problem.until, total: problem.wait ?? 0, busy, byPerson: true, at: 0, state: problem.code.endsWith("rate_limited") ? "limited" : "error" }} retry={() => void more()} />}
+            {problem && <Trouble problem={problem} service="twilio" strip snapshot={troubleOf(problem, busy)} retry={() => void more()} />}
             <div class="row between">
               <p class="muted" role="status">{t("numbers.count", { n: data.numbers.length })}</p>
               {data.next_cursor && <Button busy={busy} onClick={() => void more()}>{t("action.more")}</Button>}

@@ -1,7 +1,6 @@
 // The first call, and what it was: one button, then the timeline draws itself.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Entries, Standing } from "../calls/call";
-import { isOver, lasted, who, type Call, type Operation } from "../calls/words";
+import { Entries, isOver, lasted, Standing, who, type Call, type Operation } from "../calls/screen";
 import type { Problem, Schemas } from "../kit/api";
 import { money, t } from "../kit/i18n";
 import { plainNumber } from "../kit/lists";

@@ -3,8 +3,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { t } from "../kit/i18n";
 import { Button, Field, Heading, Icon, useTitle } from "../kit/parts";
-import { Box, Loading, Trouble } from "../kit/panel";
 import { later } from "../kit/later";
+import { Box, dated, Loading, Trouble, troubleOf } from "../kit/panel";
 import { fieldWords, serviceName } from "../kit/problem";
 import { go } from "../kit/router";
 import { api, enter, integrations, profile, session, settings, useCell, useResource } from "../kit/state";
@@ -12,11 +12,8 @@ import { complaint, keys, label, SettingField, suggestions, unit, valueOf, type 
 import { CredentialForm } from "../connections/screen";
 
 type Held = (Problem & { until?: number }) | undefined;
-const hold = (p: Problem): Held => ({ ...p, until: p.wait === undefined ? undefined : Date.now() + p.wait * 1000 });
-const stateOf = (p: Problem) => (p.code === "offline" ? "offline" : p.code.endsWith("rate_limited") ? "limited" : p.code === "provider_unavailable" ? "degraded" : "error");
-
 function Refused({ problem, service = "ava", busy = false, retry }: { problem: NonNullable<Held>; service?: string; busy?: boolean; retry?: () => void }) {
-  return <Trouble problem={problem} service={service} strip retry={retry} snapshot={{ until: problem.until, total: problem.wait ?? 0, busy, byPerson: true, at: 0, state: stateOf(problem) }} />;
+  return <Trouble problem={problem} service={service} strip retry={retry} snapshot={troubleOf(problem, busy)} />;
 }
 
 export default function Setup() {
@@ -67,7 +64,7 @@ function Account({ token, held: [values, setValues], onDone }: { token: string; 
   const form = useRef<HTMLFormElement>(null);
 
   function refuse(p: Problem) {
-    setProblem(hold(p));
+    setProblem(dated(p));
     const first = p.errors?.[0]?.field;
     if (first) requestAnimationFrame(() => form.current?.querySelector<HTMLInputElement>(`[name="${first}"]`)?.focus());
   }
@@ -191,7 +188,7 @@ function Greeting({ held: [values, setValues], onBack, onDone }: { held: HeldSta
       settings.expire();
       const wrong = reply.problem.errors?.[0];
       if (wrong) return setErrors({ [key]: fieldWords(label(key), wrong, unit(key)) });
-      return setProblem(hold(reply.problem));
+      return setProblem(dated(reply.problem));
     }
     setBusy(false);
     if (changed.length) settings.reset();

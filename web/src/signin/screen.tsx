@@ -3,10 +3,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Session } from "../kit/api";
 import { t } from "../kit/i18n";
 import { Button, Dialog, Field, Heading, useTitle } from "../kit/parts";
-import { Box, Trouble } from "../kit/panel";
+import { Box, dated, Trouble, troubleOf } from "../kit/panel";
 import { fieldWords } from "../kit/problem";
 import { go, safeNext } from "../kit/router";
-import { api, enter, ready, session, signInAgain, useCell } from "../kit/state";
+import { api, enter, leave, ready, session, signInAgain, useCell } from "../kit/state";
 
 export function SignInForm({ onDone, email: known }: { onDone: (now: Session) => void; email?: string }) {
   const [email, setEmail] = useState(known ?? "");
@@ -29,7 +29,7 @@ export function SignInForm({ onDone, email: known }: { onDone: (now: Session) =>
   }
 
   function refuse(p: Problem) {
-    setProblem({ ...p, until: p.wait === undefined ? undefined : Date.now() + p.wait * 1000 });
+    setProblem(dated(p));
     const first = p.errors?.[0]?.field;
     if (first) requestAnimationFrame(() => form.current?.querySelector<HTMLInputElement>(`[name="${first}"]`)?.focus());
   }
@@ -41,7 +41,7 @@ export function SignInForm({ onDone, email: known }: { onDone: (now: Session) =>
   return (
     <form ref={form} onSubmit={submit} noValidate data-state={busy ? "saving" : problem ? "error" : "ready"} data-code={problem?.code}>
       {problem && !problem.errors?.length && (
-        <Trouble problem={problem} service="ava" strip snapshot={{ until: problem.until, total: problem.wait ?? 0, busy, byPerson: true, at: 0, state: problem.code === "rate_limited" ? "limited" : problem.code === "offline" ? "offline" : "error" }} />
+        <Trouble problem={problem} service="ava" strip snapshot={troubleOf(problem, busy)} />
       )}
       <Field label={t("signin.email")} name="email" type="email" value={email} onInput={setEmail} error={words("email", t("signin.email"))} input={{ autocomplete: "username" }} />
       <Field label={t("signin.password")} name="password" secret value={password} onInput={setPassword} error={words("password", t("signin.password"))} input={{ autocomplete: "current-password", autofocus: Boolean(known) }} />
@@ -90,11 +90,7 @@ export function SessionOver() {
           enter(now);
           answer(true);
         }} />
-        <Button kind="quiet" onClick={() => {
-          session.set(undefined);
-          answer(false);
-          go("/signin");
-        }}>{t("session.leave")}</Button>
+        <Button kind="quiet" onClick={() => leave()}>{t("session.leave")}</Button>
       </div>
     </Dialog>
   );
