@@ -8,6 +8,7 @@ import { load, root } from "./load.mjs";
 const i18n = await load("kit/i18n.ts");
 const problems = await load("kit/problem.ts");
 const words = JSON.parse(await readFile(join(root, "web/i18n/en.json"), "utf8"));
+const german = JSON.parse(await readFile(join(root, "web/i18n/de.json"), "utf8"));
 const contract = parse(await readFile(join(root, "openapi.yaml"), "utf8"));
 const codes = contract.components.schemas.ProblemCode.enum;
 
@@ -45,7 +46,7 @@ function sentences(node, path = "") {
 }
 
 test("pages never show status numbers, nulls or the words of the machine room", () => {
-  for (const [key, text] of sentences(words)) {
+  for (const [key, text] of [...sentences(words), ...sentences(german)]) {
     if (/^(docs|sandbox)\./.test(key)) continue; // pages for people who look inside
     if (key === "calls.empty.title") continue; // one of the two texts that may exclaim
     assert.doesNotMatch(text, /\b[45]\d\d\b|circuit breaker|upstream|payload|\bnull\b|invalid input|stack trace|oops|!/i, key);
@@ -101,4 +102,70 @@ test("phone numbers are grouped and lose no digit", () => {
 test("a wrong field names its label and its true range", () => {
   assert.equal(problems.fieldWords("Voice speed", { field: "value", code: "out_of_range", min: 0.7, max: 1.2 }), "Voice speed must be between 0.7 and 1.2.");
   assert.equal(problems.fieldWords("E-mail", { field: "email", code: "something_new" }), "E-mail cannot be this.");
+});
+
+// --- German -------------------------------------------------------------------------------------
+
+const forms = (node) => Object.keys(node).every((k) => ["zero", "one", "two", "few", "many", "other"].includes(k));
+// What a person reads under a key: one sentence, or one for each form.
+function entries(node, path = "") {
+  return Object.entries(node).flatMap(([k, v]) => (typeof v === "string" || forms(v) ? [[path + k, v]] : entries(v, path + k + ".")));
+}
+const here = new Map(entries(words)), there = new Map(entries(german));
+const blanks = (text) => [...new Set(text.match(/\{\w+\}/g))].sort();
+
+test("German has the keys of English, in the same order, and no others", () => {
+  assert.deepEqual([...there.keys()], [...here.keys()]);
+});
+
+test("every entry has the forms its language asks for", () => {
+  for (const [language, all] of [["en", here], ["de", there]])
+    for (const [key, entry] of all)
+      if (typeof entry === "object") assert.deepEqual(Object.keys(entry).sort(), new Intl.PluralRules(language).resolvedOptions().pluralCategories.sort(), `${language} ${key}`);
+  for (const [key, entry] of here) assert.equal(typeof there.get(key), typeof entry, key);
+});
+
+test("German fills in what English fills in", () => {
+  const other = new Map(sentences(german));
+  for (const [key, text] of sentences(words)) assert.deepEqual(blanks(other.get(key)), blanks(text), key);
+});
+
+// Names, and words that both languages have.
+const same = /^([^a-z]*|Ava|Vapi|Twilio|Demo|Name|Text|HTML|Code|Server|Port|Status|Sandbox|Administrator|Account SID|Retry-After|In Ava|ID in Ava|Cc|Bcc|curl|Node|Python|Version \{n\}|.*\{page\} - Ava|.*\{what\} - Ava|(\{\w+\}( (s|min|h|ms))?[ .%]*)+)$/;
+const left = /\b(the|and|with|your|you|this|that|not|please|of|from|calls?|numbers?|messages?|again|settings?|save|change|texts|mailed)\b/i;
+
+test("no English is left in German", () => {
+  const other = new Map(sentences(german));
+  for (const [key, text] of sentences(words)) {
+    if (other.get(key) === text) assert.match(text, same, key);
+    // Names at the providers and words of the API stand between marks, dots or quotes.
+    const bare = other.get(key).replace(/„[^“]*“|\S*[._@*]\S+|\{+\w+\}+|Phone Numbers|Messaging Service/g, "");
+    assert.doesNotMatch(bare, left, key);
+  }
+});
+
+test("German is as short as English, or a word longer", () => {
+  const other = new Map(sentences(german)), long = [];
+  for (const [key, text] of sentences(words)) if (other.get(key).length > Math.max(1.6 * text.length, text.length + 12)) long.push(key);
+  assert.deepEqual(long, []);
+});
+
+test("numbers, money and dates in German are written as in Germany", async () => {
+  const de = await load("kit/i18n.ts");
+  await de.speak("de");
+  assert.equal(de.spoken(), "de");
+  assert.equal(de.t("assistant.times", { n: 0.9 }), "0,9-mal das normale Tempo");
+  assert.equal(de.t("limits.minutes", { n: 1500 }), "1500 Minuten");
+  assert.equal(de.t("limits.minutes", { n: 1 }), "1 Minute");
+  assert.equal(de.money(72_500), "0,0725\u00a0$");
+  assert.equal(de.number(1234.5, 1), "1.234,5");
+  assert.equal(de.date(Date.parse("2026-03-05T12:00:00Z")), "5. März 2026");
+  assert.equal(de.ago(0, 60_000), "vor 1 min");
+  await de.speak("en");
+  assert.equal(de.t("assistant.times", { n: 0.9 }), "0.9 times the normal speed");
+});
+
+test("whoever asks for several languages gets the first that there is, or the one chosen here", () => {
+  const cases = [[null, ["de-DE", "en"], "de"], [null, ["fr-FR", "de", "en"], "de"], [null, ["fr", "it"], "en"], [null, [], "en"], ["en", ["de"], "en"], ["de", ["en"], "de"], ["xx", ["de-AT"], "de"], ["toString", ["constructor"], "en"]];
+  for (const [chosen, wanted, got] of cases) assert.equal(i18n.languageOf(chosen, wanted), got, `${chosen} ${wanted}`);
 });

@@ -229,4 +229,7 @@ function Seen({ ledger, onRefresh }: { ledger: Schemas["Ledger"]; onRefresh: () 
   );
 }
 
-void speak(languageOf(chosenLanguage(), navigator.languages)).then(() => render(<Sandbox />, document.getElementById("app")!));
+void speak(languageOf(chosenLanguage(), navigator.languages)).then(() => {
+  document.title = t("app.title", { page: t("sandbox.title") });
+  render(<Sandbox />, document.getElementById("app")!);
+});

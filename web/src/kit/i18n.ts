@@ -17,7 +17,7 @@ let plainly = digits("en");
 // What was chosen here, else the first of those the browser asks for that Ava speaks.
 export function languageOf(chosen: string | null, wanted: readonly string[]): Language {
   const known = [chosen ?? "", ...wanted].map((one) => one.toLowerCase().split("-")[0]!);
-  return (known.find((one) => one in languages) as Language | undefined) ?? "en";
+  return (known.find((one) => Object.hasOwn(languages, one)) as Language | undefined) ?? "en";
 }
 
 // From here on; a language that cannot be loaded leaves English.
