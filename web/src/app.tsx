@@ -22,7 +22,7 @@ const lazy: Record<string, () => Promise<{ default: Screen }>> = {
   "/messages": () => import("./messages/screen"),
   "/activity": () => import("./activity/screen"),
   "/connections": () => import("./connections/screen"),
-  "/people": () => import("./people/screen"),
+  "/admin": () => import("./admin/screen"),
   "/account": () => import("./account/screen"),
   "/setup": () => import("./setup/screen"),
 };
@@ -34,7 +34,7 @@ const entries = [
   { path: "/messages", icon: "message-square", key: "m", name: "messages" },
   { path: "/connections", icon: "plug", key: "c", name: "connections" },
   { path: "/activity", icon: "activity", key: "y", name: "activity" },
-  { path: "/people", icon: "users", key: "p", name: "people" },
+  { path: "/admin", icon: "shield", key: "d", name: "admin" },
 ];
 
 // The token of an invitation link: it leaves the address at once, and is used when it is known who is here.

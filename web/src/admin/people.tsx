@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { Problem, Reply, Schemas } from "../kit/api";
 import { t } from "../kit/i18n";
 import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
-import { Badge, Button, Copy, Dialog, Field, Heading, Icon, Select, Sure, useTitle, When } from "../kit/parts";
+import { Badge, Button, Copy, Dialog, Field, Icon, Select, Sure, When } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { api, mayManage, session, useResource } from "../kit/state";
@@ -22,16 +22,13 @@ const isOwner = () => session.value?.workspace.role === "owner" || session.value
 const roles = (): [Role, string][] => (["member", "admin", "owner"] as const).filter((role) => role !== "owner" || isOwner()).map((role) => [role, t("people.role." + role)]);
 const mayChange = (one: Member) => mayManage() && !isMe(one) && (one.role !== "owner" || isOwner());
 
-export default function People() {
+export function People() {
   const [members] = useState(() => new Resource((signal) => api.get<Schemas["MemberList"]>(space() + "/members?limit=100", { signal })));
-  useTitle(t("people.title"));
   return (
-    <main id="main">
-      <Heading>{t("people.title")}</Heading>
-      <p class="lead">{t("people.lead", { workspace: session.value?.workspace.name ?? "" })}</p>
+    <>
       <Members resource={members} />
       {mayManage() ? <Invitations /> : <p class="muted">{t("people.only_managers")}</p>}
-    </main>
+    </>
   );
 }
 

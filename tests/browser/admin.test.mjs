@@ -1,0 +1,89 @@
+// Admin, by somebody who runs this Ava: every section with its address, what it shows, and what is done there.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import test, { after, before, describe } from "node:test";
+import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+
+const guest = { email: "grace@example.com", password: "staple battery horse", name: "Grace" };
+
+describe("admin", { skip: missing("chromium") }, () => {
+  let ava, browser, page, her;
+  before(async () => {
+    [ava, browser] = await Promise.all([startAva(), startChromium()]);
+    page = await openPage(browser, ava);
+    await setUp(page, ava);
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await elsewhere("POST", "/users", guest);
+    await elsewhere("PUT", `/workspaces/${await home()}/members/${(await elsewhere("GET", "/users")).users.find((u) => u.email === guest.email).id}`, { role: "member" });
+    her = await openPage(browser, ava);
+    await signIn(her, guest);
+  });
+  after(async () => {
+    await browser?.close();
+    await ava?.stop();
+  });
+  const elsewhere = (...what) => ava.elsewhere(page, ...what);
+  const home = async () => (await page.evaluate(() => fetch("/api/v1/auth/me").then((r) => r.json()))).workspace.id;
+  const shots = process.env.TEST_SHOTS; // a folder to look at them in
+  // Both themes and the narrowest window: nothing for axe, no sideways scroll, and a picture where one is asked for.
+  async function look(page, name) {
+    if (shots) mkdirSync(shots, { recursive: true });
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await page.waitForTimeout(200);
+      assert.deepEqual((await axe(page)).map((v) => `${name} ${colorScheme} ${v}`), []);
+      if (shots) await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`), fullPage: true });
+    }
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.setViewportSize({ width: 320, height: 800 });
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    if (shots) await page.screenshot({ path: join(shots, `${name}-320.png`), fullPage: true });
+    await page.setViewportSize({ width: 1200, height: 860 });
+    assert.ok(width <= 320, `${name} is ${width} px wide at 320`);
+  }
+  async function signIn(page, who) {
+    await page.goto(ava.base + "/signin");
+    await page.fill("[name=email]", who.email);
+    await page.fill("[name=password]", who.password);
+    await page.click("button[type=submit]");
+    await page.waitForSelector(".who");
+  }
+  const problem = (code, status, headers = {}) => (route) => route.fulfill({ status, contentType: "application/problem+json", headers, json: { type: "/problems/" + code, title: "t", status, code, detail: "d", correlation_id: "01JTESTREFERENCE" } });
+  // Every state that a panel has when what it shows cannot be read.
+  async function states(section, asked, ...panels) {
+    for (const [state, handler] of Object.entries({ error: problem("internal_error", 500), limited: problem("rate_limited", 429, { "Retry-After": "41" }), offline: (r) => r.abort(), loading: () => {} })) {
+      for (const one of asked) await page.route(one, handler);
+      await page.goto(`${ava.base}/admin/${section}`);
+      await Promise.all(panels.map((name) => panel(page, name, state)));
+      await page.waitForTimeout(300);
+      await look(page, `${section}-${state}`);
+      await page.unrouteAll({ behavior: "ignoreErrors" });
+    }
+  }
+
+  test("its place among the rooms: the entry, the letter, the old address, each section by its own", async () => {
+    await page.click(".side >> text=Admin");
+    await page.waitForURL("**/admin");
+    await panel(page, "members", "ready");
+    assert.equal(await page.textContent("h1"), "Admin");
+    assert.equal((await page.$$(".side nav a")).length, 8);
+    await page.goto(ava.base + "/people");
+    await page.waitForURL("**/admin/people");
+    await panel(page, "members", "ready");
+    assert.equal(await page.textContent(".tabs [aria-current=page]"), "People");
+    assert.equal(await page.textContent(".side [aria-current=page]"), "Admin");
+    await page.goto(ava.base + "/");
+    await page.waitForSelector("h1");
+    await page.keyboard.press("g");
+    await page.keyboard.press("d");
+    await page.waitForURL("**/admin");
+    await page.goto(ava.base + "/admin/nonsense");
+    await page.waitForSelector("h1:has-text('We could not find that')");
+    await look(page, "admin-nonsense");
+    await page.click("main >> text=Admin");
+    await panel(page, "members", "ready");
+  });
+
+  test("nothing went wrong that nobody saw", () => assert.deepEqual([page.faults, her.faults], [[], []]));
+});
