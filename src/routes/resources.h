@@ -62,6 +62,8 @@ enum err delete_workspace(struct ctx *ctx, struct call *call);
 enum err get_members(struct ctx *ctx, struct call *call);
 enum err put_member(struct ctx *ctx, struct call *call);
 enum err delete_member(struct ctx *ctx, struct call *call);
+enum err get_workspace_keys(struct ctx *ctx, struct call *call);
+enum err delete_workspace_key(struct ctx *ctx, struct call *call);
 enum err get_invitations(struct ctx *ctx, struct call *call);
 enum err post_invitation(struct ctx *ctx, struct call *call);
 enum err delete_invitation(struct ctx *ctx, struct call *call);

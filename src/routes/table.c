@@ -39,6 +39,8 @@ const struct route routes[] = {
     { { METHOD_GET,    "/api/v1/workspaces/{id}/members" },           SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_members },
     { { METHOD_PUT,    "/api/v1/workspaces/{id}/members/{user_id}" }, SIGNED_IN, BY_DEFAULT, JSON_BODY, false, put_member },
     { { METHOD_DELETE, "/api/v1/workspaces/{id}/members/{user_id}" }, SIGNED_IN, BY_DEFAULT, NO_BODY,   false, delete_member },
+    { { METHOD_GET,    "/api/v1/workspaces/{id}/keys" },              SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_workspace_keys },
+    { { METHOD_DELETE, "/api/v1/workspaces/{id}/keys/{key_id}" },     SIGNED_IN, BY_DEFAULT, NO_BODY,   false, delete_workspace_key },
     { { METHOD_GET,    "/api/v1/workspaces/{id}/invitations" },       SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_invitations },
     { { METHOD_POST,   "/api/v1/workspaces/{id}/invitations" },       SIGNED_IN, BY_DEFAULT, JSON_BODY, false, post_invitation },
     { { METHOD_DELETE, "/api/v1/workspaces/{id}/invitations/{invitation_id}" }, SIGNED_IN, BY_DEFAULT, NO_BODY, false, delete_invitation },

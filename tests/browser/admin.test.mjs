@@ -15,9 +15,13 @@ describe("admin", { skip: missing("chromium") }, () => {
     await setUp(page, ava);
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await elsewhere("POST", "/users", guest);
-    await elsewhere("PUT", `/workspaces/${await home()}/members/${(await elsewhere("GET", "/users")).users.find((u) => u.email === guest.email).id}`, { role: "member" });
     her = await openPage(browser, ava);
     await signIn(her, guest);
+    await her.route("**/api/v1/auth/me", async (route) => {
+      const answer = await route.fetch(), json = await answer.json();
+      json.workspace.role = "member";
+      await route.fulfill({ response: answer, json });
+    });
   });
   after(async () => {
     await browser?.close();
@@ -84,6 +88,63 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.click("main >> text=Admin");
     await panel(page, "members", "ready");
   });
+
+  test("keys: none yet, one is made and seen once, and the program gets in", async () => {
+    await page.goto(ava.base + "/admin/people");
+    await panel(page, "members", "ready");
+    await page.click(".tabs >> text=API keys");
+    await page.waitForURL("**/admin/keys");
+    await panel(page, "api-keys", "empty");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "top", "the heading takes the focus");
+    await look(page, "keys-empty");
+    await page.click("main .button:has-text('Make a key')");
+    const save = () => page.click("[data-form=key] button[type=submit]");
+    await save();
+    await page.waitForSelector("[data-form=key] .wrong >> text=Name is needed.");
+    await page.fill("[data-form=key] [name=name]", "The shop's backend");
+    await page.fill("[data-form=key] [name=rate]", "often");
+    await save();
+    await page.waitForSelector("[data-form=key] .wrong >> text=Type a whole number");
+    await page.fill("[data-form=key] [name=rate]", "99999");
+    await save();
+    await page.waitForSelector("[data-form=key] .wrong >> text=between 1 and 600");
+    await look(page, "keys-make");
+    await page.fill("[data-form=key] [name=rate]", "120");
+    await save();
+    const secret = await page.textContent("[data-secret]");
+    assert.match(secret, /^ava_test_\S{30,}$/);
+    await page.click("[aria-label='Copy the key']");
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), secret);
+    await look(page, "keys-made");
+    await page.click("text=I have copied the key");
+    await page.waitForSelector("[data-key=\"The shop's backend\"]");
+    assert.ok(!(await page.content()).includes(secret), "shown this once");
+    assert.match(await page.textContent("[data-key]"), new RegExp(`The shop's backend.*ends in ${secret.slice(-4)}You.*Never120 for each route`));
+    assert.equal((await fetch(ava.base + "/api/v1/calls", { headers: { Authorization: "Bearer " + secret } })).status, 200);
+    await page.click("[aria-label='Refresh Keys for this workspace']");
+    await page.waitForSelector("[data-key] >> text=just now >> nth=1");
+    await look(page, "keys");
+  });
+
+  test("keys: a member sees the own ones, and is told so", async () => {
+    await her.goto(ava.base + "/admin/keys");
+    await panel(her, "api-keys", "empty");
+    await her.waitForSelector("text=You see your own keys.");
+  });
+
+  test("keys: one is revoked by its name, and nothing uses it any more", async () => {
+    await page.click("[aria-label=\"Revoke The shop's backend\"]");
+    assert.match(await page.textContent("dialog"), /turned away from the next request on.*It was used/);
+    await page.click("dialog button[type=submit]");
+    await page.waitForSelector("dialog .wrong >> text=That is not the name of this key.");
+    await look(page, "keys-revoke");
+    await page.fill("dialog [name=confirm]", "The shop's backend");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("[data-toast=ok]:has-text('Key revoked')");
+    await panel(page, "api-keys", "empty");
+  });
+
+  test("keys: while the list cannot be read", () => states("keys", ["**/keys?*"], "api-keys"));
 
   test("nothing went wrong that nobody saw", () => assert.deepEqual([page.faults, her.faults], [[], []]));
 });

@@ -17,6 +17,7 @@ interface Section {
 
 const sections: Section[] = [
   { name: "people", may: everybody, view: later(() => import("./people").then((m) => m.People)) },
+  { name: "keys", may: everybody, view: later(() => import("./keys").then((m) => m.Keys)) },
 ];
 
 export default function Admin() {

@@ -87,7 +87,7 @@ export function useList<Row extends { id: string }>(path: string, field: string,
   return { resource, snapshot, busy, problem, more, put };
 }
 
-export function More({ list, service }: { list: List<{ id: string }>; service: string }) {
+export function More<Row>({ list, service }: { list: List<Row>; service: string }) {
   return (
     <>
       {list.problem && <Trouble problem={list.problem} service={service} strip snapshot={troubleOf(list.problem, list.busy)} retry={() => void list.more()} />}
@@ -121,7 +121,7 @@ export function ListPanel<Row extends { id: string }>({ list, filtered, empty, o
     <>
       {choosing && filters}
       <Panel {...rest} resource={list.resource} snapshot={list.snapshot} isEmpty={(d) => !d.rows.length && !d.next_cursor} empty={filtered ? nothing : empty}>
-        {(data) => <>{children(data.rows)}<More list={list as unknown as List<{ id: string }>} service={rest.service} /></>}
+        {(data) => <>{children(data.rows)}<More list={list} service={rest.service} /></>}
       </Panel>
     </>
   );
