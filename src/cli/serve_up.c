@@ -34,6 +34,7 @@
 #include "service/inbox/events.h"
 #include "service/inbox/inbox.h"
 #include "service/notices/notices.h"
+#include "service/upkeep/audit_verifier.h"
 #include "service/upkeep/flags.h"
 #include "tasks/feed.h"
 #include "tasks/jobs.h"
@@ -239,6 +240,7 @@ static void make_parts(struct serve *s) {
     parts->feed = feed_new((size_t)c->max_connections / STREAMS_PART);
     upstream_on_moved(parts->upstream, connection_moved, parts);
     parts->jobs = jobs_new(parts);
+    parts->verifier = audit_verifier_new(parts);
     s->workers.jobs = parts->jobs;
 }
 

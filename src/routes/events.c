@@ -5,7 +5,6 @@
 #include "base/sift.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
-#include "service/upkeep/trail.h"
 
 enum { PAGE_MAX = 101, RAW_MAX = 64 * 1024 };
 
@@ -134,38 +133,4 @@ enum err post_events_replay(struct ctx *ctx, struct call *call) {
     reply_will(ctx, call, reply_count, &count);
     TRY(events_replay(ctx, &f, &count));
     return reply_now(ctx, call);
-}
-
-enum err get_audit(struct ctx *ctx, struct call *call) {
-    struct audit_page page;
-    int limit;
-    const char *cursor;
-    int64_t before = 0;
-    TRY(input_page(ctx, call, &limit, &cursor));
-    if (cursor && !str_to_i64(str_of(cursor), 1, INT64_MAX, &before)) {
-        ctx_field(ctx, "cursor", "wrong_format", "The cursor is not one that this list gave.");
-        return ctx_fields_ok(ctx);
-    }
-    TRY(trail_list(ctx, before, limit, &page));
-    struct jsonw w = reply_list(call, "entries");
-    for (size_t i = 0; i < page.count; i++) {
-        const struct audit_entry *e = &page.entries[i];
-        jsonw_object(&w);
-        jsonw_i64_at(&w, "seq", e->seq);
-        jsonw_time_at(&w, "at", e->at_ms);
-        jsonw_text_at(&w, "actor", e->actor);
-        jsonw_text_at(&w, "action", e->action);
-        jsonw_text_at(&w, "object", e->object[0] ? e->object : NULL);
-        jsonw_text_at(&w, "outcome", e->outcome);
-        jsonw_text_at(&w, "correlation_id", e->correlation_id);
-        jsonw_key(&w, "detail");
-        if (e->detail[0])
-            jsonw_raw(&w, str_of(e->detail));
-        else
-            jsonw_null(&w);
-        jsonw_object_end(&w);
-    }
-    long long last = page.has_more ? (long long)page.entries[page.count - 1].seq : 0;
-    reply_list_end(&w, last ? arena_printf(ctx->arena, "%lld", last) : NULL);
-    return OK;
 }

@@ -136,6 +136,8 @@ enum err post_events_replay(struct ctx *ctx, struct call *call);
 enum err get_flags(struct ctx *ctx, struct call *call);
 enum err put_flag(struct ctx *ctx, struct call *call);
 enum err get_audit(struct ctx *ctx, struct call *call);
+enum err get_audit_verification(struct ctx *ctx, struct call *call);
+enum err post_audit_verification(struct ctx *ctx, struct call *call);
 
 enum err get_analytics_calls(struct ctx *ctx, struct call *call);
 enum err get_limits(struct ctx *ctx, struct call *call);

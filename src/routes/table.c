@@ -138,6 +138,8 @@ const struct route routes[] = {
     { { METHOD_GET,  "/api/v1/fallback" },                               SIGNED_IN, BY_DEFAULT,  NO_BODY, false, get_fallback },
     { { METHOD_PUT,  "/api/v1/fallback" },                               MANAGER,   BY_DEFAULT,  JSON_BODY, false, put_fallback },
     { { METHOD_GET,  "/api/v1/audit" },                                  MANAGER,   BY_DEFAULT,  NO_BODY, false, get_audit },
+    { { METHOD_GET,  "/api/v1/audit/verification" },                     INSTALLER, BY_DEFAULT,  NO_BODY, false, get_audit_verification },
+    { { METHOD_POST, "/api/v1/audit/verification" },                     INSTALLER, BY_DEFAULT,  NO_BODY, false, post_audit_verification },
 
     { { METHOD_GET,    "/api/v1/destinations" },                 SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_destinations },
     { { METHOD_POST,   "/api/v1/destinations" },                 MANAGER,   BY_DEFAULT, JSON_BODY, false, post_destination },

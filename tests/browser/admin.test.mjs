@@ -146,5 +146,56 @@ describe("admin", { skip: missing("chromium") }, () => {
 
   test("keys: while the list cannot be read", () => states("keys", ["**/keys?*"], "api-keys"));
 
+  test("audit: who did what, filtered in the address, and what stands in an entry", async () => {
+    await elsewhere("PUT", "/limits", { concurrent_calls: 3 });
+    await elsewhere("PUT", "/flags/overload_turns", { on: false });
+    await elsewhere("PUT", "/flags/overload_turns", { on: true });
+    await page.goto(ava.base + "/admin/audit");
+    await panel(page, "audit", "ready");
+    assert.match(await page.textContent("[data-action='limits.change']"), /just now.*YouChanged the limits/);
+    assert.match(await page.textContent("[data-action='key.remove']"), /YouRevoked an API key/);
+    await page.click("[data-action='limits.change'] summary");
+    await page.waitForSelector("[data-action='limits.change'] details[open] code:has-text('limits.change')");
+    await look(page, "audit");
+    await page.selectOption("[name=action]", "key");
+    await page.waitForURL("**/admin/audit?action=key");
+    await page.waitForFunction(() => [...document.querySelectorAll("[data-action]")].every((row) => row.dataset.action.startsWith("key.")) && document.querySelector("[data-action]"));
+    await page.selectOption("[name=outcome]", "failed");
+    await panel(page, "audit", "empty");
+    await look(page, "audit-nothing");
+    await page.click("text=Clear filters");
+    await panel(page, "audit", "ready");
+    assert.equal(new URL(page.url()).search, "");
+    await page.selectOption("[name=of]", "installation");
+    await page.waitForSelector("[data-action='flag.change']");
+  });
+
+  test("audit: whether it is as it was written", async () => {
+    await page.goto(ava.base + "/admin/audit");
+    await page.waitForSelector("[data-panel=audit-check] >> text=Not checked since Ava was started.");
+    await page.click("text=Check now");
+    await page.waitForSelector("[data-panel=audit-check] >> text=/Checked \\d+ entries, all as they were written\\./");
+    await page.waitForSelector("[data-panel=audit-check] >> text=Nothing is signed yet.");
+    await look(page, "audit-checked");
+    const found = { ok: false, first_row: 1, last_row: 1204, heads: 1, signed_to: 1000, signed_at: "2026-11-30T07:00:00.000Z", digest: "ab".repeat(32), bad_row: 17, wrong: "row 17 was changed: its hash does not fit it" };
+    const says = (more) => (route) => route.fulfill({ json: { state: "done", rows: 1204, started_at: "2026-11-30T08:00:00.000Z", ended_at: "2026-11-30T08:00:01.000Z", found, ...more } });
+    for (const [name, more, words] of [["bad", {}, "Entry 17 is not as it was written."], ["running", { state: "running", found: null, ended_at: null }, "Checking. 1,204 entries read so far."], ["failed", { state: "failed", found: null }, "could not read the log to its end"], ["signed", { found: { ...found, ok: true, bad_row: null, wrong: null } }, "Signed up to entry 1,000, by 1 head"]]) {
+      await page.route("**/audit/verification", says(more));
+      await page.goto(ava.base + "/admin/audit");
+      await page.waitForSelector(`[data-panel=audit-check] >> text=${words}`);
+      await panel(page, "audit", "ready");
+      await look(page, "audit-check-" + name);
+      await page.unrouteAll({ behavior: "ignoreErrors" });
+    }
+  });
+
+  test("audit: not for members, who hear whom to ask; and while it cannot be read", async () => {
+    await her.goto(ava.base + "/admin/audit");
+    await her.waitForSelector("[data-state=forbidden] >> text=Only an administrator can do this.");
+    await her.waitForSelector("[data-state=forbidden] >> text=Ask Grace.");
+    await look(her, "audit-forbidden");
+    await states("audit", ["**/api/v1/audit?*", "**/audit/verification"], "audit", "audit-check");
+  });
+
   test("nothing went wrong that nobody saw", () => assert.deepEqual([page.faults, her.faults], [[], []]));
 });

@@ -7,7 +7,7 @@ import { later } from "../kit/later";
 import { Heading, useTitle } from "../kit/parts";
 import { roomOf, usePath } from "../kit/router";
 import { session, useCell } from "../kit/state";
-import { everybody, mayRun } from "./rights";
+import { everybody, mayRun, mayWatch } from "./rights";
 
 interface Section {
   name: string;
@@ -18,6 +18,7 @@ interface Section {
 const sections: Section[] = [
   { name: "people", may: everybody, view: later(() => import("./people").then((m) => m.People)) },
   { name: "keys", may: everybody, view: later(() => import("./keys").then((m) => m.Keys)) },
+  { name: "audit", may: mayWatch, view: later(() => import("./audit").then((m) => m.Audit)) },
 ];
 
 export default function Admin() {

@@ -45,14 +45,14 @@ export async function readOn<Row>(page: (cursor: string | null) => Promise<Reply
   return reply;
 }
 
-export function useList<Row extends { id: string }>(path: string, field: string, filters: URLSearchParams, size = 20, wanted = true): List<Row> {
+export function useList<Row extends { id: string }>(path: string, field: string, filters: URLSearchParams, size = 20, wanted = true, shape: (said: unknown) => Row = (said) => said as Row): List<Row> {
   const address = `${path}?limit=${size}${filters.size ? "&" + filters : ""}`;
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<(Problem & { until?: number }) | undefined>();
   const read = (url: string, signal?: AbortSignal): Promise<Reply<Rows<Row>>> =>
     readOn(async (cursor) => {
       const reply = await api.get<Answer>(cursor ? `${address}&cursor=${encodeURIComponent(cursor)}` : url, { signal });
-      return reply.ok ? { ...reply, data: { rows: reply.data[field] as Row[], next_cursor: reply.data.next_cursor } } : reply;
+      return reply.ok ? { ...reply, data: { rows: (reply.data[field] as unknown[]).map(shape), next_cursor: reply.data.next_cursor } } : reply;
     });
   const resource = useMemo(() => {
     const made: Resource<Rows<Row>> = new Resource(async (signal) => {
@@ -131,6 +131,7 @@ export interface Filter {
   name: string;
   label: string;
   options?: [value: string, words: string][]; // none: something to type
+  any?: string; // what no choice means, where that is not all there is
 }
 
 export function Filters({ filters, query, set }: { filters: Filter[]; query: URLSearchParams; set: (change: Record<string, string>) => void }) {
@@ -138,7 +139,7 @@ export function Filters({ filters, query, set }: { filters: Filter[]; query: URL
     <form class="filters" role="search" aria-label={t("list.filters")} onSubmit={(e) => e.preventDefault()}>
       {filters.map((f) =>
         f.options ? (
-          <Select key={f.name} name={f.name} label={f.label} value={query.get(f.name) ?? ""} options={[["", t("list.any")], ...f.options]} onInput={(value) => set({ [f.name]: value })} />
+          <Select key={f.name} name={f.name} label={f.label} value={query.get(f.name) ?? ""} options={[["", f.any ?? t("list.any")], ...f.options]} onInput={(value) => set({ [f.name]: value })} />
         ) : (
           <div class="field" key={f.name}>
             <label for={"filter-" + f.name}>{f.label}</label>
