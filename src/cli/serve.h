@@ -55,7 +55,7 @@ void serve_announce(struct serve *s, struct cli *cli);
 
 /* Each writes one JSON object: the result of a reload (reload.h); how the server fares. */
 void serve_reload(struct serve *s, struct buf *answer);
-void serve_status(struct serve *s, struct buf *answer);
+void serve_status(void *serve, struct buf *answer); /* any thread */
 
 /* At a start, before anything is counted: all series there will be, as far as they are known. */
 void serve_declare(const struct task_kinds *kinds);

@@ -248,6 +248,8 @@ static void make_entry(struct serve *s) {
     const struct config *c = &s->house.config;
     struct entry *e = entry_new(&s->house.parts, s->sandbox ? "sandbox" : c->profile);
     e->metrics_moved = s->workers.list[0].server_count > s->workers.address_count;
+    e->status = serve_status;
+    e->status_arg = s;
     if (s->sandbox) {
         e->sandbox = play_serve;
         e->sandbox_arg = s->sandbox;

@@ -50,6 +50,9 @@ struct entry {
     void (*sandbox)(void *arg, struct ctx *ctx, const struct http_req *req,
                     struct http_reply *reply);
     void *sandbox_arg; /* of both */
+    /* Writes how all of the installation fares, as one JSON object; NULL: nobody knows. */
+    void (*status)(void *arg, struct buf *out);
+    void *status_arg;
     /* What a new workspace gets there: connections to the pretend providers; NULL elsewhere. */
     enum err (*welcome)(void *arg, struct ctx *ctx, const char *workspace_id);
 };

@@ -137,6 +137,7 @@ const struct route routes[] = {
     { { METHOD_PUT,  "/api/v1/limits" },                                 MANAGER,   BY_DEFAULT,  JSON_BODY, false, put_limits },
     { { METHOD_GET,  "/api/v1/fallback" },                               SIGNED_IN, BY_DEFAULT,  NO_BODY, false, get_fallback },
     { { METHOD_PUT,  "/api/v1/fallback" },                               MANAGER,   BY_DEFAULT,  JSON_BODY, false, put_fallback },
+    { { METHOD_GET,  "/api/v1/health/details" },                         MANAGER,   BY_DEFAULT,  NO_BODY, false, get_health_details },
     { { METHOD_GET,  "/api/v1/audit" },                                  MANAGER,   BY_DEFAULT,  NO_BODY, false, get_audit },
     { { METHOD_GET,  "/api/v1/audit/verification" },                     INSTALLER, BY_DEFAULT,  NO_BODY, false, get_audit_verification },
     { { METHOD_POST, "/api/v1/audit/verification" },                     INSTALLER, BY_DEFAULT,  NO_BODY, false, post_audit_verification },

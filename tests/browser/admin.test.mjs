@@ -197,5 +197,47 @@ describe("admin", { skip: missing("chromium") }, () => {
     await states("audit", ["**/api/v1/audit?*", "**/audit/verification"], "audit", "audit-check");
   });
 
+  test("health: what answers, how near the limits are, what waits, and the database", async () => {
+    await page.goto(ava.base + "/admin/health");
+    await panel(page, "health-details", "ready");
+    assert.match(await page.textContent("[data-panel=health-details] [data-service=vapi]"), /VapiRequests go through\.Answers/);
+    assert.match(await page.textContent("[data-panel=health-details] [data-service=google]"), /Nobody connected it\.Not connected/);
+    assert.match(await page.textContent("[data-panel=health-details]"), /Calls that go on0 of 3/);
+    assert.match(await page.textContent("[data-panel=installation]"), /Version \d.*Open connections.*Saves.*Schema\d+/);
+    await look(page, "health");
+  });
+
+  test("health: a circuit breaker that opens is seen without a reload, in words that people understand", async () => {
+    await ava.fault({ provider: "vapi", fault: "status", status: 503 });
+    for (let i = 0; i < 3; i++) await elsewhere("PUT", "/vapi/settings/voice_speed", { value: 1 + i / 10 });
+    await page.waitForSelector("[data-panel=health-details] [data-service=vapi][data-breaker=open]");
+    assert.match(await page.textContent("[data-panel=health-details] [data-service=vapi]"), /the circuit breaker is open: Ava lets it rest\. Next try in \d+ s\.Resting/);
+    await look(page, "health-resting");
+    await ava.calm();
+  });
+
+  test("health: what was given up asks to be looked at, and a database that cannot save", async () => {
+    const real = await elsewhere("GET", "/health/details");
+    real.workspace.inbox = { waiting: 10000, dead: 12, oldest_seconds: 4000 };
+    real.workspace.queue.dead = 2;
+    real.workspace.deliveries = { waiting: 1204, oldest_seconds: 90, destinations_disabled: 1 };
+    real.workspace.calls.today.calls_now = 3;
+    real.workspace.providers[1].breaker = "half_open";
+    real.workspace.providers[2].status = "needs_attention";
+    real.installation.database = { ...real.installation.database, writable: false, bytes: 4_123_456_789, disk_free_bytes: 9_000_000, disk_bytes: 80_000_000_000 };
+    await page.route("**/health/details", (route) => route.fulfill({ json: real }));
+    await page.goto(ava.base + "/admin/health");
+    await page.waitForSelector("[data-panel=installation] >> text=Cannot save");
+    assert.match(await page.textContent("[data-panel=health-details]"), /Events given up12 ?Look at this/);
+    assert.equal(await page.getAttribute("text=See the events", "href"), "/activity?status=dead");
+    await look(page, "health-bad");
+    real.installation = null;
+    await page.goto(ava.base + "/admin/health");
+    await panel(page, "health-details", "ready");
+    assert.equal(await page.$("[data-panel=installation]"), null, "an owner sees the workspace");
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    await states("health", ["**/health/details"], "health-details");
+  });
+
   test("nothing went wrong that nobody saw", () => assert.deepEqual([page.faults, her.faults], [[], []]));
 });

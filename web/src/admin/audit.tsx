@@ -8,6 +8,7 @@ import { Badge, Button, Copy, Icon, When } from "../kit/parts";
 import { Resource } from "../kit/resource";
 import { useQuery } from "../kit/router";
 import { api, session, useResource } from "../kit/state";
+import { count } from "./figures";
 import { mayRun } from "./rights";
 import { useWhileSeen } from "./seen";
 import { useWrite } from "./write";
@@ -137,11 +138,9 @@ function Verification() {
   );
 }
 
-const number = (n: number) => n.toLocaleString("en");
-
 function Result({ now }: { now: Check }) {
   const { found } = now;
-  if (now.state === "running") return <p>{t("audit.check.running", { n: number(now.rows) })}</p>;
+  if (now.state === "running") return <p>{t("audit.check.running", { n: count(now.rows) })}</p>;
   if (now.state === "failed") return <p class="wrong"><Icon name="circle-alert" small /><span>{t("audit.check.failed")}</span></p>;
   if (!found) return <p>{t("audit.check.never")}</p>;
   if (!found.ok)
@@ -149,18 +148,18 @@ function Result({ now }: { now: Check }) {
       <div class="strip bad">
         <Icon name="circle-alert" />
         <div class="strip-words">
-          <p><strong>{t("panel.sentence", { text: t("audit.check.bad", { row: number(found.bad_row ?? 0) }) })}</strong> {t("audit.check.bad_then")}</p>
+          <p><strong>{t("panel.sentence", { text: t("audit.check.bad", { row: count(found.bad_row ?? 0) }) })}</strong> {t("audit.check.bad_then")}</p>
           <p><code>{found.wrong}</code></p>
         </div>
       </div>
     );
   return (
     <div class="stack">
-      <p class="health ok"><Icon name="circle-check" /><span>{t("audit.check.good", { n: now.rows, shown: number(now.rows) })}</span></p>
+      <p class="health ok"><Icon name="circle-check" /><span>{t("audit.check.good", { n: now.rows, shown: count(now.rows) })}</span></p>
       <dl class="facts">
         <dt>{t("audit.check.at")}</dt><dd><When at={now.ended_at!} /></dd>
         <dt>{t("audit.check.head")}</dt>
-        <dd>{found.digest ? <><code>{found.digest}</code> <Copy text={`${found.signed_to}:${found.digest}`} label={t("audit.check.head")} /><div class="fine">{t("audit.check.signed", { row: number(found.signed_to), n: found.heads, heads: number(found.heads) })}, <When at={found.signed_at!} /></div></> : t("audit.check.unsigned")}</dd>
+        <dd>{found.digest ? <><code>{found.digest}</code> <Copy text={`${found.signed_to}:${found.digest}`} label={t("audit.check.head")} /><div class="fine">{t("audit.check.signed", { row: count(found.signed_to), n: found.heads, heads: count(found.heads) })}, <When at={found.signed_at!} /></div></> : t("audit.check.unsigned")}</dd>
       </dl>
     </div>
   );

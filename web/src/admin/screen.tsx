@@ -19,6 +19,7 @@ const sections: Section[] = [
   { name: "people", may: everybody, view: later(() => import("./people").then((m) => m.People)) },
   { name: "keys", may: everybody, view: later(() => import("./keys").then((m) => m.Keys)) },
   { name: "audit", may: mayWatch, view: later(() => import("./audit").then((m) => m.Audit)) },
+  { name: "health", may: mayWatch, view: later(() => import("./health").then((m) => m.Health)) },
 ];
 
 export default function Admin() {
