@@ -10,6 +10,7 @@
 #include "cli/control.h"
 #include "cli/grants.h"
 #include "cli/play.h"
+#include "cli/reload.h"
 #include "cli/serve.h"
 #include "cli/tracing.h"
 #include "config/traces.h"
@@ -244,12 +245,18 @@ static void make_parts(struct serve *s) {
     s->workers.jobs = parts->jobs;
 }
 
+static void write_settings(void *reload, struct buf *out) {
+    reload_write_settings(reload, out);
+}
+
 static void make_entry(struct serve *s) {
     const struct config *c = &s->house.config;
     struct entry *e = entry_new(&s->house.parts, s->sandbox ? "sandbox" : c->profile);
     e->metrics_moved = s->workers.list[0].server_count > s->workers.address_count;
     e->status = serve_status;
     e->status_arg = s;
+    e->settings = write_settings;
+    e->settings_arg = s->house.reload;
     if (s->sandbox) {
         e->sandbox = play_serve;
         e->sandbox_arg = s->sandbox;

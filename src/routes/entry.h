@@ -53,6 +53,9 @@ struct entry {
     /* Writes how all of the installation fares, as one JSON object; NULL: nobody knows. */
     void (*status)(void *arg, struct buf *out);
     void *status_arg;
+    /* Writes the settings that are in force, as a JSON list, without secrets; NULL: nobody knows. */
+    void (*settings)(void *arg, struct buf *out);
+    void *settings_arg;
     /* What a new workspace gets there: connections to the pretend providers; NULL elsewhere. */
     enum err (*welcome)(void *arg, struct ctx *ctx, const char *workspace_id);
 };

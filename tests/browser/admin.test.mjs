@@ -10,7 +10,7 @@ const guest = { email: "grace@example.com", password: "staple battery horse", na
 describe("admin", { skip: missing("chromium") }, () => {
   let ava, browser, page, her;
   before(async () => {
-    [ava, browser] = await Promise.all([startAva(), startChromium()]);
+    [ava, browser] = await Promise.all([startAva({ RATE_LIMIT_PER_MINUTE: "33", VAPI_WEBHOOK_SECRET: "never-to-be-seen" }), startChromium()]);
     page = await openPage(browser, ava);
     await setUp(page, ava);
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
@@ -237,6 +237,46 @@ describe("admin", { skip: missing("chromium") }, () => {
     assert.equal(await page.$("[data-panel=installation]"), null, "an owner sees the workspace");
     await page.unrouteAll({ behavior: "ignoreErrors" });
     await states("health", ["**/health/details"], "health-details");
+  });
+
+  test("settings: what is in force, locked where it was set, and never a secret", async () => {
+    await page.goto(ava.base + "/admin/settings");
+    await Promise.all([panel(page, "flags", "ready"), panel(page, "in-force", "ready")]);
+    assert.match(await page.textContent("[data-setting=RATE_LIMIT_PER_MINUTE]"), /33.*Set by RATE_LIMIT_PER_MINUTE in the environment.*At a reload/);
+    assert.match(await page.textContent("[data-setting=AVA_BACKUP_DIR]"), /EmptyAs Ava comesAt a restart/);
+    assert.match(await page.textContent("[data-setting=VAPI_WEBHOOK_SECRET]"), /Set, and not shown/);
+    assert.ok(!(await page.content()).includes("never-to-be-seen"));
+    await look(page, "settings");
+    await page.selectOption("[name=origin]", "environment");
+    await page.waitForURL("**/admin/settings?origin=environment");
+    assert.equal(await page.$("[data-origin=default]"), null);
+    await page.fill("[name=name]", "rate_limit_per");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.querySelectorAll("[data-setting]").length === 1);
+    await page.selectOption("[name=origin]", "pending");
+    await panel(page, "in-force", "empty");
+    await look(page, "settings-nothing");
+    await page.click("text=Clear filters");
+    await panel(page, "in-force", "ready");
+  });
+
+  test("settings: a flag is switched, after it was said what that means, and back", async () => {
+    await page.click("[aria-label='Switch off overload_turns']");
+    assert.match(await page.textContent("dialog"), /takes effect with the next request, in every workspace/);
+    await look(page, "settings-flag");
+    await page.click("dialog .button.primary");
+    await page.waitForSelector("[data-toast=ok]:has-text('overload_turns is off.')");
+    assert.match(await page.textContent("[data-flag=overload_turns]"), /Off.*Not as built.*Changed by you.*just now/);
+    await page.click("[aria-label='Switch on overload_turns']");
+    await page.click("dialog .button.primary");
+    await page.waitForSelector("[data-toast=ok]:has-text('overload_turns is on.')");
+  });
+
+  test("settings: who does not run Ava hears that; and while they cannot be read", async () => {
+    await her.goto(ava.base + "/admin/settings");
+    await her.waitForSelector("[data-state=forbidden] >> text=Ask the person who runs it.");
+    await look(her, "settings-forbidden");
+    await states("settings", ["**/api/v1/flags", "**/api/v1/settings"], "flags", "in-force");
   });
 
   test("nothing went wrong that nobody saw", () => assert.deepEqual([page.faults, her.faults], [[], []]));

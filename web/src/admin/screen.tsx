@@ -20,6 +20,7 @@ const sections: Section[] = [
   { name: "keys", may: everybody, view: later(() => import("./keys").then((m) => m.Keys)) },
   { name: "audit", may: mayWatch, view: later(() => import("./audit").then((m) => m.Audit)) },
   { name: "health", may: mayWatch, view: later(() => import("./health").then((m) => m.Health)) },
+  { name: "settings", may: mayRun, view: later(() => import("./settings").then((m) => m.Settings)) },
 ];
 
 export default function Admin() {
