@@ -50,6 +50,10 @@ int serve_take_sockets(struct serve *s, struct cli *cli, struct buf *shown, int 
 /* Makes backups from now on where AVA_BACKUP_DIR is set. EXIT_OK, or a status after saying why. */
 int serve_backups(struct serve *s, struct cli *cli);
 
+/* For struct inside: what there is of them; one now. */
+void serve_write_backups(void *serve, struct buf *out);
+void serve_back_up(void *serve); /* with AVA_BACKUP_DIR */
+
 /* Tells a person on stdout where Ava is and how to get in. */
 void serve_announce(struct serve *s, struct cli *cli);
 

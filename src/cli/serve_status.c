@@ -98,11 +98,17 @@ static void write_providers(struct jsonw *w, struct upstream *upstream) {
 /* Nothing of them when the database does not answer. */
 static void write_keys(struct jsonw *w, struct ctx *ctx) {
     struct vault_state state;
+    char id[KEK_ID_BYTES];
     if (vault_state(ctx, &state) != OK)
         return;
     jsonw_key(w, "master_keys");
     jsonw_object(w);
     jsonw_text_at(w, "active", state.active_id);
+    jsonw_key(w, "loaded");
+    jsonw_list(w);
+    for (size_t i = 0; vault_key_id(ctx->parts->vault, i, id); i++)
+        jsonw_text(w, id);
+    jsonw_list_end(w);
     jsonw_i64_at(w, "workspaces", state.workspaces);
     jsonw_i64_at(w, "workspaces_under_older", state.behind);
     jsonw_i64_at(w, "workspaces_under_retired", state.refused);

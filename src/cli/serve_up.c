@@ -245,18 +245,16 @@ static void make_parts(struct serve *s) {
     s->workers.jobs = parts->jobs;
 }
 
-static void write_settings(void *reload, struct buf *out) {
-    reload_write_settings(reload, out);
+static void write_settings(void *serve, struct buf *out) {
+    reload_write_settings(((struct serve *)serve)->house.reload, out);
 }
 
 static void make_entry(struct serve *s) {
     const struct config *c = &s->house.config;
     struct entry *e = entry_new(&s->house.parts, s->sandbox ? "sandbox" : c->profile);
     e->metrics_moved = s->workers.list[0].server_count > s->workers.address_count;
-    e->status = serve_status;
-    e->status_arg = s;
-    e->settings = write_settings;
-    e->settings_arg = s->house.reload;
+    e->inside = (struct inside){ s, serve_status, write_settings, serve_write_backups,
+                                 c->backup_dir[0] ? serve_back_up : NULL };
     if (s->sandbox) {
         e->sandbox = play_serve;
         e->sandbox_arg = s->sandbox;

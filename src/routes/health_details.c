@@ -58,14 +58,14 @@ static void write_standing(struct jsonw *w, const struct standing_view *v) {
 }
 
 /* The same as ava status --json. */
-static void write_installation(struct ctx *ctx, const struct entry *e, struct jsonw *w) {
+static void write_installation(struct ctx *ctx, const struct inside *inside, struct jsonw *w) {
     jsonw_key(w, "installation");
-    if (!ctx->who.is_admin || !e->status) {
+    if (!ctx->who.is_admin || !inside->status) {
         jsonw_null(w);
         return;
     }
     struct buf *b = buf_in(ctx->arena);
-    e->status(e->status_arg, b);
+    inside->status(inside->arg, b);
     jsonw_raw(w, buf_view(b));
 }
 
@@ -85,7 +85,7 @@ enum err get_health_details(struct ctx *ctx, struct call *call) {
     write_limits(&w, ctx->parts->config, &calls);
     write_standing(&w, &standing);
     jsonw_object_end(&w);
-    write_installation(ctx, call->entry, &w);
+    write_installation(ctx, &call->entry->inside, &w);
     jsonw_object_end(&w);
     return OK;
 }

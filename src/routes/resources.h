@@ -30,6 +30,8 @@ enum err get_calendar_free(struct ctx *ctx, struct call *call);
 enum err get_health_live(struct ctx *ctx, struct call *call);
 enum err get_health_ready(struct ctx *ctx, struct call *call);
 enum err get_settings_in_force(struct ctx *ctx, struct call *call);
+enum err get_backups(struct ctx *ctx, struct call *call);
+enum err post_backup(struct ctx *ctx, struct call *call);
 enum err get_health_details(struct ctx *ctx, struct call *call);
 enum err get_metrics(struct ctx *ctx, struct call *call);
 /* The metrics in the form that req would rather have; also where they have an address of their own. */

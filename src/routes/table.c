@@ -31,6 +31,8 @@ const struct route routes[] = {
     { { METHOD_GET,    "/api/v1/flags" },      INSTALLER, BY_DEFAULT, NO_BODY,   false, get_flags },
     { { METHOD_PUT,    "/api/v1/flags/{name}" }, INSTALLER, BY_DEFAULT, JSON_BODY, false, put_flag },
     { { METHOD_GET,    "/api/v1/settings" },   INSTALLER, BY_DEFAULT, NO_BODY,   false, get_settings_in_force },
+    { { METHOD_GET,    "/api/v1/backups" },    INSTALLER, BY_DEFAULT, NO_BODY,   false, get_backups },
+    { { METHOD_POST,   "/api/v1/backups" },    INSTALLER, BY_DEFAULT, NO_BODY,   false, post_backup },
 
     { { METHOD_GET,    "/api/v1/workspaces" },                        SIGNED_IN, BY_DEFAULT, NO_BODY,   false, get_workspaces },
     { { METHOD_POST,   "/api/v1/workspaces" },                        INSTALLER, BY_DEFAULT, JSON_BODY, false, post_workspace },

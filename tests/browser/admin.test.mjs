@@ -1,6 +1,7 @@
 // Admin, by somebody who runs this Ava: every section with its address, what it shows, and what is done there.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
 import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
@@ -277,6 +278,82 @@ describe("admin", { skip: missing("chromium") }, () => {
     await her.waitForSelector("[data-state=forbidden] >> text=Ask the person who runs it.");
     await look(her, "settings-forbidden");
     await states("settings", ["**/api/v1/flags", "**/api/v1/settings"], "flags", "in-force");
+  });
+
+  test("backups: without a folder it is said which setting does", async () => {
+    await page.goto(ava.base + "/admin/backups");
+    await panel(page, "backups", "empty");
+    await page.waitForSelector("[data-panel=backups] code:has-text('AVA_BACKUP_DIR')");
+    await panel(page, "master-keys", "ready");
+    assert.match(await page.textContent("[data-panel=master-keys]"), /Everything is sealed under k1\./);
+    await look(page, "backups-none");
+  });
+
+  test("backups: one is made now, by an Ava that has a folder", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ava-backups-"));
+    const other = await startAva({ AVA_BACKUP_DIR: folder });
+    const theirs = await openPage(browser, other);
+    try {
+      await setUp(theirs, other);
+      await theirs.goto(other.base + "/admin/backups");
+      await theirs.waitForSelector("[data-backup]");
+      await other.advance(2); // a name of its own
+      await theirs.click("text=Back up now");
+      await theirs.waitForSelector("[data-backup] >> nth=1");
+      assert.match(await theirs.textContent("[data-backup]"), /\d (kB|MB)\d+, by Ava \d.*Whole/);
+      await theirs.waitForSelector("button:not([aria-disabled]):has-text('Back up now')");
+      await look(theirs, "backups");
+      assert.deepEqual(theirs.faults, []);
+    } finally {
+      await theirs.context().close();
+      await other.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test("backups: one that fails, one that was cut, and a change of keys that is on its way", async () => {
+    const real = await elsewhere("GET", "/health/details");
+    real.installation.master_keys = { active: "k2", loaded: ["k2", "k1"], workspaces: 1204, workspaces_under_older: 301, workspaces_under_retired: 2 };
+    const files = [{ name: "ava-20261130T004210Z.backup", made_at: "2026-11-30T00:42:10.000Z", whole: true, bytes: 41_234_567, schema: 36, version: "0.1.0" }, { name: "ava-20261129T004210Z.backup", made_at: "2026-11-29T00:42:10.000Z", whole: false }];
+    await page.route("**/health/details", (route) => route.fulfill({ json: real }));
+    await page.route("**/api/v1/backups", (route) => route.fulfill({ json: { folder: "/mnt/another/disk/with/a/rather/long/name/for/backups", every_hours: 24, keep: 7, making: true, failed_at: "2026-11-30T00:42:10.000Z", failed_because: "cannot write /mnt/another: No space left on device", last_at: files[0].made_at, backups: files } }));
+    await page.goto(ava.base + "/admin/backups");
+    await Promise.all([panel(page, "backups", "ready"), panel(page, "master-keys", "ready")]);
+    assert.match(await page.textContent("[data-panel=backups]"), /The last one could not be made\..*No space left.*41 MB.*Not whole/);
+    assert.match(await page.textContent("[data-panel=master-keys]"), /903 of 1,204 workspaces are under k2\..*ava rotate-keys.*2 workspaces are closed\./);
+    assert.equal(await page.getAttribute("[data-panel=master-keys] progress", "value"), "903");
+    await look(page, "backups-bad");
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    await states("backups", ["**/api/v1/backups", "**/health/details"], "backups", "master-keys");
+  });
+
+  test("keyboard alone: from section to section, into a dialog and out of it", async () => {
+    await page.goto(ava.base + "/admin/keys");
+    await panel(page, "api-keys", "empty");
+    await page.focus(".tabs >> text=API keys");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/admin/audit");
+    await panel(page, "audit", "ready");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "top");
+    await page.focus(".tabs >> text=API keys");
+    await page.keyboard.press("Enter");
+    await panel(page, "api-keys", "empty");
+    await page.focus("main .button:has-text('Make a key')");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("dialog [name=name]:focus");
+    await page.keyboard.type("By keyboard");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("[data-secret]");
+    await page.focus("dialog .button.primary");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("[data-key='By keyboard']");
+    await page.focus("[aria-label='Revoke By keyboard']");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("dialog [name=confirm]:focus");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("dialog", { state: "detached" });
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), "Revoke By keyboard", "the focus is where it was");
   });
 
   test("nothing went wrong that nobody saw", () => assert.deepEqual([page.faults, her.faults], [[], []]));

@@ -21,6 +21,7 @@ const sections: Section[] = [
   { name: "audit", may: mayWatch, view: later(() => import("./audit").then((m) => m.Audit)) },
   { name: "health", may: mayWatch, view: later(() => import("./health").then((m) => m.Health)) },
   { name: "settings", may: mayRun, view: later(() => import("./settings").then((m) => m.Settings)) },
+  { name: "backups", may: mayRun, view: later(() => import("./backups").then((m) => m.Backups)) },
 ];
 
 export default function Admin() {
