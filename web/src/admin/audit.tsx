@@ -119,7 +119,7 @@ function Verification() {
   const snapshot = useResource(resource);
   const { busy, problem, write } = useWrite();
   const running = snapshot.data?.state === "running";
-  useWhileSeen(1000, running, () => void resource.view(0));
+  useWhileSeen(2000, running, () => void resource.view(0));
   async function check() {
     const reply = await write(() => api.send<Check>("POST", "/audit/verification"));
     if (reply?.ok) resource.put(reply.data);

@@ -27,7 +27,7 @@ function Copies() {
   const snapshot = useResource(resource);
   const { busy, problem, write } = useWrite();
   const making = snapshot.data?.making === true;
-  useWhileSeen(1000, making, () => resource.view(0));
+  useWhileSeen(2000, making, () => resource.view(0));
   async function make() {
     const reply = await write(() => api.send<Now>("POST", "/backups"));
     if (reply?.ok) resource.put(reply.data);
