@@ -47,6 +47,7 @@ function sentences(node, path = "") {
 test("pages never show status numbers, nulls or the words of the machine room", () => {
   for (const [key, text] of sentences(words)) {
     if (/^(docs|sandbox)\./.test(key)) continue; // pages for people who look inside
+    if (key.startsWith("health.breaker.") && text.includes("circuit breaker")) continue; // Admin may say it, beside what it means
     if (key === "calls.empty.title") continue; // one of the two texts that may exclaim
     assert.doesNotMatch(text, /\b[45]\d\d\b|circuit breaker|upstream|payload|\bnull\b|invalid input|stack trace|oops|!/i, key);
   }
