@@ -16,7 +16,7 @@ export const kB = 1000;
 export const budgets = { first: 60 * kB, css: 12 * kB, sprite: 4 * kB, screen: 15 * kB };
 const icons = [
   "arrow-left", "book-open", "bot", "calendar", "check", "circle", "circle-alert", "circle-check", "circle-help", "clock", "copy", "download", "flask-conical", "house", "info",
-  "activity", "hourglass", "lock", "log-out", "message-square", "pause", "pencil", "phone-call", "play", "rotate-ccw", "search", "send", "phone", "plug", "refresh-cw", "sun-moon", "triangle-alert", "unplug", "users", "user-plus", "circle-user", "wifi-off", "x",
+  "activity", "hourglass", "lock", "log-out", "message-square", "pause", "pencil", "phone-call", "shield", "database", "play", "rotate-ccw", "search", "send", "phone", "plug", "refresh-cw", "sun-moon", "triangle-alert", "unplug", "users", "user-plus", "circle-user", "wifi-off", "x",
 ];
 // A voice in a quiet room.
 const mark = `<path d="M4 10v4M8 6v12M12 3v18M16 7v10M20 10v4"/>`;

@@ -520,17 +520,46 @@ enum err key_create(struct ctx *ctx, const struct key_order *order, struct api_k
     return db_write(ctx, key_write, out);
 }
 
+/* Which key goes: NULL where it may be anybody's, or for any workspace. */
+struct key_removal {
+    const char *id, *user_id, *workspace_id;
+};
+
 static enum err key_remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct key_removal *r = arg;
     bool found;
-    const char *within = ctx->who.key_id[0] ? ctx->who.workspace_id : NULL;
-    TRY(api_key_delete(ctx, tx, arg, ctx->who.user_id, within, &found));
+    TRY(api_key_delete(ctx, tx, r->id, r->user_id, r->workspace_id, &found));
     if (!found)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such key.");
-    return audit_write(ctx, tx, (struct audit_entry){ .action = "key.remove", .object = arg });
+    return audit_write(ctx, tx,
+                       (struct audit_entry){ .workspace_id = r->workspace_id,
+                                             .action = "key.remove",
+                                             .object = r->id });
+}
+
+static enum err remove_key(struct ctx *ctx, struct key_removal r) {
+    TRY(db_write(ctx, key_remove_write, &r));
+    accounts_changed(ctx->parts->accounts);
+    return OK;
 }
 
 enum err key_remove(struct ctx *ctx, const char *id) {
-    TRY(db_write(ctx, key_remove_write, (void *)id));
-    accounts_changed(ctx->parts->accounts);
-    return OK;
+    const char *within = ctx->who.key_id[0] ? ctx->who.workspace_id : NULL;
+    return remove_key(ctx, (struct key_removal){ id, ctx->who.user_id, within });
+}
+
+/* Whose keys somebody of this role may look after: NULL is everybody's. */
+static const char *keys_in_reach(const struct ctx *ctx, enum role mine) {
+    return mine >= ROLE_ADMIN ? NULL : ctx->who.user_id;
+}
+
+enum err workspace_keys(struct ctx *ctx, const char *workspace_id, enum role mine,
+                        const char *before_id, int limit, struct owned_key *out, size_t *count) {
+    return api_keys_of_workspace(ctx, db_reader(ctx->parts->db), workspace_id,
+                                 keys_in_reach(ctx, mine), before_id, limit, out, count);
+}
+
+enum err workspace_key_remove(struct ctx *ctx, const char *workspace_id, enum role mine,
+                              const char *id) {
+    return remove_key(ctx, (struct key_removal){ id, keys_in_reach(ctx, mine), workspace_id });
 }

@@ -75,3 +75,10 @@ struct key_order {
 enum err key_create(struct ctx *ctx, const struct key_order *order, struct api_key *out,
                     const char **key);
 enum err key_remove(struct ctx *ctx, const char *id);
+
+/* The keys for a workspace, newest first. mine: the asker's role there, as workspace_role said; members see and
+ * revoke their own alone. */
+enum err workspace_keys(struct ctx *ctx, const char *workspace_id, enum role mine,
+                        const char *before_id, int limit, struct owned_key *out, size_t *count);
+enum err workspace_key_remove(struct ctx *ctx, const char *workspace_id, enum role mine,
+                              const char *id);

@@ -161,7 +161,7 @@ static enum err refresh_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct refresh *r = arg;
     struct session s;
     struct user user;
-    const char *workspace_id;
+    const char *workspace_id = NULL;
     int64_t now = ava_steady_ms();
     TRY(session_find(ctx, tx, r->hash, &s));
     if (!s.family || now >= s.idle_until_ms || now >= s.ends_ms)

@@ -74,7 +74,7 @@ int cmd_audit_verify(struct cli *cli) {
     int status = house_open(&h, cli, HOUSE_COMMAND);
     if (status == EXIT_OK) {
         house_ctx(&h, &ctx, cli->arena);
-        enum err e = audit_check(&ctx, &pinned, &found);
+        enum err e = audit_check(&ctx, &pinned, NULL, &found);
         status = e != OK ? house_say(&ctx, e) : found.wrong ? EXIT_FAILED : EXIT_OK;
         if (e == OK && cli_has(cli, "json"))
             print_json(cli, &found);

@@ -220,7 +220,7 @@ void doctor_keys(struct doctor *d) {
 void doctor_audit(struct doctor *d) {
     struct audit_head none = { .seq = 0 };
     struct audit_check k;
-    if (audit_check(&d->ctx, &none, &k) != OK)
+    if (audit_check(&d->ctx, &none, NULL, &k) != OK)
         doctor_say(d, VERDICT_FAIL, "the audit log cannot be read", NULL);
     else if (k.wrong)
         doctor_say(d, VERDICT_FAIL,

@@ -1,5 +1,6 @@
 #include "cli/reload.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct reading {
     struct arena *arena;
     struct config config;
     unsigned char fingerprints[SETTING_COUNT][FINGERPRINT_BYTES];
+    bool has[SETTING_COUNT]; /* secrets: there was one, before it was wiped */
 };
 
 struct reload {
@@ -29,6 +31,7 @@ struct reload {
     unsigned char key[KEY_BYTES];
     struct reading *first; /* what the process was started with */
     struct reading *last;  /* what is in force; may be the same */
+    pthread_mutex_t lock;  /* guards last, which other threads read too */
 };
 
 /* What a reload would do. */
@@ -47,6 +50,7 @@ static void take_fingerprints(const struct reload *r, struct reading *n,
     struct str key = { (const char *)r->key, sizeof r->key };
     for (enum setting s = 0; s < SETTING_COUNT; s++) {
         const struct secret *secret = config_secret(&n->config, s);
+        n->has[s] = secret && (secret_is_set(secret) || n->config.is_kept[s]);
         if (secret && before && n->config.is_kept[s])
             memcpy(n->fingerprints[s], before->fingerprints[s], FINGERPRINT_BYTES);
         else if (secret)
@@ -78,6 +82,7 @@ static struct reading *reading_new(void) {
 struct reload *reload_new(struct cli *cli, const struct config *as_read) {
     struct reload *r = memory_zeroed(1, sizeof *r);
     r->cli = cli;
+    pthread_mutex_init(&r->lock, NULL);
     ava_rand(r->key, sizeof r->key);
     r->first = r->last = reading_new();
     memcpy(&r->first->config, as_read, sizeof *as_read);
@@ -92,6 +97,7 @@ void reload_free(struct reload *r) {
     if (r->last != r->first)
         reading_free(r->last);
     reading_free(r->first);
+    pthread_mutex_destroy(&r->lock);
     free(r);
 }
 
@@ -271,10 +277,46 @@ bool reload_run(struct reload *r, struct ctx *ctx, const struct reload_way *way,
     write_names(&w, "needs_restart", p.needs_restart);
     write_active_key(&w, &p, ctx->parts->vault);
     jsonw_object_end(&w);
-    if (r->last != r->first)
-        reading_free(r->last);
+    struct reading *before = r->last;
+    pthread_mutex_lock(&r->lock);
     r->last = p.next;
+    pthread_mutex_unlock(&r->lock);
+    if (before != r->first)
+        reading_free(before);
     return true;
+}
+
+/* What needs a restart is in force as it was at the start, whatever was read since. */
+static void write_setting(struct jsonw *w, const struct reload *r, enum setting s,
+                          struct arena *a) {
+    const struct setting_info *info = setting_info(s);
+    const struct reading *in_force = info->is_live ? r->last : r->first;
+    jsonw_object(w);
+    jsonw_text_at(w, "name", info->name);
+    jsonw_text_at(w, "group", info->group);
+    jsonw_text_at(w, "help", info->help);
+    jsonw_text_at(w, "value",
+                  !info->is_secret   ? config_value(&in_force->config, s, a)
+                  : in_force->has[s] ? "set"
+                                     : "not set");
+    jsonw_text_at(w, "default", info->is_secret ? NULL : info->fallback);
+    jsonw_text_at(w, "origin", origin_name(in_force->config.origins[s]));
+    jsonw_bool_at(w, "live", info->is_live);
+    jsonw_bool_at(w, "secret", info->is_secret);
+    jsonw_bool_at(w, "pending", !info->is_live && differs(r->first, r->last, s));
+    jsonw_object_end(w);
+}
+
+void reload_write_settings(struct reload *r, struct buf *out) {
+    struct arena *a = arena_new(TEXTS_BYTES);
+    struct jsonw w = jsonw_to(out);
+    pthread_mutex_lock(&r->lock);
+    jsonw_list(&w);
+    for (enum setting s = 0; s < SETTING_COUNT; s++)
+        write_setting(&w, r, s, a);
+    jsonw_list_end(&w);
+    pthread_mutex_unlock(&r->lock);
+    arena_free(a);
 }
 
 /* --- the command ----------------------------------------------------------------------------- */

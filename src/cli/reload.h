@@ -3,7 +3,7 @@
  * The same sources as at start: flags, the environment as it was, the file, the secrets' files. One
  * problem, and nothing changes. What is live (config.def) is put in force by whoever serves; what
  * is not is named. Master keys change in the transaction of the audit entry, or not at all. Answers and log lines have names, and values of what is no secret. Belongs to
- * the main thread. */
+ * the main thread, but for reload_write_settings. */
 #pragma once
 
 #include "base/buf.h"
@@ -32,6 +32,11 @@ struct reload_way {
  * One log line and, when it went well, one audit entry. ctx: the operator's. */
 bool reload_run(struct reload *r, struct ctx *ctx, const struct reload_way *way,
                 struct buf *answer);
+
+/* What is in force, as a JSON list in the order of config.def: {"name","group","help","value","default","origin","live",
+ * "secret","pending"}. Of a secret no value, but "set" or "not set". pending: another value was read since, and waits for
+ * a restart. Any thread. */
+void reload_write_settings(struct reload *r, struct buf *out);
 
 /* Refuses with one sentence, in the same form. */
 void reload_refuse(const char *why, struct buf *answer);

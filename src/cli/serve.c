@@ -31,6 +31,7 @@
 #include "service/inbox/inbox.h"
 #include "service/notices/notices.h"
 #include "service/upkeep/audit_heads.h"
+#include "service/upkeep/audit_verifier.h"
 #include "tasks/feed.h"
 #include "tasks/idempotency.h"
 #include "tasks/jobs.h"
@@ -271,6 +272,7 @@ static int run(struct cli *cli, bool is_sandbox) {
     entry_rules_free(s->retired);
     entry_free(s->entry);
     upstream_free(s->house.parts.upstream);
+    audit_verifier_free(s->house.parts.verifier);
     jobs_free(s->house.parts.jobs);
     feed_free(s->house.parts.feed);
     tracing_free(s->tracing);

@@ -62,12 +62,16 @@ void serve_copying_ask(struct serve *s,
 const char *serve_copy(void *arg, const atomic_bool *gives_up, struct arena *a,
                        const char **why); /* snapshot_mirror_fn; arg: struct serve */
 
+/* For struct inside: what there is of them; one now. */
+void serve_write_backups(void *serve, struct buf *out);
+void serve_back_up(void *serve); /* with AVA_BACKUP_DIR */
+
 /* Tells a person on stdout where Ava is and how to get in. */
 void serve_announce(struct serve *s, struct cli *cli);
 
 /* Each writes one JSON object: the result of a reload (reload.h); how the server fares. */
 void serve_reload(struct serve *s, struct buf *answer);
-void serve_status(struct serve *s, struct buf *answer);
+void serve_status(void *serve, struct buf *answer); /* any thread */
 
 /* At a start, before anything is counted: all series there will be, as far as they are known. */
 void serve_declare(const struct task_kinds *kinds);

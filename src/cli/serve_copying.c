@@ -69,14 +69,20 @@ const char *serve_copy(void *arg, const atomic_bool *gives_up, struct arena *a, 
 
 /* --- for a command --------------------------------------------------------------------------- */
 
+static int is_copy(const struct dirent *e) {
+    return strncmp(e->d_name, START, sizeof START - 1) == 0;
+}
+
 static void remove_left(const char *folder) {
     struct arena *a = arena_new(ROOM);
-    DIR *d = opendir(folder);
-    for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
-        if (strncmp(e->d_name, START, sizeof START - 1) == 0)
-            unlink(arena_printf(a, "%s/%s", folder, e->d_name));
-    if (d)
-        closedir(d);
+    struct dirent **list;
+    int count = scandir(folder, &list, is_copy, alphasort);
+    for (int i = 0; i < count; i++) {
+        unlink(arena_printf(a, "%s/%s", folder, list[i]->d_name));
+        free(list[i]);
+    }
+    if (count >= 0)
+        free(list);
     arena_free(a);
 }
 

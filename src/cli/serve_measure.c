@@ -75,6 +75,9 @@ static void collect(void *arg) {
         metric_set(METRIC_DISK_FREE, (double)disk.f_bavail * (double)disk.f_frsize, NULL);
         metric_set(METRIC_DISK_SIZE, (double)disk.f_blocks * (double)disk.f_frsize, NULL);
     }
+    const struct config *c = &s->house.config;
+    metric_set(METRIC_BACKUP_EVERY, c->backup_dir[0] ? (double)c->backup_every_hours * 3600 : 0,
+               NULL);
     if (s->database)
         metric_set(METRIC_BACKUP_LAST, (double)backups_last_ms(s->database) / 1000, NULL);
     if (s->tls)

@@ -1,17 +1,79 @@
-/* status: how the running server fares, for `ava status`. */
+/* status: how the running server fares, for `ava status` and for Admin in the dashboard. */
+#include <sys/statvfs.h>
+
+#include "base/clock.h"
 #include "base/jsonw.h"
 #include "cli/serve.h"
 #include "db/backups.h"
+#include "db/db.h"
 #include "providers/dialect.h"
 #include "providers/upstream.h"
+#include "store/deliveries.h"
+#include "store/destinations.h"
+#include "store/events.h"
+#include "store/lines.h"
 #include "tasks/jobs.h"
 #include "vault/vault.h"
+
+enum { PROBE_AGE_MS = 5000 };
 
 static void write_queue(struct jsonw *w, struct jobs_state jobs) {
     jsonw_key(w, "queue");
     jsonw_object(w);
     jsonw_i64_at(w, "waiting", jobs.waiting);
+    jsonw_i64_at(w, "dead", jobs.dead);
     jsonw_i64_at(w, "oldest_seconds", jobs.oldest_ms / 1000);
+    jsonw_object_end(w);
+}
+
+/* What waits for all workspaces together, as the metrics have it; zeros where the database does not answer. */
+static void write_work(struct jsonw *w, struct ctx *ctx) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    struct line_counts lines = { 0 };
+    int64_t dead = 0, received_ms = 0, open = 0, disabled = 0, now_ms = ava_wall_ms();
+    for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
+        int64_t count = 0;
+        if (dialect_of(p)->webhooks &&
+            event_rows_count_dead(ctx, c, provider_name(p), &count) == OK)
+            dead += count;
+    }
+    event_rows_oldest(ctx, c, &received_ms);
+    delivery_rows_count_open(ctx, c, &open);
+    destination_rows_count_disabled(ctx, c, &disabled);
+    line_rows_count_all(ctx, c, &lines);
+    jsonw_key(w, "inbox");
+    jsonw_object(w);
+    jsonw_i64_at(w, "dead", dead);
+    jsonw_i64_at(w, "oldest_seconds",
+                 received_ms && now_ms > received_ms ? (now_ms - received_ms) / 1000 : 0);
+    jsonw_object_end(w);
+    jsonw_key(w, "deliveries");
+    jsonw_object(w);
+    jsonw_i64_at(w, "waiting", open);
+    jsonw_i64_at(w, "destinations_disabled", disabled);
+    jsonw_object_end(w);
+    jsonw_key(w, "lines");
+    jsonw_object(w);
+    jsonw_i64_at(w, "held", lines.held);
+    jsonw_i64_at(w, "waiting", lines.waiting);
+    jsonw_object_end(w);
+}
+
+static void write_database(struct jsonw *w, struct ctx *ctx, const char *folder) {
+    struct db *db = ctx->parts->db;
+    struct statvfs disk;
+    int64_t age_ms = db_commit_age_ms(db);
+    jsonw_key(w, "database");
+    jsonw_object(w);
+    jsonw_bool_at(w, "writable", db_write_probe(ctx, PROBE_AGE_MS) == OK);
+    jsonw_i64_at(w, "schema", db_schema_version(db));
+    jsonw_i64_at(w, "bytes", db_file_bytes(db));
+    jsonw_i64_at(w, "log_bytes", db_wal_bytes(db));
+    jsonw_i64_at(w, "last_commit_seconds", age_ms / 1000);
+    if (statvfs(folder, &disk) == 0) {
+        jsonw_i64_at(w, "disk_free_bytes", (int64_t)disk.f_bavail * (int64_t)disk.f_frsize);
+        jsonw_i64_at(w, "disk_bytes", (int64_t)disk.f_blocks * (int64_t)disk.f_frsize);
+    }
     jsonw_object_end(w);
 }
 
@@ -34,37 +96,56 @@ static void write_providers(struct jsonw *w, struct upstream *upstream) {
 }
 
 /* Nothing of them when the database does not answer. */
-static void write_keys(struct jsonw *w, struct house *h) {
-    struct arena *a = arena_new(1 << 20);
-    struct ctx ctx;
+static void write_keys(struct jsonw *w, struct ctx *ctx) {
     struct vault_state state;
-    house_ctx(h, &ctx, a);
-    if (vault_state(&ctx, &state) == OK) {
-        jsonw_key(w, "master_keys");
-        jsonw_object(w);
-        jsonw_text_at(w, "active", state.active_id);
-        jsonw_i64_at(w, "workspaces_under_older", state.behind);
-        jsonw_i64_at(w, "workspaces_under_retired", state.refused);
-        jsonw_object_end(w);
-    }
-    arena_free(a);
+    char id[KEK_ID_BYTES];
+    if (vault_state(ctx, &state) != OK)
+        return;
+    jsonw_key(w, "master_keys");
+    jsonw_object(w);
+    jsonw_text_at(w, "active", state.active_id);
+    jsonw_key(w, "loaded");
+    jsonw_list(w);
+    for (size_t i = 0; vault_key_id(ctx->parts->vault, i, id); i++)
+        jsonw_text(w, id);
+    jsonw_list_end(w);
+    jsonw_i64_at(w, "workspaces", state.workspaces);
+    jsonw_i64_at(w, "workspaces_under_older", state.behind);
+    jsonw_i64_at(w, "workspaces_under_retired", state.refused);
+    jsonw_object_end(w);
 }
 
-void serve_status(struct serve *s, struct buf *answer) {
+static void write_process(struct jsonw *w, struct serve *s) {
+    const struct config *c = &s->house.config;
+    int64_t granted = (int64_t)(s->workers.limits.connections_max * s->workers.count);
+    jsonw_text_at(w, "version", AVA_VERSION);
+    jsonw_text_at(w, "profile", s->sandbox ? "sandbox" : c->profile);
+    jsonw_time_at(w, "since", s->began_wall_ms);
+    jsonw_i64_at(w, "resident_mb", serve_resident_bytes() >> 20);
+    jsonw_i64_at(w, "threshold", c->breaker_threshold);
+    jsonw_i64_at(w, "connections", (int64_t)workers_connections(&s->workers));
+    jsonw_i64_at(w, "connections_max", granted < c->max_connections ? granted : c->max_connections);
+    jsonw_i64_at(w, "in_flight", (int64_t)workers_busy(&s->workers));
+    jsonw_i64_at(w, "in_flight_max", c->max_requests);
+    jsonw_i64_at(w, "lag_ms", workers_lag_ms(&s->workers));
+}
+
+void serve_status(void *serve, struct buf *answer) {
+    struct serve *s = serve;
+    struct arena *a = arena_new(1 << 20);
+    struct ctx ctx;
     struct jsonw w = jsonw_to(answer);
+    house_ctx(&s->house, &ctx, a);
     jsonw_object(&w);
-    jsonw_text_at(&w, "version", AVA_VERSION);
-    jsonw_text_at(&w, "profile", s->sandbox ? "sandbox" : s->house.config.profile);
-    jsonw_time_at(&w, "since", s->began_wall_ms);
-    jsonw_i64_at(&w, "resident_mb", serve_resident_bytes() >> 20);
-    jsonw_i64_at(&w, "threshold", s->house.config.breaker_threshold);
-    jsonw_i64_at(&w, "connections", (int64_t)workers_connections(&s->workers));
-    jsonw_i64_at(&w, "in_flight", (int64_t)workers_busy(&s->workers));
+    write_process(&w, s);
     write_queue(&w, jobs_state(s->house.parts.jobs));
     write_providers(&w, s->house.parts.upstream);
+    write_work(&w, &ctx);
+    write_database(&w, &ctx, s->house.config.data_dir);
     int64_t backup_ms = backups_last_ms(s->database);
     if (backup_ms)
         jsonw_time_at(&w, "last_backup", backup_ms);
-    write_keys(&w, &s->house);
+    write_keys(&w, &ctx);
     jsonw_object_end(&w);
+    arena_free(a);
 }

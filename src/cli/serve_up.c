@@ -10,6 +10,7 @@
 #include "cli/control.h"
 #include "cli/grants.h"
 #include "cli/play.h"
+#include "cli/reload.h"
 #include "cli/serve.h"
 #include "cli/tracing.h"
 #include "config/traces.h"
@@ -34,6 +35,7 @@
 #include "service/inbox/events.h"
 #include "service/inbox/inbox.h"
 #include "service/notices/notices.h"
+#include "service/upkeep/audit_verifier.h"
 #include "service/upkeep/flags.h"
 #include "tasks/feed.h"
 #include "tasks/jobs.h"
@@ -240,13 +242,20 @@ static void make_parts(struct serve *s) {
     upstream_on_moved(parts->upstream, connection_moved, parts);
     upstream_on_retry(parts->upstream, integrations_retried);
     parts->jobs = jobs_new(parts);
+    parts->verifier = audit_verifier_new(parts);
     s->workers.jobs = parts->jobs;
+}
+
+static void write_settings(void *serve, struct buf *out) {
+    reload_write_settings(((struct serve *)serve)->house.reload, out);
 }
 
 static void make_entry(struct serve *s) {
     const struct config *c = &s->house.config;
     struct entry *e = entry_new(&s->house.parts, s->sandbox ? "sandbox" : c->profile);
     e->metrics_moved = s->workers.list[0].server_count > s->workers.address_count;
+    e->inside = (struct inside){ s, serve_status, write_settings, serve_write_backups,
+                                 c->backup_dir[0] ? serve_back_up : NULL };
     if (s->sandbox) {
         e->sandbox = play_serve;
         e->sandbox_arg = s->sandbox;

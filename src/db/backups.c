@@ -101,7 +101,8 @@ struct backups {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t ends_now;
-    bool ends;
+    bool ends, is_wanted;
+    struct backups_state state;
     atomic_bool gives_up;
     int64_t newest_ms, again_ms;
 };
@@ -150,7 +151,34 @@ static int64_t keep_newest(const struct backups *b, bool removes, struct arena *
     return newest_ms;
 }
 
+size_t backups_list(const char *folder, struct backup_file *out, size_t max, struct arena *a) {
+    struct dirent **list;
+    size_t n = 0;
+    int count = scandir(folder, &list, is_ours, alphasort);
+    if (count < 0)
+        return 0;
+    for (int i = count - 1; i >= 0; i--) {
+        const char *why, *path = arena_printf(a, "%s/%s", folder, list[i]->d_name);
+        if (n < max) {
+            struct backup_file *f = &out[n++];
+            *f = (struct backup_file){ .name = arena_strdup(a, list[i]->d_name),
+                                       .made_ms = made_at(list[i]->d_name, END) };
+            f->is_whole = snapshot_look(path, a, &f->told, &why);
+        }
+        free(list[i]);
+    }
+    free(list);
+    return n;
+}
+
 /* --- the thread ------------------------------------------------------------------------------ */
+
+static void say_failed(struct backups *b, int64_t at_ms, const char *why) {
+    pthread_mutex_lock(&b->lock);
+    b->state.failed_ms = at_ms;
+    str_copy(b->state.why, sizeof b->state.why, str_of(why));
+    pthread_mutex_unlock(&b->lock);
+}
 
 static void make_one(struct backups *b) {
     struct arena *a = arena_new(ROOM);
@@ -173,8 +201,10 @@ static void make_one(struct backups *b) {
         log_info(NULL, "backup", L("file", to), L("bytes", (long)made.bytes),
                  L("ms", (long)(ava_wall_ms() - now_ms)));
         keep_newest(b, true, a);
+        say_failed(b, 0, "");
     } else if (!atomic_load(&b->gives_up)) {
         b->again_ms = now_ms + AGAIN_MS;
+        say_failed(b, now_ms, why);
         log_error(NULL, "backup", L("failed", why), L("again_in_s", (long)(AGAIN_MS / 1000)));
     }
     if (b->conf.on_made && !atomic_load(&b->gives_up))
@@ -198,11 +228,15 @@ static void *work_on(void *arg) {
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += TICK_S;
         pthread_cond_timedwait(&b->ends_now, &b->lock, &until);
-        if (b->ends || !is_due(b))
+        if (b->ends || (!b->is_wanted && !is_due(b)))
             continue;
+        b->is_wanted = false;
+        b->state.is_making = true;
+        b->state.made_ms = ava_wall_ms();
         pthread_mutex_unlock(&b->lock);
         make_one(b);
         pthread_mutex_lock(&b->lock);
+        b->state.is_making = false;
     }
     pthread_mutex_unlock(&b->lock);
     return NULL;
@@ -228,6 +262,22 @@ struct backups *backups_start(const struct backups_conf *conf, const char **why)
     pthread_mutex_destroy(&b->lock);
     free(b);
     return NULL;
+}
+
+void backups_want(struct backups *b) {
+    pthread_mutex_lock(&b->lock);
+    if (!b->state.is_making) {
+        b->is_wanted = true;
+        pthread_cond_signal(&b->ends_now);
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
+void backups_read(struct backups *b, struct backups_state *out) {
+    pthread_mutex_lock(&b->lock);
+    *out = b->state;
+    out->is_making = out->is_making || b->is_wanted;
+    pthread_mutex_unlock(&b->lock);
 }
 
 void backups_stop(struct backups *b) {

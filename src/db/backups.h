@@ -30,5 +30,27 @@ struct backups;
  * Only files that are named as its own are removed. What fails is logged, and tried again after some minutes.
  * NULL and *why: no thread. What conf points to lasts as long. */
 struct backups *backups_start(const struct backups_conf *conf, const char **why);
+/* Makes one as soon as may be, unless one is being made. Any thread. */
+void backups_want(struct backups *b);
+
+enum { BACKUPS_WHY = 256 };
+struct backups_state {
+    bool is_making;        /* or about to */
+    int64_t made_ms;       /* when the one that is being made was begun; all by the clock of Unix */
+    int64_t failed_ms;     /* when the last one failed; 0: it did not, or none was made yet */
+    char why[BACKUPS_WHY]; /* it failed */
+};
+void backups_read(struct backups *b, struct backups_state *out); /* any thread */
+
+struct backup_file {
+    const char *name;
+    struct snapshot told; /* by the file itself; only with is_whole */
+    int64_t made_ms;      /* by its name */
+    bool
+        is_whole; /* its end is there and fits it; every byte was read back before it got its name */
+};
+/* Those in the folder that are named as its own, newest first; the arena's. Reads a block of each. */
+size_t backups_list(const char *folder, struct backup_file *out, size_t max, struct arena *a);
+
 /* Waits for one that is being made, which breaks off. NULL is fine. */
 void backups_stop(struct backups *b);

@@ -103,6 +103,9 @@ bool db_is_fenced(struct db *db);
  * by the disk within that time, nor once the file is damaged, gone or replaced. For /health/ready. */
 enum err db_write_probe(struct ctx *ctx, int64_t max_age_ms);
 
+int64_t db_commit_age_ms(struct db *db); /* how long ago the last commit was; any thread */
+int64_t db_file_bytes(struct db *db);    /* without the log; any thread */
+
 int db_schema_version(struct db *db);
 const char *db_about(struct db *db, struct arena *a); /* "SQLite 3.40.1, schema 1" */
 struct db *db_of(struct db_conn *c);

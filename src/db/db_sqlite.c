@@ -810,6 +810,15 @@ int64_t db_wal_bytes(struct db *db) {
     return stat(path, &st) == 0 ? st.st_size : 0;
 }
 
+int64_t db_commit_age_ms(struct db *db) {
+    return ava_now_ms() - atomic_load(&db->last_commit_ms);
+}
+
+int64_t db_file_bytes(struct db *db) {
+    struct stat st;
+    return stat(db->path, &st) == 0 ? st.st_size : 0;
+}
+
 int db_schema_version(struct db *db) {
     return db->schema;
 }

@@ -326,6 +326,14 @@ static int open_told(const char *file, struct arena *a, struct snapshot *out, co
     return -1;
 }
 
+bool snapshot_look(const char *file, struct arena *a, struct snapshot *out, const char **why) {
+    const char *proof;
+    int fd = open_told(file, a, out, &proof, why);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 bool snapshot_check(const char *file, snapshot_hash_fn *hash, struct arena *a, struct snapshot *out,
                     const char **why) {
     const char *proof;

@@ -46,6 +46,9 @@ bool snapshot_write(const struct snapshot_order *o, struct arena *a, struct snap
 /* Syncs the folder that the path is in, so that a new name in it is there after a loss of power. */
 bool snapshot_sync_folder_of(const char *path, struct arena *a);
 
+/* Says what is in it by its end alone. False and *why: it is no snapshot, or was cut. */
+bool snapshot_look(const char *file, struct arena *a, struct snapshot *out, const char **why);
+
 /* Reads all of the file and says what is in it. False and *why: it is no snapshot, or not whole. */
 bool snapshot_check(const char *file, snapshot_hash_fn *hash, struct arena *a, struct snapshot *out,
                     const char **why);

@@ -25,6 +25,7 @@ struct task_kinds;
 struct ctx;
 struct db_conn;
 struct tracer;
+struct audit_verifier;
 struct spans;
 
 struct parts {
@@ -37,10 +38,11 @@ struct parts {
     struct turns *turns;
     struct jobs *jobs;
     struct links *links;
-    struct feed *feed;              /* NULL in commands: nobody watches */
-    struct tracer *tracer;          /* NULL: nobody wants traces */
-    const struct task_kinds *kinds; /* what jobs and operations there are; NULL: none */
-    const char *run_id;             /* of this run of the process: who holds leases and claims */
+    struct feed *feed;               /* NULL in commands: nobody watches */
+    struct tracer *tracer;           /* NULL: nobody wants traces */
+    struct audit_verifier *verifier; /* NULL in commands */
+    const struct task_kinds *kinds;  /* what jobs and operations there are; NULL: none */
+    const char *run_id;              /* of this run of the process: who holds leases and claims */
     /* What else belongs into the transaction that makes a workspace; NULL: nothing. */
     enum err (*on_workspace)(struct ctx *ctx, struct db_conn *tx, const char *workspace_id);
 };

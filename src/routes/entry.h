@@ -32,6 +32,15 @@ struct entry_rules {
     char *cors_origins;
 };
 
+/* What only cli/ knows about the running process; each may be called on any thread. NULL: nobody knows. */
+struct inside {
+    void *arg;
+    void (*status)(void *arg, struct buf *out);   /* how all of it fares: a JSON object */
+    void (*settings)(void *arg, struct buf *out); /* in force: a JSON list, without secrets */
+    void (*backups)(void *arg, struct buf *out);  /* a JSON object; reads files */
+    void (*back_up)(void *arg);                   /* one now; NULL: no folder for them is set */
+};
+
 /* All that the routes need and that lives as long as the program; made by cli/serve. */
 struct entry {
     struct parts parts;
@@ -50,6 +59,7 @@ struct entry {
     void (*sandbox)(void *arg, struct ctx *ctx, const struct http_req *req,
                     struct http_reply *reply);
     void *sandbox_arg; /* of both */
+    struct inside inside;
     /* What a new workspace gets there: connections to the pretend providers; NULL elsewhere. */
     enum err (*welcome)(void *arg, struct ctx *ctx, const char *workspace_id);
 };

@@ -15,6 +15,17 @@ static void write_rate(struct jsonw *w, int64_t per_minute) {
         jsonw_null(w);
 }
 
+static void write_key(struct jsonw *w, const struct api_key *k) {
+    jsonw_text_at(w, "id", k->id);
+    jsonw_text_at(w, "name", k->name);
+    jsonw_text_at(w, "mode", k->mode);
+    jsonw_text_at(w, "last4", k->last4);
+    jsonw_text_at(w, "workspace_id", k->workspace_id);
+    write_rate(w, k->rate_per_minute);
+    jsonw_time_at(w, "created_at", k->created_ms);
+    jsonw_time_at(w, "last_used_at", k->last_used_ms);
+}
+
 enum err get_keys(struct ctx *ctx, struct call *call) {
     struct api_key *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
     size_t count;
@@ -25,22 +36,47 @@ enum err get_keys(struct ctx *ctx, struct call *call) {
     bool more = count > (size_t)limit;
     struct jsonw w = reply_list(call, "keys");
     for (size_t i = 0; i < count - more; i++) {
-        const struct api_key *k = &rows[i];
-        if (ctx->who.key_id[0] && strcmp(k->workspace_id, ctx->who.workspace_id) != 0)
+        if (ctx->who.key_id[0] && strcmp(rows[i].workspace_id, ctx->who.workspace_id) != 0)
             continue; /* a key does not see into its user's other workspaces */
         jsonw_object(&w);
-        jsonw_text_at(&w, "id", k->id);
-        jsonw_text_at(&w, "name", k->name);
-        jsonw_text_at(&w, "mode", k->mode);
-        jsonw_text_at(&w, "last4", k->last4);
-        jsonw_text_at(&w, "workspace_id", k->workspace_id);
-        write_rate(&w, k->rate_per_minute);
-        jsonw_time_at(&w, "created_at", k->created_ms);
-        jsonw_time_at(&w, "last_used_at", k->last_used_ms);
+        write_key(&w, &rows[i]);
         jsonw_object_end(&w);
     }
     reply_list_end(&w, more ? rows[limit - 1].id : NULL);
     return OK;
+}
+
+enum err get_workspace_keys(struct ctx *ctx, struct call *call) {
+    struct owned_key *rows = arena_alloc(ctx->arena, PAGE_MAX * sizeof *rows);
+    struct workspace ws;
+    enum role mine;
+    size_t count;
+    int limit;
+    const char *cursor;
+    TRY(workspace_role(ctx, input_param(ctx, call, 0), &mine, &ws));
+    TRY(input_page(ctx, call, &limit, &cursor));
+    TRY(workspace_keys(ctx, ws.id, mine, cursor, limit + 1, rows, &count));
+    bool more = count > (size_t)limit;
+    struct jsonw w = reply_list(call, "keys");
+    for (size_t i = 0; i < count - more; i++) {
+        jsonw_object(&w);
+        write_key(&w, &rows[i].key);
+        jsonw_text_at(&w, "user_id", rows[i].key.user_id);
+        jsonw_text_at(&w, "user_name", rows[i].user_name);
+        jsonw_text_at(&w, "user_email", rows[i].user_email);
+        jsonw_bool_at(&w, "runs_installation", rows[i].is_operator && !rows[i].key.is_confined);
+        jsonw_object_end(&w);
+    }
+    reply_list_end(&w, more ? rows[limit - 1].key.id : NULL);
+    return OK;
+}
+
+enum err delete_workspace_key(struct ctx *ctx, struct call *call) {
+    struct workspace ws;
+    enum role mine;
+    TRY(workspace_role(ctx, input_param(ctx, call, 0), &mine, &ws));
+    TRY(workspace_key_remove(ctx, ws.id, mine, input_param(ctx, call, 1)));
+    return reply_none(call);
 }
 
 /* The key's own rate; 0 when none is asked for. */

@@ -31,8 +31,10 @@ enum err pages_asset(struct ctx *ctx, struct call *call, const char *path) {
 static bool is_screen(struct str path) {
     static const char *const SCREENS[] = { "/",          "/signin",  "/setup",    "/calls",
                                            "/assistant", "/numbers", "/messages", "/connections",
-                                           "/activity",  "/people",  "/account" };
-    static const struct str WITH_DETAIL[] = { { "/calls/", 7 }, { "/activity/", 10 } };
+                                           "/activity",  "/people",  "/admin",    "/account" };
+    static const struct str WITH_DETAIL[] = { { "/calls/", 7 },
+                                              { "/activity/", 10 },
+                                              { "/admin/", 7 } };
     for (size_t i = 0; i < ARRAY_LEN(SCREENS); i++)
         if (str_is(path, SCREENS[i]))
             return true;

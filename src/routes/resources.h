@@ -29,6 +29,10 @@ enum err get_calendar_free(struct ctx *ctx, struct call *call);
 
 enum err get_health_live(struct ctx *ctx, struct call *call);
 enum err get_health_ready(struct ctx *ctx, struct call *call);
+enum err get_settings_in_force(struct ctx *ctx, struct call *call);
+enum err get_backups(struct ctx *ctx, struct call *call);
+enum err post_backup(struct ctx *ctx, struct call *call);
+enum err get_health_details(struct ctx *ctx, struct call *call);
 enum err get_metrics(struct ctx *ctx, struct call *call);
 /* The metrics in the form that req would rather have; also where they have an address of their own. */
 void metrics_answer(const struct http_req *req, struct http_reply *reply);
@@ -63,6 +67,8 @@ enum err delete_workspace(struct ctx *ctx, struct call *call);
 enum err get_members(struct ctx *ctx, struct call *call);
 enum err put_member(struct ctx *ctx, struct call *call);
 enum err delete_member(struct ctx *ctx, struct call *call);
+enum err get_workspace_keys(struct ctx *ctx, struct call *call);
+enum err delete_workspace_key(struct ctx *ctx, struct call *call);
 enum err get_invitations(struct ctx *ctx, struct call *call);
 enum err post_invitation(struct ctx *ctx, struct call *call);
 enum err delete_invitation(struct ctx *ctx, struct call *call);
@@ -140,6 +146,8 @@ enum err get_export_calls(struct ctx *ctx, struct call *call);
 enum err get_export_messages(struct ctx *ctx, struct call *call);
 enum err get_export_events(struct ctx *ctx, struct call *call);
 enum err get_export_audit(struct ctx *ctx, struct call *call);
+enum err get_audit_verification(struct ctx *ctx, struct call *call);
+enum err post_audit_verification(struct ctx *ctx, struct call *call);
 
 enum err get_analytics_providers(struct ctx *ctx, struct call *call);
 enum err get_analytics_calls(struct ctx *ctx, struct call *call);

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "store/page.h"
 
 enum { HOUR_MS = 3600 * 1000 };
 
@@ -277,23 +278,50 @@ enum err audit_has(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
     return db_done(ctx, q);
 }
 
-enum err audit_list(struct ctx *ctx, const char *workspace_id, int64_t before_seq, int limit,
-                    struct audit_page *out) {
-    struct db_stmt *q = db_use(db_reader(ctx->parts->db),
-                               "SELECT seq, at, workspace_id, actor, action, object, outcome,"
-                               " correlation_id, detail FROM audit_log"
-                               " WHERE workspace_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?");
+/* The seq behind which this page does not look; 0: there are not so many rows. */
+static enum err find_end(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                         int64_t before_seq, int64_t *end_seq) {
+    struct db_stmt *q = db_use(c, "SELECT seq FROM audit_log WHERE workspace_id = ? AND seq < ?"
+                                  " ORDER BY seq DESC LIMIT 1 OFFSET ?");
     db_bind_text(q, workspace_id);
-    db_bind_i64(q, before_seq ? before_seq : INT64_MAX);
+    db_bind_i64(q, before_seq);
+    db_bind_i64(q, PAGE_LOOK_MAX - 1);
+    *end_seq = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}
+
+enum err audit_list(struct ctx *ctx, const struct audit_filter *f, int64_t before_seq, int limit,
+                    struct audit_page *out) {
+    struct db_conn *c = db_reader(ctx->parts->db);
+    int64_t before = before_seq ? before_seq : INT64_MAX, end_seq;
+    TRY(find_end(ctx, c, f->workspace_id, before, &end_seq));
+    struct db_stmt *q =
+        db_use(c, "SELECT a.seq, a.at, a.workspace_id, a.actor, a.action, a.object, a.outcome,"
+                  " a.correlation_id, a.detail, COALESCE(u.name, u.email, k.name) FROM audit_log a"
+                  " LEFT JOIN users u ON u.id = a.actor LEFT JOIN api_keys k ON k.id = a.actor"
+                  " WHERE a.workspace_id = ?1 AND a.seq < ?2 AND a.seq >= ?3"
+                  " AND (?4 IS NULL OR a.actor = ?4) AND (?5 IS NULL OR a.outcome = ?5)"
+                  " AND (?6 IS NULL OR a.action = ?6"
+                  " OR substr(a.action, 1, length(?6) + 1) = ?6 || '.')"
+                  " AND a.at >= ?7 AND a.at < ?8 ORDER BY a.seq DESC LIMIT ?9");
+    db_bind_text(q, f->workspace_id);
+    db_bind_i64(q, before);
+    db_bind_i64(q, end_seq);
+    db_bind_text(q, f->actor);
+    db_bind_text(q, f->outcome);
+    db_bind_text(q, f->action);
+    db_bind_i64(q, f->since_ms);
+    db_bind_i64(q, f->until_ms ? f->until_ms : INT64_MAX);
     db_bind_i64(q, limit + 1);
-    *out = (struct audit_page){ .entries = arena_alloc(ctx->arena, sizeof *out->entries *
+    *out = (struct audit_page){ .next_seq = end_seq,
+                                .entries = arena_alloc(ctx->arena, sizeof *out->entries *
                                                                        (size_t)(limit + 1)) };
     while (db_next(q)) {
-        struct audit_entry *e = &out->entries[out->count++];
-        read_entry(ctx, q, e);
+        struct audit_shown *e = &out->entries[out->count++];
+        read_entry(ctx, q, &e->entry);
+        e->actor_name = db_text(q, ctx->arena);
     }
-    out->has_more = out->count > (size_t)limit;
-    if (out->has_more)
-        out->count--;
+    if (out->count > (size_t)limit)
+        out->next_seq = out->entries[--out->count - 1].entry.seq;
     return db_done(ctx, q);
 }

@@ -71,12 +71,26 @@ enum err audit_head_insert(struct ctx *ctx, struct db_conn *tx, const struct aud
 /* Removes the rows up to seq, which is a head's, and the heads before that one. */
 enum err audit_rows_remove(struct ctx *ctx, struct db_conn *tx, int64_t seq);
 
-struct audit_page {
-    struct audit_entry *entries;
-    size_t count;
-    bool has_more;
+/* Which entries of a workspace are wanted; NULL and 0: any. */
+struct audit_filter {
+    const char *workspace_id; /* "" for what belongs to the installation; never NULL */
+    const char *actor, *outcome;
+    const char *action; /* "key.create", or the part before the dot */
+    int64_t since_ms, until_ms;
 };
 
-/* Newest first; before_seq 0 means from the newest. */
-enum err audit_list(struct ctx *ctx, const char *workspace_id, int64_t before_seq, int limit,
+struct audit_shown {
+    struct audit_entry entry;
+    const char *actor_name; /* of the person or the key, as it is now; NULL: not known */
+};
+
+struct audit_page {
+    struct audit_shown *entries;
+    size_t count;
+    int64_t next_seq; /* the next page lies before it; 0: this is the last one */
+};
+
+/* Newest first; before_seq 0 means from the newest. Looks at so many rows (page.h) that a page may be short and yet not
+ * the last. */
+enum err audit_list(struct ctx *ctx, const struct audit_filter *f, int64_t before_seq, int limit,
                     struct audit_page *out);

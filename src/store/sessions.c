@@ -148,9 +148,32 @@ enum err api_keys_list(struct ctx *ctx, struct db_conn *c, const char *user_id,
     return db_done(ctx, q);
 }
 
+enum err api_keys_of_workspace(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                               const char *user_id, const char *before_id, int limit,
+                               struct owned_key *out, size_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT k.id, k.user_id, k.workspace_id, k.name, k.mode, k.last4, k.created_at,"
+                  " k.last_used_at, k.rate_per_minute, k.is_confined, u.name, u.email, u.is_admin"
+                  " FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.workspace_id = ?1"
+                  " AND (?2 IS NULL OR k.user_id = ?2) AND k.id < ?3 ORDER BY k.id DESC LIMIT ?4");
+    db_bind_text(q, workspace_id);
+    db_bind_text(q, user_id);
+    db_bind_text(q, before_id ? before_id : "~");
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count) {
+        struct owned_key *k = &out[*count];
+        read_key(ctx, q, &k->key);
+        k->user_name = db_text(q, ctx->arena);
+        k->user_email = db_text(q, ctx->arena);
+        k->is_operator = db_i64(q) != 0;
+    }
+    return db_done(ctx, q);
+}
+
 enum err api_key_delete(struct ctx *ctx, struct db_conn *tx, const char *id, const char *user_id,
                         const char *workspace_id, bool *found) {
-    struct db_stmt *q = db_use(tx, "DELETE FROM api_keys WHERE id = ?1 AND user_id = ?2"
+    struct db_stmt *q = db_use(tx, "DELETE FROM api_keys WHERE id = ?1"
+                                   " AND (?2 IS NULL OR user_id = ?2)"
                                    " AND (?3 IS NULL OR workspace_id = ?3)");
     db_bind_text(q, id);
     db_bind_text(q, user_id);

@@ -40,7 +40,17 @@ enum err api_key_find(struct ctx *ctx, struct db_conn *c, const unsigned char ke
 enum err api_key_insert(struct ctx *ctx, struct db_conn *tx, const struct api_key *k);
 enum err api_keys_list(struct ctx *ctx, struct db_conn *c, const char *user_id,
                        const char *before_id, int limit, struct api_key *out, size_t *count);
-/* workspace_id NULL: whichever it is for. */
+/* A key with whose it is, for those who look after the workspace. */
+struct owned_key {
+    struct api_key key;
+    const char *user_name, *user_email; /* user_name: NULL when not told */
+    bool is_operator;                   /* its user runs the installation */
+};
+/* Those for the workspace, newest first; user_id NULL: everybody's. */
+enum err api_keys_of_workspace(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                               const char *user_id, const char *before_id, int limit,
+                               struct owned_key *out, size_t *count);
+/* user_id NULL: whosever it is; workspace_id NULL: whichever it is for. */
 enum err api_key_delete(struct ctx *ctx, struct db_conn *tx, const char *id, const char *user_id,
                         const char *workspace_id, bool *found);
 /* All of somebody's keys, for one workspace or (NULL) for any; *count: how many they were. */

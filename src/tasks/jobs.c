@@ -461,6 +461,7 @@ struct jobs_state jobs_state(struct jobs *j) {
     for (size_t i = 0; i < kinds->job_count; i++) {
         struct job_counts c = count(j, kinds->jobs[i]->name);
         state.waiting += c.ready;
+        state.dead += c.dead;
         if (c.oldest_due_ms && now_ms - c.oldest_due_ms > state.oldest_ms)
             state.oldest_ms = now_ms - c.oldest_due_ms;
     }

@@ -37,9 +37,9 @@ void jobs_stop(struct jobs *j);              /* any thread: nothing new is begun
 void jobs_release(struct jobs *j);           /* when nothing runs any more: leases are given back */
 bool jobs_is_stopping(const struct jobs *j); /* NULL: no */
 
-/* How many jobs are due or waiting, and for how long the oldest is due, for `ava status`. */
+/* How many jobs are due or waiting, how many were given up, and for how long the oldest is due, for `ava status`. */
 struct jobs_state {
-    int64_t waiting, oldest_ms;
+    int64_t waiting, dead, oldest_ms;
 };
 struct jobs_state jobs_state(struct jobs *j);
 

@@ -88,6 +88,7 @@ enum err vault_state(struct ctx *ctx, struct vault_state *out) {
     vault_active_key_id(v, out->active_id);
     TRY(workspace_keks_in_use(ctx, db_reader(ctx->parts->db), in_use, KEKS_CHECKED, &count));
     for (size_t i = 0; i < count; i++) {
+        out->workspaces += in_use[i].workspaces;
         if (strcmp(in_use[i].kek_id, out->active_id) != 0)
             out->behind += in_use[i].workspaces;
         pthread_mutex_lock(&v->lock);

@@ -37,6 +37,8 @@ void vault_active_key_id(struct vault *v, char id[KEK_ID_BYTES]);
 
 struct vault_state {
     char active_id[KEK_ID_BYTES];
+    int64_t
+        workspaces;  /* with data keys; one that has some under two master keys counts for each */
     int64_t behind;  /* workspaces with a data key under another master key than the active one */
     int64_t refused; /* of these, under a retired one: nothing of theirs opens before a rotation */
 };

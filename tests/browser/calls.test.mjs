@@ -203,6 +203,13 @@ describe("calls", { skip: missing("chromium") }, () => {
     await page.click("text=As a table");
     assert.match(await page.innerText("[data-panel=chart] table"), /Day\s+Calls\s+To mend/);
     assert.match(await page.innerText("[data-panel=chart]"), /The other side hung up\./);
+    await page.check("[data-panel=chart] >> text=Cost");
+    assert.equal(await page.getAttribute("[data-panel=chart] svg[data-measure]", "data-measure"), "cost");
+    assert.match(await page.locator("[data-panel=chart] svg title").last().textContent(), /: \$0\.\d+/);
+    await page.check("[data-panel=chart] >> text=Minutes");
+    assert.match(await page.locator("[data-panel=chart] svg title").last().textContent(), /: \d+ (s|min)/);
+    await page.goto(ava.base + "/");
+    await page.waitForSelector("[data-panel=chart][data-state=ready] svg");
   });
 
   test("a call that is not there says so", async () => {

@@ -74,7 +74,7 @@ describe("German in Chromium", { skip: missing("chromium") }, () => {
     await look("first call");
   });
 
-  const rooms = [["/", "health"], ["/assistant", "settings"], ["/numbers", "numbers"], ["/connections", "connections"], ["/calls", "limits"], ["/messages", "messages"], ["/messages?tab=templates", "templates"], ["/messages?tab=suppressed", "suppressed"], ["/messages?tab=templates&open=alert", "template"], ["/messages?tab=rules", "rules"], ["/activity", "events"], ["/activity?tab=out", "destinations"], ["/people", "members"], ["/account", "own-invitations"]];
+  const rooms = [["/", "health"], ["/assistant", "settings"], ["/numbers", "numbers"], ["/connections", "connections"], ["/calls", "limits"], ["/messages", "messages"], ["/messages?tab=templates", "templates"], ["/messages?tab=suppressed", "suppressed"], ["/messages?tab=templates&open=alert", "template"], ["/messages?tab=rules", "rules"], ["/activity", "events"], ["/activity?tab=out", "destinations"], ["/admin/people", "members"], ["/admin/keys", "api-keys"], ["/admin/audit", "audit"], ["/admin/health", "health-details"], ["/admin/settings", "in-force"], ["/admin/backups", "backups"], ["/account", "own-invitations"]];
   for (const [path, name] of rooms)
     test(`the room ${path}`, async () => {
       await page.goto(ava.base + path);
@@ -144,7 +144,7 @@ describe("German in Chromium", { skip: missing("chromium") }, () => {
     await page.click("text=Nummer importieren");
     await page.waitForSelector("dialog[open]");
     await look("import");
-    await page.goto(ava.base + "/people");
+    await page.goto(ava.base + "/admin/people");
     await page.click("text=Jemanden einladen");
     await page.fill("dialog [name=email]", "grace@example.com");
     await page.click("dialog button[type=submit]");

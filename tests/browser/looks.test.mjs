@@ -56,7 +56,7 @@ describe("looks in Chromium", { skip: missing("chromium") }, () => {
     }
   });
 
-  for (const [path, name] of [["/", "health"], ["/assistant", "settings"], ["/numbers", "numbers"], ["/connections", "connections"], ["/calls", "limits"], ["/messages", "messages"], ["/messages?tab=templates", "templates"], ["/messages?tab=suppressed", "suppressed"], ["/messages?tab=templates&open=alert", "template"], ["/messages?tab=rules", "rules"], ["/activity", "events"], ["/activity?tab=out", "destinations"], ["/people", "members"], ["/account", "own-invitations"]])
+  for (const [path, name] of [["/", "health"], ["/assistant", "settings"], ["/numbers", "numbers"], ["/connections", "connections"], ["/calls", "limits"], ["/messages", "messages"], ["/messages?tab=templates", "templates"], ["/messages?tab=suppressed", "suppressed"], ["/messages?tab=templates&open=alert", "template"], ["/messages?tab=rules", "rules"], ["/activity", "events"], ["/activity?tab=out", "destinations"], ["/people", "members"], ["/admin/people", "members"], ["/account", "own-invitations"]])
     test(`the room ${path}`, async () => {
       await page.goto(ava.base + path);
       await panel(page, name, "ready", "empty");

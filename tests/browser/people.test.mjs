@@ -49,7 +49,8 @@ describe("people", { skip: missing("chromium") }, () => {
   const toast = (p, words) => p.waitForSelector(`[data-toast=ok]:has-text("${words}")`);
 
   test("one alone, and nobody invited yet", async () => {
-    await page.click("text=People");
+    await page.click(".side >> text=Admin");
+    await page.waitForURL("**/admin");
     await panel(page, "members", "ready");
     await panel(page, "invitations", "empty");
     assert.match(await page.textContent("main"), /Who works in Ada's workspace, and who is invited to\./);

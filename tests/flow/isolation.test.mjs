@@ -40,6 +40,7 @@ describe("two workspaces", { skip: missing }, () => {
       .replace("/auth/keys/{id}", `/auth/keys/${ids.key}`)
       .replace("/workspaces/{id}", `/workspaces/${ids.workspace}`)
       .replace("{user_id}", ids.user)
+      .replace("{key_id}", ids.key)
       .replace("/users/{id}", `/users/${bob.id}`)
       .replace("{key}", "greeting_message")
       .replace("{code}", "not_found")

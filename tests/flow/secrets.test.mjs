@@ -48,7 +48,7 @@ describe("secrets", { skip: missing }, () => {
     await call("/api/v1/auth/me", { headers: { Authorization: `Bearer ava_live_${canary("bearer")}` } });
     await call("/api/v1/credentials/vapi");
     await call("/api/v1/integrations");
-    await call("/api/v1/audit");
+    for (const path of ["audit", "audit?of=installation", "audit/verification", "settings", "health/details", "flags", `workspaces/${setup.json.workspace.id}/keys`]) await call("/api/v1/" + path);
     const url = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints[0].urls.voice; // shown to its owner on purpose
     planted = ["platform", "vapi", "webhook", "twilio", "next", "refused", "unknown field", "more", "wrong", "token", "broken", "bearer", "password", "plan", "hmac plan"].map((n) => canary(n).slice(7));
     planted.push(Buffer.from(canary("hmac plan")).toString("base64"), server.split("/").pop());

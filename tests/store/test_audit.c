@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "db/temp.h"
 #include "store/audit.h"
 
@@ -60,9 +61,10 @@ TEST(the_hash_covers_every_column) {
                              .detail = "{\"a\":1}" };
     CHECK_INT(db_write(&t.ctx, write_entry, &e), OK);
     struct audit_page page;
-    CHECK_INT(audit_list(&t.ctx, "ws_a", 0, 10, &page), OK);
+    CHECK_INT(audit_list(&t.ctx, &(struct audit_filter){ .workspace_id = "ws_a" }, 0, 10, &page),
+              OK);
     CHECK_INT(page.count, 1);
-    const struct audit_entry *got = &page.entries[0];
+    const struct audit_entry *got = &page.entries[0].entry;
     struct buf row = { 0 };
     unsigned char zero[32] = { 0 }, hash[32];
     buf_put(&row, zero, 32);
@@ -86,12 +88,59 @@ TEST(the_list_goes_from_the_newest_page_by_page_and_stays_in_its_workspace) {
         note(&t, "ws_b", "other");
     }
     struct audit_page page;
-    CHECK_INT(audit_list(&t.ctx, "ws_a", 0, 3, &page), OK);
-    CHECK(page.count == 3 && page.has_more);
-    CHECK_TEXT(page.entries[0].action, "5");
-    CHECK_INT(audit_list(&t.ctx, "ws_a", page.entries[2].seq, 3, &page), OK);
-    CHECK(page.count == 2 && !page.has_more);
-    CHECK_TEXT(page.entries[1].action, "1");
+    CHECK_INT(audit_list(&t.ctx, &(struct audit_filter){ .workspace_id = "ws_a" }, 0, 3, &page),
+              OK);
+    CHECK(page.count == 3 && page.next_seq);
+    CHECK_TEXT(page.entries[0].entry.action, "5");
+    CHECK_INT(audit_list(&t.ctx, &(struct audit_filter){ .workspace_id = "ws_a" }, page.next_seq, 3,
+                         &page),
+              OK);
+    CHECK(page.count == 2 && !page.next_seq);
+    CHECK_TEXT(page.entries[1].entry.action, "1");
+    temp_close(&t);
+}
+
+static size_t found(struct temp *t, struct audit_filter f) {
+    struct audit_page page;
+    f.workspace_id = "ws_a";
+    CHECK_INT(audit_list(&t->ctx, &f, 0, 10, &page), OK);
+    return page.count;
+}
+
+TEST(the_list_can_be_of_one_actor_one_kind_of_action_one_outcome_or_one_time) {
+    struct temp t;
+    temp_open(&t);
+    note(&t, "ws_a", "key.create");
+    note(&t, "ws_a", "key.remove");
+    note(&t, "ws_a", "keys");
+    note(&t, "ws_b", "key.create");
+    CHECK_INT(found(&t, (struct audit_filter){ .action = "key" }), 2);
+    CHECK_INT(found(&t, (struct audit_filter){ .action = "key.remove" }), 1);
+    CHECK_INT(found(&t, (struct audit_filter){ .action = "ke" }), 0);
+    CHECK_INT(found(&t, (struct audit_filter){ .outcome = "ok" }), 3);
+    CHECK_INT(found(&t, (struct audit_filter){ .outcome = "failed" }), 0);
+    CHECK_INT(found(&t, (struct audit_filter){ .actor = "nobody" }), 0);
+    CHECK_INT(found(&t, (struct audit_filter){ .since_ms = ava_wall_ms() + 60000 }), 0);
+    CHECK_INT(found(&t, (struct audit_filter){ .until_ms = ava_wall_ms() + 60000 }), 3);
+    temp_close(&t);
+}
+
+/* Rows that the filter refuses cost time too. */
+TEST(a_page_looks_at_so_many_rows_and_says_where_the_next_goes_on) {
+    struct temp t;
+    struct audit_page page;
+    temp_open(&t);
+    note(&t, "ws_a", "wanted");
+    temp_sql(&t, "INSERT INTO audit_log (seq, workspace_id, at, actor, action, object, outcome,"
+                 " correlation_id, detail, prev, hash) WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL"
+                 " SELECT i + 1 FROM n WHERE i < 5000) SELECT i, 'ws_a', 1, 'a', 'other', '', 'ok',"
+                 " '', '', zeroblob(32), randomblob(32) FROM n");
+    struct audit_filter f = { .workspace_id = "ws_a", .action = "wanted" };
+    CHECK_INT(audit_list(&t.ctx, &f, 0, 10, &page), OK);
+    CHECK_INT(page.count, 0);
+    CHECK_INT(page.next_seq, 1001);
+    CHECK_INT(audit_list(&t.ctx, &f, page.next_seq, 10, &page), OK);
+    CHECK(page.count == 1 && !page.next_seq);
     temp_close(&t);
 }
 

@@ -24,7 +24,7 @@ const lazy: Record<string, () => Promise<{ default: Screen }>> = {
   "/messages": () => import("./messages/screen"),
   "/activity": () => import("./activity/screen"),
   "/connections": () => import("./connections/screen"),
-  "/people": () => import("./people/screen"),
+  "/admin": () => import("./admin/screen"),
   "/account": () => import("./account/screen"),
   "/setup": () => import("./setup/screen"),
 };
@@ -36,7 +36,7 @@ const entries = [
   { path: "/messages", icon: "message-square", key: "m", name: "messages" },
   { path: "/connections", icon: "plug", key: "c", name: "connections" },
   { path: "/activity", icon: "activity", key: "y", name: "activity" },
-  { path: "/people", icon: "users", key: "p", name: "people" },
+  { path: "/admin", icon: "shield", key: "d", name: "admin" },
 ];
 
 const search = new Cell(false); // somebody looks for something

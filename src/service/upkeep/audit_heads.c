@@ -130,6 +130,7 @@ struct walk {
     struct audit_digest digest;
     struct audit_head next; /* the head that covers the rows from here on; seq 0: none */
     int64_t removed_seq;    /* as the youngest entry of retention says */
+    const struct audit_watch *watch;
     bool saw_pinned;
 };
 
@@ -238,6 +239,8 @@ static enum err walk_rows(struct walk *w, const struct audit_head *pinned) {
         }
         arena_free(w->ctx->arena);
         w->ctx->arena = all;
+        if (e == OK && w->watch && !w->watch->go_on(w->watch->arg, w->out->rows))
+            e = ctx_fail(w->ctx, ERR_DRAINING, "The check of the audit log was broken off.");
     }
     return e;
 }
@@ -280,11 +283,13 @@ static void conclude(struct walk *w, const struct audit_head *pinned) {
             "the head that you named is not in this log: it was signed, so the log was replaced");
 }
 
-enum err audit_check(struct ctx *ctx, const struct audit_head *pinned, struct audit_check *out) {
+enum err audit_check(struct ctx *ctx, const struct audit_head *pinned,
+                     const struct audit_watch *watch, struct audit_check *out) {
     struct walk w = { .ctx = ctx,
                       .c = db_reader(ctx->parts->db),
                       .out = out,
                       .words = ctx->arena,
+                      .watch = watch,
                       .removed_seq = -1 };
     *out = (struct audit_check){ 0 };
     TRY(audit_rows_ends(ctx, w.c, &out->first_seq, &out->last_seq));

@@ -25,6 +25,13 @@ struct audit_check {
     const char *wrong;        /* a sentence that says what; the arena's. NULL: nothing */
 };
 
+/* Who wants to know how far it is, and may break it off: asked after every so many rows. */
+struct audit_watch {
+    bool (*go_on)(void *arg, int64_t rows);
+    void *arg;
+};
+
 /* Reads all of the log. pinned: a head that was seen in a log file, which must be among those in the database; seq 0:
- * none. OK also when something is wrong. */
-enum err audit_check(struct ctx *ctx, const struct audit_head *pinned, struct audit_check *out);
+ * none. watch: NULL when nobody does. OK also when something is wrong; ERR_DRAINING when it was broken off. */
+enum err audit_check(struct ctx *ctx, const struct audit_head *pinned,
+                     const struct audit_watch *watch, struct audit_check *out);

@@ -27,7 +27,7 @@ static void fill(struct house *h, int count) {
 static struct audit_check look(struct house *h) {
     struct audit_head none = { .seq = 0 };
     struct audit_check k;
-    CHECK_INT(audit_check(&h->t.ctx, &none, &k), OK);
+    CHECK_INT(audit_check(&h->t.ctx, &none, NULL, &k), OK);
     return k;
 }
 
@@ -49,6 +49,26 @@ TEST(a_log_is_signed_piece_by_piece_and_whole) {
     CHECK_INT(k.signed_seq, ROWS);
     CHECK_TEXT(temp_sql(&h.t, "SELECT group_concat(from_seq || '-' || seq, ' ') FROM audit_heads"),
                "1-1000 1001-2000 2001-2500");
+    house_close(&h);
+}
+
+static bool go_on_until(void *arg, int64_t rows) {
+    int64_t *seen = arg;
+    *seen = rows;
+    return rows < 1000;
+}
+
+TEST(whoever_watches_a_check_hears_how_far_it_is_and_can_break_it_off) {
+    struct house h;
+    struct audit_head none = { .seq = 0 };
+    struct audit_check k;
+    int64_t seen = 0;
+    open_signed(&h);
+    struct audit_watch watch = { go_on_until, &seen };
+    CHECK_INT(audit_check(&h.t.ctx, &none, &watch, &k), ERR_DRAINING);
+    CHECK_INT(seen, 1000);
+    CHECK_INT(k.rows, 1000);
+    CHECK(!look(&h).wrong);
     house_close(&h);
 }
 
@@ -142,13 +162,13 @@ TEST(a_log_that_was_replaced_with_its_heads_is_not_the_one_whose_head_was_seen) 
     struct audit_check k;
     open_signed(&h);
     CHECK_INT(audit_head_from(&h.t.ctx, db_reader(h.t.parts.db), 1, &pinned), OK);
-    CHECK_INT(audit_check(&h.t.ctx, &pinned, &k), OK);
+    CHECK_INT(audit_check(&h.t.ctx, &pinned, NULL, &k), OK);
     CHECK(!k.wrong);
     CHECK_TEXT(temp_all(&h.t, "DELETE FROM audit_log; DELETE FROM audit_heads"), "");
     fill(&h, ROWS);
     CHECK_INT(audit_heads_sign(&h.t.ctx, true), OK);
     CHECK(!look(&h).wrong);
-    CHECK_INT(audit_check(&h.t.ctx, &pinned, &k), OK);
+    CHECK_INT(audit_check(&h.t.ctx, &pinned, NULL, &k), OK);
     CHECK_INT(k.bad_seq, 1000);
     CHECK(k.wrong && strstr(k.wrong, "was replaced"));
     house_close(&h);

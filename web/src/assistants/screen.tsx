@@ -2,14 +2,15 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { Assistants } from "./list";
+import { Forbidden } from "../kit/forbidden";
 import { later } from "../kit/later";
 import { secondsLeft } from "../kit/countdown";
 import { t } from "../kit/i18n";
 import { Button, Field, Heading, Icon, useNow, useTitle } from "../kit/parts";
-import { Box, Panel } from "../kit/panel";
+import { Panel } from "../kit/panel";
 import { fieldWords, wordsFor } from "../kit/problem";
 import { complaint, isConflict, keys, label, ranges, settingsOf, show, suggestions, unit, valueOf, withValue, type Key, type Value } from "./settings";
-import { api, mayManage, profile, session, settings, useCell, useLive, useResource } from "../kit/state";
+import { api, mayManage, profile, settings, useCell, useLive, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
 
 // For the first minutes (setup), which ask for the same settings.
@@ -225,22 +226,5 @@ export function SettingField({ name, value, error, onInput }: { name: Key; value
     <Field label={label(name)} name={name} type="range" value={String(shown)} error={error} onInput={(v) => onInput(minutes ? Math.round(Number(v) * 60) : Number(v))}
       input={{ min: minutes ? range.min / 60 : range.min, max: minutes ? range.max / 60 : range.max, step: minutes ? 1 : 0.05, "aria-valuetext": show(name, value) }}
       extra={<output class="value">{show(name, value)}</output>} hint={t(`assistant.${name}.hint`)} />
-  );
-}
-
-// A member may look. Says who may change things.
-function Forbidden() {
-  const [who, setWho] = useState("");
-  useEffect(() => {
-    const id = session.value?.workspace.id;
-    if (!id) return;
-    void api.get<Schemas["MemberList"]>(`/workspaces/${encodeURIComponent(id)}/members`).then((reply) => {
-      if (reply.ok) setWho(reply.data.members.filter((m) => m.role !== "member").map((m) => m.name ?? m.email).join(", "));
-    });
-  }, []);
-  return (
-    <div data-state="forbidden">
-      <Box level={2} tone="info" icon="lock" title={t("forbidden.title")} text={who ? t("forbidden.ask", { who }) : t("forbidden.text")} />
-    </div>
   );
 }

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CallDetail, StandingBadge } from "./call";
 import { isOver, isWaiting, lasted, who, type Call, type Operation } from "./words";
-import { CallChart } from "./chart";
+import { CallChart } from "../kit/callchart";
 import { Fallback } from "./fallback";
 import { money, t } from "../kit/i18n";
 import { Limits } from "./limits";

@@ -3,6 +3,7 @@ import { useMemo } from "preact/hooks";
 import type { Reply, Schemas } from "../kit/api";
 import { secondsLeft } from "../kit/countdown";
 import { t } from "../kit/i18n";
+import { later } from "../kit/later";
 import { Heading, Icon, useNow, useTitle } from "../kit/parts";
 import { Panel } from "../kit/panel";
 import { serviceName } from "../kit/problem";
@@ -10,6 +11,9 @@ import { Resource } from "../kit/resource";
 import { api, integrations, session, useCell, useLive, useResource, useSoon } from "../kit/state";
 
 type Integration = Schemas["Integration"];
+
+// Last, so that nothing has to move when it comes.
+const CallChart = later(() => import("../kit/callchart").then((m) => m.CallChart), 300);
 
 export default function Home() {
   const snapshot = useResource(integrations);
@@ -24,6 +28,7 @@ export default function Home() {
       </Panel>
       {snapshot.data && <Today />}
       {snapshot.data && <Next list={snapshot.data.integrations} />}
+      <CallChart />
     </main>
   );
 }

@@ -45,14 +45,14 @@ export async function readOn<Row>(page: (cursor: string | null) => Promise<Reply
   return reply;
 }
 
-export function useList<Row extends { id: string }>(path: string, field: string, filters: URLSearchParams, size = 20, wanted = true): List<Row> {
+export function useList<Row extends { id: string }>(path: string, field: string, filters: URLSearchParams, size = 20, wanted = true, shape: (said: unknown) => Row = (said) => said as Row): List<Row> {
   const address = `${path}?limit=${size}${filters.size ? "&" + filters : ""}`;
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<(Problem & { until?: number }) | undefined>();
   const read = (url: string, signal?: AbortSignal): Promise<Reply<Rows<Row>>> =>
     readOn(async (cursor) => {
       const reply = await api.get<Answer>(cursor ? `${address}&cursor=${encodeURIComponent(cursor)}` : url, { signal });
-      return reply.ok ? { ...reply, data: { rows: reply.data[field] as Row[], next_cursor: reply.data.next_cursor } } : reply;
+      return reply.ok ? { ...reply, data: { rows: (reply.data[field] as unknown[]).map(shape), next_cursor: reply.data.next_cursor } } : reply;
     });
   const resource = useMemo(() => {
     const made: Resource<Rows<Row>> = new Resource(async (signal) => {
@@ -87,7 +87,7 @@ export function useList<Row extends { id: string }>(path: string, field: string,
   return { resource, snapshot, busy, problem, more, put };
 }
 
-export function More({ list, service }: { list: List<{ id: string }>; service: string }) {
+export function More<Row>({ list, service }: { list: List<Row>; service: string }) {
   return (
     <>
       {list.problem && <Trouble problem={list.problem} service={service} strip snapshot={troubleOf(list.problem, list.busy)} retry={() => void list.more()} />}
@@ -122,7 +122,7 @@ export function ListPanel<Row extends { id: string }>({ list, filtered, empty, o
     <>
       {choosing && filters}
       <Panel {...rest} resource={list.resource} snapshot={list.snapshot} isEmpty={(d) => !d.rows.length && !d.next_cursor} empty={filtered ? nothing : empty}>
-        {(data) => <>{children(data.rows)}{data.rows.length > 0 && takeAway}<More list={list as unknown as List<{ id: string }>} service={rest.service} /></>}
+        {(data) => <>{children(data.rows)}{data.rows.length > 0 && takeAway}<More list={list} service={rest.service} /></>}
       </Panel>
     </>
   );
@@ -132,6 +132,7 @@ export interface Filter {
   name: string;
   label: string;
   options?: [value: string, words: string][]; // none: something to type
+  any?: string; // what no choice means, where that is not all there is
 }
 
 export function Filters({ filters, query, set }: { filters: Filter[]; query: URLSearchParams; set: (change: Record<string, string>) => void }) {
@@ -139,7 +140,7 @@ export function Filters({ filters, query, set }: { filters: Filter[]; query: URL
     <form class="filters" role="search" aria-label={t("list.filters")} onSubmit={(e) => e.preventDefault()}>
       {filters.map((f) =>
         f.options ? (
-          <Select key={f.name} name={f.name} label={f.label} value={query.get(f.name) ?? ""} options={[["", t("list.any")], ...f.options]} onInput={(value) => set({ [f.name]: value })} />
+          <Select key={f.name} name={f.name} label={f.label} value={query.get(f.name) ?? ""} options={[["", f.any ?? t("list.any")], ...f.options]} onInput={(value) => set({ [f.name]: value })} />
         ) : (
           <div class="field" key={f.name}>
             <label for={"filter-" + f.name}>{f.label}</label>

@@ -3,7 +3,12 @@ import { useEffect, useState } from "preact/hooks";
 
 const moved = new Set<() => void>();
 
-export function go(path: string, replace = false): void {
+// Addresses that were moved still lead where they led: bookmarks, links in mails.
+const former: Record<string, string> = { "/people": "/admin/people" };
+if (typeof location !== "undefined" && former[location.pathname]) history.replaceState(null, "", former[location.pathname]! + location.search);
+
+export function go(address: string, replace = false): void {
+  const path = former[address] ?? address;
   if (path === location.pathname + location.search) return;
   history[replace ? "replaceState" : "pushState"](null, "", path);
   for (const tell of moved) tell();
@@ -46,8 +51,8 @@ export function follow(event: MouseEvent): void {
   go(link.pathname + link.search);
 }
 
-const rooms = new Set(["/", "/calls", "/assistant", "/numbers", "/messages", "/connections", "/activity", "/people", "/account", "/signin", "/setup"]);
-const withDetail = ["/calls", "/activity"];
+const rooms = new Set(["/", "/calls", "/assistant", "/numbers", "/messages", "/connections", "/activity", "/people", "/admin", "/account", "/signin", "/setup"]);
+const withDetail = ["/calls", "/activity", "/admin"];
 
 // "/calls/call_0192" -> "/calls": the room behind a path, and what of it is looked at.
 export function roomOf(path: string): { room: string; id?: string } {

@@ -126,7 +126,7 @@ export function Done({ call, onDone }: { call: Call | undefined; onDone: () => v
       <h2>{t("home.next")}</h2>
       <ul class="steps">
         <li><Icon name="plug" /><a href="/connections">{t(demo ? "setup.done.connect_own" : "setup.done.connect")}</a></li>
-        <li><Icon name="user-plus" /><a href="/people">{t("setup.done.invite")}</a></li>
+        <li><Icon name="user-plus" /><a href="/admin/people">{t("setup.done.invite")}</a></li>
         <li><Icon name="book-open" /><span>{t("setup.done.api")} <a href="/docs">{t("setup.done.reference")}</a><span class="command"><code>{command}</code><Copy text={command} label={t("setup.done.api")} /></span></span></li>
       </ul>
       <div class="row"><Button kind="primary" onClick={onDone}>{t("setup.done.button")}</Button></div>

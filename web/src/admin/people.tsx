@@ -1,17 +1,17 @@
 // People: who belongs to this workspace and as what, who is invited, and taking somebody out of it.
 import { useState } from "preact/hooks";
-import type { Problem, Reply, Schemas } from "../kit/api";
+import type { Problem, Schemas } from "../kit/api";
 import { date, t } from "../kit/i18n";
-import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
-import { Badge, Button, Copy, Dialog, Field, Heading, Icon, Select, Sure, useTitle, When } from "../kit/parts";
+import { Panel } from "../kit/panel";
+import { Badge, Button, Copy, Dialog, Field, Icon, Select, Sure, When } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { api, mayManage, session, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
+import { useWrite } from "./write";
 
 type Member = Schemas["Member"];
 type Role = Schemas["Role"];
-type Dated = Problem & { until?: number };
 
 const space = () => "/workspaces/" + session.value?.workspace.id;
 const nameOf = (one: { name: string | null; email: string }) => one.name ?? one.email;
@@ -22,16 +22,13 @@ const isOwner = () => session.value?.workspace.role === "owner" || session.value
 const roles = (): [Role, string][] => (["member", "admin", "owner"] as const).filter((role) => role !== "owner" || isOwner()).map((role) => [role, t("people.role." + role)]);
 const mayChange = (one: Member) => mayManage() && !isMe(one) && (one.role !== "owner" || isOwner());
 
-export default function People() {
+export function People() {
   const [members] = useState(() => new Resource((signal) => api.get<Schemas["MemberList"]>(space() + "/members?limit=100", { signal })));
-  useTitle(t("people.title"));
   return (
-    <main id="main">
-      <Heading>{t("people.title")}</Heading>
-      <p class="lead">{t("people.lead", { workspace: session.value?.workspace.name ?? "" })}</p>
+    <>
       <Members resource={members} />
       {mayManage() ? <Invitations /> : <p class="muted">{t("people.only_managers")}</p>}
-    </main>
+    </>
   );
 }
 
@@ -97,27 +94,9 @@ function whyNot(problem: Problem): string | undefined {
   return problem.errors?.some((e) => e.code === "last_owner") ? t("people.last_owner") : undefined;
 }
 
-// A write from a dialog: what was refused stands in it.
-function useWrite() {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Dated>();
-  async function write<T>(request: () => Promise<Reply<T>>): Promise<Reply<T> | undefined> {
-    if (busy) return undefined;
-    setBusy(true);
-    setProblem(undefined);
-    const reply = await request();
-    setBusy(false);
-    if (!reply.ok) setProblem(dated(reply.problem));
-    return reply;
-  }
-  const why = problem && whyNot(problem);
-  const shown = problem && (why ? <p class="wrong" role="alert"><Icon name="circle-alert" small /><span>{why}</span></p> : !problem.errors?.length && <Trouble problem={problem} service="ava" strip snapshot={troubleOf(problem, busy)} />);
-  return { busy, problem, shown, write };
-}
-
 function ChangeRole({ one, onClose, onDone }: { one: Member; onClose: () => void; onDone: (now: Member) => void }) {
   const [role, setRole] = useState<Role>(one.role);
-  const { busy, shown, write } = useWrite();
+  const { busy, shown, write } = useWrite(whyNot);
   async function save() {
     const reply = await write(() => api.send<Member>("PUT", `${space()}/members/${one.user_id}`, { body: { role } }));
     if (!reply?.ok) return;
@@ -139,7 +118,7 @@ function ChangeRole({ one, onClose, onDone }: { one: Member; onClose: () => void
 }
 
 function Remove({ one, onClose, onDone }: { one: Member; onClose: () => void; onDone: () => void }) {
-  const { busy, shown, write } = useWrite();
+  const { busy, shown, write } = useWrite(whyNot);
   async function remove() {
     const reply = await write(() => api.send<undefined>("DELETE", `${space()}/members/${one.user_id}`));
     if (!reply?.ok) return;
@@ -159,7 +138,7 @@ function Invitations() {
   const [inviting, setInviting] = useState(false);
   const [made, setMade] = useState<Schemas["InvitationMade"]>();
   const [withdrawing, setWithdrawing] = useState<Schemas["Invitation"]>();
-  const { busy, shown, write } = useWrite();
+  const { busy, shown, write } = useWrite(whyNot);
   const invite = <Button kind="primary" icon="user-plus" onClick={() => setInviting(true)}>{t("people.invite")}</Button>;
 
   async function withdraw(one: Schemas["Invitation"]) {
@@ -214,7 +193,7 @@ function Invite({ onClose, onDone }: { onClose: () => void; onDone: (made: Schem
   const [email, setEmail] = useState("");
   const [role, setRole] = useState<Role>("member");
   const [missing, setMissing] = useState("");
-  const { busy, problem, shown, write } = useWrite();
+  const { busy, problem, shown, write } = useWrite(whyNot);
   const wrong = problem?.errors?.find((e) => e.field === "email");
   async function save() {
     setMissing(email.trim() ? "" : t("field.required", { label: t("people.column.email") }));

@@ -1,15 +1,19 @@
-// The last 30 days: a bar a day, what of it somebody should mend, and why calls ended. The table says the same.
-import { useMemo } from "preact/hooks";
-import type { Schemas } from "../kit/api";
-import { day, duration, money, t } from "../kit/i18n";
-import { Panel } from "../kit/panel";
-import { Resource } from "../kit/resource";
-import { api, useLive, useResource, useSoon } from "../kit/state";
+// The last 30 days on Home and under Calls: a bar a day of calls, minutes or cost, what of it somebody should mend, and why calls
+// ended. The table says the same.
+import { useMemo, useState } from "preact/hooks";
+import type { Schemas } from "./api";
+import { day, duration, money, t } from "./i18n";
+import { Panel } from "./panel";
+import { Resource } from "./resource";
+import { api, useLive, useResource, useSoon } from "./state";
 
 type Analytics = Schemas["CallAnalytics"];
 type Day = Analytics["groups"][number];
 
 const days = 30, width = 600, height = 120, gap = 4;
+const measures = ["calls", "minutes", "cost"] as const;
+type Measure = (typeof measures)[number];
+const amount: Record<Measure, (d: Day) => number> = { calls: (d) => d.calls, minutes: (d) => d.seconds / 60, cost: (d) => d.cost_micros };
 
 export function CallChart() {
   const resource = useMemo(() => new Resource((signal) => api.get<Analytics>("/analytics/calls?by=day", { signal })), []);
@@ -43,23 +47,27 @@ function everyDay(data: Analytics): Day[] {
 const dayWords = (key: string | null) => day(Date.parse(key + "T00:00:00Z"));
 
 function Bars({ data }: { data: Analytics }) {
+  const [measure, show] = useState<Measure>("calls");
   const all = everyDay(data);
-  const most = Math.max(1, ...all.map((d) => d.calls));
+  const of = amount[measure];
+  const most = Math.max(1, ...all.map(of));
   const step = width / days;
   const tall = (n: number) => (n / most) * (height - 4);
+  const words = (d: Day) => (measure === "calls" ? t("chart.day", { day: dayWords(d.key), n: d.calls, faults: d.faults }) : t("chart.day_of", { day: dayWords(d.key), what: measure === "cost" ? money(d.cost_micros, data.currency) : duration(d.seconds) }));
   return (
     <figure class="chart">
-      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={t("chart.label", { n: data.totals.calls, most })} preserveAspectRatio="none">
+      <fieldset class="languages"><legend class="hidden">{t("chart.measure")}</legend>{measures.map((one) => <label key={one}><input type="radio" name="measure" checked={one === measure} onChange={() => show(one)} /> {t("chart.measures." + one)}</label>)}</fieldset>
+      <svg viewBox={`0 0 ${width} ${height}`} role="img" data-measure={measure} aria-label={t("chart.label", { n: data.totals.calls, most: Math.max(...all.map((d) => d.calls)) })} preserveAspectRatio="none">
         {all.map((d, i) => (
           <g key={d.key}>
-            <title>{t("chart.day", { day: dayWords(d.key), n: d.calls, faults: d.faults })}</title>
-            <rect class="bar" x={i * step + gap / 2} y={height - tall(d.calls)} width={step - gap} height={tall(d.calls)} rx="2" />
-            <rect class="bar faults" x={i * step + gap / 2} y={height - tall(d.faults)} width={step - gap} height={tall(d.faults)} rx="2" />
+            <title>{words(d)}</title>
+            <rect class="bar" x={i * step + gap / 2} y={height - tall(of(d))} width={step - gap} height={tall(of(d))} rx="2" />
+            {measure === "calls" && <rect class="bar faults" x={i * step + gap / 2} y={height - tall(d.faults)} width={step - gap} height={tall(d.faults)} rx="2" />}
           </g>
         ))}
         <line class="floor" x1="0" x2={width} y1={height - .5} y2={height - .5} />
       </svg>
-      <figcaption><span>{dayWords(all[0]!.key)}</span><span class="legend"><i class="bar" aria-hidden="true" />{t("chart.calls")} <i class="bar faults" aria-hidden="true" />{t("chart.faults")}</span><span>{dayWords(all[days - 1]!.key)}</span></figcaption>
+      <figcaption><span>{dayWords(all[0]!.key)}</span><span class="legend"><i class="bar" aria-hidden="true" />{t("chart.measures." + measure)}{measure === "calls" && <> <i class="bar faults" aria-hidden="true" />{t("chart.faults")}</>}</span><span>{dayWords(all[days - 1]!.key)}</span></figcaption>
       <details>
         <summary>{t("chart.table")}</summary>
         <table>
