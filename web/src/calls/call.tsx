@@ -1,6 +1,7 @@
 // One call: how it stands, what happened to it, and who can mend how it ended. Drawn anew when something happens to it.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
+import { Picture } from "./picture";
 import { isOver, isWaiting, lasted, standing, who, type Call, type Operation } from "./words";
 import { exact, has, moment, money, phone, t } from "../kit/i18n";
 import { dated, HeldUp, Panel, Trouble, troubleOf } from "../kit/panel";
@@ -95,6 +96,7 @@ function End({ call, onChanged }: { call: Call; onChanged: () => void }) {
 export function Entries({ timeline }: { timeline: Timeline }) {
   return (
     <>
+      <Picture timeline={timeline} />
       {timeline.is_cut && <p class="muted">{t("calls.is_cut")}</p>}
       <ol class="timeline" aria-label={t("calls.happened")}>
         {timeline.entries.map((e, i) => (
