@@ -10,10 +10,11 @@ struct call_stats_filter {
     const char *direction, *assistant_id, *line; /* NULL: any; assistant_id of the provider */
 };
 
-/* Of calls that share a key and a reason for their end. */
+/* Of calls that share a key and a reason for their end; by assistant and by number, the day too. */
 struct call_stats_row {
     const char *key;    /* "2026-11-21" (UTC), an assistant's id, our number, a reason; "": none */
     const char *reason; /* NULL: they go on, or nobody said */
+    int64_t day;        /* since 1970, UTC */
     int64_t calls, answered, seconds, cost_micros;
 };
 

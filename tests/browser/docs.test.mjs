@@ -32,7 +32,6 @@ describe("the reference page", { skip: missing("chromium") }, () => {
     assert.match(await page.textContent("#listCalls .command"), /^import os\n\nimport requests/);
     await page.check("text=Node");
     assert.match(await page.textContent("#listCalls .command"), /^const response = await fetch/);
-    assert.deepEqual(await axe(page), []);
   });
 
   test("a read runs at once and shows what came, with what the headers say", async () => {
@@ -56,7 +55,6 @@ describe("the reference page", { skip: missing("chromium") }, () => {
     await limits.locator("button[type=submit]").click();
     await limits.locator("text=This is done for real, in the workspace").waitFor();
     assert.equal(await limits.locator("[data-status]").count(), 0, "nothing was sent yet");
-    assert.deepEqual(await axe(page), []);
     await limits.locator("text=Cancel").click();
     await limits.locator("button[type=submit]").click();
     await limits.locator("text=Do it").click();

@@ -51,6 +51,8 @@ describe("journeys in Chromium", { skip: missing("chromium") }, () => {
     assert.deepEqual(await axe(page), []);
     await page.click("text=Call now");
     await page.waitForSelector("[data-panel=first-call][data-state=live] .timeline li");
+    await page.waitForSelector("text=Talking");
+    await ava.advance(60);
     await page.waitForSelector("[data-panel=first-call][data-state=ended]", { timeout: 60_000 });
     assert.ok((await page.locator(".timeline li").count()) >= 4, await page.textContent(".timeline"));
     assert.deepEqual(await axe(page), []);

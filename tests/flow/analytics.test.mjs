@@ -36,6 +36,12 @@ describe("analytics", { skip: missing, concurrency: 1 }, () => {
 
   test("by assistant, number and reason; and only some of them", async () => {
     assert.deepEqual((await ask("?by=assistant")).json.groups.map((g) => [g.key, g.calls]), [[vapi.assistant_id, 4], [null, 1]].sort((x, y) => (x[0] ? 1 : -1) - (y[0] ? 1 : -1)));
+    const days = (await ask("?by=assistant")).json.groups.find((g) => g.key === vapi.assistant_id).days;
+    assert.equal(days.length, 30);
+    assert.deepEqual(days.slice(-2), [3, 1], "of yesterday and today, for a line in its row");
+    assert.equal(days.reduce((sum, n) => sum + n), 4);
+    assert.deepEqual((await ask("?by=number")).json.groups.map((g) => g.days.reduce((sum, n) => sum + n)), (await ask("?by=number")).json.groups.map((g) => g.calls));
+    assert.equal((await ask()).json.groups[0].days, undefined);
     const reasons = (await ask("?by=ended_reason")).json;
     assert.deepEqual(reasons.groups.map((g) => [g.key, g.calls]), [["customer-ended-call", 4], ["manually-canceled", 1]]);
     assert.deepEqual(reasons.ended_reasons[0], { reason: "customer-ended-call", text: "The other side hung up.", who: "nobody", is_fault: false, calls: 4 });

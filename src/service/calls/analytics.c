@@ -78,8 +78,20 @@ static struct analytics_group *reason_of(struct analytics *out, const char *reas
     return &out->reasons[out->reason_count++];
 }
 
+static bool has_days(enum call_stats_by by) {
+    return by == STATS_BY_ASSISTANT || by == STATS_BY_NUMBER;
+}
+
+/* The last of the days is that in which the span ends. */
+static void count_day(const struct analytics *out, struct analytics_group *g,
+                      const struct call_stats_row *row) {
+    int64_t i = row->day - (out->filter.until_ms - 1) / DAY_MS + ANALYTICS_DAYS - 1;
+    if (g->days && i >= 0 && i < ANALYTICS_DAYS)
+        g->days[i] += row->calls;
+}
+
 /* Rows of one key stand together. */
-static struct analytics_group *group_of(struct analytics *out, const char *key) {
+static struct analytics_group *group_of(struct ctx *ctx, struct analytics *out, const char *key) {
     struct analytics_group *last = out->group_count ? &out->groups[out->group_count - 1] : NULL;
     if (last && strcmp(last->key, key) == 0)
         return last;
@@ -88,6 +100,9 @@ static struct analytics_group *group_of(struct analytics *out, const char *key) 
         return NULL;
     }
     out->groups[out->group_count] = (struct analytics_group){ .key = key };
+    if (has_days(out->by))
+        out->groups[out->group_count].days =
+            arena_alloc(ctx->arena, ANALYTICS_DAYS * sizeof(int64_t));
     return &out->groups[out->group_count++];
 }
 
@@ -102,11 +117,13 @@ static void add_up(struct ctx *ctx, const struct reading *r, struct analytics *o
     for (size_t i = 0; i < r->count; i++) {
         const struct call_stats_row *row = &r->rows[i];
         bool is_fault = row->reason && ended_explain(ctx->arena, row->reason).is_fault;
-        struct analytics_group *group = group_of(out, row->key);
+        struct analytics_group *group = group_of(ctx, out, row->key);
         struct analytics_group *reason = row->reason ? reason_of(out, row->reason) : NULL;
         sum(&out->totals, row, is_fault);
-        if (group)
+        if (group) {
             sum(&group->sums, row, is_fault);
+            count_day(out, group, row);
+        }
         if (reason)
             sum(&reason->sums, row, is_fault);
     }
@@ -161,6 +178,16 @@ static void write_reason(struct jsonw *w, struct arena *a, const struct analytic
     jsonw_object_end(w);
 }
 
+static void write_days(struct jsonw *w, const int64_t *days) {
+    if (!days)
+        return;
+    jsonw_key(w, "days");
+    jsonw_list(w);
+    for (size_t i = 0; i < ANALYTICS_DAYS; i++)
+        jsonw_i64(w, days[i]);
+    jsonw_list_end(w);
+}
+
 void analytics_write(struct jsonw *w, struct arena *a, const struct analytics *r) {
     jsonw_object(w);
     jsonw_time_at(w, "since", r->filter.since_ms);
@@ -177,6 +204,7 @@ void analytics_write(struct jsonw *w, struct arena *a, const struct analytics *r
         jsonw_object(w);
         jsonw_text_at(w, "key", r->groups[i].key[0] ? r->groups[i].key : NULL);
         write_sums(w, &r->groups[i].sums);
+        write_days(w, r->groups[i].days);
         jsonw_object_end(w);
     }
     jsonw_list_end(w);

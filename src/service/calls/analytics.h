@@ -13,6 +13,8 @@ struct analytics_sums {
 
 struct analytics_group {
     const char *key; /* as in store/call_stats.h */
+    int64_t *
+        days; /* by assistant and number: calls of each of the last 30 days, oldest first; else NULL */
     struct analytics_sums sums;
 };
 

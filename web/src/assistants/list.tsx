@@ -7,6 +7,7 @@ import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Icon, When } from "../kit/parts";
 import { wordsFor } from "../kit/problem";
 import { Resource } from "../kit/resource";
+import { Spark, useSparks } from "../kit/spark";
 import { api, assistants, live, mayManage, profile, settings, useCell, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
 
@@ -46,6 +47,7 @@ export function Assistants({ shown }: { shown: boolean }) {
     if (reply.ok) assistants.put({ ...reply.data, assistants: [...had.assistants, ...reply.data.assistants] });
   }
 
+  const sparks = useSparks("assistant");
   if (!shown) return null;
   const empty = (
     <div class="box">
@@ -67,6 +69,7 @@ export function Assistants({ shown }: { shown: boolean }) {
                     <p class="row">
                       {a.in_use && <Badge tone="ok" icon="circle-check">{t("assistants.in_use")}</Badge>}
                       {a.updated_at && <span class="muted">{t("assistants.changed")} <When at={a.updated_at} /></span>}
+                      <Spark days={sparks.get(a.provider_id)} />
                     </p>
                   </div>
                   {a.id ? (

@@ -6,6 +6,7 @@ import { ImportNumbers } from "./import";
 import { Badge, Button, Dialog, Heading, Icon, useTitle, When } from "../kit/parts";
 import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { wordsFor } from "../kit/problem";
+import { Spark, useSparks } from "../kit/spark";
 import { api, integrations, mayManage, numbers, profile, useCell, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
 
@@ -39,6 +40,7 @@ export default function Numbers() {
       <a class="button primary" href="/connections?open=twilio">{t("numbers.empty.button")}</a>
     </div>
   );
+  const sparks = useSparks("number");
   return (
     <main id="main">
       <Heading>{t("numbers.title")}</Heading>
@@ -54,7 +56,7 @@ export default function Numbers() {
               <tbody>
                 {data.numbers.map((n) => (
                   <tr key={n.provider_id}>
-                    <th scope="row" class="mono">{phone(n.phone_number)}</th>
+                    <th scope="row"><span class="mono">{phone(n.phone_number)}</span> <Spark days={sparks.get(n.phone_number)} /></th>
                     <td data-label={t("numbers.name")}>{n.friendly_name ?? t("numbers.unnamed")}</td>
                     <td data-label={t("numbers.can")}>{can(n)}</td>
                     <td data-label={t("numbers.calls")}><Party party={n.calls_go_to} /></td>
