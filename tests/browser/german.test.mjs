@@ -101,6 +101,8 @@ describe("German in Chromium", { skip: missing("chromium") }, () => {
     await page.goto(ava.base + "/calls/" + id);
     await panel(page, "call", "ready");
     assert.match(await page.textContent(".standing dl"), /0,\d+\s\$/, "money");
+    assert.equal(await page.textContent("[data-standing]"), "Die Gegenseite hat aufgelegt.");
+    assert.doesNotMatch(await page.innerText(".timeline"), /\b(the|asked|told|picked)\b/i, "what happened is German too");
     assert.match(await page.getAttribute(".standing time", "title"), /^\d{2}\.\d{2}\.\d{4}, \d{2}:\d{2}:\d{2}$/, "dates");
     await page.goto(ava.base + "/activity");
     await page.click("[data-row] a");
@@ -206,7 +208,7 @@ describe("German in Chromium", { skip: missing("chromium") }, () => {
 
   test("where German cannot be loaded the page is there in English", async () => {
     let asked = 0;
-    const lost = (guest) => guest.route("**/assets/de-*.js", (route) => (asked++, route.abort()));
+    const lost = (guest) => guest.route("**/assets/german-*.js", (route) => (asked++, route.abort()));
     assert.deepEqual(await visit(["de-DE"], lost), ["en", "Sign in"]);
     assert.equal(asked, 1);
   });

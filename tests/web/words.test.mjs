@@ -145,6 +145,38 @@ test("no English is left in German", () => {
   }
 });
 
+const server = JSON.parse(await readFile(join(root, "web/i18n/de.server.json"), "utf8"));
+const source = (name) => readFile(join(root, "src/service/calls", name), "utf8");
+
+test("why a call ended is known in German, whatever Ava says of it", async () => {
+  const ends = [...(await source("ended.def")).matchAll(/^ENDED\(.*"([^"]+)"\)$/gm)].map(([, text]) => text);
+  const table = (await source("ended.c")).split("FAULT_OF")[1].split("static struct str after_stage")[0];
+  const faults = [...table.matchAll(/(?:YOU|VAPI|PROVIDER|CARRIER|CALLEE),\s*"([^"]+)"/g)].map(([, text]) => text.replace("%s", "{1}"));
+  assert.ok(ends.length > 70 && faults.length > 50, `${ends.length} ${faults.length}`);
+  for (const text of [...ends, ...faults]) assert.ok(server[text], text);
+});
+
+test("what the server says is said in German, with what stands in its blanks", async () => {
+  for (const [text, here] of Object.entries(server)) {
+    assert.deepEqual([...new Set(here.match(/\{\d\}/g))].sort(), [...new Set(text.match(/\{\d\}/g))].sort(), text);
+    assert.doesNotMatch(here.replace(/Vapi|Ava|Twilio|Vonage|Hook|Server|[A-Z]\w+/g, ""), left, text);
+  }
+  const de = await load("kit/i18n.ts");
+  assert.equal(de.said("Nobody picked up."), "Nobody picked up.");
+  await de.speak("de");
+  const cases = [
+    ["Nobody picked up.", "Niemand nahm ab."],
+    ["The other side hung up. It lasted 26 s.", "Die Gegenseite hat aufgelegt. Dauer: 26 s."],
+    ["Deepgram had a fault of its own. It lasted 3 s.", "Deepgram hatte einen eigenen Fehler. Dauer: 3 s."],
+    ["Ada (Berlin) asked for a call to +33612345678, by version 2 of its assistant.", "Ada (Berlin) verlangte einen Anruf an +33612345678, mit Version 2 des Assistenten."],
+    ["Vapi did not take attempt 1 (12 ms); the next one follows in 1.2 s.", "Vapi hat Versuch 1 nicht angenommen (12 ms); der nächste folgt in 1.2 s."],
+    ["call.ended was told to your endpoint (dst_1).", "call.ended wurde Ihrem Endpunkt gemeldet (dst_1)."],
+    ["Something nobody translated.", "Something nobody translated."],
+    ["$& {1} told: $1.", "$& {1} meldete: $1."],
+  ];
+  for (const [text, here] of cases) assert.equal(de.said(text), here);
+});
+
 test("German is as short as English, or a word longer", () => {
   const other = new Map(sentences(german)), long = [];
   for (const [key, text] of sentences(words)) if (other.get(key).length > Math.max(1.6 * text.length, text.length + 12)) long.push(key);

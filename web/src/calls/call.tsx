@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { Picture } from "./picture";
 import { isOver, isWaiting, lasted, standing, who, type Call, type Operation } from "./words";
-import { exact, has, moment, money, phone, t } from "../kit/i18n";
+import { exact, has, moment, money, phone, said, t } from "../kit/i18n";
 import { dated, HeldUp, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Copy, Heading, Icon, useNow, useTitle, When } from "../kit/parts";
 import { Resource } from "../kit/resource";
@@ -102,7 +102,7 @@ export function Entries({ timeline }: { timeline: Timeline }) {
         {timeline.entries.map((e, i) => (
           <li key={i} data-entry={e.kind} class={has("calls.marked." + e.kind) ? "marked" : ""}>
             <time dateTime={e.at} title={exact(Date.parse(e.at))}>{moment(Date.parse(e.at))}</time>
-            <span>{e.text} {e.event_id && <a href={"/activity/" + e.event_id}>{t("calls.see_event")}</a>}</span>
+            <span>{said(e.text)} {e.event_id && <a href={"/activity/" + e.event_id}>{t("calls.see_event")}</a>}</span>
           </li>
         ))}
       </ol>

@@ -21,7 +21,7 @@ export interface Course {
   marks: Mark[];
 }
 
-const marks: Record<string, Mark["kind"]> = { sending: "attempt", succeeded: "attempt", retry: "trouble", failed: "trouble", unknown: "trouble", unconfirmed: "trouble", webhook: "webhook", forwarded: "other", tool: "other", notice: "other", hangup: "other" };
+const marks: Record<string, Mark["kind"]> = { sending: "attempt", succeeded: "attempt", retry: "trouble", failed: "trouble", unknown: "trouble", unconfirmed: "trouble", webhook: "webhook", forwarded: "other", tool: "other", notice: "other", hangup: "other", hangup_asked: "other", hangup_waits: "other" };
 
 // By how much the provider's clock is to be set right. When somebody picked up and when it ended are their times, all else is
 // ours: nothing happened before we asked for it, nor after they told us of it. Where that does not hold it happened when it

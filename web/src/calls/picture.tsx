@@ -1,6 +1,6 @@
 // The course of a call as a picture: a bar of its phases, above it marks of what happened. The list below it says the same.
 import type { Schemas } from "../kit/api";
-import { duration, moment, t } from "../kit/i18n";
+import { duration, moment, said, t } from "../kit/i18n";
 import { useNow } from "../kit/parts";
 import { courseOf, type Kind, type Mark } from "./course";
 
@@ -37,7 +37,7 @@ export function Picture({ timeline }: { timeline: Schemas["Timeline"] }) {
 
 // Attempts are round, what went wrong stands on its point, webhooks are square, the rest is a line.
 function Dot({ mark, x }: { mark: Mark; x: number }) {
-  const words = <title>{mark.text}</title>;
+  const words = <title>{said(mark.text)}</title>;
   if (mark.kind === "attempt") return <circle class="mark" data-mark={mark.kind} cx={x + "%"} cy={marksAt} r="4">{words}</circle>;
   if (mark.kind === "other") return <line class="mark" data-mark={mark.kind} x1={x + "%"} x2={x + "%"} y1={marksAt - 4} y2={marksAt + 4}>{words}</line>;
   return (

@@ -5,7 +5,7 @@ type Words = { [key: string]: string | Words };
 export type Values = Record<string, string | number>;
 
 // English comes with the page; the others when somebody reads them.
-const others = { de: () => import("../../i18n/de.json") };
+const others = { de: () => import("./german") };
 export type Language = "en" | keyof typeof others;
 export const languages: Record<Language, string> = { en: "English", de: "Deutsch" };
 
@@ -24,17 +24,37 @@ export function languageOf(chosen: string | null, wanted: readonly string[]): La
 export async function speak(language: Language): Promise<void> {
   if (language !== "en") {
     try {
-      words = (await others[language]()).default as unknown as Words;
+      const all = await others[language]();
+      words = all.words as unknown as Words;
+      sentences = new Map(Object.entries(all.server));
     } catch {
       return;
     }
-  } else words = english;
+  } else {
+    words = english;
+    sentences = new Map();
+  }
+  patterns = [...sentences].filter(([text]) => text.includes("{1}")).map(([text, here]) => [new RegExp("^" + text.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\d\}/g, "(.+)") + "$", "s"), here]);
   locale = language;
   rules = new Intl.PluralRules(language);
   plainly = digits(language);
   if (globalThis.document) document.documentElement.lang = language;
 }
 export const spoken = (): Language => locale;
+
+let sentences = new Map<string, string>(), patterns: [RegExp, string][] = [];
+
+// What the server says, in the language of the page. The server speaks English; a sentence that is not known stays as it is.
+// What stands in its blanks may be a sentence too.
+export function said(text: string): string {
+  const here = sentences.get(text);
+  if (here !== undefined) return here;
+  for (const [pattern, words] of patterns) {
+    const blanks = pattern.exec(text);
+    if (blanks) return words.replace(/\{(\d)\}/g, (_, n: string) => said(blanks[Number(n)]!));
+  }
+  return text;
+}
 
 function look(key: string, all: Words): string | Words | undefined {
   let at: string | Words | undefined = all;
