@@ -60,10 +60,23 @@ static void *write_pairs(void *arg) {
     return NULL;
 }
 
+struct range {
+    int from, until;
+};
+
+static enum err put_range(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct range *r = arg;
+    for (int i = r->from; i < r->until; i++)
+        TRY(put_large(ctx, tx, arena_printf(ctx->arena, "m%04d", i)));
+    return OK;
+}
+
 static void fill(struct temp *t) {
     memset(large, 'x', sizeof large);
-    for (int i = 0; i < LARGE; i++)
-        CHECK_INT(db_write(&t->ctx, put_large, (void *)arena_printf(t->arena, "m%04d", i)), OK);
+    for (int i = 0; i < LARGE; i += 50) {
+        struct range r = { i, i + 50 };
+        CHECK_INT(db_write(&t->ctx, put_range, &r), OK);
+    }
 }
 
 static int64_t ask(sqlite3 *db, const char *sql) {
