@@ -49,6 +49,7 @@ describe("calls", { skip: missing("chromium") }, () => {
     await page.waitForURL("**/calls/call_*");
     await page.waitForSelector("h1 >> text=Call to +33 6 12 34 56 78");
     await page.waitForSelector("[data-entry=succeeded]");
+    await page.waitForSelector("[data-course=live] [data-mark=attempt]");
     await ava.advance(2);
     await page.waitForSelector("[data-standing] >> text=/Dialling|Ringing/");
     await ava.advance(5);
@@ -62,6 +63,29 @@ describe("calls", { skip: missing("chromium") }, () => {
     assert.equal(await page.$("text=End call"), null);
     assert.doesNotMatch(await page.innerText("[data-panel=call]"), /null|undefined|\{\w+\}/);
     assert.deepEqual(await axe(page), []);
+  });
+
+  test("a picture shows its phases and what happened above them, in any size and colours", async () => {
+    await page.waitForSelector("[data-course=ended] [data-phase=talking]");
+    const widths = Object.fromEntries(await page.$$eval("[data-phase]", (all) => all.map((e) => [e.dataset.phase, parseFloat(e.getAttribute("width"))])));
+    assert.ok(widths.talking > widths.ringing && widths.ringing > 0, JSON.stringify(widths));
+    assert.match(await page.innerText(".course figcaption"), /Ringing \d+ s[^]*Talking 26 s/);
+    const marks = await page.$$eval("[data-mark]", (all) => all.map((e) => e.dataset.mark));
+    assert.ok(marks.includes("attempt") && marks.includes("webhook"), String(marks));
+    assert.equal(marks.length, await page.$$eval("[data-entry]", (all) => all.filter((e) => ["sending", "succeeded", "webhook", "forwarded"].includes(e.dataset.entry)).length), "each stands in the list too");
+    assert.equal(await page.$$eval(".course *", (all) => all.filter((e) => getComputedStyle(e).animationName !== "none").length), 0);
+    for (const look of [{ colorScheme: "light" }, { colorScheme: "dark" }, { forcedColors: "active", colorScheme: "light" }]) {
+      await page.emulateMedia(look);
+      await page.setViewportSize({ width: 320, height: 800 });
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320);
+      const [bar, behind] = await page.evaluate(() => [getComputedStyle(document.querySelector("[data-phase=talking]")).fill, getComputedStyle(document.querySelector(".panel")).backgroundColor]);
+      assert.notEqual(bar, behind);
+      assert.deepEqual(await axe(page), []);
+      if (process.env.TEST_SHOTS) await page.screenshot({ path: `${process.env.TEST_SHOTS}/course-${Object.values(look).join("-")}.png`, fullPage: true });
+    }
+    await page.emulateMedia({ colorScheme: null, forcedColors: null });
+    await page.setViewportSize({ width: 1200, height: 860 });
+    if (process.env.TEST_SHOTS) await page.screenshot({ path: `${process.env.TEST_SHOTS}/course-1200.png`, fullPage: true });
   });
 
   test("an entry leads to its event, and back", async () => {

@@ -54,6 +54,7 @@ describe("the timeline of a call", { skip: missing, concurrency: 1 }, () => {
     assert.equal(text("ended"), "The other side hung up. It lasted 26 s.");
     const told = t.entries.filter((e) => e.kind === "webhook");
     assert.deepEqual(told.map((e) => e.text), ["ringing", "in-progress", "ended"].map((s) => `Vapi told: status-update, ${s}.`).concat("Vapi told: end-of-call-report, ended."));
+    assert.deepEqual(told.map((e) => e.detail), ["ringing", "in-progress", "ended", "ended"].map((status) => ({ status })));
     for (const e of told) assert.equal((await a.call(`/api/v1/events/${e.event_id}`)).status, 200);
     assert.ok(t.entries.every((e, i) => !i || e.at >= t.entries[i - 1].at), "in order");
     assert.equal(t.entries[1].detail.breaker, "closed");

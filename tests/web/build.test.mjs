@@ -61,3 +61,10 @@ test("the embedding tool carries every page into one C file", async () => {
 test("the lock file names versions and sums, not the place they came from", async () => {
   assert.doesNotMatch(await readFile(join(root, "package-lock.json"), "utf8"), /"resolved"/);
 });
+
+test("German is loaded by who reads it, and by nobody else", async () => {
+  const holding = [];
+  for (const name of await readdir(join(out, "assets"))) if (name.endsWith(".js") && (await text("assets/" + name)).includes("Anrufe gehen morgen wieder hinaus")) holding.push(name);
+  assert.equal(holding.length, 1);
+  for (const page of ["index.html", "docs.html", "sandbox.html"]) assert.ok(!(await text(page)).includes(holding[0]), page);
+});

@@ -8,6 +8,7 @@ import { load, root } from "./load.mjs";
 const i18n = await load("kit/i18n.ts");
 const problems = await load("kit/problem.ts");
 const words = JSON.parse(await readFile(join(root, "web/i18n/en.json"), "utf8"));
+const german = JSON.parse(await readFile(join(root, "web/i18n/de.json"), "utf8"));
 const contract = parse(await readFile(join(root, "openapi.yaml"), "utf8"));
 const codes = contract.components.schemas.ProblemCode.enum;
 
@@ -45,7 +46,7 @@ function sentences(node, path = "") {
 }
 
 test("pages never show status numbers, nulls or the words of the machine room", () => {
-  for (const [key, text] of sentences(words)) {
+  for (const [key, text] of [...sentences(words), ...sentences(german)]) {
     if (/^(docs|sandbox)\./.test(key)) continue; // pages for people who look inside
     if (key.startsWith("health.breaker.") && text.includes("circuit breaker")) continue; // Admin may say it, beside what it means
     if (key === "calls.empty.title") continue; // one of the two texts that may exclaim
@@ -102,4 +103,102 @@ test("phone numbers are grouped and lose no digit", () => {
 test("a wrong field names its label and its true range", () => {
   assert.equal(problems.fieldWords("Voice speed", { field: "value", code: "out_of_range", min: 0.7, max: 1.2 }), "Voice speed must be between 0.7 and 1.2.");
   assert.equal(problems.fieldWords("E-mail", { field: "email", code: "something_new" }), "E-mail cannot be this.");
+});
+
+// --- German -------------------------------------------------------------------------------------
+
+const forms = (node) => Object.keys(node).every((k) => ["zero", "one", "two", "few", "many", "other"].includes(k));
+// What a person reads under a key: one sentence, or one for each form.
+function entries(node, path = "") {
+  return Object.entries(node).flatMap(([k, v]) => (typeof v === "string" || forms(v) ? [[path + k, v]] : entries(v, path + k + ".")));
+}
+const here = new Map(entries(words)), there = new Map(entries(german));
+const blanks = (text) => [...new Set(text.match(/\{\w+\}/g))].sort();
+
+test("German has the keys of English, in the same order, and no others", () => {
+  assert.deepEqual([...there.keys()], [...here.keys()]);
+});
+
+test("every entry has the forms its language asks for", () => {
+  for (const [language, all] of [["en", here], ["de", there]])
+    for (const [key, entry] of all)
+      if (typeof entry === "object") assert.deepEqual(Object.keys(entry).sort(), new Intl.PluralRules(language).resolvedOptions().pluralCategories.sort(), `${language} ${key}`);
+  for (const [key, entry] of here) assert.equal(typeof there.get(key), typeof entry, key);
+});
+
+test("German fills in what English fills in", () => {
+  const other = new Map(sentences(german));
+  for (const [key, text] of sentences(words)) assert.deepEqual(blanks(other.get(key)), blanks(text), key);
+});
+
+// Names, and words that both languages have.
+const same = /^([^a-z]*|Ava|Vapi|Twilio|Demo|Name|Schema|Text|HTML|Code|Server|Port|Status|Sandbox|Administrator|Account SID|Retry-After|In Ava|ID in Ava|Cc|Bcc|curl|Node|Python|Version \{(n|version)\}|.*\{page\} - Ava|.*\{what\} - Ava|(\{\w+\}( (s|min|h|ms|[kMGT]B))?[ .:%]*)+)$/;
+const left = /\b(the|and|with|your|you|this|that|not|please|of|from|calls?|numbers?|messages?|again|settings?|save|change|texts|mailed)\b/i;
+
+test("no English is left in German", () => {
+  const other = new Map(sentences(german));
+  for (const [key, text] of sentences(words)) {
+    if (other.get(key) === text) assert.match(text, same, key);
+    // Names at the providers and words of the API stand between marks, dots or quotes.
+    const bare = other.get(key).replace(/„[^“]*“|\S*[._@*]\S+|\{+\w+\}+|Phone Numbers|Messaging Service/g, "");
+    assert.doesNotMatch(bare, left, key);
+  }
+});
+
+const server = JSON.parse(await readFile(join(root, "web/i18n/de.server.json"), "utf8"));
+const source = (name) => readFile(join(root, "src/service/calls", name), "utf8");
+
+test("why a call ended is known in German, whatever Ava says of it", async () => {
+  const ends = [...(await source("ended.def")).matchAll(/^ENDED\(.*"([^"]+)"\)$/gm)].map(([, text]) => text);
+  const table = (await source("ended.c")).split("FAULT_OF")[1].split("static struct str after_stage")[0];
+  const faults = [...table.matchAll(/(?:YOU|VAPI|PROVIDER|CARRIER|CALLEE),\s*"([^"]+)"/g)].map(([, text]) => text.replace("%s", "{1}"));
+  assert.ok(ends.length > 70 && faults.length > 50, `${ends.length} ${faults.length}`);
+  for (const text of [...ends, ...faults]) assert.ok(server[text], text);
+});
+
+test("what the server says is said in German, with what stands in its blanks", async () => {
+  for (const [text, here] of Object.entries(server)) {
+    assert.deepEqual([...new Set(here.match(/\{\d\}/g))].sort(), [...new Set(text.match(/\{\d\}/g))].sort(), text);
+    assert.doesNotMatch(here.replace(/Vapi|Ava|Twilio|Vonage|Hook|Server|[A-Z]\w+/g, ""), left, text);
+  }
+  const de = await load("kit/i18n.ts");
+  assert.equal(de.said("Nobody picked up."), "Nobody picked up.");
+  await de.speak("de");
+  const cases = [
+    ["Nobody picked up.", "Niemand nahm ab."],
+    ["The other side hung up. It lasted 26 s.", "Die Gegenseite hat aufgelegt. Dauer: 26 s."],
+    ["Deepgram had a fault of its own. It lasted 3 s.", "Deepgram hatte einen eigenen Fehler. Dauer: 3 s."],
+    ["Ada (Berlin) asked for a call to +33612345678, by version 2 of its assistant.", "Ada (Berlin) verlangte einen Anruf an +33612345678, mit Version 2 des Assistenten."],
+    ["Vapi did not take attempt 1 (12 ms); the next one follows in 1.2 s.", "Vapi hat Versuch 1 nicht angenommen (12 ms); der nächste folgt in 1.2 s."],
+    ["call.ended was told to your endpoint (dst_1).", "call.ended wurde Ihrem Endpunkt gemeldet (dst_1)."],
+    ["Something nobody translated.", "Something nobody translated."],
+    ["$& {1} told: $1.", "$& {1} meldete: $1."],
+  ];
+  for (const [text, here] of cases) assert.equal(de.said(text), here);
+});
+
+test("German is as short as English, or a word longer", () => {
+  const other = new Map(sentences(german)), long = [];
+  for (const [key, text] of sentences(words)) if (other.get(key).length > Math.max(1.6 * text.length, text.length + 12)) long.push(key);
+  assert.deepEqual(long, []);
+});
+
+test("numbers, money and dates in German are written as in Germany", async () => {
+  const de = await load("kit/i18n.ts");
+  await de.speak("de");
+  assert.equal(de.spoken(), "de");
+  assert.equal(de.t("assistant.times", { n: 0.9 }), "0,9-mal das normale Tempo");
+  assert.equal(de.t("limits.minutes", { n: 1500 }), "1500 Minuten");
+  assert.equal(de.t("limits.minutes", { n: 1 }), "1 Minute");
+  assert.equal(de.money(72_500), "0,0725\u00a0$");
+  assert.equal(de.number(1234.5, 1), "1.234,5");
+  assert.equal(de.date(Date.parse("2026-03-05T12:00:00Z")), "5. März 2026");
+  assert.equal(de.ago(0, 60_000), "vor 1 min");
+  await de.speak("en");
+  assert.equal(de.t("assistant.times", { n: 0.9 }), "0.9 times the normal speed");
+});
+
+test("whoever asks for several languages gets the first that there is, or the one chosen here", () => {
+  const cases = [[null, ["de-DE", "en"], "de"], [null, ["fr-FR", "de", "en"], "de"], [null, ["fr", "it"], "en"], [null, [], "en"], ["en", ["de"], "en"], ["de", ["en"], "de"], ["xx", ["de-AT"], "de"], ["toString", ["constructor"], "en"]];
+  for (const [chosen, wanted, got] of cases) assert.equal(i18n.languageOf(chosen, wanted), got, `${chosen} ${wanted}`);
 });

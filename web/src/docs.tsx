@@ -2,7 +2,8 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Schemas } from "./kit/api";
-import { t } from "./kit/i18n";
+import { languageOf, speak, t } from "./kit/i18n";
+import { chosenLanguage } from "./kit/prefs";
 import { Button, Copy, Heading, Icon } from "./kit/parts";
 import { Box, Loading } from "./kit/panel";
 import { asked, canBeTried, type Document, example, type Language, languages, methods, type Operation, resolve, shape, usualFor } from "./reference";
@@ -41,7 +42,7 @@ function Docs() {
           {!doc && !failed && <Loading name="page" />}
           {doc && (
             <>
-              {doc.info.description.trim().split(/\n\n/).map((p) => <p key={p} class="lead"><Marked text={p} /></p>)}
+              {doc.info.description.trim().split(/\n\n/).map((p) => <p key={p} class="lead" lang="en"><Marked text={p} /></p>)}
               <p><a href="/api/v1/openapi.json">openapi.json</a>, {t("docs.version", { version: doc.info.version })}</p>
               <p>{here ? t("docs.here", { who: here.user.email, workspace: here.workspace.name }) : here === undefined ? "" : <Marked text={t("docs.not_here")} />} {here === null && <a href={"/signin?next=/"}>{t("signin.title")}</a>}</p>
               <fieldset class="languages"><legend>{t("docs.language")}</legend>{languages.map((one) => <label key={one}><input type="radio" name="language" checked={one === language} onChange={() => speak(one)} /> {t("docs.languages." + one)}</label>)}</fieldset>
@@ -53,7 +54,7 @@ function Docs() {
                 return mine.length > 0 && (
                   <section key={tag.name} aria-labelledby={`tag-${tag.name}`}>
                     <h2 id={`tag-${tag.name}`}>{tag.name}</h2>
-                    <p class="muted">{tag.description}</p>
+                    <p class="muted" lang="en">{tag.description}</p>
                     {mine.map((o) => <Route key={o.op.operationId} doc={doc} language={language} here={here ?? undefined} {...o} />)}
                   </section>
                 );
@@ -91,20 +92,20 @@ function Route({ doc, path, method, op, language, here }: RouteProps & { languag
   return (
     <article class="card route" id={op.operationId}>
       <h3><span class={`method ${method}`}>{method.toUpperCase()}</span> <code>{path}</code></h3>
-      <p><strong>{op.summary}.</strong> <Marked text={op.description} /></p>
+      <p lang="en"><strong>{op.summary}.</strong> <Marked text={op.description} /></p>
       <details>
         <summary>{t("docs.more")}<span class="hidden"> {op.operationId}</span></summary>
         {parameters.length > 0 && (
           <>
             <h4>{t("docs.parameters")}</h4>
-            <dl class="facts">{parameters.map((p) => <><dt><code>{p.name}</code></dt><dd>{p.in}{p.required ? "" : ", " + t("docs.optional")}. {p.description}</dd></>)}</dl>
+            <dl class="facts">{parameters.map((p) => <><dt><code>{p.name}</code></dt><dd>{p.in}{p.required ? "" : ", " + t("docs.optional")}. <span lang="en">{p.description}</span></dd></>)}</dl>
           </>
         )}
         {body && type && <><h4>{t("docs.body", { type })}</h4><pre tabIndex={0}><code>{shape(doc, body[type]!.schema)}</code></pre></>}
         {good.map(([status, raw]) => {
           const answer = resolve(doc, raw);
           const content = answer.content && Object.entries(answer.content)[0];
-          return <div key={status}><h4>{t("docs.answer", { status })}</h4><p>{answer.description}</p>{content && <pre tabIndex={0}><code>{shape(doc, content[1].schema)}</code></pre>}</div>;
+          return <div key={status}><h4>{t("docs.answer", { status })}</h4><p lang="en">{answer.description}</p>{content && <pre tabIndex={0}><code>{shape(doc, content[1].schema)}</code></pre>}</div>;
         })}
         {op["x-problems"].length > 0 && (
           <><h4>{t("docs.problems")}</h4><p class="codes">{op["x-problems"].map((code) => <a key={code} href={`/problems/${code}`}><code>{code}</code></a>)}</p></>
@@ -205,4 +206,7 @@ function Try({ doc, path, method, op, here }: RouteProps & { here: Here }) {
   );
 }
 
-render(<Docs />, document.getElementById("app")!);
+void speak(languageOf(chosenLanguage(), navigator.languages)).then(() => {
+  document.title = t("app.title", { page: t("docs.title") });
+  render(<Docs />, document.getElementById("app")!);
+});

@@ -1,5 +1,7 @@
-// The dashboard starts here.
+// The dashboard starts here, in the language of whoever reads it.
 import { render } from "preact";
 import { App } from "./app";
+import { languageOf, speak } from "./kit/i18n";
+import { chosenLanguage } from "./kit/prefs";
 
-render(<App />, document.getElementById("app")!);
+void speak(languageOf(chosenLanguage(), navigator.languages)).then(() => render(<App />, document.getElementById("app")!));

@@ -2,7 +2,8 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Schemas } from "./kit/api";
-import { money, t } from "./kit/i18n";
+import { languageOf, money, speak, t } from "./kit/i18n";
+import { chosenLanguage } from "./kit/prefs";
 import { Badge, Button, Field, Heading, Icon, Select, When } from "./kit/parts";
 import { Box } from "./kit/panel";
 import { serviceName } from "./kit/problem";
@@ -228,4 +229,7 @@ function Seen({ ledger, onRefresh }: { ledger: Schemas["Ledger"]; onRefresh: () 
   );
 }
 
-render(<Sandbox />, document.getElementById("app")!);
+void speak(languageOf(chosenLanguage(), navigator.languages)).then(() => {
+  document.title = t("app.title", { page: t("sandbox.title") });
+  render(<Sandbox />, document.getElementById("app")!);
+});

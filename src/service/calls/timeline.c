@@ -142,6 +142,21 @@ static const char *event_text(struct ctx *ctx, const struct event_row *e) {
                         trouble);
 }
 
+/* The status of the call that a webhook told, as JSON, for programs; NULL: none. What was told begins
+ * with it, after ", ", and other words may follow (event_told). */
+static const char *event_detail(struct ctx *ctx, const struct event_row *e) {
+    const char *from = e->told && strncmp(e->told, ", ", 2) == 0 ? e->told + 2 : "";
+    const char *status = arena_printf(ctx->arena, "%.*s", (int)strcspn(from, ","), from);
+    if (!call_status_rank(provider_parse(str_of(e->provider)), status))
+        return NULL;
+    struct buf *b = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "status", status);
+    jsonw_object_end(&w);
+    return str_dup(ctx->arena, buf_view(b));
+}
+
 /* What became of it at the workspace's own endpoints. */
 static enum err add_deliveries(struct ctx *ctx, struct db_conn *c, const struct event_row *event,
                                struct timeline *t) {
@@ -178,7 +193,8 @@ static enum err add_events(struct ctx *ctx, struct db_conn *c, const char *provi
     if (count > TIMELINE_EVENTS_MAX)
         count = TIMELINE_EVENTS_MAX;
     for (size_t i = count; i-- > 0;) { /* listed newest first */
-        add(t, rows[i].received_ms, "webhook", event_text(ctx, &rows[i]), NULL);
+        add(t, rows[i].received_ms, "webhook", event_text(ctx, &rows[i]),
+            event_detail(ctx, &rows[i]));
         t->entries[t->count - 1].event_id = rows[i].id;
         TRY(add_deliveries(ctx, c, &rows[i], t));
     }

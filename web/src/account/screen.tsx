@@ -1,9 +1,10 @@
 // Your account: who you are here, who invites you, and your own password.
 import { useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
-import { t } from "../kit/i18n";
+import { languages, spoken, t } from "../kit/i18n";
 import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
-import { Button, Field, Heading, Icon, useTitle, When } from "../kit/parts";
+import { Button, Field, Heading, Icon, Select, useTitle, When } from "../kit/parts";
+import { chooseLanguage } from "../kit/prefs";
 import { fieldWords, wordsFor } from "../kit/problem";
 import { api, enter, ownInvitations, session, useCell, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
@@ -27,6 +28,10 @@ export default function Account() {
           <dt>{t("account.workspace")}</dt><dd>{workspace.name}</dd>
           <dt>{t("account.role")}</dt><dd>{t("people.role." + (workspace.role ?? "none"))}</dd>
         </dl>
+        <Select name="language" label={t("account.language")} hint={t("account.language_hint")} value={spoken()} options={Object.entries(languages)} onInput={(language) => {
+          chooseLanguage(language);
+          location.reload();
+        }} />
       </section>
       <Invitations />
       <Password email={user.email} />

@@ -106,7 +106,7 @@ function More({ one }: { one: Entry }) {
       <dl class="facts">
         <dt>{t("panel.code")}</dt><dd><code>{one.action}</code></dd>
         <dt>{t("audit.column.who")}</dt><dd><code>{one.actor}</code></dd>
-        {Object.entries(one.detail ?? {}).map(([name, value]) => <><dt>{name}</dt><dd><code>{typeof value === "string" ? value : JSON.stringify(value)}</code></dd></>)}
+        {Object.entries(one.detail ?? {}).map(([name, value]) => <><dt lang="en">{name}</dt><dd><code>{typeof value === "string" ? value : JSON.stringify(value)}</code></dd></>)}
         {one.correlation_id && <><dt>{t("panel.reference")}</dt><dd><code>{one.correlation_id}</code></dd></>}
       </dl>
     </details>

@@ -1,7 +1,7 @@
 // People: who belongs to this workspace and as what, who is invited, and taking somebody out of it.
 import { useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
-import { t } from "../kit/i18n";
+import { date, t } from "../kit/i18n";
 import { Panel } from "../kit/panel";
 import { Badge, Button, Copy, Dialog, Field, Icon, Select, Sure, When } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
@@ -186,7 +186,7 @@ function Invitations() {
 
 // A day ahead: When says how long ago something was.
 function day(at: string) {
-  return <time dateTime={at}>{new Date(at).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" })}</time>;
+  return <time dateTime={at}>{date(Date.parse(at))}</time>;
 }
 
 function Invite({ onClose, onDone }: { onClose: () => void; onDone: (made: Schemas["InvitationMade"]) => void }) {

@@ -49,7 +49,7 @@ function Flags() {
               <li class="setting" key={one.name} data-flag={one.name}>
                 <div class="setting-words">
                   <p><code>{one.name}</code> <Badge tone={one.on ? "ok" : "quiet"} icon={one.on ? "circle-check" : "circle"}>{t(one.on ? "setup_of.flag.on" : "setup_of.flag.off")}</Badge> {!one.is_default && <Badge tone="warn" icon="pencil">{t("setup_of.flag.changed")}</Badge>}</p>
-                  <p class="muted">{one.about}</p>
+                  <p class="muted" lang="en">{one.about}</p>
                   {one.changed_at && <p class="fine muted">{one.changed_by === session.value?.user.id ? t("setup_of.flag.by_you") : t("setup_of.flag.by", { who: one.changed_by ?? "" })} <When at={one.changed_at} /></p>}
                 </div>
                 <Button aria-label={t(one.on ? "setup_of.flag.switch_off_this" : "setup_of.flag.switch_on_this", { name: one.name })} onClick={() => setSwitching(one)}>{t(one.on ? "setup_of.flag.switch_off" : "setup_of.flag.switch_on")}</Button>
@@ -58,7 +58,7 @@ function Flags() {
           </ul>
           {switching && (
             <Sure title={t(switching.on ? "setup_of.flag.switch_off_this" : "setup_of.flag.switch_on_this", { name: switching.name })} text={t("setup_of.flag.sure")} verb={t(switching.on ? "setup_of.flag.switch_off" : "setup_of.flag.switch_on")} busy={busy} onClose={() => setSwitching(undefined)} onYes={() => void change(switching)}>
-              <p class="muted">{switching.about}</p>
+              <p class="muted" lang="en">{switching.about}</p>
               {shown}
             </Sure>
           )}
@@ -105,14 +105,14 @@ function Group({ name, rows }: { name: string; rows: Setting[] }) {
   const label = (column: string) => t("setup_of.column." + column);
   return (
     <section class="stack">
-      <h3>{name}</h3>
+      <h3 lang="en">{name}</h3>
       <table class="cards">
-        <caption class="hidden">{name}</caption>
+        <caption class="hidden" lang="en">{name}</caption>
         <thead><tr>{["name", "value", "origin", "takes"].map((c) => <th key={c} scope="col">{label(c)}</th>)}</tr></thead>
         <tbody>
           {rows.map((one) => (
             <tr key={one.name} data-setting={one.name} data-origin={one.origin}>
-              <th scope="row"><code>{one.name}</code><div class="fine muted">{one.help}</div></th>
+              <th scope="row"><code>{one.name}</code><div class="fine muted" lang="en">{one.help}</div></th>
               <td data-label={label("value")}>{value(one)}</td>
               <td data-label={label("origin")}>{where(one)}</td>
               <td data-label={label("takes")}>{one.pending ? <Badge tone="warn" icon="rotate-ccw">{t("setup_of.pending")}</Badge> : t(one.live ? "setup_of.live" : "setup_of.restart")}</td>

@@ -1,6 +1,6 @@
 // The three settings of an assistant as people meet them: labels, ranges, and how a value reads.
 import type { Schemas } from "../kit/api";
-import { duration, t } from "../kit/i18n";
+import { duration, plain, t } from "../kit/i18n";
 
 export type Key = Schemas["SettingKey"];
 export type Value = Schemas["SettingValue"];
@@ -24,7 +24,7 @@ export function label(key: Key): string {
 
 export function unit(key: Key): (n: number) => string {
   if (key === "max_call_duration") return duration;
-  return key === "voice_speed" ? (n) => String(n) : (n) => t("assistant.characters", { n });
+  return key === "voice_speed" ? plain : (n) => t("assistant.characters", { n });
 }
 
 export function show(key: Key, value: Value): string {

@@ -1,8 +1,9 @@
 // One call: how it stands, what happened to it, and who can mend how it ended. Drawn anew when something happens to it.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
+import { Picture } from "./picture";
 import { isOver, isWaiting, lasted, standing, who, type Call, type Operation } from "./words";
-import { exact, has, money, phone, t } from "../kit/i18n";
+import { exact, has, moment, money, phone, said, t } from "../kit/i18n";
 import { dated, HeldUp, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Copy, Heading, Icon, useNow, useTitle, When } from "../kit/parts";
 import { Resource } from "../kit/resource";
@@ -95,12 +96,13 @@ function End({ call, onChanged }: { call: Call; onChanged: () => void }) {
 export function Entries({ timeline }: { timeline: Timeline }) {
   return (
     <>
+      <Picture timeline={timeline} />
       {timeline.is_cut && <p class="muted">{t("calls.is_cut")}</p>}
       <ol class="timeline" aria-label={t("calls.happened")}>
         {timeline.entries.map((e, i) => (
           <li key={i} data-entry={e.kind} class={has("calls.marked." + e.kind) ? "marked" : ""}>
-            <time dateTime={e.at} title={exact(Date.parse(e.at))}>{new Date(e.at).toLocaleTimeString("en", { hour12: false })}</time>
-            <span>{e.text} {e.event_id && <a href={"/activity/" + e.event_id}>{t("calls.see_event")}</a>}</span>
+            <time dateTime={e.at} title={exact(Date.parse(e.at))}>{moment(Date.parse(e.at))}</time>
+            <span>{said(e.text)} {e.event_id && <a href={"/activity/" + e.event_id}>{t("calls.see_event")}</a>}</span>
           </li>
         ))}
       </ol>

@@ -1,7 +1,7 @@
 // A call in words: who, how it stands, how long, and who can mend how it ended.
 import { serverNow } from "../kit/clock";
 import type { Schemas } from "../kit/api";
-import { duration, has, phone, t } from "../kit/i18n";
+import { duration, has, phone, said, t } from "../kit/i18n";
 import { serviceName } from "../kit/problem";
 
 export type Call = Schemas["Call"];
@@ -21,7 +21,7 @@ export type Tone = "ok" | "warn" | "bad" | "info" | "quiet";
 
 // One sentence for how it stands or how it ended, and how much that matters.
 export function standing(call: Call, operation?: Operation): { text: string; tone: Tone; icon: string } {
-  if (call.ended) return { text: call.ended.text, tone: call.ended.is_fault ? "bad" : "quiet", icon: call.ended.is_fault ? "triangle-alert" : "circle-check" };
+  if (call.ended) return { text: said(call.ended.text), tone: call.ended.is_fault ? "bad" : "quiet", icon: call.ended.is_fault ? "triangle-alert" : "circle-check" };
   if (call.status === "unknown") return { text: t("calls.unknown", { service: serviceName(call.provider) }), tone: "warn", icon: "clock" };
   if (call.status === "unconfirmed") return { text: t("calls.unconfirmed"), tone: "warn", icon: "triangle-alert" };
   if (call.is_ending) return { text: t("calls.is_ending"), tone: "warn", icon: "hourglass" };

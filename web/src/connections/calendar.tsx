@@ -1,7 +1,7 @@
 // A card of a calendar: what the provider will ask is said before it does, what stands there afterwards.
 import { useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
-import { t } from "../kit/i18n";
+import { spoken, t } from "../kit/i18n";
 import { Panel, Trouble, troubleOf } from "../kit/panel";
 import { Button, Dialog, Icon, When } from "../kit/parts";
 import { serviceName, wordsFor } from "../kit/problem";
@@ -149,8 +149,8 @@ function Upcoming({ service, resource }: { service: Calendar; resource: Resource
   );
 }
 
-const moment = (at: string) => new Date(at).toLocaleString(undefined, { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
-const day = (date: string) => new Date(date + "T00:00:00").toLocaleDateString(undefined, { weekday: "short", day: "numeric", month: "short" });
+const moment = (at: string) => new Date(at).toLocaleString(spoken(), { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
+const day = (date: string) => new Date(date + "T00:00:00").toLocaleDateString(spoken(), { weekday: "short", day: "numeric", month: "short" });
 
 function Slots({ service, resource }: { service: Calendar; resource: Resource<Free> }) {
   const snapshot = useResource(resource);

@@ -2,7 +2,7 @@
 // ended. The table says the same.
 import { useMemo, useState } from "preact/hooks";
 import type { Schemas } from "./api";
-import { duration, money, t } from "./i18n";
+import { day, duration, money, said, t } from "./i18n";
 import { Panel } from "./panel";
 import { Resource } from "./resource";
 import { api, useLive, useResource, useSoon } from "./state";
@@ -44,7 +44,7 @@ function everyDay(data: Analytics): Day[] {
   });
 }
 
-const dayWords = (key: string | null) => new Date(key + "T00:00:00Z").toLocaleDateString("en", { day: "numeric", month: "short", timeZone: "UTC" });
+const dayWords = (key: string | null) => day(Date.parse(key + "T00:00:00Z"));
 
 function Bars({ data }: { data: Analytics }) {
   const [measure, show] = useState<Measure>("calls");
@@ -90,7 +90,7 @@ function Reasons({ reasons }: { reasons: Analytics["ended_reasons"] }) {
     <div>
       <h3>{t("chart.reasons")}</h3>
       <ul class="reasons">
-        {reasons.map((r) => <li key={r.reason}><span>{r.text} {r.is_fault && <span class="muted">{t("calls.mend." + r.who)}</span>}</span><strong>{t("chart.count", { n: r.calls })}</strong></li>)}
+        {reasons.map((r) => <li key={r.reason}><span>{said(r.text)} {r.is_fault && <span class="muted">{t("calls.mend." + r.who)}</span>}</span><strong>{t("chart.count", { n: r.calls })}</strong></li>)}
       </ul>
     </div>
   );

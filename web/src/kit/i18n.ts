@@ -1,17 +1,69 @@
-// Words: every sentence a person reads comes from i18n/en.json. Nothing is glued from parts.
+// Words: every sentence a person reads comes from i18n/*.json. Nothing is glued from parts.
 import en from "../../i18n/en.json";
 
 type Words = { [key: string]: string | Words };
 export type Values = Record<string, string | number>;
 
-const words = en as unknown as Words;
-const rules = new Intl.PluralRules("en");
+// English comes with the page; the others when somebody reads them.
+const others = { de: () => import("./german") };
+export type Language = "en" | keyof typeof others;
+export const languages: Record<Language, string> = { en: "English", de: "Deutsch" };
+
+const english = en as unknown as Words;
+let words = english, locale: Language = "en", rules = new Intl.PluralRules("en");
+const digits = (language: Language) => new Intl.NumberFormat(language, { useGrouping: false, maximumFractionDigits: 10 });
+let plainly = digits("en");
+
+// What was chosen here, else the first of those the browser asks for that Ava speaks.
+export function languageOf(chosen: string | null, wanted: readonly string[]): Language {
+  const known = [chosen ?? "", ...wanted].map((one) => one.toLowerCase().split("-")[0]!);
+  return (known.find((one) => Object.hasOwn(languages, one)) as Language | undefined) ?? "en";
+}
+
+// From here on; a language that cannot be loaded leaves English.
+export async function speak(language: Language): Promise<void> {
+  if (language !== "en") {
+    try {
+      const all = await others[language]();
+      words = all.words as unknown as Words;
+      sentences = new Map(Object.entries(all.server));
+    } catch {
+      return;
+    }
+  } else {
+    words = english;
+    sentences = new Map();
+  }
+  patterns = [...sentences].filter(([text]) => text.includes("{1}")).map(([text, here]) => [new RegExp("^" + text.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\d\}/g, "(.+)") + "$", "s"), here]);
+  locale = language;
+  rules = new Intl.PluralRules(language);
+  plainly = digits(language);
+  if (globalThis.document) document.documentElement.lang = language;
+}
+export const spoken = (): Language => locale;
+
+let sentences = new Map<string, string>(), patterns: [RegExp, string][] = [];
+
+// What the server says, in the language of the page. The server speaks English; a sentence that is not known stays as it is.
+// What stands in its blanks may be a sentence too.
+export function said(text: string): string {
+  const here = sentences.get(text);
+  if (here !== undefined) return here;
+  for (const [pattern, words] of patterns) {
+    const blanks = pattern.exec(text);
+    if (blanks) return words.replace(/\{(\d)\}/g, (_, n: string) => said(blanks[Number(n)]!));
+  }
+  return text;
+}
+
+function look(key: string, all: Words): string | Words | undefined {
+  let at: string | Words | undefined = all;
+  for (const part of key.split(".")) at = typeof at === "object" ? at[part] : undefined;
+  return at;
+}
 
 function find(key: string): string | Words | undefined {
-  let at: string | Words | undefined = words;
-  for (const part of key.split("."))
-    at = typeof at === "object" ? at[part] : undefined;
-  return at;
+  return look(key, words) ?? look(key, english);
 }
 
 export function has(key: string): boolean {
@@ -24,7 +76,12 @@ export function t(key: string, values: Values = {}): string {
   if (typeof entry === "object")
     entry = entry[rules.select(Number(values.n ?? 0))] ?? entry.other;
   if (typeof entry !== "string") return key;
-  return entry.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return entry.replace(/\{(\w+)\}/g, (whole, name: string) => plain(values[name] ?? whole));
+}
+
+// 0.5 -> "0.5", "0,5": a number as it is counted, without groups.
+export function plain(value: string | number): string {
+  return typeof value === "number" ? plainly.format(value) : value;
 }
 
 // 80 -> "1 min 20 s"
@@ -44,24 +101,38 @@ export function ago(thenMs: number, nowMs: number): string {
   if (s < 60) return t("time.s_ago", { s });
   if (s < 3600) return t("time.min_ago", { min: Math.floor(s / 60) });
   if (s < 86400) return t("time.h_ago", { h: Math.floor(s / 3600) });
-  return new Date(thenMs).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
+  return date(thenMs);
+}
+
+export function date(ms: number): string {
+  return new Date(ms).toLocaleDateString(locale, { day: "numeric", month: "short", year: "numeric" });
 }
 
 // 72500 millionths -> "$0.0725"
 export function money(micros: number, currency = "USD"): string {
-  return new Intl.NumberFormat("en", { style: "currency", currency, maximumFractionDigits: 4 }).format(micros / 1e6);
+  return new Intl.NumberFormat(locale, { style: "currency", currency, maximumFractionDigits: 4 }).format(micros / 1e6);
 }
 
 export function clock(ms: number): string {
-  return new Date(ms).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hour12: false });
+  return new Date(ms).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", hour12: false });
+}
+
+// With seconds, where one thing follows on the other.
+export function moment(ms: number): string {
+  return new Date(ms).toLocaleTimeString(locale, { hour12: false });
+}
+
+// "12 Nov", of a day of UTC.
+export function day(ms: number): string {
+  return new Date(ms).toLocaleDateString(locale, { day: "numeric", month: "short", timeZone: "UTC" });
 }
 
 export function number(value: number, digits = 0): string {
-  return value.toLocaleString("en", { maximumFractionDigits: digits });
+  return value.toLocaleString(locale, { maximumFractionDigits: digits });
 }
 
 export function exact(ms: number): string {
-  return new Date(ms).toLocaleString("en", { dateStyle: "medium", timeStyle: "medium" });
+  return new Date(ms).toLocaleString(locale, { dateStyle: "medium", timeStyle: "medium" });
 }
 
 // "+33612345678" -> "+33 6 12 34 56 78": the country code, then pairs; North America in 3-3-4.

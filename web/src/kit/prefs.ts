@@ -38,6 +38,11 @@ export function toggleTheme(): void {
   applyTheme();
 }
 
+export const chosenLanguage = () => read("language");
+export function chooseLanguage(language: string): void {
+  write("language", language);
+}
+
 export function hasShortcuts(): boolean {
   return read("shortcuts") !== "off";
 }

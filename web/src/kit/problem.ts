@@ -1,7 +1,7 @@
 // From a problem code to words and to what the person can do. The server's `detail` is the API's text;
-// pages speak from the catalogue in i18n/en.json.
+// pages speak from the catalogue in i18n/.
 import type { Problem, Schemas } from "./api";
-import { has, t } from "./i18n";
+import { has, plain, t } from "./i18n";
 
 export type Action = "retry" | "connect" | "visit" | "reload" | "connections" | "sign_in" | "docs" | "budget" | "none";
 
@@ -60,7 +60,7 @@ export function wordsFor(problem: Problem, service: string, left?: number): Word
 }
 
 // One sentence for a wrong field: its label, and the range the server named.
-export function fieldWords(label: string, error: Schemas["FieldError"], unit: (n: number) => string = String): string {
+export function fieldWords(label: string, error: Schemas["FieldError"], unit: (n: number) => string = plain): string {
   const key = has("field." + error.code) ? "field." + error.code : "field.wrong_value";
   if (typeof error.min === "number" && typeof error.max === "number")
     return t("field.between", { label, min: unit(error.min), max: unit(error.max) });

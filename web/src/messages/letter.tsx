@@ -1,7 +1,7 @@
 // One e-mail: how it stands at each of those it goes to, what it says, and the files that went with it.
 import { useMemo } from "preact/hooks";
 import type { Schemas } from "../kit/api";
-import { t } from "../kit/i18n";
+import { number, t } from "../kit/i18n";
 import { Panel } from "../kit/panel";
 import { Badge, Copy, Icon, When } from "../kit/parts";
 import { Resource } from "../kit/resource";
@@ -62,7 +62,7 @@ function Recipients({ all }: { all: NonNullable<Message["recipients"]> }) {
 function size(bytes: number): string {
   if (bytes < 1000) return t("messages.bytes", { n: bytes });
   const [value, unit] = bytes < 1e6 ? [bytes / 1e3, "kB"] : [bytes / 1e6, "MB"];
-  return `${value.toLocaleString("en", { maximumFractionDigits: 1 })} ${unit}`;
+  return `${number(value, 1)} ${unit}`;
 }
 
 function Files({ all }: { all: NonNullable<Message["attachments"]> }) {

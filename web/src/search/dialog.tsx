@@ -1,7 +1,7 @@
 // Search from everywhere: a call, a number, a message or an event, by any id or by a piece of a number or of an address.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
-import { has, phone, t } from "../kit/i18n";
+import { has, phone, said, t } from "../kit/i18n";
 import { Dialog, Icon, When } from "../kit/parts";
 import { serviceName, wordsFor } from "../kit/problem";
 import { api } from "../kit/state";
@@ -21,7 +21,7 @@ const statusOf = (list: string, status: string) => (has(`${list}.status.${status
 
 function callHit(c: Results["calls"][number]): Hit {
   const other = c.direction === "outbound" ? c.to : c.from;
-  return { id: c.id, href: "/calls/" + c.id, what: t(`calls.direction.${c.direction}`) + " " + (other ? named(other) : t("calls.hidden")), more: c.ended?.text ?? statusOf("calls", c.status), at: c.created_at };
+  return { id: c.id, href: "/calls/" + c.id, what: t(`calls.direction.${c.direction}`) + " " + (other ? named(other) : t("calls.hidden")), more: c.ended ? said(c.ended.text) : statusOf("calls", c.status), at: c.created_at };
 }
 
 // A text has no page of its own: all that went to and fro with the same other side.
