@@ -13,6 +13,7 @@ const english = en as unknown as Words;
 let words = english, locale: Language = "en", rules = new Intl.PluralRules("en");
 const digits = (language: Language) => new Intl.NumberFormat(language, { useGrouping: false, maximumFractionDigits: 10 });
 let plainly = digits("en");
+let saying = (text: string) => text;
 
 // What was chosen here, else the first of those the browser asks for that Ava speaks.
 export function languageOf(chosen: string | null, wanted: readonly string[]): Language {
@@ -26,15 +27,14 @@ export async function speak(language: Language): Promise<void> {
     try {
       const all = await others[language]();
       words = all.words as unknown as Words;
-      sentences = new Map(Object.entries(all.server));
+      saying = all.said;
     } catch {
       return;
     }
   } else {
     words = english;
-    sentences = new Map();
+    saying = (text) => text;
   }
-  patterns = [...sentences].filter(([text]) => text.includes("{1}")).map(([text, here]) => [new RegExp("^" + text.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\d\}/g, "(.+)") + "$", "s"), here]);
   locale = language;
   rules = new Intl.PluralRules(language);
   plainly = digits(language);
@@ -42,19 +42,8 @@ export async function speak(language: Language): Promise<void> {
 }
 export const spoken = (): Language => locale;
 
-let sentences = new Map<string, string>(), patterns: [RegExp, string][] = [];
-
 // What the server says, in the language of the page. The server speaks English; a sentence that is not known stays as it is.
-// What stands in its blanks may be a sentence too.
-export function said(text: string): string {
-  const here = sentences.get(text);
-  if (here !== undefined) return here;
-  for (const [pattern, words] of patterns) {
-    const blanks = pattern.exec(text);
-    if (blanks) return words.replace(/\{(\d)\}/g, (_, n: string) => said(blanks[Number(n)]!));
-  }
-  return text;
-}
+export const said = (text: string): string => saying(text);
 
 function look(key: string, all: Words): string | Words | undefined {
   let at: string | Words | undefined = all;
