@@ -104,3 +104,24 @@ export async function faultsOfShape(page, values = []) {
     [textsOf.toString(), values],
   );
 }
+
+// What is wrong with where the focus is; "" when it can be seen and nothing lies over it. The body is where Tab leaves the page.
+export async function faultOfFocus(page) {
+  return page.evaluate(() => {
+    const at = document.activeElement;
+    if (!at || at === document.body || at.tagName === "IFRAME") return "";
+    const said = at.outerHTML.slice(0, 140);
+    const r = at.getBoundingClientRect(), style = getComputedStyle(at);
+    if (r.width < 1 || r.height < 1) return `the focus is on nothing that can be seen: ${said}`;
+    if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2) return `the focus does not show: ${said}`;
+    const left = Math.max(r.left, 0), right = Math.min(r.right, innerWidth), top = Math.max(r.top, 0), bottom = Math.min(r.bottom, innerHeight);
+    if (right <= left || bottom <= top) return `the focus is out of sight: ${said}`;
+    // Some point of it must be on top: its middle or near a corner.
+    const points = [[0.5, 0.5], [0.1, 0.5], [0.9, 0.5], [0.5, 0.15], [0.5, 0.85]].map(([x, y]) => [left + (right - left) * x, top + (bottom - top) * y]);
+    const seen = points.some(([x, y]) => {
+      const over = document.elementFromPoint(x, y);
+      return over && (at.contains(over) || over.contains(at));
+    });
+    return seen ? "" : `something lies over the focus: ${said}`;
+  });
+}
