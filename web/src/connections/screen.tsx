@@ -93,7 +93,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
   }
 
   return (
-    <article ref={card} class="card" data-card={service} data-status={one.status} data-state={testing ? "saving" : one.status === "demo" ? "demo" : one.status === "resting" ? "degraded" : one.status === "not_connected" ? "empty" : one.status === "needs_attention" ? "error" : "ready"}>
+    <article ref={card} class="card" aria-label={name} data-card={service} data-status={one.status} data-state={testing ? "saving" : one.status === "demo" ? "demo" : one.status === "resting" ? "degraded" : one.status === "not_connected" ? "empty" : one.status === "needs_attention" ? "error" : "ready"}>
       <header class="card-head">
         <span class={`logo ${service}`} aria-hidden="true"><Icon name={{ vapi: "bot", twilio: "phone", resend: "send", smtp: "send" }[service]} /></span>
         <div><h3>{name}</h3><p class="muted">{t(`connections.${service}.gives`)}</p></div>

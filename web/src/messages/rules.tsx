@@ -106,7 +106,7 @@ function Card({ one, onChange, onKept, onGone }: { one: Rule; onChange: () => vo
     toast("ok", t("rules.removed"), one.name);
   }
   return (
-    <article class="card" data-rule={one.id} data-enabled={one.enabled} data-state={busy ? "saving" : "ready"}>
+    <article class="card" aria-label={one.name} data-rule={one.id} data-enabled={one.enabled} data-state={busy ? "saving" : "ready"}>
       <header class="card-head">
         <div><h3>{one.name}</h3></div>
         <label class="check"><input type="checkbox" role="switch" checked={one.enabled} disabled={!mayManage()} onChange={(e) => {
