@@ -4,6 +4,7 @@ import type { Problem, Schemas } from "../kit/api";
 import { isPhone, phone, t } from "../kit/i18n";
 import { Export } from "../kit/export";
 import { Filters, ListPanel, only, plainNumber, useList } from "../kit/lists";
+import { later } from "../kit/later";
 import { Letter, mailAddress } from "./letter";
 import { segments } from "./segments";
 import { Standing } from "./standing";
@@ -15,8 +16,9 @@ import { fieldWords } from "../kit/problem";
 import { useQuery } from "../kit/router";
 import { api, numbers, profile, useCell, useLive, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
-import { Rules } from "./rules";
 import { Templates } from "./templates";
+
+const Rules = later(() => import("./rules").then((m) => m.Rules));
 
 type Message = Schemas["Message"];
 type Operation = Schemas["Operation"];
