@@ -13,8 +13,9 @@ const wires = {
 };
 
 const slack = process.env.TEST_TIMES ? 1 : 3;
-const FIRST_LOAD_BYTES = 60_000;
-const FIRST_LOAD_FILES = 14;
+// Until somebody can sign in; in a room, one lazy screen more.
+const FIRST_LOAD_BYTES = 60_000, SCREEN_BYTES = 15_000;
+const FIRST_LOAD_FILES = 14, SCREEN_FILES = 6;
 
 describe("speed in Chromium", { skip: missing("chromium") }, () => {
   let ava, browser, signedIn;
@@ -64,8 +65,8 @@ describe("speed in Chromium", { skip: missing("chromium") }, () => {
         t.diagnostic(`first paint ${Math.round(best("paint"))} ms of ${wire.paint}, usable ${best("usable")} ms of ${wire.usable}, ${best("bytes")} bytes in ${best("files")} files`);
         assert.ok(best("paint") < wire.paint * slack, `first paint after ${best("paint")} ms`);
         assert.ok(best("usable") < wire.usable * slack, `usable after ${best("usable")} ms`);
-        assert.ok(best("bytes") > 0 && best("bytes") < FIRST_LOAD_BYTES, `${best("bytes")} bytes`);
-        assert.ok(best("files") <= FIRST_LOAD_FILES, `${best("files")} files`);
+        assert.ok(best("bytes") > 0 && best("bytes") < FIRST_LOAD_BYTES + (inside ? SCREEN_BYTES : 0), `${best("bytes")} bytes`);
+        assert.ok(best("files") <= FIRST_LOAD_FILES + (inside ? SCREEN_FILES : 0), `${best("files")} files`);
         assert.ok(Math.max(...tries.map((one) => one.shifted)) < 0.05, `layout shift ${tries.map((one) => one.shifted)}`);
       });
 });

@@ -117,6 +117,55 @@ describe("two browsers in one workspace", { skip: missing("chromium") }, () => {
     await follows("a tool", () => write("PUT", "/tools/" + tool.name, { enabled: !tool.enabled }), `[data-panel=tools] [role=switch]${tool.enabled ? ":not(:checked)" : ":checked"}`);
   });
 
+  test("a rule, an address and a tool can be taken back", async () => {
+    await write("POST", "/rules", { name: "To be missed", when: { event: "message.received" }, then: { channel: "email", to: ["ada@example.com"], template: "missed_call" } });
+    await look("/messages?tab=rules", "rules");
+    await bob.click("[data-rule] .button:has-text('Remove')");
+    await bob.click("dialog .button.danger");
+    await bob.waitForSelector("[data-rule]", { state: "detached" });
+    await bob.click("[data-toast=ok] >> text=Undo");
+    await bob.waitForSelector("[data-rule] >> text=To be missed");
+    const { rules } = await write("GET", "/rules");
+    assert.deepEqual(rules.map((r) => [r.name, r.enabled, r.then.to]), [["To be missed", true, ["ada@example.com"]]]);
+
+    await look("/messages?tab=suppressed", "suppressed");
+    await bob.click("[aria-label='Let no@example.com get mail again'], [data-suppressed='no@example.com'] .button");
+    await bob.click("dialog .button.danger");
+    await bob.waitForSelector("[data-suppressed='no@example.com']", { state: "detached" });
+    await bob.click("[data-toast=ok] >> text=Undo");
+    await bob.waitForSelector("[data-suppressed='no@example.com']");
+
+    await look("/assistant", "tools");
+    const tool = (await write("GET", "/tools")).tools[1], now = async () => (await write("GET", "/tools")).tools[1].enabled;
+    const flip = `[data-tool='${tool.name}'] [role=switch]`;
+    await bob.click(flip);
+    await bob.waitForSelector("[data-toast=ok] >> text=Undo");
+    assert.equal(await now(), !tool.enabled);
+    await bob.click("[data-toast=ok] >> text=Undo");
+    await bob.waitForSelector("[data-toast=ok] >> text=Put back");
+    assert.equal(await now(), tool.enabled);
+    await bob.click(flip);
+    await bob.waitForSelector("[data-toast=ok] >> text=Undo");
+    await follows("a tool that somebody turns back", () => write("PUT", "/tools/" + tool.name, { enabled: tool.enabled }), `[data-tool='${tool.name}'][data-on='${tool.enabled}']`);
+    await bob.locator("[data-toast=ok] >> text=Undo").last().click();
+    await bob.waitForSelector("[data-toast=bad] >> text=Someone changed this meanwhile");
+  });
+
+  test("people, invitations and keys", async () => {
+    const home = "/workspaces/" + (await write("GET", "/auth/me")).workspace.id;
+    await write("POST", "/users", { email: "carol@example.com", password: person.password, name: "Carol" });
+    await look("/admin/people", "members", "invitations");
+    const { users } = await write("GET", "/users");
+    const carol = users.find((u) => u.email === "carol@example.com").id;
+    await follows("who belongs here", () => write("PUT", `${home}/members/${carol}`, { role: "member" }), "[data-member='carol@example.com']");
+    await follows("a role", () => write("PUT", `${home}/members/${carol}`, { role: "admin" }), "[data-member='carol@example.com'] >> text=/^Admin/");
+    await follows("an invitation", () => write("POST", `${home}/invitations`, { email: "dan@example.com", role: "member" }), "[data-panel=invitations] >> text=dan@example.com");
+    await look("/admin/keys", "api-keys");
+    let key;
+    await follows("a key", async () => (key = await write("POST", "/auth/keys", { name: "Till" })), "[data-panel=api-keys] >> text=Till");
+    await follows("a key's end", () => write("DELETE", `${home}/keys/${key.id}`), "[data-panel=api-keys] tbody >> text=Till", "detached");
+  });
+
   test("connections", async () => {
     await look("/connections", "connections");
     await follows("a connection that ends", () => write("DELETE", "/credentials/twilio"), "[data-card=twilio][data-status=not_connected], [data-card=twilio][data-status=demo]:not(:has([data-check]))");

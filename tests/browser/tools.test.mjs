@@ -44,8 +44,9 @@ describe("tools", { skip: missing("chromium") }, () => {
     await numbers.getByRole("button", { name: "Save" }).click();
     await page.waitForSelector('[data-form="call"] >> text=/Entry 2 must be/');
     await numbers.locator("[name=numbers]").fill("Sales, +12125550133\nDr. Ada, Bell, +12125550144");
+    const saved = page.waitForResponse((r) => r.request().method() === "PUT" && r.ok());
     await numbers.getByRole("button", { name: "Save" }).click();
-    await page.waitForFunction(() => document.querySelectorAll("[data-toast=ok]").length >= 2);
+    await saved;
     const kept = await page.evaluate(async () => (await (await fetch("/api/v1/tools/call.transfer")).json()).settings);
     assert.deepEqual(kept, { numbers: [{ name: "Sales", number: "+12125550133" }, { name: "Dr. Ada, Bell", number: "+12125550144" }] });
     assert.deepEqual(await axe(page), []);

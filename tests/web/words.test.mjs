@@ -92,6 +92,12 @@ test("ages read as people say them, and never come from the future", () => {
   for (const [before, text] of cases) assert.equal(i18n.ago(now - before, now), text);
 });
 
+test("what somebody wrote turns none of the words around it, and its marks of direction end with it", () => {
+  assert.equal(i18n.t("home.hello", { name: "Ada" }), "Hello, Ada");
+  assert.equal(i18n.t("home.hello", { name: "שלום" }), "Hello, \u2068שלום\u2069");
+  assert.equal(i18n.t("home.hello", { name: "a\u202eb\u2069c" }), "Hello, \u2068abc\u2069");
+});
+
 test("phone numbers are grouped and lose no digit", () => {
   assert.equal(i18n.phone("+14155550100"), "+1 415 555 0100");
   assert.equal(i18n.phone("+33612345678"), "+33 6 12 34 56 78");

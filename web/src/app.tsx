@@ -5,7 +5,7 @@ import { whoOf, type Problem, type Schemas } from "./kit/api";
 import { t } from "./kit/i18n";
 import { Connection } from "./kit/connection";
 import { later } from "./kit/later";
-import { Button, Dialog, Heading, Icon, useAttention } from "./kit/parts";
+import { Button, Dialog, focusHeading, Heading, Icon, useAttention } from "./kit/parts";
 import { Box, Loading, Trouble, troubleOf } from "./kit/panel";
 import { hasShortcuts, setShortcuts, toggleTheme } from "./kit/prefs";
 import { serviceName, wordsFor } from "./kit/problem";
@@ -87,7 +87,7 @@ export function App() {
   }, [here]);
   useEffect(() => (here ? listen(whoOf(here)) : undefined), [here]);
   useEffect(() => {
-    if (moved.current) document.getElementById("top")?.focus();
+    if (moved.current) focusHeading();
     moved.current = true;
     scrollTo(0, 0);
   }, [path]);

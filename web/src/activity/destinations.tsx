@@ -112,7 +112,7 @@ function Card({ one, onSecret }: { one: Destination; onSecret: (secret: string) 
   const times = ["last_success_at", "last_failure_at", "failing_since", "former_secret_until"] as const;
   const words = one.events.includes("*") ? t("destinations.all_events") : one.events.join(", ");
   return (
-    <article class="card" data-destination={one.id} data-status={one.status} data-state={busy ? "saving" : one.needs_attention ? "error" : "ready"}>
+    <article class="card" aria-label={one.url} data-destination={one.id} data-status={one.status} data-state={busy ? "saving" : one.needs_attention ? "error" : "ready"}>
       <header class="card-head"><div><h3 class="mono">{one.url}</h3></div><Badge tone={tone} icon={icon}>{t("destinations.status." + one.status)}</Badge></header>
       {one.disabled_because ? <p>{t("destinations.because." + one.disabled_because)}</p> : one.status === "failing" && <p>{t("destinations.failing")}</p>}
       <dl class="facts">

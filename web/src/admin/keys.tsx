@@ -6,7 +6,7 @@ import { More, useList } from "../kit/lists";
 import { Panel } from "../kit/panel";
 import { Badge, Button, Copy, Dialog, Field, Icon, When } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
-import { api, mayManage, session } from "../kit/state";
+import { api, mayManage, session, useChanged } from "../kit/state";
 import { toast } from "../kit/toasts";
 import { useWrite } from "./write";
 
@@ -18,6 +18,8 @@ const home = () => session.value?.workspace.id ?? "";
 
 export function Keys() {
   const list = useList<Key>(`/workspaces/${home()}/keys`, "keys", nothing);
+  useChanged("key", list.resource);
+  useChanged("people", list.resource); // a manager ends a key of somebody else below the workspace
   const [making, setMaking] = useState(false);
   const [made, setMade] = useState<Made>();
   const [revoking, setRevoking] = useState<Key>();

@@ -6,7 +6,7 @@ import { Panel } from "../kit/panel";
 import { Badge, Button, Copy, Dialog, Field, Icon, Select, Sure, When } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
 import { Resource } from "../kit/resource";
-import { api, mayManage, session, useResource } from "../kit/state";
+import { api, mayManage, session, useChanged, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
 import { useWrite } from "./write";
 
@@ -34,6 +34,7 @@ export function People() {
 
 function Members({ resource }: { resource: Resource<Schemas["MemberList"]> }) {
   const snapshot = useResource(resource);
+  useChanged("people", resource);
   const [changing, setChanging] = useState<Member>();
   const [removing, setRemoving] = useState<Member>();
   const [busy, setBusy] = useState(false);
@@ -135,6 +136,7 @@ function Remove({ one, onClose, onDone }: { one: Member; onClose: () => void; on
 function Invitations() {
   const [resource] = useState(() => new Resource((signal) => api.get<Schemas["InvitationList"]>(space() + "/invitations?limit=100", { signal })));
   const snapshot = useResource(resource);
+  useChanged("people", resource);
   const [inviting, setInviting] = useState(false);
   const [made, setMade] = useState<Schemas["InvitationMade"]>();
   const [withdrawing, setWithdrawing] = useState<Schemas["Invitation"]>();

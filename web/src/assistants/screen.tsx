@@ -150,6 +150,9 @@ function SettingRow({ name, row, value, until, state, onChange, onSave }: RowPro
     wasEditing.current = row.phase === "editing";
     if (to) change.current?.querySelector<HTMLElement>(to)?.focus();
   }, [row.phase]);
+  useEffect(() => {
+    if (row.error) change.current?.querySelector<HTMLElement>("textarea, input")?.focus(); // each time it is refused
+  }, [row]);
   const open = (typed: Typed) => onChange({ phase: "editing", typed });
   return (
     <div class="setting" ref={change} data-setting={name} data-state={row.phase === "saving" ? "saving" : row.phase}>

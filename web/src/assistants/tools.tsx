@@ -8,6 +8,7 @@ import { fieldWords, wordsFor } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { api, assistants, mayManage, useChanged, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
+import { undoBy } from "../kit/undo";
 
 type Tool = Schemas["Tool"];
 type ToolField = Schemas["ToolField"];
@@ -41,6 +42,13 @@ export function Tools() {
   );
 }
 
+// Undo: what of it was changed is as it was, unless somebody has changed that since.
+function backTo(part: "enabled" | "settings", was: Tool, saved: Tool, put: (one: Tool) => void) {
+  const isOurs = () => JSON.stringify(tools.snapshot.data?.tools.find((x) => x.name === was.name)?.[part]) === JSON.stringify(saved[part]);
+  return undoBy<Tool>(async () => isOurs() ? api.send<Tool>("PUT", `/tools/${was.name}`, { body: { [part]: was[part] } }) : { ok: false, problem: { code: "version_conflict" } },
+    (back) => back.ok && put(back.data));
+}
+
 function Row({ tool, first, put }: { tool: Tool; first: boolean; put: (one: Tool) => void }) {
   const [busy, setBusy] = useState(false);
   const [open, setOpen] = useState(false);
@@ -50,6 +58,7 @@ function Row({ tool, first, put }: { tool: Tool; first: boolean; put: (one: Tool
     setBusy(false);
     if (!reply.ok) return toast("bad", t("toast.failed"), wordsFor(reply.problem, "ava").title);
     put(reply.data);
+    toast("ok", t("toast.updated"), t(reply.data.enabled ? "tools.turned_on" : "tools.turned_off", { name: nameOf(tool) }), backTo("enabled", tool, reply.data, put));
   }
   return (
     <li class="setting" data-tool={tool.name} data-on={tool.enabled}>
@@ -105,7 +114,7 @@ function Settings({ tool, put }: { tool: Tool; put: (one: Tool) => void }) {
     })));
     if (reply.ok) {
       put(reply.data);
-      return toast("ok", t("toast.updated"), t("tools.saved"));
+      return toast("ok", t("toast.updated"), t("tools.saved"), backTo("settings", tool, reply.data, put));
     }
     if (!wrong.length) toast("bad", t("toast.failed"), wordsFor(reply.problem, "ava").title);
   }

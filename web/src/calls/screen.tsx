@@ -4,7 +4,7 @@ import { CallDetail, StandingBadge } from "./call";
 import { isOver, isWaiting, lasted, who, type Call, type Operation } from "./words";
 import { CallChart } from "../kit/callchart";
 import { Fallback } from "./fallback";
-import { money, t } from "../kit/i18n";
+import { isPhone, money, t } from "../kit/i18n";
 import { Limits } from "./limits";
 import { Export } from "../kit/export";
 import { Filters, ListPanel, only, plainNumber, useList } from "../kit/lists";
@@ -93,7 +93,7 @@ function Table({ calls, operations }: { calls: Call[]; operations: Map<string, O
       <tbody>
         {calls.map((call) => (
           <tr key={call.id} data-row={call.id} data-call={call.status} onClick={(e) => !(e.target as Element).closest("a, button") && !getSelection()?.toString() && go("/calls/" + call.id)}>
-            <th scope="row"><span class="way">{t(`calls.direction.${call.direction}`)}</span> <a class="mono" href={"/calls/" + call.id}>{who(call)}</a></th>
+            <th scope="row"><span class="way">{t(`calls.direction.${call.direction}`)}</span> <a class={`mono ${isPhone((call.direction === "outbound" ? call.to : call.from) ?? "") ? "nowrap" : "break"}`} href={"/calls/" + call.id}>{who(call)}</a></th>
             <td data-label={column("when")}><When at={call.created_at} /></td>
             <td data-label={column("lasted")} class="nowrap">{lasted(call, now)}</td>
             <td data-label={column("how")}><StandingBadge call={call} operation={operations.get(call.id)} /></td>

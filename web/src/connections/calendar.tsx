@@ -47,7 +47,7 @@ export function CalendarCard({ one, readAt, came }: { one: Schemas["Integration"
   const [said, setSaid] = useState(came?.calendar === service ? came.result : "");
 
   return (
-    <article class="card" data-card={service} data-status={one.status} data-state={one.status === "demo" ? "demo" : one.status === "resting" ? "degraded" : over ? "error" : connected ? "ready" : "empty"}>
+    <article class="card" aria-label={serviceName(service)} data-card={service} data-status={one.status} data-state={one.status === "demo" ? "demo" : one.status === "resting" ? "degraded" : over ? "error" : connected ? "ready" : "empty"}>
       <header class="card-head">
         <span class={`logo ${service}`} aria-hidden="true"><Icon name="calendar" /></span>
         <div><h3>{name}</h3><p class="muted">{t("connections.calendar.gives")}</p></div>

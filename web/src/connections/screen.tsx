@@ -57,6 +57,13 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
   const name = serviceName(service);
   const once = useOnce();
 
+  // Who closes the form is back at the button that opened it.
+  const card = useRef<HTMLElement>(null), was = useRef(mode);
+  useEffect(() => {
+    if (was.current === "edit" && mode === "shown") card.current?.querySelector<HTMLElement>("[data-change]")?.focus();
+    was.current = mode;
+  }, [mode]);
+
   async function test() {
     setTesting(true);
     setResult(undefined);
@@ -86,7 +93,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
   }
 
   return (
-    <article class="card" data-card={service} data-status={one.status} data-state={testing ? "saving" : one.status === "demo" ? "demo" : one.status === "resting" ? "degraded" : one.status === "not_connected" ? "empty" : one.status === "needs_attention" ? "error" : "ready"}>
+    <article ref={card} class="card" aria-label={name} data-card={service} data-status={one.status} data-state={testing ? "saving" : one.status === "demo" ? "demo" : one.status === "resting" ? "degraded" : one.status === "not_connected" ? "empty" : one.status === "needs_attention" ? "error" : "ready"}>
       <header class="card-head">
         <span class={`logo ${service}`} aria-hidden="true"><Icon name={{ vapi: "bot", twilio: "phone", resend: "send", smtp: "send" }[service]} /></span>
         <div><h3>{name}</h3><p class="muted">{t(`connections.${service}.gives`)}</p></div>
@@ -119,7 +126,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
         <div class="row">
           {connected && (service === "resend" || service === "smtp") && <Button busy={testing} icon="send" onClick={() => void mail()}>{t("connections.resend.test")}</Button>}
           {connected && <Button busy={testing} icon="refresh-cw" aria-label={t("connections.test_what", { service: name })} onClick={() => void test()}>{t("connections.test")}</Button>}
-          <Button kind={connected ? "plain" : "primary"} icon={connected ? "pencil" : "plug"} blocked={mayManage() ? false : t("forbidden.title")} aria-label={t(connected ? "connections.edit_what" : "connections.connect_what", { service: name })} onClick={() => setMode("edit")}>
+          <Button kind={connected ? "plain" : "primary"} icon={connected ? "pencil" : "plug"} blocked={mayManage() ? false : t("forbidden.title")} data-change aria-label={t(connected ? "connections.edit_what" : "connections.connect_what", { service: name })} onClick={() => setMode("edit")}>
             {connected ? t("connections.edit") : t("connections.connect_what", { service: name })}
           </Button>
           {connected && mayManage() && <Button kind="quiet" icon="unplug" aria-label={t("connections.leave_what", { service: name })} onClick={() => setMode("leave")}>{t("connections.leave")}</Button>}

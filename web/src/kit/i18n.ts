@@ -59,13 +59,21 @@ export function has(key: string): boolean {
   return find(key) !== undefined;
 }
 
+// What somebody wrote, set into a sentence: a text that runs from right to left turns none of the words around it, and marks
+// of direction in it end with it.
+const turns = /[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]|[\ud802-\ud803\ud83a-\ud83b]/;
+function apart(value: string | number): string {
+  const text = String(value);
+  return turns.test(text) ? `\u2068${text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069` : text;
+}
+
 // A sentence with {names} filled in. Where the entry has forms (one, other), `n` picks the form.
 export function t(key: string, values: Values = {}): string {
   let entry = find(key);
   if (typeof entry === "object")
     entry = entry[rules.select(Number(values.n ?? 0))] ?? entry.other;
   if (typeof entry !== "string") return key;
-  return entry.replace(/\{(\w+)\}/g, (whole, name: string) => plain(values[name] ?? whole));
+  return entry.replace(/\{(\w+)\}/g, (whole, name: string) => apart(plain(values[name] ?? whole)));
 }
 
 // 0.5 -> "0.5", "0,5": a number as it is counted, without groups.
@@ -123,6 +131,9 @@ export function number(value: number, digits = 0): string {
 export function exact(ms: number): string {
   return new Date(ms).toLocaleString(locale, { dateStyle: "medium", timeStyle: "medium" });
 }
+
+// What a provider tells as a number and may be anything.
+export const isPhone = (text: string) => /^\+\d{1,15}$/.test(text);
 
 // "+33612345678" -> "+33 6 12 34 56 78": the country code, then pairs; North America in 3-3-4.
 const countries = /^\+(1|7|20|27|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})/;

@@ -156,8 +156,20 @@ export function Copy({ text, label }: { text: string; label: string }) {
   );
 }
 
-// One h1 per page. It takes the focus when the person moved here.
+// After a move the heading has the focus: the one that is there, or the next one that comes when the room is still on its way.
+let awaited = false;
+export function focusHeading(): void {
+  const top = document.getElementById("top");
+  awaited = !top;
+  top?.focus();
+}
+
+// One h1 per page. It takes the focus when the person moved here, unless they went on meanwhile.
 export function Heading({ children }: { children: ComponentChildren }) {
+  useEffect(() => {
+    if (awaited && (!document.activeElement || document.activeElement === document.body)) focusHeading();
+    awaited = false;
+  }, []);
   return <h1 tabIndex={-1} id="top">{children}</h1>;
 }
 
@@ -194,7 +206,8 @@ export function Dialog({ title, onClose, children, closable = true }: { title: s
     dialog.showModal();
     return () => {
       dialog.close();
-      before?.focus?.();
+      if (before?.isConnected && before !== document.body) before.focus();
+      else focusHeading(); // what opened it is gone
     };
   }, []);
   return (

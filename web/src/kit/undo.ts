@@ -1,9 +1,22 @@
 // Undo of a save: what was there before is put back, unless somebody has changed it since.
 import { t } from "./i18n";
 import { wordsFor } from "./problem";
+import type { Reply } from "./api";
 import type { Resource } from "./resource";
 import { api } from "./state";
 import { toast, type Toast } from "./toasts";
+
+// Undo of any other write: `back` is the write that makes it as it was, `then` what the page does with its answer.
+export function undoBy<T>(back: () => Promise<Reply<T>>, then: (answer: Reply<T>) => void): NonNullable<Toast["action"]> {
+  return {
+    label: t("history.undo"),
+    run: () => void back().then((reply) => {
+      then(reply);
+      if (reply.ok) toast("ok", t("undo.done"), t("undo.done_text"));
+      else toast("bad", t("undo.not_done"), t("history.not_undone", { reason: wordsFor(reply.problem, "ava").title }));
+    }),
+  };
+}
 
 // etag: of what was just saved; a newer one is somebody else's, and stays.
 export function undo<T>(path: string, resource: Resource<T>, before: unknown, etag: string | undefined): Toast["action"] {

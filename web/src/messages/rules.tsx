@@ -2,6 +2,7 @@
 import { useMemo, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { phone, t } from "../kit/i18n";
+import { newId } from "../kit/ids";
 import { plainNumber } from "../kit/lists";
 import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Dialog, Field, Icon, Select, Sure, When } from "../kit/parts";
@@ -9,6 +10,7 @@ import { fieldWords } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { api, mayManage, useChanged, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
+import { undoBy } from "../kit/undo";
 
 type Rule = Schemas["Rule"];
 type Use = Schemas["RuleUse"];
@@ -98,15 +100,17 @@ function Card({ one, onChange, onKept, onGone }: { one: Rule; onChange: () => vo
   }
   async function remove() {
     setBusy("remove");
+    const key = newId();
     const reply = await api.send<undefined>("DELETE", path);
     setBusy("");
     setSure(false);
     if (!reply.ok) return setProblem(dated(reply.problem));
     onGone();
-    toast("ok", t("rules.removed"), one.name);
+    const { name, enabled, when, then, quiet_hours } = one;
+    toast("ok", t("rules.removed"), name, undoBy(() => api.send<Rule>("POST", "/rules", { body: { name, enabled, when, then, quiet_hours }, key }), (back) => back.ok && onKept(back.data)));
   }
   return (
-    <article class="card" data-rule={one.id} data-enabled={one.enabled} data-state={busy ? "saving" : "ready"}>
+    <article class="card" aria-label={one.name} data-rule={one.id} data-enabled={one.enabled} data-state={busy ? "saving" : "ready"}>
       <header class="card-head">
         <div><h3>{one.name}</h3></div>
         <label class="check"><input type="checkbox" role="switch" checked={one.enabled} disabled={!mayManage()} onChange={(e) => {

@@ -1,9 +1,10 @@
 // Messages: texts in both directions as they travel. One of which nobody knows is never sent a second time by itself.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
-import { phone, t } from "../kit/i18n";
+import { isPhone, phone, t } from "../kit/i18n";
 import { Export } from "../kit/export";
 import { Filters, ListPanel, only, plainNumber, useList } from "../kit/lists";
+import { later } from "../kit/later";
 import { Letter, mailAddress } from "./letter";
 import { segments } from "./segments";
 import { Standing } from "./standing";
@@ -15,8 +16,9 @@ import { fieldWords } from "../kit/problem";
 import { useQuery } from "../kit/router";
 import { api, numbers, profile, useCell, useLive, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
-import { Rules } from "./rules";
 import { Templates } from "./templates";
+
+const Rules = later(() => import("./rules").then((m) => m.Rules));
 
 type Message = Schemas["Message"];
 type Operation = Schemas["Operation"];
@@ -94,8 +96,9 @@ function address(to: string): string {
 
 // Of an e-mail there is more to see.
 function Who({ message: m }: { message: Message }) {
-  const words = m.direction === "outbound" ? t("messages.to_who", { who: address(m.to) }) : t("messages.from_who", { who: address(m.from) });
-  return m.channel === "email" ? <a class="mono break" href={mailAddress(m.id)}>{words}</a> : <span class="mono nowrap">{words}</span>;
+  const other = m.direction === "outbound" ? m.to : m.from;
+  const words = t(m.direction === "outbound" ? "messages.to_who" : "messages.from_who", { who: address(other) });
+  return m.channel === "email" ? <a class="mono break" href={mailAddress(m.id)}>{words}</a> : <span class={`mono ${isPhone(other) ? "nowrap" : "break"}`}>{words}</span>;
 }
 
 function Table({ messages }: { messages: Message[] }) {

@@ -8,6 +8,7 @@ import { Badge, Button, Dialog, Icon, When } from "../kit/parts";
 import { useQuery } from "../kit/router";
 import { api, mayManage, useChanged } from "../kit/state";
 import { toast } from "../kit/toasts";
+import { undoBy } from "../kit/undo";
 import { mailAddress } from "./letter";
 
 type Suppression = Schemas["Suppression"];
@@ -64,7 +65,9 @@ function Lift({ one, onClose, onDone }: { one: Suppression; onClose: () => void;
     const reply = await api.send<undefined>("DELETE", "/suppressions/" + one.id);
     setBusy(false);
     if (!reply.ok && reply.problem.code !== "not_found") return setProblem(dated(reply.problem)); // gone: somebody else was quicker
-    toast("ok", t("suppressed.lifted"), t("suppressed.lifted_text", { address: one.address }));
+    const { address, detail } = one;
+    const undo = reply.ok && one.reason === "asked" ? undoBy(() => api.send<Suppression>("POST", "/suppressions", { body: { address, detail } }), onDone) : undefined; // what a provider told only it can tell again
+    toast("ok", t("suppressed.lifted"), t("suppressed.lifted_text", { address }), undo);
     onDone();
     onClose();
   }

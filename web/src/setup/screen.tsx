@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { t } from "../kit/i18n";
-import { Button, Field, Heading, Icon, useTitle } from "../kit/parts";
+import { Button, Field, focusHeading, Heading, Icon, useTitle } from "../kit/parts";
 import { later } from "../kit/later";
 import { Box, dated, Loading, Trouble, troubleOf } from "../kit/panel";
 import { fieldWords, serviceName } from "../kit/problem";
@@ -28,8 +28,12 @@ export default function Setup() {
   function to(n: number) {
     setStep(n);
     history.replaceState(null, "", `/setup?step=${n}`); // the token leaves the address with the first step
-    requestAnimationFrame(() => document.getElementById("top")?.focus());
   }
+  const first = useRef(true);
+  useEffect(() => {
+    if (!first.current) focusHeading();
+    first.current = false;
+  }, [step]);
   const call = useState<Schemas["Call"] | undefined>(undefined);
 
   if (!here && !token.current)
