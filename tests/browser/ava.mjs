@@ -1,14 +1,16 @@
 // Browsers to visit a real Ava with (tests/lib/ava.mjs starts it), and what is asked of every page.
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { Ava, missing as noProgram } from "../lib/ava.mjs";
+import { Ava, freePort, missing as noProgram, until } from "../lib/ava.mjs";
 
-const browsers = { chromium: "/usr/bin/chromium", firefox: "/usr/bin/firefox-esr" };
+const browsers = { chromium: "/usr/bin/chromium", firefox: "/usr/bin/firefox-esr", webkit: "/usr/bin/WebKitWebDriver" };
+const screen = "/usr/bin/Xvfb"; // WebKit draws on a display only
 
 // Why these tests cannot run here; nothing when they can.
 export function missing(browser) {
   if (noProgram) return noProgram;
-  if (browser && !existsSync(browsers[browser])) return `no ${browsers[browser]}`;
+  for (const needed of [browsers[browser], browser === "webkit" && screen]) if (needed && !existsSync(needed)) return `no ${needed}`;
   return false;
 }
 
@@ -49,6 +51,38 @@ export async function startChromium() {
 export async function startFirefox() {
   const { default: puppeteer } = await import("puppeteer-core");
   return puppeteer.launch({ browser: "firefox", executablePath: browsers.firefox, headless: true });
+}
+
+// WebKit by the WebDriver protocol: go(address), run(script, ...arguments), click(selector), type(selector, text), close().
+export async function startWebKit() {
+  const display = spawn(screen, ["-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"], { stdio: ["ignore", "pipe", "ignore"] });
+  const number = await new Promise((done, fail) => (display.stdout.once("data", (b) => done(String(b).trim())), display.once("exit", (code) => fail(new Error(`Xvfb ended with ${code}`)))));
+  const port = await freePort();
+  const driver = spawn(browsers.webkit, ["--port=" + port], { env: { ...process.env, DISPLAY: ":" + number }, stdio: "ignore" });
+  const stop = () => (driver.kill(), display.kill());
+  let session = "";
+  async function ask(method, path, body) {
+    const response = await fetch(`http://127.0.0.1:${port}${session}${path}`, { method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(15_000) });
+    const { value } = await response.json();
+    if (!response.ok) throw new Error(`${path}: ${value?.error} ${value?.message}`);
+    return value;
+  }
+  try {
+    await until(() => fetch(`http://127.0.0.1:${port}/status`).then((r) => r.ok, () => false), { what: "WebKitWebDriver" });
+    session = "/session/" + (await ask("POST", "/session", { capabilities: { alwaysMatch: { acceptInsecureCerts: false } } })).sessionId;
+    await ask("POST", "/window/rect", { width: 1200, height: 900 });
+  } catch (e) {
+    stop();
+    throw e;
+  }
+  const find = async (selector) => "/element/" + Object.values(await ask("POST", "/element", { using: "css selector", value: selector }))[0];
+  return {
+    go: (url) => ask("POST", "/url", { url }),
+    run: (script, ...args) => ask("POST", "/execute/sync", { script, args }),
+    click: (selector) => ask("POST", "/execute/sync", { script: "document.querySelector(arguments[0]).click()", args: [selector] }),
+    type: async (selector, text) => ask("POST", (await find(selector)) + "/value", { text }),
+    close: () => ask("DELETE", "").catch(() => {}).finally(stop),
+  };
 }
 
 // A page that remembers what should never happen: errors, refusals by the content policy, requests elsewhere.
