@@ -38,16 +38,19 @@ static const char *changed_by(const struct route *route) {
     return NULL;
 }
 
-void changes_tell(struct ctx *ctx, const struct route *route) {
-    bool is_write = route && route->at.method != METHOD_GET && route->at.method != METHOD_HEAD;
-    const char *what = is_write && ctx->who.workspace_id[0] ? changed_by(route) : NULL;
-    if (!what)
-        return;
+void changes_tell_to(struct ctx *ctx, const char *workspace_id, const char *what) {
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
     jsonw_object(&w);
     jsonw_text_at(&w, "what", what);
     jsonw_object_end(&w);
-    feed_publish(ctx->parts->feed, ctx->who.workspace_id, "changed", buf_view(&b));
+    feed_publish(ctx->parts->feed, workspace_id, "changed", buf_view(&b));
     buf_fini(&b);
+}
+
+void changes_tell(struct ctx *ctx, const struct route *route) {
+    bool is_write = route && route->at.method != METHOD_GET && route->at.method != METHOD_HEAD;
+    const char *what = is_write && ctx->who.workspace_id[0] ? changed_by(route) : NULL;
+    if (what)
+        changes_tell_to(ctx, ctx->who.workspace_id, what);
 }

@@ -9,3 +9,6 @@
 /* After a request to that route was answered well. Quick; publishes nothing for routes that change
  * nothing, or tell it themselves. */
 void changes_tell(struct ctx *ctx, const struct route *route);
+
+/* The same for another workspace than the asker's: whoever joins one is told to those who are there. */
+void changes_tell_to(struct ctx *ctx, const char *workspace_id, const char *what);

@@ -2,6 +2,7 @@
 
 #include "auth/people.h"
 #include "config/config.h"
+#include "routes/changes.h"
 #include "routes/people.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
@@ -105,6 +106,7 @@ enum err post_invitation_accept(struct ctx *ctx, struct call *call) {
     TRY(input_done(&in));
     reply_will(ctx, call, say_joined, &ws);
     TRY(invitation_accept(ctx, str_of(token), &ws));
+    changes_tell_to(ctx, ws.id, "people");
     return reply_now(ctx, call);
 }
 
@@ -140,6 +142,7 @@ enum err post_own_invitation_accept(struct ctx *ctx, struct call *call) {
     struct workspace ws;
     reply_will(ctx, call, say_joined, &ws);
     TRY(invitation_accept_own(ctx, input_param(ctx, call, 0), &ws));
+    changes_tell_to(ctx, ws.id, "people");
     return reply_now(ctx, call);
 }
 

@@ -184,6 +184,14 @@ describe("the stream", { skip: missing }, () => {
     await write(200, "PUT", "/limits", { daily_minutes: null });
     await s.seen((e) => e.name === "changed" && s.named("changed").length >= 6);
     assert.deepEqual(s.named("changed").map((e) => e.data.what), ["limits", "fallback", "template", "template", "rule", "limits"]);
+    await a.newPerson("joins@example.com");
+    await write(201, "POST", `/workspaces/${a.me.workspace.id}/invitations`, { email: "joins@example.com", role: "member" });
+    const login = await a.call("/api/v1/auth/login", { body: { email: "joins@example.com", password: person.password }, key: null });
+    const headers = { Cookie: login.headers.get("set-cookie").split(";")[0], "X-CSRF-Token": login.json.csrf_token };
+    const [invited] = (await a.call("/api/v1/invitations", { key: null, headers })).json.invitations;
+    const before = s.named("changed").filter((e) => e.data.what === "people").length;
+    assert.equal((await a.call(`/api/v1/invitations/${invited.id}/accept`, { method: "POST", key: null, headers })).status, 200);
+    await s.seen((e) => e.name === "changed" && s.named("changed").filter((one) => one.data.what === "people").length > before);
     s.close();
     await gone();
   });
