@@ -105,6 +105,7 @@ soak: build ## the long proofs: kill -9 and restarts under load, outages, hangs 
 	@TEST_SOAK=1 tools/test flow -k timeline --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k forwarded --slower 3 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k variants --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test browser -k live --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k traffic --slower 60 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k owner --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k starved --slower 3 --build-dir $(BUILD)
