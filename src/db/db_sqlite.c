@@ -451,9 +451,17 @@ static struct write *take_batch(struct db *db, size_t *count) {
     return batch;
 }
 
+static struct timespec after_us(int64_t us) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t ns = t.tv_nsec + us * 1000;
+    t.tv_sec += ns / 1000000000;
+    t.tv_nsec = ns % 1000000000;
+    return t;
+}
+
 /* Under the lock: until there may be something to do. */
 static void await_work(struct db *db) {
-    struct timespec until;
     int64_t rest_us = db->mirror ? db->mirror->due_us - ava_now_us() : INT64_MAX;
     if (rest_us <= 0)
         return;
@@ -461,10 +469,7 @@ static void await_work(struct db *db) {
         pthread_cond_wait(&db->more, &db->lock);
         return;
     }
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_nsec + rest_us * 1000;
-    until.tv_sec += ns / 1000000000;
-    until.tv_nsec = ns % 1000000000;
+    struct timespec until = after_us(rest_us);
     pthread_cond_timedwait(&db->more, &db->lock, &until);
 }
 
@@ -509,11 +514,7 @@ static void await_mirror(struct db *db, struct mirror *m, const atomic_bool *giv
     db->mirror = m;
     pthread_cond_signal(&db->more);
     while (db->mirror == m) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += SPREAD_MS * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = after_us(SPREAD_MS * 1000);
         pthread_cond_timedwait(&db->mirrored, &db->lock, &until);
         if (gives_up && atomic_load(gives_up))
             atomic_store(&m->stops, true);

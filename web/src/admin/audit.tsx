@@ -11,7 +11,7 @@ import { useQuery } from "../kit/router";
 import { api, session, useResource } from "../kit/state";
 import { count } from "./figures";
 import { mayRun } from "./rights";
-import { useWhileSeen } from "./seen";
+import { useWhileSeen } from "../kit/seen";
 import { useWrite } from "./write";
 
 type Entry = Schemas["AuditEntry"] & { id: string };

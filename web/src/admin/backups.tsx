@@ -7,7 +7,7 @@ import { Badge, Button, Icon, When } from "../kit/parts";
 import { Resource } from "../kit/resource";
 import { api, useResource } from "../kit/state";
 import { bytes, count } from "./figures";
-import { useWhileSeen } from "./seen";
+import { useWhileSeen } from "../kit/seen";
 import { useWrite } from "./write";
 
 type Now = Schemas["Backups"];

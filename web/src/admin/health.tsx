@@ -9,7 +9,7 @@ import { serviceName } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { api, useLive, useResource } from "../kit/state";
 import { bytes, count } from "./figures";
-import { useWhileSeen } from "./seen";
+import { useWhileSeen } from "../kit/seen";
 
 type Now = Schemas["HealthDetails"];
 type Workspace = Now["workspace"];

@@ -1,10 +1,11 @@
 // How the services answered in the last day: lines for a half, 95 and 99 of a hundred, and when Ava left one alone. The table says the same.
-import { useEffect, useMemo } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { clock, duration, number, t } from "../kit/i18n";
 import { Panel } from "../kit/panel";
 import { serviceName } from "../kit/problem";
 import { Resource } from "../kit/resource";
+import { useWhileSeen } from "../kit/seen";
 import { api, useLive, useResource } from "../kit/state";
 import { gaps, path, rests, scale, type Slot, type Turn } from "./lines";
 
@@ -18,10 +19,7 @@ export function Answers() {
   const resource = useMemo(() => new Resource((signal) => api.get<Analytics>("/analytics/providers", { signal })), []);
   const snapshot = useResource(resource);
   useLive("connection", () => resource.changed()); // a breaker turned
-  useEffect(() => {
-    const again = setInterval(() => document.visibilityState === "visible" && resource.changed(), every);
-    return () => clearInterval(again);
-  }, []);
+  useWhileSeen(every, true, () => resource.changed());
   const asked = snapshot.data?.providers.filter((p) => p.slots.length) ?? [];
   if (snapshot.data && !asked.length) return null; // nothing was asked yet: the cards say what there is to say
   return (

@@ -9,6 +9,7 @@ import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Button, Copy, Field, Heading, Icon } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
 import { Resource } from "../kit/resource";
+import { useWhileSeen } from "../kit/seen";
 import { api, profile, useCell, useLive, useResource, useSoon } from "../kit/state";
 
 type Timeline = Schemas["Timeline"];
@@ -94,11 +95,7 @@ function Story({ id, onCall }: { id: string; onCall: (call: Call) => void }) {
   const soon = useSoon(300, () => resource.changed());
   useLive<Call>("call", (now) => (!now || now.id === id) && soon());
   useLive<Schemas["Event"]>("event", soon);
-  useEffect(() => {
-    if (!live) return;
-    const look = setInterval(() => resource.changed(), lookMs);
-    return () => clearInterval(look);
-  }, [live]);
+  useWhileSeen(lookMs, live, () => resource.changed());
   useEffect(() => {
     if (call) onCall(call);
   }, [snapshot.data]);
