@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, look, missing, openPage, panel, setUp, signIn, startAva, startChromium } from "./ava.mjs";
 
 const guest = { email: "grace@example.com", password: "staple battery horse", name: "Grace" };
 
@@ -17,7 +17,7 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await elsewhere("POST", "/users", guest);
     her = await openPage(browser, ava);
-    await signIn(her, guest);
+    await signIn(her, ava, guest);
     await her.route("**/api/v1/auth/me", async (route) => {
       const answer = await route.fetch(), json = await answer.json();
       json.workspace.role = "member";
@@ -30,30 +30,6 @@ describe("admin", { skip: missing("chromium") }, () => {
   });
   const elsewhere = (...what) => ava.elsewhere(page, ...what);
   const home = async () => (await page.evaluate(() => fetch("/api/v1/auth/me").then((r) => r.json()))).workspace.id;
-  const shots = process.env.TEST_SHOTS; // a folder to look at them in
-  // Both themes and the narrowest window: nothing for axe, no sideways scroll, and a picture where one is asked for.
-  async function look(page, name) {
-    if (shots) mkdirSync(shots, { recursive: true });
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await page.waitForTimeout(200);
-      assert.deepEqual((await axe(page)).map((v) => `${name} ${colorScheme} ${v}`), []);
-      if (shots) await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`), fullPage: true });
-    }
-    await page.emulateMedia({ colorScheme: "light" });
-    await page.setViewportSize({ width: 320, height: 800 });
-    const width = await page.evaluate(() => document.documentElement.scrollWidth);
-    if (shots) await page.screenshot({ path: join(shots, `${name}-320.png`), fullPage: true });
-    await page.setViewportSize({ width: 1200, height: 860 });
-    assert.ok(width <= 320, `${name} is ${width} px wide at 320`);
-  }
-  async function signIn(page, who) {
-    await page.goto(ava.base + "/signin");
-    await page.fill("[name=email]", who.email);
-    await page.fill("[name=password]", who.password);
-    await page.click("button[type=submit]");
-    await page.waitForSelector(".who");
-  }
   const problem = (code, status, headers = {}) => (route) => route.fulfill({ status, contentType: "application/problem+json", headers, json: { type: "/problems/" + code, title: "t", status, code, detail: "d", correlation_id: "01JTESTREFERENCE" } });
   // Every state that a panel has when what it shows cannot be read.
   async function states(section, asked, ...panels) {
@@ -354,6 +330,12 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.keyboard.press("Escape");
     await page.waitForSelector("dialog", { state: "detached" });
     assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), "Revoke By keyboard", "the focus is where it was");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("dialog [name=confirm]:focus");
+    await page.keyboard.type("By keyboard");
+    await page.keyboard.press("Enter");
+    await panel(page, "api-keys", "empty");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "top", "what had the focus is gone: the heading has it");
   });
 
   test("nothing went wrong that nobody saw", () => assert.deepEqual([page.faults, her.faults], [[], []]));

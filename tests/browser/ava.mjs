@@ -1,7 +1,9 @@
 // Browsers to visit a real Ava with (tests/lib/ava.mjs starts it), and what is asked of every page.
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { Ava, freePort, missing as noProgram, until } from "../lib/ava.mjs";
 
 const browsers = { chromium: "/usr/bin/chromium", firefox: "/usr/bin/firefox-esr", webkit: "/usr/bin/WebKitWebDriver" };
@@ -127,4 +129,29 @@ export async function axe(page) {
   await page.evaluate(() => Promise.all(document.getAnimations().filter((one) => Number.isFinite(one.effect?.getComputedTiming().endTime)).map((one) => one.finished.catch(() => {}))));
   const violations = await page.evaluate(async (only) => (await globalThis.axe.run(document, { runOnly: only })).violations, tags);
   return violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ") + " " + (n.any[0]?.message ?? "")).join("; ")}`);
+}
+
+const shots = process.env.TEST_SHOTS; // a folder to look at them in
+// Both themes and the narrowest window: nothing for axe, no sideways scroll, and a picture where one is asked for.
+export async function look(page, name) {
+  if (shots) mkdirSync(shots, { recursive: true });
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.waitForTimeout(200);
+    assert.deepEqual((await axe(page)).map((v) => `${name} ${colorScheme} ${v}`), []);
+    if (shots) await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`), fullPage: true });
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 320, height: 800 });
+  const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  if (shots) await page.screenshot({ path: join(shots, `${name}-320.png`), fullPage: true });
+  await page.setViewportSize({ width: 1200, height: 860 });
+  assert.ok(width <= 320, `${name} is ${width} px wide at 320`);
+}
+export async function signIn(page, ava, who) {
+  await page.goto(ava.base + "/signin");
+  await page.fill("[name=email]", who.email);
+  await page.fill("[name=password]", who.password);
+  await page.click("button[type=submit]");
+  await page.waitForSelector(".who");
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, panel, person, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, look, missing, openPage, panel, person, setUp, signIn, startAva, startChromium } from "./ava.mjs";
 
 const guest = { email: "grace.of.a.rather.long.department@example.com", password: "staple battery horse", name: "Grace" };
 const workspace = "Ada's workspace";
@@ -22,30 +22,6 @@ describe("people", { skip: missing("chromium") }, () => {
     await ava?.stop();
   });
   const elsewhere = (...what) => ava.elsewhere(page, ...what);
-  const shots = process.env.TEST_SHOTS; // a folder to look at them in
-  // Both themes and the narrowest window: nothing for axe, no sideways scroll, and a picture where one is asked for.
-  async function look(page, name) {
-    if (shots) mkdirSync(shots, { recursive: true });
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await page.waitForTimeout(200);
-      assert.deepEqual((await axe(page)).map((v) => `${name} ${colorScheme} ${v}`), []);
-      if (shots) await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`), fullPage: true });
-    }
-    await page.emulateMedia({ colorScheme: "light" });
-    await page.setViewportSize({ width: 320, height: 800 });
-    const width = await page.evaluate(() => document.documentElement.scrollWidth);
-    if (shots) await page.screenshot({ path: join(shots, `${name}-320.png`), fullPage: true });
-    await page.setViewportSize({ width: 1200, height: 860 });
-    assert.ok(width <= 320, `${name} is ${width} px wide at 320`);
-  }
-  async function signIn(page, who) {
-    await page.goto(ava.base + "/signin");
-    await page.fill("[name=email]", who.email);
-    await page.fill("[name=password]", who.password);
-    await page.click("button[type=submit]");
-    await page.waitForSelector(".who");
-  }
   const toast = (p, words) => p.waitForSelector(`[data-toast=ok]:has-text("${words}")`);
 
   test("one alone, and nobody invited yet", async () => {
@@ -84,7 +60,7 @@ describe("people", { skip: missing("chromium") }, () => {
 
   test("the one who is invited hears of it, declines, and it is gone for both", async () => {
     her = await openPage(browser, ava);
-    await signIn(her, guest);
+    await signIn(her, ava, guest);
     await her.goto(ava.base + "/");
     await her.click("[data-wants=invitation] a");
     await panel(her, "own-invitations", "ready");
@@ -156,7 +132,7 @@ describe("people", { skip: missing("chromium") }, () => {
 
   test("one's own password: errors at the fields, then it is said what ended", async () => {
     const other = await openPage(browser, ava);
-    await signIn(other, guest);
+    await signIn(other, ava, guest);
     await her.goto(ava.base + "/account");
     const save = () => her.click("[data-form=password] button[type=submit]");
     await save();
@@ -182,7 +158,7 @@ describe("people", { skip: missing("chromium") }, () => {
     assert.equal((await her.evaluate(() => fetch("/api/v1/auth/me").then((r) => r.status))), 200);
     await other.goto(ava.base + "/people");
     await other.waitForURL("**/signin*");
-    await signIn(other, { ...guest, password: "a new one, and a long one" });
+    await signIn(other, ava, { ...guest, password: "a new one, and a long one" });
     await other.context().close();
   });
 

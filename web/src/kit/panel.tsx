@@ -1,10 +1,10 @@
 // A panel: one resource on the page in exactly one state, with the words and the way out that belong to it.
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "./api";
 import { isSpoken, secondsLeft } from "./countdown";
 import { clock, t } from "./i18n";
-import { Button, Copy, Icon, useNow, When } from "./parts";
+import { Button, Copy, Icon, keepFocus, useNow, When } from "./parts";
 import { actionOf, serviceName, sites, wordsFor } from "./problem";
 import type { Resource, Snapshot, State } from "./resource";
 
@@ -31,8 +31,13 @@ export function Panel<T>(props: PanelProps<T>) {
   if (state === "ready" && saving) state = "saving";
   if (state === "ready" && data !== undefined && props.isEmpty?.(data)) state = "empty";
   const showsData = data !== undefined && state !== "empty";
+  const ref = useRef<HTMLElement>(null);
+  const hadFocus = ref.current?.contains(document.activeElement); // before what comes now: its row may be gone then
+  useLayoutEffect(() => {
+    if (hadFocus) keepFocus();
+  });
   return (
-    <section class="panel" data-state={state} data-panel={name} data-code={problem?.code} aria-busy={snapshot.busy} aria-label={title}>
+    <section ref={ref} class="panel" data-state={state} data-panel={name} data-code={problem?.code} aria-busy={snapshot.busy} aria-label={title}>
       <header class="panel-head">
         {props.level === 4 ? <h4>{title}</h4> : <h2>{title}</h2>}
         {props.demo && <span class="badge info"><Icon name="flask-conical" small />{t("demo.badge")}</span>}

@@ -1,6 +1,6 @@
 // The bricks: icon, button, field, age, badge, copy. Small, dumb, labelled.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { serverNow } from "./clock";
 import { ago, exact, t } from "./i18n";
 
@@ -164,10 +164,15 @@ export function focusHeading(): void {
   top?.focus();
 }
 
+// What had the focus is gone: the heading takes it, so that nobody begins again at the top of the page.
+export function keepFocus(): void {
+  if (!document.activeElement || document.activeElement === document.body) focusHeading();
+}
+
 // One h1 per page. It takes the focus when the person moved here, unless they went on meanwhile.
 export function Heading({ children }: { children: ComponentChildren }) {
   useEffect(() => {
-    if (awaited && (!document.activeElement || document.activeElement === document.body)) focusHeading();
+    if (awaited) keepFocus();
     awaited = false;
   }, []);
   return <h1 tabIndex={-1} id="top">{children}</h1>;
@@ -200,14 +205,15 @@ export function useAttention(attention: string): void {
 export function Dialog({ title, onClose, children, closable = true }: { title: string; onClose: () => void; children: ComponentChildren; closable?: boolean }) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  useEffect(() => () => keepFocus(), []);
+  // In the commit, not after its paint: by then the person may have gone on, and the focus would be taken from them.
+  useLayoutEffect(() => {
     const dialog = ref.current!;
     const before = document.activeElement as HTMLElement | null;
     dialog.showModal();
     return () => {
       dialog.close();
-      if (before?.isConnected && before !== document.body) before.focus();
-      else focusHeading(); // what opened it is gone
+      before?.focus();
     };
   }, []);
   return (
