@@ -9,6 +9,7 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build, transform } from "esbuild";
 import openapiTS, { astToString } from "openapi-typescript";
 import { parse } from "yaml";
+import { words } from "./words.mjs";
 
 const web = dirname(fileURLToPath(import.meta.url));
 const root = dirname(web);
@@ -60,7 +61,7 @@ async function main(out) {
 
   const spritePath = hashed("icons", "svg", await sprite());
   const css = hashed("app", "css", (await transform(await readFile(join(web, "app.css"), "utf8"), { loader: "css", minify: true, target: ["chrome123", "firefox120", "safari17.5"] })).code);
-  const shared = { bundle: true, minify: true, write: false, legalComments: "none", target: ["es2022"], charset: "utf8", define: { SPRITE: JSON.stringify(spritePath) }, logLevel: "warning" };
+  const shared = { bundle: true, minify: true, write: false, legalComments: "none", target: ["es2022"], charset: "utf8", plugins: [words()], define: { SPRITE: JSON.stringify(spritePath) }, logLevel: "warning" };
   const early = await build({ ...shared, entryPoints: [join(web, "src/early.ts")], format: "iife" });
   const earlyPath = hashed("early", "js", early.outputFiles[0].text);
   const bundle = await build({
@@ -108,18 +109,21 @@ async function settle(out, written) {
 
 function measure(files, outputs, closure, app, { css, sprite: spritePath, early }) {
   const size = (name) => gz(files.get(name.replace(/^\//, ""))).length;
+  const total = (names) => names.reduce((sum, name) => sum + size(name), 0);
   const start = closure(app);
-  const first = [...start, "index.html", css, spritePath, early].reduce((sum, name) => sum + size(name), 0);
-  const screens = {};
+  const first = total([...start, "index.html", css, spritePath, early]);
+  const screens = {}, languages = {};
   for (const name of Object.keys(outputs)) {
     const source = outputs[name].entryPoint;
-    if (/src\/\w+\/screen\.tsx$/.test(source)) screens[basename(dirname(source))] = [...closure(name)].filter((n) => !start.has(n)).reduce((sum, n) => sum + size(n), 0);
+    if (/src\/\w+\/screen\.tsx$/.test(source)) screens[basename(dirname(source))] = total([...closure(name)].filter((n) => !start.has(n)));
+    const language = /^words:([a-z]{2})-shell$/.exec(source)?.[1];
+    if (language) languages[language] = first + size(name);
   }
-  return { first, css: size(css), sprite: size(spritePath), screens };
+  return { first, languages, css: size(css), sprite: size(spritePath), screens };
 }
 
 function report(sizes, limit) {
-  const rows = [["first load", sizes.first, limit.first], ["css", sizes.css, limit.css], ["sprite", sizes.sprite, limit.sprite], ...Object.entries(sizes.screens).map(([n, s]) => ["screen " + n, s, limit.screen])];
+  const rows = [["first load", sizes.first, limit.first], ...Object.entries(sizes.languages).map(([n, s]) => ["first load, " + n, s, limit.first]), ["css", sizes.css, limit.css], ["sprite", sizes.sprite, limit.sprite], ...Object.entries(sizes.screens).map(([n, s]) => ["screen " + n, s, limit.screen])];
   let over = false;
   for (const [name, size, max] of rows) {
     const bad = size > max;

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { packOf, packs } from "../../web/words.mjs";
 import { root } from "./load.mjs";
 
 const folder = await mkdtemp(join(tmpdir(), "ava-web-"));
@@ -17,7 +18,7 @@ const text = (name) => readFile(join(out, name), "utf8");
 test("builds, and stays within its budgets", async () => {
   assert.equal(built.status, 0, built.stdout + built.stderr);
   const sizes = JSON.parse(await text("sizes.json"));
-  assert.ok(sizes.first <= 60_000 && sizes.css <= 12_000 && sizes.sprite <= 4_000);
+  assert.ok(sizes.first <= 60_000 && sizes.languages.de <= 60_000 && sizes.css <= 12_000 && sizes.sprite <= 4_000);
   for (const [screen, size] of Object.entries(sizes.screens)) assert.ok(size <= 15_000, screen);
 });
 
@@ -62,9 +63,30 @@ test("the lock file names versions and sums, not the place they came from", asyn
   assert.doesNotMatch(await readFile(join(root, "package-lock.json"), "utf8"), /"resolved"/);
 });
 
+const read = async (name) => JSON.parse(await readFile(join(root, "web/i18n", name), "utf8"));
+const flat = (node, path = "") => Object.entries(node).flatMap(([k, v]) => (typeof v === "string" ? [[path + k, v]] : flat(v, path + k + ".")));
+
+// What comes before anything of a room: the scripts that the page names.
+async function first(page) {
+  const named = [...(await text(page)).matchAll(/(?:src|href)="\/(assets\/[^"]+\.js)"/g)].map(([, name]) => name);
+  return (await Promise.all(named.map(text))).join("\n");
+}
+const isIn = (scripts, sentence) => scripts.includes(JSON.stringify(sentence).slice(1, -1)) || scripts.includes(sentence);
+
+test("the first load has the words of the shell, and none that are a room's alone", async () => {
+  const scripts = await first("index.html"), all = flat(await read("en.json"));
+  const shell = new Set(all.filter(([key]) => packOf(key) === "shell").map(([, words]) => words));
+  for (const [key, words] of all) {
+    if (packOf(key) === "shell") assert.ok(isIn(scripts, words), key);
+    else if (words.length > 30 && !shell.has(words)) assert.ok(!isIn(scripts, words), key);
+  }
+});
+
 test("German is loaded by who reads it, and by nobody else", async () => {
-  const holding = [];
-  for (const name of await readdir(join(out, "assets"))) if (name.endsWith(".js") && (await text("assets/" + name)).includes("Anrufe gehen morgen wieder hinaus")) holding.push(name);
-  assert.equal(holding.length, 1);
-  for (const page of ["index.html", "docs.html", "sandbox.html"]) assert.ok(!(await text(page)).includes(holding[0]), page);
+  const german = flat(await read("de.json")).filter(([, words]) => /[äöüß„]/.test(words) && words.length > 20), scripts = {};
+  for (const name of await readdir(join(out, "assets"))) if (name.endsWith(".js")) scripts[name] = await text("assets/" + name);
+  const foreign = Object.keys(scripts).filter((name) => /^de-\w+-\w+\.js$/.test(name));
+  assert.deepEqual(foreign.map((name) => name.split("-")[1]).sort(), Object.keys(packs).sort());
+  for (const [name, script] of Object.entries(scripts)) if (!foreign.includes(name)) assert.deepEqual(german.filter(([, words]) => isIn(script, words)), [], name);
+  for (const page of ["index.html", "docs.html", "sandbox.html"]) assert.ok(!/\bde-\w+-/.test(await text(page)), page);
 });

@@ -151,7 +151,7 @@ test("no English is left in German", () => {
   }
 });
 
-const server = JSON.parse(await readFile(join(root, "web/i18n/de.server.json"), "utf8"));
+const server = Object.assign({}, ...Object.values(JSON.parse(await readFile(join(root, "web/i18n/de.server.json"), "utf8"))));
 const source = (name) => readFile(join(root, "src/service/calls", name), "utf8");
 
 test("why a call ended is known in German, whatever Ava says of it", async () => {
@@ -167,7 +167,7 @@ test("what the server says is said in German, with what stands in its blanks", a
     assert.deepEqual([...new Set(here.match(/\{\d\}/g))].sort(), [...new Set(text.match(/\{\d\}/g))].sort(), text);
     assert.doesNotMatch(here.replace(/Vapi|Ava|Twilio|Vonage|Hook|Server|[A-Z]\w+/g, ""), left, text);
   }
-  const de = await load("kit/i18n.ts");
+  const de = await load("kit/i18n.ts", "kit/said.ts");
   assert.equal(de.said("Nobody picked up."), "Nobody picked up.");
   await de.speak("de");
   const cases = [

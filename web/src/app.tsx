@@ -14,6 +14,7 @@ import { SessionOver } from "./signin/screen";
 import SignIn from "./signin/screen";
 import { api, Cell, enter, hearOthers, integrations, leave, live, ownInvitations, profile, readiness, session, useCell } from "./kit/state";
 import { toast, Toasts } from "./kit/toasts";
+import { withWords } from "./kit/words";
 
 type Screen = ComponentType<Record<string, never>>;
 const lazy: Record<string, () => Promise<{ default: Screen }>> = {
@@ -29,14 +30,14 @@ const lazy: Record<string, () => Promise<{ default: Screen }>> = {
   "/setup": () => import("./setup/screen"),
 };
 const entries = [
-  { path: "/", icon: "house", key: "h", name: "home" },
-  { path: "/calls", icon: "phone-call", key: "l", name: "calls" },
-  { path: "/assistant", icon: "bot", key: "a", name: "assistant" },
-  { path: "/numbers", icon: "phone", key: "n", name: "numbers" },
-  { path: "/messages", icon: "message-square", key: "m", name: "messages" },
-  { path: "/connections", icon: "plug", key: "c", name: "connections" },
-  { path: "/activity", icon: "activity", key: "y", name: "activity" },
-  { path: "/admin", icon: "shield", key: "d", name: "admin" },
+  { path: "/", icon: "house", key: "h", name: "home.title" },
+  { path: "/calls", icon: "phone-call", key: "l", name: "calls.title" },
+  { path: "/assistant", icon: "bot", key: "a", name: "assistant.title" },
+  { path: "/numbers", icon: "phone", key: "n", name: "numbers.title" },
+  { path: "/messages", icon: "message-square", key: "m", name: "messages.title" },
+  { path: "/connections", icon: "plug", key: "c", name: "connections.title" },
+  { path: "/activity", icon: "activity", key: "y", name: "activity.title" },
+  { path: "/admin", icon: "shield", key: "d", name: "admin.title" },
 ];
 
 const search = new Cell(false); // somebody looks for something
@@ -152,7 +153,8 @@ function Room({ path }: { path: string }) {
   useEffect(() => {
     let current = true;
     setLost(false);
-    lazy[room]?.().then(
+    const load = lazy[room];
+    if (load) withWords(load()).then(
       (m) => current && setScreen({ room, view: m.default }),
       () => current && setLost(true),
     );
@@ -202,7 +204,7 @@ function Searching() {
   const open = useCell(search);
   const [view, setView] = useState<{ Search: ComponentType<{ onClose: () => void }> } | undefined>();
   useEffect(() => {
-    if (open && !view) void import("./search/dialog").then((m) => setView({ Search: m.default }), () => (search.set(false), toast("bad", t("problems.offline.title"), t("problems.offline.text"))));
+    if (open && !view) void withWords(import("./search/dialog")).then((m) => setView({ Search: m.default }), () => (search.set(false), toast("bad", t("problems.offline.title"), t("problems.offline.text"))));
   }, [open]);
   return open && view ? <view.Search onClose={() => search.set(false)} /> : null;
 }
@@ -230,7 +232,7 @@ function Side({ path }: { path: string }) {
       <nav aria-label={t("app.rooms")}>
         <ul>
           {entries.map((e) => (
-            <li key={e.path}><a href={e.path} aria-current={roomOf(path).room === e.path ? "page" : undefined}><Icon name={e.icon} /><span>{t(`${e.name}.title`)}</span></a></li>
+            <li key={e.path}><a href={e.path} aria-current={roomOf(path).room === e.path ? "page" : undefined}><Icon name={e.icon} /><span>{t(e.name)}</span></a></li>
           ))}
         </ul>
       </nav>
@@ -272,7 +274,7 @@ function Keys({ inside }: { inside: boolean }) {
   return (
     <Dialog title={t("keys.title")} onClose={() => setOpen(false)}>
       <dl class="facts">
-        {entries.map((e) => <><dt><kbd>g</kbd> <kbd>{e.key}</kbd></dt><dd>{t(`${e.name}.title`)}</dd></>)}
+        {entries.map((e) => <><dt><kbd>g</kbd> <kbd>{e.key}</kbd></dt><dd>{t(e.name)}</dd></>)}
         <dt><kbd>/</kbd></dt><dd>{t("search.title")}</dd>
         <dt><kbd>.</kbd></dt><dd>{t("keys.theme")}</dd>
         <dt><kbd>?</kbd></dt><dd>{t("keys.this")}</dd>

@@ -1,4 +1,5 @@
 // The reference page: reads the contract from this very Ava and shows it, with commands that can be copied and run.
+import "words:docs";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Schemas } from "./kit/api";

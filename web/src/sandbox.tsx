@@ -1,4 +1,5 @@
 // The caller's page of the sandbox: make a pretend provider misbehave, and see every request it got.
+import "words:sandbox";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Schemas } from "./kit/api";

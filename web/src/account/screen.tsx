@@ -1,4 +1,6 @@
 // Your account: who you are here, who invites you, and your own password.
+import "words:account";
+import "words:people";
 import { useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { languages, spoken, t } from "../kit/i18n";

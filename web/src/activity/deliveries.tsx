@@ -1,4 +1,5 @@
 // What went to one address, and what became of it; any of them can go once more.
+import "words:destinations";
 import { useState } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { t } from "../kit/i18n";

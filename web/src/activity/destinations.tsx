@@ -1,4 +1,5 @@
 // Webhooks out: the customer's own addresses, how each fares, and what to do when one does not get through.
+import "words:destinations";
 import { useState } from "preact/hooks";
 import type { Problem, Reply, Schemas } from "../kit/api";
 import { Deliveries } from "./deliveries";

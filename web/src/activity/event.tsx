@@ -1,4 +1,5 @@
 // One event: what came, what became of it, and once more.
+import "words:activity";
 import { useMemo, useState } from "preact/hooks";
 import type { Problem } from "../kit/api";
 import { curl, looks, type Event, type EventDetail } from "./words";

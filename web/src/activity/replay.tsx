@@ -1,4 +1,5 @@
 // Many events at once: the dialog counts first, and says what it does.
+import "words:activity";
 import { useEffect, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { local, moment } from "./words";

@@ -1,4 +1,5 @@
 // Activity: what came in, as it comes, and what went on to the customer's own addresses.
+import "words:activity";
 import { useState } from "preact/hooks";
 import { Destinations } from "./destinations";
 import { EventPage } from "./event";

@@ -1,4 +1,5 @@
 // The live tail: newest first, only what can be seen is drawn, and it holds still while somebody points at it, reads further down or pressed Space.
+import "words:activity";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { looks, windowOf, type Event } from "./words";
 import { t } from "../kit/i18n";

@@ -1,4 +1,5 @@
 // The audit log: who did what, and whether all of it is as it was written.
+import "words:audit";
 import { useState } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { has, t } from "../kit/i18n";

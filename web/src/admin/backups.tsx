@@ -1,4 +1,5 @@
 // Backups that Ava makes by itself, one now, and how far a change of master keys is.
+import "words:backups";
 import { useState } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { exact, t } from "../kit/i18n";

@@ -1,4 +1,5 @@
 // Numbers as people read them.
+import "words:health";
 import { number, t } from "../kit/i18n";
 
 export const count = (n: number) => number(n);

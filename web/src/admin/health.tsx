@@ -1,5 +1,8 @@
 // Health: what answers and what rests, how near the limits are, what waits, and how the database is. Of the workspace, and
 // for who runs this Ava of all of it.
+import "words:admin";
+import "words:health";
+import "words:limits";
 import { useState } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { duration, t } from "../kit/i18n";

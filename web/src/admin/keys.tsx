@@ -1,4 +1,5 @@
 // API keys for this workspace: whose each is, when it did something last, making one and revoking one.
+import "words:api_keys";
 import { useState } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { ago, t } from "../kit/i18n";

@@ -1,4 +1,5 @@
 // People: who belongs to this workspace and as what, who is invited, and taking somebody out of it.
+import "words:people";
 import { useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { date, t } from "../kit/i18n";

@@ -1,5 +1,6 @@
 // Admin: who may come in, what they did, how Ava fares, and how it is set up. One address for each section; sections that
 // are not seen are not loaded.
+import "words:admin";
 import type { ComponentType } from "preact";
 import { Forbidden } from "../kit/forbidden";
 import { t } from "../kit/i18n";

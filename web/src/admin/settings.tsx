@@ -1,5 +1,6 @@
 // How this Ava is set up: flags, which are switched here, and settings, which are changed where Ava is started. Each value
 // says where it comes from.
+import "words:settings";
 import { useState } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { t } from "../kit/i18n";

@@ -1,4 +1,5 @@
 // What a version of an assistant changed, in words for people: names instead of pointers, values as they are spoken of.
+import "words:history";
 import type { Schemas } from "../kit/api";
 import { t } from "../kit/i18n";
 import { label as settingLabel, show as showSetting, type Key, type Value } from "./settings";

@@ -1,4 +1,6 @@
 // The assistants of the account, and what became of each: who changed what, when, and the way back.
+import "words:assistants";
+import "words:history";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { at, labelOf, sentence, valueWords, type Difference, type Version } from "./history";

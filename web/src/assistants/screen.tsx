@@ -1,4 +1,6 @@
 // The Assistant: three settings, each read, changed and saved on its own.
+import "words:assistants";
+import "words:history";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { Assistants } from "./list";

@@ -1,4 +1,5 @@
 // The three settings of an assistant as people meet them: labels, ranges, and how a value reads.
+import "words:assistants";
 import type { Schemas } from "../kit/api";
 import { duration, plain, t } from "../kit/i18n";
 

@@ -1,4 +1,5 @@
 // What assistants may do while they speak: a switch each, how they behave, and what they did last.
+import "words:tools";
 import { useMemo, useState } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { has, t } from "../kit/i18n";

@@ -1,9 +1,12 @@
 // One call: how it stands, what happened to it, and who can mend how it ended. Drawn anew when something happens to it.
+import "words:calls";
+import "words:ended";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { Picture } from "./picture";
 import { isOver, isWaiting, lasted, standing, who, type Call, type Operation } from "./words";
-import { exact, has, moment, money, phone, said, t } from "../kit/i18n";
+import { exact, has, moment, money, phone, t } from "../kit/i18n";
+import { said } from "../kit/said";
 import { dated, HeldUp, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Copy, Heading, Icon, useNow, useTitle, When } from "../kit/parts";
 import { Resource } from "../kit/resource";

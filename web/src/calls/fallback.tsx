@@ -1,4 +1,5 @@
 // What callers get when nothing else answers: chosen here, said in plain words before it is saved.
+import "words:calls";
 import { useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { phone, t } from "../kit/i18n";

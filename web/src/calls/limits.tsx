@@ -1,4 +1,5 @@
 // What a day may take: minutes, money, lines. Two people may change it; the slower one sees both values.
+import "words:limits";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { duration, money, t } from "../kit/i18n";

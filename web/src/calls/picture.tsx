@@ -1,6 +1,9 @@
 // The course of a call as a picture: a bar of its phases, above it marks of what happened. The list below it says the same.
+import "words:calls";
+import "words:ended";
 import type { Schemas } from "../kit/api";
-import { duration, moment, said, t } from "../kit/i18n";
+import { duration, moment, t } from "../kit/i18n";
+import { said } from "../kit/said";
 import { useNow } from "../kit/parts";
 import { courseOf, type Kind, type Mark } from "./course";
 

@@ -1,4 +1,5 @@
 // "Make a call": asked for once however often the button is pressed, and never sent twice.
+import "words:calls";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import type { Call, Operation } from "./words";

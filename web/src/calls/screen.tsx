@@ -1,10 +1,11 @@
 // Calls: every call as it goes on, one of them in detail; below, what a day may take, what callers get instead, how the month went.
+import "words:calls";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CallDetail, StandingBadge } from "./call";
 import { isOver, isWaiting, lasted, who, type Call, type Operation } from "./words";
-import { CallChart } from "../kit/callchart";
 import { Fallback } from "./fallback";
 import { isPhone, money, t } from "../kit/i18n";
+import { later } from "../kit/later";
 import { Limits } from "./limits";
 import { Export } from "../kit/export";
 import { Filters, ListPanel, only, plainNumber, useList } from "../kit/lists";
@@ -12,6 +13,8 @@ import { Button, Heading, Icon, useNow, useTitle, When } from "../kit/parts";
 import { PlaceCall } from "./place";
 import { go, roomOf, usePath, useQuery } from "../kit/router";
 import { api, profile, useCell, useLive } from "../kit/state";
+
+const CallChart = later(() => import("../kit/callchart").then((m) => m.CallChart), 300);
 
 // The wizard shows its first call as the room does.
 export { Entries, Standing } from "./call";

@@ -1,7 +1,10 @@
 // A call in words: who, how it stands, how long, and who can mend how it ended.
+import "words:calls";
+import "words:ended";
 import { serverNow } from "../kit/clock";
 import type { Schemas } from "../kit/api";
-import { duration, has, phone, said, t } from "../kit/i18n";
+import { duration, has, phone, t } from "../kit/i18n";
+import { said } from "../kit/said";
 import { serviceName } from "../kit/problem";
 
 export type Call = Schemas["Call"];

@@ -1,4 +1,6 @@
 // How the services answered in the last day: lines for a half, 95 and 99 of a hundred, and when Ava left one alone. The table says the same.
+import "words:answers";
+import "words:chart";
 import { useMemo } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { clock, duration, number, t } from "../kit/i18n";

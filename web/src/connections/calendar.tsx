@@ -1,4 +1,5 @@
 // A card of a calendar: what the provider will ask is said before it does, what stands there afterwards.
+import "words:connections";
 import { useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { spoken, t } from "../kit/i18n";

@@ -1,4 +1,5 @@
 // Connections: a card per provider. Saving asks the provider first; a secret goes in and never comes out.
+import "words:connections";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { has, t } from "../kit/i18n";

@@ -1,4 +1,5 @@
 // How a connection stands, as a badge.
+import "words:connections";
 import type { Schemas } from "../kit/api";
 import { secondsLeft } from "../kit/countdown";
 import { t } from "../kit/i18n";

@@ -1,4 +1,5 @@
 // Home: one sentence of health, what needs a person, what to do next.
+import "words:home";
 import { useMemo } from "preact/hooks";
 import type { Reply, Schemas } from "../kit/api";
 import { secondsLeft } from "../kit/countdown";

@@ -1,8 +1,11 @@
 // The last 30 days on Home and under Calls: a bar a day of calls, minutes or cost, what of it somebody should mend, and why calls
 // ended. The table says the same.
+import "words:chart";
+import "words:ended";
 import { useMemo, useState } from "preact/hooks";
 import type { Schemas } from "./api";
-import { day, duration, money, said, t } from "./i18n";
+import { day, duration, money, t } from "./i18n";
+import { said } from "./said";
 import { Panel } from "./panel";
 import { Resource } from "./resource";
 import { api, useLive, useResource, useSoon } from "./state";

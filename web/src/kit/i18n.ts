@@ -1,19 +1,15 @@
 // Words: every sentence a person reads comes from i18n/*.json. Nothing is glued from parts.
-import en from "../../i18n/en.json";
+import "words:shell";
+import { english, listen, other, type Words } from "./words";
 
-type Words = { [key: string]: string | Words };
 export type Values = Record<string, string | number>;
 
-// English comes with the page; the others when somebody reads them.
-const others = { de: () => import("./german") };
-export type Language = "en" | keyof typeof others;
-export const languages: Record<Language, string> = { en: "English", de: "Deutsch" };
+export const languages = { en: "English", de: "Deutsch" };
+export type Language = keyof typeof languages;
 
-const english = en as unknown as Words;
-let words = english, locale: Language = "en", rules = new Intl.PluralRules("en");
+let locale: Language = "en", rules = new Intl.PluralRules("en");
 const digits = (language: Language) => new Intl.NumberFormat(language, { useGrouping: false, maximumFractionDigits: 10 });
 let plainly = digits("en");
-let saying = (text: string) => text;
 
 // What was chosen here, else the first of those the browser asks for that Ava speaks.
 export function languageOf(chosen: string | null, wanted: readonly string[]): Language {
@@ -23,17 +19,10 @@ export function languageOf(chosen: string | null, wanted: readonly string[]): La
 
 // From here on; a language that cannot be loaded leaves English.
 export async function speak(language: Language): Promise<void> {
-  if (language !== "en") {
-    try {
-      const all = await others[language]();
-      words = all.words as unknown as Words;
-      saying = all.said;
-    } catch {
-      return;
-    }
-  } else {
-    words = english;
-    saying = (text) => text;
+  try {
+    await listen(language);
+  } catch {
+    return;
   }
   locale = language;
   rules = new Intl.PluralRules(language);
@@ -42,9 +31,6 @@ export async function speak(language: Language): Promise<void> {
 }
 export const spoken = (): Language => locale;
 
-// What the server says, in the language of the page. The server speaks English; a sentence that is not known stays as it is.
-export const said = (text: string): string => saying(text);
-
 function look(key: string, all: Words): string | Words | undefined {
   let at: string | Words | undefined = all;
   for (const part of key.split(".")) at = typeof at === "object" ? at[part] : undefined;
@@ -52,7 +38,7 @@ function look(key: string, all: Words): string | Words | undefined {
 }
 
 function find(key: string): string | Words | undefined {
-  return look(key, words) ?? look(key, english);
+  return (locale === "en" ? undefined : look(key, other)) ?? look(key, english);
 }
 
 export function has(key: string): boolean {

@@ -2,6 +2,7 @@
 // rest does not compete with it for the wire.
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { withWords } from "./words";
 
 export function later<P extends object>(load: () => Promise<ComponentType<P>>, afterMs = 0) {
   let part: ComponentType<P> | undefined;
@@ -9,7 +10,7 @@ export function later<P extends object>(load: () => Promise<ComponentType<P>>, a
     const [, redraw] = useState({});
     useEffect(() => {
       if (part) return;
-      const timer = setTimeout(() => void load().then((came) => {
+      const timer = setTimeout(() => void withWords(load()).then((came) => {
         part = came;
         redraw({});
       }), afterMs);

@@ -1,4 +1,5 @@
 // Undo of a save: what was there before is put back, unless somebody has changed it since.
+import "words:history";
 import { t } from "./i18n";
 import { wordsFor } from "./problem";
 import type { Reply } from "./api";

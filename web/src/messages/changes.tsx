@@ -1,4 +1,5 @@
 // What a version of a template changed, read when somebody asks for it.
+import "words:templates";
 import { useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { t } from "../kit/i18n";

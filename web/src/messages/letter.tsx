@@ -1,4 +1,5 @@
 // One e-mail: how it stands at each of those it goes to, what it says, and the files that went with it.
+import "words:messages";
 import { useMemo } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { number, t } from "../kit/i18n";

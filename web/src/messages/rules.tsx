@@ -1,4 +1,6 @@
 // Rules: who is told when something happens. One click makes the usual ones; each can be changed, rested, and asked what it did.
+import "words:messages";
+import "words:rules";
 import { useMemo, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { phone, t } from "../kit/i18n";

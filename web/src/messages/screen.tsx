@@ -1,4 +1,5 @@
 // Messages: texts in both directions as they travel. One of which nobody knows is never sent a second time by itself.
+import "words:messages";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { isPhone, phone, t } from "../kit/i18n";
@@ -16,8 +17,8 @@ import { fieldWords } from "../kit/problem";
 import { useQuery } from "../kit/router";
 import { api, numbers, profile, useCell, useLive, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
-import { Templates } from "./templates";
 
+const Templates = later(() => import("./templates").then((m) => m.Templates));
 const Rules = later(() => import("./rules").then((m) => m.Rules));
 
 type Message = Schemas["Message"];
@@ -28,18 +29,20 @@ const states = ["requested", "waiting", "queued", "sent", "delivered", "undelive
 const bodyMax = 1600;
 
 const tabs = ["texts", "templates", "rules", "suppressed"] as const;
+const titles = { texts: "messages.texts", templates: "templates.title", rules: "rules.title", suppressed: "suppressed.title" };
+const leads = { templates: "templates.lead", rules: "rules.lead", suppressed: "suppressed.lead" };
 type Tab = (typeof tabs)[number];
 
 export default function Messages() {
   const [query] = useQuery();
   const mail = query.get("mail"), tab = tabs.find((one) => one === query.get("tab")) ?? "texts";
-  useTitle(t(mail ? "messages.one" : tab === "texts" ? "messages.title" : tab + ".title"));
+  useTitle(t(mail ? "messages.one" : tab === "texts" ? "messages.title" : titles[tab]));
   if (mail) return <main id="main"><div class="head"><Heading>{t("messages.one")}</Heading></div><Letter key={mail} id={mail} /></main>;
   if (tab === "texts") return <Texts />;
   return (
     <main id="main">
       <div class="head"><Heading>{t("messages.title")}</Heading></div>
-      <p class="lead">{t(tab + ".lead")}</p>
+      <p class="lead">{t(leads[tab])}</p>
       <Tabs now={tab} />
       {tab === "templates" ? <Templates /> : tab === "rules" ? <Rules /> : <Suppressed />}
     </main>
@@ -50,7 +53,7 @@ function Tabs({ now }: { now: Tab }) {
   return (
     <nav aria-label={t("messages.tabs")}>
       <ul class="tabs">
-        {tabs.map((tab) => <li key={tab}><a class="button" href={tab === "texts" ? "/messages" : "/messages?tab=" + tab} aria-current={tab === now ? "page" : undefined}>{t(tab === "texts" ? "messages.texts" : tab + ".title")}</a></li>)}
+        {tabs.map((tab) => <li key={tab}><a class="button" href={tab === "texts" ? "/messages" : "/messages?tab=" + tab} aria-current={tab === now ? "page" : undefined}>{t(titles[tab])}</a></li>)}
       </ul>
     </nav>
   );

@@ -1,4 +1,5 @@
 // How a message stands, in a word with its colour, and what there is to say beside it.
+import "words:messages";
 import type { Schemas } from "../kit/api";
 import { clock, has, t } from "../kit/i18n";
 import { Badge } from "../kit/parts";

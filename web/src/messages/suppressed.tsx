@@ -1,4 +1,5 @@
 // Addresses that get no more e-mails: who, why, since when; and the way to let one in again.
+import "words:messages";
 import { useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { t } from "../kit/i18n";

@@ -1,4 +1,6 @@
 // One template: its parts, what they would say beside them while somebody types, and what they said before.
+import "words:history";
+import "words:templates";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Problem, Reply, Schemas } from "../kit/api";
 import { t } from "../kit/i18n";

@@ -1,4 +1,6 @@
 // Templates: what e-mails say. The list; one of them is written in template.tsx.
+import "words:messages";
+import "words:templates";
 import type { ComponentChildren } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { Schemas } from "../kit/api";

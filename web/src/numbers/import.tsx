@@ -1,4 +1,5 @@
 // Bringing numbers into Ava's care: choose, see what will happen, confirm, watch each step, done.
+import "words:import";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { has, phone, t } from "../kit/i18n";

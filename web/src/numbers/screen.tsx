@@ -1,4 +1,5 @@
 // Numbers: what the Twilio account holds, who answers, and bringing numbers into Ava's care and out of it.
+import "words:numbers";
 import { useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { phone, t } from "../kit/i18n";

@@ -1,7 +1,13 @@
 // Search from everywhere: a call, a number, a message or an event, by any id or by a piece of a number or of an address.
+import "words:activity";
+import "words:calls";
+import "words:ended";
+import "words:messages";
+import "words:search";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
-import { has, phone, said, t } from "../kit/i18n";
+import { has, phone, t } from "../kit/i18n";
+import { said } from "../kit/said";
 import { Dialog, Icon, When } from "../kit/parts";
 import { serviceName, wordsFor } from "../kit/problem";
 import { api } from "../kit/state";
@@ -17,25 +23,25 @@ interface Hit {
 
 const pauseMs = 200, min = 2;
 const named = (address: string) => (address.startsWith("+") ? phone(address) : address);
-const statusOf = (list: string, status: string) => (has(`${list}.status.${status}`) ? t(`${list}.status.${status}`) : status);
+const statusOf = (states: string, status: string) => (has(states + status) ? t(states + status) : status);
 
 function callHit(c: Results["calls"][number]): Hit {
   const other = c.direction === "outbound" ? c.to : c.from;
-  return { id: c.id, href: "/calls/" + c.id, what: t(`calls.direction.${c.direction}`) + " " + (other ? named(other) : t("calls.hidden")), more: c.ended ? said(c.ended.text) : statusOf("calls", c.status), at: c.created_at };
+  return { id: c.id, href: "/calls/" + c.id, what: t(`calls.direction.${c.direction}`) + " " + (other ? named(other) : t("calls.hidden")), more: c.ended ? said(c.ended.text) : statusOf("calls.status.", c.status), at: c.created_at };
 }
 
 // A text has no page of its own: all that went to and fro with the same other side.
 function messageHit(m: Results["messages"][number]): Hit {
   const out = m.direction === "outbound";
   const href = m.channel === "email" ? "/messages?mail=" + m.id : `/messages?${out ? "to" : "from"}=` + encodeURIComponent(out ? m.to : m.from);
-  return { id: m.id, href, what: t(out ? "messages.to_who" : "messages.from_who", { who: named(out ? m.to : m.from) }), more: m.subject ?? (m.body || statusOf("messages", m.status)), at: m.created_at };
+  return { id: m.id, href, what: t(out ? "messages.to_who" : "messages.from_who", { who: named(out ? m.to : m.from) }), more: m.subject ?? (m.body || statusOf("messages.status.", m.status)), at: m.created_at };
 }
 
 const numberHit = (n: Results["numbers"][number]): Hit => ({ id: n.id, href: "/numbers", what: phone(n.phone_number), more: n.friendly_name ?? "" });
-const eventHit = (e: Results["events"][number]): Hit => ({ id: e.id, href: "/activity/" + e.id, what: `${serviceName(e.provider)}: ${e.type}`, more: statusOf("activity", e.status), at: e.received_at });
+const eventHit = (e: Results["events"][number]): Hit => ({ id: e.id, href: "/activity/" + e.id, what: `${serviceName(e.provider)}: ${e.type}`, more: statusOf("activity.status.", e.status), at: e.received_at });
 
 const groups = (found: Results): [string, Hit[]][] => [
-  ["calls", found.calls.map(callHit)], ["messages", found.messages.map(messageHit)], ["numbers", found.numbers.map(numberHit)], ["activity", found.events.map(eventHit)],
+  ["calls.title", found.calls.map(callHit)], ["messages.title", found.messages.map(messageHit)], ["numbers.title", found.numbers.map(numberHit)], ["activity.title", found.events.map(eventHit)],
 ];
 
 // What was typed last counts, in whatever order the answers come.
@@ -94,8 +100,8 @@ export default function Search({ onClose }: { onClose: () => void }) {
         {problem && <p class="wrong"><Icon name="circle-alert" small /><span>{wordsFor(problem, "ava").title} {problem.detail}</span></p>}
         {found && !problem && count === 0 && <p class="muted">{t("search.nothing")}</p>}
         {!problem && hits.map(([name, of]) => of.length > 0 && (
-          <section key={name} aria-labelledby={"search-" + name}>
-            <h3 id={"search-" + name}>{t(name + ".title")}</h3>
+          <section key={name} aria-labelledby={name}>
+            <h3 id={name}>{t(name)}</h3>
             <ul class="hits">
               {of.map((hit) => (
                 <li key={hit.id}><a href={hit.href} data-hit={hit.id} onClick={() => setTimeout(onClose)}><b class="mono">{hit.what}</b> <span class="muted">{hit.more}</span> {hit.at && <span class="muted nowrap"><When at={hit.at} /></span>}</a></li>

@@ -1,4 +1,6 @@
 // The first call, and what it was: one button, then the timeline draws itself.
+import "words:calls";
+import "words:setup";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Entries, isOver, lasted, Standing, who, type Call, type Operation } from "../calls/screen";
 import type { Problem, Schemas } from "../kit/api";

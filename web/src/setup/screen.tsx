@@ -1,20 +1,16 @@
 // The first minutes: an account, a choice, and how callers are greeted. Every step can be left out; Back keeps what was typed.
+import "words:setup";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { t } from "../kit/i18n";
 import { Button, Field, focusHeading, Heading, Icon, useTitle } from "../kit/parts";
 import { later } from "../kit/later";
-import { Box, dated, Loading, Trouble, troubleOf } from "../kit/panel";
-import { fieldWords, serviceName } from "../kit/problem";
+import { Box, dated } from "../kit/panel";
+import { fieldWords } from "../kit/problem";
 import { go } from "../kit/router";
-import { api, enter, integrations, profile, session, settings, useCell, useResource } from "../kit/state";
-import { complaint, keys, label, SettingField, suggestions, unit, valueOf, type Key } from "../assistants/screen";
-import { CredentialForm } from "../connections/screen";
-
-type Held = (Problem & { until?: number }) | undefined;
-function Refused({ problem, service = "ava", busy = false, retry }: { problem: NonNullable<Held>; service?: string; busy?: boolean; retry?: () => void }) {
-  return <Trouble problem={problem} service={service} strip retry={retry} snapshot={troubleOf(problem, busy)} />;
-}
+import { api, enter, profile, session, useCell } from "../kit/state";
+import type { Values } from "./greeting";
+import { Refused, type Held, type HeldState } from "./refused";
 
 export default function Setup() {
   const here = useCell(session);
@@ -22,7 +18,7 @@ export default function Setup() {
   const [step, setStep] = useState(here ? Math.min(5, Math.max(2, asked)) : 1);
   const token = useRef(new URLSearchParams(location.hash.slice(1)).get("t") ?? "");
   const account = useState({ email: "", password: "", name: "" });
-  const greeting = useState<Record<Key, string | number> | undefined>(undefined);
+  const greeting = useState<Values>(undefined);
   useTitle(t("setup.title"));
 
   function to(n: number) {
@@ -57,10 +53,10 @@ export default function Setup() {
   );
 }
 
+const Connect = later(() => import("./connect").then((m) => m.Connect));
+const Greeting = later(() => import("./greeting").then((m) => m.Greeting));
 const FirstCall = later(() => import("./call").then((m) => m.FirstCall));
 const Done = later(() => import("./call").then((m) => m.Done));
-
-type HeldState<T> = [T, (value: T) => void];
 
 function Account({ token, held: [values, setValues], onDone }: { token: string; held: HeldState<{ email: string; password: string; name: string }>; onDone: () => void }) {
   const [problem, setProblem] = useState<Held>();
@@ -115,24 +111,7 @@ function Choose({ onNext }: { onNext: () => void }) {
   const sandbox = useCell(profile) === "sandbox";
   const [choice, setChoice] = useState<"sandbox" | "connect">(sandbox ? "sandbox" : "connect");
   const [connecting, setConnecting] = useState(false);
-  const snapshot = useResource(integrations, connecting);
-  if (connecting) {
-    const open = (["vapi", "twilio"] as const).find((p) => snapshot.data?.integrations.some((i) => i.status === "not_connected" && i.provider === p));
-    return (
-      <div class="panel" data-panel="connect">
-        <Heading>{t("setup.connect.title")}</Heading>
-        {snapshot.problem && !snapshot.data && <Refused problem={snapshot.problem} busy={snapshot.busy} retry={() => void integrations.reload()} />}
-        {!snapshot.data && !snapshot.problem && <Loading name="connections" />}
-        {snapshot.data && (open
-          ? <><h2>{serviceName(open)}</h2><p>{t(`connections.${open}.gives`)}</p><CredentialForm key={open} service={open} onDone={() => void integrations.reload()} /></>
-          : <Box level={2} tone="info" icon="circle-check" title={t("setup.connect.all")} text={t("setup.connect.all_text")} />)}
-        <div class="row between">
-          <Button kind="quiet" icon="arrow-left" onClick={() => setConnecting(false)}>{t("action.back")}</Button>
-          <Button kind={open ? "plain" : "primary"} onClick={onNext}>{open ? t("action.skip") : t("action.next")}</Button>
-        </div>
-      </div>
-    );
-  }
+  if (connecting) return <Connect onBack={() => setConnecting(false)} onNext={onNext} />;
   const options = [
     ...(sandbox ? [{ id: "sandbox" as const, icon: "flask-conical" }] : []),
     { id: "connect" as const, icon: "plug" },
@@ -158,64 +137,6 @@ function Choose({ onNext }: { onNext: () => void }) {
       <div class="row">
         <Button kind="primary" type="submit">{t("action.next")}</Button>
         <Button kind="quiet" onClick={onNext}>{t("action.skip")}</Button>
-      </div>
-    </form>
-  );
-}
-
-function Greeting({ held: [values, setValues], onBack, onDone }: { held: HeldState<Record<Key, string | number> | undefined>; onBack: () => void; onDone: () => void }) {
-  const snapshot = useResource(settings);
-  const [errors, setErrors] = useState<Partial<Record<Key, string>>>({});
-  const [problem, setProblem] = useState<Held>();
-  const [busy, setBusy] = useState(false);
-  useEffect(() => {
-    if (values || !snapshot.data) return;
-    const start = { ...suggestions };
-    for (const key of keys) start[key] = valueOf(snapshot.data.settings, key) ?? suggestions[key];
-    setValues(start);
-  }, [snapshot.data]);
-  const shown = values ?? suggestions;
-
-  async function submit(event: Event) {
-    event.preventDefault();
-    if (busy) return;
-    const found = Object.fromEntries(keys.map((key) => [key, complaint(key, shown[key])]).filter(([, c]) => c));
-    setErrors(found);
-    setProblem(undefined);
-    if (Object.keys(found).length) return;
-    setBusy(true);
-    const changed = keys.filter((key) => shown[key] !== valueOf(settings.snapshot.data?.settings, key));
-    for (const key of changed) {
-      const reply = await api.send<Schemas["Setting"]>("PUT", `/vapi/settings/${key}`, { body: { value: shown[key] } });
-      if (reply.ok) continue;
-      setBusy(false);
-      settings.expire();
-      const wrong = reply.problem.errors?.[0];
-      if (wrong) return setErrors({ [key]: fieldWords(label(key), wrong, unit(key)) });
-      return setProblem(dated(reply.problem));
-    }
-    setBusy(false);
-    if (changed.length) settings.reset();
-    onDone();
-  }
-
-  return (
-    <form class="panel" data-panel="greeting" data-state={busy ? "saving" : problem ? "error" : snapshot.data || snapshot.problem ? "ready" : "loading"} data-code={problem?.code} onSubmit={submit} noValidate>
-      <Heading>{t("setup.greeting.title")}</Heading>
-      <p>{t("setup.greeting.lead")}</p>
-      {!snapshot.data && !snapshot.problem ? <Loading name="settings" /> : (
-        <>
-          {!problem && snapshot.problem && <Refused problem={snapshot.problem} service="vapi" busy={snapshot.busy} retry={() => void settings.reload()} />}
-          {problem && <Refused problem={problem} service="vapi" busy={busy} />}
-          {keys.map((key) => <SettingField key={key} name={key} value={shown[key]} error={errors[key]} onInput={(v) => setValues({ ...shown, [key]: v })} />)}
-        </>
-      )}
-      <div class="row between">
-        <Button kind="quiet" icon="arrow-left" onClick={onBack}>{t("action.back")}</Button>
-        <span class="row">
-          <Button kind="quiet" onClick={onDone}>{t("action.skip")}</Button>
-          <Button kind="primary" type="submit" busy={busy}>{t("setup.greeting.button")}</Button>
-        </span>
       </div>
     </form>
   );
