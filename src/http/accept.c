@@ -77,3 +77,21 @@ bool accept_coding(const struct http_req *req, const char *coding) {
     }
     return false;
 }
+
+const char *accept_language(struct str accept, const char *const *ours) {
+    const char *found = ours[0];
+    int best = 0;
+    while (accept.ptr) {
+        struct str params, rest, item = str_cut(accept, ',', &accept);
+        struct str name = str_cut(str_trim(str_cut(item, ';', &params)), '-', &rest);
+        int weight;
+        read_params(params, "", &weight);
+        for (size_t i = 0; weight > best && ours[i]; i++) {
+            if (!str_eq_nocase(name, str_of(ours[i])))
+                continue;
+            best = weight;
+            found = ours[i];
+        }
+    }
+    return found;
+}

@@ -14,3 +14,7 @@ int accept_weight(struct str accept, const char *type, const char *version, bool
 
 /* True when Accept-Encoding names the coding and does not give it weight zero (RFC 9110, 12.5.3). */
 bool accept_coding(const struct http_req *req, const char *coding);
+
+/* The one of ours (ends with NULL) that an Accept-Language field wants most, also by its part before a
+ * dash ("de-AT" is "de"); the first of ours where it wants none of them. */
+const char *accept_language(struct str accept, const char *const *ours);

@@ -75,29 +75,31 @@ void pages_escape(struct buf *out, const char *text) {
     }
 }
 
-enum err pages_frame(struct ctx *ctx, struct call *call, const char *title, struct str body_html) {
-    static const struct str TITLE = { "<!--ava:title-->", 16 }, BODY = { "<!--ava:body-->", 15 };
+static void put_mark(struct buf *out, struct str name, const struct page *page) {
+    if (str_is(name, "language"))
+        buf_text(out, page->language);
+    else
+        buf_str(out, buf_view(str_is(name, "title") ? page->title : page->body));
+}
+
+enum err pages_frame(struct ctx *ctx, struct call *call, const struct page *page) {
+    static const struct str MARK = { "<!--ava:", 8 }, END = { "-->", 3 };
     const struct asset *frame = asset_find(STR("/page.html"));
     struct str rest = frame ? (struct str){ (const char *)frame->plain.data, frame->plain.len }
                             : STR("<!doctype html><title><!--ava:title--></title><!--ava:body-->");
     struct buf *out = &call->reply->body;
-    while (rest.len) {
-        ptrdiff_t title_at = str_find(rest, TITLE), body_at = str_find(rest, BODY);
-        bool is_title = title_at >= 0 && (body_at < 0 || title_at < body_at);
-        ptrdiff_t at = is_title ? title_at : body_at;
-        if (at < 0) {
-            buf_str(out, rest);
-            break;
-        }
-        size_t mark = is_title ? TITLE.len : BODY.len;
+    ptrdiff_t at, len;
+    while ((at = str_find(rest, MARK)) >= 0) {
         buf_put(out, rest.ptr, (size_t)at);
-        if (is_title)
-            buf_text(out, title);
-        else
-            buf_str(out, body_html);
-        rest.ptr += (size_t)at + mark;
-        rest.len -= (size_t)at + mark;
+        rest.ptr += (size_t)at + MARK.len;
+        rest.len -= (size_t)at + MARK.len;
+        if ((len = str_find(rest, END)) < 0)
+            break;
+        put_mark(out, (struct str){ rest.ptr, (size_t)len }, page);
+        rest.ptr += (size_t)len + END.len;
+        rest.len -= (size_t)len + END.len;
     }
+    buf_str(out, rest);
     call->reply->content_type = "text/html; charset=utf-8";
     http_reply_header_text(call->reply, "Cache-Control", "no-cache");
     put_policy(call->reply);

@@ -9,7 +9,11 @@ enum err pages_serve(struct ctx *ctx, struct call *call);
 /* Serves the asset at this path as a page (policy, caching). */
 enum err pages_asset(struct ctx *ctx, struct call *call, const char *path);
 
-/* A page the server writes itself, in the dashboard's frame. title and body_html are escaped by
- * the caller (pages_escape). */
-enum err pages_frame(struct ctx *ctx, struct call *call, const char *title, struct str body_html);
+struct page {
+    const char *language;     /* "en" */
+    struct buf *title, *body; /* escaped by the caller (pages_escape) */
+};
+
+/* A page the server writes itself, in the dashboard's frame. */
+enum err pages_frame(struct ctx *ctx, struct call *call, const struct page *page);
 void pages_escape(struct buf *out, const char *text);

@@ -196,7 +196,15 @@ describe("the first journey", { skip: missing }, () => {
       const page = await a.call(`/problems/${code}`);
       assert.equal(page.status, 200, code);
       assert.match(page.text, /<h2>How to check<\/h2>/);
-      assert.ok(!page.text.includes("ava:title"));
+      assert.doesNotMatch(page.text, /ava:(title|body|language)/);
+      assert.match(page.text, /<html lang="en">/);
+      const german = await a.call(`/problems/${code}`, { headers: { "Accept-Language": "de-AT,de;q=0.9,en;q=0.8" } });
+      assert.equal(german.headers.get("vary"), "Accept-Language");
+      assert.match(german.text, /<html lang="de">/);
+      const parts = (text) => [text.match(/<h1>(.*?)<\/h1>/)[1], ...[...text.matchAll(/<h2>(.*?)<\/h2>\n<p>(.*?)<\/p>/gs)].flatMap((m) => m.slice(1))];
+      const [here, there] = [parts(german.text), parts(page.text)];
+      assert.equal(here.length, 5, code);
+      here.forEach((words, i) => assert.notEqual(words, there[i], code));
     }
   });
 });

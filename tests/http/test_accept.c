@@ -39,6 +39,26 @@ TEST(another_version_is_another_type) {
     CHECK_INT(weight("a/b", "a/b"), 1000);
 }
 
+TEST(of_our_languages_the_one_that_is_wanted_most_is_spoken) {
+    static const char *const OURS[] = { "en", "de", NULL };
+    static const struct {
+        const char *field, *spoken;
+    } CASES[] = { { "de", "de" },
+                  { "de-AT,de;q=0.9,en;q=0.8", "de" },
+                  { "en-US,en;q=0.9,de;q=0.8", "en" },
+                  { "fr, de;q=0.5, en;q=0.4", "de" },
+                  { "fr;q=1, en;q=0.4, DE;q=0.41", "de" },
+                  { "de;q=0, fr", "en" },
+                  { "de;q=0.5, en;q=0.5", "de" },
+                  { "*", "en" },
+                  { "deutsch", "en" },
+                  { ";;;,-,=;q", "en" },
+                  { "", "en" } };
+    CHECK_TEXT(accept_language((struct str){ NULL, 0 }, OURS), "en");
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++)
+        CHECK_TEXT(accept_language(str_of(CASES[i].field), OURS), CASES[i].spoken);
+}
+
 TEST(odd_weights_are_none_and_none_is_above_one) {
     CHECK_INT(weight("a/b;q=7", "a/b"), 1000);
     CHECK_INT(weight("a/b;q=-1", "a/b"), 0);
