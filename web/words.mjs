@@ -37,6 +37,7 @@ export const packs = {
   messages: ["messages", "rules.lead", "rules.title", "suppressed", "templates.lead", "templates.title"],
   numbers: ["numbers"],
   people: ["people"],
+  refusals: [], // sentences of the server: what a provider refused, and why a rule wrote to nobody
   rules: ["rules"],
   sandbox: ["sandbox"],
   search: ["search"],

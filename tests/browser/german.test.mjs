@@ -164,6 +164,19 @@ describe("German in Chromium", { skip: missing("chromium") }, () => {
       await page.unrouteAll({ behavior: "ignoreErrors" });
     });
 
+  test("why a text and an e-mail did not arrive, and what a problem is", async () => {
+    const row = (id, error) => ({ id, channel: "sms", direction: "outbound", from: "+14155550100", to: "+33612345678", body: "Bis gleich.", status: "failed", provider: "twilio", error, created_at: "2026-11-20T10:00:00Z" });
+    await page.route("**/api/v1/messages?*", (route) => route.fulfill({ json: { next_cursor: null, messages: [row("msg_1", "Twilio reports an error: the carrier took it for spam (code 30007). Sending it again changes nothing."), row("msg_2", "The mail server refused it: the mailbox is full.")] } }));
+    await page.goto(ava.base + "/messages");
+    await panel(page, "messages", "ready");
+    assert.deepEqual(await page.$$eval("[data-row] .wrong", (all) => all.map((e) => e.textContent)), ["Twilio meldet einen Fehler: die Telefongesellschaft hielt sie für Spam (Code 30007). Noch einmal senden ändert nichts.", "Der Mailserver hat sie abgelehnt: das Postfach ist voll."]);
+    await look("refused messages");
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    await page.goto(ava.base + "/problems/rate_limited");
+    await page.waitForSelector("h1 >> text=Zu viele Anfragen");
+    await look("a problem page");
+  });
+
   test("the reference and the sandbox's own page", async () => {
     await page.goto(ava.base + "/docs");
     await page.waitForSelector(".route");

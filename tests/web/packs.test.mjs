@@ -41,7 +41,7 @@ test("each kind of mistake would be found", () => {
 test("every key in the table of packs is one, and every pack has words", () => {
   for (const [pack, has] of Object.entries(packs)) {
     for (const key of has) assert.ok(keys.some((one) => one === key || one.startsWith(key + ".")), key);
-    assert.ok(keys.some((one) => packOf(one) === pack), pack);
+    assert.ok(server[pack] || keys.some((one) => packOf(one) === pack), pack);
   }
   for (const pack of Object.keys(server)) assert.ok(packs[pack], pack);
   assert.deepEqual(["calls.mend.you", "calls.lead", "calls.title", "problems.forbidden.title", "nothing"].map(packOf), ["ended", "calls", "shell", "shell", "shell"]);

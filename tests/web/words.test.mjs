@@ -183,6 +183,88 @@ test("what the server says is said in German, with what stands in its blanks", a
   for (const [text, here] of cases) assert.equal(de.said(text), here);
 });
 
+// The C sources as one text, with the pieces of a string put together.
+const code = async (name) => (await readFile(join(root, "src", name), "utf8")).replace(/"\s+"/g, "");
+const all = (text, pattern) => [...new Set([...text.matchAll(pattern)].map((m) => m[1]))];
+
+test("what Twilio, the e-mail service and a mail server refuse is known in German", async () => {
+  const tables = {
+    "providers/twilio_codes.c": [/REFUSAL_\w+, (?:NONE|NEVER|AGAIN|TOMORROW),\s+"([^"]+)"/g, 42],
+    "providers/resend_codes.c": [/REFUSAL_\w+,\s+"([^"]+)"/g, 11],
+    "providers/smtp_codes.c": [/(?:SMTP_ABOUT_\w+,\s+|[?:]\s+)"(the [^"]+)"/g, 54],
+    "providers/smtp.c": [/SMTP_ABOUT_\w+, "(the [^"]+)"/g, 5],
+    "providers/upstream_mail.c": [/return "(The [^"]+|What [^"]+)"/g, 6],
+    "service/notices/notices.c": [/(?:refuse|skip)\(\s*ctx, (?:s|use|&s\.use), "\w+",\s+"([^"]+)"/g, 9],
+  };
+  for (const [name, [pattern, atLeast]] of Object.entries(tables)) {
+    const found = all(await code(name), pattern).filter((text) => text !== "It was worked on already.");
+    assert.ok(found.length >= atLeast, `${name}: ${found.length}`);
+    for (const text of found) assert.ok(server[text], `${name}: ${text}`);
+  }
+  const checks = all(await code("providers/smtp.c"), /"((?:The mail server|The certificate|Nobody|What)[^"]+)"/g).map((text) => text.replace("%s", "{1}"));
+  assert.ok(checks.length > 7);
+  for (const text of checks) assert.ok(server[text], text);
+});
+
+test("sentences about errors are put together in German as in English", async () => {
+  const de = await load("kit/i18n.ts", "kit/said.ts");
+  await de.speak("de");
+  const cases = [
+    ["Twilio reports an error: the phone could not be reached (code 30003). Sending it again later may work.", "Twilio meldet einen Fehler: das Telefon war nicht erreichbar (Code 30003). Später noch einmal senden kann gelingen."],
+    ["Twilio reports an error: one that it numbers (code 12345).", "Twilio meldet einen Fehler: nur mit Nummer (Code 12345)."],
+    ["Twilio refused this: the text is too long (code 21617). Sending it again changes nothing.", "Twilio hat das abgelehnt: die SMS ist zu lang (Code 21617). Noch einmal senden ändert nichts."],
+    ["The mail server did not take it: the mailbox is full. It said: 4.2.2 Mailbox full. Try later.", "Der Mailserver nahm sie nicht an: das Postfach ist voll. Er sagte: 4.2.2 Mailbox full. Try later."],
+    ["The mail server did not answer in time. Nothing was sent.", "Der Mailserver antwortete nicht rechtzeitig. Nichts wurde gesendet."],
+    ["It came back: there is nobody at this address. The other server said: 550 no", "Sie kam zurück: unter dieser Adresse ist niemand. Der andere Server sagte: 550 no"],
+    ["Vapi did not answer in time. Nothing was changed; try again.", "Vapi antwortete nicht rechtzeitig. Nichts wurde geändert; versuchen Sie es erneut."],
+    ["The rule Text back waits: Twilio is not answering; it goes out once it does.", "Die Regel Text back wartet: Twilio antwortet nicht; sie geht hinaus, sobald es antwortet."],
+    ["Line 3, column 8: This tag is not closed: }} is missing.", "Zeile 3, Spalte 8: Dieses Feld ist nicht geschlossen: }} fehlt."],
+    ["The variable text is missing. It is used in html of the template alert, line 2.", "Die Variable text fehlt. (HTML der Vorlage alert, Zeile 2)"],
+  ];
+  for (const [text, here] of cases) assert.equal(de.said(text), here);
+});
+
+// Every call of one of these functions in C, with its arguments.
+function callsIn(source, names) {
+  const found = [];
+  for (const m of source.matchAll(new RegExp(`\\b(${names.join("|")})\\(`, "g"))) {
+    const args = [""];
+    let depth = 1;
+    for (const [piece] of source.slice(m.index + m[0].length).matchAll(/"(?:[^"\\]|\\.)*"|[^]/g)) {
+      if ("([{".includes(piece)) depth++;
+      else if (")]}".includes(piece) && --depth === 0) break;
+      if (piece === "," && depth === 1) args.push("");
+      else args.push(args.pop() + piece);
+    }
+    found.push([m[1], args.map((one) => one.trim())]);
+  }
+  return found;
+}
+
+test("every problem and every rule of a field has a sentence of its own in German", async () => {
+  for (const one of codes) for (const part of ["title", "text"]) assert.notEqual(german.problems[one][part], words.problems[one][part], one);
+  const rules = new Set(contract.components.schemas.FieldError.properties.code.examples);
+  for (const name of await readdir(join(root, "src"), { recursive: true })) {
+    if (!name.endsWith(".c") || name.startsWith("sandbox/")) continue;
+    // The argument of ctx_field that names the rule, and that of the few who hand it on.
+    const nth = { ctx_field: 2, ctx_field_range: 2, wrong: 2, complain: 2, ...(/vapi_whole|masking/.test(name) ? { note: 1, refuse: 1 } : {}) };
+    for (const [which, args] of callsIn(await code(name), Object.keys(nth)))
+      for (const [, rule] of (args[nth[which]] ?? "").matchAll(/(?:^|[?:])\s*"([a-z_]+)"/g)) rules.add(rule);
+  }
+  assert.ok(rules.size > 30);
+  const unknown = [...rules].filter((rule) => !words.field[rule]);
+  assert.deepEqual(unknown, []);
+  for (const rule of rules) assert.notEqual(german.field[rule], words.field[rule], rule);
+});
+
+test("of a field the server's own sentence is told where it is known, else what its rule says", async () => {
+  const de = await load("kit/i18n.ts", "kit/problem.ts");
+  const known = { field: "subject", code: "required", message: "A template needs a subject." }, other = { field: "x", code: "duplicate", message: "Something nobody translated." };
+  assert.deepEqual([known, other].map((e) => de.fieldSaid("Subject", e)), ["A template needs a subject.", "Something nobody translated."]);
+  await de.speak("de");
+  assert.deepEqual([known, other].map((e) => de.fieldSaid("Betreff", e)), ["Eine Vorlage braucht einen Betreff.", "Betreff: etwas steht da zweimal."]);
+});
+
 test("German is as short as English, or a word longer", () => {
   const other = new Map(sentences(german)), long = [];
   for (const [key, text] of sentences(words)) if (other.get(key).length > Math.max(1.6 * text.length, text.length + 12)) long.push(key);

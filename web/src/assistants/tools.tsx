@@ -5,7 +5,7 @@ import type { Schemas } from "../kit/api";
 import { has, t } from "../kit/i18n";
 import { Panel } from "../kit/panel";
 import { Badge, Button, Field, When } from "../kit/parts";
-import { fieldWords, wordsFor } from "../kit/problem";
+import { fieldSaid, wordsFor } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { api, assistants, mayManage, useChanged, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
@@ -111,7 +111,7 @@ function Settings({ tool, put }: { tool: Tool; put: (one: Tool) => void }) {
     const wrong = reply.ok ? [] : reply.problem.errors ?? [];
     setErrors(Object.fromEntries(wrong.map((w) => {
       const f = tool.setting_fields.find((x) => "settings." + x.name === w.field);
-      return [f?.name ?? "", w.message ?? fieldWords(f ? label(f) : w.field, w)];
+      return [f?.name ?? "", fieldSaid(f ? label(f) : w.field, w)];
     })));
     if (reply.ok) {
       put(reply.data);
@@ -166,7 +166,8 @@ function Write({ count, changed, done }: { count: number; changed: boolean; done
     setBusy(true);
     const reply = await api.send<Schemas["AssistantTools"]>("POST", `/assistants/${one!.id}/tools`, { body: {} });
     setBusy(false);
-    if (!reply.ok) return toast("bad", t("toast.failed"), reply.problem.errors?.[0]?.message ?? wordsFor(reply.problem, "vapi").title);
+    const wrong = reply.ok ? undefined : reply.problem.errors?.[0];
+    if (!reply.ok) return toast("bad", t("toast.failed"), wrong ? fieldSaid(wrong.field, wrong) : wordsFor(reply.problem, "vapi").title);
     done();
     toast("ok", t("toast.updated"), t("tools.written", { name, n: reply.data.tools }));
     void assistants.reload();

@@ -1,6 +1,7 @@
 // One call: how it stands, what happened to it, and who can mend how it ended. Drawn anew when something happens to it.
 import "words:calls";
 import "words:ended";
+import "words:refusals";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { Picture } from "./picture";

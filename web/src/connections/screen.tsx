@@ -1,11 +1,13 @@
 // Connections: a card per provider. Saving asks the provider first; a secret goes in and never comes out.
 import "words:connections";
+import "words:refusals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { has, t } from "../kit/i18n";
 import { Button, Copy, Dialog, Field, Heading, Icon, useTitle, When } from "../kit/parts";
 import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
-import { fieldWords, serviceName, wordsFor } from "../kit/problem";
+import { fieldSaid, fieldWords, serviceName, wordsFor } from "../kit/problem";
+import { said } from "../kit/said";
 import { api, connectionChanged, credentials, endpoints, integrations, mayManage, profile, session, useCell, useResource } from "../kit/state";
 import { later } from "../kit/later";
 import { useOnce } from "../kit/once";
@@ -89,7 +91,7 @@ function Card({ one, readAt, open }: { one: Integration; readAt: number; open: b
     setTesting(false);
     once.answered(reply.ok ? undefined : reply.problem);
     if (reply.ok) return setResult({ ok: true, text: t("connections.resend.tested", { to }) });
-    if (reply.problem.errors?.length) return setResult({ ok: false, text: reply.problem.detail ?? "" });
+    if (reply.problem.errors?.length) return setResult({ ok: false, text: said(reply.problem.detail ?? "") });
     setProblem(dated(reply.problem));
   }
 
@@ -197,7 +199,7 @@ export function CredentialForm({ service, known, onDone, onCancel }: { service: 
     const { errors: wrong } = reply.problem;
     if (wrong?.length) {
       const refused = reply.problem.code === "credential_invalid";
-      return point(Object.fromEntries(wrong.map((e) => [e.field, refused && service === "smtp" && e.message ? e.message : refused ? t(`connections.${service}.refused.` + (e.field === "assistant_id" ? "assistant_id" : "key")) : fieldWords(labelOf(e.field), e)])));
+      return point(Object.fromEntries(wrong.map((e) => [e.field, refused && service === "smtp" ? fieldSaid(labelOf(e.field), e) : refused ? t(`connections.${service}.refused.` + (e.field === "assistant_id" ? "assistant_id" : "key")) : fieldWords(labelOf(e.field), e)])));
     }
     if (reply.problem.code === "credential_invalid") return point({ [forms[service].find((f) => f.secret)!.name]: wordsFor(reply.problem, service).text });
     setProblem(dated(reply.problem));

@@ -2,6 +2,7 @@
 // pages speak from the catalogue in i18n/.
 import type { Problem, Schemas } from "./api";
 import { has, plain, t } from "./i18n";
+import { heard } from "./said";
 
 export type Action = "retry" | "connect" | "visit" | "reload" | "connections" | "sign_in" | "docs" | "budget" | "none";
 
@@ -65,4 +66,9 @@ export function fieldWords(label: string, error: Schemas["FieldError"], unit: (n
   if (typeof error.min === "number" && typeof error.max === "number")
     return t("field.between", { label, min: unit(error.min), max: unit(error.max) });
   return t(key, { label });
+}
+
+// The server's own sentence about a field, which says more; where it has none in this language, the one above.
+export function fieldSaid(label: string, error: Schemas["FieldError"]): string {
+  return (error.message && heard(error.message)) || fieldWords(label, error);
 }

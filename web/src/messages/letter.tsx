@@ -1,5 +1,6 @@
 // One e-mail: how it stands at each of those it goes to, what it says, and the files that went with it.
 import "words:messages";
+import "words:refusals";
 import { useMemo } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { number, t } from "../kit/i18n";
@@ -8,6 +9,7 @@ import { Badge, Copy, Icon, When } from "../kit/parts";
 import { Resource } from "../kit/resource";
 import { api, useLive, useResource, useSoon } from "../kit/state";
 import { serviceName } from "../kit/problem";
+import { said } from "../kit/said";
 import { look, Standing } from "./standing";
 
 type Message = Schemas["Message"];
@@ -50,7 +52,7 @@ function Recipients({ all }: { all: NonNullable<Message["recipients"]> }) {
             <tr key={n} data-recipient={one.status}>
               <th scope="row"><span class="mono break">{one.address}</span></th>
               <td data-label={column("kind")}>{t("messages.kind." + one.kind)}</td>
-              <td data-label={column("how")}><div><Badge tone={tone} icon={icon}>{words}</Badge>{one.error && <p class={one.status === "waiting" ? "muted fine" : "wrong"}>{one.error}</p>}</div></td>
+              <td data-label={column("how")}><div><Badge tone={tone} icon={icon}>{words}</Badge>{one.error && <p class={one.status === "waiting" ? "muted fine" : "wrong"}>{said(one.error)}</p>}</div></td>
             </tr>
           );
         })}

@@ -1,5 +1,6 @@
 // Rules: who is told when something happens. One click makes the usual ones; each can be changed, rested, and asked what it did.
 import "words:messages";
+import "words:refusals";
 import "words:rules";
 import { useMemo, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
@@ -9,6 +10,7 @@ import { plainNumber } from "../kit/lists";
 import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Dialog, Field, Icon, Select, Sure, When } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
+import { said } from "../kit/said";
 import { Resource } from "../kit/resource";
 import { api, mayManage, useChanged, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
@@ -171,7 +173,7 @@ function Row({ use, column }: { use: Use; column: (name: string) => string }) {
       <td data-label={column("how")}>
         <div>
           <Badge tone={tone} icon={icon}>{t("rules.status." + use.status)}</Badge>
-          {use.detail && <p class="muted fine">{use.detail}</p>}
+          {use.detail && <p class="muted fine">{said(use.detail)}</p>}
           {use.message_status && <p class="muted fine">{t("rules.message", { status: use.message_status })}</p>}
           {use.call_id && <p class="fine"><a href={"/calls/" + use.call_id}>{t("rules.call")}</a></p>}
         </div>

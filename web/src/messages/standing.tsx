@@ -1,9 +1,11 @@
 // How a message stands, in a word with its colour, and what there is to say beside it.
 import "words:messages";
+import "words:refusals";
 import type { Schemas } from "../kit/api";
 import { clock, has, t } from "../kit/i18n";
 import { Badge } from "../kit/parts";
 import { serviceName } from "../kit/problem";
+import { said } from "../kit/said";
 
 type Message = Schemas["Message"];
 type Tone = "ok" | "warn" | "bad" | "info" | "quiet";
@@ -28,8 +30,8 @@ export function Standing({ message }: { message: Message }) {
       {message.status === "unknown" && <p class="muted fine">{t("messages.unknown", { service: serviceName(message.provider) })}</p>}
       {message.status === "unconfirmed" && <p class="wrong">{t("messages.check_first")}</p>}
       {message.next_attempt_at && <p class="muted fine" data-next>{t("messages.tried_again", { time: clock(Date.parse(message.next_attempt_at)) })}</p>}
-      {message.error && <p class={message.status === "waiting" ? "muted fine" : "wrong"}>{message.error}</p>}
-      {message.warnings?.map((w) => <p key={w.code} class="muted fine" data-warning={w.code}>{w.detail}</p>)}
+      {message.error && <p class={message.status === "waiting" ? "muted fine" : "wrong"}>{said(message.error)}</p>}
+      {message.warnings?.map((w) => <p key={w.code} class="muted fine" data-warning={w.code}>{said(w.detail)}</p>)}
     </>
   );
 }

@@ -1,11 +1,13 @@
 // Addresses that get no more e-mails: who, why, since when; and the way to let one in again.
 import "words:messages";
+import "words:refusals";
 import { useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { t } from "../kit/i18n";
 import { Filters, ListPanel, only, useList } from "../kit/lists";
 import { dated, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Dialog, Icon, When } from "../kit/parts";
+import { said } from "../kit/said";
 import { useQuery } from "../kit/router";
 import { api, mayManage, useChanged } from "../kit/state";
 import { toast } from "../kit/toasts";
@@ -45,7 +47,7 @@ function Table({ all, onLift }: { all: Suppression[]; onLift: (one: Suppression)
             <td data-label={column("why")}>
               <div>
                 <Badge tone={one.reason === "asked" ? "quiet" : "bad"} icon={one.reason === "asked" ? "info" : "triangle-alert"}>{t("suppressed.reason." + one.reason)}</Badge>
-                {one.detail && <p class="muted fine">{one.detail}</p>}
+                {one.detail && <p class="muted fine">{said(one.detail)}</p>}
                 {one.message_id && <p class="fine"><a href={mailAddress(one.message_id)}>{t("suppressed.see_mail")}</a></p>}
               </div>
             </td>

@@ -7,7 +7,7 @@ import { t } from "../kit/i18n";
 import { useOnce } from "../kit/once";
 import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Button, Dialog, Field, Icon, When } from "../kit/parts";
-import { fieldWords } from "../kit/problem";
+import { fieldSaid } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { go } from "../kit/router";
 import { api, mayManage, useChanged, useResource } from "../kit/state";
@@ -35,7 +35,7 @@ const labelOf = (field: string) => t("templates.field." + field);
 
 // The server's own words: they say in which line what is wrong.
 function errorsOf(problem: Problem): Errors {
-  return Object.fromEntries((problem.errors ?? []).map((e) => [e.field, e.message ?? fieldWords(e.field in draftOf() ? labelOf(e.field) : e.field, e)]));
+  return Object.fromEntries((problem.errors ?? []).map((e) => [e.field, fieldSaid(e.field in draftOf() ? labelOf(e.field) : e.field, e)]));
 }
 
 export function TemplatePage({ name }: { name: string }) {
