@@ -257,6 +257,18 @@ test("every problem and every rule of a field has a sentence of its own in Germa
   for (const rule of rules) assert.notEqual(german.field[rule], words.field[rule], rule);
 });
 
+test("whatever the audit log says was done is said in words", async () => {
+    const kinds = [...new Set(Object.keys(words.audit.did).map((key) => key.split("_")[0]))].join("|"), said = new Set();
+    for (const name of await readdir(join(root, "src"), { recursive: true })) {
+      const source = name.endsWith(".c") && !name.startsWith("sandbox/") ? await code(name) : "";
+      if (/audit/.test(source)) for (const action of all(source, new RegExp(`"((?:${kinds})\\.[a-z_]+)"`, "g"))) said.add(action);
+    }
+    said.delete("destination.disabled"); // an event
+    assert.ok(said.size > 50);
+    assert.deepEqual([...said].filter((action) => !words.audit.did[action.replace(".", "_")]), []);
+    assert.deepEqual(Object.keys(words.audit.did).filter((key) => key.includes("_") && !said.has(key.replace("_", "."))), []);
+});
+
 test("of a field the server's own sentence is told where it is known, else what its rule says", async () => {
   const de = await load("kit/i18n.ts", "kit/problem.ts");
   const known = { field: "subject", code: "required", message: "A template needs a subject." }, other = { field: "x", code: "duplicate", message: "Something nobody translated." };
