@@ -18,6 +18,7 @@ static void write_entry(struct jsonw *w, const struct audit_shown *shown) {
     jsonw_text_at(w, "actor_name", shown->actor_name);
     jsonw_text_at(w, "action", e->action);
     jsonw_text_at(w, "object", e->object[0] ? e->object : NULL);
+    jsonw_text_at(w, "object_name", shown->object_name);
     jsonw_text_at(w, "outcome", e->outcome);
     jsonw_text_at(w, "correlation_id", e->correlation_id);
     jsonw_key(w, "detail");
@@ -62,8 +63,10 @@ static enum err write_page(struct ctx *ctx, const void *filter, int limit, const
 }
 
 static const char *const FILTERS[] = { "actor", "action", "outcome", "since", "until", "of", NULL };
-static const char *const COLUMNS[] = { "seq",    "at",      "actor",  "actor_name",     "action",
-                                       "object", "outcome", "detail", "correlation_id", NULL };
+static const char *const COLUMNS[] = {
+    "seq",         "at",      "actor",  "actor_name",     "action", "object",
+    "object_name", "outcome", "detail", "correlation_id", NULL
+};
 static const struct listing LISTING = {
     .name = "entries",
     .file = "audit",

@@ -290,6 +290,31 @@ static enum err find_end(struct ctx *ctx, struct db_conn *c, const char *workspa
     return db_done(ctx, q);
 }
 
+/* What the object is called now: one row by its key. It must be of the entry's workspace (the installation's entries see
+ * all): some objects are ids that providers or people chose, and those lead to nobody else's names. */
+#define OBJECT_NAME                                                                             \
+    "CASE substr(a.object, 1, instr(a.object, '_'))"                                            \
+    " WHEN 'usr_' THEN (SELECT COALESCE(o.name, o.email) FROM users o WHERE o.id = a.object"    \
+    " AND (a.workspace_id = '' OR EXISTS (SELECT 1 FROM memberships m"                          \
+    " WHERE m.workspace_id = a.workspace_id AND m.user_id = o.id)))"                            \
+    " WHEN 'ws_' THEN (SELECT o.name FROM workspaces o WHERE o.id = a.object"                   \
+    " AND a.workspace_id IN ('', o.id))"                                                        \
+    " WHEN 'key_' THEN (SELECT o.name FROM api_keys o WHERE o.id = a.object"                    \
+    " AND a.workspace_id IN ('', o.workspace_id))"                                              \
+    " WHEN 'inv_' THEN (SELECT o.email FROM invitations o WHERE o.id = a.object"                \
+    " AND a.workspace_id IN ('', o.workspace_id))"                                              \
+    " WHEN 'num_' THEN (SELECT o.phone_number FROM numbers o WHERE o.id = a.object"             \
+    " AND a.workspace_id IN ('', o.workspace_id) AND o.released_at = 0)"                        \
+    " WHEN 'asst_' THEN (SELECT o.name FROM assistants o WHERE o.id = a.object"                 \
+    " AND a.workspace_id IN ('', o.workspace_id) AND o.deleted_at = 0)"                         \
+    " WHEN 'tpl_' THEN (SELECT o.name FROM templates o WHERE o.id = a.object"                   \
+    " AND a.workspace_id IN ('', o.workspace_id) AND o.removed_at = 0)"                         \
+    " WHEN 'rule_' THEN (SELECT o.name FROM rules o WHERE o.id = a.object"                      \
+    " AND a.workspace_id IN ('', o.workspace_id))"                                              \
+    " WHEN '' THEN (SELECT o.phone_number FROM numbers o WHERE o.workspace_id = a.workspace_id" \
+    " AND o.provider_id = a.object AND o.released_at = 0)"                                      \
+    " END"
+
 enum err audit_list(struct ctx *ctx, const struct audit_filter *f, int64_t before_seq, int limit,
                     struct audit_page *out) {
     struct db_conn *c = db_reader(ctx->parts->db);
@@ -297,7 +322,8 @@ enum err audit_list(struct ctx *ctx, const struct audit_filter *f, int64_t befor
     TRY(find_end(ctx, c, f->workspace_id, before, &end_seq));
     struct db_stmt *q =
         db_use(c, "SELECT a.seq, a.at, a.workspace_id, a.actor, a.action, a.object, a.outcome,"
-                  " a.correlation_id, a.detail, COALESCE(u.name, u.email, k.name) FROM audit_log a"
+                  " a.correlation_id, a.detail, COALESCE(u.name, u.email, k.name), " OBJECT_NAME
+                  " FROM audit_log a"
                   " LEFT JOIN users u ON u.id = a.actor LEFT JOIN api_keys k ON k.id = a.actor"
                   " WHERE a.workspace_id = ?1 AND a.seq < ?2 AND a.seq >= ?3"
                   " AND (?4 IS NULL OR a.actor = ?4) AND (?5 IS NULL OR a.outcome = ?5)"
@@ -320,6 +346,7 @@ enum err audit_list(struct ctx *ctx, const struct audit_filter *f, int64_t befor
         struct audit_shown *e = &out->entries[out->count++];
         read_entry(ctx, q, &e->entry);
         e->actor_name = db_text(q, ctx->arena);
+        e->object_name = db_text(q, ctx->arena);
     }
     if (out->count > (size_t)limit)
         out->next_seq = out->entries[--out->count - 1].entry.seq;

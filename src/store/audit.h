@@ -82,6 +82,8 @@ struct audit_filter {
 struct audit_shown {
     struct audit_entry entry;
     const char *actor_name; /* of the person or the key, as it is now; NULL: not known */
+    const char
+        *object_name; /* of the object, the same; NULL also of what has no name, or is gone */
 };
 
 struct audit_page {

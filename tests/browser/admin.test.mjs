@@ -134,6 +134,18 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.click("[data-action='limits.change'] summary");
     await page.waitForSelector("[data-action='limits.change'] details[open] code:has-text('limits.change')");
     await look(page, "audit");
+    const mine = (await elsewhere("POST", "/rules", { name: "Tell <b>me</b>", when: { event: "call.missed" }, then: { channel: "sms", to: "caller", template: "text_back", from: "+14155550100" } })).id;
+    await page.reload();
+    const about = (action) => page.locator(`[data-action='${action}'] [data-label=About]`).first();
+    await about("rule.create").waitFor();
+    assert.match(await about("rule.create").innerText(), /^Tell <b>me<\/b>/, "by its name");
+    await about("rule.create").locator("summary").click();
+    assert.match(await about("rule.create").innerText(), new RegExp(`About\\s+${mine}`), "the id stands under Details");
+    await about("rule.create").getByRole("button", { name: "Copy About" }).waitFor();
+    await elsewhere("DELETE", "/rules/" + mine);
+    await page.reload();
+    await about("rule.remove").waitFor();
+    assert.ok((await about("rule.create").innerText()).startsWith(mine), "gone: the id stays");
     await page.selectOption("[name=action]", "key");
     await page.waitForURL("**/admin/audit?action=key");
     await page.waitForFunction(() => [...document.querySelectorAll("[data-action]")].every((row) => row.dataset.action.startsWith("key.")) && document.querySelector("[data-action]"));

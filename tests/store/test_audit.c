@@ -144,6 +144,79 @@ TEST(a_page_looks_at_so_many_rows_and_says_where_the_next_goes_on) {
     temp_close(&t);
 }
 
+static void note_about(struct temp *t, const char *workspace, const char *object) {
+    struct audit_entry e = {
+        .workspace_id = workspace, .actor = "usr_1", .action = "act", .object = object
+    };
+    CHECK_INT(db_write(&t->ctx, write_entry, &e), OK);
+}
+
+/* The names of the objects as the workspace reads them, newest first: "Ada, -". */
+static const char *names_in(struct temp *t, const char *workspace) {
+    struct buf *b = buf_in(t->ctx.arena);
+    struct audit_filter f = { .workspace_id = workspace };
+    struct audit_page page;
+    CHECK_INT(audit_list(&t->ctx, &f, 0, 100, &page), OK);
+    for (size_t i = 0; i < page.count; i++)
+        buf_printf(b, "%s%s", i ? ", " : "",
+                   page.entries[i].object_name ? page.entries[i].object_name : "-");
+    return b->ptr;
+}
+
+TEST(an_object_is_called_by_its_name_in_its_own_workspace_alone) {
+    static const char *const OBJECTS[] = { "usr_1",  "key_1", "ws_a",   "inv_1", "num_1",    "PN1",
+                                           "asst_1", "tpl_1", "rule_1", "vapi",  "events_1", "" };
+    static const char *const ROWS[] = {
+        "INSERT INTO users (id, email, email_key, name, password_hash, workspace_id, "
+        "created_at, updated_at) VALUES ('usr_1', 'a@example.com', 'a@example.com', "
+        "'Ada', '$argon2id$', 'ws_a', 1, 1)",
+        "INSERT INTO workspaces (id, name, created_at, updated_at) VALUES ('ws_a', "
+        "'Here', 1, 1), ('ws_b', 'There', 1, 1)",
+        "INSERT INTO memberships (workspace_id, user_id, role, created_at) VALUES "
+        "('ws_a', 'usr_1', 'owner', 1)",
+        "INSERT INTO api_keys (id, user_id, workspace_id, name, mode, key_hash, last4, "
+        "created_at) VALUES ('key_1', 'usr_1', 'ws_a', 'Job', 'live', zeroblob(32), "
+        "'1234', 1)",
+        "INSERT INTO invitations (id, workspace_id, email, email_key, role, token_hash, "
+        "invited_by, created_at, expires_at) VALUES ('inv_1', 'ws_a', 'bob@example.com', "
+        "'bob@example.com', 'member', zeroblob(32), 'usr_1', 1, 2)",
+        "INSERT INTO numbers (id, workspace_id, account, provider_id, phone_number, "
+        "capabilities, imported_at, created_at, updated_at, sealed) VALUES ('num_1', "
+        "'ws_a', 'AC1', 'PN1', '+14155550100', 0, 1, 1, 1, "
+        "X'A101000000000000000000000000000000000000000000000000000000000000"
+        "0000000000000000000000000000')",
+        "INSERT INTO assistants (id, workspace_id, provider_id, name, version, "
+        "created_at, updated_at) VALUES ('asst_1', 'ws_a', 'p', 'Desk', 1, 1, 1)",
+        "INSERT INTO templates (id, workspace_id, name, version, created_at, updated_at) "
+        "VALUES ('tpl_1', 'ws_a', 'alert', 1, 1, 1)",
+        "INSERT INTO rules (id, workspace_id, name, event, definition, enabled, since, "
+        "created_at, updated_at) VALUES ('rule_1', 'ws_a', 'Tell me', 'call.missed', "
+        "'{}', 1, 1, 1, 1)"
+    };
+    struct temp t;
+    temp_open(&t);
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++)
+        temp_sql(&t, ROWS[i]);
+    for (size_t i = 0; i < ARRAY_LEN(OBJECTS); i++) {
+        note_about(&t, "ws_a", OBJECTS[i]);
+        note_about(&t, "ws_b", OBJECTS[i]);
+    }
+    CHECK_TEXT(names_in(&t, "ws_a"), "-, -, -, Tell me, alert, Desk, +14155550100, +14155550100,"
+                                     " bob@example.com, Here, Job, Ada");
+    CHECK_TEXT(names_in(&t, "ws_b"), "-, -, -, -, -, -, -, -, -, -, -, -");
+    temp_sql(&t, "DELETE FROM memberships");
+    temp_sql(&t, "UPDATE numbers SET released_at = 1");
+    temp_sql(&t, "UPDATE assistants SET deleted_at = 1");
+    temp_sql(&t, "UPDATE templates SET removed_at = 1");
+    temp_sql(&t, "DELETE FROM rules");
+    temp_sql(&t, "DELETE FROM invitations");
+    temp_sql(&t, "DELETE FROM api_keys");
+    CHECK_TEXT(names_in(&t, "ws_a"), "-, -, -, -, -, -, -, -, -, Here, -, -");
+    note_about(&t, "", "usr_1");
+    CHECK_TEXT(names_in(&t, ""), "Ada");
+    temp_close(&t);
+}
+
 static int64_t hour_ms;
 
 static enum err count_stranger(struct ctx *ctx, struct db_conn *tx, void *arg) {

@@ -2,11 +2,12 @@
 import "words:audit";
 import { useState } from "preact/hooks";
 import type { Schemas } from "../kit/api";
-import { has, t } from "../kit/i18n";
+import { has, isPhone, phone, t } from "../kit/i18n";
 import { Export } from "../kit/export";
 import { Filters, ListPanel, only, useList } from "../kit/lists";
 import { Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Copy, Icon, When } from "../kit/parts";
+import { serviceName } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { useQuery } from "../kit/router";
 import { api, session, useResource } from "../kit/state";
@@ -79,6 +80,14 @@ function did(one: Entry) {
   return has(key) ? t(key) : <code>{one.action}</code>;
 }
 
+// What it was done to, by its name; what has none, or is gone, by its id.
+function About({ one }: { one: Entry }) {
+  const { object, object_name: name } = one;
+  if (!object) return null;
+  if (name) return <span class="long">{isPhone(name) ? phone(name) : name}</span>;
+  return has("service." + object) ? <span>{serviceName(object)}</span> : <code>{object}</code>;
+}
+
 function Table({ rows }: { rows: Entry[] }) {
   const label = (name: string) => t("audit.column." + name);
   return (
@@ -91,7 +100,7 @@ function Table({ rows }: { rows: Entry[] }) {
             <th scope="row"><When at={one.at} /></th>
             <td data-label={label("who")}><span class="long">{who(one)}</span></td>
             <td data-label={label("what")}>{did(one)} {one.outcome === "failed" && <Badge tone="bad" icon="circle-alert">{t("audit.failed")}</Badge>}</td>
-            <td data-label={label("about")}><div>{one.object && <code>{one.object}</code>}<More one={one} /></div></td>
+            <td data-label={label("about")}><div><About one={one} /><More one={one} /></div></td>
           </tr>
         ))}
       </tbody>
@@ -107,6 +116,7 @@ function More({ one }: { one: Entry }) {
       <dl class="facts">
         <dt>{t("panel.code")}</dt><dd><code>{one.action}</code></dd>
         <dt>{t("audit.column.who")}</dt><dd><code>{one.actor}</code></dd>
+        {one.object && <><dt>{t("audit.column.about")}</dt><dd><code>{one.object}</code> <Copy text={one.object} label={t("audit.column.about")} /></dd></>}
         {Object.entries(one.detail ?? {}).map(([name, value]) => <><dt lang="en">{name}</dt><dd><code>{typeof value === "string" ? value : JSON.stringify(value)}</code></dd></>)}
         {one.correlation_id && <><dt>{t("panel.reference")}</dt><dd><code>{one.correlation_id}</code></dd></>}
       </dl>
