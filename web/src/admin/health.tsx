@@ -3,6 +3,7 @@
 import "words:admin";
 import "words:health";
 import "words:limits";
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { duration, t } from "../kit/i18n";
@@ -33,7 +34,7 @@ export function Health() {
           <>
             <Services rows={workspace.providers.map((p) => ({ ...p, failures: 0, connected: p.status !== "not_connected", attention: p.status === "needs_attention" }))} />
             <InForce now={workspace} />
-            <Waiting now={workspace} />
+            <Waiting now={workspace} links />
           </>
         )}
       </Panel>
@@ -42,7 +43,7 @@ export function Health() {
           <header class="panel-head"><h2>{t("health.installation")}</h2><p class="age">{t("health.version", { version: all.version })}, {t("health.since")} <When at={all.since} /></p></header>
           <Services threshold={all.threshold} rows={all.providers.map((p) => ({ ...p, connected: true, attention: false }))} />
           <Room now={all} />
-          <WaitingHere now={all} />
+          <Waiting now={all} />
           <Database now={all} />
         </section>
       )}
@@ -106,71 +107,52 @@ function Figure({ label, value, of, max, more, bad }: { label: string; value: nu
   );
 }
 
+function Figures({ title, children, after }: { title: string; children: ComponentChildren; after?: ComponentChildren }) {
+  return <section class="stack"><h3>{title}</h3><dl class="numbers">{children}</dl>{after}</section>;
+}
+
 const oldest = (seconds: number) => (seconds ? t("health.oldest", { what: duration(seconds) }) : undefined);
 const outOf = (max: number | null) => (max === null ? t("limits.none") : t("limits.of", { max: count(max) }));
 
 function InForce({ now }: { now: Workspace }) {
   const { calls, requests } = now;
   return (
-    <section class="stack">
-      <h3>{t("health.limits")}</h3>
-      <dl class="numbers">
-        <Figure label={t("health.calls_now")} value={calls.today.calls_now} max={calls.concurrent_calls} of={outOf(calls.concurrent_calls)} more={calls.today.calls_waiting ? t("limits.waiting", { n: calls.today.calls_waiting }) : undefined} />
-        <Figure label={t("health.minutes_today")} value={Math.round((calls.today.seconds_used + calls.today.seconds_reserved) / 60)} max={calls.daily_minutes} of={outOf(calls.daily_minutes)} />
-      </dl>
-      <p class="muted">{requests.limited ? t("health.requests", { n: requests.per_minute, settings: requests.settings_per_minute, hooks: count(requests.webhooks_per_second) }) : t("health.requests_unlimited")}</p>
-    </section>
+    <Figures title={t("health.limits")} after={<p class="muted">{requests.limited ? t("health.requests", { n: requests.per_minute, settings: requests.settings_per_minute, hooks: count(requests.webhooks_per_second) }) : t("health.requests_unlimited")}</p>}>
+      <Figure label={t("health.calls_now")} value={calls.today.calls_now} max={calls.concurrent_calls} of={outOf(calls.concurrent_calls)} more={calls.today.calls_waiting ? t("limits.waiting", { n: calls.today.calls_waiting }) : undefined} />
+      <Figure label={t("health.minutes_today")} value={Math.round((calls.today.seconds_used + calls.today.seconds_reserved) / 60)} max={calls.daily_minutes} of={outOf(calls.daily_minutes)} />
+    </Figures>
   );
 }
 
-function Waiting({ now }: { now: Workspace }) {
+// What waits and what was given up: of the workspace, which has a way to each of it, or of the whole installation.
+function Waiting({ now, links = false }: { now: Pick<Workspace | Installation, "queue" | "inbox" | "deliveries">; links?: boolean }) {
+  const { queue, inbox, deliveries } = now;
+  const behind = oldest(inbox.oldest_seconds);
   return (
-    <section class="stack">
-      <h3>{t("health.waiting")}</h3>
-      <dl class="numbers">
-        <Figure label={t("health.jobs")} value={now.queue.waiting} more={oldest(now.queue.oldest_seconds)} />
-        <Figure label={t("health.jobs_dead")} value={now.queue.dead} bad={now.queue.dead > 0} />
-        <Figure label={t("health.inbox")} value={now.inbox.waiting} more={oldest(now.inbox.oldest_seconds)} />
-        <Figure label={t("health.inbox_dead")} value={now.inbox.dead} bad={now.inbox.dead > 0} />
-        <Figure label={t("health.deliveries")} value={now.deliveries.waiting} more={oldest(now.deliveries.oldest_seconds)} />
-        <Figure label={t("health.disabled")} value={now.deliveries.destinations_disabled} bad={now.deliveries.destinations_disabled > 0} />
-      </dl>
-      {(now.inbox.dead > 0 || now.deliveries.destinations_disabled > 0) && (
-        <div class="row">
-          {now.inbox.dead > 0 && <a class="button" href="/activity?status=dead">{t("health.see_dead")}</a>}
-          {now.deliveries.destinations_disabled > 0 && <a class="button" href="/activity?tab=out">{t("health.see_destinations")}</a>}
-        </div>
-      )}
-    </section>
+    <Figures title={t("health.waiting")} after={links && (inbox.dead > 0 || deliveries.destinations_disabled > 0) && (
+      <div class="row">
+        {inbox.dead > 0 && <a class="button" href="/activity?status=dead">{t("health.see_dead")}</a>}
+        {deliveries.destinations_disabled > 0 && <a class="button" href="/activity?tab=out">{t("health.see_destinations")}</a>}
+      </div>
+    )}>
+      <Figure label={t("health.jobs")} value={queue.waiting} more={oldest(queue.oldest_seconds)} />
+      <Figure label={t("health.jobs_dead")} value={queue.dead} bad={queue.dead > 0} />
+      {"waiting" in inbox && <Figure label={t("health.inbox")} value={inbox.waiting} more={behind} />}
+      <Figure label={t("health.inbox_dead")} value={inbox.dead} bad={inbox.dead > 0} more={"waiting" in inbox ? undefined : behind} />
+      <Figure label={t("health.deliveries")} value={deliveries.waiting} more={"oldest_seconds" in deliveries ? oldest(deliveries.oldest_seconds) : undefined} />
+      <Figure label={t("health.disabled")} value={deliveries.destinations_disabled} bad={deliveries.destinations_disabled > 0} />
+    </Figures>
   );
 }
 
 function Room({ now }: { now: Installation }) {
   return (
-    <section class="stack">
-      <h3>{t("health.limits")}</h3>
-      <dl class="numbers">
-        <Figure label={t("health.connections")} value={now.connections} max={now.connections_max} of={outOf(now.connections_max)} />
-        <Figure label={t("health.in_flight")} value={now.in_flight} max={now.in_flight_max} of={outOf(now.in_flight_max)} more={now.lag_ms ? t("health.lag", { n: now.lag_ms }) : undefined} />
-        <Figure label={t("health.memory")} value={now.resident_mb} of={t("health.megabytes")} />
-        <Figure label={t("health.calls_now")} value={now.lines.held} more={now.lines.waiting ? t("limits.waiting", { n: now.lines.waiting }) : undefined} />
-      </dl>
-    </section>
-  );
-}
-
-function WaitingHere({ now }: { now: Installation }) {
-  return (
-    <section class="stack">
-      <h3>{t("health.waiting")}</h3>
-      <dl class="numbers">
-        <Figure label={t("health.jobs")} value={now.queue.waiting} more={oldest(now.queue.oldest_seconds)} />
-        <Figure label={t("health.jobs_dead")} value={now.queue.dead} bad={now.queue.dead > 0} />
-        <Figure label={t("health.inbox_dead")} value={now.inbox.dead} bad={now.inbox.dead > 0} more={oldest(now.inbox.oldest_seconds)} />
-        <Figure label={t("health.deliveries")} value={now.deliveries.waiting} />
-        <Figure label={t("health.disabled")} value={now.deliveries.destinations_disabled} bad={now.deliveries.destinations_disabled > 0} />
-      </dl>
-    </section>
+    <Figures title={t("health.limits")}>
+      <Figure label={t("health.connections")} value={now.connections} max={now.connections_max} of={outOf(now.connections_max)} />
+      <Figure label={t("health.in_flight")} value={now.in_flight} max={now.in_flight_max} of={outOf(now.in_flight_max)} more={now.lag_ms ? t("health.lag", { n: now.lag_ms }) : undefined} />
+      <Figure label={t("health.memory")} value={now.resident_mb} of={t("health.megabytes")} />
+      <Figure label={t("health.calls_now")} value={now.lines.held} more={now.lines.waiting ? t("limits.waiting", { n: now.lines.waiting }) : undefined} />
+    </Figures>
   );
 }
 
