@@ -122,12 +122,13 @@ export function panel(page, name, ...states) {
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"];
 
-// Works with both drivers: each has evaluate(string) and evaluate(function, argument).
-export async function axe(page) {
-  await page.evaluate(axeSource);
+// What axe finds in the page, or in the part of it that a selector names. Works with both drivers: each has evaluate(string)
+// and evaluate(function, argument).
+export async function axe(page, where) {
+  if (!(await page.evaluate(() => Boolean(globalThis.axe)))) await page.evaluate(axeSource);
   // What is still fading in has the colours of nothing that anybody reads.
   await page.evaluate(() => Promise.all(document.getAnimations().filter((one) => Number.isFinite(one.effect?.getComputedTiming().endTime)).map((one) => one.finished.catch(() => {}))));
-  const violations = await page.evaluate(async (only) => (await globalThis.axe.run(document, { runOnly: only })).violations, tags);
+  const violations = await page.evaluate(async ([only, where]) => (await globalThis.axe.run(where ?? document, { runOnly: only, resultTypes: ["violations"] })).violations, [tags, where]);
   return violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ") + " " + (n.any[0]?.message ?? "")).join("; ")}`);
 }
 

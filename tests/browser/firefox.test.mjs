@@ -87,6 +87,59 @@ describe("journey in Firefox", { skip: missing("firefox") }, () => {
       assert.deepEqual(await axe(page), []);
     });
 
+  // What stands in the way of all that a room reads, in the page itself: neither of the session nor of the stream.
+  function obstruct(state) {
+    const problem = (code, status, headers = {}) => new Response(JSON.stringify({ type: "/problems/" + code, title: "t", status, code, detail: "d", correlation_id: "01JTESTREFERENCE" }), { status, headers: { "Content-Type": "application/problem+json", ...headers } });
+    const answers = {
+      error: async () => problem("internal_error", 500),
+      limited: async () => problem("rate_limited", 429, { "Retry-After": "90" }),
+      offline: () => Promise.reject(new TypeError("NetworkError when attempting to fetch resource.")),
+      loading: () => new Promise(() => {}),
+      empty: async (answer) => {
+        const response = await answer(), body = await response.json();
+        for (const [name, value] of Object.entries(body)) if (Array.isArray(value)) body[name] = [];
+        return new Response(JSON.stringify(body), { status: response.status, headers: response.headers });
+      },
+    };
+    const real = window.fetch.bind(window);
+    window.fetch = (what, options = {}) => {
+      const url = String(what.url ?? what), reads = (options.method ?? "GET") === "GET" && url.includes("/api/v1/") && !/\/auth\/|\/stream/.test(url);
+      return reads ? answers[state](() => real(what, options)) : real(what, options);
+    };
+  }
+
+  // The panels of each room, a * behind those that can be empty. The frame around them is looked at above.
+  const rooms = {
+    "/": ["health"], "/assistant": ["settings*", "assistants*"], "/numbers": ["numbers*"], "/connections": ["connections"], "/calls": ["calls*", "limits", "fallback"], "/calls/call_1": ["call"], "/messages": ["messages*"],
+    "/messages?mail=msg_1": ["mail"], "/messages?tab=templates": ["templates*"], "/messages?tab=templates&open=alert": ["template"], "/messages?tab=rules": ["rules*"], "/messages?tab=suppressed": ["suppressed*"], "/activity": ["events*"],
+    "/activity/evt_1": ["event"], "/activity?tab=out": ["destinations*"], "/admin/people": ["members*", "invitations*"], "/admin/keys": ["api-keys*"], "/admin/audit": ["audit*", "audit-check"], "/admin/health": ["health-details"],
+    "/admin/settings": ["in-force*", "flags"], "/admin/backups": ["backups*", "master-keys"], "/account": ["own-invitations*"],
+  };
+  for (const state of ["error", "limited", "offline", "loading", "empty"])
+    test(`axe finds nothing in any panel that is ${state}`, async () => {
+      const { identifier } = await page.evaluateOnNewDocument(obstruct, state);
+      const found = [];
+      try {
+        await page.goto(ava.base + "/"); // from there on by links: what is read in one room is not read again in the next
+        for (const [path, all] of Object.entries(rooms)) {
+          const panels = all.filter((name) => state !== "empty" || name.endsWith("*")).map((name) => name.replace("*", ""));
+          if (!panels.length) continue;
+          await page.evaluate((path) => {
+            const link = Object.assign(document.createElement("a"), { href: path });
+            document.querySelector(".shell").append(link);
+            link.click();
+            link.remove();
+          }, path);
+          // Some panels wait for the one above them.
+          for (const name of panels.slice(0, state === "loading" ? 1 : undefined)) await seen(`[data-panel=${name}][data-state=${state}]`);
+          found.push(...(await axe(page, "main")).map((what) => `${path} ${what}`));
+        }
+      } finally {
+        await page.removeScriptToEvaluateOnNewDocument(identifier);
+      }
+      assert.deepEqual(found, []);
+    });
+
   test("icons are drawn: the sprite is allowed by the content policy", async () => {
     await page.goto(ava.base + "/assistant");
     await seen(".side .icon");
