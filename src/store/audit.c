@@ -293,7 +293,7 @@ static enum err find_end(struct ctx *ctx, struct db_conn *c, const char *workspa
 
 enum err audit_list(struct ctx *ctx, const struct audit_filter *f, int64_t before_seq, int limit,
                     struct audit_page *out) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     int64_t before = before_seq ? before_seq : INT64_MAX, end_seq;
     TRY(find_end(ctx, c, f->workspace_id, before, &end_seq));
     struct db_stmt *q =

@@ -3,10 +3,10 @@
 enum { DAY_MS = 24 * 3600 * 1000 };
 
 /* A limit as it is kept: NULL for none. */
-static int64_t read_limit(struct db_stmt *q, struct arena *a) {
-    const char *text = db_text(q, a);
-    int64_t value;
-    return text && str_to_i64(str_of(text), 0, INT64_MAX, &value) ? value : CALL_NO_LIMIT;
+static int64_t read_limit(struct db_stmt *q) {
+    bool is_none = db_is_null(q);
+    int64_t value = db_i64(q);
+    return is_none ? CALL_NO_LIMIT : value;
 }
 
 static void bind_limit(struct db_stmt *q, int64_t value) {
@@ -34,9 +34,9 @@ enum err call_limits_row_find(struct ctx *ctx, struct db_conn *c, const char *wo
     if (db_next(q)) {
         found->workspace_id = db_text(q, ctx->arena);
         found->number = db_text(q, ctx->arena);
-        found->daily_minutes = read_limit(q, ctx->arena);
-        found->daily_cost_cents = read_limit(q, ctx->arena);
-        found->concurrent_calls = read_limit(q, ctx->arena);
+        found->daily_minutes = read_limit(q);
+        found->daily_cost_cents = read_limit(q);
+        found->concurrent_calls = read_limit(q);
         found->assistant_seconds = db_i64(q);
         found->version = db_i64(q);
         found->created_ms = db_i64(q);
