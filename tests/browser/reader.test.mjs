@@ -62,6 +62,7 @@ describe("the tree of a screen reader, by Chromium", { skip: missing("chromium")
         await page.setViewportSize({ width, height: 860 });
         await page.goto(ava.base + (typeof address === "string" ? address : address()));
         await panel(page, name, "ready");
+        await page.getByRole("heading", { name: outline.at(-1).slice(2), exact: true }).waitFor(); // what is below comes last
         await page.waitForFunction(() => !document.querySelector("[data-panel][data-state=loading]"));
         const told = await tree();
         assert.equal(told[0].name, title);
