@@ -216,6 +216,25 @@ describe("admin", { skip: missing("chromium") }, () => {
     await states("health", ["**/health/details"], "health-details");
   });
 
+  test("health: who is nearest to a limit of requests, in words and not by colour alone", async () => {
+    const real = await elsewhere("GET", "/health/details");
+    const rate = (of, path, used, limit, key) => ({ of, id: key ? "key_1" : null, name: key ?? null, method: path && "GET", path, used, limit, reset_seconds: 12 });
+    real.workspace.requests = { ...real.workspace.requests, limited: true, nearest: [rate("key", "/api/v1/assistants/{id}/versions/{version}/comparison", 600, 600, "nightly"), rate("self", "/api/v1/calls", 50, 60), rate("webhooks", null, 2100, 10000), rate("workspace", "/api/v1/calls", 70, 3600)] };
+    await page.route("**/health/details", (route) => route.fulfill({ json: real }));
+    await page.goto(ava.base + "/admin/health");
+    await page.waitForSelector("[data-near] [data-of=key]");
+    const said = (of) => page.textContent(`[data-near] [data-of=${of}]`);
+    assert.match(await said("key"), /Key “nightly” GET .*comparison.*600 of 600 ?Full: what comes now is refused.*in 12 s/);
+    assert.match(await said("self"), /You GET \/api\/v1\/calls.*50 of 60 ?Nearly full/);
+    assert.match(await said("webhooks"), /Its webhooks.*2,100 of 10,000/);
+    assert.doesNotMatch(await said("workspace"), /full/i);
+    await look(page, "health-near");
+    real.workspace.requests.nearest = [];
+    await page.reload();
+    await page.waitForSelector("[data-near] p");
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+  });
+
   test("settings: what is in force, locked where it was set, and never a secret", async () => {
     await page.goto(ava.base + "/admin/settings");
     await Promise.all([panel(page, "flags", "ready"), panel(page, "in-force", "ready")]);
