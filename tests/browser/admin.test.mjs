@@ -147,6 +147,43 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.waitForSelector("[data-action='flag.change']");
   });
 
+  test("audit: from and until, in a link that others open and in what is taken away", async () => {
+    await ava.advance(180);
+    await elsewhere("PUT", "/limits", { concurrent_calls: 4 });
+    const [newest] = (await elsewhere("GET", "/audit?action=limits.change&limit=1")).entries;
+    const between = new Date(Date.parse(newest.at) - 90_000);
+    const field = (ms) => page.evaluate((at) => new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 16), ms);
+    const rows = () => page.$$eval("[data-action]", (all) => all.map((one) => one.dataset.action));
+    const asked = new Date(Math.floor(between / 60_000) * 60_000).toISOString(); // fields have no seconds
+    await page.goto(ava.base + "/admin/audit");
+    await panel(page, "audit", "ready");
+    await page.fill("[name=since]", await field(Number(between)));
+    await page.press("[name=since]", "Tab");
+    await page.waitForURL("**/admin/audit?since=" + encodeURIComponent(asked));
+    await page.waitForFunction(() => document.querySelectorAll("[data-action]").length === 1);
+    assert.deepEqual(await rows(), ["limits.change"]);
+    await look(page, "audit-since");
+    assert.equal(new URL(await page.$eval("[data-export=csv]", (a) => a.href)).searchParams.get("since"), asked);
+    const taken = await page.evaluate((href) => fetch(href).then((r) => r.text()), await page.getAttribute("[data-export=jsonl]", "href"));
+    assert.deepEqual(taken.trim().split("\n").map((line) => JSON.parse(line).action), ["limits.change"]);
+    await page.fill("[name=since]", "");
+    await page.press("[name=since]", "Tab");
+    await page.fill("[name=until]", await field(Number(between)));
+    await page.press("[name=until]", "Tab");
+    await page.waitForURL("**/admin/audit?until=" + encodeURIComponent(asked));
+    await page.waitForFunction(() => document.querySelectorAll("[data-action]").length > 1);
+    await page.reload(); // as somebody who was sent the link
+    await page.waitForSelector("[data-action='key.remove']");
+    assert.equal(await page.inputValue("[name=until]"), await field(Date.parse(asked)));
+    assert.equal((await page.$$("[data-action='limits.change']")).length, 1, "the one before, not the one after");
+    await page.goto(`${ava.base}/admin/audit?since=${encodeURIComponent(asked)}&until=${encodeURIComponent(asked)}`);
+    await page.waitForSelector("[data-nothing]");
+    await page.click("text=Clear filters");
+    await panel(page, "audit", "ready");
+    assert.equal(new URL(page.url()).search, "");
+    await elsewhere("PUT", "/limits", { concurrent_calls: 3 });
+  });
+
   test("audit: whether it is as it was written", async () => {
     await page.goto(ava.base + "/admin/audit");
     await page.waitForSelector("[data-panel=audit-check] >> text=Not checked since Ava was started.");

@@ -2,8 +2,8 @@
 import { useState } from "preact/hooks";
 import type { Problem, Reply, Schemas } from "../kit/api";
 import { Deliveries } from "./deliveries";
-import { local, moment } from "./words";
 import { t } from "../kit/i18n";
+import { local, moment } from "../kit/moment";
 import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Copy, Dialog, Field, Icon, Sure, When } from "../kit/parts";
 import { fieldWords } from "../kit/problem";
