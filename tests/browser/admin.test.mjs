@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
-import { axe, look, missing, openPage, panel, setUp, signIn, startAva, startChromium } from "./ava.mjs";
+import { axe, look, missing, openPage, panel, person, setUp, signIn, startAva, startChromium } from "./ava.mjs";
 
 const guest = { email: "grace@example.com", password: "staple battery horse", name: "Grace" };
 
@@ -321,6 +321,39 @@ describe("admin", { skip: missing("chromium") }, () => {
     await look(page, "backups-none");
   });
 
+  // A second person sees what the first one asked for; what takes long, or fails, is pretended, and told for real.
+  async function followed(other, theirs) {
+    const second = await openPage(browser, other);
+    const told = async () => (await other.advance(2), await other.elsewhere(theirs, "POST", "/backups"));
+    await signIn(second, other, person);
+    await second.goto(other.base + "/admin/backups");
+    await second.waitForSelector("[data-backup] >> nth=1");
+    await told();
+    await second.waitForSelector("[data-backup] >> nth=2");
+    let now = { ...(await other.elsewhere(theirs, "GET", "/backups")), making: true };
+    await second.route("**/api/v1/backups", (route) => route.fulfill({ json: now }));
+    await told();
+    await second.waitForSelector("[role=status] >> text=One is being made");
+    await second.click(".tabs >> text=API keys");
+    await panel(second, "api-keys", "empty");
+    await second.click(".tabs >> text=Backups");
+    await second.waitForSelector("[role=status] >> text=One is being made");
+    await second.waitForSelector("[aria-disabled=true]:has-text('Back up now')");
+    now = { ...now, making: false, failed_at: new Date().toISOString(), failed_because: "cannot write ava.backup: No space left on device" };
+    await told();
+    await second.waitForSelector("[role=status] >> text=No space left on device");
+    assert.equal(await second.$("[role=status] >> text=It is made"), null);
+    now = { ...now, making: true };
+    await told();
+    await second.waitForSelector("[role=status] >> text=One is being made");
+    now = { ...now, making: false, failed_at: null, failed_because: null };
+    await told();
+    await second.waitForSelector("[role=status] >> text=It is made, and was read back whole.");
+    await look(second, "backups-made");
+    assert.deepEqual(second.faults, []);
+    await second.context().close();
+  }
+
   test("backups: one is made now, by an Ava that has a folder", async () => {
     const folder = mkdtempSync(join(tmpdir(), "ava-backups-"));
     const other = await startAva({ AVA_BACKUP_DIR: folder });
@@ -335,6 +368,7 @@ describe("admin", { skip: missing("chromium") }, () => {
       assert.match(await theirs.textContent("[data-backup]"), /\d (kB|MB)\d+, by Ava \d.*Whole/);
       await theirs.waitForSelector("button:not([aria-disabled]):has-text('Back up now')");
       await look(theirs, "backups");
+      await followed(other, theirs);
       assert.deepEqual(theirs.faults, []);
     } finally {
       await theirs.context().close();
