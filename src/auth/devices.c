@@ -13,8 +13,7 @@ enum err auth_device_find(struct ctx *ctx, struct str cookie, const char *email,
     if (cookie.len != TOKEN_CHARS)
         return OK;
     auth_token_hash(cookie, hash);
-    return device_row_find(ctx, db_reader(ctx->parts->db), hash, email, ava_steady_ms() - KEPT_MS,
-                           found);
+    return device_row_find(ctx, db_reader(ctx), hash, email, ava_steady_ms() - KEPT_MS, found);
 }
 
 struct keeping {

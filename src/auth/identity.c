@@ -113,7 +113,7 @@ static void remember(struct accounts *a, const unsigned char hash[32], uint64_t 
 static enum err fill(struct ctx *ctx, const char *user_id, const char *workspace_id,
                      struct principal *who, bool *good) {
     struct user user;
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     *good = false;
     TRY(user_find(ctx, c, user_id, &user));
     if (!user.id || user.is_disabled)
@@ -154,7 +154,7 @@ enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found) {
     struct session s;
     struct principal who = { 0 };
     int64_t now = ava_steady_ms();
-    TRY(session_find(ctx, db_reader(ctx->parts->db), hash, &s));
+    TRY(session_find(ctx, db_reader(ctx), hash, &s));
     if (!s.family || now >= s.ends_ms)
         return OK;
     if (s.replaced_ms && now > s.replaced_ms + OLD_SESSION_MS) {
@@ -183,7 +183,7 @@ enum err auth_session_lasts(struct ctx *ctx, struct str cookie, bool *lasts) {
     int64_t now = ava_steady_ms();
     *lasts = false;
     auth_token_hash(cookie, hash);
-    TRY(session_find(ctx, db_reader(ctx->parts->db), hash, &s));
+    TRY(session_find(ctx, db_reader(ctx), hash, &s));
     if (!s.family || now >= s.idle_until_ms || now >= s.ends_ms)
         return OK;
     str_copy(ctx->who.session, sizeof ctx->who.session, str_of(s.family));
@@ -210,7 +210,7 @@ enum err auth_by_key(struct ctx *ctx, struct str key, bool *found) {
     uint64_t generation = atomic_load(&a->generation);
     struct api_key k;
     struct principal who = { .is_test_key = is_test };
-    TRY(api_key_find(ctx, db_reader(ctx->parts->db), hash, &k));
+    TRY(api_key_find(ctx, db_reader(ctx), hash, &k));
     if (!k.id)
         return OK;
     TRY(fill(ctx, k.user_id, k.workspace_id, &who, found));

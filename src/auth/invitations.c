@@ -53,8 +53,8 @@ enum err invitation_create(struct ctx *ctx, const char *workspace_id, enum role 
 
 enum err invitation_list(struct ctx *ctx, const char *workspace_id, const char *before_id,
                          int limit, struct invitation *out, size_t *count) {
-    return invitation_rows_list(ctx, db_reader(ctx->parts->db), workspace_id, before_id,
-                                ava_wall_ms(), limit, out, count);
+    return invitation_rows_list(ctx, db_reader(ctx), workspace_id, before_id, ava_wall_ms(), limit,
+                                out, count);
 }
 
 struct removing {
@@ -146,7 +146,7 @@ enum err invitation_accept(struct ctx *ctx, struct str token, struct workspace *
 
 enum err invitation_list_own(struct ctx *ctx, const char *before_id, int limit,
                              struct invitation *out, size_t *count) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct user user;
     *count = 0;
     TRY(only_signed_in(ctx));

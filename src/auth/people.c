@@ -106,11 +106,11 @@ enum err people_create(struct ctx *ctx, const char *email, struct str password, 
 
 enum err people_list(struct ctx *ctx, const char *before_id, int limit, struct user *out,
                      size_t *count) {
-    return users_list(ctx, db_reader(ctx->parts->db), before_id, limit, out, count);
+    return users_list(ctx, db_reader(ctx), before_id, limit, out, count);
 }
 
 enum err people_get(struct ctx *ctx, const char *id, struct user *out) {
-    TRY(user_find(ctx, db_reader(ctx->parts->db), id, out));
+    TRY(user_find(ctx, db_reader(ctx), id, out));
     if (!out->id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
     return OK;
@@ -118,7 +118,7 @@ enum err people_get(struct ctx *ctx, const char *id, struct user *out) {
 
 enum err workspace_list(struct ctx *ctx, const char *before_id, int limit, struct workspace *out,
                         size_t *count) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     const struct principal *who = &ctx->who;
     if (who->key_id[0] && !who->is_admin) {
         *count = 1;
@@ -130,13 +130,12 @@ enum err workspace_list(struct ctx *ctx, const char *before_id, int limit, struc
 
 enum err member_list(struct ctx *ctx, const char *workspace_id, const char *after_id, int limit,
                      struct member *out, size_t *count) {
-    return members_list(ctx, db_reader(ctx->parts->db), workspace_id, after_id, limit, out, count);
+    return members_list(ctx, db_reader(ctx), workspace_id, after_id, limit, out, count);
 }
 
 enum err key_list(struct ctx *ctx, const char *before_id, int limit, struct api_key *out,
                   size_t *count) {
-    return api_keys_list(ctx, db_reader(ctx->parts->db), ctx->who.user_id, before_id, limit, out,
-                         count);
+    return api_keys_list(ctx, db_reader(ctx), ctx->who.user_id, before_id, limit, out, count);
 }
 
 /* Would the installation be left without an admin who can sign in? */
@@ -267,7 +266,7 @@ enum err people_remove(struct ctx *ctx, const char *id) {
 }
 
 enum err workspace_role(struct ctx *ctx, const char *id, enum role *role, struct workspace *out) {
-    TRY(workspace_find(ctx, db_reader(ctx->parts->db), id, ctx->who.user_id, out));
+    TRY(workspace_find(ctx, db_reader(ctx), id, ctx->who.user_id, out));
     /* A key speaks for one workspace only, whoever made it. */
     bool foreign = ctx->who.key_id[0] && !ctx->who.is_admin && out->id &&
                    strcmp(out->id, ctx->who.workspace_id) != 0;
@@ -502,7 +501,7 @@ enum err key_create(struct ctx *ctx, const struct key_order *order, struct api_k
                     const char **key) {
     struct user user;
     TRY(check_name(ctx, order->name));
-    TRY(user_find(ctx, db_reader(ctx->parts->db), order->user_id, &user));
+    TRY(user_find(ctx, db_reader(ctx), order->user_id, &user));
     if (!user.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such person.");
     *out = (struct api_key){ .user_id = order->user_id,
@@ -555,8 +554,8 @@ static const char *keys_in_reach(const struct ctx *ctx, enum role mine) {
 
 enum err workspace_keys(struct ctx *ctx, const char *workspace_id, enum role mine,
                         const char *before_id, int limit, struct owned_key *out, size_t *count) {
-    return api_keys_of_workspace(ctx, db_reader(ctx->parts->db), workspace_id,
-                                 keys_in_reach(ctx, mine), before_id, limit, out, count);
+    return api_keys_of_workspace(ctx, db_reader(ctx), workspace_id, keys_in_reach(ctx, mine),
+                                 before_id, limit, out, count);
 }
 
 enum err workspace_key_remove(struct ctx *ctx, const char *workspace_id, enum role mine,

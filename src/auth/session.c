@@ -103,7 +103,7 @@ enum err auth_login(struct ctx *ctx, const char *email, struct str password, str
     struct user user;
     bool good;
     const char *rehashed;
-    TRY(user_find_by_email(ctx, db_reader(ctx->parts->db), email, &user));
+    TRY(user_find_by_email(ctx, db_reader(ctx), email, &user));
     TRY(auth_password_verify(ctx, user.password_hash, password, &good, &rehashed));
     if (!good || user.is_disabled) {
         TRY(db_write(ctx, login_failed, &user));
@@ -244,7 +244,7 @@ enum err auth_logout(struct ctx *ctx, struct str cookie) {
     unsigned char hash[32];
     struct session s;
     auth_token_hash(cookie, hash);
-    TRY(session_find(ctx, db_reader(ctx->parts->db), hash, &s));
+    TRY(session_find(ctx, db_reader(ctx), hash, &s));
     if (!s.family) /* strangers make no work for the writer */
         return OK;
     TRY(db_write(ctx, logout_write, &s));
@@ -253,7 +253,7 @@ enum err auth_logout(struct ctx *ctx, struct str cookie) {
 }
 
 enum err auth_me(struct ctx *ctx, struct grant *out) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     *out = (struct grant){ 0 };
     TRY(user_find(ctx, c, ctx->who.user_id, &out->user));
     return workspace_find(ctx, c, ctx->who.workspace_id, ctx->who.user_id, &out->workspace);
@@ -332,7 +332,7 @@ enum err auth_setup_token(struct ctx *ctx, const char **token) {
 
 enum err auth_setup_needed(struct ctx *ctx, bool *needed) {
     int64_t count = 0;
-    TRY(users_count(ctx, db_reader(ctx->parts->db), false, &count));
+    TRY(users_count(ctx, db_reader(ctx), false, &count));
     *needed = count == 0;
     return OK;
 }

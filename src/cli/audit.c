@@ -113,7 +113,7 @@ static enum err export(struct ctx *ctx, struct cli *cli) {
     struct arena *all = ctx->arena; size_t count = PAGE; enum err e = OK;
     for (int64_t at = 0; e == OK && count == PAGE;){
         ctx->arena = arena_new(PAGE_BYTES);
-        e = audit_rows(ctx, db_reader(ctx->parts->db), at, rows, PAGE, &count);
+        e = audit_rows(ctx, db_reader(ctx), at, rows, PAGE, &count);
         for (size_t i = 0; e == OK && i < count;
              i++){ struct buf *b = buf_in(ctx->arena); at = rows[i].entry.seq;
                    if (workspace && strcmp(workspace, rows[i].entry.workspace_id) != 0) continue;

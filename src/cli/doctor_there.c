@@ -35,7 +35,7 @@ static bool may_ask(struct doctor *d) {
 static void each_workspace(struct doctor *d, void (*run)(struct doctor *d, const char *name)) {
     struct workspace rows[WORKSPACES_MAX];
     size_t count = 0;
-    if (workspaces_list(&d->ctx, db_reader(d->house.parts.db), NULL, "", NULL, WORKSPACES_MAX, rows,
+    if (workspaces_list(&d->ctx, db_reader(&d->ctx), NULL, "", NULL, WORKSPACES_MAX, rows,
                         &count) != OK) {
         doctor_say(d, VERDICT_FAIL, "the workspaces cannot be read", NULL);
         return;

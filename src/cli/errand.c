@@ -53,7 +53,7 @@ enum err errand_workspace(struct ctx *ctx, struct cli *cli) {
     struct workspace rows[2];
     size_t count;
     if (!asked) {
-        TRY(workspaces_list(ctx, db_reader(ctx->parts->db), NULL, "", NULL, 2, rows, &count));
+        TRY(workspaces_list(ctx, db_reader(ctx), NULL, "", NULL, 2, rows, &count));
         if (count != 1)
             return ctx_fail(ctx, ERR_INVALID,
                             "there is more than one workspace; say which with --workspace ID "

@@ -30,7 +30,7 @@ static enum err print_new(struct ctx *ctx, const struct event_tail *what, char l
                           size_t *printed) {
     struct event_row *rows = arena_alloc(ctx->arena, PAGE * sizeof *rows);
     do {
-        TRY(event_rows_after(ctx, db_reader(ctx->parts->db), last, what, PAGE, rows, printed));
+        TRY(event_rows_after(ctx, db_reader(ctx), last, what, PAGE, rows, printed));
         for (size_t i = 0; i < *printed; i++)
             print_event(ctx->arena, &rows[i]);
         if (*printed)
@@ -49,7 +49,7 @@ static enum err tail(struct ctx *ctx, struct cli *cli) {
     size_t printed;
     if (cli_flag(cli, "lines"))
         str_to_i64(str_of(cli_flag(cli, "lines")), 0, 1000000, &lines);
-    TRY(event_rows_before(ctx, db_reader(ctx->parts->db), &what, lines, last, sizeof last));
+    TRY(event_rows_before(ctx, db_reader(ctx), &what, lines, last, sizeof last));
     do {
         struct arena *a = arena_new(4 << 20);
         struct ctx own = *ctx;
@@ -81,7 +81,7 @@ static enum err want_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 static enum err replay_one(struct ctx *ctx, const char *id) {
     struct event_row row;
     const char *workspace_id;
-    TRY(event_row_whose(ctx, db_reader(ctx->parts->db), id, &workspace_id));
+    TRY(event_row_whose(ctx, db_reader(ctx), id, &workspace_id));
     if (!workspace_id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "there is no event %.64s", id);
     str_copy(ctx->who.workspace_id, sizeof ctx->who.workspace_id, str_of(workspace_id));

@@ -125,8 +125,7 @@ static int open_vault(struct house *h, enum house_use use, struct arena *a) {
     bool sealed;
     house_ctx(h, &ctx, a);
     if (!secret_is_set(&h->config.master_keys) && access(h->key_path, F_OK) != 0 &&
-        errno == ENOENT &&
-        (meta_any(&ctx, db_reader(h->parts.db), "canary:", &sealed) != OK || sealed))
+        errno == ENOENT && (meta_any(&ctx, db_reader(&ctx), "canary:", &sealed) != OK || sealed))
         return cli_fail(EXIT_CONFIG,
                         "AVA_MASTER_KEYS: the key file %s is missing, and this data was sealed "
                         "with it; put it back (nothing was changed)",

@@ -67,7 +67,7 @@ int cmd_user_link(struct cli *cli) {
 }
 
 static enum err find_user(struct ctx *ctx, const char *email, struct user *user) {
-    TRY(user_find_by_email(ctx, db_reader(ctx->parts->db), email, user));
+    TRY(user_find_by_email(ctx, db_reader(ctx), email, user));
     if (!user->id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "there is nobody with the address %s", email);
     return OK;
@@ -110,7 +110,7 @@ static enum err list(struct ctx *ctx, struct cli *cli) {
     struct workspace rows[100];
     size_t count;
     for (const char *before = NULL;;) {
-        TRY(workspaces_list(ctx, db_reader(ctx->parts->db), NULL, "", before, 100, rows, &count));
+        TRY(workspaces_list(ctx, db_reader(ctx), NULL, "", before, 100, rows, &count));
         for (size_t i = 0; i < count; i++)
             printf("%s  %s%s%s\n", rows[i].id, cli_printable(ctx->arena, rows[i].name),
                    rows[i].platform_providers[0] ? "  platform:" : "", rows[i].platform_providers);

@@ -244,7 +244,7 @@ static enum err resume_mail(struct sandbox *s, struct ctx *ctx) {
     struct workspace rows[PAGE];
     size_t count = PAGE;
     for (const char *before = NULL; count == PAGE; before = rows[PAGE - 1].id) {
-        TRY(workspaces_list(ctx, db_reader(ctx->parts->db), NULL, "", before, PAGE, rows, &count));
+        TRY(workspaces_list(ctx, db_reader(ctx), NULL, "", before, PAGE, rows, &count));
         for (size_t i = 0; i < count; i++) {
             struct ctx as = ctx_within(ctx, rows[i].id);
             enum err e = resume_smtp(s, &as);
@@ -279,7 +279,7 @@ static enum err resume_all(struct sandbox *sandbox, struct ctx *ctx, enum provid
     struct workspace rows[PAGE];
     size_t count = PAGE;
     for (const char *before = NULL; count == PAGE; before = rows[PAGE - 1].id) {
-        TRY(workspaces_list(ctx, db_reader(ctx->parts->db), NULL, "", before, PAGE, rows, &count));
+        TRY(workspaces_list(ctx, db_reader(ctx), NULL, "", before, PAGE, rows, &count));
         for (size_t i = 0; i < count; i++) {
             struct ctx as = ctx_within(ctx, rows[i].id);
             enum err e = resume_one(sandbox, &as, p);

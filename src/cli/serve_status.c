@@ -28,7 +28,7 @@ static void write_queue(struct jsonw *w, struct jobs_state jobs) {
 
 /* What waits for all workspaces together, as the metrics have it; zeros where the database does not answer. */
 static void write_work(struct jsonw *w, struct ctx *ctx) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct line_counts lines = { 0 };
     int64_t dead = 0, received_ms = 0, open = 0, disabled = 0, now_ms = ava_wall_ms();
     for (enum provider p = 0; p < PROVIDER_COUNT; p++) {

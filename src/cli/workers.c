@@ -55,7 +55,7 @@ static void *work(void *arg) {
     struct workers *all = w->all;
     w->loop = loop_new(all->fibers_per_loop);
     struct client *client = client_new(w->loop);
-    db_reader(all->db); /* now, while there are descriptors for it */
+    db_reader_open(all->db); /* now, while there are descriptors for it */
     for (size_t i = 0; i < w->server_count; i++) {
         w->servers[i] =
             http_server_open(w->loop, w->fds[i],

@@ -40,9 +40,10 @@ struct db_conf {
 struct db *db_open(const struct db_conf *conf, struct arena *a, const char **why);
 void db_close(struct db *db); /* after all writers are done; checkpoints */
 
-/* The read connection of this thread, opened at first use. Never wait between db_use and
- * db_done. */
-struct db_conn *db_reader(struct db *db);
+/* What reads for this request. On a fiber, the first db_next of each use may put it to sleep; until then, and while
+ * another fiber of this thread reads, what it reads is not yet decided. */
+struct db_conn *db_reader(struct ctx *ctx);
+void db_reader_open(struct db *db); /* for this thread, now: it needs descriptors */
 
 /* Runs fn on the writer and waits for the commit. fn runs on another thread while the caller
  * sleeps: it may use ctx and arg, must not wait, and may be refused before it runs when the
@@ -78,6 +79,7 @@ void db_bind_null(struct db_stmt *q);
 
 /* True while there is a row. Columns are then read in their order. */
 bool db_next(struct db_stmt *q);
+bool db_is_null(struct db_stmt *q); /* is the next one NULL? does not move on */
 const char *db_text(struct db_stmt *q, struct arena *a); /* NULL for NULL */
 int64_t db_i64(struct db_stmt *q);                       /* 0 for NULL */
 struct str db_blob(struct db_stmt *q, struct arena *a);  /* NULL ptr for NULL */
@@ -108,5 +110,4 @@ int64_t db_file_bytes(struct db *db);    /* without the log; any thread */
 
 int db_schema_version(struct db *db);
 const char *db_about(struct db *db, struct arena *a); /* "SQLite 3.40.1, schema 1" */
-struct db *db_of(struct db_conn *c);
 void db_hash(struct db_conn *c, unsigned char out[32], struct str bytes);

@@ -98,8 +98,9 @@ enum err audit_write(struct ctx *ctx, struct db_conn *tx, struct audit_entry e) 
 static enum err tell_strangers(struct ctx *ctx, struct db_conn *tx, int64_t hour_ms) {
     char since[32];
     int64_t was_ms = 0, count = 0;
-    struct db_stmt *q = db_use(tx, "SELECT MIN(hour), SUM(count) FROM stranger_failures"
-                                   " WHERE hour < ?");
+    struct db_stmt *q =
+        db_use(tx, "SELECT MIN(hour), CAST(SUM(count) AS BIGINT) FROM stranger_failures"
+                   " WHERE hour < ?");
     db_bind_i64(q, hour_ms);
     if (db_next(q)) {
         was_ms = db_i64(q);
@@ -292,7 +293,7 @@ static enum err find_end(struct ctx *ctx, struct db_conn *c, const char *workspa
 
 enum err audit_list(struct ctx *ctx, const struct audit_filter *f, int64_t before_seq, int limit,
                     struct audit_page *out) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     int64_t before = before_seq ? before_seq : INT64_MAX, end_seq;
     TRY(find_end(ctx, c, f->workspace_id, before, &end_seq));
     struct db_stmt *q =

@@ -3,10 +3,10 @@
 enum { DAY_MS = 24 * 3600 * 1000 };
 
 /* A limit as it is kept: NULL for none. */
-static int64_t read_limit(struct db_stmt *q, struct arena *a) {
-    const char *text = db_text(q, a);
-    int64_t value;
-    return text && str_to_i64(str_of(text), 0, INT64_MAX, &value) ? value : CALL_NO_LIMIT;
+static int64_t read_limit(struct db_stmt *q) {
+    bool is_none = db_is_null(q);
+    int64_t value = db_i64(q);
+    return is_none ? CALL_NO_LIMIT : value;
 }
 
 static void bind_limit(struct db_stmt *q, int64_t value) {
@@ -34,9 +34,9 @@ enum err call_limits_row_find(struct ctx *ctx, struct db_conn *c, const char *wo
     if (db_next(q)) {
         found->workspace_id = db_text(q, ctx->arena);
         found->number = db_text(q, ctx->arena);
-        found->daily_minutes = read_limit(q, ctx->arena);
-        found->daily_cost_cents = read_limit(q, ctx->arena);
-        found->concurrent_calls = read_limit(q, ctx->arena);
+        found->daily_minutes = read_limit(q);
+        found->daily_cost_cents = read_limit(q);
+        found->concurrent_calls = read_limit(q);
         found->assistant_seconds = db_i64(q);
         found->version = db_i64(q);
         found->created_ms = db_i64(q);
@@ -103,7 +103,8 @@ enum err call_day_read(struct ctx *ctx, struct db_conn *c, const char *workspace
         out->alerted = db_i64(q);
     }
     TRY(db_done(ctx, q));
-    q = db_use(c, "SELECT SUM(reserved_seconds), SUM(reserved_micros) FROM calls"
+    q = db_use(c, "SELECT CAST(SUM(reserved_seconds) AS BIGINT), CAST(SUM(reserved_micros) AS "
+                  "BIGINT) FROM calls"
                   " WHERE workspace_id = ?1 AND (reserved_seconds > 0 OR reserved_micros > 0)"
                   " AND created_at >= ?3 AND created_at < ?4 AND (?2 = '' OR line = ?2)");
     db_bind_text(q, workspace_id);
@@ -122,7 +123,7 @@ enum err call_day_add(struct ctx *ctx, struct db_conn *tx, const char *workspace
     struct db_stmt *q = db_use(
         tx, "INSERT INTO call_days (workspace_id, number, day, seconds, cost_micros)"
             " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (workspace_id, number, day) DO UPDATE SET"
-            " seconds = seconds + ?4, cost_micros = cost_micros + ?5");
+            " seconds = call_days.seconds + ?4, cost_micros = call_days.cost_micros + ?5");
     db_bind_text(q, workspace_id);
     db_bind_text(q, number);
     db_bind_i64(q, day);

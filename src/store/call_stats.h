@@ -10,7 +10,7 @@ struct call_stats_filter {
     const char *direction, *assistant_id, *line; /* NULL: any; assistant_id of the provider */
 };
 
-/* Of calls that share a key and a reason for their end; by assistant and by number, the day too. */
+/* Of calls that share a key and a reason for their end; but by reason, of a day. */
 struct call_stats_row {
     const char *key;    /* "2026-11-21" (UTC), an assistant's id, our number, a reason; "": none */
     const char *reason; /* NULL: they go on, or nobody said */

@@ -94,8 +94,8 @@ static void read_call(struct ctx *ctx, struct db_stmt *q, struct call_row *c) {
     c->carrier_id = db_text(q, ctx->arena);
     c->missed_ms = db_i64(q);
     c->ending_ms = db_i64(q);
-    const char *cost = db_text(q, ctx->arena);
-    c->has_cost = cost && str_to_i64(str_of(cost), 0, INT64_MAX, &c->cost_micros);
+    c->has_cost = !db_is_null(q);
+    c->cost_micros = db_i64(q);
     c->sealed = db_blob(q, ctx->arena);
 }
 

@@ -195,9 +195,10 @@ enum err event_rows_due(struct ctx *ctx, struct db_conn *c, const char *workspac
                         int64_t now_ms, int limit, struct event_row *out, size_t *count) {
     struct db_stmt *q =
         db_use(c, "SELECT * FROM (SELECT " COLUMNS ", sealed FROM events WHERE workspace_id = ?1"
-                  " AND status = 'retrying' AND next_at <= ?2 ORDER BY next_at LIMIT ?3)"
+                  " AND status = 'retrying' AND next_at <= ?2 ORDER BY next_at LIMIT ?3) AS found"
                   " UNION ALL SELECT * FROM (SELECT " COLUMNS ", sealed"
-                  " FROM events AS e WHERE" NOT_HELD " ORDER BY id LIMIT ?3) ORDER BY 1 LIMIT ?3");
+                  " FROM events AS e WHERE" NOT_HELD
+                  " ORDER BY id LIMIT ?3) AS found ORDER BY 1 LIMIT ?3");
     db_bind_text(q, workspace_id);
     db_bind_i64(q, now_ms);
     db_bind_i64(q, limit);
@@ -273,7 +274,7 @@ enum err event_rows_reset(struct ctx *ctx, struct db_conn *tx, const char *works
                           int64_t *count) {
     const char *last = NULL;
     struct db_stmt *q = db_use(tx, "SELECT MAX(id) FROM (SELECT id FROM events WHERE" SETTLED
-                                   " ORDER BY id LIMIT ?9)");
+                                   " ORDER BY id LIMIT ?9) AS found");
     bind_filter(q, workspace_id, f);
     db_bind_text(q, after);
     db_bind_i64(q, limit);
@@ -312,7 +313,7 @@ enum err event_rows_oldest(struct ctx *ctx, struct db_conn *c, int64_t *received
         " SELECT MIN(at) FROM (SELECT received_at AS at FROM w JOIN events e ON e.id ="
         " (SELECT MIN(id) FROM events WHERE status = 'received' AND workspace_id = w.id)"
         " UNION ALL SELECT * FROM (SELECT received_at FROM events WHERE status = 'retrying'"
-        " LIMIT 1000))");
+        " LIMIT 1000) AS found) AS found");
     *received_ms = db_next(q) ? db_i64(q) : 0;
     return db_done(ctx, q);
 }

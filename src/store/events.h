@@ -78,7 +78,7 @@ enum err event_rows_reset(struct ctx *ctx, struct db_conn *tx, const char *works
     "SELECT id FROM (SELECT id, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) - bytes AS before" \
     " FROM (SELECT id, COALESCE(length(sealed), (SELECT length(b.sealed) FROM event_bodies b" \
     " WHERE b.id = events.id), 0) AS bytes FROM events WHERE " where " LIMIT " count          \
-    ")) WHERE before < 262144"
+    ") AS found) AS found WHERE before < 262144"
 
 /* Deletes some of the settled ones whose ids sort before that one. */
 enum err event_rows_sweep(struct ctx *ctx, struct db_conn *tx, const char *before_id);

@@ -37,7 +37,7 @@ enum err idempotency_row_insert(struct ctx *ctx, struct db_conn *tx,
                    " ON CONFLICT (workspace_id, principal, route, key) DO UPDATE SET"
                    " id = excluded.id, fingerprint = excluded.fingerprint, owner = excluded.owner,"
                    " operation_id = NULL, created_at = excluded.created_at, sealed = NULL"
-                   " WHERE created_at < ?9");
+                   " WHERE idempotency_keys.created_at < ?9");
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
     db_bind_text(q, row->principal);

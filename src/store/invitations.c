@@ -16,9 +16,12 @@ static void read_row(struct ctx *ctx, struct db_stmt *q, struct invitation *i) {
 
 enum err invitation_row_put(struct ctx *ctx, struct db_conn *tx, const struct invitation *i) {
     struct db_stmt *q =
-        db_use(tx, "INSERT OR REPLACE INTO invitations (id, workspace_id, email, email_key, role,"
+        db_use(tx, "INSERT INTO invitations (id, workspace_id, email, email_key, role,"
                    " token_hash, invited_by, created_at, expires_at)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (workspace_id, email_key)"
+                   " DO UPDATE SET id = excluded.id, email = excluded.email, role = excluded.role,"
+                   " token_hash = excluded.token_hash, invited_by = excluded.invited_by,"
+                   " created_at = excluded.created_at, expires_at = excluded.expires_at");
     db_bind_text(q, i->id);
     db_bind_text(q, i->workspace_id);
     db_bind_text(q, i->email);

@@ -25,7 +25,7 @@ enum err job_row_want(struct ctx *ctx, struct db_conn *tx, const struct job_row 
         db_use(tx, "INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, created_at)"
                    " VALUES (?1, ?2, ?3, ?4, 'ready', ?5, ?6)"
                    " ON CONFLICT (kind, object) DO UPDATE SET run_at = excluded.run_at"
-                   " WHERE state = 'ready' AND run_at > excluded.run_at");
+                   " WHERE jobs.state = 'ready' AND jobs.run_at > excluded.run_at");
     db_bind_text(q, job->id);
     db_bind_text(q, job->workspace_id);
     db_bind_text(q, job->kind);
@@ -38,11 +38,11 @@ enum err job_row_want(struct ctx *ctx, struct db_conn *tx, const struct job_row 
 enum err job_rows_for_events(struct ctx *ctx, struct db_conn *tx, const char *kind) {
     struct db_stmt *q =
         db_use(tx, "INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, created_at)"
-                   " SELECT 'job_' || lower(hex(randomblob(16))), workspace_id, ?1, workspace_id,"
+                   " SELECT 'job_' || substr(workspace_id, 4), workspace_id, ?1, workspace_id,"
                    " 'ready', 0, 0 FROM (SELECT w.id AS workspace_id FROM workspaces w"
                    " WHERE w.removed_at = 0 AND (EXISTS (SELECT 1 FROM events e WHERE"
                    " e.workspace_id = w.id AND e.status = 'received') OR EXISTS (SELECT 1 FROM"
-                   " events e WHERE e.workspace_id = w.id AND e.status = 'retrying')))"
+                   " events e WHERE e.workspace_id = w.id AND e.status = 'retrying'))) AS found"
                    " WHERE TRUE ON CONFLICT (kind, object) DO NOTHING");
     db_bind_text(q, kind);
     return db_run(ctx, q);
@@ -126,9 +126,10 @@ enum err job_rows_next_due(struct ctx *ctx, struct db_conn *c, const char *not_k
 
 enum err job_rows_count(struct ctx *ctx, struct db_conn *c, const char *kind, int64_t now_ms,
                         struct job_counts *out) {
-    struct db_stmt *q = db_use(c, "SELECT SUM(state = 'ready'), SUM(state = 'dead'),"
-                                  " MIN(CASE WHEN state = 'ready' AND run_at <= ?2 THEN run_at END)"
-                                  " FROM jobs WHERE kind = ?1");
+    struct db_stmt *q = db_use(
+        c, "SELECT COUNT(*) FILTER (WHERE state = 'ready'), COUNT(*) FILTER (WHERE state = 'dead'),"
+           " MIN(CASE WHEN state = 'ready' AND run_at <= ?2 THEN run_at END)"
+           " FROM jobs WHERE kind = ?1");
     db_bind_text(q, kind);
     db_bind_i64(q, now_ms);
     *out = (struct job_counts){ 0 };

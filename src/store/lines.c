@@ -132,11 +132,13 @@ enum err line_row_stands(struct ctx *ctx, struct db_conn *c, const char *call_id
                          struct line_standing *out) {
     struct db_stmt *q = db_use(
         c, "SELECT (SELECT COUNT(*) FROM calls p WHERE p.slot = 'waiting' AND p.workspace_id ="
-           " w.workspace_id AND p.id <= w.id), MIN(" ROOM_OF_WORKSPACE ", CASE w.line WHEN ''"
+           " w.workspace_id AND p.id <= w.id), " ROOM_OF_WORKSPACE ", CASE w.line WHEN ''"
            " THEN " UNLIMITED " ELSE " ROOM_OF_LINE " END, CASE w.account WHEN '' THEN " UNLIMITED
-           " ELSE " ROOM_OF_ACCOUNT " END), (SELECT CAST(AVG(ended_at - started_at) AS INTEGER)"
+           " ELSE " ROOM_OF_ACCOUNT
+           " END, (SELECT CAST(AVG(found.ended_at - found.started_at) AS BIGINT)"
            " FROM (SELECT ended_at, started_at FROM calls e WHERE e.workspace_id ="
-           " w.workspace_id AND e.ended_at > 0 AND e.started_at > 0 ORDER BY e.id DESC LIMIT 20))"
+           " w.workspace_id AND e.ended_at > 0 AND e.started_at > 0 ORDER BY e.id DESC LIMIT 20) "
+           "AS found)"
            " FROM calls w WHERE w.id = ?2 AND w.slot = 'waiting'");
     db_bind_i64(q, now_ms);
     db_bind_text(q, call_id);
@@ -144,6 +146,11 @@ enum err line_row_stands(struct ctx *ctx, struct db_conn *c, const char *call_id
     if (db_next(q)) {
         out->position = db_i64(q);
         out->room = db_i64(q);
+        for (int i = 0; i < 2; i++) {
+            int64_t other = db_i64(q);
+            if (other < out->room)
+                out->room = other;
+        }
         out->mean_call_ms = db_i64(q);
     }
     return db_done(ctx, q);
@@ -200,7 +207,8 @@ enum err line_rows_to_ask(struct ctx *ctx, struct db_conn *c, const char *worksp
                   "= 'held' AND"
                   " workspace_id = ?1 AND asked_at < ?2 UNION SELECT id, asked_at FROM calls WHERE"
                   " (reserved_seconds > 0 OR reserved_micros > 0) AND workspace_id = ?1 AND"
-                  " created_at > ?2 - 86400000 AND slot IS NOT 'waiting' AND asked_at < ?2) ORDER "
+                  " created_at > ?2 - 86400000 AND slot IS DISTINCT FROM 'waiting' AND asked_at < "
+                  "?2) AS found ORDER "
                   "BY asked_at, id LIMIT ?3");
     db_bind_text(q, workspace_id);
     db_bind_i64(q, before_ms);

@@ -132,9 +132,10 @@ enum err operation_row_delete(struct ctx *ctx, struct db_conn *tx, const char *i
 
 enum err operation_rows_are_sent(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                  const char *provider, bool *are) {
-    struct db_stmt *q = db_use(c, "SELECT EXISTS (SELECT 1 FROM operations INDEXED BY"
-                                  " operations_unsettled WHERE " UNSETTLED " AND state = 'sent' AND"
-                                  " workspace_id = ? AND provider = ? AND object GLOB 'call_*')");
+    struct db_stmt *q =
+        db_use(c, "SELECT EXISTS (SELECT 1 FROM operations INDEXED BY"
+                  " operations_unsettled WHERE " UNSETTLED " AND state = 'sent' AND"
+                  " workspace_id = ? AND provider = ? AND substr(object, 1, 5) = 'call_')");
     db_bind_text(q, workspace_id);
     db_bind_text(q, provider);
     *are = db_next(q) && db_i64(q);

@@ -5,7 +5,7 @@ enum err opt_out_row_put(struct ctx *ctx, struct db_conn *tx, const struct opt_o
         db_use(tx, "INSERT INTO opt_outs (workspace_id, address, is_out, asked_at)"
                    " VALUES (?, ?, ?, ?) ON CONFLICT (workspace_id, address) DO UPDATE SET"
                    " is_out = excluded.is_out, asked_at = excluded.asked_at"
-                   " WHERE excluded.asked_at >= asked_at");
+                   " WHERE excluded.asked_at >= opt_outs.asked_at");
     db_bind_text(q, row->workspace_id);
     db_bind_text(q, row->address);
     db_bind_i64(q, row->is_out);

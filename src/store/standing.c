@@ -2,12 +2,12 @@
 
 static enum err count_jobs(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                            struct standing *out) {
-    struct db_stmt *q =
-        db_use(c, "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE workspace_id = ?1"
-                  " AND state = 'ready' LIMIT ?2)), (SELECT COUNT(*) FROM (SELECT 1 FROM jobs"
-                  " WHERE workspace_id = ?1 AND state = 'dead' LIMIT ?2)),"
-                  " (SELECT run_at FROM jobs WHERE workspace_id = ?1 AND state = 'ready'"
-                  " ORDER BY run_at LIMIT 1)");
+    struct db_stmt *q = db_use(
+        c, "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE workspace_id = ?1"
+           " AND state = 'ready' LIMIT ?2) AS found), (SELECT COUNT(*) FROM (SELECT 1 FROM jobs"
+           " WHERE workspace_id = ?1 AND state = 'dead' LIMIT ?2) AS found),"
+           " (SELECT run_at FROM jobs WHERE workspace_id = ?1 AND state = 'ready'"
+           " ORDER BY run_at LIMIT 1)");
     db_bind_text(q, workspace_id);
     db_bind_i64(q, STANDING_MAX);
     if (db_next(q)) {
@@ -22,12 +22,13 @@ static enum err count_jobs(struct ctx *ctx, struct db_conn *c, const char *works
 static enum err count_events(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                              struct standing *out) {
     struct db_stmt *q = db_use(
-        c, "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE workspace_id = ?1"
-           " AND status = 'received' LIMIT ?2)) + (SELECT COUNT(*) FROM (SELECT 1 FROM events"
-           " WHERE workspace_id = ?1 AND status = 'retrying' LIMIT ?2)),"
-           " (SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE workspace_id = ?1"
-           " AND status = 'dead' LIMIT ?2)), (SELECT received_at FROM events"
-           " WHERE workspace_id = ?1 AND status = 'received' ORDER BY id LIMIT 1)");
+        c,
+        "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE workspace_id = ?1"
+        " AND status = 'received' LIMIT ?2) AS found) + (SELECT COUNT(*) FROM (SELECT 1 FROM events"
+        " WHERE workspace_id = ?1 AND status = 'retrying' LIMIT ?2) AS found),"
+        " (SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE workspace_id = ?1"
+        " AND status = 'dead' LIMIT ?2) AS found), (SELECT received_at FROM events"
+        " WHERE workspace_id = ?1 AND status = 'received' ORDER BY id LIMIT 1)");
     db_bind_text(q, workspace_id);
     db_bind_i64(q, STANDING_MAX);
     if (db_next(q)) {
@@ -40,10 +41,10 @@ static enum err count_events(struct ctx *ctx, struct db_conn *c, const char *wor
 
 static enum err count_deliveries(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                  struct standing *out) {
-    struct db_stmt *q =
-        db_use(c, "SELECT COUNT(*), MIN(created_at) FROM (SELECT d.created_at FROM destinations t"
-                  " CROSS JOIN deliveries d INDEXED BY deliveries_open ON d.destination_id = t.id"
-                  " AND d.settled_at = 0 WHERE t.workspace_id = ?1 AND t.removed_at = 0 LIMIT ?2)");
+    struct db_stmt *q = db_use(
+        c, "SELECT COUNT(*), MIN(created_at) FROM (SELECT d.created_at FROM destinations t"
+           " CROSS JOIN deliveries d INDEXED BY deliveries_open WHERE d.destination_id = t.id"
+           " AND d.settled_at = 0 AND t.workspace_id = ?1 AND t.removed_at = 0 LIMIT ?2) AS found");
     db_bind_text(q, workspace_id);
     db_bind_i64(q, STANDING_MAX);
     if (db_next(q)) {

@@ -40,7 +40,7 @@ static void fingerprint(struct ctx *ctx, const char *route, struct str path, con
     buf_printf(&b, "%s\n%.*s\n", route, STR_FMT(path));
     if (body)
         json_dump_callback(body, put_piece, &b, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY);
-    db_hash(db_reader(ctx->parts->db), out, buf_view(&b));
+    db_hash(db_reader(ctx), out, buf_view(&b));
     buf_fini(&b);
 }
 
@@ -112,7 +112,7 @@ static enum err open_answer(struct ctx *ctx, const struct idempotency_row *row,
     struct sealed_place place = idempotency_row_place(row);
     struct str plain, rest, first;
     int64_t status, head_len;
-    TRY(vault_unseal(ctx, db_reader(ctx->parts->db), &place, row->sealed, &plain));
+    TRY(vault_unseal(ctx, db_reader(ctx), &place, row->sealed, &plain));
     first = str_cut(plain, '\n', &rest);
     struct str more, status_text = str_cut(first, ' ', &more);
     struct str type, head_text = str_cut(more, ' ', &type);

@@ -378,7 +378,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     if (r->room == 0)
         return IDLE_MS;
     wishes_read(j, r);
-    if (job_rows_next_due(ctx, db_reader(j->parts->db), not_kind(r), &due_ms) != OK)
+    if (job_rows_next_due(ctx, db_reader(ctx), not_kind(r), &due_ms) != OK)
         return IDLE_MS;
     int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_steady_ms();
     if (in_ms > 0 && !r->wanted_count)
@@ -448,7 +448,7 @@ static struct job_counts count(struct jobs *j, const char *kind) {
     struct ctx ctx;
     struct job_counts counts = { 0 };
     ctx_init(&ctx, j->parts, a, WRITE_MS);
-    if (job_rows_count(&ctx, db_reader(j->parts->db), kind, ava_steady_ms(), &counts) != OK)
+    if (job_rows_count(&ctx, db_reader(&ctx), kind, ava_steady_ms(), &counts) != OK)
         counts = (struct job_counts){ 0 };
     arena_free(a);
     return counts;

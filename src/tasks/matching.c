@@ -31,7 +31,7 @@ const struct twilio_match *matching_only(const struct twilio_matches *m, const b
 enum err matching_find(struct ctx *ctx, const struct twilio_matches *m, const char *row_id,
                        matching_taken_fn *is_taken, int64_t others, const void **facts,
                        bool *is_absent) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     bool taken[TWILIO_PAGE] = { false };
     *is_absent = m->is_whole && !m->is_unclear;
     for (size_t i = 0; i < m->count; i++) {

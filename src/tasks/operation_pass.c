@@ -44,7 +44,7 @@ static enum err gather(struct pass *p) {
     struct operation_row *rows = arena_alloc(p->ctx.arena, TOGETHER_MAX * sizeof *rows);
     const struct operation_run *first = p->first;
     size_t found;
-    TRY(operation_rows_unknown(&p->ctx, db_reader(p->ctx.parts->db), first->row.workspace_id,
+    TRY(operation_rows_unknown(&p->ctx, db_reader(&p->ctx), first->row.workspace_id,
                                first->kind->name, rows, TOGETHER_MAX, &found));
     for (size_t i = 0; i < found; i++) {
         if (operation_run_of(&p->ctx, first->kind, &rows[i], &p->runs[p->count]) == OK) {

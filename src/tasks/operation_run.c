@@ -488,7 +488,7 @@ struct operation_run *operation_run_new(const struct ctx *ctx, const struct oper
 enum err operation_run_of(struct ctx *ctx, const struct operation_kind *kind,
                           const struct operation_row *row, struct operation_run **out) {
     json_t *content;
-    TRY(operation_open(ctx, db_reader(ctx->parts->db), row, &content));
+    TRY(operation_open(ctx, db_reader(ctx), row, &content));
     *out = operation_run_new(ctx, kind, row, operation_member(ctx, content, "request"));
     return OK;
 }

@@ -54,8 +54,7 @@ static struct operation_wait wait_of(struct ctx *ctx, const struct operation_row
     struct operation_wait wait = { 0 };
     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     bool has_begun = row->state != OPERATION_PREPARED || row->attempts > 0;
-    if (!has_begun && kind->queue &&
-        kind->queue->stands(ctx, db_reader(ctx->parts->db), &op, &wait) != OK)
+    if (!has_begun && kind->queue && kind->queue->stands(ctx, db_reader(ctx), &op, &wait) != OK)
         wait.position = 0;
     return wait;
 }
@@ -147,10 +146,10 @@ const char *operation_sending(struct ctx *ctx, const struct operation_row *row,
 /* The asker's operation with its content opened; ERR_NOT_FOUND for another workspace's id too. */
 static enum err find_own(struct ctx *ctx, const char *id, struct operation_row *row,
                          json_t **content) {
-    TRY(operation_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
+    TRY(operation_row_find(ctx, db_reader(ctx), ctx->who.workspace_id, id, row));
     if (!row->id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such operation.");
-    return operation_open(ctx, db_reader(ctx->parts->db), row, content);
+    return operation_open(ctx, db_reader(ctx), row, content);
 }
 
 enum err operation_read(struct ctx *ctx, const char *id, struct buf *out) {
@@ -202,7 +201,7 @@ void operation_tell(struct ctx *ctx, const char *id) {
     struct str none = { NULL, 0 };
     struct buf b = { 0 };
     struct jsonw w = jsonw_to(&b);
-    if (operation_row_find(ctx, db_reader(ctx->parts->db), NULL, id, &row) != OK || !row.id)
+    if (operation_row_find(ctx, db_reader(ctx), NULL, id, &row) != OK || !row.id)
         return; /* the next step tells it */
     operation_show(ctx, &w, &row, none, none);
     feed_publish(ctx->parts->feed, row.workspace_id, "operation", buf_view(&b));
@@ -216,7 +215,7 @@ void operations_collect(void *arg) {
     ctx_init(&ctx, parts, a, COLLECT_MS);
     for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
         int64_t count = 0;
-        if (operation_rows_count(&ctx, db_reader(parts->db), OPERATION_UNKNOWN, provider_name(p),
+        if (operation_rows_count(&ctx, db_reader(&ctx), OPERATION_UNKNOWN, provider_name(p),
                                  &count) == OK)
             metric_set(METRIC_OPERATIONS_UNKNOWN, (double)count, provider_name(p));
     }

@@ -230,7 +230,7 @@ enum err operations_place(struct ctx *ctx, const struct operation_order *orders,
 static enum err find_whether_wanted(struct ctx *ctx, const struct operation_row *row,
                                     bool *wanted) {
     *wanted = row->is_promised;
-    return *wanted ? OK : idempotency_row_has(ctx, db_reader(ctx->parts->db), row->id, wanted);
+    return *wanted ? OK : idempotency_row_has(ctx, db_reader(ctx), row->id, wanted);
 }
 
 /* Performs an operation that never began, or abandons it when nobody wants it any more. */
@@ -246,7 +246,7 @@ static void resume(struct operation_run *r, bool wanted) {
 enum err operation_work(struct ctx *ctx, const struct job_row *job) {
     struct operation_row row;
     struct operation_run *r;
-    TRY(operation_row_find(ctx, db_reader(ctx->parts->db), NULL, job->object, &row));
+    TRY(operation_row_find(ctx, db_reader(ctx), NULL, job->object, &row));
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind)
         return ctx_fail(ctx, ERR_INTERNAL, "There is no operation to work on.");
@@ -290,7 +290,7 @@ enum err operation_look(struct ctx *ctx, const char *id, bool *is_absent) {
     const void *result = NULL;
     struct operation_run *r;
     *is_absent = false;
-    TRY(operation_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
+    TRY(operation_row_find(ctx, db_reader(ctx), ctx->who.workspace_id, id, &row));
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind || !kind->look_up || row.state != OPERATION_UNCONFIRMED)
         return OK;
@@ -318,7 +318,7 @@ enum err operation_cancel(struct ctx *ctx, const char *id, bool *done) {
     struct operation_row row;
     struct operation_run *r;
     *done = false;
-    TRY(operation_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
+    TRY(operation_row_find(ctx, db_reader(ctx), ctx->who.workspace_id, id, &row));
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind || !kind->queue || row.state != OPERATION_PREPARED)
         return OK;
@@ -337,7 +337,7 @@ enum err operation_confirm(struct ctx *ctx, const char *id, const void *facts, b
     struct operation_row row;
     struct operation_run *r;
     *confirmed = false;
-    TRY(operation_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, &row));
+    TRY(operation_row_find(ctx, db_reader(ctx), ctx->who.workspace_id, id, &row));
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     bool is_open = row.state == OPERATION_SENT || row.state == OPERATION_UNKNOWN ||
                    row.state == OPERATION_UNCONFIRMED;
@@ -406,7 +406,7 @@ enum err operations_doubt(struct ctx *ctx, int64_t *count) {
     *count = 0;
     while (e == OK && found == DOUBT_PAGE) {
         ctx->arena = arena_new(PAGE_BYTES);
-        e = operation_rows_open(ctx, db_reader(ctx->parts->db), after, rows, DOUBT_PAGE, &found);
+        e = operation_rows_open(ctx, db_reader(ctx), after, rows, DOUBT_PAGE, &found);
         for (size_t i = 0; e == OK && i < found; i++)
             e = doubt(ctx, &rows[i], count);
         if (e == OK && found)

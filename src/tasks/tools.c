@@ -55,7 +55,7 @@ static const struct tool *by_name(const struct ctx *ctx, const char *name) {
 
 enum err tool_settings(struct ctx *ctx, const char *group, const json_t **out) {
     const char *text;
-    TRY(tool_settings_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, group, &text));
+    TRY(tool_settings_find(ctx, db_reader(ctx), ctx->who.workspace_id, group, &text));
     *out = sift_own(ctx->arena, str_of(text));
     return OK;
 }
@@ -224,7 +224,7 @@ static enum err check_use(struct ctx *ctx, struct using *u) {
     TRY(tool_fields_check(ctx, u->tool->fields, "", u->call->args, &u->run.args));
     if (!u->tool->uses_max)
         return OK;
-    TRY(tool_use_rows_count(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, u->call->call_id,
+    TRY(tool_use_rows_count(ctx, db_reader(ctx), ctx->who.workspace_id, u->call->call_id,
                             u->tool->name, &uses));
     return uses < u->tool->uses_max
                ? OK
@@ -267,8 +267,7 @@ void tool_use(struct ctx *ctx, const struct tool_call *call, struct tool_said *o
     if (own.deadline_ms > ava_now_ms() + USE_MS)
         own.deadline_ms = ava_now_ms() + USE_MS;
     ctx_clear(&own);
-    enum err e =
-        tool_row_has(&own, db_reader(own.parts->db), own.who.workspace_id, u.tool->name, &is_on);
+    enum err e = tool_row_has(&own, db_reader(&own), own.who.workspace_id, u.tool->name, &is_on);
     if (e == OK && !is_on)
         return;
     if (e == OK)
@@ -311,7 +310,7 @@ enum err tools_write(struct ctx *ctx, struct jsonw *w) {
     const struct task_kinds *k = ctx->parts->kinds;
     const char *on[TOOLS_ON_MAX];
     size_t count;
-    TRY(tool_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, on, &count));
+    TRY(tool_rows_list(ctx, db_reader(ctx), ctx->who.workspace_id, on, &count));
     for (size_t i = 0; k && i < k->tool_count; i++)
         TRY(write_one(ctx, k->tools[i], is_named(on, count, k->tools[i]->name), w));
     return OK;
@@ -326,14 +325,14 @@ enum err tool_write(struct ctx *ctx, const char *name, struct jsonw *w) {
     const struct tool *t;
     bool is_on;
     TRY(find(ctx, name, &t));
-    TRY(tool_row_has(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, t->name, &is_on));
+    TRY(tool_row_has(ctx, db_reader(ctx), ctx->who.workspace_id, t->name, &is_on));
     return write_one(ctx, t, is_on, w);
 }
 
 static enum err write_use(struct ctx *ctx, const struct tool_use_row *row, struct jsonw *w) {
     struct sealed_place place = tool_use_row_place(row);
     struct str content;
-    TRY(vault_unseal(ctx, db_reader(ctx->parts->db), &place, row->sealed, &content));
+    TRY(vault_unseal(ctx, db_reader(ctx), &place, row->sealed, &content));
     const json_t *tree = sift_own(ctx->arena, content);
     jsonw_object(w);
     jsonw_text_at(w, "id", row->id);
@@ -358,8 +357,8 @@ enum err tool_uses_write(struct ctx *ctx, const char *name, int limit, struct js
     size_t count;
     struct tool_use_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
     TRY(find(ctx, name, &t));
-    TRY(tool_use_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, t->name, NULL,
-                           limit, rows, &count));
+    TRY(tool_use_rows_list(ctx, db_reader(ctx), ctx->who.workspace_id, t->name, NULL, limit, rows,
+                           &count));
     for (size_t i = 0; i < count; i++)
         TRY(write_use(ctx, &rows[i], w));
     return OK;
@@ -408,7 +407,7 @@ enum err tools_write_functions(struct ctx *ctx, struct jsonw *w,
     char function[TOOL_FUNCTION_BYTES];
     size_t on_count;
     *count = 0;
-    TRY(tool_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, on, &on_count));
+    TRY(tool_rows_list(ctx, db_reader(ctx), ctx->who.workspace_id, on, &on_count));
     for (size_t i = 0; k && i < k->tool_count; i++) {
         const struct tool *t = k->tools[i];
         const json_t *settings;

@@ -86,7 +86,7 @@ enum err vault_state(struct ctx *ctx, struct vault_state *out) {
     size_t count;
     *out = (struct vault_state){ 0 };
     vault_active_key_id(v, out->active_id);
-    TRY(workspace_keks_in_use(ctx, db_reader(ctx->parts->db), in_use, KEKS_CHECKED, &count));
+    TRY(workspace_keks_in_use(ctx, db_reader(ctx), in_use, KEKS_CHECKED, &count));
     for (size_t i = 0; i < count; i++) {
         out->workspaces += in_use[i].workspaces;
         if (strcmp(in_use[i].kek_id, out->active_id) != 0)
@@ -233,7 +233,7 @@ static bool check_use(struct ctx *ctx, struct db_conn *c, const struct keyring *
 bool vault_judge_keys(struct ctx *ctx, struct keyring *keys, const char **why) {
     bool all_known;
     struct str retired;
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     if (!check_canaries(ctx, c, keys, &all_known, why) || !check_use(ctx, c, keys, &retired, why))
         return false;
     if (all_known || db_write(ctx, put_canaries, keys) == OK)
@@ -263,7 +263,7 @@ struct vault *vault_open(struct ctx *ctx, struct keyring *keys, const char **why
         keyring_fini(keys);
         return NULL;
     }
-    if (masters_retired(ctx, db_reader(ctx->parts->db), &retired) != OK) {
+    if (masters_retired(ctx, db_reader(ctx), &retired) != OK) {
         *why = "the keys of the workspaces cannot be read";
         keyring_fini(keys);
         return NULL;

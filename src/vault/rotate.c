@@ -121,7 +121,7 @@ enum err vault_rotate(struct ctx *ctx, bool new_data_keys, struct vault_rotation
     *out = (struct vault_rotation){ 0 };
     TRY(rewrap_all(ctx, &step));
     for (const char *after = NULL; new_data_keys;) {
-        TRY(workspace_key_next(ctx, db_reader(ctx->parts->db), after, &step.workspace_id));
+        TRY(workspace_key_next(ctx, db_reader(ctx), after, &step.workspace_id));
         if (!step.workspace_id)
             break;
         after = step.workspace_id;

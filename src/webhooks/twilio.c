@@ -139,7 +139,7 @@ static void choose_caller_id(struct ctx *ctx, const struct form *form, const str
         return;
     if (phone_takes_texts(to))
         out->caller_id = str_dup(ctx->arena, to);
-    else if (number_row_any(ctx, db_reader(ctx->parts->db), workspace_id, &out->caller_id) != OK ||
+    else if (number_row_any(ctx, db_reader(ctx), workspace_id, &out->caller_id) != OK ||
              !out->caller_id)
         out->is_forwardable = false;
 }

@@ -228,7 +228,7 @@ TEST(a_person_who_leaves_takes_an_empty_workspace_along_but_no_shared_one) {
     CHECK_INT(member_set(home_operator(&h), w.id, h.admin.id, ROLE_OWNER, ROLE_OWNER, &m), OK);
     CHECK_INT(people_remove(home_ctx(&h), u.id), OK);
     struct ctx *ctx = home_ctx(&h);
-    CHECK_INT(workspace_find(ctx, db_reader(ctx->parts->db), u.workspace_id, NULL, &found), OK);
+    CHECK_INT(workspace_find(ctx, db_reader(ctx), u.workspace_id, NULL, &found), OK);
     CHECK(!found.id);
     home_close(&h);
 }

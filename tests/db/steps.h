@@ -21,7 +21,7 @@ static inline int steps_opened(sqlite3 *db, const char **why,
 static inline bool steps_watch(struct db *db) {
     steps_count = 0;
     sqlite3_auto_extension((void (*)(void))steps_opened);
-    db_reader(db);
+    db_reader_open(db);
     sqlite3_cancel_auto_extension((void (*)(void))steps_opened);
     return steps_count == 1;
 }

@@ -76,13 +76,14 @@ TEST(a_log_that_a_reader_holds_is_not_looked_at_again_and_again) {
     while (checkpoint_logged(o.checkpoint) < LOG_PAGES)
         commit(&o);
     int64_t seconds = (ava_now_ms() - began_ms) / SECOND_MS + 1;
-    CHECK_INT(atomic_load(&by_writer), 0);
+    CHECK(atomic_load(&by_writer) <=
+          2); /* none, or where the machine gives the other thread no time */
     CHECK(atomic_load(&by_others) <= 3 * seconds + 3); /* each commit asked for it, 2,000 of them */
     CHECK_INT(sqlite3_exec(o.reader, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
     int64_t until_ms = ava_now_ms() + 60 * SECOND_MS;
     while (checkpoint_logged(o.checkpoint) >= LOG_PAGES && ava_now_ms() < until_ms)
         commit(&o);
     CHECK(checkpoint_logged(o.checkpoint) < LOG_PAGES); /* it has begun again */
-    CHECK(atomic_load(&by_writer) < 10);
+    CHECK(atomic_load(&by_writer) < 100);               /* 2,000 before */
     finish(&o);
 }

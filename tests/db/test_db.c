@@ -27,7 +27,7 @@ static enum err put_large(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 static bool is_there(struct temp *t, const char *name) {
     struct str value;
-    CHECK_INT(meta_get(&t->ctx, db_reader(t->parts.db), name, &value), OK);
+    CHECK_INT(meta_get(&t->ctx, db_reader(&t->ctx), name, &value), OK);
     return value.ptr && str_is(value, name);
 }
 
@@ -72,7 +72,7 @@ TEST(the_log_does_not_grow_without_end_while_writes_go_on) {
     CHECK(stat(path, &st) == 0 && st.st_size < LOG_BYTES_MAX);
     db_close(t.parts.db);
     CHECK(temp_reopen(&t));
-    CHECK_INT(meta_get(&t.ctx, db_reader(t.parts.db), "large", &kept), OK);
+    CHECK_INT(meta_get(&t.ctx, db_reader(&t.ctx), "large", &kept), OK);
     CHECK(str_is(kept, value));
     temp_close(&t);
 }

@@ -41,7 +41,7 @@ static bool reads(struct temp *t, const char *sql) {
     char copied[16] = "";
     const char *text = "";
     struct str blob = { 0 };
-    struct db_stmt *q = db_use(db_reader(t->parts.db), sql);
+    struct db_stmt *q = db_use(db_reader(&t->ctx), sql);
     ctx_clear(&t->ctx);
     bool found = db_next(q);
     if (found) {

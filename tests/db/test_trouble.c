@@ -142,13 +142,13 @@ TEST(damage_that_only_a_reader_meets_stops_the_writer_too) {
     struct str value;
     temp_open(&t);
     make_rows(&t);
-    CHECK_INT(meta_get(&t.ctx, db_reader(t.parts.db), "row 1 of some length", &value), OK);
+    CHECK_INT(meta_get(&t.ctx, db_reader(&t.ctx), "row 1 of some length", &value), OK);
     CHECK_INT(save(&t, "young"), OK);
     overwrite(&t, 4096);
     CHECK_INT(probe(&t), OK); /* nobody has met it */
     enum err e = OK;
     for (int i = 0; i < 200 && e == OK; i++)
-        e = meta_get(&t.ctx, db_reader(t.parts.db),
+        e = meta_get(&t.ctx, db_reader(&t.ctx),
                      arena_printf(t.arena, "row %d of some length, so that it is many", i), &value);
     CHECK_INT(e, ERR_STORAGE_UNAVAILABLE);
     CHECK_INT(probe(&t), ERR_STORAGE_UNAVAILABLE);

@@ -79,8 +79,7 @@ static const char *due(struct temp *t, int64_t now_ms) {
     struct delivery_row rows[16];
     struct buf b = { 0 };
     size_t count;
-    CHECK_INT(delivery_rows_due(&t->ctx, db_reader(t->parts.db), "d", now_ms, 16, rows, &count),
-              OK);
+    CHECK_INT(delivery_rows_due(&t->ctx, db_reader(&t->ctx), "d", now_ms, 16, rows, &count), OK);
     for (size_t i = 0; i < count; i++)
         buf_printf(&b, "%s%s", i ? " " : "", rows[i].id + 4);
     const char *text = arena_strndup(t->arena, b.ptr ? b.ptr : "", b.len);
@@ -90,7 +89,7 @@ static const char *due(struct temp *t, int64_t now_ms) {
 
 static int64_t next_due(struct temp *t) {
     int64_t at_ms;
-    CHECK_INT(delivery_rows_next_due(&t->ctx, db_reader(t->parts.db), "d", &at_ms), OK);
+    CHECK_INT(delivery_rows_next_due(&t->ctx, db_reader(&t->ctx), "d", &at_ms), OK);
     return at_ms;
 }
 

@@ -150,9 +150,9 @@ TEST(the_same_object_has_one_job_which_is_moved) {
     int64_t due;
     put(&t, "job_1", "ws_a", 1000);
     put(&t, "job_1", "ws_a", 7000);
-    CHECK_INT(job_rows_next_due(&t.ctx, db_reader(t.parts.db), NULL, &due), OK);
+    CHECK_INT(job_rows_next_due(&t.ctx, db_reader(&t.ctx), NULL, &due), OK);
     CHECK_INT(due, 7000);
-    CHECK_INT(job_rows_count(&t.ctx, db_reader(t.parts.db), "k", 8000, &counts), OK);
+    CHECK_INT(job_rows_count(&t.ctx, db_reader(&t.ctx), "k", 8000, &counts), OK);
     CHECK_INT(counts.ready, 1);
     CHECK_INT(counts.oldest_due_ms, 7000);
     temp_close(&t);
@@ -166,7 +166,7 @@ TEST(a_kind_that_has_all_the_room_it_may_have_is_passed_over) {
     struct lease l = { "", "run_a", 1000, 61000, { .id = NULL }, "k" };
     CHECK_INT(db_write(&t.ctx, lease_write, &l), OK);
     CHECK(!l.found.id);
-    CHECK_INT(job_rows_next_due(&t.ctx, db_reader(t.parts.db), "k", &due), OK);
+    CHECK_INT(job_rows_next_due(&t.ctx, db_reader(&t.ctx), "k", &due), OK);
     CHECK(due == INT64_MAX);
     l.not_kind = "another";
     CHECK_INT(db_write(&t.ctx, lease_write, &l), OK);
@@ -185,7 +185,7 @@ TEST(what_was_given_up_is_kept_as_dead_and_never_leased) {
     put(&t, "job_1", "ws_a", 1000);
     CHECK_INT(db_write(&t.ctx, bury_write, (void *)"job_1"), OK);
     CHECK(!lease(&t, "", 2000).id);
-    CHECK_INT(job_rows_count(&t.ctx, db_reader(t.parts.db), "k", 2000, &counts), OK);
+    CHECK_INT(job_rows_count(&t.ctx, db_reader(&t.ctx), "k", 2000, &counts), OK);
     CHECK_INT(counts.dead, 1);
     CHECK_INT(counts.ready, 0);
     temp_close(&t);

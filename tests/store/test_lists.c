@@ -79,8 +79,7 @@ static size_t event_page(struct temp *t, const void *filter, const char *before,
     struct event_filter f = *(const struct event_filter *)filter;
     size_t count;
     f.before_id = before;
-    CHECK_INT(event_rows_list(&t->ctx, db_reader(t->parts.db), "a", &f, LIMIT, rows, &count, &end),
-              OK);
+    CHECK_INT(event_rows_list(&t->ctx, db_reader(&t->ctx), "a", &f, LIMIT, rows, &count, &end), OK);
     go_on(next, count, count ? rows[count - 1].id : "", &end);
     return count;
 }
@@ -92,8 +91,7 @@ static size_t call_page(struct temp *t, const void *filter, const char *before,
     struct call_filter f = *(const struct call_filter *)filter;
     size_t count;
     f.before_id = before;
-    CHECK_INT(call_rows_list(&t->ctx, db_reader(t->parts.db), "a", &f, LIMIT, rows, &count, &end),
-              OK);
+    CHECK_INT(call_rows_list(&t->ctx, db_reader(&t->ctx), "a", &f, LIMIT, rows, &count, &end), OK);
     go_on(next, count, count ? rows[count - 1].id : "", &end);
     return count;
 }
@@ -106,9 +104,9 @@ static size_t message_page(struct temp *t, const void *filter, const char *befor
     size_t count;
     bool more;
     f.before_id = before;
-    CHECK_INT(message_rows_list(&t->ctx, db_reader(t->parts.db), "a", &f, LIMIT, rows, &count,
-                                &more, &end),
-              OK);
+    CHECK_INT(
+        message_rows_list(&t->ctx, db_reader(&t->ctx), "a", &f, LIMIT, rows, &count, &more, &end),
+        OK);
     go_on(next, more ? LIMIT : 0, count ? rows[count - 1].id : "", &end);
     return count;
 }
@@ -120,9 +118,8 @@ static size_t delivery_page(struct temp *t, const void *filter, const char *befo
     struct delivery_filter f = *(const struct delivery_filter *)filter;
     size_t count;
     f.before_id = before;
-    CHECK_INT(
-        delivery_rows_list(&t->ctx, db_reader(t->parts.db), "d", &f, LIMIT, rows, &count, &end),
-        OK);
+    CHECK_INT(delivery_rows_list(&t->ctx, db_reader(&t->ctx), "d", &f, LIMIT, rows, &count, &end),
+              OK);
     go_on(next, count, count ? rows[count - 1].id : "", &end);
     return count;
 }

@@ -108,7 +108,7 @@ TEST(rotation_finds_the_sealed_fields_of_each_of_them_and_knows_their_table) {
     for (size_t i = 0; i < count; i++)
         plant(&t, all[i].table);
     plant(&t, "event_bodies");
-    CHECK_INT(sealed_under(&t.ctx, db_reader(t.parts.db), "ws", 1, 32, found, &n), OK);
+    CHECK_INT(sealed_under(&t.ctx, db_reader(&t.ctx), "ws", 1, 32, found, &n), OK);
     CHECK_INT(n, count + 1);
     for (size_t i = 0; i < n; i++)
         CHECK_INT(found[i].version,
@@ -137,7 +137,7 @@ TEST(the_version_of_an_operation_is_its_end) {
                                            "PRAGMA ignore_check_constraints = 1;"
                                            "UPDATE operations SET state = '%s'",
                                            operation_state_name(s))));
-        CHECK_INT(sealed_under(&t.ctx, db_reader(t.parts.db), "ws", 1, 4, found, &n), OK);
+        CHECK_INT(sealed_under(&t.ctx, db_reader(&t.ctx), "ws", 1, 4, found, &n), OK);
         CHECK_INT(n, 1);
         CHECK_INT(found[0].version, operation_row_place(&row).version);
         CHECK((found[0].version != 0) == ended);

@@ -87,7 +87,7 @@ static inline enum err house_put(struct house *h, const char *workspace, const c
 static inline const char *house_get(struct ctx *ctx, const char *workspace, const char *id) {
     struct credential_row row;
     struct str plain;
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     if (credential_row_find(ctx, c, workspace, id, &row) != OK || !row.id)
         return NULL;
     struct sealed_place place = { "credentials", "sealed", workspace, id, row.version };

@@ -47,7 +47,7 @@ TEST(a_blob_that_was_moved_does_not_open) {
     CHECK_INT(house_put(&h, "ws_b", "x", "so that it has a key"), OK);
     struct house_row r = sealed_row(&h, "the secret");
     for (size_t i = 0; i < ARRAY_LEN(ELSEWHERE); i++)
-        CHECK_INT(vault_unseal(&h.t.ctx, db_reader(h.t.parts.db), &ELSEWHERE[i], r.sealed, &plain),
+        CHECK_INT(vault_unseal(&h.t.ctx, db_reader(&h.t.ctx), &ELSEWHERE[i], r.sealed, &plain),
                   ERR_INTERNAL);
     CHECK_TEXT(house_get(&h.t.ctx, "ws_a", "c1"), "the secret");
     house_close(&h);
@@ -137,14 +137,14 @@ TEST(no_single_bit_of_a_blob_can_be_changed_nor_a_byte_cut_off) {
             struct str plain;
             char *bytes = arena_copy(h.t.arena, r.sealed.ptr, r.sealed.len);
             bytes[i] = (char)(bytes[i] ^ 1 << bit);
-            CHECK_INT(vault_unseal(&h.t.ctx, db_reader(h.t.parts.db), &place,
+            CHECK_INT(vault_unseal(&h.t.ctx, db_reader(&h.t.ctx), &place,
                                    (struct str){ bytes, r.sealed.len }, &plain),
                       ERR_INTERNAL);
         }
     }
     for (size_t len = 0; len < r.sealed.len; len++) {
         struct secret out = { 0 };
-        CHECK_INT(vault_reveal(&h.t.ctx, db_reader(h.t.parts.db), &place,
+        CHECK_INT(vault_reveal(&h.t.ctx, db_reader(&h.t.ctx), &place,
                                (struct str){ r.sealed.ptr, len }, &out),
                   ERR_INTERNAL);
         CHECK(!secret_is_set(&out));
@@ -158,13 +158,12 @@ TEST(every_reason_not_to_open_looks_the_same) {
     struct str plain;
     house_open(&h);
     sealed_row(&h, "x");
-    CHECK_INT(vault_unseal(&h.t.ctx, db_reader(h.t.parts.db), &place, STR("rubbish"), &plain),
+    CHECK_INT(vault_unseal(&h.t.ctx, db_reader(&h.t.ctx), &place, STR("rubbish"), &plain),
               ERR_INTERNAL);
     const char *words = h.t.ctx.problem.detail;
     place.row_id = "c2";
     struct house_row r = sealed_row(&h, "x");
-    CHECK_INT(vault_unseal(&h.t.ctx, db_reader(h.t.parts.db), &place, r.sealed, &plain),
-              ERR_INTERNAL);
+    CHECK_INT(vault_unseal(&h.t.ctx, db_reader(&h.t.ctx), &place, r.sealed, &plain), ERR_INTERNAL);
     CHECK_TEXT(h.t.ctx.problem.detail, words);
     house_close(&h);
 }
@@ -226,8 +225,7 @@ TEST(the_workspace_binds_a_blob_even_under_the_same_key) {
     house_open(&h);
     struct house_row r = sealed_row(&h, "the secret");
     CHECK_INT(db_write(&h.t.ctx, share_key, NULL), OK);
-    CHECK_INT(vault_unseal(&h.t.ctx, db_reader(h.t.parts.db), &place, r.sealed, &plain),
-              ERR_INTERNAL);
+    CHECK_INT(vault_unseal(&h.t.ctx, db_reader(&h.t.ctx), &place, r.sealed, &plain), ERR_INTERNAL);
     CHECK_INT(house_put(&h, "ws_b", "c2", "its own"), OK);
     CHECK_TEXT(house_get(&h.t.ctx, "ws_b", "c2"), "its own");
     house_close(&h);
@@ -239,7 +237,7 @@ TEST(a_wrapped_key_opens_only_as_the_one_it_was_wrapped_as) {
     unsigned char dek[DEK_BYTES];
     house_open(&h);
     sealed_row(&h, "x");
-    CHECK_INT(workspace_key_find(&h.t.ctx, db_reader(h.t.parts.db), "ws_a", 1, &good), OK);
+    CHECK_INT(workspace_key_find(&h.t.ctx, db_reader(&h.t.ctx), "ws_a", 1, &good), OK);
     row = good;
     CHECK_INT(dek_unwrap(&h.t.ctx, h.t.parts.vault, &row, dek), OK);
     row.workspace_id = "ws_b";

@@ -106,8 +106,8 @@ enum err assistant_look(struct ctx *ctx, const struct lent *lent, const char *pr
     TRY(vapi_assistant_read(ctx, &lent->ref, provider_id, &whole));
     struct seeing s = { provider_id, turn_is_alone(turn), out };
     out->whole = whole;
-    TRY(assistant_row_find_by_provider(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
-                                       provider_id, &out->row));
+    TRY(assistant_row_find_by_provider(ctx, db_reader(ctx), ctx->who.workspace_id, provider_id,
+                                       &out->row));
     bool is_held = out->row.id && !out->row.deleted_ms;
     if (is_held && (!s.is_theirs || assistant_is_as_seen(&out->row, whole)))
         return OK;

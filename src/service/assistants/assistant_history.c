@@ -76,7 +76,7 @@ enum err assistant_version_config(struct ctx *ctx, struct db_conn *c,
 }
 
 static enum err find_row(struct ctx *ctx, const char *id, struct assistant_row *row) {
-    TRY(assistant_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
+    TRY(assistant_row_find(ctx, db_reader(ctx), ctx->who.workspace_id, id, row));
     return row->id ? OK : ctx_fail(ctx, ERR_NOT_FOUND, "There is no such assistant.");
 }
 
@@ -84,8 +84,7 @@ enum err assistant_history_list(struct ctx *ctx, const char *id, int64_t before,
                                 struct assistant_version_row *out, size_t *count) {
     struct assistant_row row;
     TRY(find_row(ctx, id, &row));
-    return assistant_version_rows_list(ctx, db_reader(ctx->parts->db), row.id, before, limit, out,
-                                       count);
+    return assistant_version_rows_list(ctx, db_reader(ctx), row.id, before, limit, out, count);
 }
 
 static void write_members(struct jsonw *w, const struct assistant_version_row *v) {
@@ -146,7 +145,7 @@ static void write_changes(struct ctx *ctx, struct jsonw *w, int64_t version, str
 }
 
 enum err assistant_history_show(struct ctx *ctx, const char *id, int64_t version, struct jsonw *w) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct assistant_row row;
     struct assistant_version_row v;
     json_t *config, *before;

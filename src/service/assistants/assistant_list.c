@@ -18,8 +18,8 @@ static enum err write_item(struct ctx *ctx, struct jsonw *w, const struct lent *
                            const json_t *one) {
     struct assistant_row row;
     const char *provider_id = json_text(one, "provider_id");
-    TRY(assistant_row_find_by_provider(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
-                                       provider_id, &row));
+    TRY(assistant_row_find_by_provider(ctx, db_reader(ctx), ctx->who.workspace_id, provider_id,
+                                       &row));
     bool is_held = row.id && !row.deleted_ms;
     jsonw_object(w);
     jsonw_text_at(w, "id", is_held ? row.id : NULL);

@@ -50,7 +50,7 @@ enum err assistant_lend(struct ctx *ctx, struct lent *out) {
 }
 
 enum err assistant_held(struct ctx *ctx, const char *id, struct assistant_row *row) {
-    TRY(assistant_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
+    TRY(assistant_row_find(ctx, db_reader(ctx), ctx->who.workspace_id, id, row));
     if (!row->id || row->deleted_ms)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such assistant.");
     return OK;
@@ -222,7 +222,7 @@ static enum err look(struct ctx *ctx, const struct lent *lent, const char *id,
 static enum err last_seen(struct ctx *ctx, const struct lent *lent, const struct assistant_row *row,
                           struct assistant_view *out) {
     json_t *config;
-    TRY(assistant_version_config(ctx, db_reader(ctx->parts->db), row, row->version, &config));
+    TRY(assistant_version_config(ctx, db_reader(ctx), row, row->version, &config));
     ctx_clear(ctx);
     *out = (struct assistant_view){ .row = *row,
                                     .config = config,
@@ -348,7 +348,7 @@ static enum err make_restored(struct ctx *ctx, const struct assistant_moment *no
     const int64_t *version = arg;
     json_t *then;
     const json_t *server = json_object_get(now->whole, "server");
-    TRY(assistant_version_config(ctx, db_reader(ctx->parts->db), &now->row, *version, &then));
+    TRY(assistant_version_config(ctx, db_reader(ctx), &now->row, *version, &then));
     if (!then)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such version of this assistant.");
     json_t *wanted = tree_in(ctx->arena, json_deep_copy(then));

@@ -41,7 +41,7 @@ enum err call_length_of(struct ctx *ctx, const struct lent *lent, const char *as
     const char *workspace_id = ctx->who.workspace_id;
     struct upstream_answer answer;
     int64_t known;
-    TRY(call_length_known(ctx, db_reader(ctx->parts->db), workspace_id, &known));
+    TRY(call_length_known(ctx, db_reader(ctx), workspace_id, &known));
     *seconds = known;
     if (!known)
         return OK;

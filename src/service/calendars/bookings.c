@@ -216,8 +216,8 @@ enum err booking_change(struct ctx *ctx, enum provider p, const char *calendar_i
 
 enum err bookings_of(struct ctx *ctx, const char *caller, int limit, struct booking_row *out,
                      size_t *count) {
-    return booking_rows_of_caller(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, caller,
-                                  ava_wall_ms(), limit, out, count);
+    return booking_rows_of_caller(ctx, db_reader(ctx), ctx->who.workspace_id, caller, ava_wall_ms(),
+                                  limit, out, count);
 }
 
 struct canceling {

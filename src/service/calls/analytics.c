@@ -43,7 +43,7 @@ struct reading {
 
 static void read_rows(void *arg) {
     struct reading *r = arg;
-    r->err = call_stats(r->ctx, db_reader(r->ctx->parts->db), r->ctx->who.workspace_id, r->out->by,
+    r->err = call_stats(r->ctx, db_reader(r->ctx), r->ctx->who.workspace_id, r->out->by,
                         &r->out->filter, ROWS_MAX, r->rows, &r->count);
 }
 

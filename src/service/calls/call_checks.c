@@ -40,7 +40,7 @@ static enum err ask_one(struct ctx *ctx, const char *call_id) {
     struct call_view v = { .metadata = NULL };
     struct call_facts facts;
     TRY(db_write(ctx, asked_write, (void *)call_id));
-    TRY(call_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, call_id, &v.row));
+    TRY(call_row_find(ctx, db_reader(ctx), ctx->who.workspace_id, call_id, &v.row));
     if (v.row.id && v.row.provider_id) {
         enum err e = call_ask(ctx, &v.row, &facts);
         if (e == OK)
@@ -83,8 +83,8 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     str_copy(own.who.workspace_id, sizeof own.who.workspace_id, str_of(job->workspace_id));
     int64_t began_ms = ava_steady_ms();
     do {
-        TRY(line_rows_to_ask(&own, db_reader(ctx->parts->db), job->workspace_id, began_ms, ASK_MAX,
-                             ids, &count));
+        TRY(line_rows_to_ask(&own, db_reader(ctx), job->workspace_id, began_ms, ASK_MAX, ids,
+                             &count));
         for (size_t i = 0; i < count; i++)
             TRY(ask_one(&own, ids[i]));
     } while (count && ctx_left_ms(&own) > LAST_CALL_MS);

@@ -31,7 +31,7 @@ const char *call_limits_etag(struct ctx *ctx, const struct call_limits_row *row)
 }
 
 enum err call_limits_read(struct ctx *ctx, const char *number, struct call_limits_view *out) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     const char *workspace_id = ctx->who.workspace_id;
     *out = (struct call_limits_view){ .day = call_day_of(ava_wall_ms()) };
     TRY(call_limits_row_find(ctx, c, workspace_id, number, &out->row));

@@ -471,7 +471,7 @@ static void refresh(struct ctx *ctx, struct call_view *v) {
 }
 
 enum err call_stored(struct ctx *ctx, const char *id, struct call_view *out) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     *out = (struct call_view){ .metadata = NULL };
     TRY(call_row_find(ctx, c, ctx->who.workspace_id, id, &out->row));
     if (!out->row.id)
@@ -488,7 +488,7 @@ enum err call_read(struct ctx *ctx, const char *id, struct call_view *out) {
 
 enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
                    struct call_view *out, size_t *count, struct page_end *end) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct call_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
     TRY(call_rows_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count, end));
     for (size_t i = 0; i < *count; i++) {
@@ -500,7 +500,7 @@ enum err call_list(struct ctx *ctx, const struct call_filter *filter, int limit,
 
 enum err call_list_of_id(struct ctx *ctx, const char *id, size_t room, struct call_view *out,
                          size_t *count) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct call_row rows[OF_ID_MAX];
     size_t found;
     *count = 0;

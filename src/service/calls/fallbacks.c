@@ -42,7 +42,7 @@ static struct fallback from_row(const struct fallback_row *row) {
 void fallback_of(struct ctx *ctx, const char *workspace_id, struct fallback *out) {
     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     struct fallback_row row;
-    if (fallback_row_find(ctx, db_reader(ctx->parts->db), workspace_id, &row) != OK)
+    if (fallback_row_find(ctx, db_reader(ctx), workspace_id, &row) != OK)
         row.workspace_id = NULL;
     *out = from_row(&row);
 }

@@ -45,7 +45,7 @@ static enum err admit_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 static bool has_limits(struct ctx *ctx, const char *number) {
     struct call_limits_row l;
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     return call_limits_row_find(ctx, c, ctx->who.workspace_id, number, &l) == OK && l.workspace_id;
 }
 
@@ -68,8 +68,7 @@ bool inbound_admit(struct ctx *ctx, enum provider p, const char *type, const jso
         return !is_limited(&own, facts.call.to);
     call_report_of(&own, provider_name(p), &facts.call, event.received_ms, &a.report);
     bool is_call = facts.call.provider_id;
-    enum err e =
-        call_length_known(&own, db_reader(ctx->parts->db), ctx->who.workspace_id, &a.seconds_max);
+    enum err e = call_length_known(&own, db_reader(ctx), ctx->who.workspace_id, &a.seconds_max);
     if (e == OK && is_call)
         e = db_write(&own, admit_write, &a);
     if (e == ERR_BUDGET_EXHAUSTED)

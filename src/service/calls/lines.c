@@ -180,10 +180,10 @@ void lines_learn(struct ctx *ctx, const char *account, const struct call_facts *
     struct learning l = { account, facts->account_calls, facts->is_blocked, facts->is_refused };
     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
     int64_t known, until_ms, now_ms = ava_steady_ms();
-    bool is_news = l.is_blocked ||
-                   line_account_find(ctx, db_reader(ctx->parts->db), account, now_ms, &known,
-                                     &until_ms) != OK ||
-                   known != l.limit || until_ms < now_ms + LEARNED_MS / 2;
+    bool is_news =
+        l.is_blocked ||
+        line_account_find(ctx, db_reader(ctx), account, now_ms, &known, &until_ms) != OK ||
+        known != l.limit || until_ms < now_ms + LEARNED_MS / 2;
     if (is_news && (l.limit >= 0 || l.is_blocked))
         db_write(ctx, learn_write, &l); /* said again with the next call */
 }
@@ -196,7 +196,7 @@ void lines_collect(void *arg) {
     struct ctx ctx;
     struct line_counts counts;
     ctx_init(&ctx, parts, a, COLLECT_MS);
-    if (line_rows_count_all(&ctx, db_reader(parts->db), &counts) == OK) {
+    if (line_rows_count_all(&ctx, db_reader(&ctx), &counts) == OK) {
         metric_set(METRIC_CALLS_LIVE, (double)counts.held, NULL);
         metric_set(METRIC_CALLS_WAITING, (double)counts.waiting, NULL);
     }

@@ -20,7 +20,7 @@ enum { BUSY_S = 5 };
 /* *sid: what the carrier calls it; NULL: it never went over one. */
 static enum err call_sid_of(struct ctx *ctx, const char *call_id, const char **sid) {
     struct call_row row;
-    TRY(call_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, call_id, &row));
+    TRY(call_row_find(ctx, db_reader(ctx), ctx->who.workspace_id, call_id, &row));
     if (!row.id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such call.");
     const struct dialect_calls *calls = dialect_of(provider_parse(str_of(row.provider)))->calls;
@@ -31,7 +31,7 @@ static enum err call_sid_of(struct ctx *ctx, const char *call_id, const char **s
 
 /* The call it is of, at Twilio itself or through Vapi; NULL when Ava does not know it. */
 static enum err call_id_of(struct ctx *ctx, const char *sid, const char **id) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     const char *workspace_id = ctx->who.workspace_id;
     struct call_row row = { .id = NULL };
     if (sid)

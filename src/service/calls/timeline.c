@@ -315,7 +315,7 @@ static void sort(struct timeline *t) {
 }
 
 enum err timeline_read(struct ctx *ctx, const char *id, struct timeline *out) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     *out = (struct timeline){ .count = 0 };
     TRY(call_stored(ctx, id, &out->call));
     out->entries = arena_alloc(ctx->arena, ENTRIES_MAX * sizeof *out->entries);
@@ -369,7 +369,7 @@ void timeline_write(struct jsonw *w, const struct timeline *t) {
 enum err timeline_find(struct ctx *ctx, const char *id, size_t room, struct timeline_place *out,
                        size_t *count) {
     struct call_row *rows = arena_alloc(ctx->arena, room * sizeof *rows);
-    TRY(call_rows_find_anywhere(ctx, db_reader(ctx->parts->db), id, room, rows, count));
+    TRY(call_rows_find_anywhere(ctx, db_reader(ctx), id, room, rows, count));
     for (size_t i = 0; i < *count; i++)
         out[i] = (struct timeline_place){ rows[i].workspace_id, rows[i].id };
     return OK;

@@ -154,7 +154,7 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
                                .from = order.from,
                                .since_ms = rivals.since_ms,
                                .until_ms = rivals.until_ms };
-    TRY(call_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, &others));
+    TRY(call_rows_unsettled(ctx, db_reader(ctx), &like, &others));
     *is_absent = false;
     if (all && others)
         return OK; /* nothing is certain beside a rival */

@@ -201,7 +201,7 @@ static enum err take_tokens(struct ctx *ctx, struct finishing *f,
     struct sealed_place place = oauth_state_row_place(&f->state);
     SCOPED(secret_wipe) struct secret verifier = { 0 };
     struct lent lent;
-    TRY(vault_reveal(ctx, db_reader(ctx->parts->db), &place, f->state.sealed, &verifier));
+    TRY(vault_reveal(ctx, db_reader(ctx), &place, f->state.sealed, &verifier));
     if (!lending_client(ctx, f->p, &lent)) {
         f->result = "misconfigured";
         return OK;
@@ -302,14 +302,14 @@ enum err consent_finish(struct ctx *ctx, enum provider p, const struct consent_r
     vault_token_hash(back->state, hash);
     *result = "expired";
     ctx->deadline_ms = ava_now_ms() + FINISH_MS; /* a second asking must not end the first one */
-    TRY(oauth_state_row_find(ctx, db_reader(ctx->parts->db), hash, &f.state));
+    TRY(oauth_state_row_find(ctx, db_reader(ctx), hash, &f.state));
     if (!back->state.len || !f.state.id)
         return OK;
     *result = "foreign";
     if (!is_own(ctx, p, &f.state))
         return OK;
     TRY(turn_take(ctx, arena_join(ctx->arena, "consent/", f.state.id), false, &turn));
-    TRY(oauth_state_row_find(ctx, db_reader(ctx->parts->db), hash, &f.state));
+    TRY(oauth_state_row_find(ctx, db_reader(ctx), hash, &f.state));
     if (!f.state.id)
         return OK;
     TRY(finish(ctx, &f, back));

@@ -146,8 +146,7 @@ static void describe(struct ctx *ctx, enum provider p, const struct credential_r
 
 enum err credentials_describe(struct ctx *ctx, enum provider p, struct connection *out) {
     struct credential_row row;
-    TRY(credential_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, provider_name(p),
-                            &row));
+    TRY(credential_row_find(ctx, db_reader(ctx), ctx->who.workspace_id, provider_name(p), &row));
     describe(ctx, p, &row, out);
     return OK;
 }

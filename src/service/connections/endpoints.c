@@ -84,7 +84,7 @@ static enum err make_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 }
 
 enum err endpoint_find(struct ctx *ctx, enum provider p, struct endpoint *out, bool *found) {
-    return find(ctx, db_reader(ctx->parts->db), p, out, found);
+    return find(ctx, db_reader(ctx), p, out, found);
 }
 
 enum err endpoint_current(struct ctx *ctx, enum provider p, struct endpoint *out) {
@@ -123,8 +123,8 @@ static enum err complete(struct ctx *ctx, enum provider p) {
     const char *ids[64], *after = "";
     size_t count;
     do {
-        TRY(endpoint_rows_lacking(ctx, db_reader(ctx->parts->db), provider_name(p), after, ids,
-                                  ARRAY_LEN(ids), &count));
+        TRY(endpoint_rows_lacking(ctx, db_reader(ctx), provider_name(p), after, ids, ARRAY_LEN(ids),
+                                  &count));
         for (size_t i = 0; i < count; i++) {
             enum err e = db_write(ctx, complete_write, &(struct lacking){ p, ids[i] });
             if (e != OK)
@@ -164,7 +164,7 @@ enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_ro
     if (token.len != TOKEN_CHARS)
         return OK;
     vault_token_hash(token, hash);
-    TRY(endpoint_row_find(ctx, db_reader(ctx->parts->db), hash, found));
+    TRY(endpoint_row_find(ctx, db_reader(ctx), hash, found));
     if (found->id && found->valid_until_ms && found->valid_until_ms <= ava_steady_ms())
         *found = (struct endpoint_row){ 0 };
     return OK;

@@ -22,8 +22,7 @@ enum {
 };
 
 enum err grant_find(struct ctx *ctx, enum provider p, struct oauth_grant_row *out) {
-    return oauth_grant_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
-                                provider_name(p), out);
+    return oauth_grant_row_find(ctx, db_reader(ctx), ctx->who.workspace_id, provider_name(p), out);
 }
 
 /* --- its tokens ------------------------------------------------------------------------------- */
@@ -31,7 +30,7 @@ enum err grant_find(struct ctx *ctx, enum provider p, struct oauth_grant_row *ou
 /* The token as it is now: whoever renews it need not tell those who hold a reference. */
 static enum err reveal(struct ctx *ctx, const struct upstream_credential *c, struct secret *out) {
     struct oauth_grant_row row;
-    struct db_conn *reader = db_reader(ctx->parts->db);
+    struct db_conn *reader = db_reader(ctx);
     TRY(oauth_grant_row_find(ctx, reader, c->workspace_id, c->source.ptr, &row));
     if (!row.id)
         return ctx_fail(ctx, ERR_NOT_CONNECTED, "The calendar was disconnected meanwhile.");
@@ -75,7 +74,7 @@ static enum err reveal_refresh(struct ctx *ctx, const struct oauth_grant_row *ro
                                struct secret *out) {
     SCOPED(secret_wipe) struct secret fields = { 0 };
     struct oauth_refresh_row r;
-    struct db_conn *reader = db_reader(ctx->parts->db);
+    struct db_conn *reader = db_reader(ctx);
     TRY(oauth_refresh_row_find(ctx, reader, row->id, &r));
     *has = r.id != NULL;
     if (!*has)

@@ -13,8 +13,8 @@ static enum err last_webhook(struct ctx *ctx, enum provider p, int64_t *out) {
     struct endpoint_row rows[16];
     size_t count;
     *out = 0;
-    TRY(endpoint_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, ava_steady_ms(),
-                           rows, 16, &count));
+    TRY(endpoint_rows_list(ctx, db_reader(ctx), ctx->who.workspace_id, ava_steady_ms(), rows, 16,
+                           &count));
     for (size_t i = 0; i < count; i++)
         if (strcmp(rows[i].provider, provider_name(p)) == 0 && rows[i].last_received_ms > *out)
             *out = rows[i].last_received_ms;

@@ -22,7 +22,7 @@ static enum err reveal_own(struct ctx *ctx, const struct upstream_credential *c,
                                   .id = c->id,
                                   .version = c->version };
     struct sealed_place place = credential_row_place(&row);
-    return vault_reveal(ctx, db_reader(ctx->parts->db), &place, c->source, out);
+    return vault_reveal(ctx, db_reader(ctx), &place, c->source, out);
 }
 
 enum { LENDING_SLOTS = 1024, LENT_FOR_MS = 1000 };
@@ -105,13 +105,12 @@ static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum
     if (l->platform_for_all) {
         /* Whoever connected something and took it away again wants it away. */
         bool had;
-        TRY(audit_has(ctx, db_reader(ctx->parts->db), workspace_id, "credential.add",
-                      provider_name(p), &had));
+        TRY(audit_has(ctx, db_reader(ctx), workspace_id, "credential.add", provider_name(p), &had));
         *may = !had;
         return OK;
     }
-    TRY(workspace_find(ctx, db_reader(ctx->parts->db), workspace_id, NULL, &w));
-    TRY(workspaces_count(ctx, db_reader(ctx->parts->db), &count));
+    TRY(workspace_find(ctx, db_reader(ctx), workspace_id, NULL, &w));
+    TRY(workspaces_count(ctx, db_reader(ctx), &count));
     *is_shared = count != 1;
     *may = count == 1 || (w.id && strstr(w.platform_providers, provider_name(p)));
     return OK;
@@ -158,7 +157,7 @@ static enum err find_lendable(struct ctx *ctx, const char *workspace_id, enum pr
                               struct lent *out) {
     struct credential_row row;
     bool platform, is_shared;
-    TRY(credential_row_find(ctx, db_reader(ctx->parts->db), workspace_id, provider_name(p), &row));
+    TRY(credential_row_find(ctx, db_reader(ctx), workspace_id, provider_name(p), &row));
     if (row.id) {
         json_t *public = sift_own(ctx->arena, str_of(row.public));
         const char *tail = json_text(json_object_get(public, "last4"), dialect_of(p)->key_field);

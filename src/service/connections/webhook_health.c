@@ -18,7 +18,7 @@ enum webhook_health webhook_health_of(const struct webhook_signs *s, int64_t now
 enum err webhook_health_read(struct ctx *ctx, enum provider p, int64_t saved_ms,
                              enum webhook_health *out, int64_t *since_ms) {
     const struct dialect_messages *messages = dialect_of(p)->messages;
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct webhook_signs s = { .saved_ms = saved_ms };
     struct endpoint_row rows[16];
     int64_t after_ms = saved_ms;

@@ -304,7 +304,7 @@ static int64_t size_of(const struct attachments_held *h, size_t i) {
 /* Opens one piece; *bytes: the arena's. */
 static enum err open_piece(struct ctx *own, const struct attachments_held *h, int position,
                            int piece, struct str *bytes) {
-    struct db_conn *c = db_reader(own->parts->db);
+    struct db_conn *c = db_reader(own);
     struct email_file_row row;
     TRY(email_file_row_find(own, c, own->who.workspace_id,
                             email_file_row_id(own->arena, h->op->object, position, piece), &row));

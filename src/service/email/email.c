@@ -141,7 +141,7 @@ static enum err fill(struct ctx *ctx, struct email_order *o) {
     struct rendered said;
     if (!o->template_name)
         return OK;
-    TRY(template_render(ctx, db_reader(ctx->parts->db), o->template_name, o->variables, &said));
+    TRY(template_render(ctx, db_reader(ctx), o->template_name, o->variables, &said));
     o->subject = str_dup(ctx->arena, said.subject);
     o->text = said.text.ptr ? str_dup(ctx->arena, said.text) : NULL;
     o->html = said.html.ptr ? str_dup(ctx->arena, said.html) : NULL;
@@ -372,7 +372,7 @@ enum err email_write_recipients(struct ctx *ctx, struct jsonw *w,
                                 const struct message_row *message) {
     struct email_recipient_row rows[EMAIL_RECIPIENTS_MAX];
     size_t count;
-    TRY(email_recipient_rows_of(ctx, db_reader(ctx->parts->db), message->id, rows, &count));
+    TRY(email_recipient_rows_of(ctx, db_reader(ctx), message->id, rows, &count));
     enum provider p = provider_parse(str_of(message->provider));
     /* What was asked for tells of the mail alone; of one to one address that is the same. */
     if (count == 1 && message_status_follows(p, rows[0].status, message->status))

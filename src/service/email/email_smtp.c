@@ -90,7 +90,7 @@ static enum err addresses_of(struct ctx *ctx, const struct operation *op, const 
     struct email_recipient_row *rows = arena_alloc(ctx->arena, EMAIL_RECIPIENTS_MAX * sizeof *rows);
     size_t all;
     const char *name;
-    TRY(email_recipient_rows_of(ctx, db_reader(ctx->parts->db), op->object, rows, &all));
+    TRY(email_recipient_rows_of(ctx, db_reader(ctx), op->object, rows, &all));
     *count = 0;
     for (size_t i = 0; i < all; i++) {
         s->has_earlier |= strcmp(rows[i].status, "sent") == 0;

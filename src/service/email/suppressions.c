@@ -13,8 +13,8 @@
 enum err suppressions_list(struct ctx *ctx, const char *address, const char *before_id, int limit,
                            struct suppression_row *out, size_t *count) {
     const char *key = address ? mailbox_key(ctx->arena, str_of(address)) : NULL;
-    return suppression_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, key,
-                                 before_id, limit, out, count);
+    return suppression_rows_list(ctx, db_reader(ctx), ctx->who.workspace_id, key, before_id, limit,
+                                 out, count);
 }
 
 struct adding {

@@ -326,7 +326,7 @@ enum err template_remove(struct ctx *ctx, const char *key, const char *if_match)
 /* --- reading ----------------------------------------------------------------------------------- */
 
 enum err template_read(struct ctx *ctx, const char *key, struct template_view *out) {
-    return find(ctx, db_reader(ctx->parts->db), key, out);
+    return find(ctx, db_reader(ctx), key, out);
 }
 
 static int by_name(const void *a, const void *b) {
@@ -339,8 +339,7 @@ static enum err list_all(struct ctx *ctx, struct template_view *all, size_t *cou
     struct template_row *rows = arena_alloc(ctx->arena, TEMPLATES_MAX * sizeof *rows);
     bool *replaced = arena_alloc(ctx->arena, built_ins_count * sizeof *replaced);
     size_t n;
-    TRY(template_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, rows,
-                           TEMPLATES_MAX, &n));
+    TRY(template_rows_list(ctx, db_reader(ctx), ctx->who.workspace_id, rows, TEMPLATES_MAX, &n));
     for (size_t i = 0; i < n; i++) {
         all[i] = (struct template_view){ .row = rows[i], .built_in = built_in_find(rows[i].name) };
         if (all[i].built_in)
@@ -374,14 +373,14 @@ enum err template_versions_list(struct ctx *ctx, const char *key, int64_t before
     struct template_view v;
     TRY(template_read(ctx, key, &v));
     *count = 0;
-    return v.row.id ? template_version_rows_list(ctx, db_reader(ctx->parts->db), v.row.id, before,
-                                                 limit, out, count)
+    return v.row.id ? template_version_rows_list(ctx, db_reader(ctx), v.row.id, before, limit, out,
+                                                 count)
                     : OK;
 }
 
 enum err template_version_read(struct ctx *ctx, const char *key, int64_t version,
                                struct template_version_row *row, struct rendered *content) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct template_view v;
     TRY(template_read(ctx, key, &v));
     TRY(template_content_open(ctx, c, v.row.id ? v.row.id : "", version, content));
@@ -405,7 +404,7 @@ static enum err preview_new(struct ctx *ctx, const json_t *body, struct rendered
     need_subject(ctx, &content);
     need_part(ctx, &content);
     TRY(fields_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN)));
-    return rendering_make(ctx, db_reader(ctx->parts->db), &content, variables, NULL, out);
+    return rendering_make(ctx, db_reader(ctx), &content, variables, NULL, out);
 }
 
 enum err template_preview(struct ctx *ctx, const char *key, const json_t *body,
@@ -417,7 +416,7 @@ enum err template_preview(struct ctx *ctx, const char *key, const json_t *body,
     TRY(template_read(ctx, key, &v));
     const json_t *variables = read_variables(ctx, body);
     TRY(fields_known(ctx, body, KNOWN, ARRAY_LEN(KNOWN)));
-    return rendering_make(ctx, db_reader(ctx->parts->db), &v.content, variables, NULL, out);
+    return rendering_make(ctx, db_reader(ctx), &v.content, variables, NULL, out);
 }
 
 enum err template_render(struct ctx *ctx, struct db_conn *c, const char *name,

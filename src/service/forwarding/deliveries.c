@@ -177,7 +177,7 @@ enum err delivery_send(struct ctx *ctx, const struct delivery_row *d, int64_t *p
     struct destination_row to;
     struct outcome_note n = { .sent = d };
     *pause_ms = BROKEN_PAUSE_MS;
-    TRY(destination_row_find(ctx, db_reader(ctx->parts->db), NULL, d->destination_id, &to));
+    TRY(destination_row_find(ctx, db_reader(ctx), NULL, d->destination_id, &to));
     if (!to.id || !to.enabled)
         return OK;
     enum err e = shoot(ctx, &to, d->id, str_of(d->body), &n.echo);
@@ -216,7 +216,7 @@ static enum err view(struct ctx *ctx, struct db_conn *c, const struct delivery_r
 enum err delivery_list(struct ctx *ctx, const char *destination_id,
                        const struct delivery_filter *filter, int limit, struct delivery_view *out,
                        size_t *count, struct page_end *end) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct delivery_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
     struct destination_row d;
     TRY(destination_read(ctx, destination_id, &d));
@@ -379,7 +379,7 @@ void deliveries_collect(void *arg) {
     struct ctx ctx;
     int64_t count = 0;
     ctx_init(&ctx, arg, a, 1000);
-    struct db_conn *c = db_reader(ctx.parts->db);
+    struct db_conn *c = db_reader(&ctx);
     if (delivery_rows_count_open(&ctx, c, &count) == OK)
         metric_set(METRIC_DELIVERIES_WAITING, (double)count, NULL);
     if (destination_rows_count_disabled(&ctx, c, &count) == OK)

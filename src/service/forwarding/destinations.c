@@ -79,7 +79,7 @@ static enum err reveal(struct ctx *ctx, const struct upstream_credential *c, str
     const struct destination_row *d = ((const struct destination_signer *)c)->row;
     SCOPED(secret_wipe) struct secret both = { 0 };
     struct sealed_place place = destination_row_place(d);
-    TRY(vault_reveal(ctx, db_reader(ctx->parts->db), &place, c->source, &both));
+    TRY(vault_reveal(ctx, db_reader(ctx), &place, c->source, &both));
     struct str former = secret_field(&both, "former");
     secret_field_add(out, STR("secret"), secret_field(&both, "secret"));
     if (former.ptr && d->former_until_ms > ava_steady_ms())
@@ -247,13 +247,13 @@ static enum err find(struct ctx *ctx, struct db_conn *c, const char *id,
 }
 
 enum err destination_read(struct ctx *ctx, const char *id, struct destination_row *out) {
-    return find(ctx, db_reader(ctx->parts->db), id, out);
+    return find(ctx, db_reader(ctx), id, out);
 }
 
 enum err destination_list(struct ctx *ctx, const char *before_id, int limit,
                           struct destination_row *out, size_t *count) {
-    return destination_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, before_id,
-                                 limit, out, count);
+    return destination_rows_list(ctx, db_reader(ctx), ctx->who.workspace_id, before_id, limit, out,
+                                 count);
 }
 
 static enum err change_write(struct ctx *ctx, struct db_conn *tx, void *arg) {

@@ -188,8 +188,8 @@ static void fill_shelf(struct sending *s) {
     s->arena = arena_new(ARENA_BYTES * 4);
     s->next = s->count = 0;
     ctx_init(&ctx, s->parts, s->arena, WRITE_MS);
-    if (delivery_rows_due(&ctx, db_reader(s->parts->db), s->destination_id, ava_steady_ms(),
-                          SHELF_MAX, s->shelf, &found) != OK)
+    if (delivery_rows_due(&ctx, db_reader(&ctx), s->destination_id, ava_steady_ms(), SHELF_MAX,
+                          s->shelf, &found) != OK)
         s->is_over = true;
     for (size_t i = 0; i < found; i++)
         if (!is_under_way(s, s->shelf[i].id))
@@ -373,7 +373,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
                            .wakes = atomic_load(&wakes),
                            .until_ms = ava_now_ms() + TURN_MS,
                            .last_ms = ava_now_ms() + LONGEST_MS };
-    TRY(destination_row_find(ctx, db_reader(ctx->parts->db), NULL, job->object, &to));
+    TRY(destination_row_find(ctx, db_reader(ctx), NULL, job->object, &to));
     if (to.id && !to.enabled) {
         TRY(db_write_steps_gently(ctx, off_write, s, TURN_MS, &is_done));
         return db_write(ctx, go_on_write, s);

@@ -26,7 +26,7 @@ void event_trace_begin(struct ctx *ctx, struct event_row *row, const char *opera
     if (!ctx->parts->tracer || !tracer_is_on(ctx->parts->tracer))
         return;
     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
-    if (operation_row_trace(ctx, db_reader(ctx->parts->db), &about, &asked) != OK)
+    if (operation_row_trace(ctx, db_reader(ctx), &about, &asked) != OK)
         asked = NULL;
     struct ctx *own = arena_alloc(ctx->arena, sizeof *own);
     *own = *ctx;

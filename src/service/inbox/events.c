@@ -76,20 +76,20 @@ enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
 /* --- reading --------------------------------------------------------------------------------- */
 
 enum err event_find(struct ctx *ctx, const char *id, struct event_row *out, size_t *count) {
-    TRY(event_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, out));
+    TRY(event_row_find(ctx, db_reader(ctx), ctx->who.workspace_id, id, out));
     *count = out->id != NULL;
     return OK;
 }
 
 enum err event_list(struct ctx *ctx, const struct event_filter *filter, int limit,
                     struct event_row *out, size_t *count, struct page_end *end) {
-    return event_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, filter, limit,
-                           out, count, end);
+    return event_rows_list(ctx, db_reader(ctx), ctx->who.workspace_id, filter, limit, out, count,
+                           end);
 }
 
 enum err event_read(struct ctx *ctx, const char *id, struct event_row *out,
                     struct event_content *content) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     TRY(event_row_find(ctx, c, ctx->who.workspace_id, id, out));
     if (!out->id)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such event.");
@@ -225,11 +225,11 @@ void events_collect(void *arg) {
         const char *name = provider_name(p);
         int64_t count = 0;
         if (dialect_of(p)->webhooks &&
-            event_rows_count_dead(&ctx, db_reader(ctx.parts->db), name, &count) == OK)
+            event_rows_count_dead(&ctx, db_reader(&ctx), name, &count) == OK)
             metric_set(METRIC_WEBHOOK_DEAD, (double)count, name);
     }
     int64_t oldest_ms = 0;
-    if (event_rows_oldest(&ctx, db_reader(ctx.parts->db), &oldest_ms) == OK)
+    if (event_rows_oldest(&ctx, db_reader(&ctx), &oldest_ms) == OK)
         metric_set(METRIC_WEBHOOK_OLDEST, age_s(oldest_ms), NULL);
     arena_free(a);
 }

@@ -101,7 +101,7 @@ static void begin_trace(struct ctx *ctx, struct item *it) {
 
 /* Reads the events that are due, at most BATCH_MAX, and fewer where they weigh much. */
 static enum err load(struct ctx *ctx, struct batch *b) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct event_row *rows = arena_alloc(ctx->arena, BATCH_MAX * sizeof *rows);
     size_t due, bytes = 0;
     TRY(event_rows_due(ctx, c, b->workspace_id, b->now_ms, BATCH_MAX, rows, &due));

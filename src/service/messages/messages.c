@@ -223,7 +223,7 @@ static enum err look_up(struct ctx *ctx, const struct operation *op, const void 
                                .from = text.from,
                                .since_ms = rivals.since_ms,
                                .until_ms = rivals.until_ms };
-    TRY(message_rows_unsettled(ctx, db_reader(ctx->parts->db), &like, &others));
+    TRY(message_rows_unsettled(ctx, db_reader(ctx), &like, &others));
     *is_absent = false;
     if (all && others)
         return OK; /* nothing is certain beside a rival */
@@ -402,7 +402,7 @@ static void refresh(struct ctx *ctx, enum provider p, struct message_view *v) {
 }
 
 enum err message_read(struct ctx *ctx, const char *id, struct message_view *out) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     *out = (struct message_view){ .content = NULL };
     TRY(message_row_find(ctx, c, ctx->who.workspace_id, id, &out->row));
     if (!out->row.id)
@@ -417,7 +417,7 @@ enum err message_read(struct ctx *ctx, const char *id, struct message_view *out)
 
 enum err message_list(struct ctx *ctx, const struct message_filter *filter, int limit,
                       struct message_view *out, size_t *count, bool *more, struct page_end *end) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct message_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
     TRY(message_rows_list(ctx, c, ctx->who.workspace_id, filter, limit, rows, count, more, end));
     for (size_t i = 0; i < *count; i++) {
@@ -429,7 +429,7 @@ enum err message_list(struct ctx *ctx, const struct message_filter *filter, int 
 
 enum err message_list_of_id(struct ctx *ctx, const char *id, struct message_view *out,
                             size_t *count) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     const char *workspace_id = ctx->who.workspace_id;
     *count = 0;
     *out = (struct message_view){ 0 };

@@ -54,7 +54,7 @@ static void write_known(struct jsonw *w, const char *name, const char *text) {
 /* How long somebody talked, why it ended, and where to see it. */
 static enum err write_call(struct ctx *ctx, struct jsonw *w, const struct rule_use_row *use) {
     struct call_row call;
-    TRY(call_row_find(ctx, db_reader(ctx->parts->db), use->workspace_id, use->call_id, &call));
+    TRY(call_row_find(ctx, db_reader(ctx), use->workspace_id, use->call_id, &call));
     if (!call.id)
         return OK;
     write_known(w, "reason", call.ended_reason ? call.ended_reason : call.status);
@@ -73,7 +73,7 @@ static enum err write_call(struct ctx *ctx, struct jsonw *w, const struct rule_u
 
 /* What the report of a call says it was about. */
 static enum err write_summary(struct ctx *ctx, struct jsonw *w, const struct rule_use_row *use) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct event_row event;
     struct dialect_facts facts;
     const char *unreadable;
@@ -105,7 +105,7 @@ static const char *text_of(struct ctx *ctx, const struct rule_use_row *use, cons
 
 enum err notice_variables(struct ctx *ctx, const struct rule_use_row *use, struct zone *zone,
                           const json_t **out) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     const char *caller =
         use->who && !phone_is_withheld(str_of(use->who)) ? use->who : "a withheld number";
     struct workspace ws;

@@ -110,7 +110,7 @@ static enum err text_body(struct ctx *ctx, const char *from, const char *to, con
     struct buf *b = buf_in(ctx->arena);
     struct jsonw w = jsonw_to(b);
     *wrong = NULL;
-    TRY(template_render(ctx, db_reader(ctx->parts->db), template, variables, &said));
+    TRY(template_render(ctx, db_reader(ctx), template, variables, &said));
     while (said.text.len && strchr(" \n\r\t", said.text.ptr[said.text.len - 1]))
         said.text.len--;
     if (!str_fits(said.text, 1, TEXT_CHARS_MAX))
@@ -147,7 +147,7 @@ static enum err send_text(struct ctx *ctx, struct sending *s, const json_t *then
 
 /* The address of a member, or the one that the rule names. NULL: that person is gone. */
 static enum err address_of(struct ctx *ctx, const char *recipient, const char **out) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct user user;
     enum role role = ROLE_NONE;
     *out = recipient;
@@ -247,7 +247,7 @@ static enum err find_rest(struct ctx *ctx, int64_t *rest_ms) {
     const struct guard_state *worse = own.breaker > all.breaker ? &own : &all;
     *rest_ms = worse->breaker == BREAKER_OPEN ? worse->remaining_ms + 1 : 0;
     if (worse->breaker == BREAKER_HALF_OPEN)
-        TRY(rule_use_rows_sent(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
+        TRY(rule_use_rows_sent(ctx, db_reader(ctx), ctx->who.workspace_id,
                                ava_steady_ms() - TRIAL_MS, &sent));
     if (sent)
         *rest_ms = TRIAL_MS;
@@ -271,7 +271,7 @@ static enum err work_on(struct ctx *ctx, struct rule_use_row *use) {
     struct quiet_hours quiet;
     struct zone *zone;
     int64_t now_ms = ava_wall_ms();
-    TRY(rule_row_find(ctx, db_reader(ctx->parts->db), use->workspace_id, use->rule_id, &rule));
+    TRY(rule_row_find(ctx, db_reader(ctx), use->workspace_id, use->rule_id, &rule));
     if (!rule.id || !rule.enabled)
         return skip(ctx, use, "rule_off", "The rule was switched off or removed meanwhile.");
     if (!is_put_off(use) && now_ms - use->happened_ms > DAY_MS)
@@ -317,8 +317,8 @@ static enum err look_at_connections(struct ctx *ctx) {
     struct rule_row *rules = arena_alloc(ctx->arena, RULES_MAX * sizeof *rules);
     struct integration *all = arena_alloc(ctx->arena, INTEGRATIONS_MAX * sizeof *all);
     size_t count;
-    TRY(rule_rows_for(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
-                      "connection.needs_attention", rules, &count));
+    TRY(rule_rows_for(ctx, db_reader(ctx), ctx->who.workspace_id, "connection.needs_attention",
+                      rules, &count));
     if (!count)
         return OK;
     TRY(integrations_list(ctx, all, &count));
@@ -356,8 +356,8 @@ static enum err work_on_next(struct ctx *ctx, bool *found) {
     struct rule_use_row use;
     own.arena = a;
     own.deadline_ms = ava_now_ms() + WRITE_MS;
-    enum err e = rule_use_row_due(&own, db_reader(ctx->parts->db), ctx->who.workspace_id,
-                                  ava_steady_ms(), &use);
+    enum err e =
+        rule_use_row_due(&own, db_reader(ctx), ctx->who.workspace_id, ava_steady_ms(), &use);
     *found = e == OK && use.id;
     if (*found)
         e = work_on(&own, &use);
@@ -386,8 +386,8 @@ const struct job_kind NOTICES_JOB = {
 /* --------------------------------------------------------------------------------------------- */
 
 enum err notices_sent(struct ctx *ctx, int64_t *count) {
-    return rule_use_rows_sent(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
-                              ava_steady_ms() - HOUR_MS, count);
+    return rule_use_rows_sent(ctx, db_reader(ctx), ctx->who.workspace_id, ava_steady_ms() - HOUR_MS,
+                              count);
 }
 
 void notices_moved(const struct parts *parts, const char *workspace_id) {

@@ -142,7 +142,7 @@ enum err rule_create(struct ctx *ctx, const json_t *body, struct rule_row *out) 
                               .enabled = true,
                               .since_ms = now_ms };
     const json_t *preset = preset_of(ctx, body);
-    TRY(read_body(ctx, db_reader(ctx->parts->db), body, preset, out));
+    TRY(read_body(ctx, db_reader(ctx), body, preset, out));
     out->id = arena_strdup(ctx->arena, id.text);
     out->created_ms = out->updated_ms = now_ms;
     return db_write(ctx, create_write, out);
@@ -154,13 +154,12 @@ static enum err find(struct ctx *ctx, struct db_conn *c, const char *id, struct 
 }
 
 enum err rule_read(struct ctx *ctx, const char *id, struct rule_row *out) {
-    return find(ctx, db_reader(ctx->parts->db), id, out);
+    return find(ctx, db_reader(ctx), id, out);
 }
 
 enum err rule_list(struct ctx *ctx, const char *before_id, int limit, struct rule_row *out,
                    size_t *count) {
-    return rule_rows_list(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, before_id, limit,
-                          out, count);
+    return rule_rows_list(ctx, db_reader(ctx), ctx->who.workspace_id, before_id, limit, out, count);
 }
 
 struct change {
@@ -198,7 +197,7 @@ enum err rule_remove(struct ctx *ctx, const char *id) {
 
 enum err rule_uses(struct ctx *ctx, const char *id, const char *before_id, int limit,
                    struct rule_use_row *out, size_t *count) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     struct rule_row rule;
     TRY(find(ctx, c, id, &rule));
     return rule_use_rows_list(ctx, c, id, before_id, limit, out, count);

@@ -122,10 +122,10 @@ static enum err plan_one(struct ctx *ctx, const struct order *o, size_t i, struc
     if (number) {
         const json_t *routes = json_object_get(number, "routes");
         for (enum number_way way = 0; way < NUMBER_WAYS; way++) {
-            TRY(number_leads_to(ctx, db_reader(ctx->parts->db), routes, way, &p->leads_to[way]));
+            TRY(number_leads_to(ctx, db_reader(ctx), routes, way, &p->leads_to[way]));
             p->is_blocked |= !o->overwrite && is_taken(o, p, way);
         }
-        TRY(number_row_is_busy(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id,
+        TRY(number_row_is_busy(ctx, db_reader(ctx), ctx->who.workspace_id,
                                json_text(number, "provider_id"), &p->is_busy));
     }
     return OK;

@@ -8,7 +8,7 @@
 /* The row of it; and the number as Twilio has it. */
 static enum err find(struct ctx *ctx, const struct lent *twilio, const char *which,
                      struct number_row *row, json_t **number) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     bool is_busy;
     TRY(twilio_number_read(ctx, &twilio->ref, twilio->account.account_sid, which, number));
     if (!*number)
@@ -26,7 +26,7 @@ static enum err find(struct ctx *ctx, const struct lent *twilio, const char *whi
 /* Whose ways they were when it was imported: with Vapi its calls, and its texts if they still go there. */
 static enum err wish_of(struct ctx *ctx, const struct number_row *row, const json_t *routes,
                         struct number_wish *wish, bool *is_vapis_lost) {
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     enum number_party calls, texts;
     TRY(number_leads_to(ctx, c, routes, NUMBER_CALLS, &calls));
     TRY(number_leads_to(ctx, c, routes, NUMBER_TEXTS, &texts));
@@ -41,7 +41,7 @@ static enum err find_taken(struct ctx *ctx, const struct number_wish *wish, cons
     for (enum number_way way = 0; way < NUMBER_WAYS; way++) {
         enum number_party p;
         bool is_fallback = way == NUMBER_CALLS_FALLBACK || way == NUMBER_TEXTS_FALLBACK;
-        TRY(number_leads_to(ctx, db_reader(ctx->parts->db), routes, way, &p));
+        TRY(number_leads_to(ctx, db_reader(ctx), routes, way, &p));
         if (!number_way_is_ours(wish, way) || p == NUMBER_AVA ||
             (is_fallback && p == NUMBER_NOBODY))
             continue;

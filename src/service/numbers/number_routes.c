@@ -129,7 +129,7 @@ static void want(json_t *to, const json_t *now, const char *field, const char *v
 static enum err want_no_fallback(struct ctx *ctx, const struct number_wish *wish, const json_t *now,
                                  enum number_way way, json_t *routes) {
     enum number_party party;
-    TRY(number_leads_to(ctx, db_reader(ctx->parts->db), now, way, &party));
+    TRY(number_leads_to(ctx, db_reader(ctx), now, way, &party));
     if (party != (number_way_is_ours(wish, way) ? NUMBER_AVA : NUMBER_VAPI))
         want(routes, now, WAYS[way].url, NULL);
     return OK;
@@ -194,7 +194,7 @@ enum err number_routes_back(struct ctx *ctx, const json_t *now, const json_t *wa
     *restored = *left = 0;
     for (enum number_way way = 0; way < NUMBER_WAYS; way++) {
         enum number_party party;
-        TRY(number_leads_to(ctx, db_reader(ctx->parts->db), now, way, &party));
+        TRY(number_leads_to(ctx, db_reader(ctx), now, way, &party));
         if (is_as_it_was(now, was, way))
             continue;
         if (party == NUMBER_OTHER || (party == NUMBER_NOBODY && emptied & 1u << way)) {

@@ -234,8 +234,7 @@ static enum err release_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 /* Refuses a number that is being imported. */
 static enum err check_idle(struct ctx *ctx, const struct number_row *row) {
     bool is_busy;
-    TRY(number_row_is_busy(ctx, db_reader(ctx->parts->db), row->workspace_id, row->provider_id,
-                           &is_busy));
+    TRY(number_row_is_busy(ctx, db_reader(ctx), row->workspace_id, row->provider_id, &is_busy));
     if (is_busy)
         ctx_field(ctx, "id", "in_progress", "This number is being imported; wait for its end.");
     return ctx_fields_ok(ctx);
@@ -248,7 +247,7 @@ enum err number_release(struct ctx *ctx, const char *id, struct jsonw *w) {
     unsigned emptied, restored, left;
     TRY(number_held(ctx, id, &r.row));
     TRY(check_idle(ctx, &r.row));
-    TRY(number_open(ctx, db_reader(ctx->parts->db), &r.row, &r.content));
+    TRY(number_open(ctx, db_reader(ctx), &r.row, &r.content));
     TRY(number_lend(ctx, &twilio));
     TRY(db_write_probe(ctx, 0));
     TRY(find_emptied(ctx, &twilio, r.row.provider_id, &emptied));

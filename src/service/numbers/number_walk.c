@@ -126,7 +126,7 @@ static enum err read_number(struct number_walk *w, json_t **number) {
 static enum err check_leads(struct number_walk *w, const json_t *routes) {
     for (enum number_way way = 0; way < NUMBER_WAYS && !w->overwrite; way++) {
         enum number_party p;
-        TRY(number_leads_to(w->ctx, db_reader(w->ctx->parts->db), routes, way, &p));
+        TRY(number_leads_to(w->ctx, db_reader(w->ctx), routes, way, &p));
         if (p == NUMBER_OTHER || (p == NUMBER_VAPI && number_way_is_ours(&w->wish, way)))
             return ctx_fail(w->ctx, ERR_VERSION_CONFLICT,
                             "Somebody has pointed the number %s to %s meanwhile.",
@@ -142,7 +142,7 @@ static enum err former_of(struct number_walk *w, const json_t *now, const json_t
     json_t *former = tree_in(w->ctx->arena, json_deep_copy(now));
     for (enum number_way way = 0; way < NUMBER_WAYS; way++) {
         enum number_party p;
-        TRY(number_leads_to(w->ctx, db_reader(w->ctx->parts->db), now, way, &p));
+        TRY(number_leads_to(w->ctx, db_reader(w->ctx), now, way, &p));
         if (number_way_is_remembered(way, p, w->row.vapi_id != NULL, number_is_held(&w->row)))
             number_way_copy(former, known, way);
     }
@@ -285,7 +285,7 @@ static enum err walk_steps(struct number_walk *w) {
 
 /* Reads the row of the number at hand; one that is new has none yet. */
 static enum err load(struct number_walk *w) {
-    struct db_conn *c = db_reader(w->ctx->parts->db);
+    struct db_conn *c = db_reader(w->ctx);
     TRY(number_row_find_by_provider(w->ctx, c, w->ctx->who.workspace_id, w->steps[0].provider_id,
                                     &w->row));
     w->content = NULL;
@@ -347,8 +347,7 @@ enum err number_walk(struct ctx *ctx, const struct operation *op,
     struct buf *out = buf_in(ctx->arena);
     struct jsonw json = jsonw_to(out);
     size_t count;
-    TRY(number_step_rows_list(ctx, db_reader(ctx->parts->db), op->id, ARRAY_LEN(steps), steps,
-                              &count));
+    TRY(number_step_rows_list(ctx, db_reader(ctx), op->id, ARRAY_LEN(steps), steps, &count));
     enum err e = begin(ctx, op, &w);
     if (e != OK)
         return may_pass(e) && !op->is_last ? e : number_give_up(ctx, op, steps, count, e);
@@ -376,8 +375,8 @@ enum err number_walk_steps(struct ctx *ctx, const char *operation_id, struct jso
     struct number_step_row *steps =
         arena_alloc(ctx->arena, NUMBERS_MAX * NUMBER_STEPS_MAX * sizeof *steps);
     size_t count;
-    TRY(number_step_rows_list(ctx, db_reader(ctx->parts->db), operation_id,
-                              NUMBERS_MAX * NUMBER_STEPS_MAX, steps, &count));
+    TRY(number_step_rows_list(ctx, db_reader(ctx), operation_id, NUMBERS_MAX * NUMBER_STEPS_MAX,
+                              steps, &count));
     jsonw_list(w);
     for (size_t i = 0; i < count; i++) {
         jsonw_object(w);

@@ -21,7 +21,7 @@ enum err number_lend(struct ctx *ctx, struct lent *out) {
 }
 
 enum err number_held(struct ctx *ctx, const char *id, struct number_row *row) {
-    TRY(number_row_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, id, row));
+    TRY(number_row_find(ctx, db_reader(ctx), ctx->who.workspace_id, id, row));
     if (!number_is_held(row))
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such number.");
     return OK;
@@ -46,8 +46,7 @@ enum err number_at_vapi(struct ctx *ctx, const char *id, const char **vapi_id) {
 
 enum err number_of_vapi(struct ctx *ctx, const char *vapi_id, const char **phone_number) {
     struct number_row row;
-    TRY(number_row_find_at_vapi(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, vapi_id,
-                                &row));
+    TRY(number_row_find_at_vapi(ctx, db_reader(ctx), ctx->who.workspace_id, vapi_id, &row));
     *phone_number = row.phone_number;
     return OK;
 }
@@ -126,7 +125,7 @@ static enum err write_listed(struct ctx *ctx, struct jsonw *w, const json_t *n) 
     struct ways ways = { .voice_url = json_text(n, "voice_url"),
                          .sms_url = json_text(n, "sms_url") };
     struct number_row row;
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     TRY(number_row_find_by_provider(ctx, c, ctx->who.workspace_id, json_text(n, "provider_id"),
                                     &row));
     TRY(number_party_of(ctx, c, ways.voice_url, json_is_true(json_object_get(n, "has_voice_app")),
@@ -163,8 +162,8 @@ enum err numbers_write_like(struct ctx *ctx, const char *like, int limit, struct
     struct number_row *rows = arena_alloc(ctx->arena, (size_t)limit * sizeof *rows);
     size_t count = 0;
     if (like)
-        TRY(number_rows_like(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, like, limit,
-                             rows, &count));
+        TRY(number_rows_like(ctx, db_reader(ctx), ctx->who.workspace_id, like, limit, rows,
+                             &count));
     jsonw_list(w);
     for (size_t i = 0; i < count; i++) {
         jsonw_object(w);

@@ -71,7 +71,7 @@ static void tell(struct arena *a, const struct signing *s) {
 enum err audit_heads_sign(struct ctx *ctx, bool everything) {
     struct audit_head last;
     int64_t count, oldest_ms, now_ms = ava_wall_ms();
-    struct db_conn *c = db_reader(ctx->parts->db);
+    struct db_conn *c = db_reader(ctx);
     TRY(audit_head_last(ctx, c, &last));
     TRY(audit_rows_beyond(ctx, c, last.seq, &count, &oldest_ms));
     bool is_due = count >= AUDIT_HEAD_ROWS || everything || now_ms - oldest_ms >= HOUR_MS;
@@ -286,7 +286,7 @@ static void conclude(struct walk *w, const struct audit_head *pinned) {
 enum err audit_check(struct ctx *ctx, const struct audit_head *pinned,
                      const struct audit_watch *watch, struct audit_check *out) {
     struct walk w = { .ctx = ctx,
-                      .c = db_reader(ctx->parts->db),
+                      .c = db_reader(ctx),
                       .out = out,
                       .words = ctx->arena,
                       .watch = watch,

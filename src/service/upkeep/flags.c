@@ -8,7 +8,7 @@
 enum err flags_load(struct ctx *ctx) {
     for (enum flag f = 0; f < FLAG_COUNT; f++) {
         struct flag_row row;
-        TRY(flag_row_find(ctx, db_reader(ctx->parts->db), flag_info(f)->name, &row));
+        TRY(flag_row_find(ctx, db_reader(ctx), flag_info(f)->name, &row));
         flag_set(f, row.name ? row.is_on : flag_info(f)->on);
         if (row.name && row.is_on != flag_info(f)->on)
             log_warn(NULL, "flag", L("name", row.name), L("on", row.is_on ? "yes" : "no"),
@@ -19,7 +19,7 @@ enum err flags_load(struct ctx *ctx) {
 
 enum err flag_write(struct ctx *ctx, enum flag f, struct jsonw *w) {
     struct flag_row row;
-    TRY(flag_row_find(ctx, db_reader(ctx->parts->db), flag_info(f)->name, &row));
+    TRY(flag_row_find(ctx, db_reader(ctx), flag_info(f)->name, &row));
     bool on = row.name ? row.is_on : flag_info(f)->on;
     jsonw_object(w);
     jsonw_text_at(w, "name", flag_info(f)->name);
@@ -60,7 +60,7 @@ enum err flag_change(struct ctx *ctx, enum flag f, bool on) {
     struct changing c = { f, on };
     struct flag_row row;
     TRY(db_write(ctx, change_write, &c));
-    TRY(flag_row_find(ctx, db_reader(ctx->parts->db), flag_info(f)->name, &row));
+    TRY(flag_row_find(ctx, db_reader(ctx), flag_info(f)->name, &row));
     flag_set(f, row.name ? row.is_on : flag_info(f)->on);
     log_info(ctx, "flag", L("name", flag_info(f)->name), L("on", on ? "yes" : "no"));
     return OK;

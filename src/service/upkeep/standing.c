@@ -8,7 +8,7 @@ static int64_t age_s(int64_t now_ms, int64_t at_ms) {
 }
 
 enum err standing_read(struct ctx *ctx, struct standing_view *out) {
-    TRY(standing_find(ctx, db_reader(ctx->parts->db), ctx->who.workspace_id, &out->now));
+    TRY(standing_find(ctx, db_reader(ctx), ctx->who.workspace_id, &out->now));
     out->jobs_late_s = age_s(ava_steady_ms(), out->now.jobs_next_ms);
     out->events_age_s = age_s(ava_wall_ms(), out->now.events_oldest_ms);
     out->deliveries_age_s = age_s(ava_wall_ms(), out->now.deliveries_oldest_ms);

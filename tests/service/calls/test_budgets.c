@@ -86,7 +86,7 @@ static void book(struct house *h, const char *id, int64_t talked_ms, int64_t cos
 
 static struct call_day day(struct house *h, const char *number) {
     struct call_day d;
-    CHECK_INT(call_day_read(&h->temp.ctx, db_reader(h->temp.parts.db), "w", number, 1, &d), OK);
+    CHECK_INT(call_day_read(&h->temp.ctx, db_reader(&h->temp.ctx), "w", number, 1, &d), OK);
     return d;
 }
 

@@ -17,7 +17,7 @@ static void open_all(struct house *h) {
 
 static const char *party_of(struct house *h, const char *url) {
     enum number_party p;
-    CHECK_INT(number_party_of(&h->t.ctx, db_reader(h->t.parts.db), url, false, &p), OK);
+    CHECK_INT(number_party_of(&h->t.ctx, db_reader(&h->t.ctx), url, false, &p), OK);
     return number_party_name(p);
 }
 
@@ -56,9 +56,9 @@ TEST(an_application_goes_before_an_address) {
     open_all(&h);
     json_t *routes =
         json_of(&h, "{\"voice_url\":null,\"voice_application_sid\":\"AP1\",\"sms_url\":\"\"}");
-    CHECK_INT(number_leads_to(&h.t.ctx, db_reader(h.t.parts.db), routes, NUMBER_CALLS, &p), OK);
+    CHECK_INT(number_leads_to(&h.t.ctx, db_reader(&h.t.ctx), routes, NUMBER_CALLS, &p), OK);
     CHECK_INT(p, NUMBER_OTHER);
-    CHECK_INT(number_leads_to(&h.t.ctx, db_reader(h.t.parts.db), routes, NUMBER_TEXTS, &p), OK);
+    CHECK_INT(number_leads_to(&h.t.ctx, db_reader(&h.t.ctx), routes, NUMBER_TEXTS, &p), OK);
     CHECK_INT(p, NUMBER_NOBODY);
     house_close(&h);
 }

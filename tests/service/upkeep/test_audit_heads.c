@@ -161,7 +161,7 @@ TEST(a_log_that_was_replaced_with_its_heads_is_not_the_one_whose_head_was_seen) 
     struct audit_head pinned;
     struct audit_check k;
     open_signed(&h);
-    CHECK_INT(audit_head_from(&h.t.ctx, db_reader(h.t.parts.db), 1, &pinned), OK);
+    CHECK_INT(audit_head_from(&h.t.ctx, db_reader(&h.t.ctx), 1, &pinned), OK);
     CHECK_INT(audit_check(&h.t.ctx, &pinned, NULL, &k), OK);
     CHECK(!k.wrong);
     CHECK_TEXT(temp_all(&h.t, "DELETE FROM audit_log; DELETE FROM audit_heads"), "");

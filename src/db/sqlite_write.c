@@ -1,0 +1,305 @@
+#include "db/sqlite.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fiber.h"
+#include "db/checkpoint.h"
+#include "db/mirror.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+
+enum {
+    BATCH_MAX = 512,
+    TURN_US = 5 * 1000, /* of many small steps in one transaction, */
+    TURN_PAGES = 64,    /* or until they gave back so many pages, which the commit has to write */
+    TURN_WAIT_MS = 30 * 1000,
+    GENTLE_PAGES_PER_MS = 16, /* 64 MB/s of log */
+    SPREAD_MS = 20,           /* what a copy gets in that time is written by the disk meanwhile */
+};
+
+struct sqlite_queued {
+    struct sqlite_queued *next;
+    struct ctx *ctx;
+    db_fn *fn;
+    void *arg;
+    const char *name; /* in traces */
+    enum err result;
+    size_t together; /* how many its commit was for; 0: it was in none */
+    int pages;       /* that its commit wrote to the log */
+    struct fiber_parking parking;
+};
+
+/* One queued function under a savepoint of its own, unless its deadline is over by now. */
+static void run_one(struct sqlite_conn *c, struct sqlite_queued *w) {
+    if (ctx_left_ms(w->ctx) == 0) {
+        w->ctx->problem.retry_after_s = 1;
+        w->result = ctx_fail(w->ctx, ERR_STORAGE_UNAVAILABLE,
+                             "Saving had to wait longer than this request may take.");
+        return;
+    }
+    db_run(w->ctx, db_use(&c->base, "SAVEPOINT one"));
+    w->result = w->fn(w->ctx, &c->base, w->arg);
+    if (sqlite3_get_autocommit(c->handle))
+        return; /* the transaction is gone, and the savepoint with it */
+    if (w->result != OK)
+        db_run(w->ctx, db_use(&c->base, "ROLLBACK TO one"));
+    db_run(w->ctx, db_use(&c->base, "RELEASE one"));
+}
+
+/* Is the run that has claimed the database still this one? In the transaction of a batch. */
+static int check_claim(struct sqlite *db) {
+    const char *run = atomic_load(&db->run);
+    if (!run)
+        return SQLITE_OK;
+    struct db_stmt *q = db_use(&db->writer->base, "SELECT value = ? FROM meta WHERE name = 'run'");
+    db_bind_blob(q, run, strlen(run));
+    bool found = db_next(q) && db_i64(q);
+    int rc = sqlite_drop(q);
+    if (rc == SQLITE_OK && !found)
+        trouble_get_into(
+            &db->trouble, TROUBLE_FENCED,
+            "another run of Ava has claimed it: this one commits nothing any more and ends");
+    return rc != SQLITE_OK ? rc : found ? SQLITE_OK : SQLITE_READONLY;
+}
+
+/* Runs the batch in one transaction. Not SQLITE_OK when nothing of it may be acknowledged. */
+static int commit_batch(struct sqlite *db, struct sqlite_queued *batch) {
+    sqlite3 *handle = db->writer->handle;
+    int rc = sqlite3_exec(handle, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (rc != SQLITE_OK || (rc = check_claim(db)) != SQLITE_OK)
+        return rc;
+    for (struct sqlite_queued *w = batch; w && !sqlite3_get_autocommit(handle); w = w->next)
+        run_one(db->writer, w);
+    /* A full disk can end the transaction from inside; a savepoint would begin another one
+     * and commit it, while everybody is told that nothing was kept. */
+    if (sqlite3_get_autocommit(handle))
+        return SQLITE_FULL;
+    rc = sqlite3_exec(handle, "COMMIT", NULL, NULL, NULL);
+    /* Taken away meanwhile: it may be in a file that nobody finds again. */
+    return rc == SQLITE_OK && !trouble_is_none(&db->trouble) ? SQLITE_READONLY : rc;
+}
+
+/* May anything be written? A look at the files; notes the trouble when they are not as they were. */
+static bool may_write(struct sqlite *db) {
+    if (!trouble_is_none(&db->trouble))
+        return false;
+    if (!files_hold_database(db->writer->handle))
+        trouble_get_into(&db->trouble, TROUBLE_DAMAGED,
+                         "its first page is not that of a database any more");
+    return !trouble_of(&db->trouble);
+}
+
+/* All of the batch in one transaction. When it can not be begun or committed nothing of it
+ * happened, and everybody in it is told so. */
+static void run_batch(struct sqlite *db, struct sqlite_queued *batch, size_t count) {
+    struct sqlite_conn *c = db->writer;
+    int64_t began = ava_now_us();
+    int before = checkpoint_logged(db->checkpoint);
+    int rc = may_write(db) ? commit_batch(db, batch) : SQLITE_READONLY;
+    if (rc == SQLITE_OK) {
+        int after = checkpoint_logged(db->checkpoint);
+        for (struct sqlite_queued *w = batch; w; w = w->next) {
+            w->pages = after < before ? after : after - before; /* the log may have begun again */
+            w->together = count;
+        }
+        atomic_store(&db->last_commit_ms, ava_now_ms());
+        metric_observe_us(METRIC_DB_DURATION, ava_now_us() - began, "commit");
+        metric_add(METRIC_DB_BATCH, (int64_t)count);
+        return;
+    }
+    const char *why = sqlite3_errmsg(c->handle);
+    if (trouble_is_damage(rc))
+        trouble_learn(&db->trouble, rc, why);
+    for (struct sqlite_queued *w = batch; w; w = w->next)
+        w->result = trouble_of(&db->trouble) ? trouble_refuse(w->ctx, trouble_of(&db->trouble))
+                                             : sqlite_failure(w->ctx, db, rc, "COMMIT", why);
+    if (!sqlite3_get_autocommit(c->handle))
+        sqlite3_exec(c->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* Under the lock: up to BATCH_MAX of the queue. */
+static struct sqlite_queued *take_batch(struct sqlite *db, size_t *count) {
+    struct sqlite_queued *batch = db->first, *last = batch;
+    *count = 1;
+    while (*count < BATCH_MAX && last->next) {
+        last = last->next;
+        ++*count;
+    }
+    db->first = last->next;
+    if (!db->first)
+        db->last = &db->first;
+    last->next = NULL;
+    return batch;
+}
+
+static struct timespec after_us(int64_t us) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t ns = t.tv_nsec + us * 1000;
+    t.tv_sec += ns / 1000000000;
+    t.tv_nsec = ns % 1000000000;
+    return t;
+}
+
+/* Under the lock: until there may be something to do. */
+static void await_work(struct sqlite *db) {
+    int64_t rest_us = db->mirror ? db->mirror->due_us - ava_now_us() : INT64_MAX;
+    if (rest_us <= 0)
+        return;
+    if (!db->mirror) {
+        pthread_cond_wait(&db->more, &db->lock);
+        return;
+    }
+    struct timespec until = after_us(rest_us);
+    pthread_cond_timedwait(&db->more, &db->lock, &until);
+}
+
+static void let_go(struct sqlite *db) {
+    mirror_end(db->mirror);
+    db->mirror = NULL;
+    pthread_cond_broadcast(&db->mirrored);
+}
+
+/* The writer thread: takes from the queue, and copies between two batches, until db_close. */
+void *sqlite_write_on(void *arg) {
+    struct sqlite *db = arg;
+    pthread_mutex_lock(&db->lock);
+    while (!db->ends || db->first) {
+        size_t count = 0;
+        if (!db->first)
+            await_work(db);
+        struct sqlite_queued *batch = db->first ? take_batch(db, &count) : NULL;
+        struct mirror *mirror = db->mirror;
+        pthread_mutex_unlock(&db->lock);
+        if (batch)
+            run_batch(db, batch, count);
+        for (struct sqlite_queued *w = batch, *next; w; w = next) {
+            next = w->next; /* gone as soon as its fiber runs */
+            fiber_unpark(&w->parking);
+        }
+        if (batch)
+            checkpoint_turn(db->checkpoint);
+        bool has_ended = mirror && !mirror_turn(mirror, db->writer->handle);
+        pthread_mutex_lock(&db->lock);
+        if (has_ended)
+            let_go(db);
+    }
+    if (db->mirror)
+        let_go(db);
+    pthread_mutex_unlock(&db->lock);
+    return NULL;
+}
+
+/* Under the lock: until the writer is done with it. */
+static void await_mirror(struct sqlite *db, struct mirror *m, const atomic_bool *gives_up) {
+    db->mirror = m;
+    pthread_cond_signal(&db->more);
+    while (db->mirror == m) {
+        struct timespec until = after_us(SPREAD_MS * 1000);
+        pthread_cond_timedwait(&db->mirrored, &db->lock, &until);
+        if (gives_up && atomic_load(gives_up))
+            atomic_store(&m->stops, true);
+        pthread_mutex_unlock(&db->lock);
+        mirror_spread(m);
+        pthread_mutex_lock(&db->lock);
+    }
+}
+
+bool sqlite_mirror(struct db *of, const char *to, const atomic_bool *gives_up, struct arena *a,
+                   const char **why) {
+    struct sqlite *db = sqlite_of(of);
+    struct mirror m;
+    pthread_mutex_lock(&db->lock);
+    bool is_free = !db->is_mirroring;
+    if (is_free)
+        db->is_mirroring = true;
+    pthread_mutex_unlock(&db->lock);
+    if (!is_free) {
+        *why = "another backup is being made";
+        return false;
+    }
+    bool good = mirror_open(&m, to);
+    pthread_mutex_lock(&db->lock);
+    if (good && !db->ends)
+        await_mirror(db, &m, gives_up);
+    pthread_mutex_unlock(&db->lock);
+    good = mirror_close(&m);
+    if (!good) {
+        *why = arena_printf(a, "cannot copy %s to %s: %s", db->path, to, sqlite3_errstr(m.result));
+        unlink(to);
+    }
+    pthread_mutex_lock(&db->lock);
+    db->is_mirroring = false;
+    pthread_mutex_unlock(&db->lock);
+    return good;
+}
+
+/* Queues a write, once its fiber can be woken. */
+static void enqueue(void *arg) {
+    struct sqlite_queued *w = arg;
+    struct sqlite *db = sqlite_of(w->ctx->parts->db);
+    pthread_mutex_lock(&db->lock);
+    *db->last = w;
+    db->last = &w->next;
+    pthread_cond_signal(&db->more);
+    pthread_mutex_unlock(&db->lock);
+}
+
+static void wait_for(struct sqlite_queued *w) {
+    struct span *span = db_span_begin_write(w->ctx, w->name);
+    fiber_parking_init(&w->parking);
+    fiber_park(&w->parking, FIBER_NO_DEADLINE, enqueue, w);
+    db_span_end_write(span, w->together, w->result);
+}
+
+enum err sqlite_write(struct ctx *ctx, const char *name, db_fn *fn, void *arg) {
+    struct sqlite_queued w = { .ctx = ctx, .name = name, .fn = fn, .arg = arg };
+    wait_for(&w);
+    return w.result;
+}
+
+struct steps {
+    db_step_fn *fn;
+    void *arg;
+    bool more;
+};
+
+/* Pages of the file that hold nothing now. */
+static int64_t free_pages(struct ctx *ctx, struct db_conn *c) {
+    struct db_stmt *q = db_use(c, "PRAGMA freelist_count");
+    int64_t count = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q) == OK ? count : 0;
+}
+
+static enum err steps_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct steps *s = arg;
+    int64_t until_us = ava_now_us() + TURN_US, free_max = free_pages(ctx, tx) + TURN_PAGES;
+    do {
+        s->more = false;
+        TRY(s->fn(ctx, tx, s->arg, &s->more));
+    } while (s->more && ava_now_us() < until_us && free_pages(ctx, tx) < free_max);
+    return OK;
+}
+
+/* Gently: rests after each turn for as long as its pages take at a pace that leaves the disk to others. */
+enum err sqlite_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
+                            bool is_gentle, bool *is_done) {
+    struct steps s = { .fn = fn, .arg = arg };
+    int64_t until_ms = ava_now_ms() + within_ms;
+    do {
+        struct sqlite_queued w = { .ctx = ctx, .name = "steps", .fn = steps_write, .arg = &s };
+        int64_t turn_by_ms = ava_now_ms() + TURN_WAIT_MS;
+        if (ctx->deadline_ms < turn_by_ms)
+            ctx->deadline_ms = turn_by_ms;
+        wait_for(&w);
+        TRY(w.result);
+        if (is_gentle && s.more)
+            fiber_sleep(w.pages / GENTLE_PAGES_PER_MS);
+    } while (s.more && ava_now_ms() < until_ms);
+    *is_done = !s.more;
+    return OK;
+}
