@@ -14,7 +14,7 @@ describe("journey in WebKit", { skip: missing("webkit") }, () => {
     await browser?.close();
     await ava?.stop();
   });
-  const seen = (selector) => until(() => browser.run("const e = document.querySelector(arguments[0]); return Boolean(e && e.getClientRects().length)", selector), { what: selector, every: 50 });
+  const seen = (selector) => until(() => browser.look("const e = document.querySelector(arguments[0]); return Boolean(e && e.getClientRects().length)", selector), { what: selector, every: 50 });
   // What the page reports of itself from its first script on; a page that is loaded anew reports anew.
   async function go(address) {
     await browser.go(ava.base + address);
@@ -59,7 +59,7 @@ describe("journey in WebKit", { skip: missing("webkit") }, () => {
     await browser.run("window.mark = 'as it was'");
     await browser.go(ava.base + "/docs");
     await streams(0);
-    await browser.run("history.back()");
+    await browser.back();
     await drawn("calls");
     assert.equal(await browser.run("return window.mark"), "as it was", "it was kept, not loaded anew");
     await streams(1);
