@@ -73,6 +73,20 @@ tsan: web ## unit and flow tests under ThreadSanitizer
 	$(call compile,build-tsan,$(TSAN))
 	@tools/test unit flow --build-dir build-tsan
 
+.PHONY: yield
+yield: web ## unit and flow tests where each read of the database lets others go first, as over a network (ONLY=word word)
+	@tools/deps install test
+	$(call compile,build-yield,-Dyield=true)
+	@tools/test unit --build-dir build-yield
+	@if [ -z "$(ONLY)" ]; then tools/test flow --build-dir build-yield; \
+	else for word in $(ONLY); do tools/test flow -k $$word --build-dir build-yield || exit 1; done; fi
+
+.PHONY: yield-tsan
+yield-tsan: web ## the same under ThreadSanitizer
+	@tools/deps install test
+	$(call compile,build-yield-tsan,-Dyield=true $(TSAN))
+	@tools/test unit flow --build-dir build-yield-tsan
+
 .PHONY: fuzz
 fuzz: web ## look for trouble in every parser of outside bytes (FUZZ_SECONDS=30 for each)
 	@tools/deps install lint

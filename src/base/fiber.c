@@ -302,6 +302,11 @@ void fiber_post(struct fiber *f) {
     f->host->post(f->host, f);
 }
 
+bool fiber_is_loop(void) {
+    struct thread *t = this_thread();
+    return t->host && !t->current;
+}
+
 void fiber_on_loop(void (*fn)(void *arg), void *arg) {
     struct thread *t = this_thread();
     if (!t->current) {

@@ -47,7 +47,8 @@ void fiber_trim(void);
 bool fiber_run(void (*fn)(void *arg), void *arg);
 
 struct fiber *fiber_self(void); /* NULL when not on a fiber */
-size_t fiber_alive(void);       /* fibers of this thread that have not ended */
+bool fiber_is_loop(void); /* on the loop's own stack: who waits here holds up all its fibers */
+size_t fiber_alive(void); /* fibers of this thread that have not ended */
 
 /* This fiber will sleep for minutes, many times: from here on it is not counted against
  * fibers_max, and what it used of its stack below here goes back to the kernel, so that it costs

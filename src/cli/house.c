@@ -29,7 +29,6 @@
 #include "service/connections/endpoints.h"
 #include "store/sealed.h"
 #include "tasks/turns.h"
-#include "vault/links.h"
 #include "vault/vault.h"
 
 enum { COMMAND_MS = 3600 * 1000, LONG_BYTES = 128 << 10, KEPT_BYTES = 4 << 20 };
@@ -196,7 +195,6 @@ int house_furnish(struct house *h, struct cli *cli, enum house_use use, const ch
     h->parts.accounts = accounts_new(is_sandbox);
     h->parts.lending = lending_new(is_sandbox);
     h->parts.turns = turns_new();
-    h->parts.links = links_new();
     lending_set_platform(h->parts.lending, &h->config);
     h->parts.db = db_open(
         &(struct db_conf){ .path = arena_printf(cli->arena, "%s/%s", h->config.data_dir, database),
@@ -220,7 +218,6 @@ void house_close(struct house *h) {
     accounts_free(h->parts.accounts);
     lending_free(h->parts.lending);
     turns_free(h->parts.turns);
-    links_free(h->parts.links);
     reload_free(h->reload);
     h->reload = NULL;
     secret_wipe(&h->config.admin_password);

@@ -9,7 +9,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "auth/session.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/browser.h"
@@ -26,14 +25,9 @@
 #include "resilience/shed.h"
 #include "routes/entry.h"
 #include "sandbox/sandbox.h"
-#include "service/forwarding/deliveries.h"
-#include "service/inbox/events.h"
-#include "service/inbox/inbox.h"
-#include "service/notices/notices.h"
 #include "service/upkeep/audit_heads.h"
 #include "service/upkeep/audit_verifier.h"
 #include "tasks/feed.h"
-#include "tasks/idempotency.h"
 #include "tasks/jobs.h"
 
 enum {
@@ -42,16 +36,11 @@ enum {
     END_MS = 500,    /* for the loops, when nothing is left or nobody wants to wait */
     FLUSH_MS = 2000, /* for the traces that still wait */
     STEP_MS = 10,
-    SWEEP_EVERY_MS = 10 * 60 * 1000,
-    SWEEP_AGAIN_MS = 1000,
-    SWEEP_MS = 300,  /* of each kind of thing */
     CLOCK_MS = 2000, /* time servers put less right by and by */
 };
 
 static void watch_loops(struct serve *s) {
-    int64_t last_ms = workers_last_turn_ms(&s->workers);
-    atomic_store(&s->entry->last_turn_ms, last_ms);
-    systemd_alive(&s->systemd, ava_now_ms() - last_ms);
+    systemd_alive(&s->systemd, ava_now_ms() - workers_last_turn_ms(&s->workers));
 }
 
 /* Says it once when somebody has set the clock. */
@@ -96,28 +85,6 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
         keys_tell(((struct serve *)arg)->house.parts.vault, out);
     else
         buf_text(out, "{\"error\":\"unknown command\"}");
-}
-
-/* Forgets what is old enough. Returns after how many ms it wants to be called again: soon, when there
- * was more than fits into the time that this thread may take. */
-static int64_t sweep(struct serve *s) {
-    static enum err (*const FORGET[])(struct ctx *, int64_t,
-                                      bool *) = { idempotency_forget_old, events_forget_old,
-                                                  deliveries_forget_old, notices_forget_old,
-                                                  audit_forget_old };
-    struct arena *a = arena_new(1 << 20);
-    struct ctx ctx;
-    bool is_done, all_done = true;
-    house_ctx(&s->house, &ctx, a);
-    auth_sweep(&ctx);
-    audit_heads_sign(&ctx, false);
-    for (size_t i = 0; i < ARRAY_LEN(FORGET); i++)
-        if (FORGET[i](&ctx, SWEEP_MS, &is_done) == OK)
-            all_done = all_done && is_done;
-    inbox_recover(&ctx);
-    browser_forget(s->house.config.data_dir);
-    arena_free(a);
-    return all_done ? SWEEP_EVERY_MS : SWEEP_AGAIN_MS;
 }
 
 /* Waits up to ms for a signal that ends Ava, answering the control socket meanwhile. Another run that
@@ -201,6 +168,7 @@ static void go_down(struct serve *s) {
         _exit(exit_status(s)); /* what is acknowledged is on disk; what is not was not promised */
     }
     workers_join(&s->workers);
+    serve_sweep_stop(s);
     close_audit(s);
     int64_t left_ms = until_ms - ava_now_ms();
     tracing_stop(s->tracing, hurry || left_ms < END_MS ? END_MS
@@ -255,8 +223,9 @@ static int run(struct cli *cli, bool is_sandbox) {
         serve_announce(s, cli);
         restrict_calls(s);
         systemd_say(&s->systemd, "READY=1\nSTATUS=Serving on %s", s->addresses);
-        for (int64_t in_ms = SWEEP_EVERY_MS; !wait_for_end(s, in_ms);)
-            in_ms = sweep(s);
+        serve_sweep_start(s);
+        while (!wait_for_end(s, INT32_MAX))
+            ;
         go_down(s);
         status = exit_status(s);
         log_info(NULL, "stopped", L("after_s", (long)((ava_now_ms() - s->began_ms) / 1000)));

@@ -13,6 +13,7 @@ struct copying;
 struct entry;
 struct entry_rules;
 struct sandbox;
+struct sweeper;
 struct task_kinds;
 struct tls_setup;
 struct tracing;
@@ -25,6 +26,7 @@ struct serve {
     struct tracing *tracing;
     int control, signals;
     struct systemd systemd;
+    struct sweeper *sweeper;
     struct cage *cage;           /* NULL: calls are not restricted */
     struct tls_setup *tls;       /* NULL: AVA_LISTEN speaks plain HTTP */
     struct backups *backups;     /* NULL: none are made */
@@ -65,6 +67,10 @@ const char *serve_copy(void *arg, const atomic_bool *gives_up, struct arena *a,
 /* For struct inside: what there is of them; one now. */
 void serve_write_backups(void *serve, struct buf *out);
 void serve_back_up(void *serve); /* with AVA_BACKUP_DIR */
+
+/* Forgets what is old enough, again and again, until it is stopped; before the database closes. */
+void serve_sweep_start(struct serve *s);
+void serve_sweep_stop(struct serve *s); /* also where it never started */
 
 /* Tells a person on stdout where Ava is and how to get in. */
 void serve_announce(struct serve *s, struct cli *cli);

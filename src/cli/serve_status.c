@@ -15,7 +15,7 @@
 #include "tasks/jobs.h"
 #include "vault/vault.h"
 
-enum { PROBE_AGE_MS = 5000 };
+enum { PROBE_AGE_MS = 5000, ANSWER_MS = 500 /* the main thread may be the one that waits */ };
 
 static void write_queue(struct jsonw *w, struct jobs_state jobs) {
     jsonw_key(w, "queue");
@@ -136,6 +136,7 @@ void serve_status(void *serve, struct buf *answer) {
     struct ctx ctx;
     struct jsonw w = jsonw_to(answer);
     house_ctx(&s->house, &ctx, a);
+    ctx.deadline_ms = ava_now_ms() + ANSWER_MS;
     jsonw_object(&w);
     write_process(&w, s);
     write_queue(&w, jobs_state(s->house.parts.jobs));

@@ -250,11 +250,19 @@ static void write_settings(void *serve, struct buf *out) {
     reload_write_settings(((struct serve *)serve)->house.reload, out);
 }
 
+static int64_t serve_last_turn_ms(void *serve) {
+    return workers_last_turn_ms(&((struct serve *)serve)->workers);
+}
+
 static void make_entry(struct serve *s) {
     const struct config *c = &s->house.config;
     struct entry *e = entry_new(&s->house.parts, s->sandbox ? "sandbox" : c->profile);
     e->metrics_moved = s->workers.list[0].server_count > s->workers.address_count;
-    e->inside = (struct inside){ s, serve_status, write_settings, serve_write_backups,
+    e->inside = (struct inside){ s,
+                                 serve_last_turn_ms,
+                                 serve_status,
+                                 write_settings,
+                                 serve_write_backups,
                                  c->backup_dir[0] ? serve_back_up : NULL };
     if (s->sandbox) {
         e->sandbox = play_serve;

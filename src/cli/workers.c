@@ -115,6 +115,7 @@ void workers_start(struct workers *w) {
             abort(); /* at start */
         wait_for(&one->ready);
     }
+    atomic_store(&w->is_up, true);
 }
 
 /* A request that places an operation is two fibers; jobs and health come on top. */
@@ -170,8 +171,8 @@ int64_t workers_longest_turn_us(const struct workers *w) {
 }
 
 int64_t workers_last_turn_ms(const struct workers *w) {
-    int64_t oldest = INT64_MAX;
-    for (size_t i = 0; i < w->count; i++)
+    int64_t oldest = ava_now_ms();
+    for (size_t i = 0; i < w->count && atomic_load(&w->is_up); i++)
         if (loop_last_turn_ms(w->list[i].loop) < oldest)
             oldest = loop_last_turn_ms(w->list[i].loop);
     return oldest;

@@ -39,6 +39,7 @@ struct workers {
     struct http_limits limits;
     struct http_memory memory; /* of bodies, on all loops */
     size_t fibers_per_loop;
+    atomic_bool is_up;    /* all loops run */
     atomic_size_t turned; /* loops that have, since workers_turn */
     atomic_size_t ended;  /* loops that have */
 };

@@ -22,6 +22,10 @@ struct sqlite_stmt {
     int bound, column;
     bool in_use;
     int failed; /* the first result code that was not good */
+#ifdef AVA_DB_YIELDS
+    struct sqlite_stmt *twin; /* for another fiber that says the same meanwhile */
+    bool is_begun;
+#endif
 };
 
 struct sqlite_conn {

@@ -1,10 +1,12 @@
 #include "db/sqlite.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fiber.h"
 #include "base/memory.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
@@ -67,11 +69,22 @@ struct sqlite_conn *sqlite_conn_open(struct sqlite *db, bool writes, struct aren
     return c;
 }
 
+static void finalize(struct sqlite_stmt *q) {
+    sqlite3_finalize(q->handle);
+#ifdef AVA_DB_YIELDS
+    for (struct sqlite_stmt *t = q->twin, *next; t; t = next) {
+        next = t->twin;
+        sqlite3_finalize(t->handle);
+        free(t);
+    }
+#endif
+}
+
 void sqlite_conn_close(struct sqlite_conn *c) {
     if (!c)
         return;
     for (size_t i = 0; i < SQLITE_STATEMENTS_MAX; i++)
-        sqlite3_finalize(c->statements[i].handle);
+        finalize(&c->statements[i]);
     sqlite3_close_v2(c->handle);
     free(c);
 }
@@ -124,6 +137,55 @@ static void prepare(struct sqlite_conn *c, struct sqlite_stmt *q) {
             sqlite3_prepare_v3(c->handle, q->sql, -1, SQLITE_PREPARE_PERSISTENT, &q->handle, NULL);
 }
 
+#ifdef AVA_DB_YIELDS
+static void post(void *fiber) {
+    fiber_post(fiber);
+}
+
+/* In this build a read is no longer one turn of the loop: before its first row every other fiber that can run does, as
+ * it would while an answer is on its way over a network. Whoever reads on the loop's own stack would hold up everybody
+ * there, and is told so. */
+static void let_others_go_first(struct sqlite_stmt *q) {
+    if (q->is_begun || q->conn == q->conn->db->writer)
+        return;
+    q->is_begun = true;
+    if (fiber_is_loop()) {
+        fprintf(stderr, "read on the loop's own stack: %s\n", q->sql);
+        abort();
+    }
+    if (fiber_self())
+        fiber_yield(post, fiber_self());
+}
+
+static struct sqlite_stmt *free_one(struct sqlite_stmt *q) {
+    for (; q->in_use; q = q->twin)
+        if (!q->twin) {
+            q->twin = memory_zeroed(1, sizeof *q);
+            *q->twin = (struct sqlite_stmt){ .base = q->base, .sql = q->sql, .conn = q->conn };
+            memcpy(q->twin->name, q->name, sizeof q->name);
+        }
+    q->is_begun = false;
+    return q;
+}
+#else
+static void let_others_go_first(struct sqlite_stmt *q) {}
+
+static struct sqlite_stmt *free_one(struct sqlite_stmt *q) {
+    assert(!q->in_use);
+    return q;
+}
+#endif
+
+static struct sqlite_stmt *begin(struct sqlite_conn *c, struct sqlite_stmt *q) {
+    q->in_use = true;
+    q->bound = q->column = 0;
+    q->failed = SQLITE_OK;
+    q->began_us = ava_now_us();
+    if (!q->handle)
+        prepare(c, q);
+    return q;
+}
+
 /* Statements are found by the address of their literal, and prepared once per connection. One that
  * cannot be prepared, for want of memory or of a file that can be read, fails when it is done. */
 struct db_stmt *sqlite_use(struct db_conn *of, const char *sql) {
@@ -139,16 +201,8 @@ struct db_stmt *sqlite_use(struct db_conn *of, const char *sql) {
             q->conn = c;
             db_span_name(sql, q->name);
         }
-        if (q->sql == sql) {
-            assert(!q->in_use);
-            q->in_use = true;
-            q->bound = q->column = 0;
-            q->failed = SQLITE_OK;
-            q->began_us = ava_now_us();
-            if (!q->handle)
-                prepare(c, q);
-            return &q->base;
-        }
+        if (q->sql == sql)
+            return &begin(c, free_one(q))->base;
     }
 }
 
@@ -194,6 +248,7 @@ bool sqlite_next(struct db_stmt *use) {
     if (q->failed != SQLITE_OK)
         return false;
     q->column = 0;
+    let_others_go_first(q);
     int rc = sqlite3_step(q->handle);
     if (rc == SQLITE_ROW)
         return true;

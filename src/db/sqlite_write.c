@@ -30,15 +30,21 @@ struct sqlite_queued {
     enum err result;
     size_t together; /* how many its commit was for; 0: it was in none */
     int pages;       /* that its commit wrote to the log */
+    bool is_taken;   /* out of the queue */
+    bool is_settled;
     struct fiber_parking parking;
 };
+
+static enum err refuse_late(struct ctx *ctx) {
+    ctx->problem.retry_after_s = 1;
+    return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE,
+                    "Saving had to wait longer than this request may take.");
+}
 
 /* One queued function under a savepoint of its own, unless its deadline is over by now. */
 static void run_one(struct sqlite_conn *c, struct sqlite_queued *w) {
     if (ctx_left_ms(w->ctx) == 0) {
-        w->ctx->problem.retry_after_s = 1;
-        w->result = ctx_fail(w->ctx, ERR_STORAGE_UNAVAILABLE,
-                             "Saving had to wait longer than this request may take.");
+        w->result = refuse_late(w->ctx);
         return;
     }
     db_run(w->ctx, db_use(&c->base, "SAVEPOINT one"));
@@ -66,11 +72,11 @@ static int check_claim(struct sqlite *db) {
     return rc != SQLITE_OK ? rc : found ? SQLITE_OK : SQLITE_READONLY;
 }
 
-/* Runs the batch in one transaction. Not SQLITE_OK when nothing of it may be acknowledged. */
+/* Runs the batch in the transaction that was begun, and commits. Not SQLITE_OK when nothing of it may be acknowledged. */
 static int commit_batch(struct sqlite *db, struct sqlite_queued *batch) {
     sqlite3 *handle = db->writer->handle;
-    int rc = sqlite3_exec(handle, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-    if (rc != SQLITE_OK || (rc = check_claim(db)) != SQLITE_OK)
+    int rc = check_claim(db);
+    if (rc != SQLITE_OK)
         return rc;
     for (struct sqlite_queued *w = batch; w && !sqlite3_get_autocommit(handle); w = w->next)
         run_one(db->writer, w);
@@ -83,6 +89,11 @@ static int commit_batch(struct sqlite *db, struct sqlite_queued *batch) {
     return rc == SQLITE_OK && !trouble_is_none(&db->trouble) ? SQLITE_READONLY : rc;
 }
 
+static void roll_back(struct sqlite *db) {
+    if (!sqlite3_get_autocommit(db->writer->handle))
+        sqlite3_exec(db->writer->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
 /* May anything be written? A look at the files; notes the trouble when they are not as they were. */
 static bool may_write(struct sqlite *db) {
     if (!trouble_is_none(&db->trouble))
@@ -93,13 +104,14 @@ static bool may_write(struct sqlite *db) {
     return !trouble_of(&db->trouble);
 }
 
-/* All of the batch in one transaction. When it can not be begun or committed nothing of it
+/* All of the batch in one transaction, which rc says was begun. When it was not, or can not be committed, nothing of it
  * happened, and everybody in it is told so. */
-static void run_batch(struct sqlite *db, struct sqlite_queued *batch, size_t count) {
+static void run_batch(struct sqlite *db, struct sqlite_queued *batch, size_t count, int rc) {
     struct sqlite_conn *c = db->writer;
     int64_t began = ava_now_us();
     int before = checkpoint_logged(db->checkpoint);
-    int rc = may_write(db) ? commit_batch(db, batch) : SQLITE_READONLY;
+    if (rc == SQLITE_OK)
+        rc = commit_batch(db, batch);
     if (rc == SQLITE_OK) {
         int after = checkpoint_logged(db->checkpoint);
         for (struct sqlite_queued *w = batch; w; w = w->next) {
@@ -117,16 +129,19 @@ static void run_batch(struct sqlite *db, struct sqlite_queued *batch, size_t cou
     for (struct sqlite_queued *w = batch; w; w = w->next)
         w->result = trouble_of(&db->trouble) ? trouble_refuse(w->ctx, trouble_of(&db->trouble))
                                              : sqlite_failure(w->ctx, db, rc, "COMMIT", why);
-    if (!sqlite3_get_autocommit(c->handle))
-        sqlite3_exec(c->handle, "ROLLBACK", NULL, NULL, NULL);
+    roll_back(db);
 }
 
-/* Under the lock: up to BATCH_MAX of the queue. */
+/* Under the lock: up to BATCH_MAX of the queue; NULL where everybody has given up. */
 static struct sqlite_queued *take_batch(struct sqlite *db, size_t *count) {
     struct sqlite_queued *batch = db->first, *last = batch;
+    if (!batch)
+        return NULL;
     *count = 1;
+    last->is_taken = true;
     while (*count < BATCH_MAX && last->next) {
         last = last->next;
+        last->is_taken = true;
         ++*count;
     }
     db->first = last->next;
@@ -164,25 +179,48 @@ static void let_go(struct sqlite *db) {
     pthread_cond_broadcast(&db->mirrored);
 }
 
+/* Wakes who wanted these. */
+static void settle(struct sqlite *db, struct sqlite_queued *batch) {
+    pthread_mutex_lock(&db->lock);
+    for (struct sqlite_queued *w = batch, *next; w; w = next) {
+        next = w->next; /* gone as soon as its fiber runs */
+        w->is_settled = true;
+        fiber_unpark(&w->parking);
+    }
+    pthread_mutex_unlock(&db->lock);
+}
+
+/* The next batch. The queue is looked at once the transaction has begun: another program may have held the database for
+ * long, and who has given up meanwhile is not in it. */
+static void work_off(struct sqlite *db) {
+    size_t count;
+    sqlite3 *handle = db->writer->handle;
+    int rc =
+        may_write(db) ? sqlite3_exec(handle, "BEGIN IMMEDIATE", NULL, NULL, NULL) : SQLITE_READONLY;
+    pthread_mutex_lock(&db->lock);
+    struct sqlite_queued *batch = take_batch(db, &count);
+    pthread_mutex_unlock(&db->lock);
+    if (!batch) {
+        roll_back(db);
+        return;
+    }
+    run_batch(db, batch, count, rc);
+    settle(db, batch);
+    checkpoint_turn(db->checkpoint);
+}
+
 /* The writer thread: takes from the queue, and copies between two batches, until db_close. */
 void *sqlite_write_on(void *arg) {
     struct sqlite *db = arg;
     pthread_mutex_lock(&db->lock);
     while (!db->ends || db->first) {
-        size_t count = 0;
         if (!db->first)
             await_work(db);
-        struct sqlite_queued *batch = db->first ? take_batch(db, &count) : NULL;
+        bool has_work = db->first;
         struct mirror *mirror = db->mirror;
         pthread_mutex_unlock(&db->lock);
-        if (batch)
-            run_batch(db, batch, count);
-        for (struct sqlite_queued *w = batch, *next; w; w = next) {
-            next = w->next; /* gone as soon as its fiber runs */
-            fiber_unpark(&w->parking);
-        }
-        if (batch)
-            checkpoint_turn(db->checkpoint);
+        if (has_work)
+            work_off(db);
         bool has_ended = mirror && !mirror_turn(mirror, db->writer->handle);
         pthread_mutex_lock(&db->lock);
         if (has_ended)
@@ -249,10 +287,36 @@ static void enqueue(void *arg) {
     pthread_mutex_unlock(&db->lock);
 }
 
+/* Under the lock. */
+static void leave(struct sqlite *db, struct sqlite_queued *w) {
+    struct sqlite_queued **at = &db->first;
+    while (*at != w)
+        at = &(*at)->next;
+    *at = w->next;
+    if (!w->next)
+        db->last = at;
+    w->result = refuse_late(w->ctx);
+}
+
+/* Its time is over. True when its turn had not come, and never will; or it has been settled meanwhile. False: it is
+ * under way, and its result has to be waited for. */
+static bool has_given_up(struct sqlite_queued *w) {
+    struct sqlite *db = sqlite_of(w->ctx->parts->db);
+    pthread_mutex_lock(&db->lock);
+    bool is_over = !w->is_taken || w->is_settled;
+    if (!w->is_taken)
+        leave(db, w);
+    if (!is_over)
+        fiber_parking_init(&w->parking);
+    pthread_mutex_unlock(&db->lock);
+    return is_over;
+}
+
 static void wait_for(struct sqlite_queued *w) {
     struct span *span = db_span_begin_write(w->ctx, w->name);
     fiber_parking_init(&w->parking);
-    fiber_park(&w->parking, FIBER_NO_DEADLINE, enqueue, w);
+    if (!fiber_park(&w->parking, w->ctx->deadline_ms, enqueue, w) && !has_given_up(w))
+        fiber_park(&w->parking, FIBER_NO_DEADLINE, NULL, NULL);
     db_span_end_write(span, w->together, w->result);
 }
 

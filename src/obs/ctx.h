@@ -20,7 +20,6 @@ struct lending;
 struct turns;
 struct jobs;
 struct feed;
-struct links;
 struct task_kinds;
 struct ctx;
 struct db_conn;
@@ -37,7 +36,6 @@ struct parts {
     struct lending *lending;
     struct turns *turns;
     struct jobs *jobs;
-    struct links *links;
     struct feed *feed;               /* NULL in commands: nobody watches */
     struct tracer *tracer;           /* NULL: nobody wants traces */
     struct audit_verifier *verifier; /* NULL in commands */

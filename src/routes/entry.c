@@ -85,7 +85,6 @@ struct entry *entry_new(const struct parts *parts, const char *profile) {
     if (!e->senders)
         abort();
     atomic_init(&e->rules, rules_new(parts->config));
-    atomic_init(&e->last_turn_ms, ava_now_ms());
     return e;
 }
 

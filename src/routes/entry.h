@@ -35,6 +35,7 @@ struct entry_rules {
 /* What only cli/ knows about the running process; each may be called on any thread. NULL: nobody knows. */
 struct inside {
     void *arg;
+    int64_t (*last_turn_ms)(void *arg);           /* of the slowest loop: /health/live */
     void (*status)(void *arg, struct buf *out);   /* how all of it fares: a JSON object */
     void (*settings)(void *arg, struct buf *out); /* in force: a JSON list, without secrets */
     void (*backups)(void *arg, struct buf *out);  /* a JSON object; reads files */
@@ -54,7 +55,6 @@ struct entry {
     _Atomic(struct entry_rules *) rules;
     atomic_bool draining;
     struct log_share told_overload, told[ERR_COUNT]; /* refusals in the log, by their code */
-    _Atomic int64_t last_turn_ms;                    /* of the slowest loop: /health/live */
     struct known *senders; /* paths that webhooks came to which were proven */
     bool metrics_moved;    /* /metrics is on an address of its own */
     /* The sandbox profile answers below /sandbox itself; NULL elsewhere. */

@@ -11,7 +11,8 @@
 enum { STALLED_MS = 1000 };
 
 enum err get_health_live(struct ctx *ctx, struct call *call) {
-    int64_t since = ava_now_ms() - atomic_load(&call->entry->last_turn_ms);
+    const struct inside *inside = &call->entry->inside;
+    int64_t since = ava_now_ms() - inside->last_turn_ms(inside->arg);
     bool live = since <= STALLED_MS;
     struct jsonw w = reply_json(call, live ? 200 : 503);
     jsonw_object(&w);

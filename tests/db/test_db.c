@@ -197,6 +197,11 @@ static enum err single_end(struct single *s) {
     return s->result;
 }
 
+static enum err never(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    ++*(int *)arg;
+    return OK;
+}
+
 static void gate_wait(struct gate *g) {
     pthread_mutex_lock(&g->lock);
     while (!g->is_inside)
@@ -353,5 +358,30 @@ TEST(a_damaged_file_is_not_opened) {
     CHECK(why && why[0]);
     unlink(t.path);
     CHECK(temp_reopen(&t));
+    temp_close(&t);
+}
+
+/* Another program has the file: the writer waits for it, and not the one whose time is over. */
+TEST(who_may_not_wait_any_longer_leaves_the_queue_and_is_never_done) {
+    struct temp t;
+    struct single other;
+    sqlite3 *holder;
+    int runs = 0, runs_other = 0;
+    temp_open(&t);
+    CHECK_INT(sqlite3_open(t.path, &holder), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(holder, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    single_start(&other, &t, never, &runs_other, 60000);
+    int64_t began_ms = ava_now_ms();
+    t.ctx.deadline_ms = began_ms + 100;
+    CHECK_INT(db_write(&t.ctx, never, &runs), ERR_STORAGE_UNAVAILABLE);
+    CHECK(ava_now_ms() - began_ms >= 100 && ava_now_ms() - began_ms < 4000);
+    CHECK_INT(sqlite3_exec(holder, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    CHECK_INT(single_end(&other), OK);
+    ctx_clear(&t.ctx);
+    t.ctx.deadline_ms = ava_now_ms() + 60000;
+    CHECK_INT(db_write(&t.ctx, put, (void *)"after"), OK);
+    CHECK_INT(runs, 0);
+    CHECK_INT(runs_other, 1);
+    sqlite3_close(holder);
     temp_close(&t);
 }

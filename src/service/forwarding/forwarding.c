@@ -154,8 +154,8 @@ void forwarding_wake(struct ctx *ctx) {
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-/* All of it on one loop: its fibers take from the shelf one after the other, and nothing waits
- * between looking and taking. */
+/* All of it on one loop: its fibers take from the shelf one after the other. One of them fills it, which may take
+ * it a while; the others go meanwhile, and are called again for what is there then. */
 struct sending {
     const struct parts *parts;
     const char *destination_id;
@@ -164,7 +164,7 @@ struct sending {
     size_t next, count;
     char under_way[FORWARDING_AT_ONCE][ID_BYTES];
     size_t senders; /* and who waits for them, until it does */
-    bool is_over;
+    bool is_over, is_filling;
     unsigned long wakes; /* seen so far */
     int64_t until_ms;    /* monotonic */
     int64_t last_ms;     /* until_ms is never later */
@@ -172,18 +172,26 @@ struct sending {
     struct fiber_parking done;
 };
 
-/* True when a sender has this delivery at the moment. */
-static bool is_under_way(const struct sending *s, const char *id) {
+/* Deliveries that senders have at one moment. */
+struct under_way {
+    char ids[FORWARDING_AT_ONCE][ID_BYTES];
+};
+
+static bool is_among(const struct under_way *u, const char *id) {
     for (size_t i = 0; i < FORWARDING_AT_ONCE; i++)
-        if (strcmp(s->under_way[i], id) == 0)
+        if (strcmp(u->ids[i], id) == 0)
             return true;
     return false;
 }
 
-/* Reads what can be sent now and is not under way; on an error the sending is over. */
+/* Reads what can be sent now; on an error the sending is over. What was under way before is left out, though it may
+ * have been sent by the time that the answer is here: the answer may be from before that. */
 static void fill_shelf(struct sending *s) {
     struct ctx ctx;
     size_t found = 0;
+    struct under_way before;
+    memcpy(before.ids, s->under_way, sizeof before.ids);
+    s->is_filling = true;
     arena_free(s->arena);
     s->arena = arena_new(ARENA_BYTES * 4);
     s->next = s->count = 0;
@@ -192,8 +200,9 @@ static void fill_shelf(struct sending *s) {
                           s->shelf, &found) != OK)
         s->is_over = true;
     for (size_t i = 0; i < found; i++)
-        if (!is_under_way(s, s->shelf[i].id))
+        if (!is_among(&before, s->shelf[i].id))
             s->shelf[s->count++] = s->shelf[i];
+    s->is_filling = false;
 }
 
 static void sender_run(void *arg);
@@ -216,7 +225,8 @@ static void call_others(struct sending *s) {
 
 /* The next one, copied into the arena of who sends it; *slot: where it is noted as under way. */
 static bool take(struct sending *s, struct arena *a, struct delivery_row *out, char **slot) {
-    if (s->is_over || ava_now_ms() >= s->until_ms || jobs_is_stopping(s->parts->jobs))
+    if (s->is_filling || s->is_over || ava_now_ms() >= s->until_ms ||
+        jobs_is_stopping(s->parts->jobs))
         return false;
     if (s->next == s->count)
         fill_shelf(s);
@@ -304,7 +314,7 @@ static void sender_run(void *arg) {
 static void look_again(struct sending *s) {
     unsigned long now_wakes = atomic_load(&wakes);
     int64_t now_ms = ava_now_ms();
-    if (now_wakes == s->wakes || s->is_over || s->senders == FORWARDING_AT_ONCE ||
+    if (now_wakes == s->wakes || s->is_filling || s->is_over || s->senders == FORWARDING_AT_ONCE ||
         now_ms >= s->last_ms)
         return;
     s->wakes = now_wakes;
