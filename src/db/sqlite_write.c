@@ -298,14 +298,18 @@ static void leave(struct sqlite *db, struct sqlite_queued *w) {
     w->result = refuse_late(w->ctx);
 }
 
-/* Its time is over. True when its turn had not come, and never will; or it has been settled meanwhile. False: it is
- * under way, and its result has to be waited for. */
-static bool has_given_up(struct sqlite_queued *w) {
+/* It was woken by no result. True when its time is over and its turn had not come, and never will; or it has been settled
+ * meanwhile. False: it goes on waiting until *until_ms, for ever when it is under way. */
+static bool has_given_up(struct sqlite_queued *w, int64_t *until_ms) {
     struct sqlite *db = sqlite_of(w->ctx->parts->db);
     pthread_mutex_lock(&db->lock);
-    bool is_over = !w->is_taken || w->is_settled;
-    if (!w->is_taken)
+    bool is_late =
+        !w->is_taken && ava_now_ms() >= w->ctx->deadline_ms; /* clocks of threads may wake early */
+    bool is_over = is_late || w->is_settled;
+    if (is_late)
         leave(db, w);
+    if (w->is_taken)
+        *until_ms = FIBER_NO_DEADLINE;
     if (!is_over)
         fiber_parking_init(&w->parking);
     pthread_mutex_unlock(&db->lock);
@@ -314,9 +318,11 @@ static bool has_given_up(struct sqlite_queued *w) {
 
 static void wait_for(struct sqlite_queued *w) {
     struct span *span = db_span_begin_write(w->ctx, w->name);
+    int64_t until_ms = w->ctx->deadline_ms;
     fiber_parking_init(&w->parking);
-    if (!fiber_park(&w->parking, w->ctx->deadline_ms, enqueue, w) && !has_given_up(w))
-        fiber_park(&w->parking, FIBER_NO_DEADLINE, NULL, NULL);
+    bool is_settled = fiber_park(&w->parking, until_ms, enqueue, w);
+    while (!is_settled && !has_given_up(w, &until_ms))
+        is_settled = fiber_park(&w->parking, until_ms, NULL, NULL);
     db_span_end_write(span, w->together, w->result);
 }
 
