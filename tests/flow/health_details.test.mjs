@@ -52,8 +52,7 @@ describe("health in detail", { skip: missing, concurrency: 1 }, () => {
     assert.equal(made.status, 201, made.text);
     const { endpoints } = (await a.call("/api/v1/webhooks/endpoints")).json;
     assert.equal((await a.call("/sandbox/api/webhooks", { key: null, body: { kind: "message", url: endpoints.find((e) => e.provider === "twilio").urls.message } })).status, 200);
-    const now = await until(async () => { const { workspace } = await read(carol.here); return workspace.deliveries.waiting && workspace; }, { what: "a delivery that waits" });
-    assert.ok(now.queue.waiting >= 1);
+    const now = await until(async () => { const { workspace } = await read(carol.here); return workspace.deliveries.waiting && workspace.queue.waiting && workspace; }, { what: "a delivery that waits, and the work on it" });
     const { installation } = await read();
     assert.equal(installation.deliveries.waiting, now.deliveries.waiting);
     const theirs = await read(bob.key);
