@@ -3,8 +3,15 @@
 #include "cli/serve.h"
 #include "crypto/hash.h"
 #include "db/backups.h"
+#include "tasks/feed.h"
 
 enum { HOUR_MS = 3600 * 1000, SHOWN = 100, ROOM = 1 << 20 };
+
+/* Pages in all workspaces are told, since whoever runs the installation looks at it from any of them. */
+static void tell(void *serve) {
+    feed_publish(((struct serve *)serve)->house.parts.feed, NULL, "changed",
+                 STR("{\"what\":\"backup\"}"));
+}
 
 int serve_backups(struct serve *s, struct cli *cli) {
     const struct config *c = &s->house.config;
@@ -19,7 +26,9 @@ int serve_backups(struct serve *s, struct cli *cli) {
                                  .keep = (int)c->backup_keep,
                                  .hash = hash_blake2b,
                                  .mirror = serve_copy,
-                                 .of_mirror = s };
+                                 .of_mirror = s,
+                                 .on_change = tell,
+                                 .arg = s };
     s->backups = backups_start(&conf, &why);
     return s->backups ? EXIT_OK : cli_fail(EXIT_FAILED, "%s", why);
 }

@@ -207,9 +207,13 @@ static void make_one(struct backups *b) {
         say_failed(b, now_ms, why);
         log_error(NULL, "backup", L("failed", why), L("again_in_s", (long)(AGAIN_MS / 1000)));
     }
-    if (b->conf.on_made && !atomic_load(&b->gives_up))
-        b->conf.on_made(b->conf.arg, good);
     arena_free(a);
+}
+
+/* After the state was set: whoever reads it when told finds it. */
+static void tell(const struct backups *b) {
+    if (b->conf.on_change && !atomic_load(&b->gives_up))
+        b->conf.on_change(b->conf.arg);
 }
 
 /* One from the future is the work of a clock that was wrong. */
@@ -234,9 +238,13 @@ static void *work_on(void *arg) {
         b->state.is_making = true;
         b->state.made_ms = ava_wall_ms();
         pthread_mutex_unlock(&b->lock);
+        tell(b);
         make_one(b);
         pthread_mutex_lock(&b->lock);
         b->state.is_making = false;
+        pthread_mutex_unlock(&b->lock);
+        tell(b);
+        pthread_mutex_lock(&b->lock);
     }
     pthread_mutex_unlock(&b->lock);
     return NULL;

@@ -20,7 +20,8 @@ struct backups_conf {
     snapshot_hash_fn *hash;
     snapshot_mirror_fn *mirror; /* as in snapshot_order */
     void *of_mirror;
-    void (*on_made)(void *arg, bool good); /* on a thread of its own; NULL: nobody is told */
+    void (*on_change)(
+        void *arg); /* one begins, or has ended; on a thread of its own; NULL: nobody is told */
     void *arg;
 };
 

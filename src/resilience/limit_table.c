@@ -150,18 +150,26 @@ void *limit_table_lock(struct limit_table *t, uint64_t hash, int64_t now_ms) {
     return value;
 }
 
-bool limit_table_read(struct limit_table *t, uint64_t hash, int64_t now_ms, void *value) {
+void *limit_table_lock_known(struct limit_table *t, uint64_t hash, int64_t now_ms) {
     struct shard *s = shard_of(t, hash);
     uint64_t tag = hash ? hash : 1;
     pthread_mutex_lock(&s->lock);
     rotate_by_time(t, s, now_ms);
-    const void *found = find(t, &s->young, tag);
+    void *found = find(t, &s->young, tag);
     if (!found)
         found = find(t, &s->old, tag);
-    if (found)
-        memcpy(value, found, t->value_bytes);
-    pthread_mutex_unlock(&s->lock);
-    return found != NULL;
+    if (!found)
+        pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
+bool limit_table_read(struct limit_table *t, uint64_t hash, int64_t now_ms, void *value) {
+    const void *found = limit_table_lock_known(t, hash, now_ms);
+    if (!found)
+        return false;
+    memcpy(value, found, t->value_bytes);
+    limit_table_unlock(t, hash);
+    return true;
 }
 
 void limit_table_unlock(struct limit_table *t, uint64_t hash) {

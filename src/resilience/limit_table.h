@@ -21,6 +21,9 @@ void limit_table_free(struct limit_table *t); /* NULL is fine */
 void *limit_table_lock(struct limit_table *t, uint64_t hash, int64_t now_ms);
 void limit_table_unlock(struct limit_table *t, uint64_t hash);
 
+/* The value, locked as by limit_table_lock; NULL, with nothing locked, when there is none. */
+void *limit_table_lock_known(struct limit_table *t, uint64_t hash, int64_t now_ms);
+
 /* Copies the value; false when there is none, and none is made. */
 bool limit_table_read(struct limit_table *t, uint64_t hash, int64_t now_ms, void *value);
 

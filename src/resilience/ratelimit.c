@@ -126,3 +126,42 @@ struct ratelimit_result ratelimit_take(struct ratelimit *r, const struct ratelim
     metric_add(METRIC_RATE_LIMIT_HITS, result.is_allowed ? 0 : 1, rule->policy);
     return result;
 }
+
+static void look_at_arrival(const struct arrival *a, const struct ratelimit_rule *rule,
+                            int64_t now_ms, struct ratelimit_use *u) {
+    int64_t step_ns = rule->period_ms * NS_PER_MS / rule->count;
+    int64_t ahead_ns = a->tat_ns - now_ms * NS_PER_MS;
+    if (ahead_ns <= 0)
+        return;
+    u->used = (ahead_ns + step_ns - 1) / step_ns;
+    u->reset_s = seconds_up(ahead_ns);
+}
+
+static void look_at_log(struct log *l, const struct ratelimit_rule *rule, int64_t now_ms,
+                        struct ratelimit_use *u) {
+    uint32_t now = (uint32_t)now_ms;
+    log_forget(l, now, rule->period_ms);
+    if (!l->count)
+        return;
+    u->used = l->count;
+    u->reset_s = seconds_up((rule->period_ms + 1 - (int32_t)(now - l->ring[l->head])) * NS_PER_MS);
+}
+
+struct ratelimit_use ratelimit_look(struct ratelimit *r, const struct ratelimit_rule *rule,
+                                    struct str key, int64_t now_ms) {
+    uint64_t hash = keyhash_pair(str_of(rule->policy), key);
+    bool is_gcra = rule->kind == RATELIMIT_GCRA;
+    struct ratelimit_use use = { .limit = is_gcra && rule->burst ? rule->burst : rule->count };
+    struct limit_table *table = is_gcra ? r->arrivals : r->logs;
+    void *value = limit_table_lock_known(table, hash, now_ms);
+    if (!value)
+        return use;
+    if (is_gcra)
+        look_at_arrival(value, rule, now_ms, &use);
+    else
+        look_at_log(value, rule, now_ms, &use);
+    limit_table_unlock(table, hash);
+    if (use.used > use.limit) /* a reload lowered it */
+        use.used = use.limit;
+    return use;
+}

@@ -37,3 +37,12 @@ void ratelimit_free(struct ratelimit *r); /* NULL is fine */
 
 struct ratelimit_result ratelimit_take(struct ratelimit *r, const struct ratelimit_rule *rule,
                                        struct str key, int64_t now_ms);
+
+struct ratelimit_use {
+    int64_t used, limit;
+    int64_t reset_s; /* as above; 0: nothing is used */
+};
+
+/* How much of it the key has used. Takes nothing, and keeps nothing of a key that never came. */
+struct ratelimit_use ratelimit_look(struct ratelimit *r, const struct ratelimit_rule *rule,
+                                    struct str key, int64_t now_ms);

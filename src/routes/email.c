@@ -108,11 +108,15 @@ enum err post_suppression(struct ctx *ctx, struct call *call) {
     struct input in = input_of(ctx, call);
     const char *address = input_text(&in, "address", true, 1, MAILBOX_ADDRESS_MAX_BYTES);
     const char *detail = input_name(&in, "detail", false, 500);
+    const char *message_id = input_text(&in, "message_id", false, 1, 64);
+    if (detail && message_id)
+        ctx_field(ctx, "detail", "conflict", "With message_id the words are the provider's.");
     if (address && mailbox_wrong(str_of(address)))
         ctx_field(ctx, "address", "wrong_format", mailbox_wrong(str_of(address)));
     TRY(input_done(&in));
     reply_will(ctx, call, say_added, &row);
-    TRY(suppression_add(ctx, address, detail, &row));
+    struct suppression_wish wish = { address, detail, message_id };
+    TRY(suppression_add(ctx, &wish, &row));
     return reply_now(ctx, call);
 }
 

@@ -75,6 +75,8 @@ struct entry *entry_new(const struct parts *parts, const char *profile) {
     struct entry *e = memory_zeroed(1, sizeof *e);
     e->parts = *parts;
     e->profile = profile;
+    e->table = routes;
+    e->table_count = routes_count;
     e->router = router_new(&routes[0].at, sizeof routes[0], routes_count);
     e->limits = ratelimit_new();
     e->login_limit = login_limit_new();

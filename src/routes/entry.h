@@ -47,6 +47,8 @@ struct entry {
     struct parts parts;
     const char *profile; /* "sandbox", "development", "production" */
     struct router *router;
+    const struct route *table; /* what it leads to, for who must not know the routes themselves */
+    size_t table_count;
     struct ratelimit *limits;
     struct login_limit *login_limit;
     struct shed *shed; /* told by cli/serve how late the loops are */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "routes/limits.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
 #include "service/calls/call_limits.h"
@@ -22,8 +23,26 @@ static void write_integrations(struct jsonw *w, const struct integration *rows, 
     jsonw_list_end(w);
 }
 
-/* What is in force for who comes here, and the calls as they stand. */
-static void write_limits(struct jsonw *w, const struct config *c,
+static void write_near(struct jsonw *w, const struct limit_near *n) {
+    jsonw_object(w);
+    jsonw_text_at(w, "of", n->of);
+    jsonw_text_at(w, "id", n->id);
+    jsonw_text_at(w, "name", n->name);
+    jsonw_text_at(w, "method", n->route ? http_method_name(n->route->at.method) : NULL);
+    jsonw_text_at(w, "path", n->route ? n->route->at.path : NULL);
+    jsonw_i64_at(w, "used", n->used);
+    jsonw_i64_at(w, "limit", n->limit);
+    jsonw_i64_at(w, "reset_seconds", n->reset_s);
+    jsonw_object_end(w);
+}
+
+struct nearest {
+    struct limit_near rows[LIMITS_NEAR_MAX];
+    size_t count;
+};
+
+/* What is in force for who comes here, who is near it, and the calls as they stand. */
+static void write_limits(struct jsonw *w, const struct config *c, const struct nearest *near,
                          const struct call_limits_view *calls) {
     jsonw_key(w, "requests");
     jsonw_object(w);
@@ -31,6 +50,11 @@ static void write_limits(struct jsonw *w, const struct config *c,
     jsonw_i64_at(w, "per_minute", c->rate_default_per_minute);
     jsonw_i64_at(w, "settings_per_minute", c->rate_per_minute);
     jsonw_i64_at(w, "webhooks_per_second", c->rate_webhooks_per_second);
+    jsonw_key(w, "nearest");
+    jsonw_list(w);
+    for (size_t i = 0; i < near->count; i++)
+        write_near(w, &near->rows[i]);
+    jsonw_list_end(w);
     jsonw_object_end(w);
     jsonw_key(w, "calls");
     call_limits_write(w, calls);
@@ -73,16 +97,18 @@ enum err get_health_details(struct ctx *ctx, struct call *call) {
     struct integration rows[INTEGRATIONS_MAX];
     struct call_limits_view calls;
     struct standing_view standing;
+    struct nearest near;
     size_t count;
     TRY(integrations_list(ctx, rows, &count));
     TRY(call_limits_read(ctx, "", &calls));
     TRY(standing_read(ctx, &standing));
+    TRY(limits_near(ctx, call->entry, near.rows, &near.count));
     struct jsonw w = reply_json(call, 200);
     jsonw_object(&w);
     jsonw_key(&w, "workspace");
     jsonw_object(&w);
     write_integrations(&w, rows, count);
-    write_limits(&w, ctx->parts->config, &calls);
+    write_limits(&w, ctx->parts->config, &near, &calls);
     write_standing(&w, &standing);
     jsonw_object_end(&w);
     write_installation(ctx, &call->entry->inside, &w);

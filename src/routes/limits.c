@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/people.h"
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -14,7 +15,12 @@
 #include "resilience/login_limit.h"
 #include "resilience/ratelimit.h"
 
-enum { MINUTE_MS = 60000, NOISE_PART = 5 /* noise may use one of so many parts */ };
+enum {
+    MINUTE_MS = 60000,
+    NOISE_PART = 5, /* noise may use one of so many parts */
+    KEYS_LOOKED_AT = 50,
+    ROUTE_KEY_MAX = 256
+};
 
 static enum err refused(struct ctx *ctx, int64_t retry_after_s) {
     ctx->problem.retry_after_s = retry_after_s > 0 ? retry_after_s : 1;
@@ -89,30 +95,42 @@ static struct share share_of(struct ctx *ctx, const struct config *c, const stru
     return (struct share){ per_minute, who->user_id, who->workspace_id };
 }
 
-static struct str route_key(struct ctx *ctx, const struct route *route, const char *whose) {
-    return str_of(
-        arena_printf(ctx->arena, "%d %s %s", (int)route->at.method, route->at.path, whose));
+static struct str route_key(char text[ROUTE_KEY_MAX], const struct route *route,
+                            const char *whose) {
+    snprintf(text, ROUTE_KEY_MAX, "%s %d %s", whose, (int)route->at.method, route->at.path);
+    return str_of(text);
+}
+
+static bool is_of_user(const struct route *route) {
+    return route->limit == BY_SETTINGS || route->limit == BY_DEFAULT;
+}
+
+static struct ratelimit_rule rule_of_asker(int64_t per_minute) {
+    return (struct ratelimit_rule){ "user-route", RATELIMIT_SLIDING, per_minute, MINUTE_MS, 0 };
+}
+
+static struct ratelimit_rule rule_of_all(int64_t per_minute) {
+    return (struct ratelimit_rule){ "workspace", RATELIMIT_GCRA, 60 * per_minute, MINUTE_MS, 0 };
 }
 
 enum err limit_user(struct ctx *ctx, struct entry *e, const struct route *route,
                     struct http_reply *reply) {
     const struct config *c = e->parts.config;
-    if (!c->rate_limiting || (route->limit != BY_SETTINGS && route->limit != BY_DEFAULT))
+    char key[ROUTE_KEY_MAX];
+    if (!c->rate_limiting || !is_of_user(route))
         return OK;
     struct share share = share_of(ctx, c, route);
     int64_t now = ava_now_ms();
-    struct ratelimit_rule mine = { "user-route", RATELIMIT_SLIDING, share.per_minute, MINUTE_MS,
-                                   0 };
+    struct ratelimit_rule mine = rule_of_asker(share.per_minute);
     struct ratelimit_result r =
-        ratelimit_take(e->limits, &mine, route_key(ctx, route, share.mine), now);
+        ratelimit_take(e->limits, &mine, route_key(key, route, share.mine), now);
     put_headers(reply, &r);
     if (!r.is_allowed)
         return refused(ctx, r.retry_after_s);
     if (!share.all)
         return OK;
-    struct ratelimit_rule all = { "workspace", RATELIMIT_GCRA, 60 * share.per_minute, MINUTE_MS,
-                                  0 };
-    r = ratelimit_take(e->limits, &all, route_key(ctx, route, share.all), now);
+    struct ratelimit_rule all = rule_of_all(share.per_minute);
+    r = ratelimit_take(e->limits, &all, route_key(key, route, share.all), now);
     return r.is_allowed ? OK : refused(ctx, r.retry_after_s);
 }
 
@@ -125,6 +143,10 @@ static enum err busy(struct ctx *ctx, int64_t retry_after_s) {
         (long long)ctx->problem.retry_after_s);
 }
 
+static struct ratelimit_rule rule_of_webhooks(int64_t per_second) {
+    return (struct ratelimit_rule){ "webhook", RATELIMIT_GCRA, per_second, 1000, 5 * per_second };
+}
+
 enum err limit_webhook(struct ctx *ctx, struct entry *e, bool is_noise) {
     const struct config *c = e->parts.config;
     int64_t per_second = c->rate_webhooks_per_second;
@@ -133,13 +155,84 @@ enum err limit_webhook(struct ctx *ctx, struct entry *e, bool is_noise) {
         return OK;
     int64_t noise = per_second > NOISE_PART ? per_second / NOISE_PART : 1;
     struct ratelimit_rule quiet = { "webhook-noise", RATELIMIT_GCRA, noise, 1000, 5 * noise };
-    struct ratelimit_rule all = { "webhook", RATELIMIT_GCRA, per_second, 1000, 5 * per_second };
+    struct ratelimit_rule all = rule_of_webhooks(per_second);
     struct ratelimit_result r = { .is_allowed = true };
     if (is_noise)
         r = ratelimit_take(e->limits, &quiet, key, ava_now_ms());
     if (r.is_allowed)
         r = ratelimit_take(e->limits, &all, key, ava_now_ms());
     return r.is_allowed ? OK : busy(ctx, r.retry_after_s);
+}
+
+/* --- how near --------------------------------------------------------------------------------- */
+
+struct near_search {
+    struct ratelimit *limits;
+    int64_t now_ms;
+    struct limit_near *out;
+    size_t count;
+};
+
+/* Keeps it if it is among the nearest so far. */
+static void consider(struct near_search *s, const struct ratelimit_rule *rule, struct str key,
+                     struct limit_near one) {
+    struct ratelimit_use use = ratelimit_look(s->limits, rule, key, s->now_ms);
+    size_t at = s->count;
+    if (!use.used)
+        return;
+    while (at && use.used * s->out[at - 1].limit > s->out[at - 1].used * use.limit)
+        at--;
+    if (at == LIMITS_NEAR_MAX)
+        return;
+    if (s->count < LIMITS_NEAR_MAX)
+        s->count++;
+    memmove(&s->out[at + 1], &s->out[at], (s->count - at - 1) * sizeof *s->out);
+    one.used = use.used;
+    one.limit = use.limit;
+    one.reset_s = use.reset_s;
+    s->out[at] = one;
+}
+
+static void consider_route(struct near_search *s, struct ctx *ctx, const struct route *route,
+                           const struct owned_key *keys, size_t key_count) {
+    const struct config *c = ctx->parts->config;
+    int64_t most = c->rate_key_max_per_minute;
+    char key[ROUTE_KEY_MAX];
+    int64_t usual = route->limit == BY_SETTINGS ? c->rate_per_minute : c->rate_default_per_minute;
+    struct ratelimit_rule mine = rule_of_asker(usual), all = rule_of_all(usual);
+    consider(s, &all, route_key(key, route, ctx->who.workspace_id),
+             (struct limit_near){ .of = "workspace", .route = route });
+    consider(s, &mine, route_key(key, route, ctx->who.user_id),
+             (struct limit_near){ .of = "self", .route = route });
+    for (size_t i = 0; i < key_count; i++) {
+        const struct api_key *k = &keys[i].key;
+        struct ratelimit_rule own =
+            rule_of_asker(k->rate_per_minute < most ? k->rate_per_minute : most);
+        if (k->rate_per_minute)
+            consider(s, &own, route_key(key, route, k->id),
+                     (struct limit_near){ "key", k->id, k->name, route, 0, 0, 0 });
+    }
+}
+
+enum err limits_near(struct ctx *ctx, struct entry *e, struct limit_near out[LIMITS_NEAR_MAX],
+                     size_t *count) {
+    const struct config *c = ctx->parts->config;
+    struct owned_key *keys = arena_alloc(ctx->arena, KEYS_LOOKED_AT * sizeof *keys);
+    struct near_search s = { e->limits, ava_now_ms(), out, 0 };
+    size_t key_count;
+    if (!c->rate_limiting) {
+        *count = 0;
+        return OK;
+    }
+    TRY(workspace_keys(ctx, ctx->who.workspace_id, ROLE_OWNER, NULL, KEYS_LOOKED_AT, keys,
+                       &key_count));
+    for (size_t i = 0; i < e->table_count; i++)
+        if (is_of_user(&e->table[i]))
+            consider_route(&s, ctx, &e->table[i], keys, key_count);
+    struct ratelimit_rule hooks = rule_of_webhooks(c->rate_webhooks_per_second);
+    consider(&s, &hooks, str_of(ctx->who.workspace_id), (struct limit_near){ .of = "webhooks" });
+    *count = s.count;
+    return OK;
 }
 
 enum err limit_unproven(struct ctx *ctx, struct entry *e, struct str token) {

@@ -21,6 +21,20 @@ enum err limit_webhook(struct ctx *ctx, struct entry *e, bool is_noise);
  * the workspace's. ERR_RATE_LIMITED. */
 enum err limit_unproven(struct ctx *ctx, struct entry *e, struct str token);
 
+/* How near somebody is to a limit. */
+struct limit_near {
+    const char *of;            /* "workspace", "webhooks" of it, "key" or "self", who asks */
+    const char *id, *name;     /* of a key, else NULL */
+    const struct route *route; /* NULL for webhooks */
+    int64_t used, limit, reset_s;
+};
+enum { LIMITS_NEAR_MAX = 10 };
+
+/* What of the asker's workspace is nearest, the nearest first; what is not used at all is left out. Of keys
+ * those with a rate of their own: a key without one counts with its user, who may be elsewhere too. */
+enum err limits_near(struct ctx *ctx, struct entry *e, struct limit_near out[LIMITS_NEAR_MAX],
+                     size_t *count);
+
 /* L4: before and after a try to sign in. */
 enum err limit_login(struct ctx *ctx, struct entry *e, const char *email, struct str device);
 void limit_login_done(struct ctx *ctx, struct entry *e, const char *email, struct str device,

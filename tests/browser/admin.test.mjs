@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
-import { axe, look, missing, openPage, panel, setUp, signIn, startAva, startChromium } from "./ava.mjs";
+import { axe, look, missing, openPage, panel, person, setUp, signIn, startAva, startChromium } from "./ava.mjs";
 
 const guest = { email: "grace@example.com", password: "staple battery horse", name: "Grace" };
 
@@ -159,6 +159,43 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.waitForSelector("[data-action='flag.change']");
   });
 
+  test("audit: from and until, in a link that others open and in what is taken away", async () => {
+    await ava.advance(180);
+    await elsewhere("PUT", "/limits", { concurrent_calls: 4 });
+    const [newest] = (await elsewhere("GET", "/audit?action=limits.change&limit=1")).entries;
+    const between = new Date(Date.parse(newest.at) - 90_000);
+    const field = (ms) => page.evaluate((at) => new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 16), ms);
+    const rows = () => page.$$eval("[data-action]", (all) => all.map((one) => one.dataset.action));
+    const asked = new Date(Math.floor(between / 60_000) * 60_000).toISOString(); // fields have no seconds
+    await page.goto(ava.base + "/admin/audit");
+    await panel(page, "audit", "ready");
+    await page.fill("[name=since]", await field(Number(between)));
+    await page.press("[name=since]", "Tab");
+    await page.waitForURL("**/admin/audit?since=" + encodeURIComponent(asked));
+    await page.waitForFunction(() => document.querySelectorAll("[data-action]").length === 1);
+    assert.deepEqual(await rows(), ["limits.change"]);
+    await look(page, "audit-since");
+    assert.equal(new URL(await page.$eval("[data-export=csv]", (a) => a.href)).searchParams.get("since"), asked);
+    const taken = await page.evaluate((href) => fetch(href).then((r) => r.text()), await page.getAttribute("[data-export=jsonl]", "href"));
+    assert.deepEqual(taken.trim().split("\n").map((line) => JSON.parse(line).action), ["limits.change"]);
+    await page.fill("[name=since]", "");
+    await page.press("[name=since]", "Tab");
+    await page.fill("[name=until]", await field(Number(between)));
+    await page.press("[name=until]", "Tab");
+    await page.waitForURL("**/admin/audit?until=" + encodeURIComponent(asked));
+    await page.waitForFunction(() => document.querySelectorAll("[data-action]").length > 1);
+    await page.reload(); // as somebody who was sent the link
+    await page.waitForSelector("[data-action='key.remove']");
+    assert.equal(await page.inputValue("[name=until]"), await field(Date.parse(asked)));
+    assert.equal((await page.$$("[data-action='limits.change']")).length, 1, "the one before, not the one after");
+    await page.goto(`${ava.base}/admin/audit?since=${encodeURIComponent(asked)}&until=${encodeURIComponent(asked)}`);
+    await page.waitForSelector("[data-nothing]");
+    await page.click("text=Clear filters");
+    await panel(page, "audit", "ready");
+    assert.equal(new URL(page.url()).search, "");
+    await elsewhere("PUT", "/limits", { concurrent_calls: 3 });
+  });
+
   test("audit: whether it is as it was written", async () => {
     await page.goto(ava.base + "/admin/audit");
     await page.waitForSelector("[data-panel=audit-check] >> text=Not checked since Ava was started.");
@@ -228,6 +265,25 @@ describe("admin", { skip: missing("chromium") }, () => {
     await states("health", ["**/health/details"], "health-details");
   });
 
+  test("health: who is nearest to a limit of requests, in words and not by colour alone", async () => {
+    const real = await elsewhere("GET", "/health/details");
+    const rate = (of, path, used, limit, key) => ({ of, id: key ? "key_1" : null, name: key ?? null, method: path && "GET", path, used, limit, reset_seconds: 12 });
+    real.workspace.requests = { ...real.workspace.requests, limited: true, nearest: [rate("key", "/api/v1/assistants/{id}/versions/{version}/comparison", 600, 600, "nightly"), rate("self", "/api/v1/calls", 50, 60), rate("webhooks", null, 2100, 10000), rate("workspace", "/api/v1/calls", 70, 3600)] };
+    await page.route("**/health/details", (route) => route.fulfill({ json: real }));
+    await page.goto(ava.base + "/admin/health");
+    await page.waitForSelector("[data-near] [data-of=key]");
+    const said = (of) => page.textContent(`[data-near] [data-of=${of}]`);
+    assert.match(await said("key"), /Key “nightly” GET .*comparison.*600 of 600 ?Full: what comes now is refused.*in 12 s/);
+    assert.match(await said("self"), /You GET \/api\/v1\/calls.*50 of 60 ?Nearly full/);
+    assert.match(await said("webhooks"), /Its webhooks.*2,100 of 10,000/);
+    assert.doesNotMatch(await said("workspace"), /full/i);
+    await look(page, "health-near");
+    real.workspace.requests.nearest = [];
+    await page.reload();
+    await page.waitForSelector("[data-near] p");
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+  });
+
   test("settings: what is in force, locked where it was set, and never a secret", async () => {
     await page.goto(ava.base + "/admin/settings");
     await Promise.all([panel(page, "flags", "ready"), panel(page, "in-force", "ready")]);
@@ -277,6 +333,39 @@ describe("admin", { skip: missing("chromium") }, () => {
     await look(page, "backups-none");
   });
 
+  // A second person sees what the first one asked for; what takes long, or fails, is pretended, and told for real.
+  async function followed(other, theirs) {
+    const second = await openPage(browser, other);
+    const told = async () => (await other.advance(2), await other.elsewhere(theirs, "POST", "/backups"));
+    await signIn(second, other, person);
+    await second.goto(other.base + "/admin/backups");
+    await second.waitForSelector("[data-backup] >> nth=1");
+    await told();
+    await second.waitForSelector("[data-backup] >> nth=2");
+    let now = { ...(await other.elsewhere(theirs, "GET", "/backups")), making: true };
+    await second.route("**/api/v1/backups", (route) => route.fulfill({ json: now }));
+    await told();
+    await second.waitForSelector("[role=status] >> text=One is being made");
+    await second.click(".tabs >> text=API keys");
+    await panel(second, "api-keys", "empty");
+    await second.click(".tabs >> text=Backups");
+    await second.waitForSelector("[role=status] >> text=One is being made");
+    await second.waitForSelector("[aria-disabled=true]:has-text('Back up now')");
+    now = { ...now, making: false, failed_at: new Date().toISOString(), failed_because: "cannot write ava.backup: No space left on device" };
+    await told();
+    await second.waitForSelector("[role=status] >> text=No space left on device");
+    assert.equal(await second.$("[role=status] >> text=It is made"), null);
+    now = { ...now, making: true };
+    await told();
+    await second.waitForSelector("[role=status] >> text=One is being made");
+    now = { ...now, making: false, failed_at: null, failed_because: null };
+    await told();
+    await second.waitForSelector("[role=status] >> text=It is made, and was read back whole.");
+    await look(second, "backups-made");
+    assert.deepEqual(second.faults, []);
+    await second.context().close();
+  }
+
   test("backups: one is made now, by an Ava that has a folder", async () => {
     const folder = mkdtempSync(join(tmpdir(), "ava-backups-"));
     const other = await startAva({ AVA_BACKUP_DIR: folder });
@@ -291,6 +380,7 @@ describe("admin", { skip: missing("chromium") }, () => {
       assert.match(await theirs.textContent("[data-backup]"), /\d (kB|MB)\d+, by Ava \d.*Whole/);
       await theirs.waitForSelector("button:not([aria-disabled]):has-text('Back up now')");
       await look(theirs, "backups");
+      await followed(other, theirs);
       assert.deepEqual(theirs.faults, []);
     } finally {
       await theirs.context().close();

@@ -55,7 +55,9 @@ export async function startFirefox() {
   return puppeteer.launch({ browser: "firefox", executablePath: browsers.firefox, headless: true });
 }
 
-// WebKit by the WebDriver protocol: go(address), run(script, ...arguments), click(selector), type(selector, text), close().
+// WebKit by the WebDriver protocol: go(address), back(), run(script, ...arguments), click(selector), type(selector, text), close().
+// look(script, ...arguments) is a run that may be repeated: nothing where no answer came, since a script that is asked for just
+// while a page goes away is lost with it, and WebKitWebDriver never answers.
 export async function startWebKit() {
   const display = spawn(screen, ["-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"], { stdio: ["ignore", "pipe", "ignore"] });
   const number = await new Promise((done, fail) => (display.stdout.once("data", (b) => done(String(b).trim())), display.once("exit", (code) => fail(new Error(`Xvfb ended with ${code}`)))));
@@ -63,8 +65,8 @@ export async function startWebKit() {
   const driver = spawn(browsers.webkit, ["--port=" + port], { env: { ...process.env, DISPLAY: ":" + number }, stdio: "ignore" });
   const stop = () => (driver.kill(), display.kill());
   let session = "";
-  async function ask(method, path, body) {
-    const response = await fetch(`http://127.0.0.1:${port}${session}${path}`, { method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(15_000) });
+  async function ask(method, path, body, ms = 15_000) {
+    const response = await fetch(`http://127.0.0.1:${port}${session}${path}`, { method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(ms) });
     const { value } = await response.json();
     if (!response.ok) throw new Error(`${path}: ${value?.error} ${value?.message}`);
     return value;
@@ -80,6 +82,10 @@ export async function startWebKit() {
   const find = async (selector) => "/element/" + Object.values(await ask("POST", "/element", { using: "css selector", value: selector }))[0];
   return {
     go: (url) => ask("POST", "/url", { url }),
+    back: () => ask("POST", "/back", {}),
+    look: (script, ...args) => ask("POST", "/execute/sync", { script, args }, 3000).catch((e) => {
+      if (e.name !== "TimeoutError") throw e;
+    }),
     run: (script, ...args) => ask("POST", "/execute/sync", { script, args }),
     click: (selector) => ask("POST", "/execute/sync", { script: "document.querySelector(arguments[0]).click()", args: [selector] }),
     type: async (selector, text) => ask("POST", (await find(selector)) + "/value", { text }),

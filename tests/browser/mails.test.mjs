@@ -77,6 +77,13 @@ describe("e-mails", { skip: missing("chromium") }, () => {
     await page.click("[data-suppressed] button");
     await page.click("dialog button >> text=Send again");
     await page.waitForSelector("[data-toast=ok] >> text=Gets e-mails again");
+    await page.click("[data-toast=ok] >> text=Undo");
+    await page.waitForSelector("[data-suppressed='bounced@example.org'] >> text=Came back");
+    const [back] = (await elsewhere("GET", "/suppressions?address=bounced@example.org")).suppressions;
+    assert.match(`${back.reason} ${back.detail}`, /^bounced .*nobody at this address/);
+    await page.click("[data-suppressed] button");
+    await page.click("dialog button >> text=Send again");
+    await page.waitForSelector("[data-toast=ok] >> text=Gets e-mails again");
     await page.click("[data-nothing] >> text=Clear filters");
     await page.waitForFunction(() => [...document.querySelectorAll("[data-suppressed]")].map((r) => r.dataset.suppressed).join() === "asked@example.org");
     const { id } = (await elsewhere("GET", "/suppressions")).suppressions[0];

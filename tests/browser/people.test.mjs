@@ -108,6 +108,10 @@ describe("people", { skip: missing("chromium") }, () => {
     await page.click("[data-form=role] button[type=submit]");
     await toast(page, "Role changed");
     assert.match(await page.textContent(`[data-member="${guest.email}"]`), /Administrator/);
+    await page.click("[data-toast=ok]:has-text('Role changed') >> text=Undo");
+    await page.waitForSelector(`[data-member="${guest.email}"]:has-text('Member')`);
+    const { members } = await elsewhere("GET", `/workspaces/${await home()}/members`);
+    assert.equal(members.find((m) => m.email === guest.email).role, "member");
     await page.click("[aria-label='Remove Grace']");
     assert.match(await page.textContent("dialog"), new RegExp(`Remove Grace from this workspace.*Grace \\(${guest.email}\\) can no longer see or change anything here\\.`));
     await look(page, "people-remove");

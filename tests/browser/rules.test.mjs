@@ -69,6 +69,22 @@ describe("rules", { skip: missing("chromium") }, () => {
     await page.fill("[name=name]", "Budget");
     await page.click("[data-form=rule] [type=submit]");
     await page.waitForSelector("[data-rule] h3 >> text=Budget");
+    await page.click("[data-toast=ok]:has-text('Budget') >> text=Undo");
+    await page.waitForSelector("[data-rule] h3 >> text=Money");
+    assert.deepEqual((await rules()).find((r) => r.name === "Money").quiet_hours.from, "21:00");
+    for (const name of ["Cap", "Budget"]) {
+      await page.click(`[data-rule]:has-text('${name === "Cap" ? "Money" : "Theirs"}') >> text=Change`);
+      await page.fill("[name=name]", name);
+      await page.click("[data-form=rule] [type=submit]");
+      await page.waitForSelector(`[data-rule] h3 >> text=${name}`);
+      if (name === "Budget") break;
+      const { id } = (await rules()).find((r) => r.name === "Cap");
+      await ava.elsewhere(page, "PATCH", "/rules/" + id, { name: "Theirs" });
+      await page.waitForSelector("[data-rule] h3 >> text=Theirs");
+      await page.click("[data-toast=ok]:has-text('Cap') >> text=Undo");
+      await page.waitForSelector("[data-toast=bad]");
+      assert.ok((await rules()).some((r) => r.name === "Theirs"), "what somebody else made of it stays");
+    }
     await page.click("[data-rule]:has-text('Budget') >> text=Remove");
     await page.click("dialog[open] button.danger");
     await page.waitForFunction(() => document.querySelectorAll("[data-rule]").length === 1);

@@ -64,6 +64,38 @@ describe("backups over the API", { skip: missing, concurrency: 1 }, () => {
     assert.equal(r.status, 0, r.stderr);
   });
 
+  // The words of `changed` that a person's stream says, as they come.
+  async function listen(key) {
+    const stop = new AbortController(), heard = [];
+    const { body } = await fetch(a.base + "/api/v1/stream", { headers: { Authorization: "Bearer " + key, Accept: "text/event-stream" }, signal: stop.signal });
+    const here = body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    const read = async () => {
+      for (;;) {
+        const { done, value } = await here.read();
+        if (done) return;
+        text += value;
+        heard.splice(0, Infinity, ...[...text.matchAll(/event: changed\ndata: (.*)\n/g)].map((m) => JSON.parse(m[1]).what));
+      }
+    };
+    read().catch(() => {});
+    await until(() => text.includes("event: here"), { what: "the stream is open" });
+    return { heard, backups: () => heard.filter((what) => what === "backup").length, stop: () => stop.abort() };
+  }
+
+  test("that one begins and that it ended is told to pages in every workspace, and is then so", async () => {
+    const elsewhere = await a.newPerson("elsewhere@example.com");
+    const all = [await listen(a.key), await listen(elsewhere.key)];
+    await a.advance(5);
+    const had = (await read()).backups[0].name;
+    await make();
+    for (const one of all) await until(() => one.backups() === 2, { what: "begin and end are told" });
+    const now = await read();
+    assert.deepEqual([now.making, now.failed_at], [false, null]);
+    assert.notEqual(now.backups[0].name, had);
+    for (const one of all) one.stop();
+  });
+
   test("many ask at once: one is made, and Ava serves on", async () => {
     await a.advance(5);
     const before = a.stderr.split("\n").filter((l) => l.includes('"event":"backup","file"')).length;
@@ -77,8 +109,12 @@ describe("backups over the API", { skip: missing, concurrency: 1 }, () => {
   test("a folder that cannot be written is told, with why", async () => {
     rmSync(folder, { recursive: true });
     await a.advance(5);
-    assert.equal((await make()).status, 202);
-    const now = await until(async () => { const now = await read(); return now.failed_at && now; }, { what: "that it failed" });
+    const page = await listen(a.key);
+    const asked = await make();
+    assert.deepEqual([asked.status, asked.json.making || asked.json.failed_at !== null], [202, true], "on its way, or over");
+    await until(() => page.backups() === 2, { what: "its end is told" });
+    page.stop();
+    const now = await read();
     assert.match(now.failed_because, /cannot write/);
     assert.deepEqual([now.making, now.backups], [false, []]);
   });

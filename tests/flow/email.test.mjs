@@ -70,6 +70,11 @@ describe("mails", { skip: missing, concurrency: 1 }, () => {
     assert.equal((await a.call(`/api/v1/messages/${one.message_id}`)).status, 200);
     assert.equal((await a.call(`/api/v1/suppressions/${one.id}`, { method: "DELETE" })).status, 204);
     assert.equal((await a.call(`/api/v1/suppressions/${one.id}`, { method: "DELETE" })).status, 404);
+    const back = await a.call("/api/v1/suppressions", { body: { address: "bounced@example.org", message_id: one.message_id } });
+    assert.equal(back.status, 201, back.text);
+    assert.deepEqual({ ...back.json, id: "", created_at: "" }, { ...one, id: "", created_at: "" }, "as the provider told it");
+    assert.equal((await send({ to: "bounced@example.org" })).status, 422);
+    await a.call(`/api/v1/suppressions/${back.json.id}`, { method: "DELETE" });
     assert.equal((await send({ to: "bounced@example.org" })).status, 201);
     await until(async () => (await suppressed()).length === 1, { what: "it bounced again" });
   });
@@ -80,11 +85,15 @@ describe("mails", { skip: missing, concurrency: 1 }, () => {
     await stands(policy, "bounced");
     assert.match((await mail(policy)).error, /not because of the address.*5\.7\.1/);
     assert.deepEqual((await suppressed()).sort(), [["bounced@example.org", "bounced"], ["complained@example.org", "complained"]]);
+    for (const body of [{ address: "fine@example.org", message_id: complained }, { address: "complained@example.org", message_id: "msg_none" }, { address: "complained@example.org", message_id: complained, detail: "So they said." }])
+      assert.equal((await a.call("/api/v1/suppressions", { body })).status, 422, "what no provider told: " + JSON.stringify(body));
+    assert.equal((await suppressed()).length, 2);
     const asked = await a.call("/api/v1/suppressions", { body: { address: "Grace@Example.org", detail: "On the phone." }, headers: { "Idempotency-Key": "grace-asked" } });
     assert.deepEqual([asked.status, asked.json.address, asked.json.reason], [201, "grace@example.org", "asked"]);
     const again = await a.call("/api/v1/suppressions", { body: { address: "Grace@Example.org", detail: "On the phone." }, headers: { "Idempotency-Key": "grace-asked" } });
     assert.equal(again.json.id, asked.json.id);
     const other = await a.newPerson("other@example.com");
+    assert.equal((await a.call("/api/v1/suppressions", { key: other.key, body: { address: "complained@example.org", message_id: complained } })).status, 422, "a mail of others");
     assert.deepEqual((await a.call("/api/v1/suppressions", { key: other.key })).json.suppressions, []);
     assert.equal((await a.call(`/api/v1/suppressions/${asked.json.id}`, { method: "DELETE", key: other.key })).status, 404);
     assert.equal((await a.call(`/api/v1/messages/${policy}`, { key: other.key })).status, 404);

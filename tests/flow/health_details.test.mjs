@@ -52,8 +52,7 @@ describe("health in detail", { skip: missing, concurrency: 1 }, () => {
     assert.equal(made.status, 201, made.text);
     const { endpoints } = (await a.call("/api/v1/webhooks/endpoints")).json;
     assert.equal((await a.call("/sandbox/api/webhooks", { key: null, body: { kind: "message", url: endpoints.find((e) => e.provider === "twilio").urls.message } })).status, 200);
-    const now = await until(async () => { const { workspace } = await read(carol.here); return workspace.deliveries.waiting && workspace; }, { what: "a delivery that waits" });
-    assert.ok(now.queue.waiting >= 1);
+    const now = await until(async () => { const { workspace } = await read(carol.here); return workspace.deliveries.waiting && workspace.queue.waiting && workspace; }, { what: "a delivery that waits, and the work on it" });
     const { installation } = await read();
     assert.equal(installation.deliveries.waiting, now.deliveries.waiting);
     const theirs = await read(bob.key);
@@ -64,6 +63,47 @@ describe("health in detail", { skip: missing, concurrency: 1 }, () => {
     assert.equal((await a.call("/api/v1/limits", { method: "PUT", body: { concurrent_calls: 3 } })).status, 200);
     const { workspace } = await read();
     assert.deepEqual(workspace.calls, (await a.call("/api/v1/limits")).json);
-    assert.deepEqual(workspace.requests, { limited: false, per_minute: 60, settings_per_minute: 10, webhooks_per_second: 2000 });
+    assert.deepEqual(workspace.requests, { limited: false, per_minute: 60, settings_per_minute: 10, webhooks_per_second: 2000, nearest: [] }, "nobody is counted where nothing is limited");
+  });
+});
+
+describe("how near the limits of requests are", { skip: missing, concurrency: 1 }, () => {
+  let a, bob;
+  before(async () => {
+    a = await Ava.start({ limits: true, env: { RATE_LIMIT_KEY_MAX_PER_MINUTE: "30" } });
+    await a.signUp();
+    bob = await a.newPerson("bob@example.com");
+  });
+  after(() => a?.remove());
+  const nearest = async (key) => (await a.call("/api/v1/health/details", { key })).json.workspace.requests.nearest;
+
+  test("of who asks, of the workspace and of its keys, the nearest first, and looking takes nothing but itself", async () => {
+    const made = (await a.call("/api/v1/auth/keys", { body: { name: "nightly", rate_limit_per_minute: 30 } })).json;
+    for (let n = 0; n < 8; n++) await a.call("/api/v1/vapi/settings");
+    for (let n = 0; n < 15; n++) await a.call("/api/v1/calls", { key: made.key });
+    const now = await nearest();
+    assert.deepEqual(now.slice(0, 2).map(({ of, id, name, method, path, used, limit }) => [of, id, name, method, path, used, limit]), [
+      ["self", null, null, "GET", "/api/v1/vapi/settings", 8, 10],
+      ["key", made.id, "nightly", "GET", "/api/v1/calls", 15, 30],
+    ]);
+    assert.ok(now[0].reset_seconds > 50 && now[0].reset_seconds <= 61);
+    for (let i = 1; i < now.length; i++) assert.ok(now[i - 1].used / now[i - 1].limit >= now[i].used / now[i].limit);
+    assert.ok(now.length <= 10);
+    assert.equal((await nearest()).find((one) => one.path === "/api/v1/vapi/settings" && one.of === "self").used, 8);
+    assert.equal(now.find((one) => one.of === "self" && one.path === "/api/v1/health/details").used, 1);
+  });
+
+  test("a full one, and that it is free again in time", async () => {
+    for (let n = 0; n < 4; n++) await a.call("/api/v1/vapi/settings");
+    assert.deepEqual((({ used, limit }) => [used, limit])((await nearest())[0]), [10, 10]);
+    await a.advance(62);
+    assert.ok(!(await nearest()).some((one) => one.path === "/api/v1/vapi/settings"));
+  });
+
+  test("nothing of another workspace, and no more than ten", async () => {
+    for (const path of ["calls", "messages", "events", "rules", "templates", "tools", "destinations", "numbers", "fallback", "limits", "operations", "assistants"]) await a.call("/api/v1/" + path);
+    assert.equal((await nearest()).length, 10);
+    const theirs = await nearest(bob.key);
+    assert.deepEqual([...new Set(theirs.map((one) => one.path))], ["/api/v1/health/details"]);
   });
 });

@@ -158,6 +158,31 @@ TEST(a_thread_whose_clock_is_a_moment_behind_frees_nothing) {
     ratelimit_free(r);
 }
 
+TEST(who_looks_sees_what_is_used_and_takes_nothing) {
+    struct ratelimit *r = ratelimit_new();
+    CHECK_INT(ratelimit_look(r, &USER, STR("k"), 0).used, 0);
+    CHECK_INT(admitted(r, &USER, 4, 0), 4);
+    CHECK_INT(admitted(r, &USER, 3, 20000), 3);
+    for (int i = 0; i < 50; i++) {
+        struct ratelimit_use u = ratelimit_look(r, &USER, STR("k"), 30000);
+        CHECK(u.used == 7 && u.limit == 10 && u.reset_s == 31);
+    }
+    CHECK_INT(ratelimit_look(r, &USER, STR("k"), 60001).used, 3);
+    CHECK_INT(ratelimit_look(r, &USER, STR("k"), 80001).used, 0);
+    CHECK_INT(admitted(r, &USER, 25, 80001), 10);
+    struct ratelimit_rule fewer = USER;
+    fewer.count = 5;
+    CHECK_INT(ratelimit_look(r, &fewer, STR("k"), 80002).used, 5);
+
+    CHECK_INT(admitted(r, &IP, 30, 100000), 30);
+    struct ratelimit_use u = ratelimit_look(r, &IP, STR("k"), 100000);
+    CHECK(u.used == 30 && u.limit == 40 && u.reset_s == 2);
+    u = ratelimit_look(r, &IP, STR("k"), 101000);
+    CHECK(u.used == 10 && u.reset_s == 1);
+    CHECK_INT(ratelimit_look(r, &IP, STR("k"), 101500).used, 0);
+    ratelimit_free(r);
+}
+
 TEST(a_flood_of_keys_does_not_make_the_table_grow) {
     struct limit_table *t = limit_table_new(8, 60000, NULL);
     uint64_t hash = 1;

@@ -89,6 +89,79 @@ test("what one person asked for is not done for another who signs in over the pa
   assert.equal(count("/x"), 1);
 });
 
+// What was asked before somebody signs out is answered after it, or before the word that it went well.
+const gate = () => {
+  let open;
+  const wait = new Promise((done) => (open = done));
+  return { open, wait };
+};
+
+test("whoever signs out while panels load is not asked to sign in again, whichever is answered first", async () => {
+  for (const isFirst of [true, false]) {
+    const panel = gate();
+    const out = gate();
+    let here = true;
+    const { client, count } = server({
+      "GET /auth/me": () => (here ? answer(200, session("c")) : required()),
+      "GET /panel": () => panel.wait.then(required),
+      "POST /auth/logout": () => ((here = false), out.wait.then(() => answer(204))),
+    }, () => assert.fail("asked to sign in"));
+    await client.resume();
+    const [reading, leaving] = [client.get("/panel"), client.signOut()];
+    for (const [one, answered] of isFirst ? [[panel, undefined], [out, leaving]] : [[out, leaving], [panel, undefined]]) {
+      one.open();
+      await (answered ?? new Promise((r) => setTimeout(r, 20)));
+    }
+    assert.equal((await reading).problem.code, "session_required");
+    assert.equal(count("/auth/refresh"), 0, "nor for a session that was given up");
+  }
+});
+
+test("nor is who is asked for a new session meanwhile, nor after another tab signed out", async () => {
+  const refresh = gate();
+  let here = true;
+  const { client } = server({
+    "GET /auth/me": () => (here ? answer(200, session("c")) : required()),
+    "GET /panel": required, "POST /auth/refresh": () => refresh.wait.then(required),
+  }, () => assert.fail("asked to sign in"));
+  await client.resume();
+  here = false;
+  const reading = client.get("/panel");
+  await new Promise((r) => setTimeout(r, 20));
+  client.left();
+  refresh.open();
+  assert.equal((await reading).problem.code, "session_required");
+  assert.equal((await client.get("/panel")).problem.code, "session_required", "what a page asks that is just going");
+});
+
+test("a write that was under way is not done for whoever signs in next", async () => {
+  const write = gate();
+  let me;
+  const { client, count } = server({
+    "GET /auth/me": () => (me ? answer(200, me) : required()), "PUT /x": () => write.wait.then(required),
+    "POST /auth/logout": () => answer(204), "POST /auth/login": () => answer(200, (me = { ...session("d"), user: { id: "usr_2" } })),
+  }, () => assert.fail("asked to sign in"));
+  me = session("c");
+  await client.resume();
+  const writing = client.send("PUT", "/x", { body: {} });
+  await client.signOut();
+  me = undefined;
+  await client.open("/auth/login", {});
+  write.open();
+  assert.equal((await writing).problem.code, "session_required");
+  assert.equal(count("/x"), 1);
+});
+
+test("who could not sign out is still here", async () => {
+  let fresh = false;
+  const { client } = server({
+    "GET /thing": () => (fresh ? answer(200, {}) : required()), "GET /auth/me": () => (fresh ? answer(200, session("c")) : required()),
+    "POST /auth/refresh": () => ((fresh = true), answer(200, session("c"))), "POST /auth/logout": () => Promise.reject(new TypeError("gone")),
+  }, () => assert.fail("asked to sign in"));
+  const [reading, out] = await Promise.all([client.get("/thing"), client.signOut()]);
+  assert.deepEqual([reading.ok, out.problem.code], [true, "offline"]);
+});
+
 test("whoever signs in here is no somebody else", async () => {
   const { client } = server({ "GET /auth/me": () => answer(200, session("c")), "POST /auth/login": () => answer(200, { ...session("d"), user: { id: "usr_2" } }) });
   await client.resume();

@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const { curl, windowOf, moment, local } = await load("activity/words.ts");
+const { curl, windowOf } = await load("activity/words.ts");
+const { moment, local } = await load("kit/moment.ts");
 
 // What a shell makes of it: the arguments, one a line.
 const shell = (command) => spawnSync("sh", ["-c", "curl() { printf '%s\\n' \"$@\"; }\nURL=http://here\n" + command], { encoding: "utf8" }).stdout.trimEnd().split("\n");

@@ -1,9 +1,14 @@
 #include "service/email/suppressions.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/mailbox.h"
+#include "obs/fields.h"
 #include "store/audit.h"
+#include "store/emails.h"
+#include "store/messages.h"
 
 enum err suppressions_list(struct ctx *ctx, const char *address, const char *before_id, int limit,
                            struct suppression_row *out, size_t *count) {
@@ -17,9 +22,32 @@ struct adding {
     struct suppression_row *out;
 };
 
+/* What became of that mail at this address: only a provider can tell that it came back, nobody by hand. */
+static enum err take_told(struct ctx *ctx, struct db_conn *tx, struct suppression_row *row) {
+    struct email_recipient_row to[EMAIL_RECIPIENTS_MAX];
+    struct message_row mail;
+    size_t count = 0;
+    TRY(message_row_find(ctx, tx, row->workspace_id, row->message_id, &mail));
+    if (mail.id)
+        TRY(email_recipient_rows_of(ctx, tx, mail.id, to, &count));
+    for (size_t i = 0; i < count; i++) {
+        bool is_told = strcmp(to[i].status, "bounced") == 0 || !strcmp(to[i].status, "complained");
+        if (!is_told || strcmp(to[i].address_key, row->address_key) != 0)
+            continue;
+        row->reason = to[i].status;
+        row->detail = to[i].error;
+        return OK;
+    }
+    ctx_field(ctx, "message_id", "unknown",
+              "No mail of this id came back from this address, or was unwanted there.");
+    return ctx_fields_ok(ctx);
+}
+
 static enum err add_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    const struct adding *a = arg;
+    struct adding *a = arg;
     bool is_new;
+    if (a->row.message_id)
+        TRY(take_told(ctx, tx, &a->row));
     TRY(suppression_row_put(ctx, tx, &a->row, &is_new));
     TRY(suppression_row_find(ctx, tx, a->row.workspace_id, a->row.address_key, a->out));
     if (is_new)
@@ -28,14 +56,15 @@ static enum err add_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return ctx_answer_in(ctx, tx);
 }
 
-enum err suppression_add(struct ctx *ctx, const char *address, const char *detail,
+enum err suppression_add(struct ctx *ctx, const struct suppression_wish *wish,
                          struct suppression_row *out) {
     struct id id = id_make("sup");
     struct adding a = { .row = { .id = id.text,
                                  .workspace_id = ctx->who.workspace_id,
-                                 .address_key = mailbox_key(ctx->arena, str_of(address)),
+                                 .address_key = mailbox_key(ctx->arena, str_of(wish->address)),
                                  .reason = "asked",
-                                 .detail = detail,
+                                 .detail = wish->detail,
+                                 .message_id = wish->message_id,
                                  .created_ms = ava_wall_ms() },
                         .out = out };
     return db_write(ctx, add_write, &a);

@@ -2,8 +2,8 @@
 import "words:activity";
 import { useEffect, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
-import { local, moment } from "./words";
 import { t } from "../kit/i18n";
+import { local, moment } from "../kit/moment";
 import { dated, Trouble, troubleOf } from "../kit/panel";
 import { Button, Dialog, Field, Select } from "../kit/parts";
 import { api } from "../kit/state";

@@ -22,17 +22,6 @@ export function curl(event: Pick<EventDetail, "provider" | "headers" | "body">):
   return lines.join(" \\\n  ");
 }
 
-// What a field for date and time says, in the form of the API; nothing when it is empty.
-export function moment(local: string): string | undefined {
-  const ms = Date.parse(local);
-  return Number.isNaN(ms) ? undefined : new Date(ms).toISOString();
-}
-
-// The other way round: what such a field shows.
-export function local(ms: number): string {
-  return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}
-
 // Of very many rows of one height, those that can be seen and a few around them.
 export function windowOf(count: number, top: number, height: number, row: number, around = 6): { first: number; last: number } {
   const first = Math.max(0, Math.min(count, Math.floor(top / row) - around));

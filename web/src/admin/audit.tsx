@@ -19,7 +19,7 @@ import { useWrite } from "./write";
 type Entry = Schemas["AuditEntry"] & { id: string };
 type Check = Schemas["AuditVerification"];
 
-const names = ["actor", "action", "outcome", "of"];
+const names = ["actor", "action", "outcome", "since", "until", "of"];
 const kinds = [
   "login", "password", "session", "key", "user", "member", "invitation", "workspace", "credential", "oauth", "calendar", "webhook", "setting", "assistant", "tool", "number", "destination", "delivery", "event", "limits", "fallback", "suppression",
   "template", "rule", "flag", "config", "backup", "audit",
@@ -48,6 +48,8 @@ function Entries() {
       { name: "actor", label: t("audit.filter.actor"), options: useActors(query.get("actor")) },
       { name: "action", label: t("audit.filter.action"), options: kinds.map((kind) => [kind, t("audit.kind." + kind)]) },
       { name: "outcome", label: t("audit.filter.outcome"), options: ["ok", "failed"].map((one) => [one, t("audit.outcome." + one)]) },
+      { name: "since", label: t("audit.filter.since"), isTime: true },
+      { name: "until", label: t("audit.filter.until"), isTime: true },
       ...(mayRun() ? [{ name: "of", label: t("audit.filter.of"), any: t("audit.of.workspace"), options: [["installation", t("audit.of.installation")]] as [string, string][] }] : []),
     ]} />
   );

@@ -1,12 +1,12 @@
 // Backups that Ava makes by itself, one now, and how far a change of master keys is.
 import "words:backups";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Schemas } from "../kit/api";
 import { exact, t } from "../kit/i18n";
 import { Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Icon, When } from "../kit/parts";
 import { Resource } from "../kit/resource";
-import { api, useResource } from "../kit/state";
+import { api, useChanged, useResource } from "../kit/state";
 import { bytes, count } from "./figures";
 import { useWhileSeen } from "../kit/seen";
 import { useWrite } from "./write";
@@ -28,7 +28,8 @@ function Copies() {
   const snapshot = useResource(resource);
   const { busy, problem, write } = useWrite();
   const making = snapshot.data?.making === true;
-  useWhileSeen(2000, making, () => resource.view(0));
+  useChanged("backup", resource);
+  const hasEnded = useEnded(making);
   async function make() {
     const reply = await write(() => api.send<Now>("POST", "/backups"));
     if (reply?.ok) resource.put(reply.data);
@@ -40,13 +41,16 @@ function Copies() {
         <>
           <p>{t("backups.says", { n: data.every_hours, keep: data.keep })} <code class="long">{data.folder}</code></p>
           <Known at={data.last_at} />
-          {data.failed_at && (
-            <div class="strip bad">
-              <Icon name="circle-alert" />
-              <div class="strip-words"><p><strong>{t("panel.sentence", { text: t("backups.failed") })}</strong> {t("backups.failed_then")} <When at={data.failed_at} /></p><p><code>{data.failed_because}</code></p></div>
-            </div>
-          )}
-          <p class={making ? "calm" : "hidden"} role="status">{making && <><Icon name="hourglass" small /><span>{t("backups.making")}</span></>}</p>
+          <div role="status">
+            {making && <p class="calm"><Icon name="hourglass" small /><span>{t("backups.making")}</span></p>}
+            {hasEnded && !data.failed_at && <p class="health ok"><Icon name="circle-check" /><span>{t("backups.made")}</span></p>}
+            {data.failed_at && (
+              <div class="strip bad">
+                <Icon name="circle-alert" />
+                <div class="strip-words"><p><strong>{t("panel.sentence", { text: t("backups.failed") })}</strong> {t("backups.failed_then")} <When at={data.failed_at} /></p><p><code>{data.failed_because}</code></p></div>
+              </div>
+            )}
+          </div>
           {data.backups.length > 0 ? <Table rows={data.backups} /> : !making && <p class="muted">{t("backups.nothing_there")}</p>}
           {problem && <Trouble problem={problem} service="ava" strip snapshot={troubleOf(problem, busy)} retry={() => void make()} />}
           <div class="row"><Button kind="primary" icon="database" busy={busy || making} onClick={() => void make()}>{t("backups.make")}</Button></div>
@@ -55,6 +59,17 @@ function Copies() {
       )}
     </Panel>
   );
+}
+
+// Somebody saw it being made, and now it is not.
+function useEnded(making: boolean): boolean {
+  const was = useRef(false);
+  const [ended, setEnded] = useState(false);
+  useEffect(() => {
+    setEnded(was.current && !making);
+    was.current = making;
+  }, [making]);
+  return ended;
 }
 
 function Known({ at }: { at: string | null }) {

@@ -13,6 +13,7 @@ import { serviceName } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { api, useLive, useResource } from "../kit/state";
 import { bytes, count } from "./figures";
+import { Near } from "./near";
 import { useWhileSeen } from "../kit/seen";
 
 type Now = Schemas["HealthDetails"];
@@ -34,6 +35,7 @@ export function Health() {
           <>
             <Services rows={workspace.providers.map((p) => ({ ...p, failures: 0, connected: p.status !== "not_connected", attention: p.status === "needs_attention" }))} />
             <InForce now={workspace} />
+            {workspace.requests.limited && <Near rows={workspace.requests.nearest} />}
             <Waiting now={workspace} links />
           </>
         )}

@@ -9,6 +9,7 @@ import { fieldWords } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { api, mayManage, session, useChanged, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
+import { undoOurs } from "../kit/undo";
 import { useWrite } from "./write";
 
 type Member = Schemas["Member"];
@@ -39,6 +40,14 @@ function Members({ resource }: { resource: Resource<Schemas["MemberList"]> }) {
   const [changing, setChanging] = useState<Member>();
   const [removing, setRemoving] = useState<Member>();
   const [busy, setBusy] = useState(false);
+
+  const memberOf = (id: string) => resource.snapshot.data?.members.find((m) => m.user_id === id);
+  function put(now: Member) {
+    const had = resource.snapshot.data;
+    if (had) resource.put({ ...had, members: had.members.map((m) => (m.user_id === now.user_id ? { ...m, role: now.role } : m)) });
+  }
+  const undoRole = (was: Member, now: Member) =>
+    undoOurs(() => memberOf(was.user_id)?.role === now.role, () => api.send<Member>("PUT", `${space()}/members/${was.user_id}`, { body: { role: was.role } }), (back) => (back.ok ? put(back.data) : resource.changed()));
 
   async function more(had: Schemas["MemberList"]) {
     setBusy(true);
@@ -79,7 +88,8 @@ function Members({ resource }: { resource: Resource<Schemas["MemberList"]> }) {
           {data.next_cursor && <div class="row"><Button busy={busy} onClick={() => void more(data)}>{t("action.more")}</Button></div>}
           {changing && <ChangeRole one={changing} onClose={() => setChanging(undefined)} onDone={(now) => {
             setChanging(undefined);
-            resource.put({ ...data, members: data.members.map((m) => (m.user_id === now.user_id ? { ...m, role: now.role } : m)) });
+            put(now);
+            toast("ok", t("people.changed"), t("people.changed_text", { name: nameOf(changing), role: t("people.role." + now.role) }), undoRole(changing, now));
           }} />}
           {removing && <Remove one={removing} onClose={() => setRemoving(undefined)} onDone={() => {
             setRemoving(undefined);
@@ -102,7 +112,6 @@ function ChangeRole({ one, onClose, onDone }: { one: Member; onClose: () => void
   async function save() {
     const reply = await write(() => api.send<Member>("PUT", `${space()}/members/${one.user_id}`, { body: { role } }));
     if (!reply?.ok) return;
-    toast("ok", t("people.changed"), t("people.changed_text", { name: nameOf(one), role: t("people.role." + role) }));
     onDone(reply.data);
   }
   return (

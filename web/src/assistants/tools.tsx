@@ -9,7 +9,7 @@ import { fieldSaid, wordsFor } from "../kit/problem";
 import { Resource } from "../kit/resource";
 import { api, assistants, mayManage, useChanged, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
-import { undoBy } from "../kit/undo";
+import { undoOurs } from "../kit/undo";
 
 type Tool = Schemas["Tool"];
 type ToolField = Schemas["ToolField"];
@@ -46,8 +46,7 @@ export function Tools() {
 // Undo: what of it was changed is as it was, unless somebody has changed that since.
 function backTo(part: "enabled" | "settings", was: Tool, saved: Tool, put: (one: Tool) => void) {
   const isOurs = () => JSON.stringify(tools.snapshot.data?.tools.find((x) => x.name === was.name)?.[part]) === JSON.stringify(saved[part]);
-  return undoBy<Tool>(async () => isOurs() ? api.send<Tool>("PUT", `/tools/${was.name}`, { body: { [part]: was[part] } }) : { ok: false, problem: { code: "version_conflict" } },
-    (back) => back.ok && put(back.data));
+  return undoOurs(isOurs, () => api.send<Tool>("PUT", `/tools/${was.name}`, { body: { [part]: was[part] } }), (back) => back.ok && put(back.data));
 }
 
 function Row({ tool, first, put }: { tool: Tool; first: boolean; put: (one: Tool) => void }) {

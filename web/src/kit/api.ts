@@ -43,6 +43,8 @@ export interface Client {
   // One's own: goes on in a new session.
   changePassword(body: Schemas["PasswordChange"]): Promise<Reply<Schemas["PasswordChanged"]>>;
   signOut(): Promise<Reply<undefined>>;
+  // Nobody is here any more: what was asked before asks nobody to sign in, and is not asked again for whoever comes next.
+  left(): void;
   // Hands it to whoever waits for that request: by its signal, which a panel has ("retry", a CustomEvent); else to `retried`.
   tell(retry: Retry): void;
   // The pretend providers, which know no session: whether they did it.
@@ -75,6 +77,9 @@ export function createClient({ fetch, now, newId, date, alone, somebodyElse, ret
   let who: string | undefined;
   let refreshing: Promise<Reply<Session>> | undefined;
   let asking: Promise<boolean> | undefined;
+  let leaving: Promise<unknown> | undefined; // somebody signs out
+  let departures = 0;
+  let isOut = false; // until somebody comes
   let toldOf: string | undefined; // which of them `retried` knows of
   const underWay = new Map<string, AbortSignal | undefined>();
 
@@ -139,6 +144,7 @@ export function createClient({ fetch, now, newId, date, alone, somebodyElse, ret
       somebodyElse();
       return { ok: false, problem: { code: "csrf_failed" } };
     }
+    isOut = false;
     who = whoOf(reply.data);
     csrf = reply.data.csrf_token;
     return reply;
@@ -155,22 +161,43 @@ export function createClient({ fetch, now, newId, date, alone, somebodyElse, ret
     }
   }
 
+  // Another tab may have moved the session on; then the new token is taken, for one more try.
+  async function withToken<T>(again: () => Promise<Reply<T>>): Promise<Reply<T>> {
+    const reply = await again();
+    return codeOf(reply) === "csrf_failed" && keep(await once<Session>("GET", "/auth/me", {})).ok ? again() : reply;
+  }
+
   async function answered<T>(method: string, path: string, options: Options, id: string): Promise<Reply<T>> {
     const again = () => once<T>(method, path, options, id);
     const mine = who;
-    let reply = await again();
-    if (codeOf(reply) === "csrf_failed") {
-      // Another tab may have moved the session on; take the new token and try once more.
-      if (keep(await once<Session>("GET", "/auth/me", {})).ok) reply = await again();
-    }
-    if (codeOf(reply) !== "session_required") return reply;
+    const before = isOut ? -1 : departures;
+    // Of two answers on their way, the end of the session is often heard before the word of who ended it.
+    const isLeft = async () => (await leaving, departures !== before);
+    let reply = await withToken(again);
+    if (codeOf(reply) !== "session_required" || (await isLeft())) return reply;
     const renewed = await refresh();
     // Only a session that is over is a reason to ask: an Ava that cannot be reached is none.
     if (!renewed.ok && codeOf(renewed) !== "session_required") return renewed;
+    if (await isLeft()) return reply;
     if (renewed.ok) reply = await again();
     // Whoever signs in may be another person: what this one asked for is not done in their name.
-    if (codeOf(reply) === "session_required" && (await ask()) && who === mine) reply = await again();
+    if (codeOf(reply) === "session_required" && !(await isLeft()) && (await ask()) && who === mine) reply = await again();
     return reply;
+  }
+
+  function left(): void {
+    departures++;
+    isOut = true;
+  }
+
+  function signOut(): Promise<Reply<undefined>> {
+    const id = newId();
+    const out = withToken(() => once<undefined>("POST", "/auth/logout", {}, id)).then((reply) => {
+      if (codeOf(reply) !== "offline") left();
+      return reply;
+    });
+    leaving = out.catch(() => {}).finally(() => (leaving = undefined));
+    return out;
   }
 
   return {
@@ -182,7 +209,8 @@ export function createClient({ fetch, now, newId, date, alone, somebodyElse, ret
       return codeOf(me) === "session_required" ? refresh() : me;
     },
     changePassword: async (body) => keep(await request<Schemas["PasswordChanged"]>("PUT", "/auth/password", { body })),
-    signOut: () => request("POST", "/auth/logout", {}),
+    signOut,
+    left,
     tell: (retry) => {
       if (!underWay.has(retry.correlation_id)) return; // another tab's, or over
       const signal = underWay.get(retry.correlation_id);

@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { Problem, Reply } from "./api";
 import { t } from "./i18n";
+import { local, moment } from "./moment";
 import { dated, Panel, Trouble, troubleOf, type PanelProps } from "./panel";
 import { Button, Icon, Select } from "./parts";
 import { Resource, type Snapshot } from "./resource";
@@ -133,6 +134,12 @@ export interface Filter {
   label: string;
   options?: [value: string, words: string][]; // none: something to type
   any?: string; // what no choice means, where that is not all there is
+  isTime?: boolean; // date and time: in the address as the API takes it, whatever the time zone of who opens it
+}
+
+function shown({ name, isTime }: Filter, query: URLSearchParams): string {
+  const said = query.get(name) ?? "";
+  return !isTime ? said : Number.isNaN(Date.parse(said)) ? "" : local(Date.parse(said));
 }
 
 export function Filters({ filters, query, set }: { filters: Filter[]; query: URLSearchParams; set: (change: Record<string, string>) => void }) {
@@ -144,7 +151,7 @@ export function Filters({ filters, query, set }: { filters: Filter[]; query: URL
         ) : (
           <div class="field" key={f.name}>
             <label for={"filter-" + f.name}>{f.label}</label>
-            <input id={"filter-" + f.name} name={f.name} value={query.get(f.name) ?? ""} onChange={(e) => set({ [f.name]: e.currentTarget.value.trim() })} />
+            <input id={"filter-" + f.name} name={f.name} type={(f.isTime ? "datetime-local" : "text") as "text"} value={shown(f, query)} onChange={(e) => set({ [f.name]: (f.isTime ? moment(e.currentTarget.value) : e.currentTarget.value.trim()) ?? "" })} />
           </div>
         ),
       )}

@@ -10,7 +10,11 @@ if (typeof location !== "undefined" && former[location.pathname]) history.replac
 export function go(address: string, replace = false): void {
   const path = former[address] ?? address;
   if (path === location.pathname + location.search) return;
-  history[replace ? "replaceState" : "pushState"](null, "", path);
+  try {
+    history[replace ? "replaceState" : "pushState"](null, "", path);
+  } catch {
+    return location[replace ? "replace" : "assign"](path); // WebKit takes a hundred in ten seconds
+  }
   for (const tell of moved) tell();
 }
 

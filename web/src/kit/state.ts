@@ -174,6 +174,7 @@ export function enter(now: Session): void {
 
 // Nobody is here any more. Told to the other tabs by the one that was left.
 export function leave(isFirst = true): void {
+  api.left();
   signInAgain.value?.(false);
   session.set(undefined);
   forgetAll();

@@ -19,6 +19,11 @@ export function undoBy<T>(back: () => Promise<Reply<T>>, then: (answer: Reply<T>
   };
 }
 
+// The same, unless somebody has changed it since: what they made of it stays. isOurs: is it still as it was saved?
+export function undoOurs<T>(isOurs: () => boolean, back: () => Promise<Reply<T>>, then: (answer: Reply<T>) => void): NonNullable<Toast["action"]> {
+  return undoBy<T>(async () => (isOurs() ? back() : { ok: false, problem: { code: "version_conflict" } }), then);
+}
+
 // etag: of what was just saved; a newer one is somebody else's, and stays.
 export function undo<T>(path: string, resource: Resource<T>, before: unknown, etag: string | undefined): Toast["action"] {
   return { label: t("history.undo"), run: () => void back() };

@@ -14,7 +14,7 @@ import { said } from "../kit/said";
 import { Resource } from "../kit/resource";
 import { api, mayManage, useChanged, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
-import { undoBy } from "../kit/undo";
+import { undoBy, undoOurs } from "../kit/undo";
 
 type Rule = Schemas["Rule"];
 type Use = Schemas["RuleUse"];
@@ -51,6 +51,11 @@ export function Rules() {
     keep(reply.data);
     toast("ok", t("rules.made"), reply.data.name);
   }
+  function undoChange(was: Rule, made: Rule) {
+    const part = ({ name, when, then, quiet_hours }: Rule) => ({ name, when, then, quiet_hours });
+    const isOurs = () => JSON.stringify(resource.snapshot.data?.rules.filter((r) => r.id === made.id).map(part)) === JSON.stringify([part(made)]);
+    return undoOurs(isOurs, () => api.send<Rule>("PATCH", "/rules/" + was.id, { body: part(was) }), (back) => (back.ok ? keep(back.data) : resource.changed()));
+  }
   const has = (rule: Rule, preset: string) => (preset === "budget" ? rule.when.event === "budget.80" : rule.then.template === preset);
   const offer = (had: Rule[]) => (
     <>
@@ -75,7 +80,7 @@ export function Rules() {
       {open && <Form one={open === "new" ? undefined : open} onClose={() => setOpen(undefined)} onDone={(made) => {
         keep(made);
         setOpen(undefined);
-        toast("ok", t("rules.saved"), made.name);
+        toast("ok", t("rules.saved"), made.name, open === "new" ? undefined : undoChange(open, made));
       }} />}
     </>
   );

@@ -68,8 +68,10 @@ function Lift({ one, onClose, onDone }: { one: Suppression; onClose: () => void;
     const reply = await api.send<undefined>("DELETE", "/suppressions/" + one.id);
     setBusy(false);
     if (!reply.ok && reply.problem.code !== "not_found") return setProblem(dated(reply.problem)); // gone: somebody else was quicker
-    const { address, detail } = one;
-    const undo = reply.ok && one.reason === "asked" ? undoBy(() => api.send<Suppression>("POST", "/suppressions", { body: { address, detail } }), onDone) : undefined; // what a provider told only it can tell again
+    const { address, detail, message_id } = one;
+    // What a provider told stands with its mail; without one nobody can say it again.
+    const body = one.reason === "asked" ? { address, detail } : message_id && { address, message_id };
+    const undo = reply.ok && body ? undoBy(() => api.send<Suppression>("POST", "/suppressions", { body }), onDone) : undefined;
     toast("ok", t("suppressed.lifted"), t("suppressed.lifted_text", { address }), undo);
     onDone();
     onClose();
