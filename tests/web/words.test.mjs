@@ -206,6 +206,14 @@ test("what Twilio, the e-mail service and a mail server refuse is known in Germa
   for (const text of checks) assert.ok(server[text], text);
 });
 
+test("why an event is dead or waits is known in German", async () => {
+  const inbox = await code("service/inbox/inbox.c"), facts = await code("tasks/event_facts.c");
+  const found = [...all(inbox, /(?:unreadable|detail) = "([^"]+)"/g), ...all(inbox, /"(Ava could not work on it: )%s"/g).map((text) => text + "{1}"), ...all(facts, /\*why = "([^"]+)"/g)];
+  for (const name of ["resend", "twilio", "vapi"]) found.push(...all(await code(`providers/${name}_events.c`), /return "(It (?:is no|does not|holds)[^"]+)"/g));
+  assert.ok(found.length >= 10, found.join());
+  for (const text of found) assert.ok(server[text], text);
+});
+
 test("sentences about errors are put together in German as in English", async () => {
   const de = await load("kit/i18n.ts", "kit/said.ts");
   await de.speak("de");

@@ -9,6 +9,7 @@ import { Button, Dialog, focusHeading, Heading, Icon, useAttention } from "./kit
 import { Box, Loading, Trouble, troubleOf } from "./kit/panel";
 import { hasShortcuts, setShortcuts, toggleTheme } from "./kit/prefs";
 import { serviceName, wordsFor } from "./kit/problem";
+import { heard } from "./kit/said";
 import { follow, go, isRoom, roomOf, usePath } from "./kit/router";
 import { SessionOver } from "./signin/screen";
 import SignIn from "./signin/screen";
@@ -53,7 +54,7 @@ async function accept(token: string) {
     return toast("ok", t("signin.joined", { name: reply.data.name }), t("signin.joined_text"));
   }
   const words = wordsFor(reply.problem, "ava");
-  toast("bad", words.title, reply.problem.detail ?? words.text);
+  toast("bad", words.title, heard(reply.problem.detail ?? "") ?? words.text);
 }
 
 export function App() {

@@ -7,6 +7,7 @@ import { t } from "../kit/i18n";
 import { dated, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Copy, Heading, Icon, useTitle, When } from "../kit/parts";
 import { serviceName } from "../kit/problem";
+import { said } from "../kit/said";
 import { Resource } from "../kit/resource";
 import { api, mayManage, useLive, useResource } from "../kit/state";
 import { toast } from "../kit/toasts";
@@ -28,7 +29,7 @@ export function EventPage({ id }: { id: string }) {
         {(event) => (
           <>
             <Facts event={event} />
-            {event.cause && <p class="said" data-cause={event.cause}>{event.detail && <strong>{event.detail} </strong>}{t("activity.cause." + event.cause)}</p>}
+            {event.cause && <p class="said" data-cause={event.cause}>{event.detail && <strong>{said(event.detail)} </strong>}{t("activity.cause." + event.cause)}</p>}
             <Again event={event} />
             <section><h3>{t("activity.headers")}</h3>
               <dl class="facts">{Object.entries(event.headers).map(([name, value]) => <><dt><code>{name}</code></dt><dd><code>{value}</code></dd></>)}</dl>

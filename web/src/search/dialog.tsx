@@ -7,7 +7,7 @@ import "words:search";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { has, phone, t } from "../kit/i18n";
-import { said } from "../kit/said";
+import { heard, said } from "../kit/said";
 import { Dialog, Icon, When } from "../kit/parts";
 import { serviceName, wordsFor } from "../kit/problem";
 import { api } from "../kit/state";
@@ -97,7 +97,7 @@ export default function Search({ onClose }: { onClose: () => void }) {
           <div class="hint" id="search-hint">{t("search.hint")}</div>
         </div>
         <p class="hidden" role="status">{problem ? wordsFor(problem, "ava").title : found && !busy ? t("search.count", { n: count }) : ""}</p>
-        {problem && <p class="wrong"><Icon name="circle-alert" small /><span>{wordsFor(problem, "ava").title} {problem.detail}</span></p>}
+        {problem && <p class="wrong"><Icon name="circle-alert" small /><span>{wordsFor(problem, "ava").title} {heard(problem.detail ?? "") ?? wordsFor(problem, "ava").text}</span></p>}
         {found && !problem && count === 0 && <p class="muted">{t("search.nothing")}</p>}
         {!problem && hits.map(([name, of]) => of.length > 0 && (
           <section key={name} aria-labelledby={name}>
