@@ -62,19 +62,19 @@ package: build ## make the Debian package; prints where it is
 	@tools/package --build $(BUILD)
 
 .PHONY: asan
-asan: web ## unit and flow tests under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: packages web ## unit and flow tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/deps install test
 	$(call compile,build-asan,$(ASAN))
 	@tools/test unit flow --build-dir build-asan
 
 .PHONY: tsan
-tsan: web ## unit and flow tests under ThreadSanitizer
+tsan: packages web ## unit and flow tests under ThreadSanitizer
 	@tools/deps install test
 	$(call compile,build-tsan,$(TSAN))
 	@tools/test unit flow --build-dir build-tsan
 
 .PHONY: yield
-yield: web ## unit and flow tests where each read of the database lets others go first, as over a network (ONLY=word word)
+yield: packages web ## unit and flow tests where each read of the database lets others go first, as over a network (ONLY=word word)
 	@tools/deps install test
 	$(call compile,build-yield,-Dyield=true)
 	@tools/test unit --build-dir build-yield
@@ -82,7 +82,7 @@ yield: web ## unit and flow tests where each read of the database lets others go
 	else for word in $(ONLY); do tools/test flow -k $$word --build-dir build-yield || exit 1; done; fi
 
 .PHONY: yield-tsan
-yield-tsan: web ## the same under ThreadSanitizer
+yield-tsan: packages web ## the same under ThreadSanitizer
 	@tools/deps install test
 	$(call compile,build-yield-tsan,-Dyield=true $(TSAN))
 	@tools/test unit flow --build-dir build-yield-tsan
@@ -107,7 +107,7 @@ peers: packages build ## the providers' own SDKs and Prism with their contracts
 	@tools/test peers --build-dir $(BUILD)
 
 .PHONY: soak
-soak: build ## the long proofs: kill -9 and restarts under load, outages, hangs and abuse for minutes
+soak: packages build ## the long proofs: kill -9 and restarts under load, outages, hangs and abuse for minutes
 	@tools/deps install test soak
 	@TEST_KILLS=100 tools/test flow -k crash --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test flow -k drain --slower 3 --build-dir $(BUILD)
@@ -133,7 +133,7 @@ soak: build ## the long proofs: kill -9 and restarts under load, outages, hangs 
 	@TEST_SOAK=1 tools/test unit -k vapi_auth --build-dir $(BUILD)
 
 .PHONY: bench
-bench: build ## measure against nginx, HAProxy, FastAPI, Node and SQLite in the same run (ARGS=)
+bench: packages build ## measure against nginx, HAProxy, FastAPI, Node and SQLite in the same run (ARGS=)
 	@tools/deps install bench
 	@tools/bench --build $(BUILD) $(ARGS)
 
