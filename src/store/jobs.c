@@ -75,13 +75,18 @@ enum err job_row_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid
     return db_done(ctx, q);
 }
 
-enum err job_rows_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
-                            int64_t lease_until_ms) {
-    struct db_stmt *q = db_use(tx, "UPDATE jobs SET lease_until = ? WHERE state = 'leased'"
-                                   " AND owner = ?");
+/* attempts rises with each lease and never falls: another lease of the same owner is another one. */
+enum err job_row_confirm(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
+                         const char *owner, int64_t lease_until_ms, bool *is_mine) {
+    struct db_stmt *q = db_use(tx, "UPDATE jobs SET lease_until = ? WHERE id = ? AND owner = ?"
+                                   " AND attempts = ? AND state = 'leased'");
     db_bind_i64(q, lease_until_ms);
+    db_bind_text(q, job->id);
     db_bind_text(q, owner);
-    return db_run(ctx, q);
+    db_bind_i64(q, job->attempts);
+    TRY(db_run(ctx, q));
+    *is_mine = db_changes(tx) > 0;
+    return OK;
 }
 
 enum err job_rows_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms,

@@ -30,9 +30,10 @@ struct job_bid {
  * behind it. */
 enum err job_row_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid *bid,
                        struct job_row *found);
-/* Extends all leases of this owner, also of jobs that nothing works on any more. */
-enum err job_rows_heartbeat(struct ctx *ctx, struct db_conn *tx, const char *owner,
-                            int64_t lease_until_ms);
+/* The fence of whoever works on a leased job: first in the transaction that deletes, moves or buries it, or writes down
+ * what came of it. *is_mine false: the lease ended and somebody else has it, so nothing may be written. Extends it. */
+enum err job_row_confirm(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
+                         const char *owner, int64_t lease_until_ms, bool *is_mine);
 /* Ready again: leases past their end, and at a start all that are not this owner's. */
 enum err job_rows_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms,
                           const char *not_owner);

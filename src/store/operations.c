@@ -10,7 +10,7 @@ static const char *const STATES[OPERATION_STATES] = { "prepared", "sent",    "su
 
 #define COLUMNS                                                                             \
     "id, workspace_id, kind, provider, object, actor, correlation_id, state, is_promised, " \
-    "attempts, attempts_max, next_at, created_at, sent_at, updated_at, sealed, trace"
+    "attempts, attempts_max, next_at, created_at, sent_at, updated_at, sealed, epoch, trace"
 
 const char *operation_state_name(enum operation_state s) {
     return STATES[s];
@@ -34,7 +34,7 @@ struct sealed_place operation_row_place(const struct operation_row *row) {
 enum err operation_row_insert(struct ctx *ctx, struct db_conn *tx,
                               const struct operation_row *row) {
     struct db_stmt *q = db_use(tx, "INSERT INTO operations (" COLUMNS ") VALUES"
-                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                                   " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
     db_bind_text(q, row->kind);
@@ -51,6 +51,7 @@ enum err operation_row_insert(struct ctx *ctx, struct db_conn *tx,
     db_bind_i64(q, row->sent_ms);
     db_bind_i64(q, row->updated_ms);
     db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    db_bind_i64(q, row->epoch);
     db_bind_text(q, row->trace);
     return db_run(ctx, q);
 }
@@ -73,6 +74,7 @@ static void read_row(struct ctx *ctx, struct db_stmt *q, struct operation_row *f
     found->sent_ms = db_i64(q);
     found->updated_ms = db_i64(q);
     found->sealed = db_blob(q, ctx->arena);
+    found->epoch = db_i64(q);
     found->trace = db_text(q, ctx->arena);
 }
 
@@ -104,10 +106,38 @@ enum err operation_row_trace(struct ctx *ctx, struct db_conn *c,
     return db_done(ctx, q);
 }
 
-enum err operation_row_update(struct ctx *ctx, struct db_conn *tx,
-                              const struct operation_row *row) {
+enum err operation_row_take(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t now_ms,
+                            struct operation_row *found) {
+    struct db_stmt *q =
+        db_use(tx, "UPDATE operations SET epoch = epoch + 1,"
+                   " next_at = CASE state WHEN 'sent' THEN 0 ELSE next_at END,"
+                   " updated_at = CASE state WHEN 'sent' THEN ?2 ELSE updated_at END,"
+                   " state = CASE state WHEN 'sent' THEN 'unknown' ELSE state END"
+                   " WHERE id = ?1 RETURNING " COLUMNS);
+    db_bind_text(q, id);
+    db_bind_i64(q, now_ms);
+    *found = (struct operation_row){ .id = NULL };
+    if (db_next(q)) {
+        read_row(ctx, q, found);
+        db_next(q); /* to its end: only then the update is complete */
+    }
+    return db_done(ctx, q);
+}
+
+enum err operation_row_is_ours(struct ctx *ctx, struct db_conn *c, const char *id, int64_t epoch,
+                               bool *is_ours) {
+    struct db_stmt *q = db_use(c, "SELECT 1 FROM operations WHERE id = ? AND epoch = ?");
+    db_bind_text(q, id);
+    db_bind_i64(q, epoch);
+    *is_ours = db_next(q);
+    return db_done(ctx, q);
+}
+
+enum err operation_row_update(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row,
+                              bool *is_ours) {
     struct db_stmt *q = db_use(tx, "UPDATE operations SET state = ?, attempts = ?, next_at = ?,"
-                                   " sent_at = ?, updated_at = ?, sealed = ? WHERE id = ?");
+                                   " sent_at = ?, updated_at = ?, sealed = ? WHERE id = ?"
+                                   " AND epoch = ?");
     db_bind_text(q, STATES[row->state]);
     db_bind_i64(q, row->attempts);
     db_bind_i64(q, row->next_ms);
@@ -115,7 +145,10 @@ enum err operation_row_update(struct ctx *ctx, struct db_conn *tx,
     db_bind_i64(q, row->updated_ms);
     db_bind_blob(q, row->sealed.ptr, row->sealed.len);
     db_bind_text(q, row->id);
-    return db_run(ctx, q);
+    db_bind_i64(q, row->epoch);
+    TRY(db_run(ctx, q));
+    *is_ours = db_changes(tx) > 0;
+    return OK;
 }
 
 enum err operation_row_promise(struct ctx *ctx, struct db_conn *tx, const char *id) {
@@ -144,8 +177,9 @@ enum err operation_rows_are_sent(struct ctx *ctx, struct db_conn *c, const char 
 
 enum err operation_rows_orphan(struct ctx *ctx, struct db_conn *tx, int64_t now_ms,
                                int64_t *count) {
-    struct db_stmt *q = db_use(tx, "UPDATE operations SET state = 'unknown', next_at = 0,"
-                                   " updated_at = ? WHERE " UNSETTLED " AND state = 'sent'");
+    struct db_stmt *q =
+        db_use(tx, "UPDATE operations SET state = 'unknown', next_at = 0, epoch = epoch + 1,"
+                   " updated_at = ? WHERE " UNSETTLED " AND state = 'sent'");
     db_bind_i64(q, now_ms);
     TRY(db_run(ctx, q));
     *count = db_changes(tx);

@@ -26,6 +26,7 @@ struct operation_row {
     int64_t next_ms; /* wall clock, when the next attempt is made; 0: none is planned */
     int64_t created_ms, sent_ms, updated_ms;
     struct str sealed;
+    int64_t epoch;     /* how often it was taken up again: who has an older one does not move it */
     const char *trace; /* it is part of, as trace_keep has it; NULL: none is known */
 };
 
@@ -42,8 +43,17 @@ struct operation_about {
 /* *trace: of that operation; NULL: there is none. */
 enum err operation_row_trace(struct ctx *ctx, struct db_conn *c,
                              const struct operation_about *about, const char **trace);
-/* Writes state, attempts, next, sent, updated, promised and sealed of that id. */
-enum err operation_row_update(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row);
+/* Writes state, attempts, next, sent, updated and sealed of that id, where its epoch is still the row's. *is_ours: was
+ * it? */
+enum err operation_row_update(struct ctx *ctx, struct db_conn *tx, const struct operation_row *row,
+                              bool *is_ours);
+/* Takes it up again, and away from whoever had it: the next epoch begins, and what was "sent" is unknown. found->id NULL
+ * when there is none. */
+enum err operation_row_take(struct ctx *ctx, struct db_conn *tx, const char *id, int64_t now_ms,
+                            struct operation_row *found);
+/* *is_ours: has it this epoch still? */
+enum err operation_row_is_ours(struct ctx *ctx, struct db_conn *c, const char *id, int64_t epoch,
+                               bool *is_ours);
 enum err operation_row_promise(struct ctx *ctx, struct db_conn *tx, const char *id);
 enum err operation_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
 

@@ -53,7 +53,8 @@ struct jobs {
     struct jobs_burst burst;
     /* The pump's own: */
     size_t running, slow;
-    char cursor[40]; /* the workspace served last */
+    struct task *tasks; /* those that run */
+    char cursor[40];    /* the workspace served last */
     int64_t heartbeat_ms;
 };
 
@@ -177,9 +178,18 @@ bool jobs_is_stopping(const struct jobs *j) {
     return j && atomic_load(&j->stopping);
 }
 
+enum err job_confirm(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
+                     bool *is_mine) {
+    TRY(job_row_confirm(ctx, tx, job, ctx->parts->run_id, ava_steady_ms() + JOB_LEASE_MS, is_mine));
+    if (!*is_mine)
+        metric_add(METRIC_JOBS_LOST, 1, job->kind);
+    return OK;
+}
+
 /* --- one job --------------------------------------------------------------------------------- */
 
 struct task {
+    struct task *next;
     struct jobs *jobs;
     struct arena *arena;
     struct ctx ctx;
@@ -191,6 +201,10 @@ struct task {
 static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct job_row *row = arg;
     const struct job_kind *kind = job_kind_of(ctx->parts, row->kind);
+    bool is_mine;
+    TRY(job_confirm(ctx, tx, row, &is_mine));
+    if (!is_mine)
+        return OK;
     bool lasts = kind && kind->lasts;
     if (row->attempts >= ATTEMPTS_MAX && !lasts)
         return job_row_bury(ctx, tx, row->id);
@@ -227,6 +241,10 @@ static bool is_slow(const struct jobs *j, const char *kind) {
 /* Takes the job out of the counts of the pump, and frees it. */
 static void end_task(struct task *t) {
     struct jobs *j = t->jobs;
+    struct task **at = &j->tasks;
+    while (*at != t)
+        at = &(*at)->next;
+    *at = t->next;
     j->running--;
     j->slow -= is_slow(j, t->row.kind);
     arena_free(t->arena);
@@ -254,6 +272,8 @@ static void task_run(void *arg) {
 static void task_begin(void *arg) {
     struct task **t = arg;
     struct jobs *j = (*t)->jobs;
+    (*t)->next = j->tasks;
+    j->tasks = *t;
     j->running++;
     j->slow += is_slow(j, (*t)->row.kind);
     if (fiber_run(task_run, *t))
@@ -353,12 +373,31 @@ static enum err lease_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return OK;
 }
 
-/* Notes the clock, extends the leases of this process, and takes back those of others that ran out. */
+/* What runs when the pump looks; copied, since it may end while the writer works. */
+struct beat {
+    struct job_row rows[RUNNING_MAX];
+    size_t count;
+};
+
+/* Notes the clock, extends the leases of what runs here, and takes back those that ran out. */
 static enum err beat_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct beat *b = arg;
     int64_t now_ms = ava_steady_ms();
+    bool is_mine;
     TRY(due_note(ctx, tx, now_ms));
-    TRY(job_rows_heartbeat(ctx, tx, ctx->parts->run_id, now_ms + JOB_LEASE_MS));
+    for (size_t i = 0; i < b->count; i++)
+        TRY(job_row_confirm(ctx, tx, &b->rows[i], ctx->parts->run_id, now_ms + JOB_LEASE_MS,
+                            &is_mine));
     return job_rows_reclaim(ctx, tx, now_ms, NULL);
+}
+
+static void beat(struct jobs *j, struct ctx *ctx) {
+    struct beat *b = arena_alloc(ctx->arena, sizeof *b);
+    b->count = 0;
+    for (const struct task *t = j->tasks; t && b->count < RUNNING_MAX; t = t->next)
+        b->rows[b->count++] = (struct job_row){ .id = arena_strdup(ctx->arena, t->row.id),
+                                                .attempts = t->row.attempts };
+    db_write(ctx, beat_write, b);
 }
 
 /* One round of the pump: extends leases, makes wished jobs, leases and starts what is due. Returns
@@ -373,7 +412,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
         r->room = ROUND_MAX;
     if (ava_now_ms() >= j->heartbeat_ms) {
         j->heartbeat_ms = ava_now_ms() + HEARTBEAT_MS;
-        db_write(ctx, beat_write, NULL);
+        beat(j, ctx);
     }
     if (r->room == 0)
         return IDLE_MS;

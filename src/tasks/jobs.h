@@ -1,16 +1,23 @@
 /* jobs: doing what was left to be done (RESILIENCE 12).
  *
  * One pump, on one loop, leases what is due, workspaces in turn, and runs each job on a fiber of
- * its own. Leases last 60 s and are renewed every 20 s; those of a process that died run out, or
- * are taken back at the next start. A job is done at least once: handlers key what they do by the
+ * its own. Leases last 60 s; of what it runs they are renewed every 20 s. Those of a process that died, and of what
+ * nothing runs any more, run out; at the next start they are taken back. A job is done at least once: handlers key what they do by the
  * object of the job, and delete or move the row themselves in the transaction that does it. */
 #pragma once
 
 #include "tasks/kinds.h"
 
-enum { JOB_LEASE_MS = 60 * 1000 };
+enum {
+    JOB_LEASE_MS = 60 * 1000,
+    JOB_PLACED_MS = 120 * 1000, /* of what is run where it was placed; nothing renews it */
+};
 
 struct jobs;
+
+/* Call this first in a handler's transaction that deletes or moves its job, or writes down what came of it. *is_mine false:
+ * the lease ended, and somebody else may be at it; then write nothing and return OK. */
+enum err job_confirm(struct ctx *ctx, struct db_conn *tx, const struct job_row *job, bool *is_mine);
 
 struct jobs *jobs_new(const struct parts *parts); /* with kinds; must outlive it */
 void jobs_free(struct jobs *j);                   /* after its loop has ended; NULL is fine */

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "obs/log.h"
+#include "obs/metrics.h"
 #include "obs/spans.h"
 #include "providers/answer.h"
 #include "store/steps.h"
@@ -85,13 +86,14 @@ void operation_run_publish(struct operation_run *r) {
 struct moving {
     const struct operation_row *row;
     struct step_row step;
+    bool is_ours;
 };
 
 /* Writes the new state and the step of the timeline, together. */
 static enum err move_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    const struct moving *m = arg;
-    TRY(operation_row_update(ctx, tx, m->row));
-    return step_row_add(ctx, tx, &m->step);
+    struct moving *m = arg;
+    TRY(operation_row_update(ctx, tx, m->row, &m->is_ours));
+    return m->is_ours ? step_row_add(ctx, tx, &m->step) : OK;
 }
 
 /* A step of this operation for the timeline. detail: JSON, lent. */
@@ -100,6 +102,15 @@ static struct step_row step_of(const struct operation_run *r, const char *what,
     return (struct step_row){
         .workspace_id = r->row.workspace_id, .subject = r->row.id, .what = what, .detail = detail
     };
+}
+
+/* Somebody else has it: another run of Ava thought that this one was gone. Theirs is the last word. */
+static void lose(struct operation_run *r) {
+    if (r->is_lost)
+        return;
+    r->is_lost = true;
+    metric_add(METRIC_JOBS_LOST, 1, OPERATION_JOB_NAME);
+    log_warn(&r->ctx, "operation lost", L("operation", r->row.id), L("kind", r->row.kind));
 }
 
 /* Before the first byte of each attempt: "sent" is on disk, or nothing leaves. */
@@ -113,6 +124,10 @@ static enum err on_sending(struct ctx *ctx, const struct upstream_request *req, 
     if (next.sent_ms == 0)
         next.sent_ms = next.updated_ms;
     TRY(db_write(ctx, move_write, &m));
+    if (!m.is_ours) {
+        lose(r);
+        return ctx_fail(ctx, ERR_DRAINING, "Another run of Ava goes on with this.");
+    }
     r->row = next;
     r->op.sent_ms = next.sent_ms;
     r->attempt_ms = ava_now_ms();
@@ -136,7 +151,10 @@ static void on_waiting(struct ctx *ctx, int attempts, int64_t wait_ms, void *arg
                                                     r->row.provider, attempts,
                                                     (long long)(ava_now_ms() - r->attempt_ms),
                                                     (long long)wait_ms)) };
-    if (db_write(ctx, move_write, &m) == OK) {
+    bool is_written = db_write(ctx, move_write, &m) == OK;
+    if (is_written && !m.is_ours)
+        lose(r);
+    if (is_written && m.is_ours) {
         r->row = next;
         operation_run_publish(r);
     }
@@ -155,6 +173,7 @@ struct settling {
     struct str shown;
     bool was_abandoned;
     bool was_confirmed; /* somebody else knew first that it succeeded: that stays */
+    bool is_lost;       /* somebody else has taken it up */
     bool is_late;       /* it was to be ended while it waited, and had begun */
 };
 
@@ -220,11 +239,17 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct settling *s = arg;
     struct operation_run *r = s->run;
     struct operation_row now;
+    bool is_ours;
     TRY(operation_row_find(ctx, tx, NULL, s->row.id, &now));
     if (!now.id)
         return OK; /* its workspace was deleted meanwhile */
     if (now.state == OPERATION_SUCCEEDED)
         return take_confirmed(ctx, tx, s, &now);
+    if (s->row.state == OPERATION_SUCCEEDED)
+        s->row.epoch = now.epoch; /* that is known, whoever knows it */
+    s->is_lost = s->row.epoch != now.epoch;
+    if (s->is_lost)
+        return OK;
     if (r->withdraws) {
         struct operation_wait wait;
         TRY(r->kind->queue->stands(ctx, tx, &r->op, &wait));
@@ -244,7 +269,7 @@ static enum err settle_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
         TRY(r->kind->settle(ctx, tx, &r->op, s->row.state, s->result, &s->shown));
     r->shown = s->shown;
     TRY(seal_content(ctx, tx, r, &s->row));
-    TRY(operation_row_update(ctx, tx, &s->row));
+    TRY(operation_row_update(ctx, tx, &s->row, &is_ours));
     if (s->row.state != now.state || r->waits)
         TRY(add_outcome(ctx, tx, r, &s->row));
     if (r->waits)
@@ -290,6 +315,10 @@ void operation_run_settle(struct operation_run *r, enum operation_state state, c
         jobs_wake(r->ctx.parts->jobs);
         return;
     }
+    if (s.is_lost)
+        lose(r);
+    if (s.is_lost)
+        return;
     r->row = s.row;
     r->is_settled = is_written && !s.is_late;
     if (s.is_late)
@@ -363,6 +392,8 @@ static void perform(struct operation_run *r) {
     bool is_known, goes_on;
     r->op.is_last = operation_next_look(&r->row, ava_steady_ms()) == 0;
     r->result = r->kind->perform(&r->ctx, &r->op, &r->watch, &result);
+    if (r->is_lost)
+        return;
     r->waits = can_wait(r);
     if (r->waits) {
         operation_run_settle(r, OPERATION_PREPARED, result, 0);
@@ -479,7 +510,8 @@ struct operation_run *operation_run_new(const struct ctx *ctx, const struct oper
                                 .created_ms = row->created_ms,
                                 .sent_ms = row->sent_ms,
                                 .is_promised = row->is_promised,
-                                .was_put_off = row->next_ms != 0 };
+                                .was_put_off = row->next_ms != 0,
+                                .epoch = row->epoch };
     r->op.request = (struct str){ arena_copy(a, request.ptr, request.len), request.len };
     r->watch = (struct upstream_watch){ on_sending, on_waiting, r };
     return r;

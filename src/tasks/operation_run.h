@@ -24,6 +24,7 @@ struct operation_run {
     bool waits;                           /* for its turn, again */
     bool is_put_off;                      /* by the provider: performed again at row.next_ms */
     bool withdraws;                       /* to be ended only if it still waits */
+    bool is_lost;                         /* somebody else has taken it up: not a word more */
     int64_t began_ms, attempt_ms;         /* monotonic; of the attempt, 0: there was none */
     const char *job_trace;                /* of the job that runs it; NULL: its own request does */
     struct fiber_parking *waiter;         /* NULL: nobody waits */

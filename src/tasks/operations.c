@@ -56,7 +56,7 @@ static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     }
     struct job_row job =
         job_of(ctx, OPERATION_JOB_NAME, p->row.workspace_id, p->row.id, p->row.created_ms);
-    return job_row_put(ctx, tx, &job, ctx->parts->run_id, p->row.created_ms + JOB_LEASE_MS);
+    return job_row_put(ctx, tx, &job, ctx->parts->run_id, p->row.created_ms + JOB_PLACED_MS);
 }
 
 /* Marks the operation as promised: it is not abandoned any more, whatever happens. */
@@ -110,7 +110,8 @@ static void wait_for(struct ctx *ctx, struct operation_run *r, enum operation_pa
 static enum err report(struct ctx *ctx, struct operation_run *r, enum operation_patience patience,
                        struct operation_end *out) {
     bool is_open = !r->is_over || r->row.state == OPERATION_UNKNOWN ||
-                   r->row.state == OPERATION_PREPARED; /* it goes on later */
+                   r->row.state == OPERATION_PREPARED ||
+                   r->is_lost;    /* it goes on later, or elsewhere */
     if (r->is_over && r->waits) { /* promised in the transaction that says so */
         out->is_accepted = true;
         return OK;
@@ -243,10 +244,27 @@ static void resume(struct operation_run *r, bool wanted) {
     operation_run_settle(r, OPERATION_FAILED, NULL, 0);
 }
 
-enum err operation_work(struct ctx *ctx, const struct job_row *job) {
+struct taking {
+    const struct job_row *job;
     struct operation_row row;
+    bool is_mine;
+};
+
+/* First of all, in one transaction: the job is still this run's, and nobody else moves the operation any more. */
+static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct taking *t = arg;
+    int64_t now_ms = ava_steady_ms();
+    TRY(job_confirm(ctx, tx, t->job, &t->is_mine));
+    return t->is_mine ? operation_row_take(ctx, tx, t->job->object, now_ms, &t->row) : OK;
+}
+
+enum err operation_work(struct ctx *ctx, const struct job_row *job) {
+    struct taking t = { .job = job };
     struct operation_run *r;
-    TRY(operation_row_find(ctx, db_reader(ctx), NULL, job->object, &row));
+    TRY(db_write(ctx, take_write, &t));
+    if (!t.is_mine)
+        return OK;
+    struct operation_row row = t.row;
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;
     if (!kind)
         return ctx_fail(ctx, ERR_INTERNAL, "There is no operation to work on.");
@@ -261,6 +279,11 @@ enum err operation_work(struct ctx *ctx, const struct job_row *job) {
         resume(r, wanted);
     operation_run_release(r);
     return e;
+}
+
+enum err operation_is_ours(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                           bool *is_ours) {
+    return operation_row_is_ours(ctx, tx, op->id, op->epoch, is_ours);
 }
 
 int64_t operations_oldest(const struct operation *const *ops, size_t count) {

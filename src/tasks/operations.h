@@ -26,6 +26,7 @@ struct operation {
     bool is_promised;   /* nobody waits for it any more */
     bool was_put_off;   /* by again, before */
     int64_t next_ms;    /* for settle, with PREPARED: when it is performed again */
+    int64_t epoch;      /* for operation_is_ours */
     bool is_last; /* kinds without look_up only: the last run; give up what cannot be done now */
 };
 
@@ -37,6 +38,11 @@ bool operation_proves_absence(const struct operation *op);
  * e, or ERR_OUTCOME_UNKNOWN with words when it may have gone out all the same. Not where all of it was one attempt
  * that was turned away, or none. was_sent_ms: op->sent_ms before. */
 enum err operation_unless_out(struct ctx *ctx, enum err e, int64_t was_sent_ms, const char *words);
+
+/* In the transaction that writes down a part of what perform did: *is_ours false when somebody else has taken the
+ * operation up meanwhile, and nothing may be written. */
+enum err operation_is_ours(struct ctx *ctx, struct db_conn *tx, const struct operation *op,
+                           bool *is_ours);
 
 /* When the first of them was sent. */
 int64_t operations_oldest(const struct operation *const *ops, size_t count);

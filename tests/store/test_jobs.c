@@ -69,8 +69,22 @@ static enum err reclaim_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return job_rows_reclaim(ctx, tx, r->now_ms, r->not_owner);
 }
 
-static enum err beat_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    return job_rows_heartbeat(ctx, tx, "run_a", *(const int64_t *)arg);
+struct confirm {
+    struct job_row job;
+    const char *owner;
+    int64_t until_ms;
+    bool is_mine;
+};
+
+static enum err confirm_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct confirm *c = arg;
+    return job_row_confirm(ctx, tx, &c->job, c->owner, c->until_ms, &c->is_mine);
+}
+
+static bool confirm(struct temp *t, struct job_row job, const char *owner, int64_t until_ms) {
+    struct confirm c = { job, owner, until_ms, false };
+    CHECK_INT(db_write(&t->ctx, confirm_write, &c), OK);
+    return c.is_mine;
 }
 
 static void open_with_workspaces(struct temp *t) {
@@ -130,16 +144,21 @@ TEST(a_lease_that_ends_and_one_of_a_process_that_is_gone_come_back) {
     temp_close(&t);
 }
 
-TEST(a_heartbeat_keeps_a_lease) {
+TEST(a_lease_is_confirmed_and_so_kept_by_whoever_has_it_now_and_nobody_else) {
     struct temp t;
     open_with_workspaces(&t);
-    int64_t until = 100000;
+    struct reclaim early = { 90000, NULL }, late = { 100001, NULL };
     put(&t, "job_1", "ws_a", 1000);
-    CHECK(lease(&t, "", 1000).id);
-    CHECK_INT(db_write(&t.ctx, beat_write, &until), OK);
-    struct reclaim r = { 90000, NULL };
-    CHECK_INT(db_write(&t.ctx, reclaim_write, &r), OK);
+    struct job_row first = lease(&t, "", 1000);
+    CHECK(!confirm(&t, first, "run_b", 100000));
+    CHECK(confirm(&t, first, "run_a", 100000));
+    CHECK_INT(db_write(&t.ctx, reclaim_write, &early), OK);
     CHECK(!lease(&t, "", 90000).id);
+    CHECK_INT(db_write(&t.ctx, reclaim_write, &late), OK);
+    CHECK(!confirm(&t, first, "run_a", 200000)); /* it ran out */
+    struct job_row second = lease(&t, "", 100001);
+    CHECK(second.id && confirm(&t, second, "run_a", 300000));
+    CHECK(!confirm(&t, first, "run_a", 300000)); /* the same owner, another lease */
     temp_close(&t);
 }
 

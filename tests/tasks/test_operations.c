@@ -2,8 +2,12 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "service/messages/messages.h"
+#include "store/jobs.h"
+#include "store/operations.h"
+#include "tasks/operation_pass.h"
 #include "test.h"
 #include "vault/house.h"
 #include "vault/vault.h"
@@ -144,5 +148,99 @@ TEST(a_callback_that_is_quicker_than_the_answer_stays) {
     check_states(&h, "succeeded", "sent", "0");
     CHECK_TEXT(temp_sql(&h.t, "SELECT attempts FROM operations"), "1");
     CHECK_INT(operation_replay(&h.t.ctx, id, &end), OK);
+    house_close(&h);
+}
+
+/* --- taken up by somebody else ------------------------------------------------------------------ */
+
+static enum err take(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct operation_row row;
+    return operation_row_take(ctx, tx, arg, 1, &row);
+}
+
+static int sent;
+
+/* Another run has it before the first byte. */
+static enum err is_taken_first(struct ctx *ctx, const struct operation *op,
+                               const struct upstream_watch *watch, const void **result) {
+    CHECK_INT(db_write(ctx, take, (void *)op->id), OK);
+    enum err e = watch->sending(ctx, &REQUEST, watch->arg);
+    sent += e == OK;
+    return e;
+}
+
+/* It waits between two attempts meanwhile. */
+static enum err is_taken_while_it_waits(struct ctx *ctx, const struct operation *op,
+                                        const struct upstream_watch *watch, const void **result) {
+    TRY(watch->sending(ctx, &REQUEST, watch->arg));
+    sent++;
+    CHECK_INT(db_write(ctx, take, (void *)op->id), OK);
+    watch->waiting(ctx, 1, 10, watch->arg);
+    enum err e = watch->sending(ctx, &REQUEST, watch->arg);
+    sent += e == OK;
+    return e;
+}
+
+static enum err is_taken_and_refused(struct ctx *ctx, const struct operation *op,
+                                     const struct upstream_watch *watch, const void **result) {
+    TRY(watch->sending(ctx, &REQUEST, watch->arg));
+    CHECK_INT(db_write(ctx, take, (void *)op->id), OK);
+    return ctx_fail(ctx, ERR_INVALID, "They do not want it.");
+}
+
+static enum err is_taken_and_done(struct ctx *ctx, const struct operation *op,
+                                  const struct upstream_watch *watch, const void **result) {
+    TRY(watch->sending(ctx, &REQUEST, watch->arg));
+    CHECK_INT(db_write(ctx, take, (void *)op->id), OK);
+    *result = &FACTS;
+    return OK;
+}
+
+TEST(who_has_lost_it_sends_nothing_and_has_no_say_but_for_a_success) {
+    static const struct {
+        performing *perform;
+        int sent;
+        const char *operation, *message, *jobs;
+    } CASES[] = {
+        { is_taken_first, 0, "prepared", "requested", "1" },
+        { is_taken_while_it_waits, 1, "unknown", "requested", "1" },
+        { is_taken_and_refused, 0, "unknown", "requested", "1" },
+        { is_taken_and_done, 0, "succeeded", "sent", "0" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        struct house h;
+        struct operation_end end;
+        open_all(&h);
+        sent = 0;
+        place(&h, CASES[i].perform, &end);
+        CHECK_INT(sent, CASES[i].sent);
+        CHECK(end.is_accepted == (strcmp(CASES[i].operation, "succeeded") != 0));
+        check_states(&h, CASES[i].operation, CASES[i].message, CASES[i].jobs);
+        CHECK_TEXT(temp_sql(&h.t, "SELECT epoch FROM operations"), "1");
+        house_close(&h);
+    }
+}
+
+static enum err lease(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    int64_t now_ms = ava_steady_ms();
+    TRY(job_rows_reclaim(ctx, tx, now_ms + 24 * 3600 * 1000, NULL));
+    return job_row_lease(ctx, tx,
+                         &(struct job_bid){ .owner = ctx->parts->run_id,
+                                            .now_ms = now_ms + 1000,
+                                            .lease_until_ms = now_ms + 1000 },
+                         arg);
+}
+
+TEST(a_job_that_somebody_else_has_leased_is_not_worked_on) {
+    struct house h;
+    struct operation_end end;
+    struct job_row first, second;
+    open_all(&h);
+    place(&h, is_taken_first, &end);
+    CHECK_INT(db_write(&h.t.ctx, lease, &first), OK);
+    CHECK_INT(db_write(&h.t.ctx, lease, &second), OK);
+    CHECK(first.id && second.id && second.attempts == first.attempts + 1);
+    CHECK_INT(operation_work(&h.t.ctx, &first), OK);
+    CHECK_TEXT(temp_sql(&h.t, "SELECT epoch FROM operations"), "1"); /* not taken */
     house_close(&h);
 }

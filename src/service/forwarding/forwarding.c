@@ -158,6 +158,7 @@ void forwarding_wake(struct ctx *ctx) {
  * it a while; the others go meanwhile, and are called again for what is there then. */
 struct sending {
     const struct parts *parts;
+    const struct job_row *job;
     const char *destination_id;
     struct arena *arena; /* of the shelf */
     struct delivery_row shelf[SHELF_MAX];
@@ -343,6 +344,10 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct sending *s = arg;
     struct destination_row to;
     int64_t at_ms = INT64_MAX, now_ms = ava_steady_ms();
+    bool is_mine;
+    TRY(job_confirm(ctx, tx, s->job, &is_mine));
+    if (!is_mine)
+        return OK;
     TRY(destination_row_find(ctx, tx, NULL, s->destination_id, &to));
     if (to.id)
         TRY(delivery_rows_next_due(ctx, tx, to.id, &at_ms));
@@ -378,6 +383,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     struct destination_row to;
     bool is_done;
     *s = (struct sending){ .parts = ctx->parts,
+                           .job = job,
                            .destination_id = job->object,
                            .arena = arena_new(4096),
                            .wakes = atomic_load(&wakes),

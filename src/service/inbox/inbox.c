@@ -74,6 +74,7 @@ struct batch {
     struct item items[BATCH_MAX];
     size_t count;
     bool is_full; /* there may be more */
+    const struct job_row *job;
     const char *workspace_id;
     int64_t now_ms;
     int64_t began_ms;    /* monotonic */
@@ -268,6 +269,10 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
 static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct batch *b = arg;
     struct job_row job = job_of(ctx, INBOX_JOB.name, b->workspace_id, b->workspace_id, b->now_ms);
+    bool is_mine;
+    TRY(job_confirm(ctx, tx, b->job, &is_mine));
+    if (!is_mine)
+        return OK;
     TRY(event_rows_next_due(ctx, tx, b->workspace_id, &job.run_at_ms));
     if (job.run_at_ms == INT64_MAX)
         return job_row_delete(ctx, tx, INBOX_JOB.name, b->workspace_id);
@@ -279,18 +284,27 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 /* The whole batch in one transaction, with the job that goes on. */
 static enum err all_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct batch *b = arg;
+    bool is_mine;
+    TRY(job_confirm(ctx, tx, b->job, &is_mine));
+    if (!is_mine)
+        b->count = 0; /* nor told */
     for (size_t i = 0; i < b->count; i++)
         TRY(apply(ctx, tx, &b->items[i], b->now_ms, &b->forwarded));
     return go_on_write(ctx, tx, b);
 }
 
 struct single {
+    const struct job_row *job;
     struct item *item;
     size_t forwarded;
 };
 
 static enum err one_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct single *s = arg;
+    bool is_mine;
+    TRY(job_confirm(ctx, tx, s->job, &is_mine));
+    if (!is_mine)
+        return OK;
     return apply(ctx, tx, s->item, ava_steady_ms(), &s->forwarded);
 }
 
@@ -306,7 +320,7 @@ static enum err one_by_one(struct ctx *ctx, struct batch *b) {
         struct item *it = &b->items[i];
         it->row = it->was;
         ctx_clear(ctx);
-        struct single s = { .item = it };
+        struct single s = { .job = b->job, .item = it };
         enum err e = db_write(ctx, one_write, &s);
         if (e == ERR_STORAGE_UNAVAILABLE)
             return e;
@@ -374,7 +388,8 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     own.arena = a;
     str_copy(own.who.workspace_id, sizeof own.who.workspace_id, str_of(job->workspace_id));
     wait_for_turn(burst);
-    *b = (struct batch){ .workspace_id = job->workspace_id,
+    *b = (struct batch){ .job = job,
+                         .workspace_id = job->workspace_id,
                          .now_ms = ava_steady_ms(),
                          .began_ms = ava_now_ms(),
                          .taken_then = burst->taken };

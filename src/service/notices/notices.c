@@ -338,9 +338,14 @@ static enum err want(struct ctx *ctx, struct db_conn *tx, const char *workspace_
 }
 
 static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    const char *workspace_id = arg;
+    const struct job_row *mine = arg;
+    const char *workspace_id = mine->workspace_id;
     int64_t now_ms = ava_steady_ms();
     struct job_row job = job_of(ctx, NOTICES_JOB.name, workspace_id, workspace_id, now_ms);
+    bool is_mine;
+    TRY(job_confirm(ctx, tx, mine, &is_mine));
+    if (!is_mine)
+        return OK;
     TRY(rule_use_rows_next_due(ctx, tx, workspace_id, &job.run_at_ms));
     if (job.run_at_ms == INT64_MAX)
         return job_row_delete(ctx, tx, NOTICES_JOB.name, workspace_id);
@@ -368,15 +373,13 @@ static enum err work_on_next(struct ctx *ctx, bool *found) {
 static enum err work(struct ctx *ctx, const struct job_row *job) {
     struct ctx own = *ctx;
     bool found = true;
-    char workspace_id[ID_BYTES];
-    str_copy(workspace_id, sizeof workspace_id, str_of(job->workspace_id));
     str_copy(own.who.workspace_id, sizeof own.who.workspace_id, str_of(job->workspace_id));
-    jobs_unwant(ctx->parts->jobs, &NOTICES_JOB, workspace_id);
+    jobs_unwant(ctx->parts->jobs, &NOTICES_JOB, job->workspace_id);
     TRY(look_at_connections(&own));
     for (int i = 0; i < BATCH_MAX && found && !jobs_is_stopping(ctx->parts->jobs); i++)
         TRY(work_on_next(&own, &found));
     own.deadline_ms = ava_now_ms() + WRITE_MS;
-    return db_write(&own, go_on_write, workspace_id);
+    return db_write(&own, go_on_write, (void *)job);
 }
 
 const struct job_kind NOTICES_JOB = {

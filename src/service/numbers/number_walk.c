@@ -43,11 +43,16 @@ struct marking {
     const json_t *content;             /* of row */
     const struct audit_entry *entries; /* what changed */
     size_t count;
+    const struct operation *op; /* set by mark */
 };
 
 /* Writes the state of a step, the number and the audit entries, together. */
 static enum err mark_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct marking *m = arg;
+    bool is_ours;
+    TRY(operation_is_ours(ctx, tx, m->op, &is_ours));
+    if (!is_ours)
+        return ctx_fail(ctx, ERR_DRAINING, "Another run of Ava goes on with this.");
     TRY(number_step_row_update(ctx, tx, m->step));
     if (m->row)
         TRY(number_keep(ctx, tx, m->row, m->content));
@@ -58,6 +63,7 @@ static enum err mark_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 /* Moves a step to another state, and publishes the operation after the commit. */
 static enum err mark(struct number_walk *w, const char *state, struct marking *m) {
+    m->op = w->op;
     m->step->state = state;
     m->step->updated_ms = ava_wall_ms();
     TRY(db_write(w->ctx, mark_write, m));

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "store/removals.h"
+#include "tasks/jobs.h"
 #include "vault/vault.h"
 
 /* Then the other jobs have their turn. */
@@ -15,6 +16,10 @@ static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct job_row *job = arg;
     struct job_row next =
         job_of(ctx, REMOVAL_JOB.name, job->workspace_id, job->object, ava_steady_ms());
+    bool is_mine;
+    TRY(job_confirm(ctx, tx, job, &is_mine));
+    if (!is_mine)
+        return OK;
     return job_row_put(ctx, tx, &next, NULL, 0);
 }
 
