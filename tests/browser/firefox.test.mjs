@@ -121,6 +121,7 @@ describe("journey in Firefox", { skip: missing("firefox") }, () => {
       const found = [];
       try {
         await page.goto(ava.base + "/"); // from there on by links: what is read in one room is not read again in the next
+        await seen(".shell");
         for (const [path, all] of Object.entries(rooms)) {
           const panels = all.filter((name) => state !== "empty" || name.endsWith("*")).map((name) => name.replace("*", ""));
           if (!panels.length) continue;
