@@ -255,7 +255,13 @@ static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct taking *t = arg;
     int64_t now_ms = ava_steady_ms();
     TRY(job_confirm(ctx, tx, t->job, &t->is_mine));
-    return t->is_mine ? operation_row_take(ctx, tx, t->job->object, now_ms, &t->row) : OK;
+    if (!t->is_mine)
+        return OK;
+    TRY(operation_row_find(ctx, tx, NULL, t->job->object, &t->row));
+    const struct operation_kind *kind = t->row.id ? operation_kind_of(ctx, t->row.kind) : NULL;
+    /* What is only looked for is sent by nobody; a pass that another job began looks for it too, and has its say. */
+    bool is_looked_for = kind && kind->look_up && t->row.state == OPERATION_UNKNOWN;
+    return is_looked_for ? OK : operation_row_take(ctx, tx, t->job->object, now_ms, &t->row);
 }
 
 enum err operation_work(struct ctx *ctx, const struct job_row *job) {
