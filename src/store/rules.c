@@ -230,6 +230,17 @@ static enum err is_any(struct ctx *ctx, struct db_stmt *q, bool *is) {
     return db_done(ctx, q);
 }
 
+enum err rule_use_rows_are_open(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                int64_t since_ms, bool *is) {
+    struct db_stmt *q = db_use(c, "SELECT 1 FROM rule_uses u JOIN messages m"
+                                  " ON m.id = u.sent_message_id WHERE u.workspace_id = ?"
+                                  " AND u.status = 'sent' AND u.settled_at > ?"
+                                  " AND m.status = 'requested' LIMIT 1");
+    db_bind_text(q, workspace_id);
+    db_bind_i64(q, since_ms);
+    return is_any(ctx, q, is);
+}
+
 enum err rule_use_row_was_sent(struct ctx *ctx, struct db_conn *c, const struct rule_use_row *like,
                                int64_t since_ms, bool *was) {
     struct db_stmt *q =

@@ -65,6 +65,9 @@ enum err rule_use_rows_list(struct ctx *ctx, struct db_conn *c, const char *rule
 enum err rule_use_rows_of_call(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                const char *call_id, int limit, struct rule_use_row *out,
                                size_t *count);
+/* *is: has any sent a text since then of which it is not known yet what became of it? */
+enum err rule_use_rows_are_open(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
+                                int64_t since_ms, bool *is);
 /* How many of the workspace sent something since then. */
 enum err rule_use_rows_sent(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                             int64_t since_ms, int64_t *count);

@@ -447,7 +447,7 @@ describe("rules, and a Twilio that does not answer", { skip: missing }, () => {
       }
       const uses = async () => (await a.call(`/api/v1/rules/${rule.id}/uses`)).json.uses;
       await until(async () => (await uses()).filter((u) => u.reason === "resting").length === 5, { what: "they wait" });
-      await a.fault({ provider: "twilio", fault: "latency", latency_ms: 300, operation: "POST /2010" }); // while it is tried, nobody else gets through
+      await a.fault({ provider: "twilio", fault: "latency", latency_ms: 2500, operation: "POST /2010" }); // while it is tried, however long, nobody else gets through
       await a.advance(31);
       await until(async () => (await uses()).every((u) => u.status === "sent" && u.message_status !== "requested"), { what: "they went out" });
       for (const u of await uses()) assert.ok(["queued", "sent", "delivered"].includes(u.message_status), u.message_status);

@@ -26,7 +26,8 @@ enum {
     ARENA_BYTES = 16 << 20,
     WRITE_MS = 30 * 1000,
     TEXT_CHARS_MAX = 1600,
-    TRIAL_MS = 1000
+    TRIAL_MS = 1000,
+    TRIAL_MAX_MS = 60 * 1000 /* no attempt lasts longer */
 };
 static const int64_t HOUR_MS = INT64_C(3600) * 1000, DAY_MS = INT64_C(24) * 3600 * 1000;
 
@@ -237,6 +238,7 @@ static enum err find_rest(struct ctx *ctx, int64_t *rest_ms) {
     struct upstream *u = ctx->parts->upstream;
     struct lent lent;
     int64_t sent = 0;
+    bool is_open = false;
     struct guard_state all = upstream_state(u, PROVIDER_TWILIO, NULL), own = { 0 };
     enum err e = lending_find(ctx, PROVIDER_TWILIO, &lent);
     if (e == OK)
@@ -246,10 +248,13 @@ static enum err find_rest(struct ctx *ctx, int64_t *rest_ms) {
     ctx_clear(ctx);
     const struct guard_state *worse = own.breaker > all.breaker ? &own : &all;
     *rest_ms = worse->breaker == BREAKER_OPEN ? worse->remaining_ms + 1 : 0;
-    if (worse->breaker == BREAKER_HALF_OPEN)
-        TRY(rule_use_rows_sent(ctx, db_reader(ctx), ctx->who.workspace_id,
-                               ava_steady_ms() - TRIAL_MS, &sent));
-    if (sent)
+    if (worse->breaker == BREAKER_HALF_OPEN) {
+        const char *own_id = ctx->who.workspace_id;
+        int64_t now_ms = ava_steady_ms();
+        TRY(rule_use_rows_sent(ctx, db_reader(ctx), own_id, now_ms - TRIAL_MS, &sent));
+        TRY(rule_use_rows_are_open(ctx, db_reader(ctx), own_id, now_ms - TRIAL_MAX_MS, &is_open));
+    }
+    if (sent || is_open)
         *rest_ms = TRIAL_MS;
     return OK;
 }
