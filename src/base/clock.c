@@ -35,6 +35,23 @@ __attribute__((constructor)) static void begin(void) {
     steady_minus_boot_ms = ms_of(CLOCK_REALTIME) - ms_of(CLOCK_BOOTTIME);
 }
 
+void clock_cond_init(pthread_cond_t *cond) {
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+struct timespec clock_in_us(int64_t us) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t ns = t.tv_nsec + us * 1000;
+    t.tv_sec += ns / 1000000000;
+    t.tv_nsec = ns % 1000000000;
+    return t;
+}
+
 static int64_t real_now_us(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

@@ -6,8 +6,10 @@
  * them, and behind ava_rand(). */
 #pragma once
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 int64_t ava_now_ms(void);  /* monotonic */
 int64_t ava_now_us(void);  /* monotonic; for durations in metrics */
@@ -22,6 +24,13 @@ int64_t clock_jump_ms(void); /* how far the Unix time has jumped since this proc
 
 void ava_rand(void *out, size_t bytes);  /* from the kernel, via getrandom */
 uint64_t ava_rand_below(uint64_t bound); /* uniform in 0..bound-1; bound > 0 */
+
+/* For threads that wait with pthread_cond_timedwait: a condition that goes by the system's monotonic clock, and the
+ * time that is in so many us by it. clock_advance does not move that one: who waits for a time of ava_now_ms() waits at
+ * most CLOCK_LOOK_MS at once, and looks. */
+enum { CLOCK_LOOK_MS = 100 };
+void clock_cond_init(pthread_cond_t *cond);
+struct timespec clock_in_us(int64_t us);
 
 /* The sandbox's: from now on all clocks of this process say so much more, and what waits for a time
  * wakes within 100 ms. ms > 0. Any thread. */

@@ -349,12 +349,8 @@ void fiber_parking_init(struct fiber_parking *p) {
     *p = (struct fiber_parking){ .fiber = fiber_self() };
     atomic_init(&p->state, WAITING);
     if (!p->fiber) {
-        pthread_condattr_t attr;
-        pthread_condattr_init(&attr);
-        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
         pthread_mutex_init(&p->lock, NULL);
-        pthread_cond_init(&p->signal, &attr);
-        pthread_condattr_destroy(&attr);
+        clock_cond_init(&p->signal);
     }
 }
 
@@ -366,14 +362,18 @@ static void park_times_out(struct fiber_timer *t) {
 }
 
 static bool park_thread(struct fiber_parking *p, int64_t until_ms) {
-    struct timespec until = { until_ms / 1000, until_ms % 1000 * 1000000 };
     pthread_mutex_lock(&p->lock);
     while (atomic_load(&p->state) == WAITING) {
+        int64_t left_ms = until_ms - ava_now_ms();
+        int expected = WAITING;
         if (until_ms == FIBER_NO_DEADLINE) {
             pthread_cond_wait(&p->signal, &p->lock);
-        } else if (pthread_cond_timedwait(&p->signal, &p->lock, &until) == ETIMEDOUT) {
-            int expected = WAITING;
+        } else if (left_ms <= 0) {
             atomic_compare_exchange_strong(&p->state, &expected, TIMED_OUT);
+        } else {
+            struct timespec until =
+                clock_in_us((left_ms < CLOCK_LOOK_MS ? left_ms : CLOCK_LOOK_MS) * 1000);
+            pthread_cond_timedwait(&p->signal, &p->lock, &until);
         }
     }
     pthread_mutex_unlock(&p->lock);

@@ -23,7 +23,6 @@ enum {
     AGAIN_MS = 1000,
     PIECE_MS = 300, /* of each kind of thing */
     WRITE_MS = 30 * 1000,
-    LOOK_MS = 200, /* at the clock, which the sandbox may move */
 };
 
 struct sweeper {
@@ -60,11 +59,7 @@ static int64_t sweep(struct serve *s) {
 /* Under the lock, which it gives up meanwhile: until that time, or until it shall end. */
 static void rest_until(struct sweeper *w, int64_t until_ms) {
     while (!w->ends && ava_now_ms() < until_ms) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += LOOK_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = clock_in_us(CLOCK_LOOK_MS * 1000);
         pthread_cond_timedwait(&w->ends_now, &w->lock, &until);
     }
 }
@@ -87,13 +82,9 @@ static void *sweep_on(void *arg) {
 
 void serve_sweep_start(struct serve *s) {
     struct sweeper *w = memory_zeroed(1, sizeof *w);
-    pthread_condattr_t clock;
     w->serve = s;
     pthread_mutex_init(&w->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->ends_now, &clock);
-    pthread_condattr_destroy(&clock);
+    clock_cond_init(&w->ends_now);
     errno = pthread_create(&w->thread, NULL, sweep_on, w);
     if (errno != 0)
         abort(); /* at start */

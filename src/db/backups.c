@@ -228,9 +228,7 @@ static void *work_on(void *arg) {
     struct backups *b = arg;
     pthread_mutex_lock(&b->lock);
     while (!b->ends) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += TICK_S;
+        struct timespec until = clock_in_us(TICK_S * INT64_C(1000000));
         pthread_cond_timedwait(&b->ends_now, &b->lock, &until);
         if (b->ends || (!b->is_wanted && !is_due(b)))
             continue;
@@ -253,14 +251,10 @@ static void *work_on(void *arg) {
 struct backups *backups_start(const struct backups_conf *conf, const char **why) {
     struct backups *b = memory_zeroed(1, sizeof *b);
     struct arena *a = arena_new(ROOM);
-    pthread_condattr_t clock;
     b->conf = *conf;
     atomic_init(&b->gives_up, false);
     pthread_mutex_init(&b->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&b->ends_now, &clock);
-    pthread_condattr_destroy(&clock);
+    clock_cond_init(&b->ends_now);
     b->newest_ms = keep_newest(b, false, a);
     arena_free(a);
     if (pthread_create(&b->thread, NULL, work_on, b) == 0)

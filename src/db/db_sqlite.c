@@ -173,7 +173,6 @@ static bool start_threads(struct sqlite *db, struct arena *a, const char **why) 
 
 struct db *sqlite_open(const struct db_conf *conf, struct arena *a, const char **why) {
     struct sqlite *db = memory_zeroed(1, sizeof *db);
-    pthread_condattr_t clock;
     locks_begin();
     db->base = (struct db){ .kind = &SQLITE, .hash = conf->hash };
     db->path = strdup(conf->path);
@@ -181,11 +180,8 @@ struct db *sqlite_open(const struct db_conf *conf, struct arena *a, const char *
     atomic_init(&db->last_commit_ms, INT64_MIN / 2);
     trouble_init(&db->trouble, db->path);
     pthread_mutex_init(&db->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&db->more, &clock);
-    pthread_cond_init(&db->mirrored, &clock);
-    pthread_condattr_destroy(&clock);
+    clock_cond_init(&db->more);
+    clock_cond_init(&db->mirrored);
     pthread_key_create(&db->reader_key, NULL);
     db->writer = sqlite_conn_open(db, true, a, why);
     if (!db->writer || !check(db, a, why) ||

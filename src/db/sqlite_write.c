@@ -106,9 +106,9 @@ static bool may_write(struct sqlite *db) {
 
 /* All of the batch in one transaction, which rc says was begun. When it was not, or can not be committed, nothing of it
  * happened, and everybody in it is told so. */
-static void run_batch(struct sqlite *db, struct sqlite_queued *batch, size_t count, int rc) {
+static void run_batch(struct sqlite *db, struct sqlite_queued *batch, size_t count, int64_t began,
+                      int rc) {
     struct sqlite_conn *c = db->writer;
-    int64_t began = ava_now_us();
     int before = checkpoint_logged(db->checkpoint);
     if (rc == SQLITE_OK)
         rc = commit_batch(db, batch);
@@ -151,15 +151,6 @@ static struct sqlite_queued *take_batch(struct sqlite *db, size_t *count) {
     return batch;
 }
 
-static struct timespec after_us(int64_t us) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    int64_t ns = t.tv_nsec + us * 1000;
-    t.tv_sec += ns / 1000000000;
-    t.tv_nsec = ns % 1000000000;
-    return t;
-}
-
 /* Under the lock: until there may be something to do. */
 static void await_work(struct sqlite *db) {
     int64_t rest_us = db->mirror ? db->mirror->due_us - ava_now_us() : INT64_MAX;
@@ -169,7 +160,7 @@ static void await_work(struct sqlite *db) {
         pthread_cond_wait(&db->more, &db->lock);
         return;
     }
-    struct timespec until = after_us(rest_us);
+    struct timespec until = clock_in_us(rest_us);
     pthread_cond_timedwait(&db->more, &db->lock, &until);
 }
 
@@ -195,6 +186,7 @@ static void settle(struct sqlite *db, struct sqlite_queued *batch) {
 static void work_off(struct sqlite *db) {
     size_t count;
     sqlite3 *handle = db->writer->handle;
+    int64_t began = ava_now_us();
     int rc =
         may_write(db) ? sqlite3_exec(handle, "BEGIN IMMEDIATE", NULL, NULL, NULL) : SQLITE_READONLY;
     pthread_mutex_lock(&db->lock);
@@ -204,7 +196,7 @@ static void work_off(struct sqlite *db) {
         roll_back(db);
         return;
     }
-    run_batch(db, batch, count, rc);
+    run_batch(db, batch, count, began, rc);
     settle(db, batch);
     checkpoint_turn(db->checkpoint);
 }
@@ -237,7 +229,7 @@ static void await_mirror(struct sqlite *db, struct mirror *m, const atomic_bool 
     db->mirror = m;
     pthread_cond_signal(&db->more);
     while (db->mirror == m) {
-        struct timespec until = after_us(SPREAD_MS * 1000);
+        struct timespec until = clock_in_us(SPREAD_MS * 1000);
         pthread_cond_timedwait(&db->mirrored, &db->lock, &until);
         if (gives_up && atomic_load(gives_up))
             atomic_store(&m->stops, true);
@@ -298,18 +290,14 @@ static void leave(struct sqlite *db, struct sqlite_queued *w) {
     w->result = refuse_late(w->ctx);
 }
 
-/* It was woken by no result. True when its time is over and its turn had not come, and never will; or it has been settled
- * meanwhile. False: it goes on waiting until *until_ms, for ever when it is under way. */
-static bool has_given_up(struct sqlite_queued *w, int64_t *until_ms) {
+/* Its time is over. True when its turn had not come, and never will; or it has been settled meanwhile. False: it is
+ * under way, and its result has to be waited for. */
+static bool has_given_up(struct sqlite_queued *w) {
     struct sqlite *db = sqlite_of(w->ctx->parts->db);
     pthread_mutex_lock(&db->lock);
-    bool is_late =
-        !w->is_taken && ava_now_ms() >= w->ctx->deadline_ms; /* clocks of threads may wake early */
-    bool is_over = is_late || w->is_settled;
-    if (is_late)
+    bool is_over = !w->is_taken || w->is_settled;
+    if (!w->is_taken)
         leave(db, w);
-    if (w->is_taken)
-        *until_ms = FIBER_NO_DEADLINE;
     if (!is_over)
         fiber_parking_init(&w->parking);
     pthread_mutex_unlock(&db->lock);
@@ -318,11 +306,9 @@ static bool has_given_up(struct sqlite_queued *w, int64_t *until_ms) {
 
 static void wait_for(struct sqlite_queued *w) {
     struct span *span = db_span_begin_write(w->ctx, w->name);
-    int64_t until_ms = w->ctx->deadline_ms;
     fiber_parking_init(&w->parking);
-    bool is_settled = fiber_park(&w->parking, until_ms, enqueue, w);
-    while (!is_settled && !has_given_up(w, &until_ms))
-        is_settled = fiber_park(&w->parking, until_ms, NULL, NULL);
+    if (!fiber_park(&w->parking, w->ctx->deadline_ms, enqueue, w) && !has_given_up(w))
+        fiber_park(&w->parking, FIBER_NO_DEADLINE, NULL, NULL);
     db_span_end_write(span, w->together, w->result);
 }
 

@@ -34,13 +34,14 @@ describe("while another program keeps the database from being written", { skip: 
     assert.ok(asked > 10);
   });
 
-  test("the control socket answers within a second, and says that nothing can be written", async () => {
-    const began = Date.now();
-    const answer = ava(["status", "--json", "--data-dir", a.data]);
-    assert.ok(answer.stdout, answer.stderr);
-    const said = JSON.parse(answer.stdout);
-    assert.equal(said.database.writable, false);
-    assert.ok(Date.now() - began < 3000, `${Date.now() - began} ms`);
+  test("the control socket answers in time, and says that nothing can be written", async () => {
+    for (let n = 0; n < 3; n++) { // wherever in its own waiting the writer is met
+      const began = Date.now();
+      const answer = ava(["status", "--json", "--data-dir", a.data]);
+      assert.ok(answer.stdout, answer.stderr);
+      assert.equal(JSON.parse(answer.stdout).database.writable, false);
+      assert.ok(Date.now() - began < 3000, `${Date.now() - began} ms`);
+    }
     assert.equal((await live()).status, 200);
   });
 
