@@ -178,11 +178,28 @@ bool jobs_is_stopping(const struct jobs *j) {
     return j && atomic_load(&j->stopping);
 }
 
-enum err job_confirm(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
-                     bool *is_mine) {
-    TRY(job_row_confirm(ctx, tx, job, ctx->parts->run_id, ava_steady_ms() + JOB_LEASE_MS, is_mine));
-    if (!*is_mine)
+struct confirmed {
+    const struct job_row *job;
+    db_fn *fn;
+    void *arg;
+    bool is_mine;
+};
+
+static enum err confirm_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct confirmed *c = arg;
+    TRY(job_row_confirm(ctx, tx, c->job, ctx->parts->run_id, ava_steady_ms() + JOB_LEASE_MS,
+                        &c->is_mine));
+    return c->is_mine ? c->fn(ctx, tx, c->arg) : OK;
+}
+
+enum err job_write_as(struct ctx *ctx, const struct job_row *job, const char *name, db_fn *fn,
+                      void *arg, bool *is_mine) {
+    struct confirmed c = { job, fn, arg, false };
+    TRY(db_write_as(ctx, name, confirm_write, &c));
+    if (!c.is_mine)
         metric_add(METRIC_JOBS_LOST, 1, job->kind);
+    if (is_mine)
+        *is_mine = c.is_mine;
     return OK;
 }
 
@@ -201,10 +218,6 @@ struct task {
 static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct job_row *row = arg;
     const struct job_kind *kind = job_kind_of(ctx->parts, row->kind);
-    bool is_mine;
-    TRY(job_confirm(ctx, tx, row, &is_mine));
-    if (!is_mine)
-        return OK;
     bool lasts = kind && kind->lasts;
     if (row->attempts >= ATTEMPTS_MAX && !lasts)
         return job_row_bury(ctx, tx, row->id);
@@ -221,7 +234,7 @@ static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 static void come_again(struct jobs *j, struct ctx *ctx, struct job_row *row) {
     for (;;) {
         ctx->deadline_ms = ava_now_ms() + WRITE_MS;
-        if (db_write(ctx, again_write, row) == OK || atomic_load(&j->stopping))
+        if (job_write(ctx, row, again_write, row, NULL) == OK || atomic_load(&j->stopping))
             return;
         fiber_sleep(STORE_MS);
     }
