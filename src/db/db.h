@@ -30,10 +30,14 @@ struct db_conn;
 struct db_stmt;
 
 struct db_conf {
-    const char *path; /* of the SQLite file */
+    const char *path; /* of the SQLite file; unused where there is a url */
     /* For the audit chain: BLAKE2b-256 of bytes. store/ knows no cryptography itself. */
     void (*hash)(unsigned char out[32], struct str bytes);
     bool keeps_schema; /* refuses to open what would have to be migrated: somebody serves from it */
+    const char *url;   /* of PostgreSQL, as its library takes it; NULL or empty: SQLite */
+    int connections;   /* to it, at most */
+    /* Set by db_open when it fails for what no later try changes (a password, a name, a server too old). May be NULL. */
+    bool *is_refused;
 };
 
 /* Opens, checks integrity, migrates (backup first when data exists). NULL and *why on failure. */
