@@ -15,8 +15,12 @@ void db_reader_open(struct db *db) {
     db->kind->reader_open(db);
 }
 
-enum err db_write_as(struct ctx *ctx, const char *name, db_fn *fn, void *arg) {
-    return ctx->parts->db->kind->write(ctx, name, fn, arg);
+enum err db_write_as(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg) {
+    return ctx->parts->db->kind->write(ctx, name, alone, fn, arg);
+}
+
+enum err db_lock(struct ctx *ctx, struct db_conn *tx, const char *name) {
+    return tx->db->kind->lock ? tx->db->kind->lock(ctx, tx, name) : OK;
 }
 
 enum err db_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,

@@ -234,6 +234,7 @@ static const struct db_kind POSTGRES = {
     .reader = pg_reader,
     .reader_open = reader_open,
     .write = pg_write,
+    .lock = pg_lock,
     .write_steps = pg_write_steps,
     .mirror = mirror,
     .use = pg_use,

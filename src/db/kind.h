@@ -13,7 +13,9 @@ struct db_kind {
     const char *system; /* in traces: the semantic conventions' name of it */
     struct db_conn *(*reader)(struct ctx *ctx);
     void (*reader_open)(struct db *db);
-    enum err (*write)(struct ctx *ctx, const char *name, db_fn *fn, void *arg);
+    enum err (*write)(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg);
+    enum err (*lock)(struct ctx *ctx, struct db_conn *tx,
+                     const char *name); /* NULL: there is one writer */
     enum err (*write_steps)(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
                             bool is_gentle, bool *is_done);
     bool (*mirror)(struct db *db, const char *to, const atomic_bool *gives_up, struct arena *a,

@@ -113,15 +113,15 @@ struct pg_conn {
     struct pg_pending pending[PG_PENDING_MAX];
     size_t pending_first, pending_count;
     int64_t changed; /* rows, by the last run */
-    char xid[24];    /* of its transaction; empty: not asked for */
+    unsigned locks;  /* pg_lock_bit of each that its transaction has */
 };
 
 struct pg_worker {
     struct postgres *db;
     pthread_t thread;
     struct pg_conn conn;
-    char key
-        [PG_KEY_BYTES]; /* of a writer: the workspace that it works for; empty with is_busy: for all of them */
+    enum db_alone alone;    /* what a busy writer is at, */
+    char key[PG_KEY_BYTES]; /* and for which workspace */
     bool is_busy, is_begun;
 };
 
@@ -230,7 +230,8 @@ void *pg_write_on(void *worker); /* one that writes */
 struct db_conn *pg_reader(struct ctx *ctx);
 void pg_ask(struct pg_stmt *q); /* a read: waits for its rows, its failure or its deadline */
 
-enum err pg_write(struct ctx *ctx, const char *name, db_fn *fn, void *arg);
+enum err pg_write(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg);
+enum err pg_lock(struct ctx *ctx, struct db_conn *tx, const char *name);
 enum err pg_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
                         bool is_gentle, bool *is_done);
 

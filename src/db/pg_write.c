@@ -30,29 +30,44 @@ static const char *key_of(const struct db_queued *w) {
     return w->ctx->who.workspace_id;
 }
 
-/* Under the lock: does another writer work for it? It would only wait for that one. */
-static bool is_served(const struct postgres *db, const char *key) {
-    for (size_t i = 0; i < db->writers_count; i++)
-        if (db->writers[i].is_busy && strcmp(db->writers[i].key, key) == 0)
+static enum db_alone alone_of(const struct db_queued *w) {
+    return w->alone == DB_ALONE_IN_WORKSPACE && !key_of(w)[0] ? DB_ALONE : w->alone;
+}
+
+/* Under the lock: is another writer of this host at what this one would have to wait for? Then it takes no thread. */
+static bool is_held_up(const struct postgres *db, const struct db_queued *w) {
+    enum db_alone alone = alone_of(w);
+    for (size_t i = 0; i < db->writers_count && alone != DB_BESIDE; i++) {
+        const struct pg_worker *other = &db->writers[i];
+        if (other->is_busy && other->alone == alone &&
+            (alone == DB_ALONE || strcmp(other->key, key_of(w)) == 0))
             return true;
+    }
     return false;
 }
 
-/* Under the lock: the oldest whose workspace nobody works for, and with it what else there is of that one. */
+/* May this one be in a transaction of the worker's workspace? */
+static bool goes_with(const struct pg_worker *worker, const struct db_queued *w) {
+    return worker->alone == DB_ALONE_IN_WORKSPACE && alone_of(w) == DB_ALONE_IN_WORKSPACE &&
+           strcmp(worker->key, key_of(w)) == 0;
+}
+
+/* Under the lock: the oldest that need not wait for another, and with it what else there is of its workspace. */
 static struct db_queued *take_batch(struct postgres *db, struct pg_worker *worker, size_t *count) {
     struct db_queue *queue = &db->writes;
     struct db_queued **at = &queue->first;
-    while (*at && is_served(db, key_of(*at)))
+    while (*at && is_held_up(db, *at))
         at = &(*at)->next;
     *count = 0;
     if (!*at)
         return NULL;
     worker->is_busy = true;
+    worker->alone = alone_of(*at);
     str_copy(worker->key, sizeof worker->key, str_of(key_of(*at)));
     struct db_queued *batch = db_queue_take(queue, at), *last = batch;
     *count = 1;
-    while (worker->key[0] && *at && *count < BATCH_MAX)
-        if (strcmp(key_of(*at), worker->key) != 0) {
+    while (*at && *count < BATCH_MAX)
+        if (!goes_with(worker, *at)) {
             at = &(*at)->next;
         } else {
             last = last->next = db_queue_take(queue, at);
@@ -78,13 +93,14 @@ static int64_t at_most(int64_t value, int64_t most) {
 /* A workspace's transactions come one after the other, on every host; those for no workspace in particular come alone.
  * The locks are held until the end of the transaction. READ COMMITTED: each statement sees what was committed before
  * it, so what is read behind the lock is what the one before left. */
-static const char BEGIN_FOR_ONE[] =
-    "SELECT CAST(pg_current_xact_id() AS TEXT), set_config('lock_timeout', ?, true),"
-    " set_config('statement_timeout', ?, true), pg_advisory_xact_lock_shared(?), "
-    "pg_advisory_xact_lock(?)";
-static const char BEGIN_FOR_ALL[] =
-    "SELECT CAST(pg_current_xact_id() AS TEXT), set_config('lock_timeout', ?, true),"
-    " set_config('statement_timeout', ?, true), pg_advisory_xact_lock(?)";
+#define BEGIN                                                                         \
+    "SELECT CAST(pg_current_xact_id() AS TEXT), set_config('lock_timeout', ?, true)," \
+    " set_config('statement_timeout', ?, true)"
+static const char *const BEGINS[] = {
+    [DB_ALONE_IN_WORKSPACE] = BEGIN ", pg_advisory_xact_lock_shared(?), pg_advisory_xact_lock(?)",
+    [DB_ALONE] = BEGIN ", pg_advisory_xact_lock(?)",
+    [DB_BESIDE] = BEGIN,
+};
 
 static void bind_ms(struct pg_stmt *q, int64_t ms) {
     char text[24];
@@ -98,18 +114,36 @@ static int64_t left_ms(int64_t deadline_ms) {
     return (left > 0 ? left : 0) + GRACE_MS;
 }
 
-static void begin(struct pg_conn *c, const char *key, int64_t deadline_ms,
-                  struct pg_answer *begun) {
+static void begin(struct pg_worker *worker, int64_t deadline_ms, struct pg_answer *begun) {
+    struct pg_conn *c = &worker->conn;
     int64_t left = left_ms(deadline_ms);
-    struct pg_stmt *q = pg_stmt_new(c->db, key[0] ? BEGIN_FOR_ONE : BEGIN_FOR_ALL);
+    struct pg_stmt *q = pg_stmt_new(c->db, BEGINS[worker->alone]);
     bind_ms(q, at_most(left, LOCK_MS));
     bind_ms(q, at_most(left, STATEMENT_MS));
-    pg_bind_i64(&q->base, pg_lock_key(PG_LOCK_ALL));
-    if (key[0])
-        pg_bind_i64(&q->base, pg_lock_key(key));
+    if (worker->alone != DB_BESIDE)
+        pg_bind_i64(&q->base, pg_lock_key(PG_LOCK_ALL));
+    if (worker->alone == DB_ALONE_IN_WORKSPACE)
+        pg_bind_i64(&q->base, pg_lock_key(worker->key));
     pg_send_text(c, "BEGIN", NULL);
     pg_send(c, q, begun);
     pg_stmt_free(q);
+    c->locks = 0;
+}
+
+/* Where every transaction asks for its locks in one order, none waits for one that waits for it. */
+enum err pg_lock(struct ctx *ctx, struct db_conn *tx, const char *name) {
+    static const char LOCK[] = "SELECT pg_advisory_xact_lock(?)";
+    struct pg_conn *c = pg_conn_of(tx);
+    unsigned bit = pg_lock_bit(name);
+    if (c->locks & bit)
+        return OK;
+    if (c->locks > bit)
+        log_error(ctx, "db", L("why", "a lock is asked for after one that comes behind it"),
+                  L("lock", name));
+    c->locks |= bit;
+    struct db_stmt *q = db_use(tx, LOCK);
+    db_bind_i64(q, pg_lock_key(name));
+    return db_run(ctx, q);
 }
 
 /* Back to before the function, whose lazy runs may have failed on the way. */
@@ -260,7 +294,7 @@ static void run_batch(struct pg_worker *worker, struct db_queued *batch, size_t 
     }
     int64_t deadline = last_deadline(batch);
     pg_cut_in(c, left_ms(deadline) + PG_CUT_AFTER_MS);
-    begin(c, worker->key, deadline, &begun);
+    begin(worker, deadline, &begun);
     for (struct db_queued *w = batch; w; w = w->next)
         run_one(c, w, count == 1);
     commit(c, batch, &begun);
@@ -333,8 +367,8 @@ static enum err wait_for(struct db_queued *w) {
     return w->result;
 }
 
-enum err pg_write(struct ctx *ctx, const char *name, db_fn *fn, void *arg) {
-    struct db_queued w = { .ctx = ctx, .name = name, .fn = fn, .arg = arg };
+enum err pg_write(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg) {
+    struct db_queued w = { .ctx = ctx, .name = name, .alone = alone, .fn = fn, .arg = arg };
     return wait_for(&w);
 }
 

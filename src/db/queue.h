@@ -13,6 +13,7 @@ struct db_queued {
     db_fn *fn;
     void *arg;
     const char *name; /* in traces */
+    enum db_alone alone;
     enum err result;
     size_t together; /* how many its commit was for; 0: it was in none */
     int cost;        /* of its commit, in pages of the log */

@@ -99,7 +99,7 @@ int64_t sqlite_changes(struct db_conn *tx);
 
 void *sqlite_write_on(void *db); /* the writer thread, until db->ends */
 
-enum err sqlite_write(struct ctx *ctx, const char *name, db_fn *fn, void *arg);
+enum err sqlite_write(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg);
 enum err sqlite_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
                             bool is_gentle, bool *is_done);
 bool sqlite_mirror(struct db *db, const char *to, const atomic_bool *gives_up, struct arena *a,

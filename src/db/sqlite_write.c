@@ -234,7 +234,8 @@ static void wait_for(struct db_queued *w) {
     db_span_end_write(span, w->together, w->result);
 }
 
-enum err sqlite_write(struct ctx *ctx, const char *name, db_fn *fn, void *arg) {
+enum err sqlite_write(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn,
+                      void *arg) {
     struct db_queued w = { .ctx = ctx, .name = name, .fn = fn, .arg = arg };
     wait_for(&w);
     return w.result;

@@ -16,6 +16,7 @@ enum { ASK_MAX = 20, LAST_CALL_MS = 20 * 1000 };
 /* Frees the line and the budget of a call that certainly is not there. */
 static enum err give_up_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct call_row *row = arg;
+    TRY(lines_lock(ctx, tx));
     TRY(budget_forget(ctx, tx, row));
     return lines_leave(ctx, tx, row->id);
 }
