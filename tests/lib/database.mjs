@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 
 const server = process.env.TEST_POSTGRES;
 const made = new Map(); // data folder -> URL
+const given = new Map(); // data folder -> environment
 const served = new Set(); // data folders that ava serve has had
 
 export const onPostgres = Boolean(server);
@@ -98,8 +99,9 @@ function keysOf(folder) {
 
 // What an Ava with this data folder finds in its environment. verb: what it is started as. env: what the test gives it.
 export function databaseOf(data, { verb, env = {} } = {}) {
-  if (!server || !data) return {};
-  const folder = resolve(data);
+  const folder = data && resolve(data);
+  if (given.has(folder)) return given.get(folder);
+  if (!server || !folder) return {};
   if (!made.has(folder)) {
     const name = `ava_${process.pid}_${made.size}`;
     sql(server, `CREATE DATABASE ${name}`);
@@ -117,6 +119,9 @@ export function wrongSql(log) {
   if (process.env.TEST_DB_LINES && lines.length) appendFileSync(process.env.TEST_DB_LINES, `${process.argv[1]}\n${lines.join("\n")}\n`);
   return lines.filter((l) => /"state":"(?:0A|2[1-46]|4[02])/.test(l));
 }
+
+// From now on an Ava with this data folder finds this in its environment, and the commands beside it too.
+export const useDatabase = (data, environment) => given.set(resolve(data), environment);
 
 // The folder that a command names.
 export function folderIn(args, env) {
