@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, bin, environment, missing, root, sanitized, until } from "../lib/ava.mjs";
+import { databaseOf, onPostgres } from "../lib/database.mjs";
 import { listenPort } from "../lib/haproxy.mjs";
 import { figures, paced, tally } from "../lib/load.mjs";
 import { sign } from "../lib/twilio.mjs";
@@ -29,7 +30,7 @@ class Supervised extends Ava {
     self.told = [];
     self.said = "";
     self.jumpedMs = 0;
-    const settings = { AVA_DATA_DIR: self.data, ENABLE_RATE_LIMITING: "false", DRAIN_DELAY_SECONDS: "0", MAX_LOOP_LAG_MS: "0", ...env };
+    const settings = { AVA_DATA_DIR: self.data, ENABLE_RATE_LIMITING: "false", DRAIN_DELAY_SECONDS: "0", MAX_LOOP_LAG_MS: "0", ...databaseOf(self.data, { verb, env }), ...env };
     const args = [join(root, "tests/lib/supervisor.py"), ...flags, ...sockets.flatMap((s) => ["--socket", s]), bin, verb];
     self.keeper = spawn("python3", args, { cwd: self.data, env: environment(settings), stdio: ["pipe", "pipe", "inherit"] });
     self.over = new Promise((done) => self.keeper.once("exit", done));
@@ -149,7 +150,7 @@ describe("the unit file", { skip: missing || noAnalyze }, () => {
     try {
       await a.signUp();
       assert.equal((await a.call("/api/v1/vapi/settings")).status, 200);
-      assert.equal(ava(["backup", join(a.data, "copy.backup"), "--data-dir", a.data]).status, 0);
+      if (!onPostgres) assert.equal(ava(["backup", join(a.data, "copy.backup"), "--data-dir", a.data]).status, 0);
       assert.doesNotMatch(a.stderr, /"event":"cage"/, "it could build its cage");
       assert.equal((await a.metric("system_calls_denied_total")) ?? 0, 0);
     } finally {
@@ -204,7 +205,7 @@ describe("sockets that were opened for Ava", { skip: missing, concurrency: 3 }, 
 
   test("by the real systemd-socket-activate", { skip: spawnSync("systemd-socket-activate", ["--version"]).error && "no systemd-socket-activate here" }, async () => {
     const port = await listenPort(), data = await mkdtemp(join(tmpdir(), "ava-systemd-"));
-    const keep = ["PATH", "HOME", "LANG"].map((n) => `--setenv=${n}`), set = { AVA_DATA_DIR: data, DRAIN_DELAY_SECONDS: "0" };
+    const keep = ["PATH", "HOME", "LANG"].map((n) => `--setenv=${n}`), set = { AVA_DATA_DIR: data, DRAIN_DELAY_SECONDS: "0", ...databaseOf(data) };
     const child = spawn("systemd-socket-activate", ["-l", `127.0.0.1:${port}`, ...keep, ...Object.entries(set).map(([n, v]) => `--setenv=${n}=${v}`), bin, "sandbox"], { stdio: ["ignore", "pipe", "pipe"] });
     const ended = new Promise((done) => child.once("exit", (code) => done(code)));
     let said = "";

@@ -11,8 +11,9 @@ import { missing as noPostgres, Postgres } from "../lib/postgres.mjs";
 const translator = join(process.env.TEST_BUILD_DIR ?? join(root, "build"), "tests/peer_dialect");
 const absent = noAva || noPostgres || (existsSync(translator) ? false : "peer_dialect is not built");
 
-// What only the SQLite side says, about its own file and about the schema that it brings up to date.
-const OWN = /pragma_database_list|schema_migrations/;
+// What only one side says: SQLite's about its own file, PostgreSQL's about its sessions and locks; and about the schema that
+// each brings up to date.
+const OWN = /pragma_database_list|schema_migrations|\bpg_|\bset_config\(/;
 const READ = new Set(["bigint", "integer", "smallint", "boolean", "text", "bytea"]);
 
 const said = (kind, texts) => execFileSync(translator, [kind], { input: texts.map((t) => t + "\0").join(""), encoding: "utf8", maxBuffer: 64 << 20 }).split("\0").slice(0, -1);
