@@ -54,7 +54,7 @@ export function avaBeside(args, { env = {} } = {}) {
 }
 
 // Waits until check() gives something truthy; the check does the asking, the limit only ends a hang.
-export async function until(check, { ms = 20_000, every = 10, what = "condition" } = {}) {
+export async function until(check, { ms = 60_000, every = 10, what = "condition" } = {}) {
   const end = Date.now() + ms;
   for (;;) {
     const got = await check();
