@@ -265,6 +265,25 @@ describe("the rest of a session", { skip: missing("chromium") }, () => {
     await other.close();
   });
 
+  test("who types a greeting as soon as its field is there keeps it", async () => {
+    const quick = await page.context().newPage();
+    await quick.addInitScript(() => {
+      new MutationObserver((_, watch) => {
+        const field = document.querySelector("[name=greeting_message]");
+        if (!field) return;
+        watch.disconnect();
+        field.value = "Typed at once.";
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+      }).observe(document, { childList: true, subtree: true });
+    });
+    await quick.goto(ava.base + "/setup?step=3");
+    await quick.waitForSelector("[name=greeting_message]");
+    await quick.click("text=Back");
+    await quick.click("[data-step='2'] button[type=submit]");
+    assert.equal(await quick.inputValue("[data-step='3'] [name=greeting_message]"), "Typed at once.");
+    await quick.close();
+  });
+
   test("a screen that stumbles leaves the rest of the page standing", async () => {
     await page.route("**/api/v1/vapi/settings", (route) => route.fulfill({ json: { settings: { length: 1 } } }));
     await page.goto(ava.base + "/assistant");
