@@ -284,6 +284,24 @@ describe("the rest of a session", { skip: missing("chromium") }, () => {
     await quick.close();
   });
 
+  test("the form to sign in is there before it is known whether an old session can be renewed; where it can, nobody has to", async () => {
+    const guest = await page.context().newPage();
+    let answer;
+    const held = new Promise((done) => (answer = done));
+    await ava.advance(16 * 60);
+    await page.goto("about:blank"); // else it renews the session itself
+    await guest.route("**/api/v1/auth/refresh", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await guest.goto(ava.base + "/signin");
+    await guest.waitForSelector("[data-panel=signin] [name=password]");
+    answer();
+    await guest.waitForURL(ava.base + "/");
+    await panel(guest, "health", "ready");
+    await guest.close();
+  });
+
   test("a screen that stumbles leaves the rest of the page standing", async () => {
     await page.route("**/api/v1/vapi/settings", (route) => route.fulfill({ json: { settings: { length: 1 } } }));
     await page.goto(ava.base + "/assistant");
