@@ -157,6 +157,19 @@ describe("activity", { skip: missing("chromium") }, () => {
     if (process.env.TEST_TIMES) assert.ok(p95 < 20, `p95 frame ${p95} ms`);
   });
 
+  test("the focus stays with its row while the list scrolls, and with the list when the row is out of sight", async () => {
+    const at = () => page.evaluate(() => document.activeElement.closest("[data-row]")?.dataset.row ?? document.activeElement.getAttribute("role"));
+    const scroll = (rows) => page.$eval("[role=log]", (log, top) => (log.scrollTop = top), rows * 64);
+    await scroll(5000);
+    await page.focus("[data-row=evt_5003] a");
+    await scroll(5002);
+    await page.waitForSelector("[data-row=evt_5012]");
+    assert.equal(await at(), "evt_5003");
+    await scroll(7000);
+    await page.waitForSelector("[data-row=evt_7003]");
+    assert.equal(await at(), "log", "Enter opens nothing that comes into its place");
+  });
+
   test("ten thousand rows hold still at Space, and twelve that come are counted", async () => {
     await page.focus("[role=log]");
     await page.keyboard.press("Space");
