@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { Ava, freePort, missing as noProgram, until } from "../lib/ava.mjs";
+import { Ava, freePort, missing as noProgram, slack, until } from "../lib/ava.mjs";
+
+export { slack };
 
 const browsers = { chromium: "/usr/bin/chromium", firefox: "/usr/bin/firefox-esr", webkit: "/usr/bin/WebKitWebDriver" };
 const screen = "/usr/bin/Xvfb"; // WebKit draws on a display only
@@ -18,10 +20,6 @@ export function missing(browser) {
 
 // How long anything may take that is only waited for: the limit ends a hang, on a machine that has three times as much to do as it can.
 export const PATIENCE_MS = 60_000;
-
-// Bounds of a test in time hold as they stand where the machine is the test's alone (TEST_TIMES); one that others use too is
-// given so many times that.
-export const slack = process.env.TEST_TIMES ? 1 : 5;
 
 // TEST_SLOW=1 puts each page of Chromium on an old machine far away: what reads before it waited shows.
 const slow = process.env.TEST_SLOW === "1";
