@@ -220,7 +220,7 @@ enum err auth_by_key(struct ctx *ctx, struct str key, bool *found) {
     who.key_rate_per_minute = k.rate_per_minute;
     who.is_admin = who.is_admin && !k.is_confined;
     if (ava_wall_ms() - k.last_used_ms > KEY_TOUCH_MS)
-        TRY(db_write(ctx, touch_key, (void *)k.id));
+        TRY(db_write_beside(ctx, touch_key, (void *)k.id));
     remember(a, hash, generation, KNOWN_FOR_MS, &who);
     ctx->who = who;
     return OK;

@@ -48,7 +48,7 @@ enum err invitation_create(struct ctx *ctx, const char *workspace_id, enum role 
     out->expires_ms = out->created_ms + LASTS_MS;
     *token = auth_token_new(ctx, "");
     auth_token_hash(str_of(*token), out->token_hash);
-    return db_write(ctx, create_write, out);
+    return db_write_alone(ctx, create_write, out);
 }
 
 enum err invitation_list(struct ctx *ctx, const char *workspace_id, const char *before_id,
@@ -74,7 +74,7 @@ static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 }
 
 enum err invitation_remove(struct ctx *ctx, const char *workspace_id, const char *id) {
-    return db_write(ctx, remove_write, &(struct removing){ workspace_id, id });
+    return db_write_alone(ctx, remove_write, &(struct removing){ workspace_id, id });
 }
 
 /* A key speaks for one workspace; an invitation is for the person. */
@@ -132,7 +132,7 @@ static enum err accept_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 }
 
 static enum err accept(struct ctx *ctx, struct own_answer *a) {
-    TRY(db_write(ctx, accept_write, a));
+    TRY(db_write_alone(ctx, accept_write, a));
     accounts_changed(ctx->parts->accounts);
     return OK;
 }
@@ -175,5 +175,5 @@ static enum err decline_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 enum err invitation_decline(struct ctx *ctx, const char *id) {
     TRY(only_signed_in(ctx));
-    return db_write(ctx, decline_write, &(struct own_answer){ .id = id });
+    return db_write_alone(ctx, decline_write, &(struct own_answer){ .id = id });
 }

@@ -101,7 +101,7 @@ static enum err create_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 enum err people_create(struct ctx *ctx, const char *email, struct str password, const char *name,
                        bool is_admin, struct user *out) {
     TRY(people_prepare(ctx, email, password, name, is_admin, out));
-    return db_write(ctx, create_write, out);
+    return db_write_alone(ctx, create_write, out);
 }
 
 enum err people_list(struct ctx *ctx, const char *before_id, int limit, struct user *out,
@@ -202,7 +202,7 @@ enum err people_change(struct ctx *ctx, const char *id, const struct user_change
     TRY(ctx_fields_ok(ctx));
     if (change->has_password)
         TRY(auth_password_hash(ctx, change->password, &c.phc));
-    TRY(db_write(ctx, change_write, &c));
+    TRY(db_write_alone(ctx, change_write, &c));
     accounts_changed(ctx->parts->accounts);
     return OK;
 }
@@ -260,7 +260,7 @@ static enum err remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 }
 
 enum err people_remove(struct ctx *ctx, const char *id) {
-    TRY(db_write(ctx, remove_write, (void *)id));
+    TRY(db_write_alone(ctx, remove_write, (void *)id));
     accounts_changed(ctx->parts->accounts);
     return OK;
 }
@@ -297,7 +297,7 @@ enum err workspace_create(struct ctx *ctx, const char *name, const char *owner_i
     *out = (struct workspace){ .name = name, .platform_providers = "", .role = ROLE_OWNER };
     new_id(ctx, "ws", &out->id);
     out->created_ms = out->updated_ms = ava_wall_ms();
-    TRY(db_write(ctx, workspace_create_write, &(struct workspace_making){ out, owner_id }));
+    TRY(db_write_alone(ctx, workspace_create_write, &(struct workspace_making){ out, owner_id }));
     accounts_changed(ctx->parts->accounts);
     return OK;
 }
@@ -333,19 +333,20 @@ static enum err workspace_edit_write(struct ctx *ctx, struct db_conn *tx, void *
 
 enum err workspace_rename(struct ctx *ctx, const char *id, const char *name,
                           struct workspace *out) {
-    return db_write(ctx, workspace_edit_write, &(struct workspace_edit){ id, name, NULL, 0, out });
+    return db_write_alone(ctx, workspace_edit_write,
+                          &(struct workspace_edit){ id, name, NULL, 0, out });
 }
 
 enum err workspace_allow_platform(struct ctx *ctx, const char *id, const char *provider) {
     struct workspace w;
-    return db_write(ctx, workspace_edit_write,
-                    &(struct workspace_edit){ id, NULL, provider, 0, &w });
+    return db_write_alone(ctx, workspace_edit_write,
+                          &(struct workspace_edit){ id, NULL, provider, 0, &w });
 }
 
 enum err workspace_weigh(struct ctx *ctx, const char *id, int64_t weight) {
     struct workspace w;
-    return db_write(ctx, workspace_edit_write,
-                    &(struct workspace_edit){ id, NULL, NULL, weight, &w });
+    return db_write_alone(ctx, workspace_edit_write,
+                          &(struct workspace_edit){ id, NULL, NULL, weight, &w });
 }
 
 static enum err workspace_remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -365,7 +366,7 @@ static enum err workspace_remove_write(struct ctx *ctx, struct db_conn *tx, void
 }
 
 enum err workspace_remove(struct ctx *ctx, const char *id) {
-    TRY(db_write(ctx, workspace_remove_write, (void *)id));
+    TRY(db_write_alone(ctx, workspace_remove_write, (void *)id));
     accounts_changed(ctx->parts->accounts);
     return OK;
 }
@@ -428,8 +429,8 @@ static enum err member_set_write(struct ctx *ctx, struct db_conn *tx, void *arg)
 
 enum err member_set(struct ctx *ctx, const char *workspace_id, const char *user_id, enum role mine,
                     enum role role, struct member *out) {
-    TRY(db_write(ctx, member_set_write,
-                 &(struct member_edit){ workspace_id, user_id, mine, role, out }));
+    TRY(db_write_alone(ctx, member_set_write,
+                       &(struct member_edit){ workspace_id, user_id, mine, role, out }));
     accounts_changed(ctx->parts->accounts);
     return OK;
 }
@@ -465,8 +466,8 @@ static enum err member_remove_write(struct ctx *ctx, struct db_conn *tx, void *a
 
 enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *user_id,
                        enum role mine) {
-    TRY(db_write(ctx, member_remove_write,
-                 &(struct member_edit){ workspace_id, user_id, mine, ROLE_NONE, NULL }));
+    TRY(db_write_alone(ctx, member_remove_write,
+                       &(struct member_edit){ workspace_id, user_id, mine, ROLE_NONE, NULL }));
     accounts_changed(ctx->parts->accounts);
     return OK;
 }
@@ -516,7 +517,7 @@ enum err key_create(struct ctx *ctx, const struct key_order *order, struct api_k
     *key = auth_token_new(ctx, order->is_test ? "ava_test_" : "ava_live_");
     out->last4 = *key + strlen(*key) - 4;
     auth_token_hash(str_of(*key), out->key_hash);
-    return db_write(ctx, key_write, out);
+    return db_write_alone(ctx, key_write, out);
 }
 
 /* Which key goes: NULL where it may be anybody's, or for any workspace. */
@@ -537,7 +538,7 @@ static enum err key_remove_write(struct ctx *ctx, struct db_conn *tx, void *arg)
 }
 
 static enum err remove_key(struct ctx *ctx, struct key_removal r) {
-    TRY(db_write(ctx, key_remove_write, &r));
+    TRY(db_write_alone(ctx, key_remove_write, &r));
     accounts_changed(ctx->parts->accounts);
     return OK;
 }

@@ -181,8 +181,30 @@ int house_enter(struct house *h, struct cli *cli, enum house_use use) {
     return status;
 }
 
-int house_furnish(struct house *h, struct cli *cli, enum house_use use, const char *database) {
+/* Opens the database: PostgreSQL's where there is a DATABASE_URL, else the file. */
+static int open_database(struct house *h, enum house_use use, const char *file, struct arena *a) {
+    struct config *c = &h->config;
     const char *why = "";
+    bool is_remote = secret_is_set(&c->database_url), is_refused = false;
+    if (is_remote && use == HOUSE_SERVE && !secret_is_set(&c->master_keys))
+        return cli_fail(EXIT_CONFIG,
+                        "AVA_MASTER_KEYS: must be set with DATABASE_URL: a key file in "
+                        "AVA_DATA_DIR would be lost with "
+                        "this machine, and the data with it (docs/keys.md says how keys are made)");
+    struct db_conf conf = { .path = arena_printf(a, "%s/%s", c->data_dir, file),
+                            .hash = hash_blake2b,
+                            .keeps_schema =
+                                is_command(use) && (is_remote || control_is_served(c->data_dir)),
+                            .url = str_dup(a, secret_reveal(&c->database_url)),
+                            .connections = (int)c->database_connections,
+                            .is_refused = &is_refused };
+    h->parts.db = db_open(&conf, a, &why);
+    explicit_bzero((char *)conf.url, strlen(conf.url));
+    secret_wipe(&c->database_url);
+    return h->parts.db ? EXIT_OK : cli_fail(is_refused ? EXIT_CONFIG : EXIT_FAILED, "%s", why);
+}
+
+int house_furnish(struct house *h, struct cli *cli, enum house_use use, const char *database) {
     bool is_sandbox = use == HOUSE_SANDBOX;
     h->run = id_make("run");
     h->parts.run_id = h->run.text;
@@ -196,14 +218,9 @@ int house_furnish(struct house *h, struct cli *cli, enum house_use use, const ch
     h->parts.lending = lending_new(is_sandbox);
     h->parts.turns = turns_new();
     lending_set_platform(h->parts.lending, &h->config);
-    h->parts.db = db_open(
-        &(struct db_conf){ .path = arena_printf(cli->arena, "%s/%s", h->config.data_dir, database),
-                           .hash = hash_blake2b,
-                           .keeps_schema =
-                               is_command(use) && control_is_served(h->config.data_dir) },
-        cli->arena, &why);
-    if (!h->parts.db)
-        return cli_fail(EXIT_FAILED, "%s", why);
+    int status = open_database(h, use, database, cli->arena);
+    if (status != EXIT_OK)
+        return status;
     return open_vault(h, use, cli->arena);
 }
 
@@ -221,6 +238,7 @@ void house_close(struct house *h) {
     reload_free(h->reload);
     h->reload = NULL;
     secret_wipe(&h->config.admin_password);
+    secret_wipe(&h->config.database_url);
     secret_wipe(&h->config.platform_vapi_api_key);
     secret_wipe(&h->config.platform_vapi_webhook_secret);
     secret_wipe(&h->config.platform_twilio_auth_token);

@@ -467,11 +467,6 @@ static void check_together(struct load *l) {
     check_addresses(l, SETTING_AVA_METRICS_LISTEN, c->metrics_listen);
     bool production = strcmp(c->profile, "production") == 0;
     check_origins(l);
-    if (c->database_url[0])
-        problem(l,
-                "DATABASE_URL: PostgreSQL is not available in this version; unset it to use "
-                "SQLite in AVA_DATA_DIR\n  from the %s",
-                origin_name(c->origins[SETTING_DATABASE_URL]));
     if (c->redis_url[0])
         problem(l,
                 "REDIS_URL: Redis is not available in this version; unset it to keep limits and "

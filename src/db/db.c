@@ -15,8 +15,12 @@ void db_reader_open(struct db *db) {
     db->kind->reader_open(db);
 }
 
-enum err db_write_as(struct ctx *ctx, const char *name, db_fn *fn, void *arg) {
-    return ctx->parts->db->kind->write(ctx, name, fn, arg);
+enum err db_write_as(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg) {
+    return ctx->parts->db->kind->write(ctx, name, alone, fn, arg);
+}
+
+enum err db_lock(struct ctx *ctx, struct db_conn *tx, const char *name) {
+    return tx->db->kind->lock ? tx->db->kind->lock(ctx, tx, name) : OK;
 }
 
 enum err db_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
@@ -44,7 +48,7 @@ void db_bind_text(struct db_stmt *q, const char *text) {
     if (text)
         q->kind->bind_str(q, str_of(text));
     else
-        q->kind->bind_null(q);
+        q->kind->bind_null(q, DB_VALUE_TEXT);
 }
 
 void db_bind_str(struct db_stmt *q, struct str text) {
@@ -60,7 +64,7 @@ void db_bind_blob(struct db_stmt *q, const void *bytes, size_t len) {
 }
 
 void db_bind_null(struct db_stmt *q) {
-    q->kind->bind_null(q);
+    q->kind->bind_null(q, DB_VALUE_ANY);
 }
 
 bool db_next(struct db_stmt *q) {
@@ -92,8 +96,7 @@ enum err db_done(struct ctx *ctx, struct db_stmt *q) {
 }
 
 enum err db_run(struct ctx *ctx, struct db_stmt *q) {
-    db_next(q);
-    return db_done(ctx, q);
+    return q->kind->run(ctx, q);
 }
 
 int64_t db_changes(struct db_conn *tx) {

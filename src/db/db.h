@@ -29,11 +29,22 @@ struct db;
 struct db_conn;
 struct db_stmt;
 
+/* What else is written while a function of db_write runs. On SQLite always nothing: there is one writer. */
+enum db_alone {
+    DB_ALONE_IN_WORKSPACE, /* other workspaces' rows (that of ctx->who; where that is none, DB_ALONE) */
+    DB_ALONE,              /* nothing */
+    DB_BESIDE,             /* anything */
+};
+
 struct db_conf {
-    const char *path; /* of the SQLite file */
+    const char *path; /* of the SQLite file; unused where there is a url */
     /* For the audit chain: BLAKE2b-256 of bytes. store/ knows no cryptography itself. */
     void (*hash)(unsigned char out[32], struct str bytes);
     bool keeps_schema; /* refuses to open what would have to be migrated: somebody serves from it */
+    const char *url;   /* of PostgreSQL, as its library takes it; NULL or empty: SQLite */
+    int connections;   /* to it, at most */
+    /* Set by db_open when it fails for what no later try changes (a password, a name, a server too old). May be NULL. */
+    bool *is_refused;
 };
 
 /* Opens, checks integrity, migrates (backup first when data exists). NULL and *why on failure. */
@@ -49,8 +60,16 @@ void db_reader_open(struct db *db); /* for this thread, now: it needs descriptor
  * sleeps: it may use ctx and arg, must not wait, and may be refused before it runs when the
  * deadline of ctx is over. What fn returns is returned; anything but OK leaves no trace. */
 typedef enum err db_fn(struct ctx *ctx, struct db_conn *tx, void *arg);
-enum err db_write_as(struct ctx *ctx, const char *name, db_fn *fn, void *arg);
-#define db_write(ctx, fn, ...) db_write_as(ctx, #fn, fn, __VA_ARGS__) /* named so in traces */
+enum err db_write_as(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg);
+#define db_write(ctx, fn, ...) \
+    db_write_as(ctx, #fn, DB_ALONE_IN_WORKSPACE, fn, __VA_ARGS__) /* named so in traces */
+/* For what reads or changes what belongs to no workspace, or to several. */
+#define db_write_alone(ctx, fn, ...) db_write_as(ctx, #fn, DB_ALONE, fn, __VA_ARGS__)
+/* For one statement, or for what locks the rows that it reads before it acts on them: others write meanwhile. */
+#define db_write_beside(ctx, fn, ...) db_write_as(ctx, #fn, DB_BESIDE, fn, __VA_ARGS__)
+/* Within a workspace's write: nobody else has the lock of this name until the end of tx. Only for what several workspaces
+ * share; in the order of db/pg_locks.h where there are several. */
+enum err db_lock(struct ctx *ctx, struct db_conn *tx, const char *name);
 int64_t db_wal_bytes(struct db *db); /* of the log beside the file; any thread */
 /* For what would otherwise hold the one writer for long: runs fn, each time for a small piece of the
  * work, in one turn of the writer for some ms, then in the next, with room for others between; until

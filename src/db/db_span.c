@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "db/kind.h"
+
 static size_t word_len(const char *text) {
     size_t len = 0;
     while (isalnum((unsigned char)text[len]) || text[len] == '_')
@@ -29,7 +31,7 @@ void db_span_name(const char *sql, char out[DB_SPAN_NAME_BYTES]) {
 
 void db_span_read(struct ctx *ctx, const char *name, int64_t began_us, enum err e) {
     struct span *s = span_since(ctx, SPAN_CLIENT, name, NULL, began_us);
-    span_text(s, "db.system.name", "sqlite");
+    span_text(s, "db.system.name", ctx->parts->db->kind->system);
     span_text(s, "db.query.summary", name);
     if (e != OK)
         span_error(s, err_info(e)->code);
@@ -38,7 +40,7 @@ void db_span_read(struct ctx *ctx, const char *name, int64_t began_us, enum err 
 
 struct span *db_span_begin_write(struct ctx *ctx, const char *name) {
     struct span *s = span_begin(ctx, SPAN_CLIENT, "COMMIT", name);
-    span_text(s, "db.system.name", "sqlite");
+    span_text(s, "db.system.name", ctx->parts->db->kind->system);
     span_text(s, "db.operation.name", "COMMIT");
     return s;
 }

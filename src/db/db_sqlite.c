@@ -7,8 +7,10 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "db/backup.h"
 #include "db/checkpoint.h"
 #include "db/locks.h"
+#include "db/migrate.h"
 #include "db/sqlite.h"
 #include "obs/log.h"
 
@@ -158,6 +160,16 @@ static bool note_files(struct sqlite *db, const char **why) {
     return false;
 }
 
+static bool bring_up_to_date(struct sqlite *db, bool keeps_schema, struct arena *a,
+                             const char **why) {
+    const struct migrate_on on = { .c = &db->writer->base,
+                                   .exec = sqlite_exec,
+                                   .error = sqlite_error,
+                                   .begin = "BEGIN IMMEDIATE",
+                                   .copy = backup_make };
+    return migrate(&on, keeps_schema, a, &db->schema, why);
+}
+
 /* Its two threads: that of the writer, and that which carries the log into the file. */
 static bool start_threads(struct sqlite *db, struct arena *a, const char **why) {
     db->checkpoint = checkpoint_start(db->writer->handle, db->path, why);
@@ -176,16 +188,13 @@ struct db *sqlite_open(const struct db_conf *conf, struct arena *a, const char *
     locks_begin();
     db->base = (struct db){ .kind = &SQLITE, .hash = conf->hash };
     db->path = strdup(conf->path);
-    db->last = &db->first;
     atomic_init(&db->last_commit_ms, INT64_MIN / 2);
     trouble_init(&db->trouble, db->path);
-    pthread_mutex_init(&db->lock, NULL);
-    clock_cond_init(&db->more);
+    db_queue_init(&db->writes);
     clock_cond_init(&db->mirrored);
     pthread_key_create(&db->reader_key, NULL);
     db->writer = sqlite_conn_open(db, true, a, why);
-    if (!db->writer || !check(db, a, why) ||
-        !sqlite_migrate(&db->writer->base, conf->keeps_schema, a, &db->schema, why) ||
+    if (!db->writer || !check(db, a, why) || !bring_up_to_date(db, conf->keeps_schema, a, why) ||
         !note_files(db, why) || !start_threads(db, a, why)) {
         sqlite_conn_close(db->writer);
         files_forget(&db->trouble.files);
@@ -198,10 +207,10 @@ struct db *sqlite_open(const struct db_conf *conf, struct arena *a, const char *
 
 static void close_db(struct db *of) {
     struct sqlite *db = sqlite_of(of);
-    pthread_mutex_lock(&db->lock);
+    pthread_mutex_lock(&db->writes.lock);
     db->ends = true;
-    pthread_cond_signal(&db->more);
-    pthread_mutex_unlock(&db->lock);
+    pthread_cond_signal(&db->writes.more);
+    pthread_mutex_unlock(&db->writes.lock);
     pthread_join(db->thread, NULL);
     checkpoint_stop(db->checkpoint);
     for (struct sqlite_conn *c = db->readers, *next; c; c = next) {
@@ -216,13 +225,13 @@ static void close_db(struct db *of) {
     sqlite_conn_close(db->writer);
     files_forget(&db->trouble.files);
     pthread_key_delete(db->reader_key);
-    pthread_mutex_destroy(&db->lock);
-    pthread_cond_destroy(&db->more);
+    db_queue_fini(&db->writes);
     free(db->path);
     free(db);
 }
 
 static const struct db_kind SQLITE = {
+    .system = "sqlite",
     .reader = sqlite_reader,
     .reader_open = sqlite_reader_open,
     .write = sqlite_write,
@@ -240,6 +249,7 @@ static const struct db_kind SQLITE = {
     .blob = sqlite_blob,
     .copy = sqlite_copy,
     .done = sqlite_done,
+    .run = sqlite_run,
     .changes = sqlite_changes,
     .claim = claim,
     .is_fenced = is_fenced,

@@ -6,10 +6,16 @@
 
 #include "db/db.h"
 
+/* Of a value that is NULL: what it would be. */
+enum db_value { DB_VALUE_ANY, DB_VALUE_TEXT, DB_VALUE_BLOB };
+
 struct db_kind {
+    const char *system; /* in traces: the semantic conventions' name of it */
     struct db_conn *(*reader)(struct ctx *ctx);
     void (*reader_open)(struct db *db);
-    enum err (*write)(struct ctx *ctx, const char *name, db_fn *fn, void *arg);
+    enum err (*write)(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg);
+    enum err (*lock)(struct ctx *ctx, struct db_conn *tx,
+                     const char *name); /* NULL: there is one writer */
     enum err (*write_steps)(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
                             bool is_gentle, bool *is_done);
     bool (*mirror)(struct db *db, const char *to, const atomic_bool *gives_up, struct arena *a,
@@ -19,7 +25,7 @@ struct db_kind {
     void (*bind_str)(struct db_stmt *q, struct str text);
     void (*bind_i64)(struct db_stmt *q, int64_t value);
     void (*bind_blob)(struct db_stmt *q, const void *bytes, size_t len);
-    void (*bind_null)(struct db_stmt *q);
+    void (*bind_null)(struct db_stmt *q, enum db_value type);
     bool (*next)(struct db_stmt *q);
     bool (*is_null)(struct db_stmt *q);
     const char *(*text)(struct db_stmt *q, struct arena *a);
@@ -27,6 +33,7 @@ struct db_kind {
     struct str (*blob)(struct db_stmt *q, struct arena *a);
     void (*copy)(struct db_stmt *q, char *to, size_t room);
     enum err (*done)(struct ctx *ctx, struct db_stmt *q);
+    enum err (*run)(struct ctx *ctx, struct db_stmt *q);
     int64_t (*changes)(struct db_conn *tx);
 
     enum err (*claim)(struct ctx *ctx, const char *run_id);
@@ -54,3 +61,4 @@ struct db_stmt {
 };
 
 struct db *sqlite_open(const struct db_conf *conf, struct arena *a, const char **why);
+struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char **why);

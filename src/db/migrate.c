@@ -3,19 +3,21 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "db/backup.h"
-#include "db/sqlite.h"
 #include "obs/log.h"
 
 struct migrate {
-    struct db_conn *c;
+    const struct migrate_on *on;
     struct ctx ctx;
     const char **why;
 };
 
-/* Puts what failed and the words of SQLite into *why; false. */
+static enum err exec(struct migrate *m, const char *sql) {
+    return m->on->exec(m->on->c, sql);
+}
+
+/* Puts what failed and the words of the database into *why; false. */
 static bool fail(struct migrate *m, const char *what) {
-    *m->why = arena_printf(m->ctx.arena, "%s: %s", what, sqlite_error(m->c));
+    *m->why = arena_printf(m->ctx.arena, "%s: %s", what, m->on->error(m->on->c));
     return false;
 }
 
@@ -25,7 +27,7 @@ static int applied(struct migrate *m) {
     int last = 0;
     bool good = true;
     struct db_stmt *q =
-        db_use(m->c, "SELECT number, sha256 FROM schema_migrations ORDER BY number");
+        db_use(m->on->c, "SELECT number, sha256 FROM schema_migrations ORDER BY number");
     while (good && db_next(q)) {
         last = (int)db_i64(q);
         const char *sum = db_text(q, m->ctx.arena);
@@ -49,35 +51,35 @@ static int applied(struct migrate *m) {
 
 /* Runs one migration in a transaction, and remembers its checksum. */
 static bool apply(struct migrate *m, const struct migration *what) {
-    if (sqlite_exec(m->c, "BEGIN IMMEDIATE") != OK)
+    if (exec(m, m->on->begin) != OK)
         return fail(m, "cannot begin");
-    if (sqlite_exec(m->c, what->sql) != OK) {
+    if (exec(m, what->sql) != OK) {
         fail(m, what->name);
-        sqlite_exec(m->c, "ROLLBACK");
+        exec(m, "ROLLBACK");
         return false;
     }
     struct db_stmt *q =
-        db_use(m->c, "INSERT INTO schema_migrations (number, name, sha256, applied_at)"
-                     " VALUES (?, ?, ?, ?)");
+        db_use(m->on->c, "INSERT INTO schema_migrations (number, name, sha256, applied_at)"
+                         " VALUES (?, ?, ?, ?)");
     db_bind_i64(q, what->number);
     db_bind_text(q, what->name);
     db_bind_text(q, what->sha256);
     db_bind_i64(q, ava_wall_ms());
-    if (db_run(&m->ctx, q) != OK || sqlite_exec(m->c, "COMMIT") != OK) {
+    if (db_run(&m->ctx, q) != OK || exec(m, "COMMIT") != OK) {
         fail(m, what->name);
-        sqlite_exec(m->c, "ROLLBACK");
+        exec(m, "ROLLBACK");
         return false;
     }
     return true;
 }
 
-bool sqlite_migrate(struct db_conn *c, bool keeps_schema, struct arena *a, int *version,
-                    const char **why) {
-    struct migrate m = { .c = c, .why = why };
+bool migrate(const struct migrate_on *on, bool keeps_schema, struct arena *a, int *version,
+             const char **why) {
+    struct migrate m = { .on = on, .why = why };
     ctx_init(&m.ctx, NULL, a, 600000);
-    if (sqlite_exec(c, "CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER PRIMARY KEY,"
-                       " name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL)"
-                       " STRICT") != OK)
+    if (exec(&m, "CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER PRIMARY KEY,"
+                 " name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL)"
+                 " STRICT") != OK)
         return fail(&m, "cannot write the database");
     int from = applied(&m);
     if (from < 0)
@@ -90,7 +92,7 @@ bool sqlite_migrate(struct db_conn *c, bool keeps_schema, struct arena *a, int *
             from, migrations_count);
         return false;
     }
-    if (from > 0 && from < migrations_count && !backup_make(&m.ctx, c, from, why))
+    if (from > 0 && from < migrations_count && on->copy && !on->copy(&m.ctx, on->c, from, why))
         return false;
     int to = from;
     while (to < migrations_count && apply(&m, &migrations[to]))

@@ -7,6 +7,7 @@
 
 #include "db/db_span.h"
 #include "db/kind.h"
+#include "db/queue.h"
 #include "db/snapshot.h"
 #include "db/trouble.h"
 
@@ -40,10 +41,8 @@ struct sqlite {
     struct db base;
     char *path;
     pthread_key_t reader_key;
-    pthread_mutex_t lock; /* guards readers and the queue */
-    pthread_cond_t more;
+    struct db_queue writes; /* its lock guards readers, too */
     struct sqlite_conn *readers;
-    struct sqlite_queued *first, **last;
     bool ends;
     struct mirror *mirror;   /* for the writer to fill; NULL: none */
     pthread_cond_t mirrored; /* it is done with it */
@@ -85,7 +84,7 @@ struct db_stmt *sqlite_use(struct db_conn *c, const char *sql);
 void sqlite_bind_str(struct db_stmt *q, struct str text);
 void sqlite_bind_i64(struct db_stmt *q, int64_t value);
 void sqlite_bind_blob(struct db_stmt *q, const void *bytes, size_t len);
-void sqlite_bind_null(struct db_stmt *q);
+void sqlite_bind_null(struct db_stmt *q, enum db_value type);
 bool sqlite_next(struct db_stmt *q);
 bool sqlite_is_null(struct db_stmt *q);
 const char *sqlite_text(struct db_stmt *q, struct arena *a);
@@ -93,21 +92,19 @@ int64_t sqlite_i64(struct db_stmt *q);
 struct str sqlite_blob(struct db_stmt *q, struct arena *a);
 void sqlite_copy(struct db_stmt *q, char *to, size_t room);
 enum err sqlite_done(struct ctx *ctx, struct db_stmt *q);
+enum err sqlite_run(struct ctx *ctx, struct db_stmt *q);
 int64_t sqlite_changes(struct db_conn *tx);
 
 /* --- sqlite_write.c ----------------------------------------------------------------------------- */
 
 void *sqlite_write_on(void *db); /* the writer thread, until db->ends */
 
-enum err sqlite_write(struct ctx *ctx, const char *name, db_fn *fn, void *arg);
+enum err sqlite_write(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg);
 enum err sqlite_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
                             bool is_gentle, bool *is_done);
 bool sqlite_mirror(struct db *db, const char *to, const atomic_bool *gives_up, struct arena *a,
                    const char **why);
 
-/* --- migrate.c, db_sqlite.c ----------------------------------------------------------------------- */
+/* --- db_sqlite.c ------------------------------------------------------------------------------ */
 
-/* Brings the schema up to date, unless it keeps_schema; false and *why when it can not, or may not. */
-bool sqlite_migrate(struct db_conn *c, bool keeps_schema, struct arena *a, int *version,
-                    const char **why);
 snapshot_hash_fn *sqlite_hash(struct db_conn *c);

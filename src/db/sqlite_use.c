@@ -111,10 +111,10 @@ static struct sqlite_conn *reader_of(struct sqlite *db) {
     arena_free(a);
     if (!c->handle)
         return c;
-    pthread_mutex_lock(&db->lock);
+    pthread_mutex_lock(&db->writes.lock);
     c->next = db->readers;
     db->readers = c;
-    pthread_mutex_unlock(&db->lock);
+    pthread_mutex_unlock(&db->writes.lock);
     pthread_setspecific(db->reader_key, c);
     return c;
 }
@@ -237,7 +237,7 @@ void sqlite_bind_blob(struct db_stmt *use, const void *bytes, size_t len) {
             q, sqlite3_bind_blob64(q->handle, ++q->bound, len ? bytes : "", len, SQLITE_TRANSIENT));
 }
 
-void sqlite_bind_null(struct db_stmt *use) {
+void sqlite_bind_null(struct db_stmt *use, enum db_value type) {
     struct sqlite_stmt *q = stmt_of(use);
     if (can_bind(q))
         keep_failure(q, sqlite3_bind_null(q->handle, ++q->bound));
@@ -348,6 +348,11 @@ enum err sqlite_done(struct ctx *ctx, struct db_stmt *use) {
             db_span_read(ctx, q->name, q->began_us, e);
     }
     return e;
+}
+
+enum err sqlite_run(struct ctx *ctx, struct db_stmt *q) {
+    sqlite_next(q);
+    return sqlite_done(ctx, q);
 }
 
 int64_t sqlite_changes(struct db_conn *tx) {

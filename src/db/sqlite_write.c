@@ -21,30 +21,10 @@ enum {
     SPREAD_MS = 20,           /* what a copy gets in that time is written by the disk meanwhile */
 };
 
-struct sqlite_queued {
-    struct sqlite_queued *next;
-    struct ctx *ctx;
-    db_fn *fn;
-    void *arg;
-    const char *name; /* in traces */
-    enum err result;
-    size_t together; /* how many its commit was for; 0: it was in none */
-    int pages;       /* that its commit wrote to the log */
-    bool is_taken;   /* out of the queue */
-    bool is_settled;
-    struct fiber_parking parking;
-};
-
-static enum err refuse_late(struct ctx *ctx) {
-    ctx->problem.retry_after_s = 1;
-    return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE,
-                    "Saving had to wait longer than this request may take.");
-}
-
 /* One queued function under a savepoint of its own, unless its deadline is over by now. */
-static void run_one(struct sqlite_conn *c, struct sqlite_queued *w) {
+static void run_one(struct sqlite_conn *c, struct db_queued *w) {
     if (ctx_left_ms(w->ctx) == 0) {
-        w->result = refuse_late(w->ctx);
+        w->result = db_queue_refuse_late(w->ctx);
         return;
     }
     db_run(w->ctx, db_use(&c->base, "SAVEPOINT one"));
@@ -73,12 +53,12 @@ static int check_claim(struct sqlite *db) {
 }
 
 /* Runs the batch in the transaction that was begun, and commits. Not SQLITE_OK when nothing of it may be acknowledged. */
-static int commit_batch(struct sqlite *db, struct sqlite_queued *batch) {
+static int commit_batch(struct sqlite *db, struct db_queued *batch) {
     sqlite3 *handle = db->writer->handle;
     int rc = check_claim(db);
     if (rc != SQLITE_OK)
         return rc;
-    for (struct sqlite_queued *w = batch; w && !sqlite3_get_autocommit(handle); w = w->next)
+    for (struct db_queued *w = batch; w && !sqlite3_get_autocommit(handle); w = w->next)
         run_one(db->writer, w);
     /* A full disk can end the transaction from inside; a savepoint would begin another one
      * and commit it, while everybody is told that nothing was kept. */
@@ -106,7 +86,7 @@ static bool may_write(struct sqlite *db) {
 
 /* All of the batch in one transaction, which rc says was begun. When it was not, or can not be committed, nothing of it
  * happened, and everybody in it is told so. */
-static void run_batch(struct sqlite *db, struct sqlite_queued *batch, size_t count, int64_t began,
+static void run_batch(struct sqlite *db, struct db_queued *batch, size_t count, int64_t began,
                       int rc) {
     struct sqlite_conn *c = db->writer;
     int before = checkpoint_logged(db->checkpoint);
@@ -114,8 +94,8 @@ static void run_batch(struct sqlite *db, struct sqlite_queued *batch, size_t cou
         rc = commit_batch(db, batch);
     if (rc == SQLITE_OK) {
         int after = checkpoint_logged(db->checkpoint);
-        for (struct sqlite_queued *w = batch; w; w = w->next) {
-            w->pages = after < before ? after : after - before; /* the log may have begun again */
+        for (struct db_queued *w = batch; w; w = w->next) {
+            w->cost = after < before ? after : after - before; /* the log may have begun again */
             w->together = count;
         }
         atomic_store(&db->last_commit_ms, ava_now_ms());
@@ -126,28 +106,19 @@ static void run_batch(struct sqlite *db, struct sqlite_queued *batch, size_t cou
     const char *why = sqlite3_errmsg(c->handle);
     if (trouble_is_damage(rc))
         trouble_learn(&db->trouble, rc, why);
-    for (struct sqlite_queued *w = batch; w; w = w->next)
+    for (struct db_queued *w = batch; w; w = w->next)
         w->result = trouble_of(&db->trouble) ? trouble_refuse(w->ctx, trouble_of(&db->trouble))
                                              : sqlite_failure(w->ctx, db, rc, "COMMIT", why);
     roll_back(db);
 }
 
 /* Under the lock: up to BATCH_MAX of the queue; NULL where everybody has given up. */
-static struct sqlite_queued *take_batch(struct sqlite *db, size_t *count) {
-    struct sqlite_queued *batch = db->first, *last = batch;
-    if (!batch)
-        return NULL;
-    *count = 1;
-    last->is_taken = true;
-    while (*count < BATCH_MAX && last->next) {
-        last = last->next;
-        last->is_taken = true;
-        ++*count;
+static struct db_queued *take_batch(struct sqlite *db, size_t *count) {
+    struct db_queued *batch = NULL, **end = &batch;
+    for (*count = 0; *count < BATCH_MAX && db->writes.first; ++*count) {
+        *end = db_queue_take(&db->writes, &db->writes.first);
+        end = &(*end)->next;
     }
-    db->first = last->next;
-    if (!db->first)
-        db->last = &db->first;
-    last->next = NULL;
     return batch;
 }
 
@@ -157,28 +128,17 @@ static void await_work(struct sqlite *db) {
     if (rest_us <= 0)
         return;
     if (!db->mirror) {
-        pthread_cond_wait(&db->more, &db->lock);
+        pthread_cond_wait(&db->writes.more, &db->writes.lock);
         return;
     }
     struct timespec until = clock_in_us(rest_us);
-    pthread_cond_timedwait(&db->more, &db->lock, &until);
+    pthread_cond_timedwait(&db->writes.more, &db->writes.lock, &until);
 }
 
 static void let_go(struct sqlite *db) {
     mirror_end(db->mirror);
     db->mirror = NULL;
     pthread_cond_broadcast(&db->mirrored);
-}
-
-/* Wakes who wanted these. */
-static void settle(struct sqlite *db, struct sqlite_queued *batch) {
-    pthread_mutex_lock(&db->lock);
-    for (struct sqlite_queued *w = batch, *next; w; w = next) {
-        next = w->next; /* gone as soon as its fiber runs */
-        w->is_settled = true;
-        fiber_unpark(&w->parking);
-    }
-    pthread_mutex_unlock(&db->lock);
 }
 
 /* The next batch. The queue is looked at once the transaction has begun: another program may have held the database for
@@ -189,53 +149,53 @@ static void work_off(struct sqlite *db) {
     int64_t began = ava_now_us();
     int rc =
         may_write(db) ? sqlite3_exec(handle, "BEGIN IMMEDIATE", NULL, NULL, NULL) : SQLITE_READONLY;
-    pthread_mutex_lock(&db->lock);
-    struct sqlite_queued *batch = take_batch(db, &count);
-    pthread_mutex_unlock(&db->lock);
+    pthread_mutex_lock(&db->writes.lock);
+    struct db_queued *batch = take_batch(db, &count);
+    pthread_mutex_unlock(&db->writes.lock);
     if (!batch) {
         roll_back(db);
         return;
     }
     run_batch(db, batch, count, began, rc);
-    settle(db, batch);
+    db_queue_settle(&db->writes, batch);
     checkpoint_turn(db->checkpoint);
 }
 
 /* The writer thread: takes from the queue, and copies between two batches, until db_close. */
 void *sqlite_write_on(void *arg) {
     struct sqlite *db = arg;
-    pthread_mutex_lock(&db->lock);
-    while (!db->ends || db->first) {
-        if (!db->first)
+    pthread_mutex_lock(&db->writes.lock);
+    while (!db->ends || db->writes.first) {
+        if (!db->writes.first)
             await_work(db);
-        bool has_work = db->first;
+        bool has_work = db->writes.first;
         struct mirror *mirror = db->mirror;
-        pthread_mutex_unlock(&db->lock);
+        pthread_mutex_unlock(&db->writes.lock);
         if (has_work)
             work_off(db);
         bool has_ended = mirror && !mirror_turn(mirror, db->writer->handle);
-        pthread_mutex_lock(&db->lock);
+        pthread_mutex_lock(&db->writes.lock);
         if (has_ended)
             let_go(db);
     }
     if (db->mirror)
         let_go(db);
-    pthread_mutex_unlock(&db->lock);
+    pthread_mutex_unlock(&db->writes.lock);
     return NULL;
 }
 
 /* Under the lock: until the writer is done with it. */
 static void await_mirror(struct sqlite *db, struct mirror *m, const atomic_bool *gives_up) {
     db->mirror = m;
-    pthread_cond_signal(&db->more);
+    pthread_cond_signal(&db->writes.more);
     while (db->mirror == m) {
         struct timespec until = clock_in_us(SPREAD_MS * 1000);
-        pthread_cond_timedwait(&db->mirrored, &db->lock, &until);
+        pthread_cond_timedwait(&db->mirrored, &db->writes.lock, &until);
         if (gives_up && atomic_load(gives_up))
             atomic_store(&m->stops, true);
-        pthread_mutex_unlock(&db->lock);
+        pthread_mutex_unlock(&db->writes.lock);
         mirror_spread(m);
-        pthread_mutex_lock(&db->lock);
+        pthread_mutex_lock(&db->writes.lock);
     }
 }
 
@@ -243,77 +203,40 @@ bool sqlite_mirror(struct db *of, const char *to, const atomic_bool *gives_up, s
                    const char **why) {
     struct sqlite *db = sqlite_of(of);
     struct mirror m;
-    pthread_mutex_lock(&db->lock);
+    pthread_mutex_lock(&db->writes.lock);
     bool is_free = !db->is_mirroring;
     if (is_free)
         db->is_mirroring = true;
-    pthread_mutex_unlock(&db->lock);
+    pthread_mutex_unlock(&db->writes.lock);
     if (!is_free) {
         *why = "another backup is being made";
         return false;
     }
     bool good = mirror_open(&m, to);
-    pthread_mutex_lock(&db->lock);
+    pthread_mutex_lock(&db->writes.lock);
     if (good && !db->ends)
         await_mirror(db, &m, gives_up);
-    pthread_mutex_unlock(&db->lock);
+    pthread_mutex_unlock(&db->writes.lock);
     good = mirror_close(&m);
     if (!good) {
         *why = arena_printf(a, "cannot copy %s to %s: %s", db->path, to, sqlite3_errstr(m.result));
         unlink(to);
     }
-    pthread_mutex_lock(&db->lock);
+    pthread_mutex_lock(&db->writes.lock);
     db->is_mirroring = false;
-    pthread_mutex_unlock(&db->lock);
+    pthread_mutex_unlock(&db->writes.lock);
     return good;
 }
 
-/* Queues a write, once its fiber can be woken. */
-static void enqueue(void *arg) {
-    struct sqlite_queued *w = arg;
-    struct sqlite *db = sqlite_of(w->ctx->parts->db);
-    pthread_mutex_lock(&db->lock);
-    *db->last = w;
-    db->last = &w->next;
-    pthread_cond_signal(&db->more);
-    pthread_mutex_unlock(&db->lock);
-}
-
-/* Under the lock. */
-static void leave(struct sqlite *db, struct sqlite_queued *w) {
-    struct sqlite_queued **at = &db->first;
-    while (*at != w)
-        at = &(*at)->next;
-    *at = w->next;
-    if (!w->next)
-        db->last = at;
-    w->result = refuse_late(w->ctx);
-}
-
-/* Its time is over. True when its turn had not come, and never will; or it has been settled meanwhile. False: it is
- * under way, and its result has to be waited for. */
-static bool has_given_up(struct sqlite_queued *w) {
-    struct sqlite *db = sqlite_of(w->ctx->parts->db);
-    pthread_mutex_lock(&db->lock);
-    bool is_over = !w->is_taken || w->is_settled;
-    if (!w->is_taken)
-        leave(db, w);
-    if (!is_over)
-        fiber_parking_init(&w->parking);
-    pthread_mutex_unlock(&db->lock);
-    return is_over;
-}
-
-static void wait_for(struct sqlite_queued *w) {
+static void wait_for(struct db_queued *w) {
     struct span *span = db_span_begin_write(w->ctx, w->name);
-    fiber_parking_init(&w->parking);
-    if (!fiber_park(&w->parking, w->ctx->deadline_ms, enqueue, w) && !has_given_up(w))
-        fiber_park(&w->parking, FIBER_NO_DEADLINE, NULL, NULL);
+    db_queue_wait(&sqlite_of(w->ctx->parts->db)->writes, w);
     db_span_end_write(span, w->together, w->result);
 }
 
-enum err sqlite_write(struct ctx *ctx, const char *name, db_fn *fn, void *arg) {
-    struct sqlite_queued w = { .ctx = ctx, .name = name, .fn = fn, .arg = arg };
+enum err sqlite_write(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn,
+                      void *arg) {
+    struct db_queued w = { .ctx = ctx, .name = name, .fn = fn, .arg = arg };
     wait_for(&w);
     return w.result;
 }
@@ -347,14 +270,14 @@ enum err sqlite_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t 
     struct steps s = { .fn = fn, .arg = arg };
     int64_t until_ms = ava_now_ms() + within_ms;
     do {
-        struct sqlite_queued w = { .ctx = ctx, .name = "steps", .fn = steps_write, .arg = &s };
+        struct db_queued w = { .ctx = ctx, .name = "steps", .fn = steps_write, .arg = &s };
         int64_t turn_by_ms = ava_now_ms() + TURN_WAIT_MS;
         if (ctx->deadline_ms < turn_by_ms)
             ctx->deadline_ms = turn_by_ms;
         wait_for(&w);
         TRY(w.result);
         if (is_gentle && s.more)
-            fiber_sleep(w.pages / GENTLE_PAGES_PER_MS);
+            fiber_sleep(w.cost / GENTLE_PAGES_PER_MS);
     } while (s.more && ava_now_ms() < until_ms);
     *is_done = !s.more;
     return OK;

@@ -58,6 +58,7 @@ static enum err last_hash(struct ctx *ctx, struct db_conn *tx, const char *works
 enum err audit_write(struct ctx *ctx, struct db_conn *tx, struct audit_entry e) {
     unsigned char prev[32], hash[32];
     struct buf row = { 0 };
+    TRY(db_lock(ctx, tx, "audit")); /* numbers and chains are the installation's */
     struct db_stmt *q = db_use(tx, "SELECT COALESCE(MAX(seq), 0) + 1 FROM audit_log");
     e.seq = db_next(q) ? db_i64(q) : 1;
     TRY(db_done(ctx, q));

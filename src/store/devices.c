@@ -22,7 +22,7 @@ enum err device_row_put(struct ctx *ctx, struct db_conn *tx, const unsigned char
     db_bind_i64(q, now_ms);
     TRY(db_run(ctx, q));
     q = db_use(tx, "DELETE FROM devices WHERE token_hash IN (SELECT token_hash FROM devices"
-                   " WHERE user_id = ? ORDER BY used_at DESC LIMIT -1 OFFSET ?)");
+                   " WHERE user_id = ? ORDER BY used_at DESC LIMIT 1000000 OFFSET ?)");
     db_bind_text(q, user_id);
     db_bind_i64(q, DEVICES_MAX);
     return db_run(ctx, q);

@@ -54,7 +54,7 @@ enum err job_row_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid
         db_use(tx, "UPDATE jobs SET state = 'leased', owner = ?1, lease_until = ?2,"
                    " attempts = attempts + 1 WHERE id = (SELECT id FROM jobs WHERE state = 'ready'"
                    " AND workspace_id > ?3 AND run_at <= ?4 AND (?5 IS NULL OR kind <> ?5)"
-                   " ORDER BY workspace_id, run_at LIMIT 1)"
+                   " ORDER BY workspace_id, run_at LIMIT 1 /*pg FOR UPDATE SKIP LOCKED*/)"
                    " RETURNING id, workspace_id, kind, object, run_at, attempts, created_at");
     db_bind_text(q, bid->owner);
     db_bind_i64(q, bid->lease_until_ms);

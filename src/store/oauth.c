@@ -207,8 +207,9 @@ enum err oauth_state_rows_sweep(struct ctx *ctx, struct db_conn *tx, const char 
                                    " oauth_states WHERE expires_at < ? LIMIT 100)");
     db_bind_i64(q, now_ms);
     TRY(db_run(ctx, q));
-    q = db_use(tx, "DELETE FROM oauth_states WHERE id IN (SELECT id FROM oauth_states"
-                   " WHERE workspace_id = ? AND session = ? ORDER BY id DESC LIMIT -1 OFFSET ?)");
+    q = db_use(tx,
+               "DELETE FROM oauth_states WHERE id IN (SELECT id FROM oauth_states"
+               " WHERE workspace_id = ? AND session = ? ORDER BY id DESC LIMIT 1000000 OFFSET ?)");
     db_bind_text(q, workspace_id);
     db_bind_text(q, session);
     db_bind_i64(q, keep);

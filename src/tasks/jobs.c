@@ -169,7 +169,7 @@ void jobs_release(struct jobs *j) {
     struct arena *a = arena_new(4096);
     struct ctx ctx;
     ctx_init(&ctx, j->parts, a, RELEASE_MS);
-    if (db_write(&ctx, release_write, NULL) != OK) /* the next start takes them back */
+    if (db_write_beside(&ctx, release_write, NULL) != OK) /* the next start takes them back */
         log_warn(&ctx, "leases not released", L("run", j->parts->run_id));
     arena_free(a);
 }
@@ -178,11 +178,28 @@ bool jobs_is_stopping(const struct jobs *j) {
     return j && atomic_load(&j->stopping);
 }
 
-enum err job_confirm(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
-                     bool *is_mine) {
-    TRY(job_row_confirm(ctx, tx, job, ctx->parts->run_id, ava_steady_ms() + JOB_LEASE_MS, is_mine));
-    if (!*is_mine)
+struct confirmed {
+    const struct job_row *job;
+    db_fn *fn;
+    void *arg;
+    bool is_mine;
+};
+
+static enum err confirm_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct confirmed *c = arg;
+    TRY(job_row_confirm(ctx, tx, c->job, ctx->parts->run_id, ava_steady_ms() + JOB_LEASE_MS,
+                        &c->is_mine));
+    return c->is_mine ? c->fn(ctx, tx, c->arg) : OK;
+}
+
+enum err job_write_as(struct ctx *ctx, const struct job_row *job, const char *name, db_fn *fn,
+                      void *arg, bool *is_mine) {
+    struct confirmed c = { job, fn, arg, false };
+    TRY(db_write_as(ctx, name, DB_ALONE_IN_WORKSPACE, confirm_write, &c));
+    if (!c.is_mine)
         metric_add(METRIC_JOBS_LOST, 1, job->kind);
+    if (is_mine)
+        *is_mine = c.is_mine;
     return OK;
 }
 
@@ -201,10 +218,6 @@ struct task {
 static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct job_row *row = arg;
     const struct job_kind *kind = job_kind_of(ctx->parts, row->kind);
-    bool is_mine;
-    TRY(job_confirm(ctx, tx, row, &is_mine));
-    if (!is_mine)
-        return OK;
     bool lasts = kind && kind->lasts;
     if (row->attempts >= ATTEMPTS_MAX && !lasts)
         return job_row_bury(ctx, tx, row->id);
@@ -221,7 +234,7 @@ static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 static void come_again(struct jobs *j, struct ctx *ctx, struct job_row *row) {
     for (;;) {
         ctx->deadline_ms = ava_now_ms() + WRITE_MS;
-        if (db_write(ctx, again_write, row) == OK || atomic_load(&j->stopping))
+        if (job_write(ctx, row, again_write, row, NULL) == OK || atomic_load(&j->stopping))
             return;
         fiber_sleep(STORE_MS);
     }
@@ -290,6 +303,7 @@ static void start(struct jobs *j, struct ctx *ctx, struct job_row *row) {
     *t = (struct task){ .jobs = j, .arena = a, .row = *row };
     ctx_init(&t->ctx, j->parts, a, JOB_MS);
     tracer_choose(j->parts->tracer, &t->ctx.trace, ava_now_ms());
+    str_copy(t->ctx.who.workspace_id, sizeof t->ctx.who.workspace_id, str_of(row->workspace_id));
     t->row.id = arena_strdup(a, row->id);
     t->row.workspace_id = arena_strdup(a, row->workspace_id);
     t->row.kind = arena_strdup(a, row->kind);
@@ -397,7 +411,7 @@ static void beat(struct jobs *j, struct ctx *ctx) {
     for (const struct task *t = j->tasks; t && b->count < RUNNING_MAX; t = t->next)
         b->rows[b->count++] = (struct job_row){ .id = arena_strdup(ctx->arena, t->row.id),
                                                 .attempts = t->row.attempts };
-    db_write(ctx, beat_write, b);
+    db_write_beside(ctx, beat_write, b);
 }
 
 /* One round of the pump: extends leases, makes wished jobs, leases and starts what is due. Returns
@@ -422,7 +436,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_steady_ms();
     if (in_ms > 0 && !r->wanted_count)
         return in_ms < IDLE_MS ? in_ms : IDLE_MS;
-    if (db_write(ctx, lease_write, r) != OK)
+    if (db_write_beside(ctx, lease_write, r) != OK)
         return IDLE_MS;
     wishes_made(j, r);
     for (size_t i = 0; i < r->count; i++)

@@ -15,9 +15,12 @@ enum {
 
 struct jobs;
 
-/* Call this first in a handler's transaction that deletes or moves its job, or writes down what came of it. *is_mine false:
- * the lease ended, and somebody else may be at it; then write nothing and return OK. */
-enum err job_confirm(struct ctx *ctx, struct db_conn *tx, const struct job_row *job, bool *is_mine);
+/* db_write for the handler of a job: first the lease is confirmed, in the same transaction. *is_mine false (NULL: nobody asks):
+ * it ended and somebody else may be at it, so fn was not run, and the handler has no more to say. Use it for whatever
+ * deletes or moves the job, or writes down what came of it. */
+enum err job_write_as(struct ctx *ctx, const struct job_row *job, const char *name, db_fn *fn,
+                      void *arg, bool *is_mine);
+#define job_write(ctx, job, fn, arg, is_mine) job_write_as(ctx, job, #fn, fn, arg, is_mine)
 
 struct jobs *jobs_new(const struct parts *parts); /* with kinds; must outlive it */
 void jobs_free(struct jobs *j);                   /* after its loop has ended; NULL is fine */

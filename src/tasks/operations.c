@@ -245,30 +245,26 @@ static void resume(struct operation_run *r, bool wanted) {
 }
 
 struct taking {
-    const struct job_row *job;
+    const char *id;
     struct operation_row row;
-    bool is_mine;
 };
 
-/* First of all, in one transaction: the job is still this run's, and nobody else moves the operation any more. */
+/* First of all: from here on nobody else moves the operation. */
 static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct taking *t = arg;
-    int64_t now_ms = ava_steady_ms();
-    TRY(job_confirm(ctx, tx, t->job, &t->is_mine));
-    if (!t->is_mine)
-        return OK;
-    TRY(operation_row_find(ctx, tx, NULL, t->job->object, &t->row));
+    TRY(operation_row_find(ctx, tx, NULL, t->id, &t->row));
     const struct operation_kind *kind = t->row.id ? operation_kind_of(ctx, t->row.kind) : NULL;
     /* What is only looked for is sent by nobody; a pass that another job began looks for it too, and has its say. */
     bool is_looked_for = kind && kind->look_up && t->row.state == OPERATION_UNKNOWN;
-    return is_looked_for ? OK : operation_row_take(ctx, tx, t->job->object, now_ms, &t->row);
+    return is_looked_for ? OK : operation_row_take(ctx, tx, t->id, ava_steady_ms(), &t->row);
 }
 
 enum err operation_work(struct ctx *ctx, const struct job_row *job) {
-    struct taking t = { .job = job };
+    struct taking t = { .id = job->object };
     struct operation_run *r;
-    TRY(db_write(ctx, take_write, &t));
-    if (!t.is_mine)
+    bool is_mine;
+    TRY(job_write(ctx, job, take_write, &t, &is_mine));
+    if (!is_mine)
         return OK;
     struct operation_row row = t.row;
     const struct operation_kind *kind = row.id ? operation_kind_of(ctx, row.kind) : NULL;

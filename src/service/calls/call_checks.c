@@ -16,6 +16,7 @@ enum { ASK_MAX = 20, LAST_CALL_MS = 20 * 1000 };
 /* Frees the line and the budget of a call that certainly is not there. */
 static enum err give_up_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct call_row *row = arg;
+    TRY(lines_lock(ctx, tx));
     TRY(budget_forget(ctx, tx, row));
     return lines_leave(ctx, tx, row->id);
 }
@@ -62,14 +63,10 @@ static enum err ask_one(struct ctx *ctx, const char *call_id) {
 
 /* Lets in who waits, and schedules the next check while the workspace has calls. */
 static enum err look_again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    const struct job_row *job = arg;
-    const char *workspace_id = job->workspace_id;
+    const char *workspace_id = arg;
     int64_t now_ms = ava_steady_ms(), rest_ms = lines_check_interval_ms(ctx);
     struct line_counts counts;
-    bool is_open, is_mine;
-    TRY(job_confirm(ctx, tx, job, &is_mine));
-    if (!is_mine)
-        return OK;
+    bool is_open;
     TRY(lines_admit(ctx, tx));
     TRY(job_row_delete(ctx, tx, LINES_JOB_NAME, workspace_id));
     TRY(line_rows_are_open(ctx, tx, workspace_id, now_ms, &is_open));
@@ -92,7 +89,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
         for (size_t i = 0; i < count; i++)
             TRY(ask_one(&own, ids[i]));
     } while (count && ctx_left_ms(&own) > LAST_CALL_MS);
-    TRY(db_write(&own, look_again_write, (void *)job));
+    TRY(job_write(&own, job, look_again_write, (void *)job->workspace_id, NULL));
     jobs_wake(ctx->parts->jobs);
     return OK;
 }

@@ -24,6 +24,7 @@ static enum err close_write(struct ctx *ctx, struct db_conn *tx, struct call_row
     row->status = "ended";
     row->ended_reason = reason;
     row->ended_ms = row->updated_ms = ava_wall_ms();
+    TRY(lines_lock(ctx, tx));
     TRY(call_row_update(ctx, tx, row));
     TRY(budget_estimate(ctx, tx, row));
     return lines_leave(ctx, tx, row->id);

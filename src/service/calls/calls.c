@@ -93,6 +93,7 @@ enum err call_placing_insert(struct ctx *ctx, struct db_conn *tx, void *arg) {
                              .operation_id = p->row.operation_id,
                              .line = p->row.from ? p->row.from : "",
                              .account = p->account };
+    TRY(lines_lock(ctx, tx));
     TRY(vault_seal(ctx, tx, &place, p->metadata, &p->row.sealed));
     TRY(call_row_insert(ctx, tx, &p->row));
     TRY(budget_reserve(ctx, tx, &p->row, line.line, p->seconds_max));
@@ -261,6 +262,7 @@ enum err call_show(struct ctx *ctx, struct db_conn *tx, const struct call_row *r
 }
 
 enum err call_save(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
+    TRY(lines_lock(ctx, tx));
     TRY(call_news_tell(ctx, tx, row));
     TRY(call_row_update(ctx, tx, row));
     TRY(budget_book(ctx, tx, row));
@@ -323,6 +325,7 @@ enum err call_settle(struct ctx *ctx, struct db_conn *tx, const struct operation
 }
 
 enum err call_remove(struct ctx *ctx, struct db_conn *tx, const struct call_row *row) {
+    TRY(lines_lock(ctx, tx));
     TRY(budget_forget(ctx, tx, row));
     TRY(lines_leave(ctx, tx, row->id));
     return call_row_delete(ctx, tx, row->id);

@@ -44,10 +44,15 @@ static enum err step_line(struct ctx *ctx, struct db_conn *tx, const struct line
     return step_row_add(ctx, tx, &step);
 }
 
+enum err lines_lock(struct ctx *ctx, struct db_conn *tx) {
+    return db_lock(ctx, tx, "lines");
+}
+
 /* Gives a line to each that waits and may go, in turn. newcomer: the call that has not waited, so
  * that its timeline does not say so; NULL: none. */
 static enum err admit(struct ctx *ctx, struct db_conn *tx, const char *newcomer) {
     int64_t now_ms = ava_steady_ms();
+    TRY(lines_lock(ctx, tx));
     for (;;) {
         struct line_row next;
         TRY(line_row_next(ctx, tx, now_ms, &next));
@@ -68,6 +73,7 @@ enum err lines_admit(struct ctx *ctx, struct db_conn *tx) {
 enum err lines_enter(struct ctx *ctx, struct db_conn *tx, const struct line_row *row, bool *waits) {
     struct line_counts counts;
     bool is_held = false;
+    TRY(lines_lock(ctx, tx));
     TRY(line_rows_count(ctx, tx, row->workspace_id, "", &counts));
     if (counts.waiting >= WAITING_MAX) {
         ctx->problem.retry_after_s = MEAN_CALL_MS / 1000;
@@ -88,6 +94,7 @@ enum err lines_take_inbound(struct ctx *ctx, struct db_conn *tx, const struct li
                             bool *has_place) {
     bool is_held = false;
     struct line_row now;
+    TRY(lines_lock(ctx, tx));
     TRY(line_row_find(ctx, tx, row->call_id, &now, &is_held));
     *has_place = is_held;
     if (is_held)
@@ -98,6 +105,7 @@ enum err lines_take_inbound(struct ctx *ctx, struct db_conn *tx, const struct li
 
 enum err lines_note_inbound(struct ctx *ctx, struct db_conn *tx, const struct line_row *row) {
     int64_t now_ms = ava_steady_ms();
+    TRY(lines_lock(ctx, tx));
     TRY(line_row_put(ctx, tx, row, "held"));
     TRY(line_row_asked(ctx, tx, row->call_id, now_ms));
     return lines_want_check(ctx, tx, row->workspace_id, now_ms + lines_check_interval_ms(ctx));
@@ -105,6 +113,7 @@ enum err lines_note_inbound(struct ctx *ctx, struct db_conn *tx, const struct li
 
 enum err lines_leave(struct ctx *ctx, struct db_conn *tx, const char *call_id) {
     struct line_row was;
+    TRY(lines_lock(ctx, tx));
     TRY(line_row_find(ctx, tx, call_id, &was, NULL));
     if (!was.call_id)
         return OK;
@@ -139,6 +148,7 @@ static int64_t rest_ms(const struct ctx *ctx) {
 static enum err requeue(struct ctx *ctx, struct db_conn *tx, const struct operation *op) {
     struct line_row was;
     int64_t now_ms = ava_steady_ms(), held;
+    TRY(lines_lock(ctx, tx));
     TRY(line_row_find(ctx, tx, op->object, &was, NULL));
     if (!was.call_id)
         return OK;
@@ -167,6 +177,7 @@ struct learning {
 static enum err learn_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct learning *l = arg;
     int64_t now_ms = ava_steady_ms(), held;
+    TRY(lines_lock(ctx, tx));
     if (!l->is_blocked)
         return line_account_put(ctx, tx, l->account, l->limit, now_ms + LEARNED_MS);
     TRY(line_account_held(ctx, tx, l->account, &held));

@@ -16,6 +16,10 @@
 #include "store/lines.h"
 #include "tasks/operations.h"
 
+/* Lines are several workspaces': who gives one moves calls that wait in others. So whatever writes a call has this lock
+ * before, until its transaction ends; all of the below take it themselves. */
+enum err lines_lock(struct ctx *ctx, struct db_conn *tx);
+
 /* In the transaction that inserts an outbound call: it gets a line, or *waits; then whoever makes
  * room begins its operation (operation_begin). ERR_PROVIDER_BUSY: too many wait already. */
 enum err lines_enter(struct ctx *ctx, struct db_conn *tx, const struct line_row *row, bool *waits);

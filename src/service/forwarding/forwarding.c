@@ -154,16 +154,20 @@ void forwarding_wake(struct ctx *ctx) {
 
 /* --- sending --------------------------------------------------------------------------------- */
 
+/* Deliveries that senders have at one moment. */
+struct under_way {
+    char ids[FORWARDING_AT_ONCE][ID_BYTES];
+};
+
 /* All of it on one loop: its fibers take from the shelf one after the other. One of them fills it, which may take
  * it a while; the others go meanwhile, and are called again for what is there then. */
 struct sending {
     const struct parts *parts;
-    const struct job_row *job;
     const char *destination_id;
     struct arena *arena; /* of the shelf */
     struct delivery_row shelf[SHELF_MAX];
     size_t next, count;
-    char under_way[FORWARDING_AT_ONCE][ID_BYTES];
+    struct under_way under_way;
     size_t senders; /* and who waits for them, until it does */
     bool is_over, is_filling;
     unsigned long wakes; /* seen so far */
@@ -171,11 +175,6 @@ struct sending {
     int64_t last_ms;     /* until_ms is never later */
     int64_t resumes_ms;  /* wall clock: when the destination is worth asking again */
     struct fiber_parking done;
-};
-
-/* Deliveries that senders have at one moment. */
-struct under_way {
-    char ids[FORWARDING_AT_ONCE][ID_BYTES];
 };
 
 static bool is_among(const struct under_way *u, const char *id) {
@@ -190,8 +189,7 @@ static bool is_among(const struct under_way *u, const char *id) {
 static void fill_shelf(struct sending *s) {
     struct ctx ctx;
     size_t found = 0;
-    struct under_way before;
-    memcpy(before.ids, s->under_way, sizeof before.ids);
+    struct under_way before = s->under_way;
     s->is_filling = true;
     arena_free(s->arena);
     s->arena = arena_new(ARENA_BYTES * 4);
@@ -243,8 +241,8 @@ static bool take(struct sending *s, struct arena *a, struct delivery_row *out, c
     if (out->trace)
         out->trace = arena_strdup(a, out->trace);
     for (size_t i = 0; i < FORWARDING_AT_ONCE; i++)
-        if (!s->under_way[i][0]) {
-            *slot = s->under_way[i];
+        if (!s->under_way.ids[i][0]) {
+            *slot = s->under_way.ids[i];
             str_copy(*slot, ID_BYTES, str_of(out->id));
             return true;
         }
@@ -344,10 +342,6 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct sending *s = arg;
     struct destination_row to;
     int64_t at_ms = INT64_MAX, now_ms = ava_steady_ms();
-    bool is_mine;
-    TRY(job_confirm(ctx, tx, s->job, &is_mine));
-    if (!is_mine)
-        return OK;
     TRY(destination_row_find(ctx, tx, NULL, s->destination_id, &to));
     if (to.id)
         TRY(delivery_rows_next_due(ctx, tx, to.id, &at_ms));
@@ -383,7 +377,6 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     struct destination_row to;
     bool is_done;
     *s = (struct sending){ .parts = ctx->parts,
-                           .job = job,
                            .destination_id = job->object,
                            .arena = arena_new(4096),
                            .wakes = atomic_load(&wakes),
@@ -392,7 +385,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     TRY(destination_row_find(ctx, db_reader(ctx), NULL, job->object, &to));
     if (to.id && !to.enabled) {
         TRY(db_write_steps_gently(ctx, off_write, s, TURN_MS, &is_done));
-        return db_write(ctx, go_on_write, s);
+        return job_write(ctx, job, go_on_write, s, NULL);
     }
     fiber_parking_init(&s->done);
     s->senders = 1; /* this fiber, so that nobody wakes it before it sleeps */
@@ -401,7 +394,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     wait_for_senders(s);
     arena_free(s->arena);
     ctx->deadline_ms = ava_now_ms() + WRITE_MS;
-    return db_write(ctx, go_on_write, s);
+    return job_write(ctx, job, go_on_write, s, NULL);
 }
 
 const struct job_kind FORWARDING_JOB = {

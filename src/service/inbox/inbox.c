@@ -75,6 +75,7 @@ struct batch {
     size_t count;
     bool is_full; /* there may be more */
     const struct job_row *job;
+    bool is_mine; /* the job still; else nothing was written, and nothing is told */
     const char *workspace_id;
     int64_t now_ms;
     int64_t began_ms;    /* monotonic */
@@ -269,10 +270,6 @@ static enum err apply(struct ctx *ctx, struct db_conn *tx, struct item *it, int6
 static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct batch *b = arg;
     struct job_row job = job_of(ctx, INBOX_JOB.name, b->workspace_id, b->workspace_id, b->now_ms);
-    bool is_mine;
-    TRY(job_confirm(ctx, tx, b->job, &is_mine));
-    if (!is_mine)
-        return OK;
     TRY(event_rows_next_due(ctx, tx, b->workspace_id, &job.run_at_ms));
     if (job.run_at_ms == INT64_MAX)
         return job_row_delete(ctx, tx, INBOX_JOB.name, b->workspace_id);
@@ -284,27 +281,18 @@ static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 /* The whole batch in one transaction, with the job that goes on. */
 static enum err all_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct batch *b = arg;
-    bool is_mine;
-    TRY(job_confirm(ctx, tx, b->job, &is_mine));
-    if (!is_mine)
-        b->count = 0; /* nor told */
     for (size_t i = 0; i < b->count; i++)
         TRY(apply(ctx, tx, &b->items[i], b->now_ms, &b->forwarded));
     return go_on_write(ctx, tx, b);
 }
 
 struct single {
-    const struct job_row *job;
     struct item *item;
     size_t forwarded;
 };
 
 static enum err one_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct single *s = arg;
-    bool is_mine;
-    TRY(job_confirm(ctx, tx, s->job, &is_mine));
-    if (!is_mine)
-        return OK;
     return apply(ctx, tx, s->item, ava_steady_ms(), &s->forwarded);
 }
 
@@ -316,12 +304,12 @@ static enum err failed_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 /* One of them fails: each gets a transaction of its own, so that it fails alone. */
 static enum err one_by_one(struct ctx *ctx, struct batch *b) {
-    for (size_t i = 0; i < b->count; i++) {
+    for (size_t i = 0; i < b->count && b->is_mine; i++) {
         struct item *it = &b->items[i];
         it->row = it->was;
         ctx_clear(ctx);
-        struct single s = { .job = b->job, .item = it };
-        enum err e = db_write(ctx, one_write, &s);
+        struct single s = { .item = it };
+        enum err e = job_write(ctx, b->job, one_write, &s, &b->is_mine);
         if (e == ERR_STORAGE_UNAVAILABLE)
             return e;
         if (e == OK) {
@@ -333,9 +321,9 @@ static enum err one_by_one(struct ctx *ctx, struct batch *b) {
         mark_failed(ctx, it, b->now_ms, e);
         log_warn(ctx, "event failed", L("event", it->row.id), L("type", it->row.type),
                  L("attempts", (long)it->row.attempts), L("code", err_info(e)->code));
-        TRY(db_write(ctx, failed_write, it));
+        TRY(job_write(ctx, b->job, failed_write, it, &b->is_mine));
     }
-    return db_write(ctx, go_on_write, b);
+    return b->is_mine ? job_write(ctx, b->job, go_on_write, b, &b->is_mine) : OK;
 }
 
 /* --- telling --------------------------------------------------------------------------------- */
@@ -389,6 +377,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     str_copy(own.who.workspace_id, sizeof own.who.workspace_id, str_of(job->workspace_id));
     wait_for_turn(burst);
     *b = (struct batch){ .job = job,
+                         .is_mine = true,
                          .workspace_id = job->workspace_id,
                          .now_ms = ava_steady_ms(),
                          .began_ms = ava_now_ms(),
@@ -399,13 +388,13 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
         e = confirm(&own, b);
     jobs_unwant(ctx->parts->jobs, &INBOX_JOB, job->workspace_id);
     if (e == OK)
-        e = db_write(&own, all_write, b);
+        e = job_write(&own, job, all_write, b, &b->is_mine);
     if (e != OK)
         b->forwarded = 0; /* what was noted went with the transaction */
     note_turn(b, burst);
     if (e != OK && e != ERR_STORAGE_UNAVAILABLE)
         e = one_by_one(&own, b);
-    if (e == OK)
+    if (e == OK && b->is_mine)
         publish(&own, b);
     for (size_t i = 0; e == OK && i < b->count; i++)
         event_trace_end(&b->items[i].trace, &b->items[i].row);

@@ -343,14 +343,9 @@ static enum err want(struct ctx *ctx, struct db_conn *tx, const char *workspace_
 }
 
 static enum err go_on_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    const struct job_row *mine = arg;
-    const char *workspace_id = mine->workspace_id;
+    const char *workspace_id = arg;
     int64_t now_ms = ava_steady_ms();
     struct job_row job = job_of(ctx, NOTICES_JOB.name, workspace_id, workspace_id, now_ms);
-    bool is_mine;
-    TRY(job_confirm(ctx, tx, mine, &is_mine));
-    if (!is_mine)
-        return OK;
     TRY(rule_use_rows_next_due(ctx, tx, workspace_id, &job.run_at_ms));
     if (job.run_at_ms == INT64_MAX)
         return job_row_delete(ctx, tx, NOTICES_JOB.name, workspace_id);
@@ -384,7 +379,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     for (int i = 0; i < BATCH_MAX && found && !jobs_is_stopping(ctx->parts->jobs); i++)
         TRY(work_on_next(&own, &found));
     own.deadline_ms = ava_now_ms() + WRITE_MS;
-    return db_write(&own, go_on_write, (void *)job);
+    return job_write(&own, job, go_on_write, (void *)job->workspace_id, NULL);
 }
 
 const struct job_kind NOTICES_JOB = {

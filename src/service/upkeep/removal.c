@@ -16,10 +16,6 @@ static enum err again_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct job_row *job = arg;
     struct job_row next =
         job_of(ctx, REMOVAL_JOB.name, job->workspace_id, job->object, ava_steady_ms());
-    bool is_mine;
-    TRY(job_confirm(ctx, tx, job, &is_mine));
-    if (!is_mine)
-        return OK;
     return job_row_put(ctx, tx, &next, NULL, 0);
 }
 
@@ -30,7 +26,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     TRY(db_write_steps_gently(ctx, remove_write, (void *)job->object, REMOVE_MS, &is_done));
     vault_forget(ctx->parts->vault, job->object); /* of what was under way meanwhile */
     ctx->deadline_ms = ava_now_ms() + AGAIN_WRITE_MS;
-    return is_done ? OK : db_write(ctx, again_write, (void *)job);
+    return is_done ? OK : job_write(ctx, job, again_write, (void *)job, NULL);
 }
 
 const struct job_kind REMOVAL_JOB = { .name = REMOVAL_JOB_NAME, .work = work, .lasts = true };

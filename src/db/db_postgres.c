@@ -1,0 +1,263 @@
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "db/pg.h"
+#include "db/trouble.h"
+#include "obs/log.h"
+
+enum {
+    START_MS = 30 * 1000, /* for as long a server that is not there yet is waited for */
+    START_REST_MS = 250,
+    PROBE_BYTES = 1024,
+    KEEPERS = 1, /* connections beside those of readers and writers */
+};
+
+static const struct db_kind POSTGRES;
+
+/* --- what is known of it ------------------------------------------------------------------------------- */
+
+static enum err claim(struct ctx *ctx, const char *run_id) {
+    if (pg_keeper_claim(postgres_of(ctx->parts->db)->keeper))
+        return OK;
+    return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE,
+                    "another Ava works with the database of DATABASE_URL: stop it first, or give "
+                    "this one a database "
+                    "of its own");
+}
+
+static bool is_fenced(struct db *db) {
+    return atomic_load(&postgres_of(db)->is_fenced);
+}
+
+static enum err touch(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct db_stmt *q = db_use(tx, "INSERT INTO meta (name, value) VALUES ('probe', ?)"
+                                   " ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+    unsigned char content[PROBE_BYTES] = { 0 };
+    int64_t now = ava_wall_ms();
+    memcpy(content, &now, sizeof now);
+    db_bind_blob(q, content, sizeof content);
+    return db_run(ctx, q);
+}
+
+static enum err write_probe(struct ctx *ctx, int64_t max_age_ms) {
+    struct postgres *db = postgres_of(ctx->parts->db);
+    if (atomic_load(&db->is_up) && !atomic_load(&db->is_fenced) &&
+        ava_now_ms() - atomic_load(&db->last_commit_ms) <= max_age_ms)
+        return OK;
+    return db_write(ctx, touch, NULL);
+}
+
+static int64_t commit_age_ms(struct db *db) {
+    return ava_now_ms() - atomic_load(&postgres_of(db)->last_commit_ms);
+}
+
+static int64_t file_bytes(struct db *db) {
+    return atomic_load(&postgres_of(db)->size_bytes);
+}
+
+static int64_t wal_bytes(struct db *db) {
+    return 0; /* the server's, and none of Ava's business */
+}
+
+static int schema_version(struct db *db) {
+    return postgres_of(db)->schema;
+}
+
+static const char *about(struct db *db, struct arena *a) {
+    const struct postgres *p = postgres_of(db);
+    return arena_printf(a, "PostgreSQL %s, schema %d", p->version, p->schema);
+}
+
+static bool mirror(struct db *db, const char *to, const atomic_bool *gives_up, struct arena *a,
+                   const char **why) {
+    *why = "the data is in PostgreSQL: its own tools make backups (pg_dump, or the archive of its "
+           "log)";
+    return false;
+}
+
+static void reader_open(struct db *db) {}
+
+/* --- opening and closing -------------------------------------------------------------------------------- */
+
+static void free_workers(struct pg_worker *workers, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        pg_conn_fini(&workers[i].conn);
+    free(workers);
+}
+
+static void free_all(struct postgres *db) {
+    pg_keeper_free(db->keeper);
+    free_workers(db->writers, db->writers_count);
+    free_workers(db->readers, db->readers_count);
+    db_queue_fini(&db->writes);
+    pthread_mutex_destroy(&db->lock);
+    pthread_cond_destroy(&db->more_reads);
+    explicit_bzero(db->url, strlen(db->url));
+    free(db->url);
+    free(db);
+}
+
+/* Ends the threads, which finish what was asked of them. */
+static void end_threads(struct postgres *db) {
+    pthread_mutex_lock(&db->writes.lock);
+    pthread_mutex_lock(&db->lock);
+    db->ends = true;
+    pthread_cond_broadcast(&db->writes.more);
+    pthread_cond_broadcast(&db->more_reads);
+    pthread_mutex_unlock(&db->lock);
+    pthread_mutex_unlock(&db->writes.lock);
+    for (size_t i = 0; i < db->writers_count && db->writers[i].is_begun; i++)
+        pthread_join(db->writers[i].thread, NULL);
+    for (size_t i = 0; i < db->readers_count && db->readers[i].is_begun; i++)
+        pthread_join(db->readers[i].thread, NULL);
+}
+
+static void close_db(struct db *db) {
+    end_threads(postgres_of(db));
+    free_all(postgres_of(db));
+}
+
+static struct pg_worker *workers(struct postgres *db, size_t count, bool read) {
+    struct pg_worker *all = memory_zeroed(count, sizeof *all);
+    for (size_t i = 0; i < count; i++) {
+        all[i].db = db;
+        pg_conn_init(&all[i].conn, db, read);
+    }
+    return all;
+}
+
+static bool begin_all(struct pg_worker *all, size_t count, void *(*work)(void *)) {
+    for (size_t i = 0; i < count; i++) {
+        if (pthread_create(&all[i].thread, NULL, work, &all[i]) != 0)
+            return false;
+        all[i].is_begun = true;
+    }
+    return true;
+}
+
+static bool start_threads(struct postgres *db, struct arena *a, const char **why) {
+    if (!pg_keeper_start(db->keeper, a, why))
+        return false;
+    if (begin_all(db->writers, db->writers_count, pg_write_on) &&
+        begin_all(db->readers, db->readers_count, pg_read_on))
+        return true;
+    *why = "no threads can be started for the database";
+    return false;
+}
+
+static void rest(void) {
+    struct timespec t = { 0, START_REST_MS * 1000000L };
+    nanosleep(&t, NULL);
+}
+
+/* The first connection. A server that is not there yet, or begins, is waited for; what a later try does not change ends
+ * it at once. */
+static bool reach(struct postgres *db, const struct db_conf *conf, struct arena *a,
+                  const char **why) {
+    struct pg_conn *c = pg_keeper_conn(db->keeper);
+    int64_t until = ava_now_ms() + (conf->keeps_schema ? 0 : START_MS);
+    bool is_said = false;
+    while (!pg_connect(c)) {
+        bool is_refused = pg_is_refused(c);
+        if (conf->is_refused)
+            *conf->is_refused = is_refused;
+        if (is_refused || ava_now_ms() >= until) {
+            *why = arena_printf(a, "DATABASE_URL: %s", c->failure.words);
+            return false;
+        }
+        if (!is_said)
+            log_warn(NULL, "database", L("waits_for", "PostgreSQL"), L("why", c->failure.words));
+        is_said = true;
+        rest();
+    }
+    str_copy(db->version, sizeof db->version,
+             str_of(pq.parameterStatus(c->handle, "server_version")));
+    return true;
+}
+
+/* The library says what is wrong with a URL by quoting it, password and all; this does not. */
+static bool is_url(const struct db_conf *conf, struct arena *a, const char **why) {
+    char *said = NULL;
+    struct str url = str_of(conf->url);
+    bool begins = str_starts(url, STR("postgresql://")) || str_starts(url, STR("postgres://"));
+    PQconninfoOption *options = begins ? pq.conninfoParse(conf->url, &said) : NULL;
+    bool good = options != NULL;
+    pq.conninfoFree(options);
+    if (said)
+        explicit_bzero(said, strlen(said));
+    free(said);
+    if (!good)
+        *why = "DATABASE_URL: must read postgresql://USER:PASSWORD@HOST:5432/DATABASE; in the "
+               "password each of "
+               "@ : / ? # [ ] % and each blank is written as %40 %3A %2F %3F %23 %5B %5D %25 %20";
+    return good;
+}
+
+static void share_out(struct postgres *db, int connections) {
+    size_t rest = connections > KEEPERS + 2 ? (size_t)connections - KEEPERS : 2;
+    db->readers_count = rest / 3 ? rest / 3 : 1;
+    db->writers_count = rest - db->readers_count;
+}
+
+struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char **why) {
+    if (conf->is_refused)
+        *conf->is_refused = true;
+    if (!pg_library_open(a, why) || !is_url(conf, a, why))
+        return NULL;
+    struct postgres *db = memory_zeroed(1, sizeof *db);
+    db->base = (struct db){ .kind = &POSTGRES, .hash = conf->hash };
+    db->url = memory_copy(conf->url);
+    db_queue_init(&db->writes);
+    pthread_mutex_init(&db->lock, NULL);
+    pthread_cond_init(&db->more_reads, NULL);
+    db->last_read = &db->first_read;
+    atomic_init(&db->last_commit_ms, INT64_MIN / 2);
+    share_out(db, conf->connections);
+    db->keeper = pg_keeper_new(db);
+    db->writers = workers(db, db->writers_count, false);
+    db->readers = workers(db, db->readers_count, true);
+    atomic_init(&db->is_up, true);
+    if (reach(db, conf, a, why) &&
+        pg_migrate(pg_keeper_conn(db->keeper), conf->keeps_schema, a, &db->schema, why) &&
+        start_threads(db, a, why))
+        return &db->base;
+    end_threads(db);
+    free_all(db);
+    return NULL;
+}
+
+static const struct db_kind POSTGRES = {
+    .system = "postgresql",
+    .reader = pg_reader,
+    .reader_open = reader_open,
+    .write = pg_write,
+    .lock = pg_lock,
+    .write_steps = pg_write_steps,
+    .mirror = mirror,
+    .use = pg_use,
+    .bind_str = pg_bind_str,
+    .bind_i64 = pg_bind_i64,
+    .bind_blob = pg_bind_blob,
+    .bind_null = pg_bind_null,
+    .next = pg_next,
+    .is_null = pg_is_null,
+    .text = pg_text,
+    .i64 = pg_i64,
+    .blob = pg_blob,
+    .copy = pg_copy,
+    .done = pg_done,
+    .run = pg_run,
+    .changes = pg_changes,
+    .claim = claim,
+    .is_fenced = is_fenced,
+    .write_probe = write_probe,
+    .commit_age_ms = commit_age_ms,
+    .file_bytes = file_bytes,
+    .wal_bytes = wal_bytes,
+    .schema_version = schema_version,
+    .about = about,
+    .close = close_db,
+};

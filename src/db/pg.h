@@ -1,0 +1,254 @@
+/* pg: what the files of the PostgreSQL side share; nobody else includes it. libpq blocks, so it runs on threads of the
+ * store, and fibers wait for them as they wait for SQLite's writer.
+ *
+ * pg_connect.c makes connections and ends them, pg_conn.c sends statements on one and collects what they came to,
+ * pg_failure.c says what a failure means, pg_stmt.c is a statement with its values, pg_rows.c reads what it came to, pg_read.c has the threads
+ * that read, pg_write.c those that write, pg_keeper.c the one that looks after all of them, pg_migrate.c the schema,
+ * and db_postgres.c the rest and the table of them all. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "base/fiber.h"
+#include "db/db_span.h"
+#include "db/kind.h"
+#include "db/pg_library.h"
+#include "db/queue.h"
+
+enum {
+    PG_PARAMS_MAX = 64,       /* of one statement */
+    PG_STATEMENTS_MAX = 1024, /* texts with the types of their values; a power of two */
+    PG_PENDING_MAX = 256,     /* statements that were sent and not yet answered */
+    PG_WRITERS_MAX = 64,
+    PG_READERS_MAX = 64,
+    PG_KEY_BYTES = 40,     /* of a workspace's id */
+    PG_CUT_AFTER_MS = 500, /* past the deadline of what it does, a connection is cut */
+};
+
+/* What the server, or the library, has said went wrong. */
+struct pg_failure {
+    bool is_set;
+    bool is_lost;    /* the connection is */
+    char state[6];   /* SQLSTATE; empty where there is none */
+    const char *sql; /* whose; a literal */
+    char words[320];
+};
+
+#define PG_STATE_UNSUITED "AVA01" /* what Ava itself says of a server */
+
+enum pg_type { PG_UNKNOWN, PG_TEXT, PG_I64, PG_BLOB }; /* of a value, in two bits */
+
+struct pg_types {
+    uint64_t bits[PG_PARAMS_MAX / 32];
+};
+
+enum pg_state { PG_NOT_PREPARED, PG_ASKED_FOR, PG_PREPARED };
+
+struct pg_prepared {
+    const char *sql; /* the literal; NULL: a free place */
+    struct pg_types types;
+    enum pg_state state;
+};
+
+/* What a statement came to. */
+struct pg_answer {
+    PGresult *result; /* NULL: nothing, or not yet */
+    int rows;
+    struct pg_failure failure;
+};
+
+struct pg_stmt {
+    struct db_stmt base;
+    struct postgres *db;
+    struct pg_conn *tx; /* NULL: a read, on any connection */
+    struct ctx *ctx;    /* of a read: whose */
+    struct pg_stmt *next;
+    const char *sql;
+    char name[DB_SPAN_NAME_BYTES];
+    int64_t began_us, deadline_ms;
+    int bound;
+    struct pg_types types;
+    struct {
+        size_t at;
+        int len; /* -1: NULL */
+    } values[PG_PARAMS_MAX];
+    struct buf bytes;
+    struct pg_answer answer;
+    int row, column;
+    bool is_asked;
+    /* Of a read, which its fiber and the thread that reads hold on to, each until it is done with it. */
+    atomic_int holders;
+    bool is_taken, is_settled, is_abandoned;
+    struct fiber_parking parking;
+};
+
+enum pg_pending_kind { PG_SENT_PREPARE, PG_SENT_STATEMENT, PG_SENT_SYNC };
+
+struct pg_pending {
+    enum pg_pending_kind kind;
+    struct pg_prepared *prepared;
+    const char *sql;
+    struct pg_answer *to; /* NULL: nobody asks what it came to, but for its failure */
+};
+
+/* What db_use gets: a transaction's connection, or whose read it is. */
+struct pg_side {
+    struct db_conn base;
+    struct ctx *reader; /* NULL: a transaction; the rest is that of its connection */
+};
+
+struct pg_conn {
+    struct pg_side side;
+    struct postgres *db;
+    bool is_reader;
+    PGconn *handle;       /* NULL: there is none */
+    pthread_mutex_t lock; /* guards cut_fd */
+    int cut_fd; /* a second descriptor of its socket, for who cuts it: libpq closes its own as it likes */
+    _Atomic int64_t cut_ms;    /* when it is cut, by ava_now_ms(); 0: nobody waits for it */
+    struct pg_failure failure; /* the first since the last pg_forgive */
+    struct pg_prepared prepared[PG_STATEMENTS_MAX];
+    size_t prepared_count;
+    struct pg_pending pending[PG_PENDING_MAX];
+    size_t pending_first, pending_count;
+    int64_t changed; /* rows, by the last run */
+    unsigned locks;  /* pg_lock_bit of each that its transaction has */
+};
+
+struct pg_worker {
+    struct postgres *db;
+    pthread_t thread;
+    struct pg_conn conn;
+    enum db_alone alone;    /* what a busy writer is at, */
+    char key[PG_KEY_BYTES]; /* and for which workspace */
+    bool is_busy, is_begun;
+};
+
+struct postgres {
+    struct db base;
+    char *url;
+    struct db_queue writes; /* its lock guards what the writers are at, too */
+    pthread_mutex_t lock;   /* guards the queue of reads */
+    pthread_cond_t more_reads;
+    struct pg_stmt *first_read, **last_read;
+    bool ends; /* under both locks */
+    struct pg_worker *writers, *readers;
+    size_t writers_count, readers_count;
+    struct pg_keeper *keeper;
+    int schema;
+    char version[24]; /* the server's */
+    _Atomic bool is_up, is_fenced;
+    _Atomic int64_t last_commit_ms, size_bytes;
+};
+
+static inline void pg_answer_fini(struct pg_answer *answer) {
+    if (answer->result)
+        pq.clear(answer->result);
+    answer->result = NULL;
+}
+
+static inline struct postgres *postgres_of(struct db *db) {
+    return (struct postgres *)db;
+}
+
+static inline struct pg_conn *pg_conn_of(struct db_conn *c) {
+    return (struct pg_conn *)c;
+}
+
+static inline struct pg_side *pg_side_of(struct db_conn *c) {
+    return (struct pg_side *)c;
+}
+
+static inline struct pg_stmt *pg_stmt_of(struct db_stmt *q) {
+    return (struct pg_stmt *)q;
+}
+
+/* --- pg_connect.c ------------------------------------------------------------------------------- */
+
+void pg_conn_init(struct pg_conn *c, struct postgres *db, bool is_reader);
+void pg_conn_fini(struct pg_conn *c);
+
+/* Connects, and sees that it is a server that Ava can work with; in pipeline mode from then on. Takes some seconds at
+ * most, unless a name is looked up for longer. False with the failure of c set. */
+bool pg_connect(struct pg_conn *c);
+void pg_disconnect(struct pg_conn *c); /* none is fine */
+/* It is cut when in_ms have passed, by the system's clock, which does not jump; 0: it is not. */
+void pg_cut_in(struct pg_conn *c, int64_t in_ms);
+void pg_cut_late(struct pg_conn *c); /* cuts what takes past its time; any thread */
+
+/* Is it the setting that is wrong, so that trying again is of no use? Asks the server once more where it is not known. */
+bool pg_is_refused(struct pg_conn *c);
+
+/* --- pg_failure.c ------------------------------------------------------------------------------- */
+
+void pg_fail(struct pg_failure *f, const char *sql, const char *state, const char *words);
+/* Of a result, or of the connection where it is NULL. */
+void pg_fail_by(struct pg_failure *f, PGconn *handle, const PGresult *result, const char *sql);
+/* Says it: ERR_STORAGE_UNAVAILABLE for what passes, ERR_INTERNAL for the rest; logged. */
+enum err pg_say(struct ctx *ctx, const struct pg_failure *f);
+/* Does it say that this server is not, or no longer, the one to write to? */
+bool pg_is_away(const struct pg_failure *f);
+
+/* --- pg_conn.c ---------------------------------------------------------------------------------- */
+
+/* Sends a statement, and waits for nothing; its failure is that of c, once it is collected. */
+void pg_send(struct pg_conn *c, const struct pg_stmt *q, struct pg_answer *to);
+void pg_send_text(struct pg_conn *c, const char *sql, struct pg_answer *to);
+void pg_sync(
+    struct pg_conn *c); /* what failed so far ends here: the next statement is carried out again */
+void pg_collect(struct pg_conn *c); /* until all that was sent is answered */
+void pg_forgive(struct pg_conn *c); /* its failure was dealt with */
+
+/* --- pg_stmt.c ---------------------------------------------------------------------------------- */
+
+struct pg_stmt *pg_stmt_new(struct postgres *db, const char *sql);
+void pg_stmt_free(struct pg_stmt *q);
+void pg_let_go(struct pg_stmt *q); /* of a read: one of the two who hold it is done with it */
+
+/* As kind.h has them. */
+struct db_stmt *pg_use(struct db_conn *c, const char *sql);
+void pg_bind_str(struct db_stmt *q, struct str text);
+void pg_bind_i64(struct db_stmt *q, int64_t value);
+void pg_bind_blob(struct db_stmt *q, const void *bytes, size_t len);
+void pg_bind_null(struct db_stmt *q, enum db_value type);
+bool pg_next(struct db_stmt *q);
+bool pg_is_null(struct db_stmt *q);
+const char *pg_text(struct db_stmt *q, struct arena *a);
+int64_t pg_i64(struct db_stmt *q);
+struct str pg_blob(struct db_stmt *q, struct arena *a);
+void pg_copy(struct db_stmt *q, char *to, size_t room);
+enum err pg_done(struct ctx *ctx, struct db_stmt *q);
+enum err pg_run(struct ctx *ctx, struct db_stmt *q);
+int64_t pg_changes(struct db_conn *tx);
+
+/* --- pg_read.c, pg_write.c ------------------------------------------------------------------------ */
+
+void *pg_read_on(void *worker);  /* a thread that reads, until db->ends */
+void *pg_write_on(void *worker); /* one that writes */
+
+struct db_conn *pg_reader(struct ctx *ctx);
+void pg_ask(struct pg_stmt *q); /* a read: waits for its rows, its failure or its deadline */
+
+enum err pg_write(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg);
+enum err pg_lock(struct ctx *ctx, struct db_conn *tx, const char *name);
+enum err pg_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
+                        bool is_gentle, bool *is_done);
+
+/* --- pg_keeper.c ---------------------------------------------------------------------------------- */
+
+struct pg_keeper *pg_keeper_new(struct postgres *db);
+struct pg_conn *pg_keeper_conn(struct pg_keeper *k); /* its own, until it is started */
+bool pg_keeper_start(struct pg_keeper *k, struct arena *a, const char **why);
+void pg_keeper_free(struct pg_keeper *k); /* ends its threads */
+/* Takes the database for this run, for as long as it is connected; false when another has it. */
+bool pg_keeper_claim(struct pg_keeper *k);
+bool pg_ready(struct pg_conn *c);         /* connects where it is not; false with its failure set */
+void pg_keeper_look(struct postgres *db); /* a connection was lost: is it all of them? */
+
+/* --- pg_migrate.c --------------------------------------------------------------------------------- */
+
+/* Brings the schema up to date, on a connection that nobody else uses; of several programs that begin at once one does,
+ * the others wait for it. */
+bool pg_migrate(struct pg_conn *c, bool keeps_schema, struct arena *a, int *version,
+                const char **why);

@@ -1,0 +1,205 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "db/pg.h"
+#include "obs/log.h"
+
+enum { VERSION_MIN = 150000, DIAGNOSIS_MS = 5000 };
+
+void pg_conn_init(struct pg_conn *c, struct postgres *db, bool is_reader) {
+    memset(c, 0, sizeof *c);
+    c->side.base.db = &db->base;
+    c->db = db;
+    c->is_reader = is_reader;
+    c->cut_fd = -1;
+    pthread_mutex_init(&c->lock, NULL);
+}
+
+void pg_conn_fini(struct pg_conn *c) {
+    pg_disconnect(c);
+    pthread_mutex_destroy(&c->lock);
+}
+
+void pg_disconnect(struct pg_conn *c) {
+    pthread_mutex_lock(&c->lock);
+    if (c->cut_fd >= 0)
+        close(c->cut_fd);
+    c->cut_fd = -1;
+    pthread_mutex_unlock(&c->lock);
+    if (c->handle)
+        pq.finish(c->handle);
+    c->handle = NULL;
+    memset(c->prepared, 0, sizeof c->prepared);
+    c->pending_first = c->pending_count = 0;
+}
+
+static int64_t system_ms(int64_t in_ms) {
+    struct timespec then = clock_in_us(in_ms * 1000);
+    return then.tv_sec * 1000LL + then.tv_nsec / 1000000;
+}
+
+void pg_cut_in(struct pg_conn *c, int64_t in_ms) {
+    atomic_store(&c->cut_ms, in_ms ? system_ms(in_ms) : 0);
+}
+
+void pg_cut_late(struct pg_conn *c) {
+    int64_t cut = atomic_load(&c->cut_ms);
+    if (!cut || system_ms(0) < cut)
+        return;
+    pthread_mutex_lock(&c->lock);
+    if (c->cut_fd >= 0)
+        shutdown(c->cut_fd, SHUT_RDWR);
+    pthread_mutex_unlock(&c->lock);
+    atomic_store(&c->cut_ms, 0);
+    log_warn(NULL, "db", L("why", "a connection took past its time and was cut"));
+}
+
+static void ignore(void *arg, const char *message) {}
+
+/* What the operator wrote comes after what it may overrule, and before what it may not. */
+static const char *const *keywords(void) {
+    static const char *const KEYS[] = { "fallback_application_name",
+                                        "connect_timeout",
+                                        "keepalives_idle",
+                                        "keepalives_interval",
+                                        "keepalives_count",
+                                        "tcp_user_timeout",
+                                        "dbname",
+                                        "client_encoding",
+                                        NULL };
+    return KEYS;
+}
+
+static void values(const struct postgres *db, const char *out[9]) {
+    const char *const all[9] = { "ava", "2", "5", "2", "3", "5000", db->url, "UTF8", NULL };
+    memcpy(out, all, sizeof all);
+}
+
+/* --- is it one that Ava can work with? ----------------------------------------------------------------- */
+
+static const char SETTINGS[] =
+    "SELECT pg_is_in_recovery(),"
+    " current_setting('transaction_read_only') = 'on', current_setting('server_encoding'),"
+    " set_config('statement_timeout', '30s', false), set_config('lock_timeout', '10s', false),"
+    " set_config('idle_in_transaction_session_timeout', '30s', false),"
+    " set_config('plan_cache_mode', $1, false), current_setting('server_version'),"
+    " set_config('default_transaction_isolation', 'read committed', false)";
+
+static bool is_true(const PGresult *r, int column) {
+    return pq.getvalue(r, 0, column)[0] == 't';
+}
+
+static bool suits(struct pg_conn *c, const PGresult *r) {
+    char words[200];
+    if (pq.serverVersion(c->handle) < VERSION_MIN) {
+        snprintf(words, sizeof words, "this server is PostgreSQL %s; Ava needs 15 or newer",
+                 pq.getvalue(r, 0, 7));
+        pg_fail(&c->failure, NULL, PG_STATE_UNSUITED, words);
+    } else if (strcmp(pq.getvalue(r, 0, 2), "UTF8") != 0) {
+        snprintf(words, sizeof words,
+                 "the database is encoded in %s; Ava needs one that was created with "
+                 "pq.getvalue(r, 0, 2) 'UTF8'",
+                 pq.getvalue(r, 0, 2));
+        pg_fail(&c->failure, NULL, PG_STATE_UNSUITED, words);
+    } else if (is_true(r, 0)) {
+        pg_fail(&c->failure, NULL, "25006",
+                "this server is a replica (in recovery), which nothing can be written to; name the "
+                "primary, or all "
+                "servers and target_session_attrs=read-write");
+    } else if (is_true(r, 1)) {
+        pg_fail(&c->failure, NULL, "25006",
+                "this server takes no writes (default_transaction_read_only is on); turn it off "
+                "for this role");
+    }
+    return !c->failure.is_set;
+}
+
+/* Sets what the session needs to have set, and looks at the server in the same step. */
+static bool settle_in(struct pg_conn *c) {
+    /* A reader's few texts serve many filters, for which one plan is a bad one: ADR-008. */
+    const char *const plans[] = { c->is_reader ? "force_custom_plan" : "auto" };
+    PGresult *r = pq.execParams(c->handle, SETTINGS, 1, NULL, plans, NULL, NULL, 0);
+    bool good = pq.resultStatus(r) == PGRES_TUPLES_OK;
+    if (!good)
+        pg_fail_by(&c->failure, c->handle, r, NULL);
+    good = good && suits(c, r);
+    pq.clear(r);
+    return good && pq.enterPipelineMode(c->handle);
+}
+
+bool pg_connect(struct pg_conn *c) {
+    const char *all[9];
+    pg_disconnect(c);
+    pg_forgive(c);
+    values(c->db, all);
+    PGconn *handle = c->handle = pq.connectdbParams(keywords(), all, 1);
+    bool good = handle && pq.status(handle) == CONNECTION_OK;
+    pthread_mutex_lock(&c->lock);
+    c->cut_fd = good ? fcntl(pq.socket(handle), F_DUPFD_CLOEXEC, 0) : -1;
+    pthread_mutex_unlock(&c->lock);
+    pg_cut_in(c, DIAGNOSIS_MS);
+    if (good) {
+        pq.setNoticeProcessor(handle, ignore, NULL);
+        good = settle_in(c);
+    } else {
+        pg_fail_by(&c->failure, handle, NULL, NULL);
+    }
+    pg_cut_in(c, 0);
+    if (good)
+        return true;
+    c->failure.is_lost = true;
+    pg_disconnect(c);
+    return false;
+}
+
+/* --- why a connection was refused ------------------------------------------------------------------------ */
+
+/* Waits until the library may go on; false when time is over. */
+static bool await(PGconn *handle, PostgresPollingStatusType how, int64_t until_ms) {
+    struct pollfd fd = { .fd = pq.socket(handle),
+                         .events = how == PGRES_POLLING_READING ? POLLIN : POLLOUT };
+    int64_t left = until_ms - ava_now_ms();
+    return left > 0 && poll(&fd, 1, (int)left) > 0;
+}
+
+/* Takes the state out of "FATAL:  28P01: password authentication failed ...": libpq has no other way to ask for
+ * it where a connection was refused. */
+static void read_state(const char *message, char out[6]) {
+    const char *at = strstr(message, ":  ");
+    if (at && strlen(at) > 8 && at[8] == ':')
+        str_copy(out, 6, (struct str){ at + 3, 5 });
+}
+
+static void ask_again(struct pg_conn *c, char out[6]) {
+    const char *all[9];
+    int64_t until = ava_now_ms() + DIAGNOSIS_MS;
+    values(c->db, all);
+    PGconn *handle = pq.connectStartParams(keywords(), all, 1);
+    if (!handle)
+        return;
+    pq.setErrorVerbosity(handle, PQERRORS_VERBOSE);
+    PostgresPollingStatusType how = PGRES_POLLING_WRITING;
+    while (pq.status(handle) != CONNECTION_BAD && how != PGRES_POLLING_OK &&
+           how != PGRES_POLLING_FAILED && await(handle, how, until))
+        how = pq.connectPoll(handle);
+    read_state(pq.errorMessage(handle), out);
+    pq.finish(handle);
+}
+
+/* What no later try changes, by the class of the state: authorization, the database's name, what the role may not do,
+ * and what pg_connect itself says. */
+bool pg_is_refused(struct pg_conn *c) {
+    static const char *const CLASSES[] = { "28", "3D", "42501", "0A", PG_STATE_UNSUITED, "25006" };
+    if (!c->failure.state[0])
+        ask_again(c, c->failure.state);
+    for (size_t i = 0; i < ARRAY_LEN(CLASSES); i++)
+        if (strncmp(c->failure.state, CLASSES[i], strlen(CLASSES[i])) == 0)
+            return true;
+    return false;
+}

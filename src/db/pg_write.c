@@ -1,0 +1,407 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "db/pg.h"
+#include "db/pg_locks.h"
+#include "db/trouble.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+
+enum {
+    BATCH_MAX = 16,   /* of one workspace, each under a savepoint of its own */
+    QUEUE_MAX = 4096, /* more is refused at once */
+    GRACE_MS = 1000,  /* what has begun in time may end so much later, as on SQLite */
+    LOCK_MS = 10 * 1000,
+    STATEMENT_MS = 600 * 1000,
+    UNSURE_MS = 5000, /* for as long it is asked what became of a commit that nobody answered */
+    UNSURE_REST_MS = 50,
+    STEPS_TURN_US = 5 * 1000,
+    STEPS_WAIT_MS = 30 * 1000,
+};
+
+static const char UNSURE[] = "The database went away while it saved this: it may have been saved "
+                             "or not. Look before you try again.";
+
+/* --- which write is next -------------------------------------------------------------------------- */
+
+static const char *key_of(const struct db_queued *w) {
+    return w->ctx->who.workspace_id;
+}
+
+static enum db_alone alone_of(const struct db_queued *w) {
+    return w->alone == DB_ALONE_IN_WORKSPACE && !key_of(w)[0] ? DB_ALONE : w->alone;
+}
+
+/* Under the lock: is another writer of this host at what this one would have to wait for? Then it takes no thread. */
+static bool is_held_up(const struct postgres *db, const struct db_queued *w) {
+    enum db_alone alone = alone_of(w);
+    for (size_t i = 0; i < db->writers_count && alone != DB_BESIDE; i++) {
+        const struct pg_worker *other = &db->writers[i];
+        if (other->is_busy && other->alone == alone &&
+            (alone == DB_ALONE || strcmp(other->key, key_of(w)) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* May this one be in a transaction of the worker's workspace? */
+static bool goes_with(const struct pg_worker *worker, const struct db_queued *w) {
+    return worker->alone == DB_ALONE_IN_WORKSPACE && alone_of(w) == DB_ALONE_IN_WORKSPACE &&
+           strcmp(worker->key, key_of(w)) == 0;
+}
+
+/* Under the lock: the oldest that need not wait for another, and with it what else there is of its workspace. */
+static struct db_queued *take_batch(struct postgres *db, struct pg_worker *worker, size_t *count) {
+    struct db_queue *queue = &db->writes;
+    struct db_queued **at = &queue->first;
+    while (*at && is_held_up(db, *at))
+        at = &(*at)->next;
+    *count = 0;
+    if (!*at)
+        return NULL;
+    worker->is_busy = true;
+    worker->alone = alone_of(*at);
+    str_copy(worker->key, sizeof worker->key, str_of(key_of(*at)));
+    struct db_queued *batch = db_queue_take(queue, at), *last = batch;
+    *count = 1;
+    while (*at && *count < BATCH_MAX)
+        if (!goes_with(worker, *at)) {
+            at = &(*at)->next;
+        } else {
+            last = last->next = db_queue_take(queue, at);
+            ++*count;
+        }
+    return batch;
+}
+
+/* --- one transaction -------------------------------------------------------------------------------- */
+
+static int64_t last_deadline(const struct db_queued *batch) {
+    int64_t last = 0;
+    for (const struct db_queued *w = batch; w; w = w->next)
+        if (w->ctx->deadline_ms > last)
+            last = w->ctx->deadline_ms;
+    return last;
+}
+
+static int64_t at_most(int64_t value, int64_t most) {
+    return value < most ? value : most;
+}
+
+/* A workspace's transactions come one after the other, on every host; those for no workspace in particular come alone.
+ * The locks are held until the end of the transaction. READ COMMITTED: each statement sees what was committed before
+ * it, so what is read behind the lock is what the one before left. */
+#define BEGIN                                                                         \
+    "SELECT CAST(pg_current_xact_id() AS TEXT), set_config('lock_timeout', ?, true)," \
+    " set_config('statement_timeout', ?, true)"
+static const char *const BEGINS[] = {
+    [DB_ALONE_IN_WORKSPACE] = BEGIN ", pg_advisory_xact_lock_shared(?), pg_advisory_xact_lock(?)",
+    [DB_ALONE] = BEGIN ", pg_advisory_xact_lock(?)",
+    [DB_BESIDE] = BEGIN,
+};
+
+static void bind_ms(struct pg_stmt *q, int64_t ms) {
+    char text[24];
+    snprintf(text, sizeof text, "%lldms", (long long)ms);
+    pg_bind_str(&q->base, str_of(text));
+}
+
+/* What has begun by then may take until so long from now. */
+static int64_t left_ms(int64_t deadline_ms) {
+    int64_t left = deadline_ms - ava_now_ms();
+    return (left > 0 ? left : 0) + GRACE_MS;
+}
+
+static void begin(struct pg_worker *worker, int64_t deadline_ms, struct pg_answer *begun) {
+    struct pg_conn *c = &worker->conn;
+    int64_t left = left_ms(deadline_ms);
+    struct pg_stmt *q = pg_stmt_new(c->db, BEGINS[worker->alone]);
+    bind_ms(q, at_most(left, LOCK_MS));
+    bind_ms(q, at_most(left, STATEMENT_MS));
+    if (worker->alone != DB_BESIDE)
+        pg_bind_i64(&q->base, pg_lock_key(PG_LOCK_ALL));
+    if (worker->alone == DB_ALONE_IN_WORKSPACE)
+        pg_bind_i64(&q->base, pg_lock_key(worker->key));
+    pg_send_text(c, "BEGIN", NULL);
+    pg_send(c, q, begun);
+    pg_stmt_free(q);
+    c->locks = 0;
+}
+
+/* Where every transaction asks for its locks in one order, none waits for one that waits for it. */
+enum err pg_lock(struct ctx *ctx, struct db_conn *tx, const char *name) {
+    static const char LOCK[] = "SELECT pg_advisory_xact_lock(?)";
+    struct pg_conn *c = pg_conn_of(tx);
+    unsigned bit = pg_lock_bit(name);
+    if (c->locks & bit)
+        return OK;
+    if (c->locks > bit)
+        log_error(ctx, "db", L("why", "a lock is asked for after one that comes behind it"),
+                  L("lock", name));
+    c->locks |= bit;
+    struct db_stmt *q = db_use(tx, LOCK);
+    db_bind_i64(q, pg_lock_key(name));
+    return db_run(ctx, q);
+}
+
+/* Back to before the function, whose lazy runs may have failed on the way. */
+static void undo_one(struct pg_conn *c) {
+    pg_collect(c);
+    if (c->failure.is_lost)
+        return;
+    pg_sync(c);
+    pg_collect(c);
+    pg_forgive(c);
+    pg_send_text(c, "ROLLBACK TO one", NULL);
+}
+
+/* One function. is_alone: the whole transaction is its own; what it sent last is collected with the commit. */
+static void run_one(struct pg_conn *c, struct db_queued *w, bool is_alone) {
+    if (ctx_left_ms(w->ctx) == 0) {
+        w->result = db_queue_refuse_late(w->ctx);
+        return;
+    }
+    if (!is_alone)
+        pg_send_text(c, "SAVEPOINT one", NULL);
+    w->result = w->fn(w->ctx, &c->side.base, w->arg);
+    if (is_alone)
+        return;
+    pg_collect(c);
+    if (w->result == OK && c->failure.is_set)
+        w->result = pg_say(w->ctx, &c->failure);
+    if (w->result != OK)
+        undo_one(c);
+    pg_send_text(c, "RELEASE one", NULL);
+}
+
+static bool keeps_any(const struct db_queued *batch) {
+    for (const struct db_queued *w = batch; w; w = w->next)
+        if (w->result == OK)
+            return true;
+    return false;
+}
+
+static void fail_all(struct pg_conn *c, struct db_queued *batch) {
+    for (struct db_queued *w = batch; w; w = w->next)
+        if (w->result == OK)
+            w->result = pg_say(w->ctx, &c->failure);
+}
+
+static void roll_back(struct pg_conn *c) {
+    pg_collect(c);
+    if (!c->failure.is_lost) {
+        pg_sync(c);
+        pg_collect(c);
+        struct pg_failure kept = c->failure;
+        pg_forgive(c);
+        pg_send_text(c, "ROLLBACK", NULL);
+        pg_sync(c);
+        pg_collect(c);
+        if (!c->failure.is_lost)
+            c->failure = kept;
+    }
+}
+
+/* Asks the server what became of a transaction; false when it cannot say, or not yet. */
+static bool ask_fate(struct pg_conn *c, const char *xid, bool *is_committed) {
+    static const char FATE[] = "SELECT pg_xact_status(CAST(? AS xid8))";
+    struct pg_stmt *q = pg_stmt_new(c->db, FATE);
+    struct pg_answer answer = { 0 };
+    pg_bind_str(&q->base, str_of(xid));
+    pg_send(c, q, &answer);
+    pg_sync(c);
+    pg_collect(c);
+    pg_stmt_free(q);
+    bool is_known = answer.result && answer.rows == 1 && !pq.getisnull(answer.result, 0, 0) &&
+                    strcmp(pq.getvalue(answer.result, 0, 0), "in progress") != 0;
+    if (is_known)
+        *is_committed = strcmp(pq.getvalue(answer.result, 0, 0), "committed") == 0;
+    pg_answer_fini(&answer);
+    return is_known;
+}
+
+static void rest(int64_t ms) {
+    struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+    nanosleep(&t, NULL);
+}
+
+/* The connection was lost while it committed. Its server knows, when it is back. */
+static void find_out(struct pg_conn *c, const char *xid, struct db_queued *batch) {
+    struct pg_failure lost = c->failure;
+    bool is_committed = false, is_known = false;
+    int64_t until = ava_now_ms() + UNSURE_MS;
+    metric_add(METRIC_DB_UNSURE, 1);
+    while (!is_known && xid[0] && ava_now_ms() < until) {
+        is_known = pg_connect(c) && ask_fate(c, xid, &is_committed);
+        if (!is_known)
+            rest(UNSURE_REST_MS);
+    }
+    log_warn(NULL, "db", L("why", "a commit was not answered"), L("transaction", xid),
+             L("it_was", !is_known      ? "unknown"
+                         : is_committed ? "committed"
+                                        : "rolled back"));
+    if (is_known && is_committed)
+        return;
+    c->failure = lost;
+    for (struct db_queued *w = batch; w; w = w->next) {
+        if (w->result != OK)
+            continue;
+        w->result = pg_say(w->ctx, &lost);
+        if (!is_known)
+            w->result = ctx_fail(w->ctx, ERR_STORAGE_UNAVAILABLE, UNSURE);
+    }
+}
+
+static void copy_xid(const struct pg_answer *begun, char out[24]) {
+    if (begun->result && begun->rows == 1)
+        str_copy(out, 24, str_of(pq.getvalue(begun->result, 0, 0)));
+}
+
+/* True when what is left of the batch is on disk there. */
+static void commit(struct pg_conn *c, struct db_queued *batch, struct pg_answer *begun) {
+    char xid[24] = "";
+    if (!keeps_any(batch)) {
+        roll_back(c);
+        return;
+    }
+    if (batch->next) /* what it waits for is known by then */
+        pg_collect(c);
+    copy_xid(begun, xid);
+    bool is_asked = !c->failure.is_set;
+    pg_send_text(c, "COMMIT", NULL);
+    pg_sync(c);
+    pg_collect(c);
+    copy_xid(begun, xid);
+    if (!c->failure.is_set)
+        return;
+    if (c->failure.is_lost && is_asked)
+        find_out(c, xid, batch);
+    else
+        fail_all(c, batch);
+    if (!c->failure.is_lost)
+        roll_back(c);
+}
+
+static void run_batch(struct pg_worker *worker, struct db_queued *batch, size_t count) {
+    struct pg_conn *c = &worker->conn;
+    struct pg_answer begun = { 0 };
+    int64_t began = ava_now_us();
+    if (!pg_ready(c)) {
+        fail_all(c, batch);
+        return;
+    }
+    int64_t deadline = last_deadline(batch);
+    pg_cut_in(c, left_ms(deadline) + PG_CUT_AFTER_MS);
+    begin(worker, deadline, &begun);
+    for (struct db_queued *w = batch; w; w = w->next)
+        run_one(c, w, count == 1);
+    commit(c, batch, &begun);
+    pg_cut_in(c, 0);
+    pg_answer_fini(&begun);
+    if (c->failure.is_lost || (c->failure.is_set && pg_is_away(&c->failure)))
+        pg_disconnect(c);
+    if (!keeps_any(batch))
+        return;
+    for (struct db_queued *w = batch; w; w = w->next)
+        w->together = count;
+    atomic_store(&c->db->last_commit_ms, ava_now_ms());
+    metric_observe_us(METRIC_DB_DURATION, ava_now_us() - began, "commit");
+    metric_add(METRIC_DB_BATCH, (int64_t)count);
+}
+
+void *pg_write_on(void *arg) {
+    struct pg_worker *worker = arg;
+    struct postgres *db = worker->db;
+    pthread_mutex_lock(&db->writes.lock);
+    for (;;) {
+        size_t count;
+        struct db_queued *batch = take_batch(db, worker, &count);
+        if (!batch && db->ends && !db->writes.first)
+            break;
+        if (!batch) {
+            pthread_cond_wait(&db->writes.more, &db->writes.lock);
+            continue;
+        }
+        pthread_mutex_unlock(&db->writes.lock);
+        run_batch(worker, batch, count);
+        db_queue_settle(&db->writes, batch);
+        pthread_mutex_lock(&db->writes.lock);
+        worker->is_busy = false;
+        if (db->writes.first) /* somebody may have waited for this workspace */
+            pthread_cond_broadcast(&db->writes.more);
+    }
+    pthread_mutex_unlock(&db->writes.lock);
+    return NULL;
+}
+
+/* --- for those who write -------------------------------------------------------------------------------- */
+
+static enum err refuse(struct ctx *ctx, const char *why) {
+    ctx->problem.retry_after_s = TROUBLE_RETRY_S;
+    return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE, "%s", why);
+}
+
+/* Not when it would only wait for a refusal. */
+static enum err may_write(struct ctx *ctx) {
+    struct postgres *db = postgres_of(ctx->parts->db);
+    if (atomic_load(&db->is_fenced))
+        return trouble_refuse(ctx, TROUBLE_FENCED);
+    if (!atomic_load(&db->is_up))
+        return refuse(ctx,
+                      "Ava cannot reach its database right now; nothing was kept. Try again soon.");
+    pthread_mutex_lock(&db->writes.lock);
+    bool is_full = db->writes.count >= QUEUE_MAX;
+    pthread_mutex_unlock(&db->writes.lock);
+    return is_full ? refuse(ctx, "Too much waits to be saved; nothing was kept. Try again soon.")
+                   : OK;
+}
+
+static enum err wait_for(struct db_queued *w) {
+    struct span *span = db_span_begin_write(w->ctx, w->name);
+    w->result = may_write(w->ctx);
+    if (w->result == OK)
+        db_queue_wait(&postgres_of(w->ctx->parts->db)->writes, w);
+    db_span_end_write(span, w->together, w->result);
+    return w->result;
+}
+
+enum err pg_write(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg) {
+    struct db_queued w = { .ctx = ctx, .name = name, .alone = alone, .fn = fn, .arg = arg };
+    return wait_for(&w);
+}
+
+struct steps {
+    db_step_fn *fn;
+    void *arg;
+    bool more;
+};
+
+static enum err steps_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct steps *s = arg;
+    int64_t until_us = ava_now_us() + STEPS_TURN_US;
+    do {
+        s->more = false;
+        TRY(s->fn(ctx, tx, s->arg, &s->more));
+    } while (s->more && ava_now_us() < until_us);
+    return OK;
+}
+
+/* Gently: rests after each turn for as long as it took. */
+enum err pg_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
+                        bool is_gentle, bool *is_done) {
+    struct steps s = { .fn = fn, .arg = arg };
+    int64_t until_ms = ava_now_ms() + within_ms;
+    do {
+        struct db_queued w = { .ctx = ctx, .name = "steps", .fn = steps_write, .arg = &s };
+        int64_t began_ms = ava_now_ms();
+        if (ctx->deadline_ms < began_ms + STEPS_WAIT_MS)
+            ctx->deadline_ms = began_ms + STEPS_WAIT_MS;
+        TRY(wait_for(&w));
+        if (is_gentle && s.more)
+            fiber_sleep(ava_now_ms() - began_ms);
+    } while (s.more && ava_now_ms() < until_ms);
+    *is_done = !s.more;
+    return OK;
+}
