@@ -29,6 +29,7 @@ export function Tail({ list, filters, rows }: { list: List<Event>; filters: URLS
     const known = new Set(had.rows.map((r) => r.id));
     const fresh = events.filter((e) => !known.has(e.id)), now = [...fresh, ...had.rows];
     for (const e of fresh) came.current.add(e.id);
+    if (came.current.size > 2 * most) came.current = new Set(now.filter((e) => came.current.has(e.id)).map((e) => e.id));
     list.resource.put(now.length > most ? { rows: now.slice(0, most), next_cursor: null } : { ...had, rows: now });
   };
   useLive<Event>("event", (event) => {
