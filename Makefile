@@ -87,6 +87,12 @@ yield-tsan: packages web ## the same under ThreadSanitizer
 	$(call compile,build-yield-tsan,-Dyield=true $(TSAN))
 	@tools/test unit flow --build-dir build-yield-tsan
 
+.PHONY: postgres
+postgres: packages build ## flow tests where each Ava keeps its data in PostgreSQL (ONLY=word word)
+	@tools/deps install test
+	@if [ -z "$(ONLY)" ]; then tools/test flow --postgres --build-dir $(BUILD); \
+	else for word in $(ONLY); do tools/test flow -k $$word --postgres --build-dir $(BUILD) || exit 1; done; fi
+
 .PHONY: fuzz
 fuzz: web ## look for trouble in every parser of outside bytes (FUZZ_SECONDS=30 for each)
 	@tools/deps install lint

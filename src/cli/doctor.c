@@ -108,10 +108,12 @@ static void ask_server(struct doctor *d) {
 /* The data is opened only by those who need it. What stands in the way was said on stderr. */
 static void open_house(struct doctor *d, const struct doctor_check *only) {
     bool is_needed = !only || only->needs_house;
+    d->is_remote = secret_is_set(&d->house.config.database_url); /* which opening forgets */
     if (!is_needed)
         return;
     d->name = "data";
-    if (access(arena_printf(d->cli->arena, "%s/ava.db", d->house.config.data_dir), F_OK) != 0) {
+    if (!d->is_remote &&
+        access(arena_printf(d->cli->arena, "%s/ava.db", d->house.config.data_dir), F_OK) != 0) {
         doctor_say(
             d, VERDICT_FAIL,
             arena_printf(d->cli->arena, "there is no database in %s", d->house.config.data_dir),

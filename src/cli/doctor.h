@@ -23,6 +23,7 @@ struct doctor {
     struct ctx ctx;
     const json_t *status; /* of the server, as `ava status --json` has it; NULL: none serves */
     bool is_open;         /* the house is */
+    bool is_remote;       /* the data is in PostgreSQL, not in the folder */
     bool is_quiet;        /* JSON: lines are collected, not printed */
     const char *name;     /* of the check under way */
     struct jsonw json;

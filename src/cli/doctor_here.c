@@ -180,6 +180,10 @@ void doctor_certificate(struct doctor *d) {
 
 void doctor_database(struct doctor *d) {
     struct stat file, log;
+    if (d->is_remote) {
+        doctor_say(d, VERDICT_OK, db_about(d->house.parts.db, d->cli->arena), NULL);
+        return;
+    }
     bool has_log = stat(path_in(d, "ava.db-wal"), &log) == 0;
     double log_mb = has_log ? (double)log.st_size / 1e6 : 0;
     if (stat(path_in(d, "ava.db"), &file) != 0)
@@ -241,7 +245,10 @@ void doctor_backup(struct doctor *d) {
     int64_t age_s = (ava_wall_ms() - last_ms) / 1000;
     int64_t most_s = (c->backup_dir[0] ? c->backup_every_hours + 2 : 26) * HOUR_S;
     static const char HOW[] = "ava backup FILE, or set AVA_BACKUP_DIR (docs/backups.md)";
-    if (!last_ms)
+    if (d->is_remote)
+        doctor_say(d, VERDICT_SKIP, "PostgreSQL's own tools make them, and Ava knows of none",
+                   NULL);
+    else if (!last_ms)
         doctor_say(d, VERDICT_WARN, "none is known", HOW);
     else
         doctor_say(d, age_s > most_s ? VERDICT_FAIL : VERDICT_OK,

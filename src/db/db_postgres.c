@@ -224,6 +224,8 @@ struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char
         pg_migrate(pg_keeper_conn(db->keeper), conf->keeps_schema, a, &db->schema, why) &&
         start_threads(db, a, why))
         return &db->base;
+    if (conf->is_refused && pg_keeper_conn(db->keeper)->failure.is_lost && *conf->is_refused)
+        *conf->is_refused = pg_is_refused(pg_keeper_conn(db->keeper));
     end_threads(db);
     free_all(db);
     return NULL;

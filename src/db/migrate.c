@@ -84,12 +84,13 @@ bool migrate(const struct migrate_on *on, bool keeps_schema, struct arena *a, in
     int from = applied(&m);
     if (from < 0)
         return false;
-    if (keeps_schema && from > 0 && from < migrations_count) {
-        *why = arena_printf(
-            a,
-            "an older Ava is serving from this database (schema %d, this one needs %d): "
-            "restart it with this version first",
-            from, migrations_count);
+    if (keeps_schema && from < migrations_count) {
+        *why = from ? arena_printf(
+                          a,
+                          "an older Ava is serving from this database (schema %d, this one needs "
+                          "%d): restart it with this version first",
+                          from, migrations_count)
+                    : "nothing of Ava is in this database yet: ava serve makes its tables";
         return false;
     }
     if (from > 0 && from < migrations_count && on->copy && !on->copy(&m.ctx, on->c, from, why))

@@ -104,7 +104,7 @@ static bool suits(struct pg_conn *c, const PGresult *r) {
     } else if (strcmp(pq.getvalue(r, 0, 2), "UTF8") != 0) {
         snprintf(words, sizeof words,
                  "the database is encoded in %s; Ava needs one that was created with "
-                 "pq.getvalue(r, 0, 2) 'UTF8'",
+                 "ENCODING 'UTF8'",
                  pq.getvalue(r, 0, 2));
         pg_fail(&c->failure, NULL, PG_STATE_UNSUITED, words);
     } else if (is_true(r, 0)) {

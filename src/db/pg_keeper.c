@@ -13,7 +13,7 @@ enum {
     LOOK_MS = 2000,  /* between two questions whether it is still there */
     SIZE_EVERY = 30, /* of those looks also asks for the size */
     RETRY_FIRST_MS = 100,
-    RETRY_MAX_MS = 2000,
+    RETRY_MAX_MS = 1000,
     CLAIM_MS = 15 * 1000, /* for as long the server may still hold what this run lost */
 };
 
@@ -115,7 +115,7 @@ static bool wait_for_it(struct pg_keeper *k) {
             log_error(NULL, "db", L("database", "another Ava works with it"),
                       L("then", "this one ends"));
         }
-        if (!sleep_for(k, rest / 2 + (int64_t)ava_rand_below((uint64_t)rest)))
+        if (!sleep_for(k, rest / 2 + (int64_t)ava_rand_below((uint64_t)rest / 2)))
             return false;
         rest = rest * 2 < RETRY_MAX_MS ? rest * 2 : RETRY_MAX_MS;
     }

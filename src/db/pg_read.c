@@ -53,8 +53,7 @@ static void give_up(struct pg_stmt *q) {
 }
 
 void pg_ask(struct pg_stmt *q) {
-    int64_t at_least = ava_now_ms() + GRACE_MS;
-    q->deadline_ms = q->ctx->deadline_ms > at_least ? q->ctx->deadline_ms : at_least;
+    q->deadline_ms = q->ctx->deadline_ms + GRACE_MS;
     if (!atomic_load(&q->db->is_up)) {
         pg_fail(&q->answer.failure, q->sql, "08006", "the database is not reachable");
         return;

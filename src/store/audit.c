@@ -136,18 +136,22 @@ enum err audit_stranger(struct ctx *ctx, struct db_conn *tx, int64_t now_ms) {
 
 /* --- checking and signing -------------------------------------------------------------------- */
 
-static void read_hash(struct ctx *ctx, struct db_stmt *q, void *out, size_t bytes) {
+static bool read_hash(struct ctx *ctx, struct db_stmt *q, void *out, size_t bytes) {
     struct str blob = db_blob(q, ctx->arena);
     memset(out, 0, bytes);
     if (blob.len == bytes)
         memcpy(out, blob.ptr, bytes);
+    return blob.len > 0;
 }
 
-enum err audit_rows(struct ctx *ctx, struct db_conn *c, int64_t after_seq, struct audit_row *out,
-                    size_t max, size_t *count) {
-    struct db_stmt *q = db_use(c, "SELECT seq, at, workspace_id, actor, action, object, outcome,"
-                                  " correlation_id, detail, prev, hash FROM audit_log WHERE seq > ?"
-                                  " ORDER BY seq LIMIT ?");
+#define ROW                                                                        \
+    "SELECT a.seq, a.at, a.workspace_id, a.actor, a.action, a.object, a.outcome, " \
+    "a.correlation_id,"                                                            \
+    " a.detail, a.prev, a.hash"
+#define BEYOND " FROM audit_log a WHERE a.seq > ? ORDER BY a.seq LIMIT ?"
+
+static enum err read_rows(struct ctx *ctx, struct db_stmt *q, int64_t after_seq, bool with_before,
+                          struct audit_row *out, size_t max, size_t *count) {
     db_bind_i64(q, after_seq);
     db_bind_i64(q, (int64_t)max);
     for (*count = 0; *count < max && db_next(q); ++*count) {
@@ -155,8 +159,22 @@ enum err audit_rows(struct ctx *ctx, struct db_conn *c, int64_t after_seq, struc
         read_entry(ctx, q, &r->entry);
         read_hash(ctx, q, r->prev, sizeof r->prev);
         read_hash(ctx, q, r->hash, sizeof r->hash);
+        r->has_before = with_before && read_hash(ctx, q, r->before, sizeof r->before);
     }
     return db_done(ctx, q);
+}
+
+enum err audit_rows(struct ctx *ctx, struct db_conn *c, int64_t after_seq, struct audit_row *out,
+                    size_t max, size_t *count) {
+    return read_rows(ctx, db_use(c, ROW BEYOND), after_seq, false, out, max, count);
+}
+
+enum err audit_rows_chained(struct ctx *ctx, struct db_conn *c, int64_t after_seq,
+                            struct audit_row *out, size_t max, size_t *count) {
+    struct db_stmt *q = db_use(c, ROW ", (SELECT b.hash FROM audit_log b WHERE b.workspace_id ="
+                                      " a.workspace_id AND b.seq < a.seq ORDER BY b.seq DESC"
+                                      " LIMIT 1)" BEYOND);
+    return read_rows(ctx, q, after_seq, true, out, max, count);
 }
 
 bool audit_row_is_sound(struct db_conn *c, const struct audit_row *row) {
@@ -166,18 +184,6 @@ bool audit_row_is_sound(struct db_conn *c, const struct audit_row *row) {
     db_hash(c, hash, buf_view(&b));
     buf_fini(&b);
     return memcmp(hash, row->hash, sizeof hash) == 0; /* not secret: stored beside it */
-}
-
-enum err audit_hash_before(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                           int64_t seq, unsigned char hash[32], bool *has) {
-    struct db_stmt *q = db_use(c, "SELECT hash FROM audit_log WHERE workspace_id = ? AND seq < ?"
-                                  " ORDER BY seq DESC LIMIT 1");
-    db_bind_text(q, workspace_id);
-    db_bind_i64(q, seq);
-    *has = db_next(q);
-    if (*has)
-        read_hash(ctx, q, hash, 32);
-    return db_done(ctx, q);
 }
 
 enum err audit_rows_beyond(struct ctx *ctx, struct db_conn *c, int64_t seq, int64_t *count,

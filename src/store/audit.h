@@ -33,15 +33,17 @@ enum err audit_has(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
 struct audit_row {
     struct audit_entry entry;
     unsigned char prev[32], hash[32];
+    unsigned char before[32]; /* of audit_rows_chained */
+    bool has_before;
 };
 
 /* The rows beyond after_seq, of all workspaces, in their order. *count: at most max. */
 enum err audit_rows(struct ctx *ctx, struct db_conn *c, int64_t after_seq, struct audit_row *out,
                     size_t max, size_t *count);
+/* The same, and for each the hash of the row before it in its chain, where it has one. */
+enum err audit_rows_chained(struct ctx *ctx, struct db_conn *c, int64_t after_seq,
+                            struct audit_row *out, size_t max, size_t *count);
 bool audit_row_is_sound(struct db_conn *c, const struct audit_row *row); /* its hash fits it */
-/* The hash of the row before seq in the chain of the workspace; *has false: there is none. */
-enum err audit_hash_before(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
-                           int64_t seq, unsigned char hash[32], bool *has);
 /* How many rows lie beyond seq, and when the oldest of them was written; 0, 0: none. */
 enum err audit_rows_beyond(struct ctx *ctx, struct db_conn *c, int64_t seq, int64_t *count,
                            int64_t *oldest_ms);

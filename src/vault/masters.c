@@ -144,16 +144,10 @@ static void canary_aad(struct buf *b, const char *kek_id) {
     vault_aad_part(b, str_of(kek_id));
 }
 
-/* False when the stored canary of this id was sealed with other bytes. *known: it has one. */
-static bool canary_opens(struct ctx *ctx, struct db_conn *c, const struct kek *kek, bool *known) {
-    struct str sealed;
+/* False when the stored canary of this id was sealed with other bytes. */
+static bool canary_opens(const struct kek *kek, struct str sealed) {
     struct buf aad = { 0 };
     unsigned char plain[sizeof CANARY];
-    if (meta_get(ctx, c, canary_name(ctx, kek->id), &sealed) != OK)
-        return false;
-    *known = sealed.ptr != NULL;
-    if (!*known)
-        return true;
     canary_aad(&aad, kek->id);
     bool good = sealed.len == sizeof CANARY - 1 + AEAD_MORE_BYTES &&
                 aead_open(plain, kek->key, sealed, buf_view(&aad)) &&
@@ -183,19 +177,25 @@ static enum err put_canaries(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 /* --- loading --------------------------------------------------------------------------------- */
 
+static const char CANNOT_READ[] = "the keys of the workspaces cannot be read";
+
 static bool check_canaries(struct ctx *ctx, struct db_conn *c, const struct keyring *keys,
                            bool *all_known, const char **why) {
     *all_known = true;
     for (size_t i = 0; i < keys->count; i++) {
-        bool known = false;
-        if (!canary_opens(ctx, c, &keys->keks[i], &known)) {
+        struct str sealed;
+        if (meta_get(ctx, c, canary_name(ctx, keys->keks[i].id), &sealed) != OK) {
+            *why = CANNOT_READ;
+            return false;
+        }
+        if (sealed.ptr && !canary_opens(&keys->keks[i], sealed)) {
             *why = arena_printf(ctx->arena,
                                 "the master key '%s' is not the one this data was sealed with; "
                                 "put the right key back (nothing was changed)",
                                 keys->keks[i].id);
             return false;
         }
-        *all_known = *all_known && known;
+        *all_known = *all_known && sealed.ptr;
     }
     return true;
 }
@@ -207,7 +207,7 @@ static bool check_use(struct ctx *ctx, struct db_conn *c, const struct keyring *
     size_t count;
     if (workspace_keks_in_use(ctx, c, in_use, KEKS_CHECKED, &count) != OK ||
         masters_retired(ctx, c, retired) != OK) {
-        *why = "the keys of the workspaces cannot be read";
+        *why = CANNOT_READ;
         return false;
     }
     for (size_t i = 0; i < count; i++) {

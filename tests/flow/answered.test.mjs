@@ -1,10 +1,8 @@
 // The phone is always answered: by what the workspace chose, within its time, whatever else fails.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, until } from "../lib/ava.mjs";
+import { holdWrites } from "../lib/database.mjs";
 import { figures, paced, quantile } from "../lib/load.mjs";
 import { sign } from "../lib/twilio.mjs";
 import { headersOf, message, secretPlan } from "../lib/vapi.mjs";
@@ -133,11 +131,9 @@ describe("the phone", { skip: missing, concurrency: 1 }, () => {
 
   test("is answered although nothing can be written, and what is only told waits at the provider", async () => {
     // Another program holds the database for longer than a caller waits.
-    const hold = spawn("python3", ["-c", "import sqlite3,sys,time; c=sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None); c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()", join(a.data, "ava.db")], { stdio: ["pipe", "pipe", "inherit"] });
-    await once(hold.stdout, "data");
+    const hold = await holdWrites(a.data);
     const [call, request, told] = await Promise.all([ring(), ask(), ask("status-update", { status: "ringing" })]);
-    hold.stdin.end();
-    await once(hold, "exit");
+    await hold.release();
     assert.equal(isTwiml(call), `<Dial timeout="20" action="${inXml(voice)}"><Number>+33612345678</Number></Dial>`);
     assert.deepEqual(request.json, { assistantId: ASSISTANT });
     assert.equal(told.json?.code, "storage_unavailable");

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, missing, person, until } from "../lib/ava.mjs";
+import { onPostgres, rows } from "../lib/database.mjs";
 
 // The hashes of rows, as RESILIENCE 14 describes them, by Python's hashlib.
 const RECOMPUTE = `
@@ -76,18 +77,18 @@ describe("the audit log", { skip: missing, concurrency: 1 }, () => {
   test("what is exported can be recomputed by others, and the signature is good by node's own Ed25519", () => {
     const r = run("export");
     assert.equal(r.status, 0, r.stderr);
-    const rows = r.stdout.trim().split("\n").map((l) => JSON.parse(l));
-    assert.deepEqual(rows.map((e) => e.seq), rows.map((_, i) => i + 1));
-    for (const action of ["user.create", "login.failed", "limits.change"]) assert.ok(rows.some((e) => e.action === action), `${action} in ${rows.map((e) => e.action)}`);
-    const hashes = python(RECOMPUTE, rows.map((e) => JSON.stringify({ ...e, at_ms: Date.parse(e.at) })).join("\n")).split("\n");
+    const all = r.stdout.trim().split("\n").map((l) => JSON.parse(l));
+    assert.deepEqual(all.map((e) => e.seq), all.map((_, i) => i + 1));
+    for (const action of ["user.create", "login.failed", "limits.change"]) assert.ok(all.some((e) => e.action === action), `${action} in ${all.map((e) => e.action)}`);
+    const hashes = python(RECOMPUTE, all.map((e) => JSON.stringify({ ...e, at_ms: Date.parse(e.at) })).join("\n")).split("\n");
     const [head] = heads();
     assert.equal(python(DIGEST, ["0".repeat(64), ...hashes.slice(0, head.to)].join("\n")), head.digest);
     const key = createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x: Buffer.from(head.public_key, "hex").toString("base64url") } });
-    const at = Date.parse(spawnSync("sqlite3", [join(a.data, "ava.db"), "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') FROM audit_heads"], { encoding: "utf8" }).stdout.trim());
+    const at = rows(a.data, "SELECT at FROM audit_heads");
     const text = `ava audit head 1\nfrom ${head.from}\nto ${head.to}\nat ${at}\ndigest ${head.digest}\n`;
     assert.ok(verify(null, Buffer.from(text), key, Buffer.from(head.signature, "base64")));
     const mine = run("export", "--workspace", a.me.workspace.id).stdout.trim().split("\n").map((l) => JSON.parse(l));
-    assert.ok(mine.length && mine.length < rows.length && mine.every((e) => e.workspace_id === a.me.workspace.id));
+    assert.ok(mine.length && mine.length < all.length && mine.every((e) => e.workspace_id === a.me.workspace.id));
     assert.ok(!r.stdout.includes("not it at all"), "no password");
   });
 
@@ -97,9 +98,9 @@ describe("the audit log", { skip: missing, concurrency: 1 }, () => {
     assert.equal(r.status, 0, r.stdout + r.stderr);
     const { last_row, signed_to } = JSON.parse(r.stdout);
     assert.equal(signed_to, last_row);
-    const copy = join(top, "copy");
-    cpSync(a.data, copy, { recursive: true });
-    assert.equal(spawnSync("sqlite3", [join(copy, "ava.db"), "UPDATE audit_log SET actor = 'usr_x' WHERE seq = 3"]).status, 0);
+    const copy = onPostgres ? a.data : join(top, "copy");
+    if (!onPostgres) cpSync(a.data, copy, { recursive: true });
+    rows(copy, "UPDATE audit_log SET actor = 'usr_x' WHERE seq = 3");
     const changed = ava(["audit", "verify", "--data-dir", copy]);
     assert.deepEqual([changed.status, changed.stdout], [1, "bad     row 3: row 3 was changed: its hash does not fit it\n"]);
     const json = JSON.parse(ava(["audit", "verify", "--json", "--data-dir", copy]).stdout);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, avaBeside, bin, environment, missing, sanitized, until } from "../lib/ava.mjs";
+import { sqliteOnly } from "../lib/database.mjs";
 import { Faults, shim, shimMissing } from "../lib/failing.mjs";
 
 const folderOf = (parent, name) => (mkdirSync(join(parent, name), { mode: 0o700 }), join(parent, name));
@@ -17,7 +18,7 @@ const sqlOf = (file, sql) => {
 };
 const restore = (file, folder, ...more) => ava(["restore", file, "--data-dir", folder, ...more]);
 
-describe("a backup", { skip: missing, concurrency: 1 }, () => {
+describe("a backup", { skip: missing || sqliteOnly, concurrency: 1 }, () => {
   let top, a, provider, file, queued, mailed;
   before(async () => {
     top = mkdtempSync(join(tmpdir(), "ava-backup-"));
@@ -291,7 +292,7 @@ describe("a backup", { skip: missing, concurrency: 1 }, () => {
   });
 });
 
-describe("backups by themselves", { skip: missing, concurrency: 1 }, () => {
+describe("backups by themselves", { skip: missing || sqliteOnly, concurrency: 1 }, () => {
   let top, a;
   const kept = () => readdirSync(join(top, "backups")).filter((f) => /^ava-\d{8}T\d{6}Z\.backup$/.test(f)).sort();
   const settings = (more = {}) => ({ data: join(top, "data"), env: { AVA_LOG_LEVEL: "info", AVA_BACKUP_DIR: join(top, "backups"), AVA_BACKUP_EVERY_HOURS: "6", AVA_BACKUP_KEEP: "2", ...more } });

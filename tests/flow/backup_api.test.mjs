@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, missing, until } from "../lib/ava.mjs";
+import { sqliteOnly } from "../lib/database.mjs";
 
-describe("backups over the API", { skip: missing, concurrency: 1 }, () => {
+describe("backups over the API", { skip: missing || sqliteOnly, concurrency: 1 }, () => {
   let top, folder, a;
   const read = async () => (await a.call("/api/v1/backups")).json;
   const make = (key = a.key) => a.call("/api/v1/backups", { method: "POST", key });

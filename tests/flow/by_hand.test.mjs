@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { Ava, avaBeside, bin, environment, missing, until } from "../lib/ava.mjs";
+import { databaseOf } from "../lib/database.mjs";
 
 const SID = "AC" + "0123456789abcdef".repeat(2), TOKEN = "the-auth-token-of-today-1", SECRET = "what-vapi-sends-with-each-message";
 
@@ -48,7 +49,7 @@ describe("by hand", { skip: missing, concurrency: 1 }, () => {
   test("tail follows them as they come, and stops when told", async () => {
     const now = await run("tail", "--once", "--provider", "vapi");
     assert.match(now.stdout, /^\d\d:\d\d:\d\d {2}vapi +assistant-request +sent-by-hand-\d+ +(received|done) {2}evt_\w+\n$/);
-    const follower = spawn(bin, ["tail", "--lines", "0", "--data-dir", a.data], { env: environment(), stdio: ["ignore", "pipe", "inherit"] });
+    const follower = spawn(bin, ["tail", "--lines", "0", "--data-dir", a.data], { env: environment(databaseOf(a.data)), stdio: ["ignore", "pipe", "inherit"] });
     let seen = "";
     follower.stdout.on("data", (b) => (seen += b));
     try {

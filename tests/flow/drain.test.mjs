@@ -1,11 +1,10 @@
 // SIGTERM costs nobody a request: Ava restarted again and again behind a real proxy, under load, with writes that
 // must not be lost and must not happen twice; and what a stopping Ava does in what order (RESILIENCE 15).
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, until } from "../lib/ava.mjs";
+import { rows } from "../lib/database.mjs";
 import { Haproxy, listenPort, noHaproxy } from "../lib/haproxy.mjs";
 import { figures, paced, tally } from "../lib/load.mjs";
 import { sign } from "../lib/twilio.mjs";
@@ -52,11 +51,7 @@ const placed = async (vapi) => {
     before = `&createdAtLe=${page.at(-1).createdAt}`;
   }
 };
-const sql = (a, query) => {
-  const r = spawnSync("sqlite3", [join(a.data, "ava.db"), query], { encoding: "utf8" });
-  assert.equal(r.status, 0, r.stderr);
-  return r.stdout.trim();
-};
+const sql = (a, query) => rows(a.data, query);
 
 describe(`${RESTARTS} restarts behind HAProxy at ${RATE} requests a second`, { skip: missing || noHaproxy }, () => {
   const stop = {};

@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, avaBeside, missing, person, until } from "../lib/ava.mjs";
+import { rows } from "../lib/database.mjs";
 
 const EVENTS = 2345, SID = "AC" + "0123456789abcdef".repeat(2), TOKEN = "the-auth-token-of-today-1";
 // Rows as another program reads them: a list of lists.
@@ -22,7 +23,7 @@ describe("exports", { skip: missing, concurrency: 1 }, () => {
   });
   after(() => a?.remove());
 
-  const sql = (text) => execFileSync("sqlite3", [join(a.data, "ava.db")], { input: `PRAGMA busy_timeout = 60000; ${text}`, encoding: "utf8" });
+  const sql = (text) => rows(a.data, text);
   const taken = async (path, options) => {
     const r = await fetch(a.base + path, { headers: { Authorization: `Bearer ${options?.key ?? a.key}` } });
     return { status: r.status, headers: r.headers, bytes: Buffer.from(await r.arrayBuffer()) };

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { missing, sanitized } from "../lib/ava.mjs";
+import { sqliteOnly } from "../lib/database.mjs";
 import { cold, disturb, KINDS, lost, provider, shimMissing, warm } from "../lib/failing.mjs";
 
 const LONG = Boolean(process.env.TEST_SOAK), USES = 50, AND_ON = -1;
@@ -22,7 +23,7 @@ const some = (kind, count) => [...new Set([...upTo(FEW[kind] ?? 1), ...Array.fro
 // [error, its uses, how many times] of a kind. What EINTR promises is that asking again helps: it does not go on.
 const plan = (kind, errors, count) => (LONG ? errors : errors.slice(0, 1)).flatMap((error) => [[error, LONG ? upTo(USES) : some(kind, count), 1], ...(error === "EINTR" || LIMITS.includes(kind) ? [] : [[error, [1], AND_ON]])]);
 
-describe("system calls that fail", { skip: missing || shimMissing || (sanitized && "sanitizers make calls of their own"), concurrency: 1 }, () => {
+describe("system calls that fail", { skip: missing || shimMissing || sqliteOnly || (sanitized && "sanitizers make calls of their own"), concurrency: 1 }, () => {
   let vapi, of;
   const total = { cold: [0, 0], warm: [0, 0] };
   before(async () => {

@@ -1,12 +1,12 @@
 // What Vapi and Twilio send, from the socket to our rows: proven, durable, applied once and in order,
 // tried again, dead, replayed.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, missing, shared, until } from "../lib/ava.mjs";
+import { rows } from "../lib/database.mjs";
 import { sign } from "../lib/twilio.mjs";
 import { headersOf, message, secretPlan } from "../lib/vapi.mjs";
 
@@ -57,10 +57,7 @@ describe("the inbox", { skip: missing, concurrency: 1 }, () => {
   const settled = () => until(async () => (await events("&status=received")).length === 0, { what: "nothing left to work on" });
   const callOf = async (id) => (await calls()).find((c) => c.provider_id === id);
   // What nobody outside can do: the database itself fails or rots.
-  const sql = (text) => {
-    const r = spawnSync("python3", ["-c", "import sqlite3,sys; c=sqlite3.connect(sys.argv[1], timeout=10); c.executescript(sys.argv[2]); c.commit()", join(a.data, "ava.db"), text]);
-    assert.equal(r.status, 0, String(r.stderr));
-  };
+  const sql = (text) => rows(a.data, text);
 
   describe("proof", () => {
     test("nobody gets in without one", async () => {

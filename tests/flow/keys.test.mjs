@@ -2,13 +2,14 @@
 // whatever is cut short or went wrong before can be finished. What is sealed always opens again.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Ava, avaBeside, bin, environment, missing, until } from "../lib/ava.mjs";
+import { databaseOf, holdWrites, rows } from "../lib/database.mjs";
 
 const VAPI = { api_key: "a-good-sandbox-key", assistant_id: "5b0a4a08-133c-4146-9315-0984f8c6be80" };
 const fresh = (id) => `${id}:${randomBytes(32).toString("base64")}`;
@@ -36,11 +37,7 @@ async function world(t, env = {}) {
   return a;
 }
 
-const sql = (a, text) => {
-  const r = spawnSync("sqlite3", [join(a.data, "ava.db")], { input: `.timeout 20000\n${text}`, encoding: "utf8" });
-  assert.equal(r.status, 0, r.stderr);
-  return r.stdout.trim();
-};
+const sql = (a, text) => rows(a.data, text);
 
 // Calls again and again until told to stop; what it was answered, counted.
 function traffic(a, call) {
@@ -123,7 +120,7 @@ describe("master keys of a running Ava", { skip: missing }, () => {
       assert.match((await a.run("status")).stdout, /^keys {4}k2 is active, \d+ workspaces under an older one: ava rotate-keys$/m);
 
       for (let n = 0; n < 8; n++) {
-        const child = spawn(bin, ["rotate-keys", "--data", "--data-dir", a.data], { env: environment(), stdio: "ignore" });
+        const child = spawn(bin, ["rotate-keys", "--data", "--data-dir", a.data], { env: environment(databaseOf(a.data)), stdio: "ignore" });
         const gone = new Promise((r) => child.once("exit", r));
         await new Promise((r) => setTimeout(r, 5 + 12 * n)); // where it is cut is what varies
         child.kill("SIGKILL");
@@ -233,14 +230,13 @@ describe("master keys of a running Ava", { skip: missing }, () => {
     const a = await world(t);
     await a.stop();
     await a.keys(fresh("k2"), a.old);
-    const lock = spawn("python3", ["-c", "import sqlite3,sys; c=sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None); c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()", join(a.data, "ava.db")], { stdio: ["pipe", "pipe", "inherit"] });
-    t.after(() => lock.kill());
-    await new Promise((r) => lock.stdout.once("data", r)); // so that the rotation cannot write yet
+    const lock = await holdWrites(a.data); // so that the rotation cannot write yet
+    t.after(() => lock.release());
     const rotating = a.run("rotate-keys");
     await until(async () => (await readFile(join(a.data, "ava.lock"), "utf8")).split(" ")[0] !== String(a.child.pid), { what: "the rotation has the lock" });
     const other = await a.run("serve", "--listen", "127.0.0.1:0");
     assert.equal(other.status, 78, other.stderr);
-    lock.stdin.end();
+    lock.release();
     const r = await rotating;
     assert.equal(r.status, 0, r.stderr);
     assert.match(r.stdout, /^active key k2: 1 keys wrapped anew/);

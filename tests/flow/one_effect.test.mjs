@@ -1,11 +1,11 @@
 // One Idempotency-Key, one effect, on every POST that does something in Ava itself: whatever breaks between the effect
 // and its answer (TRAFFIC K15).
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, until } from "../lib/ava.mjs";
+import { rows } from "../lib/database.mjs";
 import { Receiver } from "../lib/receiver.mjs";
 import { headersOf, secretPlan } from "../lib/vapi.mjs";
 
@@ -13,8 +13,8 @@ const SECRET = "what-vapi-sends-with-each-message", KILLS = process.env.TEST_SOA
 
 describe("an effect and its answer", { skip: missing, concurrency: 1 }, () => {
   let a, receiver, ids, cookie;
-  const sql = (text) => execFileSync("sqlite3", [join(a.data, "ava.db")], { input: `PRAGMA busy_timeout = 60000; ${text}`, encoding: "utf8" }).replace("60000\n", "").trim();
-  const count = (table, where = "1") => Number(sql(`SELECT count(*) FROM ${table} WHERE ${where}`));
+  const sql = (text) => rows(a.data, text);
+  const count = (table, where = "1 = 1") => Number(sql(`SELECT count(*) FROM ${table} WHERE ${where}`));
   const audited = (action) => count("audit_log", `action = '${action}'`);
   const env = { AVA_LOG_LEVEL: "off", AVA_OUTBOUND_ALLOW: "127.0.0.0/8", CIRCUIT_BREAKER_ENABLED: "false" };
 

@@ -1,9 +1,9 @@
 // What one workspace reads, however much it has, holds up nobody else (HARDENING 20).
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, person, until } from "../lib/ava.mjs";
+import { rows } from "../lib/database.mjs";
 
 const LONG = Boolean(process.env.TEST_SOAK);
 
@@ -15,7 +15,7 @@ describe("beside a workspace that reads much", { skip: missing, concurrency: 1 }
     other = await a.newPerson("other@example.com");
   });
   after(() => a?.remove());
-  const sql = (text) => execFileSync("sqlite3", [join(a.data, "ava.db")], { input: `PRAGMA busy_timeout = 60000; ${text}`, encoding: "utf8" });
+  const sql = (text) => rows(a.data, text);
 
   test("sums over many calls: who signs in, and whose sums are short, does not wait for them", { timeout: 300_000 }, async (t) => {
     const calls = LONG ? 500_000 : 200_000, now = Date.now();

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, avaBeside, missing, until } from "../lib/ava.mjs";
+import { stored } from "../lib/database.mjs";
 import { paced, tally } from "../lib/load.mjs";
 
 const SECRET = "sk-never-to-be-seen-0001", NEXT = "sk-never-to-be-seen-0002", WARM = "sk-of-the-environment-03";
@@ -139,7 +140,7 @@ describe("reload", { skip: missing, concurrency: 1 }, () => {
 
   test("the audit chain has each reload that was good, with names alone", async () => {
     await a.stop();
-    const text = (await readFile(join(a.data, "ava.db"))).toString("latin1");
+    const text = stored(a.data);
     assert.ok(text.includes("config.reload"));
     assert.ok(text.includes('{"changed":["VAPI_API_KEY"],"needs_restart":[]}'));
     for (const secret of [SECRET, NEXT, WARM]) assert.ok(!text.includes(secret));

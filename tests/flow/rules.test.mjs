@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, until } from "../lib/ava.mjs";
+import { rows } from "../lib/database.mjs";
 import { Receiver } from "../lib/receiver.mjs";
 import { sign } from "../lib/twilio.mjs";
 import { headersOf, message, secretPlan } from "../lib/vapi.mjs";
@@ -265,8 +266,7 @@ describe("rules", { skip: missing, concurrency: 1 }, () => {
       assert.equal((await texts(robot)).length, 1);
     });
     alone("nor do webhooks about what it sent that Ava cannot work on", async () => {
-      const { execFileSync } = await import("node:child_process");
-      const sql = (text) => execFileSync("sqlite3", [`${a.data}/ava.db`], { input: `PRAGMA busy_timeout = 60000; ${text}`, encoding: "utf8" });
+      const sql = (text) => rows(a.data, text);
       const rule = await make({ preset: "text_back" }), who = caller();
       await called(who);
       await used(rule);
@@ -459,7 +459,7 @@ describe("rules, and a Twilio that does not answer", { skip: missing }, () => {
 
 describe("rules, and a clock that goes back between two runs", { skip: missing }, () => {
   test("what waits for the end of quiet hours does not wait for days", async () => {
-    const { execFileSync } = await import("node:child_process"), env = { AVA_LOG_LEVEL: "error" };
+    const env = { AVA_LOG_LEVEL: "error" };
     let a = await Ava.start({ env });
     try {
       await a.signUp();
@@ -472,7 +472,7 @@ describe("rules, and a clock that goes back between two runs", { skip: missing }
       const use = async () => (await a.call(`/api/v1/rules/${rule.id}/uses`)).json.uses[0];
       await until(async () => (await use())?.reason === "quiet_hours", { what: "it waits" });
       await a.advance(30);
-      const noted = () => Number(execFileSync("sqlite3", [`${a.data}/ava.db`, "PRAGMA busy_timeout = 60000; SELECT CAST(value AS TEXT) FROM meta WHERE name = 'clock'"], { encoding: "utf8" }).split("\n")[1]);
+      const noted = () => Number(Buffer.from(rows(a.data, "SELECT hex(value) FROM meta WHERE name = 'clock'"), "hex"));
       await until(() => noted() > now + 29_000, { what: "it notes its clock" });
       await a.stop("SIGKILL");
       const { data, key } = a;

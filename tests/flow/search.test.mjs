@@ -1,9 +1,8 @@
 // Search: ids of every kind, numbers as people write them, addresses; one's own workspace only.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, missing, until } from "../lib/ava.mjs";
+import { rows } from "../lib/database.mjs";
 
 
 describe("search", { skip: missing, concurrency: 1 }, () => {
@@ -85,9 +84,9 @@ describe("search", { skip: missing, concurrency: 1 }, () => {
   });
 
   test("among very many it looks at the newest, and says that there may be more", async () => {
-    execFileSync("sqlite3", [join(a.data, "ava.db")], { input: `PRAGMA busy_timeout = 60000; BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4100)
+    rows(a.data, `BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4100)
       INSERT INTO calls (id, workspace_id, provider, direction, to_number, status, created_at, updated_at, sealed)
-      SELECT printf('call_z%031d', i), workspace_id, provider, direction, '+15550001111', 'ended', created_at, updated_at, sealed FROM n, (SELECT * FROM calls WHERE id = '${call.id}'); COMMIT;` });
+      SELECT printf('call_z%031d', i), workspace_id, provider, direction, '+15550001111', 'ended', created_at, updated_at, sealed FROM n, (SELECT * FROM calls WHERE id = '${call.id}') c; COMMIT;`);
     const f = await a.call("/api/v1/search?q=345678");
     assert.deepEqual([f.status, f.json.calls, f.json.is_cut], [200, [], true], "further back than it looks");
     assert.deepEqual((await found(call.id)).calls.map((c) => c.id), [call.id], "an id is found however old");

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, bin, missing, root } from "../lib/ava.mjs";
+import { rows } from "../lib/database.mjs";
 
 const script = join(root, "ops/smoke");
 const top = mkdtempSync(join(tmpdir(), "ava-smoke-test-"));
@@ -38,11 +39,7 @@ async function somebody(answer, make = (f) => http.createServer(f)) {
 
 describe("an Ava that is well", { skip: missing, concurrency: 1 }, () => {
   let a;
-  const sql = (text) => {
-    const r = spawnSync("sqlite3", ["-readonly", join(a.data, "ava.db"), text], { encoding: "utf8" });
-    assert.equal(r.status, 0, r.stderr);
-    return r.stdout.trim();
-  };
+  const sql = (text) => rows(a.data, text);
   before(async () => {
     a = await Ava.start({ limits: true });
     await a.signUp();
@@ -63,10 +60,10 @@ describe("an Ava that is well", { skip: missing, concurrency: 1 }, () => {
 
   test("nothing is placed, sent or taken in", async () => {
     const count = () => ["calls", "messages", "events", "operations", "jobs"].map((t) => sql(`SELECT COUNT(*) FROM ${t}`)).join();
-    const [rows, asked] = [count(), (await a.ledger()).hits.length];
+    const [there, asked] = [count(), (await a.ledger()).hits.length];
     const r = await smoke([a.base], { key: a.newKey("ada@example.com", "again", ["--rate", "60"]) });
     assert.equal(r.status, 0, r.out);
-    assert.equal(count(), rows);
+    assert.equal(count(), there);
     const made = (await a.ledger()).hits.slice(asked);
     assert.ok(made.length >= 3, "each connected provider was asked");
     assert.deepEqual(made.filter((m) => m.method !== "GET"), []);

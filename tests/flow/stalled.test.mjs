@@ -1,22 +1,19 @@
 // What forgets, and what looks, waits for the database: who asks whether the loops turn does not wait with it (CLUSTER A23).
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ava, Ava, missing, until } from "../lib/ava.mjs";
+import { holdWrites } from "../lib/database.mjs";
 
 describe("while another program keeps the database from being written", { skip: missing, concurrency: 1 }, () => {
   let a, hold;
   before(async () => {
     a = await Ava.start({ env: { AVA_LOG_LEVEL: "off" } });
     await a.signUp();
-    hold = spawn("python3", ["-c", "import sqlite3,sys; c=sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None); c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()", join(a.data, "ava.db")], { stdio: ["pipe", "pipe", "inherit"] });
-    await once(hold.stdout, "data");
+    hold = await holdWrites(a.data);
   });
   after(async () => {
-    hold.stdin.end();
-    if (hold.exitCode === null) await once(hold, "exit");
+    await hold.release();
     await a.remove();
   });
   const live = () => a.call("/health/live", { key: null });
@@ -47,7 +44,7 @@ describe("while another program keeps the database from being written", { skip: 
 
   test("once it lets go, Ava writes again", async () => {
     const began = Date.now();
-    hold.stdin.end();
+    hold.release();
     await until(async () => (await a.call("/health/ready", { key: null })).status === 200, { what: "it can write again" });
     assert.ok(Date.now() - began < 10_000);
   });

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, bin, environment, missing, until } from "../lib/ava.mjs";
+import { rows } from "../lib/database.mjs";
 import { headersOf, secretPlan } from "../lib/vapi.mjs";
 
 // Runs argv on a terminal of its own until its output holds the text, presses Ctrl+C, and copies the output. (The
@@ -134,10 +135,7 @@ describe("what others wrote", { skip, concurrency: 1 }, () => {
   });
 
   // No way is known to bring control characters into these columns; the commands do not rely on that.
-  const plant = (sql, ...values) => {
-    const r = spawnSync("python3", ["-c", "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1], timeout=20) as c: c.execute(sys.argv[2], sys.argv[3:])", join(a.data, "ava.db"), sql, ...values], { encoding: "utf8", timeout: 60_000 });
-    assert.equal(r.status, 0, r.stderr);
-  };
+  const plant = (sql, ...values) => rows(a.data, sql.replace(/\?(\d)/g, (_, n) => `'${values[n - 1].replaceAll("'", "''")}'`));
 
   test("a workspace's name is refused with such characters; one that has them is listed without", () => {
     const refused = ava(["workspace", "create", EVIL, "--owner", "ada@example.com", "--data-dir", a.data]);

@@ -1,11 +1,10 @@
 // What happened to a call, told by one page and one command; also in a store with very many events.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, missing, until } from "../lib/ava.mjs";
+import { rows } from "../lib/database.mjs";
 import { headersOf, secretPlan } from "../lib/vapi.mjs";
 
 const soak = Boolean(process.env.TEST_SOAK), EVENTS = soak ? 1_000_000 : 100_000;
@@ -121,12 +120,10 @@ describe("the timeline of a call", { skip: missing, concurrency: 1 }, () => {
   test(`takes no time in a store of ${EVENTS} events`, async (t) => {
     const before = await timeline();
     // Rows as intake writes them, but for what is sealed in them, which nobody opens here.
-    execFileSync("sqlite3", [join(a.data, "ava.db")], {
-      input: `PRAGMA busy_timeout = 60000; BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${EVENTS})
+    rows(a.data, `BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${EVENTS})
         INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status, correlation_id, received_at, settled_at)
         SELECT printf('evt_0%031d', i), (SELECT workspace_id FROM calls LIMIT 1), 'vapi', 'transcript', printf('call-%d', i / 50), randomblob(32), 'done', 'load', 1, 1 FROM n;
-        INSERT INTO event_bodies SELECT id, workspace_id, CAST(X'A101' || zeroblob(400) AS BLOB) FROM events WHERE correlation_id = 'load'; COMMIT;`,
-    });
+        INSERT INTO event_bodies SELECT id, workspace_id, CAST(X'A101' || zeroblob(400) AS BLOB) FROM events WHERE correlation_id = 'load'; COMMIT;`);
     const took = [];
     for (let i = 0; i < 20; i++) {
       const began = performance.now();

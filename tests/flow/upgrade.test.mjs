@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ava, missing, root } from "../lib/ava.mjs";
+import { sqliteOnly } from "../lib/database.mjs";
 
 const FOLDER = join(root, "src/db/migrations");
 const MIGRATIONS = readdirSync(FOLDER).filter((f) => f.endsWith(".sql")).sort();
@@ -57,7 +58,7 @@ function fill(file) {
   return { counts, filled: Object.keys(counts).filter((name) => counts[name]), left: Object.keys(counts).filter((name) => !counts[name]) };
 }
 
-describe("an upgrade", { skip: missing }, () => {
+describe("an upgrade", { skip: missing || sqliteOnly }, () => {
   let top;
   before(() => (top = mkdtempSync(join(tmpdir(), "ava-upgrade-"))));
   after(() => rmSync(top, { recursive: true, force: true }));

@@ -1,11 +1,11 @@
 // Twilio's webhooks through the running server: signed, durable, taken once, refused when wrong.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, ava, missing, shared } from "../lib/ava.mjs";
+import { rows } from "../lib/database.mjs";
 import { sign } from "../lib/twilio.mjs";
 
 const SID = "AC" + "0123456789abcdef".repeat(2);
@@ -103,15 +103,15 @@ describe("Twilio webhooks", { skip: missing }, () => {
   });
 
   test("a workspace has its addresses when it is made, and reading them writes nothing", async () => {
-    const sql = (text) => execFileSync("sqlite3", ["-readonly", join(a.data, "ava.db"), text], { encoding: "utf8" }).trim();
-    const rows = () => sql("SELECT (SELECT count(*) FROM webhook_endpoints) || ' ' || (SELECT count(*) FROM audit_log)");
+    const sql = (text) => rows(a.data, text);
+    const both = () => sql("SELECT (SELECT count(*) FROM webhook_endpoints) || ' ' || (SELECT count(*) FROM audit_log)");
     const made = await a.call("/api/v1/workspaces", { body: { name: "Second" } });
     assert.equal(made.status, 201, made.text);
     assert.equal(sql(`SELECT count(*) FROM webhook_endpoints WHERE workspace_id = '${made.json.id}'`), "3");
-    const before = rows();
+    const before = both();
     const { endpoints } = (await a.call("/api/v1/webhooks/endpoints")).json;
     assert.deepEqual(endpoints.map((e) => e.provider), ["twilio", "vapi", "resend"]);
-    assert.equal(rows(), before);
+    assert.equal(both(), before);
   });
 
   test("a changed address leaves the former one good for a day", async () => {

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { databaseOf, folderIn } from "./database.mjs";
+import { databaseOf, folderIn, wrongSql } from "./database.mjs";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 export const bin = resolve(root, process.env.TEST_AVA ?? "build/ava");
@@ -39,14 +39,14 @@ export function environment(more = {}) {
 
 // Runs a command to its end: { status, stdout, stderr }.
 export function ava(args, { env = {}, input, cwd } = {}) {
-  const r = spawnSync(bin, args, { env: environment({ ...databaseOf(folderIn(args, env)), ...env }), input, cwd, encoding: "utf8", maxBuffer: 64 << 20 });
+  const r = spawnSync(bin, args, { env: environment({ ...databaseOf(folderIn(args, env), { verb: args[0], env }), ...env }), input, cwd, encoding: "utf8", maxBuffer: 64 << 20 });
   return { status: r.status, stdout: r.stdout, stderr: r.stderr };
 }
 
 // The same without stopping this process meanwhile: for commands beside a server that is being watched.
 export function avaBeside(args, { env = {} } = {}) {
   return new Promise((done) => {
-    const child = spawn(bin, args, { env: environment({ ...databaseOf(folderIn(args, env)), ...env }), stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(bin, args, { env: environment({ ...databaseOf(folderIn(args, env), { verb: args[0], env }), ...env }), stdio: ["ignore", "pipe", "pipe"] });
     const out = { stdout: "", stderr: "" };
     child.stdout.on("data", (b) => (out.stdout += b));
     child.stderr.on("data", (b) => (out.stderr += b));
@@ -98,13 +98,15 @@ export class Ava {
     const [program, ...words] = [...through, bin, verb]; // through: a program that becomes another, as exec does
     self.child = spawn(program, words, {
       cwd: self.data,
-      env: environment({ AVA_LISTEN: `127.0.0.1:${port}`, AVA_DATA_DIR: self.data, ENABLE_RATE_LIMITING: String(limits), DRAIN_DELAY_SECONDS: "0", MAX_LOOP_LAG_MS: "0", ...databaseOf(self.data), ...env }),
+      env: environment({ AVA_LISTEN: `127.0.0.1:${port}`, AVA_DATA_DIR: self.data, ENABLE_RATE_LIMITING: String(limits), DRAIN_DELAY_SECONDS: "0", MAX_LOOP_LAG_MS: "0", ...databaseOf(self.data, { verb, env }), ...env }),
       stdio: ["ignore", "pipe", "pipe"],
     });
     self.exited = new Promise((r) => self.child.once("exit", (code, signal) => r((self.ended = { code, signal }))));
     self.exited.then(() => {
       const denied = self.stderr.split("\n").filter((l) => l.includes('"event":"call_denied"'));
       if (denied.length && !denies) throw new Error(`Ava's cage refuses what Ava does:\n${denied.join("\n")}`);
+      const wrong = wrongSql(self.stderr);
+      if (wrong.length) throw new Error(`PostgreSQL refuses what Ava asks:\n${wrong.join("\n")}`);
     });
     self.child.stdout.on("data", (b) => (self.stdout += b));
     self.child.stderr.on("data", (b) => (self.stderr += b));

@@ -4,6 +4,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -111,6 +112,57 @@ class Runner(Repository):
         )
         done = self.run_tool("test", "--build-dir", "build-x")
         self.assertEqual(done.returncode, 0, done.stdout)
+
+    def pretend_postgres(self):
+        """Says where it is, until its stdin ends; then there is a file `ended`."""
+        ended = self.tree / "ended"
+        self.write(
+            "tests/lib/postgres_run.mjs",
+            "import { writeFileSync } from 'node:fs'; console.log('postgresql://here');\n"
+            f"process.stdin.on('end', () => writeFileSync('{ended}', '')).resume();",
+        )
+        return ended
+
+    def test_gives_its_programs_a_postgres(self):
+        ended = self.pretend_postgres()
+        self.write(
+            "tests/flow/a.test.mjs",
+            "import t from 'node:test'; import a from 'node:assert'; import fs from 'node:fs';\n"
+            "t('x', () => a.equal(process.env.TEST_POSTGRES, 'postgresql://here'));\n"
+            f"t('y', () => a.ok(!fs.existsSync('{ended}')));",
+        )
+        done = self.run_tool("test", "flow", "--postgres")
+        self.assertEqual(done.stdout.splitlines()[-1], "2 passed, 0 failed", done.stdout)
+        self.assertTrue(ended.exists(), "and ends it")
+
+    def test_runs_nothing_without_the_postgres_that_was_asked_for(self):
+        self.write("tests/lib/postgres_run.mjs", "process.exit(1);")
+        self.write("tests/flow/a.test.mjs", "import t from 'node:test'; t('x', () => {});")
+        done = self.run_tool("test", "flow", "--postgres")
+        self.assertIn("no PostgreSQL for the tests", done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+
+    def test_ends_the_postgres_also_when_it_is_ended(self):
+        ended = self.pretend_postgres()
+        begun = self.tree / "begun"
+        self.write(
+            "tests/flow/a.test.mjs",
+            f"import fs from 'node:fs'; fs.writeFileSync('{begun}', '');\n"
+            f"const on = setInterval(() => fs.existsSync('{ended}') && clearInterval(on), 10);",
+        )
+        running = subprocess.Popen(
+            [self.tree / "tools" / "test", "flow", "--postgres"], stdout=subprocess.DEVNULL
+        )
+        self.until(begun.exists)
+        running.kill()
+        running.wait()
+        self.until(ended.exists)
+
+    def until(self, there):
+        end = time.monotonic() + 60
+        while not there():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
 
 
 class Node(Repository):

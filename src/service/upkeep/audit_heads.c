@@ -185,35 +185,26 @@ static enum err next_head(struct walk *w, int64_t from_seq) {
 }
 
 /* The row by itself, and after the one before it in its chain. */
-static enum err judge_row(struct walk *w, const struct audit_row *row, int64_t expected_seq,
-                          bool *good) {
+static bool judge_row(struct walk *w, const struct audit_row *row, int64_t expected_seq) {
     static const unsigned char NONE[32];
-    unsigned char before[32];
-    bool has;
     int64_t seq = row->entry.seq;
-    *good = false;
-    if (seq != expected_seq) {
-        bad(w, expected_seq,
-            arena_printf(w->words, "rows %lld to %lld are missing", (long long)expected_seq,
-                         (long long)seq - 1));
-        return OK;
-    }
-    if (!audit_row_is_sound(w->c, row)) {
-        bad(w, seq,
-            arena_printf(w->words, "row %lld was changed: its hash does not fit it",
-                         (long long)seq));
-        return OK;
-    }
-    TRY(audit_hash_before(w->ctx, w->c, row->entry.workspace_id, seq, before, &has));
-    bool is_cut =
-        !has && w->out->first_seq > 1; /* the one before it was removed, or there was none */
-    *good = is_cut || memcmp(row->prev, has ? before : NONE, sizeof before) == 0;
-    if (!*good)
+    if (seq != expected_seq)
+        return bad(w, expected_seq,
+                   arena_printf(w->words, "rows %lld to %lld are missing", (long long)expected_seq,
+                                (long long)seq - 1));
+    if (!audit_row_is_sound(w->c, row))
+        return bad(w, seq,
+                   arena_printf(w->words, "row %lld was changed: its hash does not fit it",
+                                (long long)seq));
+    bool is_cut = !row->has_before && w->out->first_seq > 1; /* removed, or there was none */
+    bool good =
+        is_cut || memcmp(row->prev, row->has_before ? row->before : NONE, sizeof row->before) == 0;
+    if (!good)
         bad(w, seq,
             arena_printf(w->words, "row %lld does not follow the one before it", (long long)seq));
     if (strcmp(row->entry.action, "audit.retention") == 0 && row->entry.workspace_id[0] == 0)
         w->removed_seq = strtoll(row->entry.object, NULL, 10);
-    return OK;
+    return good;
 }
 
 /* All rows, page by page. */
@@ -224,11 +215,9 @@ static enum err walk_rows(struct walk *w, const struct audit_head *pinned) {
     enum err e = next_head(w, w->out->first_seq);
     for (int64_t at = w->out->first_seq - 1; e == OK && count == PAGE && !w->out->wrong;) {
         w->ctx->arena = arena_new(PAGE_BYTES);
-        e = audit_rows(w->ctx, w->c, at, rows, PAGE, &count);
+        e = audit_rows_chained(w->ctx, w->c, at, rows, PAGE, &count);
         for (size_t i = 0; e == OK && i < count && !w->out->wrong; i++) {
-            bool good;
-            e = judge_row(w, &rows[i], ++at, &good);
-            if (e != OK || !good)
+            if (!judge_row(w, &rows[i], ++at))
                 break;
             w->out->rows++;
             audit_digest_add(&w->digest, rows[i].hash);

@@ -1,0 +1,207 @@
+// Ava on a real PostgreSQL: what is wrong with its URL, and a server that goes away, comes back or says nothing.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { Ava, ava, missing as noAva, until } from "../lib/ava.mjs";
+import { sql, useDatabase } from "../lib/database.mjs";
+import { missing, Postgres } from "../lib/postgres.mjs";
+import { sign } from "../lib/twilio.mjs";
+
+const KILLS = process.env.TEST_SOAK ? 20 : 4;
+const KEYS = `k1:${Buffer.alloc(32, 7).toString("base64")}`;
+const SID = "AC" + "0123456789abcdef".repeat(2);
+const TOKEN = "the-auth-token-of-today-1";
+
+const folder = () => mkdtempSync(join(tmpdir(), "ava-postgres-data-"));
+const at = (url, change) => Object.assign(new URL(url), change).href;
+
+// Begins `ava serve` with this URL, where it is to refuse: { status, stderr, ms }.
+function refused(url, env = {}) {
+  const data = folder(), began = Date.now();
+  const r = ava(["serve", "--data-dir", data, "--listen", "127.0.0.1:0"], { env: { AVA_MASTER_KEYS: KEYS, DATABASE_URL: url, ...env } });
+  rmSync(data, { recursive: true, force: true });
+  return { ...r, ms: Date.now() - began };
+}
+
+describe("PostgreSQL", { skip: noAva || missing }, () => {
+  let pg;
+  before(async () => (pg = await Postgres.start()));
+  after(() => pg?.remove());
+
+  // A database of its own: its URL.
+  let count = 0;
+  function database(more = "") {
+    const name = `test_${++count}`;
+    sql(pg.url, `CREATE DATABASE ${name} ${more}`);
+    return at(pg.url, { pathname: "/" + name });
+  }
+  async function start({ data = folder(), url = database() } = {}) {
+    useDatabase(data, { DATABASE_URL: url, AVA_MASTER_KEYS: KEYS });
+    return Ava.start({ data });
+  }
+
+  test("a setting that no later try makes good ends the start: exit 78, what to do, and no password", () => {
+    sql(pg.url, "CREATE ROLE reader LOGIN PASSWORD 'pass-of-reader'; ALTER ROLE reader SET default_transaction_read_only = on");
+    sql(pg.url, "CREATE ROLE guest LOGIN PASSWORD 'pass-of-guest'");
+    const url = database();
+    const cases = [
+      ["is no URL", "hunter2-is-secret", /must read postgresql:\/\/USER/],
+      ["of another kind", "mysql://ava:hunter2-is-secret@localhost/ava", /must read postgresql:\/\/USER/],
+      ["a password that is not encoded", "postgresql://ava:hunter2%zz-is-secret@localhost/ava", /%40 %3A/],
+      ["an option nobody knows", at(url, { search: "?no_such_option=1" }), /must read/],
+      ["a wrong password", at(url, { password: "hunter2-is-secret" }), /password authentication failed for user "ava"/],
+      ["nobody of this name", at(url, { username: "nobody" }), /password authentication failed/],
+      ["no such database", at(url, { pathname: "/nowhere" }), /database "nowhere" does not exist/],
+      ["a role that may write nothing", at(url, { username: "reader", password: "pass-of-reader" }), /takes no writes .* turn it off/],
+      ["a role that may make no tables", at(url, { username: "guest", password: "pass-of-guest" }), /permission denied .* GRANT CREATE, USAGE ON SCHEMA public/],
+      ["another encoding", database("ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"), /encoded in SQL_ASCII; Ava needs one that was created with ENCODING 'UTF8'/],
+    ];
+    for (const [name, wrong, words] of cases) {
+      const r = refused(wrong);
+      assert.equal(r.status, 78, `${name}: ${r.status} ${r.stderr}`);
+      assert.match(r.stderr, words, name);
+      assert.doesNotMatch(r.stderr + r.stdout, /hunter2|pass-of|p:a\/s|p%3Aa/, name);
+      assert.ok(r.ms < 8000, `${name}: ${r.ms} ms`);
+    }
+    const keyless = refused(url, { AVA_MASTER_KEYS: "" });
+    assert.equal(keyless.status, 78);
+    assert.match(keyless.stderr, /AVA_MASTER_KEYS: must be set with DATABASE_URL/);
+  });
+
+  test("a replica is refused; with all servers in the URL the primary is found", async () => {
+    const copy = join(pg.folder, "replica"), port = pg.port;
+    pg.run("pg_basebackup", ["-R", "-c", "fast", "-D", copy, "-d", pg.url]);
+    const replica = Object.assign(new Postgres(), { folder: pg.folder, data: copy, who: pg.who, password: pg.password });
+    replica.port = port === 65535 ? port - 1 : port + 1;
+    replica.settings = { ...pg.settings, port: replica.port };
+    await replica.go();
+    try {
+      const r = refused(replica.url);
+      assert.equal(r.status, 78, r.stderr);
+      assert.match(r.stderr, /a replica \(in recovery\).*target_session_attrs=read-write/);
+      const both = at(database(), {}).replace(`:${port}/`, `:${replica.port},127.0.0.1:${port}/`) + "?target_session_attrs=read-write";
+      const a = await start({ url: both });
+      await a.signUp();
+      await a.remove();
+    } finally {
+      await replica.stop();
+      rmSync(copy, { recursive: true, force: true });
+    }
+  });
+
+  test("a schema of a newer Ava, or of another, is left alone", async () => {
+    const url = database(), a = await start({ url });
+    await a.stop();
+    sql(url, "INSERT INTO schema_migrations (number, name, sha256, applied_at) VALUES (9999, 'later', 'x', 0)");
+    const newer = refused(url);
+    assert.equal(newer.status, 78, newer.stderr);
+    assert.match(newer.stderr, /used by a newer Ava/);
+    sql(url, "DELETE FROM schema_migrations WHERE number = 9999; UPDATE schema_migrations SET sha256 = 'x' WHERE number = 3");
+    assert.match(refused(url).stderr, /migration 3 .* is not the one this database was made with/);
+    await a.remove();
+  });
+
+  test("a server that begins is waited for", async () => {
+    const url = database();
+    await pg.stop();
+    const starting = start({ url });
+    await new Promise((r) => setImmediate(r));
+    await pg.go();
+    const a = await starting;
+    await a.signUp();
+    await a.remove();
+  });
+
+  test("one Ava works with a database: another says so, and serves once the first is gone", async () => {
+    const url = database(), first = await start({ url });
+    await first.signUp();
+    const second = await start({ url, data: folder() }).then(() => "started", (e) => e.message);
+    assert.match(second, /another Ava works with the database of DATABASE_URL: stop it first/);
+    await first.stop("SIGKILL");
+    const third = await start({ url, data: first.data });
+    third.key = first.key;
+    assert.equal((await third.call("/api/v1/auth/me")).status, 200);
+    await third.remove();
+  });
+
+  test(`killed and begun again ${KILLS} times under load: nothing acknowledged is lost, and writes are good again at once`, async () => {
+    const a = await start();
+    const acknowledged = new Set(), others = new Set();
+    try {
+      await a.signUp();
+      await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: SID, auth_token: TOKEN } });
+      const url = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints[0].urls.status;
+      let sent = 0, stopped = false;
+      const send = async () => {
+        const id = `CA${String(++sent).padStart(8, "0")}`;
+        const params = [["CallSid", id], ["CallStatus", "completed"]];
+        const r = await fetch(url, { method: "POST", headers: { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(url, params, TOKEN) }, body: new URLSearchParams(params).toString() });
+        await r.arrayBuffer();
+        if (r.status === 200) acknowledged.add(id);
+        else others.add(r.status);
+        return r.status;
+      };
+      const load = async () => {
+        while (!stopped) if ((await send()) !== 200) await new Promise((r) => setTimeout(r, 20)); // as somebody who repeats would
+      };
+      const senders = Array.from({ length: 16 }, load);
+      const backMs = [];
+      for (let n = 0; n < KILLS; n++) {
+        const before = acknowledged.size;
+        await until(() => acknowledged.size > before + 100, { what: "load" });
+        await pg.stop("SIGQUIT"); // at once, as a crash: its log is replayed at the next start
+        assert.equal((await a.call("/health/live")).status, 200);
+        await until(async () => (await a.call("/health/ready")).status === 503, { what: "not ready" });
+        assert.equal((await a.call("/api/v1/calls")).status, 503);
+        await pg.go();
+        const began = Date.now(), had = acknowledged.size;
+        await until(() => acknowledged.size > had, { every: 2, what: "writes again" });
+        backMs.push(Date.now() - began);
+      }
+      stopped = true;
+      await Promise.all(senders);
+      assert.deepEqual([...others].filter((s) => s !== 503), []);
+      const found = new Map();
+      for (let cursor = null; ; ) {
+        const page = (await a.call(`/api/v1/events?limit=100${cursor ? `&cursor=${cursor}` : ""}`)).json;
+        for (const e of page.events) found.set(e.resource, (found.get(e.resource) ?? 0) + 1);
+        if (!(cursor = page.next_cursor)) break;
+      }
+      assert.deepEqual([...acknowledged].filter((id) => found.get(id) !== 1), [], "each acknowledged one is there once");
+      console.log(`# ${acknowledged.size} acknowledged; writes again after ${backMs.join(", ")} ms`);
+      assert.ok(Math.max(...backMs) < 2500, `writes again after ${backMs.join(", ")} ms`);
+      assert.doesNotMatch(a.stderr + a.stdout, new RegExp(pg.password.replace(/[^\w]/g, ".")));
+    } finally {
+      await a.remove();
+    }
+  });
+
+  test("a server that says nothing: 503 in the time of the request, Ava stays live, and all is well when it speaks again", async () => {
+    const a = await start();
+    await a.signUp();
+    await a.call("/api/v1/auth/me");
+    const children = execFileSync("pgrep", ["-P", String(pg.child.pid)], { encoding: "utf8" }).trim().split("\n").map(Number);
+    const everybody = [pg.child.pid, ...children];
+    for (const pid of everybody) process.kill(pid, "SIGSTOP");
+    try {
+      const began = Date.now();
+      const asked = await Promise.all(Array.from({ length: 40 }, (_, i) => a.call(i % 2 ? "/api/v1/calls" : "/api/v1/templates", { headers: { "X-Request-Timeout-Ms": "1000" } })));
+      const ms = Date.now() - began;
+      assert.deepEqual([...new Set(asked.map((r) => r.status))], [503], asked[0].text);
+      assert.ok(ms < 6000, `after ${ms} ms`);
+      assert.equal((await a.call("/health/live")).status, 200);
+    } finally {
+      for (const pid of everybody)
+        try {
+          process.kill(pid, "SIGCONT");
+        } catch {}
+    }
+    await until(async () => (await a.call("/api/v1/calls")).status === 200, { what: "reads again" });
+    const saved = await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: SID, auth_token: TOKEN } });
+    assert.equal(saved.status, 200, saved.text);
+    await a.remove();
+  });
+});
