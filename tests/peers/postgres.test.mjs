@@ -40,7 +40,7 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
   }
   async function start({ data = folder(), url = database() } = {}) {
     useDatabase(data, { DATABASE_URL: url, AVA_MASTER_KEYS: KEYS });
-    return Ava.start({ data });
+    return Object.assign(await Ava.start({ data }), { database: url });
   }
 
   test("a setting that no later try makes good ends the start: exit 78, what to do, and no password", () => {
@@ -127,6 +127,25 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     await third.remove();
   });
 
+  test("workspaces write side by side: each change is one, each audit chain whole, and nobody waits for nobody", async () => {
+    const a = await start();
+    await a.signUp();
+    const people = [];
+    for (let n = 0; n < 4; n++) people.push(await a.newPerson(`w${n}@example.com`));
+    const put = (key, calls, headers) => a.call("/api/v1/limits", { method: "PUT", key, body: { concurrent_calls: calls }, headers });
+    const all = await Promise.all(people.flatMap((p) => Array.from({ length: 25 }, (_, n) => put(p.key, n + 1))));
+    assert.deepEqual([...new Set(all.map((r) => r.status))], [200], all.find((r) => r.status !== 200)?.text);
+    const version = (await a.call("/api/v1/limits", { key: people[0].key })).headers.get("etag");
+    const raced = await Promise.all(Array.from({ length: 20 }, (_, n) => put(people[0].key, n + 1, { "If-Match": version })));
+    assert.equal(raced.filter((r) => r.status === 200).length, 1, "of twenty who saw the same version one changes it");
+    const url = a.database, changes = sql(url, "SELECT workspace_id, COUNT(*) FROM audit_log WHERE action = 'limits.change' GROUP BY workspace_id ORDER BY 2");
+    assert.deepEqual(changes.split("\n").map((l) => Number(l.split("|")[1])), [25, 25, 25, 26]);
+    const verified = ava(["audit", "verify", "--data-dir", a.data]);
+    assert.equal(verified.status, 0, verified.stderr + verified.stdout);
+    assert.equal(await a.metric("db_conflicts_total"), 0);
+    await a.remove();
+  });
+
   test(`killed and begun again ${KILLS} times under load: nothing acknowledged is lost, and writes are good again at once`, async () => {
     const a = await start();
     const acknowledged = new Set(), others = new Set();
@@ -193,6 +212,7 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
       assert.deepEqual([...new Set(asked.map((r) => r.status))], [503], asked[0].text);
       assert.ok(ms < 6000, `after ${ms} ms`);
       assert.equal((await a.call("/health/live")).status, 200);
+      await until(() => a.stderr.includes("a connection took past its time and was cut"), { what: "no thread of Ava's waits for it any more" });
     } finally {
       for (const pid of everybody)
         try {
