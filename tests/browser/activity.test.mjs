@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
 import { Receiver } from "../lib/receiver.mjs";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, slack, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("activity", { skip: missing("chromium") }, () => {
   let ava, browser, page, receiver, endpoint;
@@ -48,7 +48,7 @@ describe("activity", { skip: missing("chromium") }, () => {
     assert.equal(await rows(), 2);
     await page.mouse.move(5, 5);
     await page.waitForFunction(() => document.querySelectorAll("[data-row]").length === 4);
-    assert.equal(await page.$("text=2 new"), null);
+    await soon(async () => assert.equal(await page.$("text=2 new"), null));
   });
 
   test("Space does the same, and once more goes on", async () => {
@@ -87,14 +87,14 @@ describe("activity", { skip: missing("chromium") }, () => {
     assert.match(command, /^curl -sS "\$URL"/);
     assert.match(command, /--data-urlencode 'Body=four'/);
     assert.doesNotMatch(command, /redacted|signature/i);
-    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), command);
+    await soon(async () => assert.equal(await page.evaluate(() => navigator.clipboard.readText()), command));
   });
 
   test("many at once: the dialog counts first, then says how many", async () => {
     await open();
     await page.click("text=Work on many again");
     await page.waitForSelector("[data-count] >> text=No event fits.");
-    assert.equal(await page.getAttribute("dialog button[type=submit]", "aria-disabled"), "true");
+    await soon(async () => assert.equal(await page.getAttribute("dialog button[type=submit]", "aria-disabled"), "true"));
     await page.selectOption("dialog [name=status]", "done");
     await page.waitForSelector("[data-count] >> text=5 events fit.");
     assert.deepEqual(await axe(page), []);
@@ -109,7 +109,7 @@ describe("activity", { skip: missing("chromium") }, () => {
     await text("five");
     await page.selectOption("[name=provider]", "twilio");
     await page.waitForFunction(() => document.querySelectorAll("[data-row]").length === 6);
-    assert.match(page.url(), /\?provider=twilio$/);
+    await soon(async () => assert.match(page.url(), /\?provider=twilio$/));
   });
 
   test("one that Ava gave up on says whose fault it is and what to do", async () => {
@@ -150,11 +150,24 @@ describe("activity", { skip: missing("chromium") }, () => {
     await page.waitForSelector("[data-row=evt_9999]");
     const wires = await page.context().newCDPSession(page);
     await wires.send("HeapProfiler.collectGarbage");
-    const heap = (await wires.send("Runtime.getHeapUsage")).usedSize / 1e6, p95 = frames[Math.floor(frames.length * 0.95)], slow = frames.filter((ms) => ms > 50).length;
-    t.diagnostic(`p95 frame ${p95.toFixed(1)} ms of 20, ${slow} of ${frames.length} over 50 ms, heap ${heap.toFixed(1)} MB of 40`);
+    const heap = (await wires.send("Runtime.getHeapUsage")).usedSize / 1e6, p95 = frames[Math.floor(frames.length * 0.95)], slow = frames.filter((ms) => ms > 50 * slack).length;
+    t.diagnostic(`p95 frame ${p95.toFixed(1)} ms of 20, ${slow} of ${frames.length} over ${50 * slack} ms, heap ${heap.toFixed(1)} MB of 40`);
     assert.ok(heap < 40, `${heap} MB`);
-    assert.ok(slow < frames.length / 2, `${slow} of ${frames.length} frames took longer than 50 ms`); // of a machine that others use too
+    assert.ok(slow < frames.length / 2, `${slow} of ${frames.length} frames took longer than ${50 * slack} ms`);
     if (process.env.TEST_TIMES) assert.ok(p95 < 20, `p95 frame ${p95} ms`);
+  });
+
+  test("the focus stays with its row while the list scrolls, and with the list when the row is out of sight", async () => {
+    const at = () => page.evaluate(() => document.activeElement.closest("[data-row]")?.dataset.row ?? document.activeElement.getAttribute("role"));
+    const scroll = (rows) => page.$eval("[role=log]", (log, top) => (log.scrollTop = top), rows * 64);
+    await scroll(5000);
+    await page.focus("[data-row=evt_5003] a");
+    await scroll(5002);
+    await page.waitForSelector("[data-row=evt_5012]");
+    assert.equal(await at(), "evt_5003");
+    await scroll(7000);
+    await page.waitForSelector("[data-row=evt_7003]");
+    assert.equal(await at(), "log", "Enter opens nothing that comes into its place");
   });
 
   test("ten thousand rows hold still at Space, and twelve that come are counted", async () => {
@@ -168,8 +181,8 @@ describe("activity", { skip: missing("chromium") }, () => {
     assert.equal(await page.getAttribute("[data-row]", "aria-setsize"), "10000");
     await page.click("text=12 new");
     await page.waitForFunction(() => /^evt_[^_]{10,}/.test(document.querySelector("[data-row][aria-posinset='1']")?.dataset.row ?? ""));
-    assert.equal(await page.getAttribute("[data-row]", "aria-setsize"), "10000", "the oldest go");
-    assert.ok((await rows()) < 60, `${await rows()} rows drawn`);
+    await soon(async () => assert.equal(await page.getAttribute("[data-row]", "aria-setsize"), "10000", "the oldest go"));
+    await soon(async () => assert.ok((await rows()) < 60, `${await rows()} rows drawn`));
     await page.unrouteAll({ behavior: "ignoreErrors" });
   });
 
@@ -190,7 +203,7 @@ describe("activity", { skip: missing("chromium") }, () => {
     receiver.secrets.push(secret);
     assert.deepEqual(await axe(page), []);
     await page.click("text=I have kept it");
-    assert.doesNotMatch(await page.content(), /whsec_/, "shown this once");
+    await soon(async () => assert.doesNotMatch(await page.content(), /whsec_/, "shown this once"));
     await (await destination()).waitForSelector("text=Gets through");
     await page.click("[data-destination] .button:has-text('Test')");
     await page.waitForSelector("[data-check=ok] >> text=/It answered in \\d+ ms\\./");

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
-import { axe, look, missing, openPage, panel, person, setUp, signIn, startAva, startChromium } from "./ava.mjs";
+import { axe, look, missing, openPage, panel, person, setUp, signIn, soon, startAva, startChromium } from "./ava.mjs";
 
 const guest = { email: "grace@example.com", password: "staple battery horse", name: "Grace" };
 
@@ -47,13 +47,13 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.click(".side >> text=Admin");
     await page.waitForURL("**/admin");
     await panel(page, "members", "ready");
-    assert.equal(await page.textContent("h1"), "Admin");
+    await soon(async () => assert.equal(await page.textContent("h1"), "Admin"));
     assert.equal((await page.$$(".side nav a")).length, 8);
     await page.goto(ava.base + "/people");
     await page.waitForURL("**/admin/people");
     await panel(page, "members", "ready");
-    assert.equal(await page.textContent(".tabs [aria-current=page]"), "People");
-    assert.equal(await page.textContent(".side [aria-current=page]"), "Admin");
+    await soon(async () => assert.equal(await page.textContent(".tabs [aria-current=page]"), "People"));
+    await soon(async () => assert.equal(await page.textContent(".side [aria-current=page]"), "Admin"));
     await page.goto(ava.base + "/");
     await page.waitForSelector("h1");
     await page.keyboard.press("g");
@@ -72,7 +72,7 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.click(".tabs >> text=API keys");
     await page.waitForURL("**/admin/keys");
     await panel(page, "api-keys", "empty");
-    assert.equal(await page.evaluate(() => document.activeElement.id), "top", "the heading takes the focus");
+    await soon(async () => assert.equal(await page.evaluate(() => document.activeElement.id), "top", "the heading takes the focus"));
     await look(page, "keys-empty");
     await page.click("main .button:has-text('Make a key')");
     const save = () => page.click("[data-form=key] button[type=submit]");
@@ -91,12 +91,12 @@ describe("admin", { skip: missing("chromium") }, () => {
     const secret = await page.textContent("[data-secret]");
     assert.match(secret, /^ava_test_\S{30,}$/);
     await page.click("[aria-label='Copy the key']");
-    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), secret);
+    await soon(async () => assert.equal(await page.evaluate(() => navigator.clipboard.readText()), secret));
     await look(page, "keys-made");
     await page.click("text=I have copied the key");
     await page.waitForSelector("[data-key=\"The shop's backend\"]");
-    assert.ok(!(await page.content()).includes(secret), "shown this once");
-    assert.match(await page.textContent("[data-key]"), new RegExp(`The shop's backend.*ends in ${secret.slice(-4)}You.*Never120 for each route`));
+    await soon(async () => assert.ok(!(await page.content()).includes(secret), "shown this once"));
+    await soon(async () => assert.match(await page.textContent("[data-key]"), new RegExp(`The shop's backend.*ends in ${secret.slice(-4)}You.*Never120 for each route`)));
     assert.equal((await fetch(ava.base + "/api/v1/calls", { headers: { Authorization: "Bearer " + secret } })).status, 200);
     await page.click("[aria-label='Refresh Keys for this workspace']");
     await page.waitForSelector("[data-key] >> text=just now >> nth=1");
@@ -129,8 +129,8 @@ describe("admin", { skip: missing("chromium") }, () => {
     await elsewhere("PUT", "/flags/overload_turns", { on: true });
     await page.goto(ava.base + "/admin/audit");
     await panel(page, "audit", "ready");
-    assert.match(await page.textContent("[data-action='limits.change']"), /just now.*YouChanged the limits/);
-    assert.match(await page.textContent("[data-action='key.remove']"), /YouRevoked an API key/);
+    await soon(async () => assert.match(await page.textContent("[data-action='limits.change']"), /just now.*YouChanged the limits/));
+    await soon(async () => assert.match(await page.textContent("[data-action='key.remove']"), /YouRevoked an API key/));
     await page.click("[data-action='limits.change'] summary");
     await page.waitForSelector("[data-action='limits.change'] details[open] code:has-text('limits.change')");
     await look(page, "audit");
@@ -138,14 +138,14 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.reload();
     const about = (action) => page.locator(`[data-action='${action}'] [data-label=About]`).first();
     await about("rule.create").waitFor();
-    assert.match(await about("rule.create").innerText(), /^Tell <b>me<\/b>/, "by its name");
+    await soon(async () => assert.match(await about("rule.create").innerText(), /^Tell <b>me<\/b>/, "by its name"));
     await about("rule.create").locator("summary").click();
-    assert.match(await about("rule.create").innerText(), new RegExp(`About\\s+${mine}`), "the id stands under Details");
+    await soon(async () => assert.match(await about("rule.create").innerText(), new RegExp(`About\\s+${mine}`), "the id stands under Details"));
     await about("rule.create").getByRole("button", { name: "Copy About" }).waitFor();
     await elsewhere("DELETE", "/rules/" + mine);
     await page.reload();
     await about("rule.remove").waitFor();
-    assert.ok((await about("rule.create").innerText()).startsWith(mine), "gone: the id stays");
+    await soon(async () => assert.ok((await about("rule.create").innerText()).startsWith(mine), "gone: the id stays"));
     await page.selectOption("[name=action]", "key");
     await page.waitForURL("**/admin/audit?action=key");
     await page.waitForFunction(() => [...document.querySelectorAll("[data-action]")].every((row) => row.dataset.action.startsWith("key.")) && document.querySelector("[data-action]"));
@@ -154,7 +154,7 @@ describe("admin", { skip: missing("chromium") }, () => {
     await look(page, "audit-nothing");
     await page.click("text=Clear filters");
     await panel(page, "audit", "ready");
-    assert.equal(new URL(page.url()).search, "");
+    await soon(async () => assert.equal(new URL(page.url()).search, ""));
     await page.selectOption("[name=of]", "installation");
     await page.waitForSelector("[data-action='flag.change']");
   });
@@ -175,7 +175,7 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.waitForFunction(() => document.querySelectorAll("[data-action]").length === 1);
     assert.deepEqual(await rows(), ["limits.change"]);
     await look(page, "audit-since");
-    assert.equal(new URL(await page.$eval("[data-export=csv]", (a) => a.href)).searchParams.get("since"), asked);
+    await soon(async () => assert.equal(new URL(await page.$eval("[data-export=csv]", (a) => a.href)).searchParams.get("since"), asked));
     const taken = await page.evaluate((href) => fetch(href).then((r) => r.text()), await page.getAttribute("[data-export=jsonl]", "href"));
     assert.deepEqual(taken.trim().split("\n").map((line) => JSON.parse(line).action), ["limits.change"]);
     await page.fill("[name=since]", "");
@@ -186,13 +186,13 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.waitForFunction(() => document.querySelectorAll("[data-action]").length > 1);
     await page.reload(); // as somebody who was sent the link
     await page.waitForSelector("[data-action='key.remove']");
-    assert.equal(await page.inputValue("[name=until]"), await field(Date.parse(asked)));
+    await soon(async () => assert.equal(await page.inputValue("[name=until]"), await field(Date.parse(asked))));
     assert.equal((await page.$$("[data-action='limits.change']")).length, 1, "the one before, not the one after");
     await page.goto(`${ava.base}/admin/audit?since=${encodeURIComponent(asked)}&until=${encodeURIComponent(asked)}`);
     await page.waitForSelector("[data-nothing]");
     await page.click("text=Clear filters");
     await panel(page, "audit", "ready");
-    assert.equal(new URL(page.url()).search, "");
+    await soon(async () => assert.equal(new URL(page.url()).search, ""));
     await elsewhere("PUT", "/limits", { concurrent_calls: 3 });
   });
 
@@ -237,7 +237,7 @@ describe("admin", { skip: missing("chromium") }, () => {
     await ava.fault({ provider: "vapi", fault: "status", status: 503 });
     for (let i = 0; i < 3; i++) await elsewhere("PUT", "/vapi/settings/voice_speed", { value: 1 + i / 10 });
     await page.waitForSelector("[data-panel=health-details] [data-service=vapi][data-breaker=open]");
-    assert.match(await page.textContent("[data-panel=health-details] [data-service=vapi]"), /the circuit breaker is open: Ava lets it rest\. Next try in \d+ s\.Resting/);
+    await soon(async () => assert.match(await page.textContent("[data-panel=health-details] [data-service=vapi]"), /the circuit breaker is open: Ava lets it rest\. Next try in \d+ s\.Resting/));
     await look(page, "health-resting");
     await ava.calm();
   });
@@ -294,7 +294,7 @@ describe("admin", { skip: missing("chromium") }, () => {
     await look(page, "settings");
     await page.selectOption("[name=origin]", "environment");
     await page.waitForURL("**/admin/settings?origin=environment");
-    assert.equal(await page.$("[data-origin=default]"), null);
+    await soon(async () => assert.equal(await page.$("[data-origin=default]"), null));
     await page.fill("[name=name]", "rate_limit_per");
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.querySelectorAll("[data-setting]").length === 1);
@@ -311,7 +311,7 @@ describe("admin", { skip: missing("chromium") }, () => {
     await look(page, "settings-flag");
     await page.click("dialog .button.primary");
     await page.waitForSelector("[data-toast=ok]:has-text('overload_turns is off.')");
-    assert.match(await page.textContent("[data-flag=overload_turns]"), /Off.*Not as built.*Changed by you.*just now/);
+    await soon(async () => assert.match(await page.textContent("[data-flag=overload_turns]"), /Off.*Not as built.*Changed by you.*just now/));
     await page.click("[aria-label='Switch on overload_turns']");
     await page.click("dialog .button.primary");
     await page.waitForSelector("[data-toast=ok]:has-text('overload_turns is on.')");
@@ -354,7 +354,7 @@ describe("admin", { skip: missing("chromium") }, () => {
     now = { ...now, making: false, failed_at: new Date().toISOString(), failed_because: "cannot write ava.backup: No space left on device" };
     await told();
     await second.waitForSelector("[role=status] >> text=No space left on device");
-    assert.equal(await second.$("[role=status] >> text=It is made"), null);
+    await soon(async () => assert.equal(await second.$("[role=status] >> text=It is made"), null));
     now = { ...now, making: true };
     await told();
     await second.waitForSelector("[role=status] >> text=One is being made");
@@ -377,7 +377,7 @@ describe("admin", { skip: missing("chromium") }, () => {
       await other.advance(2); // a name of its own
       await theirs.click("text=Back up now");
       await theirs.waitForSelector("[data-backup] >> nth=1");
-      assert.match(await theirs.textContent("[data-backup]"), /\d (kB|MB)\d+, by Ava \d.*Whole/);
+      await soon(async () => assert.match(await theirs.textContent("[data-backup]"), /\d (kB|MB)\d+, by Ava \d.*Whole/));
       await theirs.waitForSelector("button:not([aria-disabled]):has-text('Back up now')");
       await look(theirs, "backups");
       await followed(other, theirs);
@@ -399,7 +399,7 @@ describe("admin", { skip: missing("chromium") }, () => {
     await Promise.all([panel(page, "backups", "ready"), panel(page, "master-keys", "ready")]);
     assert.match(await page.textContent("[data-panel=backups]"), /The last one could not be made\..*No space left.*41 MB.*Not whole/);
     assert.match(await page.textContent("[data-panel=master-keys]"), /903 of 1,204 workspaces are under k2\..*ava rotate-keys.*2 workspaces are closed\./);
-    assert.equal(await page.getAttribute("[data-panel=master-keys] progress", "value"), "903");
+    await soon(async () => assert.equal(await page.getAttribute("[data-panel=master-keys] progress", "value"), "903"));
     await look(page, "backups-bad");
     await page.unrouteAll({ behavior: "ignoreErrors" });
     await states("backups", ["**/api/v1/backups", "**/health/details"], "backups", "master-keys");
@@ -413,7 +413,7 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.keyboard.press("Enter");
     await page.waitForURL("**/admin/audit");
     await panel(page, "audit", "ready");
-    assert.equal(await page.evaluate(() => document.activeElement.id), "top");
+    await soon(async () => assert.equal(await page.evaluate(() => document.activeElement.id), "top"));
     await page.focus(".tabs >> text=API keys");
     await page.keyboard.press("Enter");
     await panel(page, "api-keys", "empty");
@@ -431,13 +431,13 @@ describe("admin", { skip: missing("chromium") }, () => {
     await page.waitForSelector("dialog [name=confirm]:focus");
     await page.keyboard.press("Escape");
     await page.waitForSelector("dialog", { state: "detached" });
-    assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), "Revoke By keyboard", "the focus is where it was");
+    await soon(async () => assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), "Revoke By keyboard", "the focus is where it was"));
     await page.keyboard.press("Enter");
     await page.waitForSelector("dialog [name=confirm]:focus");
     await page.keyboard.type("By keyboard");
     await page.keyboard.press("Enter");
     await panel(page, "api-keys", "empty");
-    assert.equal(await page.evaluate(() => document.activeElement.id), "top", "what had the focus is gone: the heading has it");
+    await soon(async () => assert.equal(await page.evaluate(() => document.activeElement.id), "top", "what had the focus is gone: the heading has it"));
   });
 
   test("nothing went wrong that nobody saw", () => assert.deepEqual([page.faults, her.faults], [[], []]));

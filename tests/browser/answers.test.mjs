@@ -1,7 +1,7 @@
 // How the services answered, drawn: lines, a rest, the table, both themes, a narrow screen.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("how the services answered", { skip: missing("chromium") }, () => {
   let ava, browser, page;
@@ -22,11 +22,11 @@ describe("how the services answered", { skip: missing("chromium") }, () => {
     await ask(5);
     await page.goto(ava.base + "/connections");
     await panel(page, "answers", "ready");
-    assert.equal(await page.locator("[data-chart=vapi] path").count(), 3);
+    await soon(async () => assert.equal(await page.locator("[data-chart=vapi] path").count(), 3));
     assert.match(await page.textContent("[data-chart=vapi]"), /Lately half of the answers came within \d+ ms, nearly all within/);
     assert.equal(await page.$(".answers .away"), null);
     await page.click("[data-chart=vapi] summary");
-    assert.equal(await page.locator("[data-chart=vapi] tbody tr").count(), 1);
+    await soon(async () => assert.equal(await page.locator("[data-chart=vapi] tbody tr").count(), 1));
     assert.deepEqual(await axe(page), []);
   });
 
@@ -45,7 +45,7 @@ describe("how the services answered", { skip: missing("chromium") }, () => {
   test("in the dark, narrow, with forced colours nothing sticks out", async () => {
     await page.emulateMedia({ colorScheme: "dark" });
     await page.setViewportSize({ width: 320, height: 800 });
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320));
+    await soon(async () => assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320)));
     assert.deepEqual(await axe(page), []);
     await page.emulateMedia({ forcedColors: "active" });
     assert.deepEqual(page.faults, []);

@@ -1,7 +1,7 @@
 // The history of an assistant in a browser: who changed what, Undo, and two people at once.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("assistants", { skip: missing("chromium") }, () => {
   let ava, browser, page;
@@ -69,12 +69,12 @@ describe("assistants", { skip: missing("chromium") }, () => {
     assert.match(words, /Saved by someone else[^]*From another window\.[^]*Yours[^]*A slip of the tongue\./);
     assert.deepEqual(await axe(page), []);
     await page.setViewportSize({ width: 320, height: 800 });
-    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320);
+    await soon(async () => assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320));
     assert.ok((await page.locator("[data-state=conflict] dd").first().boundingBox()).width > 150, "room for words, not for letters");
     await page.setViewportSize({ width: 1200, height: 860 });
     await page.click("[data-panel=history] [data-state=conflict] >> text=Use my version");
     await page.waitForSelector("[data-setting=greeting_message] [data-value] >> text=A slip of the tongue.");
-    assert.equal(await page.$("[data-state=conflict]"), null);
+    await soon(async () => assert.equal(await page.$("[data-state=conflict]"), null));
     assert.equal((await elsewhere("GET", "/assistants/" + inUse.id)).config.firstMessage, "A slip of the tongue.");
     await page.unrouteAll({ behavior: "ignoreErrors" });
   });
@@ -85,7 +85,7 @@ describe("assistants", { skip: missing("chromium") }, () => {
     await fetch(`${vapi.base_url}/assistant/${provider_id}`, { method: "PATCH", headers: { Authorization: `Bearer ${vapi.api_key}`, "Content-Type": "application/json" }, body: '{"endCallMessage":"Said at Vapi."}' });
     await open();
     await page.waitForSelector("[data-version] ins >> text=Said at Vapi.");
-    assert.match(await (await newest()).innerText(), /Someone at Vapi changed it[^]*Last words/);
+    await soon(async () => assert.match(await (await newest()).innerText(), /Someone at Vapi changed it[^]*Last words/));
   });
 
   test("another assistant of the account can be looked at, and one that was made at Vapi taken along", async () => {
@@ -102,7 +102,7 @@ describe("assistants", { skip: missing("chromium") }, () => {
     await page.unrouteAll({ behavior: "ignoreErrors" });
     await page.click("[aria-label='History of Front desk']");
     await page.waitForSelector("h2 >> text=History of Front desk");
-    assert.equal(await page.getAttribute("[aria-label='History of Front desk']", "aria-pressed"), "true");
+    await soon(async () => assert.equal(await page.getAttribute("[aria-label='History of Front desk']", "aria-pressed"), "true"));
   });
 
   test("while Vapi rests the history can be read all the same", async () => {

@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { Ava, freePort, missing as noProgram, until } from "../lib/ava.mjs";
+import { Ava, freePort, missing as noProgram, slack, until } from "../lib/ava.mjs";
+
+export { slack };
 
 const browsers = { chromium: "/usr/bin/chromium", firefox: "/usr/bin/firefox-esr", webkit: "/usr/bin/WebKitWebDriver" };
 const screen = "/usr/bin/Xvfb"; // WebKit draws on a display only
@@ -14,6 +16,25 @@ export function missing(browser) {
   if (noProgram) return noProgram;
   for (const needed of [browsers[browser], browser === "webkit" && screen]) if (needed && !existsSync(needed)) return `no ${needed}`;
   return false;
+}
+
+// How long anything may take that is only waited for: the limit ends a hang, on a machine that has three times as much to do as it can.
+export const PATIENCE_MS = 60_000;
+
+// TEST_SLOW=1 puts each page of Chromium on an old machine far away: what reads before it waited shows.
+const slow = process.env.TEST_SLOW === "1";
+
+// What comes a moment after a press or an answer: asserts again until it holds, else fails as it failed last. Not for what must
+// be so at once, nor for what must not happen: that holds at the first look.
+export async function soon(asserts, ms = PATIENCE_MS) {
+  const isEarly = (e) => e instanceof assert.AssertionError || /context was destroyed|because of a navigation|frame was detached/i.test(e.message);
+  for (const end = Date.now() + ms; ; await pause(20)) {
+    try {
+      return await asserts();
+    } catch (e) {
+      if (!isEarly(e) || Date.now() > end) throw e;
+    }
+  }
 }
 
 export const person = { email: "ada@example.com", password: "correct horse battery", name: "Ada" };
@@ -65,7 +86,7 @@ export async function startWebKit() {
   const driver = spawn(browsers.webkit, ["--port=" + port], { env: { ...process.env, DISPLAY: ":" + number }, stdio: "ignore" });
   const stop = () => (driver.kill(), display.kill());
   let session = "";
-  async function ask(method, path, body, ms = 15_000) {
+  async function ask(method, path, body, ms = PATIENCE_MS) {
     const response = await fetch(`http://127.0.0.1:${port}${session}${path}`, { method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(ms) });
     const { value } = await response.json();
     if (!response.ok) throw new Error(`${path}: ${value?.error} ${value?.message}`);
@@ -93,15 +114,23 @@ export async function startWebKit() {
   };
 }
 
+async function slowDown(page) {
+  const wires = await page.context().newCDPSession(page);
+  await wires.send("Network.enable");
+  await wires.send("Network.emulateNetworkConditions", { offline: false, latency: 150, downloadThroughput: -1, uploadThroughput: -1 });
+  await wires.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+}
+
 // A page that remembers what should never happen: errors, refusals by the content policy, requests elsewhere.
 export async function openPage(browser, ava, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 860 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   page.faults = [];
   page.on("pageerror", (e) => page.faults.push(String(e.stack)));
   page.on("console", (m) => /Content Security Policy|TrustedHTML|TrustedScript/i.test(m.text()) && page.faults.push(m.text()));
   page.on("request", (r) => !r.url().startsWith(ava.base + "/") && !r.url().startsWith("data:") && page.faults.push("asked elsewhere: " + r.url()));
+  if (slow) await slowDown(page);
   return page;
 }
 

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
 import { Ava } from "../lib/ava.mjs";
-import { axe, missing, openPage, person, setUp, startAva, startChromium, startFirefox } from "./ava.mjs";
+import { axe, missing, openPage, PATIENCE_MS, person, setUp, soon, startAva, startChromium, startFirefox } from "./ava.mjs";
 
 const SERVICES = { google: "ava.demo@gmail.example", microsoft: "ava.demo@outlook.example" };
 
@@ -53,9 +53,9 @@ for (const [service, account] of Object.entries(SERVICES)) {
       await page.click(`${card} >> text=/^Connect /`);
       await page.waitForSelector(`[data-ask=${service}]`);
       const asked = async () => (await page.locator(`[data-ask=${service}] li`).allTextContents()).join("; ");
-      assert.match(await asked(), /Add, change and cancel events/);
+      await soon(async () => assert.match(await asked(), /Add, change and cancel events/));
       await page.check(`[data-ask=${service}] >> text=Only read`);
-      assert.doesNotMatch(await asked(), /Add, change/);
+      await soon(async () => assert.doesNotMatch(await asked(), /Add, change/));
       assert.deepEqual(await axe(page), []);
       await page.click(`[data-ask=${service}] >> text=Cancel`);
       await page.waitForSelector(`[data-ask=${service}]`, { state: "detached" });
@@ -79,7 +79,7 @@ for (const [service, account] of Object.entries(SERVICES)) {
       await page.waitForSelector(`${card} >> text=${account}`);
       await page.waitForSelector(`${card} >> text=Read, and make appointments`);
       assert.deepEqual(await axe(page), []);
-      assert.ok(!/code=|state=/.test(page.url()), "nothing of it stays in the address");
+      await soon(async () => assert.ok(!/code=|state=/.test(page.url()), "nothing of it stays in the address"));
     });
 
     test("a look inside", async () => {
@@ -96,7 +96,7 @@ for (const [service, account] of Object.entries(SERVICES)) {
       await page.reload();
       await page.click(`${card} >> text=Look inside`);
       await page.waitForSelector(`${card}[data-status=needs_attention]`);
-      assert.match(await page.textContent(card), /asks you to confirm again/);
+      await soon(async () => assert.match(await page.textContent(card), /asks you to confirm again/));
       await leaveFor();
       await page.click("text=Allow");
       await page.waitForSelector(`${card}[data-status=demo] [data-result=connected]`);
@@ -120,7 +120,7 @@ describe("a calendar in Firefox", { skip: missing("firefox") }, () => {
     ({ other, env, site } = await elsewhere());
     [ava, browser] = await Promise.all([startAva(env), startFirefox()]);
     page = await browser.newPage();
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     await page.setViewport({ width: 1200, height: 860 });
     await page.goto(ava.link);
     for (const [name, value] of [["email", person.email], ["name", person.name], ["password", person.password]]) {

@@ -1,7 +1,7 @@
 // The reference page: examples in three languages, and routes that run from the page as whoever is signed in.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("the reference page", { skip: missing("chromium") }, () => {
   let ava, browser, page;
@@ -24,14 +24,14 @@ describe("the reference page", { skip: missing("chromium") }, () => {
     await open();
     await page.waitForSelector("text=Whoever is signed in can run the routes from this page.");
     assert.equal(await page.locator("[data-try]").count(), 0);
-    assert.match(await page.textContent("#listCalls .command"), /^curl -sS/);
+    await soon(async () => assert.match(await page.textContent("#listCalls .command"), /^curl -sS/));
   });
 
   test("each example in curl, Node and Python", async () => {
     await page.check("text=Python");
-    assert.match(await page.textContent("#listCalls .command"), /^import os\n\nimport requests/);
+    await soon(async () => assert.match(await page.textContent("#listCalls .command"), /^import os\n\nimport requests/));
     await page.check("text=Node");
-    assert.match(await page.textContent("#listCalls .command"), /^const response = await fetch/);
+    await soon(async () => assert.match(await page.textContent("#listCalls .command"), /^const response = await fetch/));
   });
 
   test("a read runs at once and shows what came, with what the headers say", async () => {
@@ -41,11 +41,11 @@ describe("the reference page", { skip: missing("chromium") }, () => {
     await tried("listCalls").locator("[name=limit]").fill("5");
     await tried("listCalls").locator("button[type=submit]").click();
     await tried("listCalls").locator("[data-status='200']").waitFor();
-    assert.match(await tried("listCalls").locator("pre").textContent(), /x-correlation-id: [0-9a-f]{32}\n[\s\S]*"calls": \[\]/);
+    await soon(async () => assert.match(await tried("listCalls").locator("pre").textContent(), /x-correlation-id: [0-9a-f]{32}\n[\s\S]*"calls": \[\]/));
     await tried("listCalls").locator("[name=limit]").fill("5000");
     await tried("listCalls").locator("button[type=submit]").click();
     await tried("listCalls").locator("[data-status='422']").waitFor();
-    assert.match(await tried("listCalls").locator("pre").textContent(), /The limit must be 1 to 100/);
+    await soon(async () => assert.match(await tried("listCalls").locator("pre").textContent(), /The limit must be 1 to 100/));
   });
 
   test("a write says first that it is for real, and can be left", async () => {
@@ -70,7 +70,7 @@ describe("the reference page", { skip: missing("chromium") }, () => {
     const one = tried("getCall");
     await one.locator("summary").click();
     await one.locator("button[type=submit]").click();
-    assert.ok(await one.locator("[name=id]").evaluate((e) => e.matches(":invalid:focus")));
+    await soon(async () => assert.ok(await one.locator("[name=id]").evaluate((e) => e.matches(":invalid:focus"))));
     await one.locator("[name=id]").fill("../limits?x=1#");
     await one.locator("button[type=submit]").click();
     await one.locator("[data-status='404']").waitFor();
@@ -83,7 +83,7 @@ describe("the reference page", { skip: missing("chromium") }, () => {
     await tried("listCalls").locator("text=Connection error").waitFor();
     await page.emulateMedia({ colorScheme: "dark" });
     await page.setViewportSize({ width: 320, height: 700 });
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320));
+    await soon(async () => assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320)));
     assert.deepEqual(await axe(page), []);
     await page.locator("#putLimits").scrollIntoViewIfNeeded();
     await page.setViewportSize({ width: 1200, height: 860 });

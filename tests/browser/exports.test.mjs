@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("exports", { skip: missing("chromium") }, () => {
   let ava, browser, page;
@@ -54,7 +54,7 @@ describe("exports", { skip: missing("chromium") }, () => {
     await page.setViewportSize({ width: 320, height: 800 });
     await page.goto(ava.base + "/calls");
     await panel(page, "calls", "ready");
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320));
+    await soon(async () => assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320)));
     assert.deepEqual(page.faults, []);
   });
 });

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
 import { until } from "../lib/ava.mjs";
-import { axe, missing, person, startAva, startFirefox } from "./ava.mjs";
+import { axe, missing, PATIENCE_MS, person, soon, startAva, startFirefox } from "./ava.mjs";
 
 describe("journey in Firefox", { skip: missing("firefox") }, () => {
   let ava, browser, page;
   before(async () => {
     [ava, browser] = await Promise.all([startAva(), startFirefox()]);
     page = await browser.newPage();
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     await page.setViewport({ width: 1200, height: 860 });
   });
   after(async () => {
@@ -76,8 +76,8 @@ describe("journey in Firefox", { skip: missing("firefox") }, () => {
     await fill("[name=greeting_message]", "Hello from Firefox.");
     await page.click("[data-setting=greeting_message] button[type=submit]");
     await seen("[data-toast=ok]");
-    assert.equal(await page.$eval("[data-toast=ok] strong", (e) => e.textContent), "Setting updated");
-    assert.equal(await page.$eval("[data-setting=greeting_message] [data-value]", (e) => e.textContent), "Hello from Firefox.");
+    await soon(async () => assert.equal(await page.$eval("[data-toast=ok] strong", (e) => e.textContent), "Setting updated"));
+    await soon(async () => assert.equal(await page.$eval("[data-setting=greeting_message] [data-value]", (e) => e.textContent), "Hello from Firefox."));
   });
 
   for (const [path, name] of [["/", "health"], ["/assistant", "settings"], ["/numbers", "numbers"], ["/connections", "connections"], ["/calls", "limits"], ["/messages", "messages"], ["/messages?tab=templates", "templates"], ["/messages?tab=templates&open=alert", "template"], ["/activity", "events"], ["/activity?tab=out", "destinations"]])

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 const words = (language) => JSON.parse(readFileSync(new URL(`../../web/i18n/${language}.json`, import.meta.url), "utf8"));
 const flat = (node, path = "") => Object.entries(node).flatMap(([k, v]) => (typeof v === "string" ? [[path + k, v]] : flat(v, path + k + ".")));
@@ -40,7 +40,7 @@ describe("German in Chromium", { skip: missing("chromium") }, () => {
 
   async function look(name) {
     const found = [], key = new RegExp(`\\b(${Object.keys(german).join("|")})\\.[a-z_-]+(\\.[a-z_-]+)*\\b`);
-    assert.equal(await page.getAttribute("html", "lang"), "de", name);
+    await soon(async () => assert.equal(await page.getAttribute("html", "lang"), "de", name));
     for (const text of await texts()) {
       if (english.includes(text)) found.push(`English: ${text}`);
       if (key.test(text) || /\{\w+\}/.test(text.replace(/\{\{+\w+\}+/g, ""))) found.push(`no sentence: ${text}`);
@@ -100,10 +100,10 @@ describe("German in Chromium", { skip: missing("chromium") }, () => {
     }
     await page.goto(ava.base + "/calls/" + id);
     await panel(page, "call", "ready");
-    assert.match(await page.textContent(".standing dl"), /0,\d+\s\$/, "money");
-    assert.equal(await page.textContent("[data-standing]"), "Die Gegenseite hat aufgelegt.");
+    await soon(async () => assert.match(await page.textContent(".standing dl"), /0,\d+\s\$/, "money"));
+    await soon(async () => assert.equal(await page.textContent("[data-standing]"), "Die Gegenseite hat aufgelegt."));
     assert.doesNotMatch(await page.innerText(".timeline"), /\b(the|asked|told|picked)\b/i, "what happened is German too");
-    assert.match(await page.getAttribute(".standing time", "title"), /^\d{2}\.\d{2}\.\d{4}, \d{2}:\d{2}:\d{2}$/, "dates");
+    await soon(async () => assert.match(await page.getAttribute(".standing time", "title"), /^\d{2}\.\d{2}\.\d{4}, \d{2}:\d{2}:\d{2}$/, "dates"));
     await page.goto(ava.base + "/activity");
     await page.click("[data-row] a");
     await panel(page, "event", "ready");
@@ -131,7 +131,7 @@ describe("German in Chromium", { skip: missing("chromium") }, () => {
     await panel(page, "settings", "ready");
     for (const key of ["greeting_message", "max_call_duration", "voice_speed"]) await page.click(`[data-setting=${key}] [data-change]`);
     await page.fill("[name=voice_speed]", "0.9");
-    assert.match(await page.textContent("[data-setting=voice_speed] output"), /0,9-mal/);
+    await soon(async () => assert.match(await page.textContent("[data-setting=voice_speed] output"), /0,9-mal/));
     await look("settings in the edit");
     await page.goto(ava.base + "/connections");
     await page.click("[aria-label='Vapi bearbeiten']");
@@ -181,7 +181,7 @@ describe("German in Chromium", { skip: missing("chromium") }, () => {
     await page.goto(ava.base + "/docs");
     await page.waitForSelector(".route");
     await page.setViewportSize({ width: 320, height: 860 });
-    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320);
+    await soon(async () => assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320));
     await page.setViewportSize({ width: 1200, height: 860 });
     await page.fill("#filter", "putSetting");
     await page.fill("#filter", "/vapi/settings");

@@ -2,7 +2,7 @@
 // At every stop the focus can be seen and nothing lies over it; after every step it is somewhere that makes sense.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { missing, openPage, panel, person, startAva, startChromium } from "./ava.mjs";
+import { missing, openPage, panel, person, soon, startAva, startChromium } from "./ava.mjs";
 import { faultOfFocus } from "./shape.mjs";
 
 describe("by keyboard in Chromium", { skip: missing("chromium") }, () => {
@@ -33,7 +33,7 @@ describe("by keyboard in Chromium", { skip: missing("chromium") }, () => {
   }
   // The focus comes there by itself.
   async function lands(selector) {
-    await page.waitForFunction((s) => document.activeElement.matches(s), selector, { timeout: 5000 }).catch(async () => assert.fail(`the focus is not at ${selector} but at ${await where()}`));
+    await page.waitForFunction((s) => document.activeElement.matches(s), selector).catch(async () => assert.fail(`the focus is not at ${selector} but at ${await where()}`));
   }
   async function replace(text) {
     await press("Control+A");
@@ -57,7 +57,7 @@ describe("by keyboard in Chromium", { skip: missing("chromium") }, () => {
     await tab("[type=radio]");
     await press("ArrowDown");
     await press("ArrowUp");
-    assert.ok(await is("[value=sandbox]:checked"));
+    await soon(async () => assert.ok(await is("[value=sandbox]:checked")));
     await press("Enter");
     await page.waitForSelector("[data-step='3'] [name=greeting_message]");
     await lands("h1");
@@ -71,7 +71,7 @@ describe("by keyboard in Chromium", { skip: missing("chromium") }, () => {
     await lands("h1");
     await tab(".button.primary");
     await press("Space");
-    await page.waitForSelector("[data-panel=first-call][data-state=ended]", { timeout: 60_000 });
+    await page.waitForSelector("[data-panel=first-call][data-state=ended]");
     await tab(".button.primary");
     await press("Enter");
     await page.waitForSelector("[data-panel=done]");
@@ -178,7 +178,7 @@ describe("by keyboard in Chromium", { skip: missing("chromium") }, () => {
         await tab("dialog .button.primary");
         await press("Enter");
       }
-      await page.waitForFunction((had) => document.querySelector("dialog [data-stage]").dataset.stage !== had || had === "done", stage, { timeout: 60_000 });
+      await page.waitForFunction((had) => document.querySelector("dialog [data-stage]").dataset.stage !== had || had === "done", stage);
     }
     await lands("dialog p[tabindex]");
     await press("Escape");

@@ -1,7 +1,7 @@
 // Every screen in both themes: nothing for axe to find, no sideways scroll at 320 px, one h1.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("looks in Chromium", { skip: missing("chromium") }, () => {
   let ava, browser, page;
@@ -26,7 +26,7 @@ describe("looks in Chromium", { skip: missing("chromium") }, () => {
     await page.setViewportSize({ width: 1200, height: 860 });
     assert.deepEqual(found, []);
     assert.ok(width <= 320, `${name} is ${width} px wide at 320`);
-    assert.equal((await page.$$("h1")).length, 1, name);
+    await soon(async () => assert.equal((await page.$$("h1")).length, 1, name));
   }
   const problem = (code, status, more = {}, headers = {}) => (route) =>
     route.fulfill({ status, contentType: "application/problem+json", headers, json: { type: "/problems/" + code, title: "t", status, code, detail: "d", service: "vapi", correlation_id: "01JTESTREFERENCE", ...more } });

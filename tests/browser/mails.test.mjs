@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
 import { until } from "../lib/ava.mjs";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("e-mails", { skip: missing("chromium") }, () => {
   let ava, browser, page;
@@ -49,9 +49,9 @@ describe("e-mails", { skip: missing("chromium") }, () => {
     assert.match(rows[0], /^fine@example\.org To Delivered/);
     assert.match(rows[1], /^bounced@example\.org To Came back .+/);
     assert.match(rows[2], /^full@example\.org Bcc Came back/);
-    assert.match(await page.innerText("[data-files]"), /invoice of a very long month\.pdf\s+1\.5 kB/);
-    assert.match(await page.innerText("[data-panel=mail]"), /Dear Ada,/);
-    assert.equal(await page.innerText("[data-panel=mail] h2"), "Your invoice");
+    await soon(async () => assert.match(await page.innerText("[data-files]"), /invoice of a very long month\.pdf\s+1\.5 kB/));
+    await soon(async () => assert.match(await page.innerText("[data-panel=mail]"), /Dear Ada,/));
+    await soon(async () => assert.equal(await page.innerText("[data-panel=mail] h2"), "Your invoice"));
     await look("a mail");
     await page.click("text=All messages");
     await panel(page, "messages", "ready");
@@ -62,9 +62,9 @@ describe("e-mails", { skip: missing("chromium") }, () => {
     await open("/messages", "messages");
     await page.click(".tabs >> text=No more e-mails");
     await panel(page, "suppressed", "ready");
-    assert.deepEqual(await page.$$eval("[data-suppressed]", (rows) => rows.map((r) => r.dataset.suppressed)), ["asked@example.org", "bounced@example.org"]);
-    assert.match(await page.innerText("[data-suppressed='bounced@example.org']"), /Came back[^]*See that e-mail/);
-    assert.match(await page.innerText("[data-suppressed='asked@example.org']"), /Asked for it[^]*On the phone\./);
+    await soon(async () => assert.deepEqual(await page.$$eval("[data-suppressed]", (rows) => rows.map((r) => r.dataset.suppressed)), ["asked@example.org", "bounced@example.org"]));
+    await soon(async () => assert.match(await page.innerText("[data-suppressed='bounced@example.org']"), /Came back[^]*See that e-mail/));
+    await soon(async () => assert.match(await page.innerText("[data-suppressed='asked@example.org']"), /Asked for it[^]*On the phone\./));
     await look("suppressed");
     await page.fill("[name=address]", "BOUNCED@example.org");
     await page.press("[name=address]", "Enter");
@@ -99,8 +99,8 @@ describe("e-mails", { skip: missing("chromium") }, () => {
     await open("/messages?tab=templates&open=invoice", "template");
     await page.click("[data-changes='2'] >> text=What changed");
     await page.waitForSelector("[data-changes='2'] [data-part=text]");
-    assert.deepEqual(await page.$$eval("[data-changes='2'] [data-part=text] :is(del, ins)", (all) => all.map((one) => one.tagName + " " + one.textContent)), ["DEL Line 6", "INS Line six, at last"]);
-    assert.deepEqual(await page.$$eval("[data-changes='2'] [data-part=subject] :is(del, ins)", (all) => all.map((one) => one.textContent)), ["Invoice", "Your invoice"]);
+    await soon(async () => assert.deepEqual(await page.$$eval("[data-changes='2'] [data-part=text] :is(del, ins)", (all) => all.map((one) => one.tagName + " " + one.textContent)), ["DEL Line 6", "INS Line six, at last"]));
+    await soon(async () => assert.deepEqual(await page.$$eval("[data-changes='2'] [data-part=subject] :is(del, ins)", (all) => all.map((one) => one.textContent)), ["Invoice", "Your invoice"]));
     assert.equal(await page.$("[data-changes='2'] >> text=Line 1"), null, "what is far from it is left out");
     await look("a diff");
     await page.click("[data-version='2'] >> text=/^Undo/");
@@ -124,7 +124,7 @@ describe("e-mails", { skip: missing("chromium") }, () => {
     await page.click("[data-card=resend] [data-set-up] button");
     await page.waitForSelector("[data-toast=ok] >> text=It tells Ava now");
     await page.waitForSelector("[data-card=resend][data-status=demo]");
-    assert.equal(await page.$("[data-card=resend] [data-attention]"), null);
+    await soon(async () => assert.equal(await page.$("[data-card=resend] [data-attention]"), null));
     await send({ to: "bounced@example.org" });
     await until(async () => (await ava.advance(2), (await elsewhere("GET", "/suppressions")).suppressions.length === 1), { what: "it is heard" });
   });
@@ -135,14 +135,14 @@ describe("e-mails", { skip: missing("chromium") }, () => {
     await elsewhere("PUT", "/credentials/smtp", smtp);
     const id = await send({ to: ["fine@example.org", "grey@example.org"] });
     await open("/messages", "messages");
-    assert.match(await page.innerText(`[data-row='${id}']`), /Waiting[^]*Tried again at \d\d:\d\d[^]*does not take it yet/);
+    await soon(async () => assert.match(await page.innerText(`[data-row='${id}']`), /Waiting[^]*Tried again at \d\d:\d\d[^]*does not take it yet/));
     await page.click(`[data-row='${id}'] a`);
     await page.waitForSelector("[data-recipient=waiting]");
-    assert.deepEqual(await page.$$eval("[data-recipient]", (all) => all.map((row) => row.dataset.recipient)), ["sent", "waiting"]);
+    await soon(async () => assert.deepEqual(await page.$$eval("[data-recipient]", (all) => all.map((row) => row.dataset.recipient)), ["sent", "waiting"]));
     await look("a mail that waits");
     await ava.advance(310);
     await page.waitForFunction(() => document.querySelectorAll("[data-recipient=sent]").length === 2);
-    assert.equal(await page.$("[data-next]"), null);
+    await soon(async () => assert.equal(await page.$("[data-next]"), null));
     assert.deepEqual(page.faults, []);
   });
 });

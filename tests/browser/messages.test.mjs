@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
 import { until } from "../lib/ava.mjs";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("messages", { skip: missing("chromium") }, () => {
   let ava, browser, page;
@@ -41,7 +41,7 @@ describe("messages", { skip: missing("chromium") }, () => {
     await page.waitForSelector("dialog >> text=Text is needed.");
     await page.fill("dialog [name=body]", "x".repeat(161));
     await page.waitForSelector("[data-segments] >> text=goes out as 2 parts");
-    assert.match(await page.textContent("dialog .count"), /161 of 1600/);
+    await soon(async () => assert.match(await page.textContent("dialog .count"), /161 of 1600/));
     await page.fill("dialog [name=body]", "你好");
     await page.waitForSelector("[data-segments] >> text=/some letters need more room/");
     assert.deepEqual(await axe(page), []);
@@ -51,7 +51,7 @@ describe("messages", { skip: missing("chromium") }, () => {
   test("a text is sent and followed until it is there, and nobody reloads", async () => {
     await send("+33 6 12 34 56 78", "Your appointment is tomorrow at nine.");
     await page.waitForSelector("[data-toast=ok] >> text=On its way");
-    assert.equal(await page.$("dialog"), null);
+    await soon(async () => assert.equal(await page.$("dialog"), null));
     const row = await page.waitForSelector("[data-row]");
     assert.match(await row.innerText(), /To \+33 6 12 34 56 78[^]*Your appointment is tomorrow at nine\./);
     await ava.advance(3);
@@ -107,7 +107,7 @@ describe("messages", { skip: missing("chromium") }, () => {
     await page.selectOption("[name=direction]", "inbound");
     await page.waitForSelector("[data-message=received]");
     await page.waitForFunction(() => document.querySelectorAll("[data-row]").length === 2);
-    assert.match(page.url(), /\?direction=inbound$/);
+    await soon(async () => assert.match(page.url(), /\?direction=inbound$/));
   });
 
   test("nothing went wrong that nobody saw", () => assert.deepEqual(page.faults, []));

@@ -1,7 +1,7 @@
 // Importing numbers in a browser: choose, preview, confirm, each step as it happens, done; and giving one back.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 const shots = process.env.TEST_SHOTS; // a folder to look at the pages in
 
@@ -50,24 +50,24 @@ describe("importing numbers", { skip: missing("chromium") }, () => {
     await page.focus("[data-panel=numbers] .row button.primary");
     await page.keyboard.press("Enter");
     await stage("choose");
-    assert.equal(await page.getAttribute("dialog button.primary", "aria-disabled"), "true", "nothing is chosen yet");
+    await soon(async () => assert.equal(await page.getAttribute("dialog button.primary", "aria-disabled"), "true", "nothing is chosen yet"));
     await page.focus("dialog [name=number] >> nth=0");
     await page.keyboard.press("Space");
     await shot("import-choose");
     await page.focus("dialog button.primary");
     await page.keyboard.press("Enter");
     await stage("preview");
-    assert.match(await page.innerText("dialog"), /Remember where it leads now/);
+    await soon(async () => assert.match(await page.innerText("dialog"), /Remember where it leads now/));
     assert.equal(await page.$("dialog [data-warning]"), null);
     await page.focus("dialog button.primary");
     await page.keyboard.press("Enter");
     await page.waitForSelector("dialog [data-outcome=succeeded]");
-    assert.deepEqual(await page.$$eval("dialog [data-step]", (all) => all.map((e) => `${e.dataset.step} ${e.dataset.stepState}`)), ["remember done", "point done"]);
-    assert.match(await page.innerText("dialog"), /1 number imported\.[^]*In the audit log as number\.import/);
+    await soon(async () => assert.deepEqual(await page.$$eval("dialog [data-step]", (all) => all.map((e) => `${e.dataset.step} ${e.dataset.stepState}`)), ["remember done", "point done"]));
+    await soon(async () => assert.match(await page.innerText("dialog"), /1 number imported\.[^]*In the audit log as number\.import/));
     await shot("import-done");
     await page.keyboard.press("Escape");
     await row(0).locator("text=Imported").waitFor();
-    assert.match(await row(0).innerText(), /Ava/);
+    await soon(async () => assert.match(await row(0).innerText(), /Ava/));
   });
 
   test("a number of another system is taken over only after that was said, and Vapi's part is named", async () => {
@@ -77,7 +77,7 @@ describe("importing numbers", { skip: missing("chromium") }, () => {
     await row(1).locator("text=Another system").waitFor();
     await row(1).locator("button").click();
     await stage("choose");
-    assert.ok(await page.isChecked("dialog [name=number]:checked"));
+    await soon(async () => assert.ok(await page.isChecked("dialog [name=number]:checked")));
     await page.check("dialog [name=who][value=vapi]");
     await page.click("dialog button.primary");
     await stage("preview");
@@ -85,7 +85,7 @@ describe("importing numbers", { skip: missing("chromium") }, () => {
     assert.match(words, /Calls of this number go to studio\.example\.com now/);
     assert.match(words, /Vapi changes where calls of this number go at Twilio/);
     assert.doesNotMatch(words, /secret-path|null|\{/);
-    assert.equal(await page.getAttribute("dialog button.primary", "aria-disabled"), "true");
+    await soon(async () => assert.equal(await page.getAttribute("dialog button.primary", "aria-disabled"), "true"));
     await shot("import-preview");
     await page.check("dialog [name=overwrite]");
     await page.click("dialog button.primary");
@@ -102,8 +102,8 @@ describe("importing numbers", { skip: missing("chromium") }, () => {
     await stage("preview");
     await page.click("dialog button.primary");
     await page.waitForSelector("dialog [data-outcome=failed]");
-    assert.deepEqual(await page.$$eval("dialog [data-step]", (all) => all.map((e) => e.dataset.stepState)), ["undone", "undone", "failed", "skipped"]);
-    assert.match(await page.innerText("dialog"), /as they were before/);
+    await soon(async () => assert.deepEqual(await page.$$eval("dialog [data-step]", (all) => all.map((e) => e.dataset.stepState)), ["undone", "undone", "failed", "skipped"]));
+    await soon(async () => assert.match(await page.innerText("dialog"), /as they were before/));
     await shot("import-failed");
     await page.click("dialog .row button.primary");
     assert.equal((await atTwilio(2)).sms_url, "");
@@ -111,7 +111,7 @@ describe("importing numbers", { skip: missing("chromium") }, () => {
 
   test("a number is given back after a question that says what that means", async () => {
     await row(1).locator("button").click();
-    assert.match(await page.innerText("dialog"), /go again where they went before/);
+    await soon(async () => assert.match(await page.innerText("dialog"), /go again where they went before/));
     await shot("give-back");
     await page.click("dialog button.danger");
     await page.waitForSelector("[data-toast=ok] >> text=/leads again where it did before/");

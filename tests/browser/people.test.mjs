@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
-import { axe, look, missing, openPage, panel, person, setUp, signIn, startAva, startChromium } from "./ava.mjs";
+import { axe, look, missing, openPage, panel, person, setUp, signIn, soon, startAva, startChromium } from "./ava.mjs";
 
 const guest = { email: "grace.of.a.rather.long.department@example.com", password: "staple battery horse", name: "Grace" };
 const workspace = "Ada's workspace";
@@ -53,8 +53,8 @@ describe("people", { skip: missing("chromium") }, () => {
     await look(page, "people-link");
     await page.click("text=I have copied the link");
     await panel(page, "invitations", "ready");
-    assert.match(await page.textContent(`[data-invitation="${guest.email}"]`), /Administrator/);
-    assert.ok(!(await page.content()).includes(link), "shown this once");
+    await soon(async () => assert.match(await page.textContent(`[data-invitation="${guest.email}"]`), /Administrator/));
+    await soon(async () => assert.ok(!(await page.content()).includes(link), "shown this once"));
     await look(page, "people-invited");
   });
 
@@ -65,7 +65,7 @@ describe("people", { skip: missing("chromium") }, () => {
     await her.click("[data-wants=invitation] a");
     await panel(her, "own-invitations", "ready");
     assert.match(await her.textContent("[data-panel=own-invitations]"), /Ada invites you to Ada's workspace as an administrator\./);
-    assert.match(await her.textContent("[data-panel=account]"), new RegExp(`Grace.*${guest.email}.*Grace's workspace.*Owner`));
+    await soon(async () => assert.match(await her.textContent("[data-panel=account]"), new RegExp(`Grace.*${guest.email}.*Grace's workspace.*Owner`)));
     await look(her, "account-invited");
     await her.click(`[aria-label="Decline the invitation to ${workspace}"]`);
     await toast(her, `You declined ${workspace}`);
@@ -78,7 +78,7 @@ describe("people", { skip: missing("chromium") }, () => {
     await elsewhere("POST", `/workspaces/${await home()}/invitations`, { email: "frank@example.com", role: "member" });
     await page.goto(ava.base + "/people");
     await page.click("[aria-label='Withdraw the invitation of frank@example.com']");
-    assert.match(await page.textContent("dialog"), /frank@example\.com can no longer join with it\./);
+    await soon(async () => assert.match(await page.textContent("dialog"), /frank@example\.com can no longer join with it\./));
     await page.click("dialog .button.danger");
     await toast(page, "Invitation withdrawn");
     await panel(page, "invitations", "empty");
@@ -107,17 +107,17 @@ describe("people", { skip: missing("chromium") }, () => {
     await page.selectOption("[data-form=role] [name=role]", "admin");
     await page.click("[data-form=role] button[type=submit]");
     await toast(page, "Role changed");
-    assert.match(await page.textContent(`[data-member="${guest.email}"]`), /Administrator/);
+    await soon(async () => assert.match(await page.textContent(`[data-member="${guest.email}"]`), /Administrator/));
     await page.click("[data-toast=ok]:has-text('Role changed') >> text=Undo");
     await page.waitForSelector(`[data-member="${guest.email}"]:has-text('Member')`);
     const { members } = await elsewhere("GET", `/workspaces/${await home()}/members`);
     assert.equal(members.find((m) => m.email === guest.email).role, "member");
     await page.click("[aria-label='Remove Grace']");
-    assert.match(await page.textContent("dialog"), new RegExp(`Remove Grace from this workspace.*Grace \\(${guest.email}\\) can no longer see or change anything here\\.`));
+    await soon(async () => assert.match(await page.textContent("dialog"), new RegExp(`Remove Grace from this workspace.*Grace \\(${guest.email}\\) can no longer see or change anything here\\.`)));
     await look(page, "people-remove");
     await page.click("dialog .button.danger:has-text('Remove Grace')");
     await toast(page, "Person removed");
-    assert.equal(await page.$(`[data-member="${guest.email}"]`), null);
+    await soon(async () => assert.equal(await page.$(`[data-member="${guest.email}"]`), null));
   });
 
   test("a member sees who is there, and that others invite", async () => {
@@ -150,13 +150,13 @@ describe("people", { skip: missing("chromium") }, () => {
     await her.fill("[name=new_password]", "a new one, and a long one");
     await save();
     await her.waitForSelector(".wrong >> text=This is not your current password.");
-    assert.equal(await her.evaluate(() => document.activeElement.name), "current_password");
+    await soon(async () => assert.equal(await her.evaluate(() => document.activeElement.name), "current_password"));
     await look(her, "account-wrong");
     await her.fill("[name=current_password]", guest.password);
     await save();
     await toast(her, "Password changed");
     await her.waitForSelector("[data-panel=password] .good >> text=You are signed out everywhere else.");
-    assert.deepEqual(await her.$$eval("[data-form=password] input[type=password]", (all) => all.map((one) => one.value)), ["", ""]);
+    await soon(async () => assert.deepEqual(await her.$$eval("[data-form=password] input[type=password]", (all) => all.map((one) => one.value)), ["", ""]));
     await look(her, "account-changed");
     // This window goes on, writes too; the other one is asked to sign in.
     assert.equal((await her.evaluate(() => fetch("/api/v1/auth/me").then((r) => r.status))), 200);

@@ -2,7 +2,7 @@
 // in a wide window and in a narrow one, where tables are drawn as cards.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("the tree of a screen reader, by Chromium", { skip: missing("chromium") }, () => {
   let ava, browser, page, wires, callId;
@@ -64,15 +64,17 @@ describe("the tree of a screen reader, by Chromium", { skip: missing("chromium")
         await panel(page, name, "ready");
         await page.getByRole("heading", { name: outline.at(-1).slice(2), exact: true }).waitFor(); // what is below comes last
         await page.waitForFunction(() => !document.querySelector("[data-panel][data-state=loading]"));
-        const told = await tree();
-        assert.equal(told[0].name, title);
-        const heads = outlineOf(told);
-        assert.deepEqual(outline.filter((o) => !heads.includes(o)), [], heads.join("\n"));
-        for (const [role, count] of [["main", 1], ["banner", 1], ["navigation", 1]]) assert.ok(namesOf(told, role).length >= count, role);
-        assert.deepEqual(namesOf(told, "navigation").slice(0, 1), ["Rooms"]);
-        assert.equal(told.findIndex((n) => n.role === "link" && n.name === "Skip to content"), 1, "the skip link comes first");
-        assert.deepEqual(told.filter((n) => mustHaveNames.includes(n.role) && !n.name.trim()).map((n) => [...n.within.slice(-2), n.role].join(" > ")), []);
-        assert.ok(told.some((n) => n.role === "status" && n.live === "polite"), "where news is told");
+        await soon(async () => {
+          const told = await tree();
+          assert.equal(told[0].name, title);
+          const heads = outlineOf(told);
+          assert.deepEqual(outline.filter((o) => !heads.includes(o)), [], heads.join("\n"));
+          for (const [role, count] of [["main", 1], ["banner", 1], ["navigation", 1]]) assert.ok(namesOf(told, role).length >= count, role);
+          assert.deepEqual(namesOf(told, "navigation").slice(0, 1), ["Rooms"]);
+          assert.equal(told.findIndex((n) => n.role === "link" && n.name === "Skip to content"), 1, "the skip link comes first");
+          assert.deepEqual(told.filter((n) => mustHaveNames.includes(n.role) && !n.name.trim()).map((n) => [...n.within.slice(-2), n.role].join(" > ")), []);
+          assert.ok(told.some((n) => n.role === "status" && n.live === "polite"), "where news is told");
+        });
       });
 
   for (const width of [1200, 320])
@@ -80,11 +82,13 @@ describe("the tree of a screen reader, by Chromium", { skip: missing("chromium")
       await page.setViewportSize({ width, height: 860 });
       await page.goto(ava.base + "/calls");
       await panel(page, "calls", "ready");
-      const told = await tree();
-      assert.ok(namesOf(told, "table").includes("All calls"));
-      if (width > 768) assert.deepEqual(namesOf(told, "columnheader").slice(0, 5), ["Who", "When", "Talked", "How it went", "Cost"]);
-      assert.ok(namesOf(told, "rowheader").some((n) => n.includes("+33 6 12 34 56 78")));
-      assert.ok(namesOf(told, "cell").some((n) => n.includes("The other side hung up.")));
+      await soon(async () => {
+        const told = await tree();
+        assert.ok(namesOf(told, "table").includes("All calls"));
+        if (width > 768) assert.deepEqual(namesOf(told, "columnheader").slice(0, 5), ["Who", "When", "Talked", "How it went", "Cost"]);
+        assert.ok(namesOf(told, "rowheader").some((n) => n.includes("+33 6 12 34 56 78")));
+        assert.ok(namesOf(told, "cell").some((n) => n.includes("The other side hung up.")));
+      });
     });
 
   test("a refused setting is told with its field, a saved one as news", async () => {
@@ -95,25 +99,27 @@ describe("the tree of a screen reader, by Chromium", { skip: missing("chromium")
     await page.fill("[name=greeting_message]", " ");
     await page.click("[data-setting=greeting_message] button[type=submit]");
     await page.waitForSelector("text=Greeting is needed.");
-    const { nodes } = await wires.send("Accessibility.getFullAXTree");
-    const field = nodes.find((n) => n.role?.value === "textbox" && n.name.value === "Greeting");
-    assert.match(field.description.value, /Greeting is needed\./);
-    assert.equal(field.properties.find((p) => p.name === "invalid").value.value, "true");
+    await soon(async () => {
+      const { nodes } = await wires.send("Accessibility.getFullAXTree");
+      const field = nodes.find((n) => n.role?.value === "textbox" && n.name.value === "Greeting");
+      assert.match(field?.description?.value ?? "", /Greeting is needed\./);
+      assert.equal(field.properties.find((p) => p.name === "invalid").value.value, "true");
+    });
     await page.fill("[name=greeting_message]", "Told as news.");
     await page.click("[data-setting=greeting_message] button[type=submit]");
     await page.waitForSelector("[data-toast=ok]");
-    const told = await tree();
-    assert.ok(told.some((n) => n.within.includes("status") && n.role === "strong"), "the toast stands in a status");
+    await soon(async () => {
+      const told = await tree();
+      assert.ok(told.some((n) => n.within.includes("status") && n.role === "strong"), "the toast stands in a status");
+    });
   });
 
   test("events come into a polite log; a dialog has its heading's name", async () => {
     await page.goto(ava.base + "/activity");
     await panel(page, "events", "ready");
-    let told = await tree();
-    assert.deepEqual(told.filter((n) => n.role === "log").map((n) => [Boolean(n.name), n.live]), [[true, "polite"]]);
+    await soon(async () => assert.deepEqual((await tree()).filter((n) => n.role === "log").map((n) => [Boolean(n.name), n.live]), [[true, "polite"]]));
     await page.goto(ava.base + "/calls?new=call");
     await page.waitForSelector("dialog [name=to]");
-    told = await tree();
-    assert.deepEqual(namesOf(told, "dialog"), ["Make a call"]);
+    await soon(async () => assert.deepEqual(namesOf(await tree(), "dialog"), ["Make a call"]));
   });
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
 import { sign } from "../lib/twilio.mjs";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("rules", { skip: missing("chromium") }, () => {
   let ava, browser, page;
@@ -24,8 +24,8 @@ describe("rules", { skip: missing("chromium") }, () => {
     assert.deepEqual(await axe(page), []);
     await page.click("[data-presets] >> text=Text back whoever we missed");
     await page.waitForSelector("[data-rule][data-enabled=true] >> text=When a call is missed: a text to the caller, by the template text_back.");
-    assert.deepEqual((await rules()).map((r) => [r.name, r.then.to]), [["Text back whoever we missed", "caller"]]);
-    assert.equal(await page.$("[data-presets] >> text=Text back whoever we missed"), null, "nobody is written to by two of them");
+    await soon(async () => assert.deepEqual((await rules()).map((r) => [r.name, r.then.to]), [["Text back whoever we missed", "caller"]]));
+    await soon(async () => assert.equal(await page.$("[data-presets] >> text=Text back whoever we missed"), null, "nobody is written to by two of them"));
     await page.click("text=Last uses");
     await page.waitForSelector("text=It had nothing to do yet.");
     assert.deepEqual(await axe(page), []);
@@ -34,7 +34,7 @@ describe("rules", { skip: missing("chromium") }, () => {
   test("a rule rests and goes on by its switch", async () => {
     await page.click("[role=switch]");
     await page.waitForSelector("[data-rule][data-enabled=false]");
-    assert.equal((await rules())[0].enabled, false);
+    await soon(async () => assert.equal((await rules())[0].enabled, false));
     await page.focus("[role=switch]");
     await page.keyboard.press("Space");
     await page.waitForSelector("[data-rule][data-enabled=true]");
@@ -44,8 +44,8 @@ describe("rules", { skip: missing("chromium") }, () => {
     await page.click("[data-presets] >> text=New rule");
     await page.selectOption("[name=event]", "budget.80");
     await page.selectOption("[name=channel]", "email");
-    assert.equal(await page.$("[name=who]"), null, "nobody called");
-    assert.equal(await page.$("[name=from]"), null);
+    await soon(async () => assert.equal(await page.$("[name=who]"), null, "nobody called"));
+    await soon(async () => assert.equal(await page.$("[name=from]"), null));
     await page.fill("[name=name]", "Money");
     await page.fill("[name=to]", "desk@example.org, nobody");
     await page.selectOption("[name=template]", "alert");
@@ -53,7 +53,7 @@ describe("rules", { skip: missing("chromium") }, () => {
     await page.fill("[name=quiet_from]", "25:00");
     await page.click("[data-form=rule] [type=submit]");
     await page.waitForSelector("[data-form=rule] .wrong");
-    assert.equal((await page.$$("[data-form=rule] .wrong")).length, 2);
+    await soon(async () => assert.equal((await page.$$("[data-form=rule] .wrong")).length, 2));
     assert.deepEqual(await axe(page), []);
     await page.fill("[name=to]", "desk@example.org");
     await page.fill("[name=quiet_from]", "21:00");
@@ -65,13 +65,13 @@ describe("rules", { skip: missing("chromium") }, () => {
 
   test("what is there is changed and removed", async () => {
     await page.click("[data-rule]:has-text('Money') >> text=Change");
-    assert.equal(await page.inputValue("[name=to]"), "desk@example.org");
+    await soon(async () => assert.equal(await page.inputValue("[name=to]"), "desk@example.org"));
     await page.fill("[name=name]", "Budget");
     await page.click("[data-form=rule] [type=submit]");
     await page.waitForSelector("[data-rule] h3 >> text=Budget");
     await page.click("[data-toast=ok]:has-text('Budget') >> text=Undo");
     await page.waitForSelector("[data-rule] h3 >> text=Money");
-    assert.deepEqual((await rules()).find((r) => r.name === "Money").quiet_hours.from, "21:00");
+    await soon(async () => assert.deepEqual((await rules()).find((r) => r.name === "Money").quiet_hours.from, "21:00"));
     for (const name of ["Cap", "Budget"]) {
       await page.click(`[data-rule]:has-text('${name === "Cap" ? "Money" : "Theirs"}') >> text=Change`);
       await page.fill("[name=name]", name);
@@ -88,7 +88,7 @@ describe("rules", { skip: missing("chromium") }, () => {
     await page.click("[data-rule]:has-text('Budget') >> text=Remove");
     await page.click("dialog[open] button.danger");
     await page.waitForFunction(() => document.querySelectorAll("[data-rule]").length === 1);
-    assert.equal((await rules()).length, 1);
+    await soon(async () => assert.equal((await rules()).length, 1));
   });
 
   test("what it did last, and why it did nothing", async () => {
@@ -106,7 +106,7 @@ describe("rules", { skip: missing("chromium") }, () => {
     await panel(page, "rules", "ready");
     await page.click("text=Last uses");
     await panel(page, "rule-uses", "ready");
-    assert.deepEqual(await page.$$eval("[data-use]", (rows) => rows.map((r) => r.dataset.use)), ["skipped", "skipped", "sent"]);
+    await soon(async () => assert.deepEqual(await page.$$eval("[data-use]", (rows) => rows.map((r) => r.dataset.use)), ["skipped", "skipped", "sent"]));
     await page.waitForSelector("text=The number is withheld");
     await page.waitForSelector("text=1 of 100 messages");
     assert.deepEqual(await axe(page), []);

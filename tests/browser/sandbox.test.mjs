@@ -1,7 +1,7 @@
 // The caller's page: somebody calls in, somebody texts in, calls go another way, the invoice beside the books; and Home hears of it.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("the sandbox's page", { skip: missing("chromium") }, () => {
   let ava, browser, page, home;
@@ -26,7 +26,7 @@ describe("the sandbox's page", { skip: missing("chromium") }, () => {
     home = await page.context().newPage();
     await home.goto(ava.base + "/");
     await panel(home, "today", "ready");
-    assert.equal(await home.textContent("[data-calls-today]"), "0");
+    await soon(async () => assert.equal(await home.textContent("[data-calls-today]"), "0"));
     await page.goto(ava.base + "/calls");
     await panel(page, "calls", "empty");
     const sandbox = await page.context().newPage();
@@ -41,7 +41,7 @@ describe("the sandbox's page", { skip: missing("chromium") }, () => {
   test("Home counts it, and nobody reloads", async () => {
     await home.bringToFront();
     await home.waitForSelector("[data-calls-today] >> text=1");
-    assert.equal(await home.textContent("[data-failed-today]"), "0");
+    await soon(async () => assert.equal(await home.textContent("[data-failed-today]"), "0"));
   });
 
   test("Home says what needs attention, and leads there", async () => {
@@ -72,7 +72,7 @@ describe("the sandbox's page", { skip: missing("chromium") }, () => {
     await page.waitForFunction(() => document.querySelectorAll("[data-row][data-call=ended]").length === 3);
     await page.goto(ava.base + "/sandbox");
     await page.waitForSelector("[data-panel=money] >> text=Both say the same.");
-    assert.match(await page.textContent("[data-invoice]"), /^\$0\.0\d+$/);
+    await soon(async () => assert.match(await page.textContent("[data-invoice]"), /^\$0\.0\d+$/));
     assert.deepEqual(await axe(page), []);
   });
 

@@ -1,7 +1,7 @@
 // Search from everywhere by keyboard: found, opened, nothing found, a slow answer that comes too late, an Ava that is away.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("search", { skip: missing("chromium") }, () => {
   let ava, browser, page;
@@ -32,12 +32,12 @@ describe("search", { skip: missing("chromium") }, () => {
     assert.deepEqual(await axe(page), []);
     await find("06 11 11");
     await panel(page, "search", "ready");
-    assert.match(await page.textContent("[data-hit]"), /\+33 6 11 11 11 11/);
-    assert.equal(await page.textContent("dialog [role=status]"), "1 found");
+    await soon(async () => assert.match(await page.textContent("[data-hit]"), /\+33 6 11 11 11 11/));
+    await soon(async () => assert.equal(await page.textContent("dialog [role=status]"), "1 found"));
     assert.deepEqual(await axe(page), []);
     await page.keyboard.press("Enter");
     await page.waitForURL("**/calls/call_*");
-    assert.equal(await page.$("dialog"), null);
+    await soon(async () => assert.equal(await page.$("dialog"), null));
   });
 
   test("down and up go through what was found; Escape closes and the focus is back", async () => {
@@ -48,11 +48,11 @@ describe("search", { skip: missing("chromium") }, () => {
     await find("2222");
     await panel(page, "search", "ready");
     await page.keyboard.press("ArrowDown");
-    assert.ok(await page.evaluate(() => document.activeElement.matches("[data-hit]")));
+    await soon(async () => assert.ok(await page.evaluate(() => document.activeElement.matches("[data-hit]"))));
     await page.keyboard.press("ArrowUp");
-    assert.ok(await page.evaluate(() => document.activeElement.matches("[role=searchbox]")));
+    await soon(async () => assert.ok(await page.evaluate(() => document.activeElement.matches("[role=searchbox]"))));
     await page.keyboard.press("Escape");
-    assert.equal(await page.evaluate(() => document.activeElement.className + "|" + document.querySelectorAll("dialog").length), "button searches|0");
+    await soon(async () => assert.equal(await page.evaluate(() => document.activeElement.className + "|" + document.querySelectorAll("dialog").length), "button searches|0"));
   });
 
   test("an e-mail by its address, and markup in what people write is text", async () => {
@@ -69,7 +69,7 @@ describe("search", { skip: missing("chromium") }, () => {
     await page.fill("dialog [role=searchbox]", "n");
     await find("nobody@nowhere");
     await panel(page, "search", "empty");
-    assert.match(await page.textContent("[data-panel=search]"), /Nothing found. What messages say is sealed/);
+    await soon(async () => assert.match(await page.textContent("[data-panel=search]"), /Nothing found. What messages say is sealed/));
     assert.deepEqual(await axe(page), []);
   });
 
@@ -89,7 +89,7 @@ describe("search", { skip: missing("chromium") }, () => {
     await page.route("**/search?*", (route) => route.abort());
     await page.fill("dialog [role=searchbox]", "06 11 11");
     await panel(page, "search", "error");
-    assert.match(await page.textContent("[data-panel=search]"), /Connection error/);
+    await soon(async () => assert.match(await page.textContent("[data-panel=search]"), /Connection error/));
     await page.unroute("**/search?*");
     await page.fill("dialog [role=searchbox]", "06 11 11 1");
     await panel(page, "search", "ready");
@@ -98,7 +98,7 @@ describe("search", { skip: missing("chromium") }, () => {
   test("on a narrow screen, in the dark, nothing sticks out", async () => {
     await page.emulateMedia({ colorScheme: "dark" });
     await page.setViewportSize({ width: 320, height: 700 });
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320));
+    await soon(async () => assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320)));
     assert.deepEqual(await axe(page), []);
     assert.deepEqual(page.faults, []);
   });

@@ -1,10 +1,10 @@
 // How fast the page is for somebody far away with an old machine, and that nothing jumps while it comes.
 // Times are of this machine, which may be busy with something else, so they are printed, held against their
-// limits when TEST_TIMES is set, and against three times that otherwise. What does not depend on the machine
+// limits when TEST_TIMES is set, and against several times that otherwise. What does not depend on the machine
 // is always held: how much is fetched, and in how many files, until the page can be used.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { missing, openPage, setUp, startAva, startChromium } from "./ava.mjs";
+import { missing, openPage, setUp, slack, startAva, startChromium } from "./ava.mjs";
 
 const wires = {
   loopback: { latency: 0, bytes: -1, slower: 1, paint: 300, usable: 1000 },
@@ -12,7 +12,6 @@ const wires = {
   "slow 3G, 4x slower": { latency: 400, bytes: 50_000, slower: 4, paint: 5000, usable: 5000 },
 };
 
-const slack = process.env.TEST_TIMES ? 1 : 3;
 // Until somebody can sign in; in a room, one lazy screen more.
 const FIRST_LOAD_BYTES = 60_000, SCREEN_BYTES = 15_000;
 const FIRST_LOAD_FILES = 14, SCREEN_FILES = 6;

@@ -2,7 +2,7 @@
 // in one runs nothing and asks nobody.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, panel, pause, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, pause, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("templates", { skip: missing("chromium") }, () => {
   let ava, browser, page;
@@ -27,7 +27,7 @@ describe("templates", { skip: missing("chromium") }, () => {
     await page.goto(ava.base + "/messages");
     await page.click(".tabs >> text=Templates");
     await panel(page, "templates", "ready");
-    assert.deepEqual(await page.$$eval("[data-template]", (rows) => rows.map((r) => r.dataset.template)), ["alert", "call_summary", "invitation", "missed_call", "test_mail", "text_back"]);
+    await soon(async () => assert.deepEqual(await page.$$eval("[data-template]", (rows) => rows.map((r) => r.dataset.template)), ["alert", "call_summary", "invitation", "missed_call", "test_mail", "text_back"]));
     assert.deepEqual(await axe(page), []);
     await page.fill("[name=search]", "Call");
     await page.press("[name=search]", "Enter");
@@ -42,11 +42,11 @@ describe("templates", { skip: missing("chromium") }, () => {
     await page.click("text=missed_call");
     await panel(page, "preview", "ready");
     await mail().locator("h1 >> text=You missed a call").waitFor();
-    assert.equal(await page.textContent("[data-subject] strong"), "Missed call from +33 6 12 34 56 78");
+    await soon(async () => assert.equal(await page.textContent("[data-subject] strong"), "Missed call from +33 6 12 34 56 78"));
     assert.equal(await mail().locator("h1").evaluate((h) => getComputedStyle(h).fontSize), "22px");
     assert.equal(await mail().locator("a").evaluate((a) => getComputedStyle(a).backgroundColor), "rgb(31, 95, 208)");
     await page.click(".preview >> text=Text");
-    assert.match(await page.textContent("[data-text]"), /The caller said:\nPlease call me back about Thursday\./);
+    await soon(async () => assert.match(await page.textContent("[data-text]"), /The caller said:\nPlease call me back about Thursday\./));
     assert.deepEqual(await axe(page), []);
   });
 
@@ -65,9 +65,9 @@ describe("templates", { skip: missing("chromium") }, () => {
     await page.fill("textarea[name=text]", "fine\n  {{#list}} no end\nfine");
     await panel(page, "preview", "error");
     await page.waitForSelector("text=Line 2, column 6: The section list is not closed: {{/list}} is missing.");
-    assert.match(await page.textContent("[data-subject]"), /rang/);
+    await soon(async () => assert.match(await page.textContent("[data-subject]"), /rang/));
     await page.click("text=Go to line 2");
-    assert.equal(await page.$eval("textarea[name=text]", (a) => a.value.slice(a.selectionStart, a.selectionEnd)), "  {{#list}} no end");
+    await soon(async () => assert.equal(await page.$eval("textarea[name=text]", (a) => a.value.slice(a.selectionStart, a.selectionEnd)), "  {{#list}} no end"));
     assert.deepEqual(await axe(page), []);
     await page.click("button[type=submit]");
     await page.waitForFunction(() => document.activeElement?.name === "text");
@@ -89,7 +89,7 @@ describe("templates", { skip: missing("chromium") }, () => {
     await Promise.all([page.waitForResponse((r) => r.url().endsWith("/templates/missed_call")), page.click("[data-panel=template] > .panel-head button")]);
     await page.click("button[type=submit]");
     await page.waitForSelector(".conflict");
-    assert.equal(await page.inputValue("input[name=subject]"), "mine");
+    await soon(async () => assert.equal(await page.inputValue("input[name=subject]"), "mine"));
     await pause(300); // colours change in 120 ms
     assert.deepEqual(await axe(page), []);
     await page.click(".conflict >> text=Use my version");
@@ -124,7 +124,7 @@ describe("templates", { skip: missing("chromium") }, () => {
     assert.deepEqual(await axe(page), []);
     await page.click("button[type=submit]");
     await page.waitForSelector("[data-version='1']");
-    assert.match(page.url(), /open=late$/);
+    await soon(async () => assert.match(page.url(), /open=late$/));
     await open(".new");
     await page.fill("input[name=name]", "late");
     await page.fill("input[name=subject]", "x");
@@ -154,7 +154,7 @@ describe("templates", { skip: missing("chromium") }, () => {
     for (const name of ["", "call_summary", "late"]) {
       await open(name);
       if (name) await panel(page, "preview", "ready");
-      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320, name);
+      await soon(async () => assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320, name));
     }
     await page.emulateMedia({ colorScheme: "dark" });
     await pause(300);

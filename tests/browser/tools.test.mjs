@@ -2,7 +2,7 @@
 // appointment and a text.
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
-import { axe, missing, openPage, panel, setUp, startAva, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, setUp, soon, startAva, startChromium } from "./ava.mjs";
 
 describe("tools", { skip: missing("chromium") }, () => {
   let ava, browser, page;
@@ -20,14 +20,14 @@ describe("tools", { skip: missing("chromium") }, () => {
   test("each has a switch, its arguments and what it did last", async () => {
     await page.goto(ava.base + "/assistant");
     await panel(page, "tools", "ready");
-    assert.equal(await page.locator("[data-tool]").count(), 7);
+    await soon(async () => assert.equal(await page.locator("[data-tool]").count(), 7));
     for (const name of ["calendar.find_slot", "calendar.book", "sms.send", "contact.note"]) {
       await row(name).getByRole("switch").click();
       await page.waitForSelector(`[data-tool="${name}"][data-on=true]`);
     }
     await row("calendar.find_slot").getByRole("button", { name: /Details/ }).click();
     await page.waitForSelector("[data-panel=tool-uses][data-state=empty]");
-    assert.match(await row("calendar.find_slot").textContent(), /How long the appointment is to be/);
+    await soon(async () => assert.match(await row("calendar.find_slot").textContent(), /How long the appointment is to be/));
   });
 
   test("a wrong setting is said at its field, a right one is kept", async () => {
@@ -66,14 +66,16 @@ describe("tools", { skip: missing("chromium") }, () => {
     await page.goto(ava.base + "/sandbox");
     await page.click("text=A caller wants an appointment");
     await page.waitForSelector("[data-steps]");
-    const steps = await page.locator("[data-steps] li").allTextContents();
-    assert.deepEqual(steps.map((s) => s.split(" ")[0]), ["ava_calendar_find_slot", "ava_calendar_book", "ava_sms_send", "ava_contact_note"], steps.join("\n"));
+    await soon(async () => {
+      const steps = await page.locator("[data-steps] li").allTextContents();
+      assert.deepEqual(steps.map((s) => s.split(" ")[0]), ["ava_calendar_find_slot", "ava_calendar_book", "ava_sms_send", "ava_contact_note"], steps.join("\n"));
+    });
     await page.waitForSelector("[data-panel=callers] [data-said] >> text=/did all it was asked for/");
     assert.deepEqual(await axe(page), []);
     await page.goto(ava.base + "/assistant");
     await row("calendar.book").getByRole("button", { name: /Details/ }).click();
     await page.waitForSelector('[data-tool="calendar.book"] >> text=/Booked: /');
     await page.setViewportSize({ width: 320, height: 800 });
-    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320);
+    await soon(async () => assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320));
   });
 });

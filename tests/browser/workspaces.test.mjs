@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { after, before, describe } from "node:test";
 import { Ava, ava as run } from "../lib/ava.mjs";
-import { axe, missing, openPage, panel, person, setUp, startChromium } from "./ava.mjs";
+import { axe, missing, openPage, panel, person, setUp, soon, startChromium } from "./ava.mjs";
 
 describe("several workspaces", { skip: missing("chromium") }, () => {
   let ava, browser, page, other;
@@ -18,8 +18,8 @@ describe("several workspaces", { skip: missing("chromium") }, () => {
   });
 
   test("who has one workspace is asked nothing", async () => {
-    await Promise.all([page.waitForResponse("**/api/v1/workspaces?*"), page.goto(ava.base + "/")]);
-    await page.waitForTimeout(100);
+    await Promise.all([page.waitForResponse("**/api/v1/workspaces?*").then((r) => r.finished()), page.goto(ava.base + "/")]);
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     assert.equal(await page.$("[name=workspace]"), null);
   });
 
@@ -34,13 +34,13 @@ describe("several workspaces", { skip: missing("chromium") }, () => {
     await page.selectOption("[name=workspace]", other.workspace_id);
     await page.waitForURL(ava.base + "/");
     await page.waitForSelector(`[name=workspace]`);
-    assert.equal(await page.inputValue("[name=workspace]"), other.workspace_id);
+    await soon(async () => assert.equal(await page.inputValue("[name=workspace]"), other.workspace_id));
     await second.waitForURL(ava.base + "/");
     await second.waitForSelector("[name=workspace]");
-    assert.equal(await second.inputValue("[name=workspace]"), other.workspace_id);
+    await soon(async () => assert.equal(await second.inputValue("[name=workspace]"), other.workspace_id));
     await second.reload();
     await second.waitForSelector("[name=workspace]");
-    assert.equal(await second.inputValue("[name=workspace]"), other.workspace_id, "also after a reload");
+    await soon(async () => assert.equal(await second.inputValue("[name=workspace]"), other.workspace_id, "also after a reload"));
     await second.close();
     assert.deepEqual(page.faults, []);
   });
@@ -54,6 +54,6 @@ describe("several workspaces", { skip: missing("chromium") }, () => {
     await page.selectOption("[name=workspace]", other.workspace_id);
     await page.waitForSelector("[data-toast=bad] >> text=You are still in this workspace");
     await page.setViewportSize({ width: 320, height: 800 });
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320));
+    await soon(async () => assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320)));
   });
 });

@@ -108,7 +108,7 @@ describe("forwarding", { skip: missing, concurrency: 1 }, () => {
     const held = [];
     let open = 0, most = 0;
     receiver.answer = () => new Promise((done) => ((most = Math.max(most, ++open)), held.push(() => (open--, done(200)))));
-    const arrived = (n) => until(() => held.length === n, { ms: 5000, what: `${n} requests, has ${held.length}` });
+    const arrived = (n) => until(() => held.length === n, { what: `${n} requests, has ${held.length}` });
     await ring(call());
     await arrived(1);
     for (let n = 0; n < 10; n++) await ring(call());

@@ -162,7 +162,7 @@ describe("survives", { skip: missing, concurrency: LONG ? 1 : 3 }, () => {
     test("a write that fails after it was carried out leaves nothing of before it behind", async () => {
       const settings = `${SETTINGS}/greeting_message`;
       await a.call(settings, { method: "PUT", body: { value: "before" } });
-      await a.fault({ provider: "vapi", operation: "PATCH /assistant", fault: "cut", latency_ms: 300 });
+      await a.fault({ provider: "vapi", operation: "PATCH /assistant", fault: "cut", latency_ms: 2500 }); // time enough to read meanwhile, on any machine
       const writing = a.call(settings, { method: "PUT", body: { value: "after" } });
       // while the write is on its way a read finds what was before, and keeps it
       await until(async () => (await a.ledger()).hits.some((h) => h.method === "PATCH" && h.status === null), { what: "the write at the provider" });

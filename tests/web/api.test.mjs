@@ -231,6 +231,21 @@ test("a page opened after a quarter of an hour resumes by the cookie alone", asy
   assert.ok((await client.resume()).ok);
 });
 
+test("who signs in while it is asked whether an old session can be renewed waits for that", async () => {
+  let answers;
+  const { client, asked } = server({
+    "POST /auth/refresh": () => new Promise((done) => (answers = () => done(required()))),
+    "POST /auth/login": () => answer(200, session("c")),
+  });
+  let opened;
+  const resumed = client.resume(() => (opened = client.open("/auth/login", {})));
+  while (!answers) await new Promise((r) => setTimeout(r, 1));
+  answers();
+  assert.equal((await resumed).problem.code, "session_required");
+  assert.ok((await opened).ok);
+  assert.deepEqual(asked.map((a) => a.url.replace("/api/v1/auth/", "")), ["me", "me", "refresh", "login"]);
+});
+
 test("no network is `offline`, a cancelled request is nobody's problem", async () => {
   const client = createClient({ ...seams, fetch: async () => Promise.reject(new TypeError("failed")), sessionOver: async () => false });
   assert.deepEqual(await client.get("/x"), { ok: false, problem: { code: "offline" } });

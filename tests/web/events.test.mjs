@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const { curl, windowOf } = await load("activity/words.ts");
+const { curl, placesOf, windowOf } = await load("activity/words.ts");
 const { moment, local } = await load("kit/moment.ts");
 
 // What a shell makes of it: the arguments, one a line.
@@ -17,11 +17,15 @@ test("a command says what came, whatever letters are in it, and no proof of who 
 });
 
 test("of ten thousand rows those are drawn that can be seen, and a few around them", () => {
-  assert.deepEqual(windowOf(10_000, 0, 640, 64), { first: 0, last: 16 });
-  assert.deepEqual(windowOf(10_000, 6400, 640, 64), { first: 94, last: 116 });
-  assert.deepEqual(windowOf(10_000, 640_000, 640, 64), { first: 9994, last: 10_000 });
+  assert.deepEqual(windowOf(10_000, 0, 640, 64), { first: 0, last: 14 });
+  assert.deepEqual(windowOf(10_000, 6400, 640, 64), { first: 96, last: 114 });
+  assert.deepEqual(windowOf(10_000, 640_000, 640, 64), { first: 9996, last: 10_000 });
   assert.deepEqual(windowOf(3, 0, 640, 64), { first: 0, last: 3 });
   assert.deepEqual(windowOf(2, 64_000, 640, 64), { first: 2, last: 2 }); // it was longer a moment ago
+  for (let top = 0; top < 9000; top += 7) {
+    const { first, last } = windowOf(10_000, top, 601, 64);
+    assert.ok(last - first <= placesOf(601, 64), `${last - first} rows at ${top}: a place for each`);
+  }
 });
 
 test("a moment typed here is the same moment there", () => {

@@ -13,7 +13,7 @@ import { heard } from "./kit/said";
 import { follow, go, isRoom, roomOf, usePath } from "./kit/router";
 import { SessionOver } from "./signin/screen";
 import SignIn from "./signin/screen";
-import { api, Cell, enter, hearOthers, integrations, leave, live, ownInvitations, profile, readiness, session, useCell } from "./kit/state";
+import { api, Cell, enter, hearOthers, integrations, leave, live, ownInvitations, profile, readiness, session, useCell, useResource } from "./kit/state";
 import { toast, Toasts } from "./kit/toasts";
 import { withWords } from "./kit/words";
 
@@ -67,12 +67,17 @@ export function App() {
 
   async function begin() {
     setProblem(undefined);
-    const reply = await api.resume();
-    if (reply.ok) enter(reply.data);
-    else if (reply.problem.code === "session_required") {
+    let known: Promise<void> | undefined;
+    const knows = () => (known ??= readiness());
+    // A form to sign in with need not wait for the word that there is nothing to renew: for a stranger there never is.
+    const reply = await api.resume(() => location.pathname === "/signin" && void knows().then(() => setAsked(true)));
+    if (reply.ok) {
+      enter(reply.data);
+      if (known) go("/", true);
+    } else if (reply.problem.code === "session_required") {
       if (location.pathname !== "/setup" && location.pathname !== "/signin") go("/signin?next=" + encodeURIComponent(location.pathname + location.search), true);
-      await readiness();
-    } else setProblem(reply.problem);
+      await knows();
+    } else if (!known) setProblem(reply.problem);
     setAsked(true);
   }
   useEffect(() => {
@@ -290,9 +295,7 @@ function Keys({ inside }: { inside: boolean }) {
 
 // The tab says when something needs a person: a number in the title, a dot in the icon.
 function Attention() {
-  const [, redraw] = useState({});
-  useEffect(() => integrations.subscribe(() => redraw({})), []);
-  const wanting = (integrations.snapshot.data?.integrations ?? []).filter((i) => i.status === "resting" || i.status === "needs_attention");
+  const wanting = (useResource(integrations, false).data?.integrations ?? []).filter((i) => i.status === "resting" || i.status === "needs_attention");
   const first = wanting[0];
   useAttention(first ? t("app.title_attention", { n: wanting.length, what: t("app.attention." + first.status, { service: serviceName(first.provider) }) }) : "");
   return null;

@@ -23,7 +23,12 @@ export function curl(event: Pick<EventDetail, "provider" | "headers" | "body">):
 }
 
 // Of very many rows of one height, those that can be seen and a few around them.
-export function windowOf(count: number, top: number, height: number, row: number, around = 6): { first: number; last: number } {
+export function windowOf(count: number, top: number, height: number, row: number, around = 4): { first: number; last: number } {
   const first = Math.max(0, Math.min(count, Math.floor(top / row) - around));
   return { first, last: Math.min(count, Math.ceil((top + height) / row) + around) };
+}
+
+// As many rows as a window has at most, wherever it stands.
+export function placesOf(height: number, row: number, around = 4): number {
+  return Math.ceil(height / row) + 1 + 2 * around;
 }

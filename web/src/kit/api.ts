@@ -39,7 +39,8 @@ export interface Client {
   send<T>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, options?: Options): Promise<Reply<T>>;
   // Sign in, set up: no session yet, so a 401 means nothing here.
   open(path: string, body: unknown): Promise<Reply<Session>>;
-  resume(): Promise<Reply<Session>>;
+  // Who is here; isOver: there is no session that is good, and it is now asked whether an old one can be renewed.
+  resume(isOver?: () => void): Promise<Reply<Session>>;
   // One's own: goes on in a new session.
   changePassword(body: Schemas["PasswordChange"]): Promise<Reply<Schemas["PasswordChanged"]>>;
   signOut(): Promise<Reply<undefined>>;
@@ -203,10 +204,16 @@ export function createClient({ fetch, now, newId, date, alone, somebodyElse, ret
   return {
     get: (path, options = {}) => request("GET", path, options),
     send: (method, path, options = {}) => request(method, path, options),
-    open: async (path, body) => keep(await once<Session>("POST", path, { body }), true),
-    resume: async () => {
+    open: async (path, body) => {
+      await refreshing?.catch(() => {}); // its answer may end the cookie that this one brings
+      return keep(await once<Session>("POST", path, { body }), true);
+    },
+    resume: async (isOver) => {
       const me = keep(await once<Session>("GET", "/auth/me", {}));
-      return codeOf(me) === "session_required" ? refresh() : me;
+      if (codeOf(me) !== "session_required") return me;
+      const renewed = refresh();
+      isOver?.();
+      return renewed;
     },
     changePassword: async (body) => keep(await request<Schemas["PasswordChanged"]>("PUT", "/auth/password", { body })),
     signOut,

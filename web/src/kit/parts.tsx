@@ -118,7 +118,7 @@ export function useNow(everyMs: number, running = true): number {
   const [now, set] = useState(Date.now);
   useEffect(() => {
     if (!running) return;
-    set(Date.now());
+    set((was) => (Date.now() - was < 100 ? was : Date.now())); // just drawn: not once more
     const id = setInterval(() => set(Date.now()), everyMs);
     return () => clearInterval(id);
   }, [everyMs, running]);

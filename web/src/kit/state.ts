@@ -23,10 +23,19 @@ export class Cell<T> {
   }
 }
 
-export function useCell<T>(cell: Cell<T>): T {
+// Draws anew when it changes. It is listened to a moment after it was drawn: what came in between counts too.
+function useChanges<T>(of: { subscribe: (listener: () => void) => () => void }, now: () => T): T {
   const [, redraw] = useState({});
-  useEffect(() => cell.subscribe(() => redraw({})), [cell]);
-  return cell.value;
+  const drawn = now();
+  useEffect(() => {
+    if (now() !== drawn) redraw({});
+    return of.subscribe(() => redraw({}));
+  }, [of]);
+  return drawn;
+}
+
+export function useCell<T>(cell: Cell<T>): T {
+  return useChanges(cell, () => cell.value);
 }
 
 export type Profile = Schemas["Profile"];
@@ -184,8 +193,7 @@ export function leave(isFirst = true): void {
 
 // Reads on view, when the window comes back after a minute, and when the network does.
 export function useResource<T>(resource: Resource<T>, wanted = true): Snapshot<T> {
-  const [, redraw] = useState({});
-  useEffect(() => resource.subscribe(() => redraw({})), [resource]);
+  const snapshot = useChanges(resource, () => resource.snapshot);
   useEffect(() => {
     if (!wanted) return;
     resource.view();
@@ -203,7 +211,7 @@ export function useResource<T>(resource: Resource<T>, wanted = true): Snapshot<T
       removeEventListener("offline", offline);
     };
   }, [resource, wanted]);
-  return resource.snapshot;
+  return snapshot;
 }
 
 // While this is on the page it hears what happens; undefined: something may have been missed.

@@ -1,6 +1,6 @@
 // How callers are greeted: the three settings, with values that are good to start with.
 import "words:setup";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { complaint, keys, label, SettingField, suggestions, unit, valueOf, type Key } from "../assistants/screen";
 import type { Schemas } from "../kit/api";
 import { t } from "../kit/i18n";
@@ -12,18 +12,19 @@ import { Refused, type Held, type HeldState } from "./refused";
 
 export type Values = Record<Key, string | number> | undefined;
 
+function startWith(set: Schemas["SettingList"] | undefined): Record<Key, string | number> {
+  const start = { ...suggestions };
+  for (const key of keys) start[key] = valueOf(set?.settings, key) ?? suggestions[key];
+  return start;
+}
+
 export function Greeting({ held: [values, setValues], onBack, onDone }: { held: HeldState<Values>; onBack: () => void; onDone: () => void }) {
   const snapshot = useResource(settings);
   const [errors, setErrors] = useState<Partial<Record<Key, string>>>({});
   const [problem, setProblem] = useState<Held>();
   const [busy, setBusy] = useState(false);
-  useEffect(() => {
-    if (values || !snapshot.data) return;
-    const start = { ...suggestions };
-    for (const key of keys) start[key] = valueOf(snapshot.data.settings, key) ?? suggestions[key];
-    setValues(start);
-  }, [snapshot.data]);
-  const shown = values ?? suggestions;
+  // What is set is shown, not copied when it comes: the copy would be made over what somebody has typed already.
+  const shown = values ?? startWith(snapshot.data);
 
   async function submit(event: Event) {
     event.preventDefault();
