@@ -88,6 +88,10 @@ static const char SETTINGS[] =
     " current_setting('transaction_read_only') = 'on', current_setting('server_encoding'),"
     " set_config('statement_timeout', '30s', false), set_config('lock_timeout', '10s', false),"
     " set_config('idle_in_transaction_session_timeout', '30s', false),"
+    /* A host that lost its power holds its locks until the server notices. */
+    " set_config('tcp_keepalives_idle', '2', false), set_config('tcp_keepalives_interval', '1', "
+    "false),"
+    " set_config('tcp_keepalives_count', '3', false),"
     " set_config('plan_cache_mode', $1, false), current_setting('server_version'),"
     " set_config('default_transaction_isolation', 'read committed', false)";
 
@@ -99,7 +103,7 @@ static bool suits(struct pg_conn *c, const PGresult *r) {
     char words[200];
     if (pq.serverVersion(c->handle) < VERSION_MIN) {
         snprintf(words, sizeof words, "this server is PostgreSQL %s; Ava needs 15 or newer",
-                 pq.getvalue(r, 0, 7));
+                 pq.getvalue(r, 0, 10));
         pg_fail(&c->failure, NULL, PG_STATE_UNSUITED, words);
     } else if (strcmp(pq.getvalue(r, 0, 2), "UTF8") != 0) {
         snprintf(words, sizeof words,

@@ -14,7 +14,7 @@ enum {
     SIZE_EVERY = 30, /* of those looks also asks for the size */
     RETRY_FIRST_MS = 100,
     RETRY_MAX_MS = 1000,
-    CLAIM_MS = 15 * 1000, /* for as long the server may still hold what this run lost */
+    CLAIM_MS = 6 * 1000, /* for as long the server may still hold what this run lost */
 };
 
 /* Two threads: one that keeps a connection of its own, and so knows whether there is a database; and one that cuts what
