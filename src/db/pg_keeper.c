@@ -9,8 +9,9 @@
 #include "obs/log.h"
 
 enum {
-    WATCH_MS = 250,  /* between two looks at what takes too long */
-    LOOK_MS = 2000,  /* between two questions whether it is still there */
+    WATCH_MS = 250, /* between two looks at what takes too long */
+    LOOK_MS = 2000, /* between two questions whether it is still there */
+    LAST_WORDS_MAX = 4,
     SIZE_EVERY = 30, /* of those looks also asks for the size */
     RETRY_FIRST_MS = 100,
     RETRY_MAX_MS = 1000,
@@ -178,11 +179,12 @@ void pg_keeper_look(struct postgres *db) {
     pthread_mutex_unlock(&k->lock);
 }
 
-/* Has the server not ended it, while nobody used it? */
+/* Has the server not ended it, while nobody used it? It may have said why before: the end comes behind that. */
 static bool is_open(PGconn *handle) {
     struct pollfd fd = { .fd = pq.socket(handle), .events = POLLIN };
-    if (poll(&fd, 1, 0) > 0 && !pq.consumeInput(handle))
-        return false;
+    for (int i = 0; i < LAST_WORDS_MAX && poll(&fd, 1, 0) > 0; i++)
+        if (!pq.consumeInput(handle))
+            return false;
     return pq.status(handle) == CONNECTION_OK;
 }
 

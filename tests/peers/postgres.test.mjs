@@ -198,6 +198,39 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     }
   });
 
+  // Stops the server while a backend of it waits so within its COMMIT, and begins it again.
+  async function crashWithin(event, settings = {}) {
+    await until(() => sql(pg.url, `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event = '${event}'`) !== "0", { what: `a backend at ${event}` });
+    await pg.stop("SIGQUIT");
+    Object.assign(pg.settings, settings);
+    await pg.go();
+  }
+
+  test("a commit that nobody answered: what became of it is what the caller is told", async () => {
+    const a = await start();
+    await a.signUp();
+    const put = (calls) => a.call("/api/v1/limits", { method: "PUT", body: { concurrent_calls: calls } });
+    const saved = async () => (await a.call("/api/v1/limits")).json.concurrent_calls;
+    assert.equal((await put(3)).status, 200);
+
+    // It is in the server's log, and waits for a replica that is not there.
+    sql(pg.url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    sql(pg.url, "SELECT pg_reload_conf()");
+    const made = put(5);
+    await crashWithin("SyncRep", { synchronous_standby_names: "" });
+    assert.equal((await made).status, 200);
+    assert.equal(await saved(), 5);
+
+    // It waits for what it has still to do before it is in the log: it will never be.
+    sql(a.database, "CREATE FUNCTION rest() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$; CREATE CONSTRAINT TRIGGER rest AFTER INSERT OR UPDATE ON call_limits DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION rest()");
+    const lost = put(7);
+    await crashWithin("PgSleep");
+    assert.equal((await lost).status, 503);
+    assert.equal(await saved(), 5);
+    assert.equal(await a.metric("db_unsure_total"), 2);
+    await a.remove();
+  });
+
   test("a server that says nothing: 503 in the time of the request, Ava stays live, and all is well when it speaks again", async () => {
     const a = await start();
     await a.signUp();
