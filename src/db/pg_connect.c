@@ -77,7 +77,7 @@ static const char *const *keywords(void) {
 }
 
 static void values(const struct postgres *db, const char *out[9]) {
-    const char *const all[9] = { "ava", "2", "5", "2", "3", "5000", db->url, "UTF8", NULL };
+    const char *const all[9] = { "ava", "5", "5", "2", "3", "5000", db->url, "UTF8", NULL };
     memcpy(out, all, sizeof all);
 }
 

@@ -160,7 +160,8 @@ static void *keep(void *arg) {
     while (sleep_for(k, LOOK_MS)) {
         if (has_to_claim(k))
             claim(k);
-        if (k->conn.handle && is_alive(k))
+        /* Where it was gone and is back before anybody looked, nobody need be refused. */
+        if ((k->conn.handle && is_alive(k)) || get_back(k))
             continue;
         say_up(k->db, false, k->conn.failure.words);
         if (!wait_for_it(k))

@@ -51,9 +51,9 @@ static bool lock(struct pg_conn *c, const char *how) {
     return exec_text(c, sql) == OK;
 }
 
-/* A large table may take its time; a lock that somebody holds on one may not. */
-static const char PATIENT[] = "SET statement_timeout = 0",
-                  USUAL[] = "SET statement_timeout = '30s'";
+/* Another Ava may be at it, and a large table may take its time; a lock that somebody holds on one may not. */
+static const char PATIENT[] = "SET statement_timeout = 0; SET lock_timeout = 0",
+                  AT_WORK[] = "SET lock_timeout = '10s'", USUAL[] = "SET statement_timeout = '30s'";
 
 bool pg_migrate(struct pg_conn *c, bool keeps_schema, struct arena *a, int *version,
                 const char **why) {
@@ -61,7 +61,7 @@ bool pg_migrate(struct pg_conn *c, bool keeps_schema, struct arena *a, int *vers
         .c = &c->side.base, .exec = exec, .error = error, .begin = "BEGIN"
     };
     pg_forgive(c);
-    bool good = exec_text(c, PATIENT) == OK && lock(c, "lock");
+    bool good = exec_text(c, PATIENT) == OK && lock(c, "lock") && exec_text(c, AT_WORK) == OK;
     if (!good)
         *why = arena_strdup(a, error(on.c));
     else

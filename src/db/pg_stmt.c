@@ -41,18 +41,43 @@ struct db_stmt *pg_use(struct db_conn *of, const char *sql) {
 
 /* --- values ------------------------------------------------------------------------------------------ */
 
-static void bind(struct pg_stmt *q, enum pg_type type, const void *bytes, int len) {
+static void begin_value(struct pg_stmt *q, enum pg_type type, int len) {
     assert(q->bound < PG_PARAMS_MAX);
     int i = q->bound++;
     q->types.bits[i / 32] |= (uint64_t)type << (2 * (i % 32));
     q->values[i].at = q->bytes.len;
     q->values[i].len = len;
+}
+
+static void bind(struct pg_stmt *q, enum pg_type type, const void *bytes, int len) {
+    begin_value(q, type, len);
     if (len > 0)
         buf_put(&q->bytes, bytes, (size_t)len);
 }
 
-void pg_bind_str(struct db_stmt *q, struct str s) {
-    bind(pg_stmt_of(q), PG_TEXT, s.ptr, (int)s.len);
+/* PostgreSQL holds no text with a NUL, or that is no UTF-8: what is looked for by such a one is not there, and nothing that
+ * somebody sends may be an error of ours. */
+static void bind_cleaned(struct pg_stmt *q, struct str s) {
+    static const char REPLACED[] = "\xEF\xBF\xBD"; /* U+FFFD */
+    size_t before = q->bytes.len;
+    begin_value(q, PG_TEXT, 0);
+    for (size_t step; s.len; s.ptr += step, s.len -= step) {
+        bool is_whole;
+        step = str_utf8_step(s.ptr, s.len, &is_whole);
+        if (is_whole && *s.ptr)
+            buf_put(&q->bytes, s.ptr, step);
+        else
+            buf_text(&q->bytes, REPLACED);
+    }
+    q->values[q->bound - 1].len = (int)(q->bytes.len - before);
+}
+
+void pg_bind_str(struct db_stmt *use, struct str s) {
+    struct pg_stmt *q = pg_stmt_of(use);
+    if (s.len && (str_has_nul(s) || !str_is_utf8(s)))
+        bind_cleaned(q, s);
+    else
+        bind(q, PG_TEXT, s.ptr, (int)s.len);
 }
 
 void pg_bind_i64(struct db_stmt *q, int64_t value) {

@@ -16,6 +16,7 @@ enum {
     LOCK_MS = 10 * 1000,
     STATEMENT_MS = 600 * 1000,
     UNSURE_MS = 5000, /* for as long it is asked what became of a commit that nobody answered */
+    UNSURE_MORE_MS = 25 * 1000, /* or longer, where the time of who waits is */
     UNSURE_REST_MS = 50,
     STEPS_TURN_US = 5 * 1000,
     STEPS_WAIT_MS = 30 * 1000,
@@ -231,7 +232,8 @@ static void rest(int64_t ms) {
 static void find_out(struct pg_conn *c, const char *xid, struct db_queued *batch) {
     struct pg_failure lost = c->failure;
     bool is_committed = false, is_known = false;
-    int64_t until = ava_now_ms() + UNSURE_MS;
+    int64_t until = ava_now_ms() + UNSURE_MS, deadline = last_deadline(batch);
+    until = deadline > until && deadline < until + UNSURE_MORE_MS ? deadline : until;
     metric_add(METRIC_DB_UNSURE, 1);
     while (!is_known && xid[0] && ava_now_ms() < until) {
         is_known = pg_connect(c) && ask_fate(c, xid, &is_committed);

@@ -29,7 +29,11 @@ function refused(url, env = {}) {
 describe("PostgreSQL", { skip: noAva || missing }, () => {
   let pg;
   before(async () => (pg = await Postgres.start()));
-  after(() => pg?.remove());
+  const started = [];
+  after(async () => {
+    for (const a of started) await a.remove(); // those of a test that failed, too: they would keep this process
+    await pg?.remove();
+  });
 
   // A database of its own: its URL.
   let count = 0;
@@ -40,7 +44,9 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
   }
   async function start({ data = folder(), url = database() } = {}) {
     useDatabase(data, { DATABASE_URL: url, AVA_MASTER_KEYS: KEYS });
-    return Object.assign(await Ava.start({ data }), { database: url });
+    const a = Object.assign(await Ava.start({ data }), { database: url });
+    started.push(a);
+    return a;
   }
 
   test("a setting that no later try makes good ends the start: exit 78, what to do, and no password", () => {
@@ -72,7 +78,7 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
   });
 
   test("a replica is refused; with all servers in the URL the primary is found", async () => {
-    const copy = join(pg.folder, "replica"), port = pg.port;
+    const copy = join(pg.folder, "replica"), port = pg.port, url = database(); // which the replica has, too
     pg.run("pg_basebackup", ["-R", "-c", "fast", "-D", copy, "-d", pg.url]);
     const replica = Object.assign(new Postgres(), { folder: pg.folder, data: copy, who: pg.who, password: pg.password });
     replica.port = port === 65535 ? port - 1 : port + 1;
@@ -82,7 +88,7 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
       const r = refused(replica.url);
       assert.equal(r.status, 78, r.stderr);
       assert.match(r.stderr, /a replica \(in recovery\).*target_session_attrs=read-write/);
-      const both = at(database(), {}).replace(`:${port}/`, `:${replica.port},127.0.0.1:${port}/`) + "?target_session_attrs=read-write";
+      const both = url.replace(`:${port}/`, `:${replica.port},127.0.0.1:${port}/`) + "?target_session_attrs=read-write";
       const a = await start({ url: both });
       await a.signUp();
       await a.remove();
@@ -196,6 +202,21 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     } finally {
       await a.remove();
     }
+  });
+
+  test("text that PostgreSQL cannot hold is not there, and no error of ours", async () => {
+    const a = await start();
+    await a.signUp();
+    for (const odd of ["%00", "a%00b", "%ff", "%ed%a0%80", "%c0%80"])
+      for (const path of [`/api/v1/calls/${odd}`, `/api/v1/operations/${odd}`, `/api/v1/events?resource=${odd}`, `/api/v1/events?type=${odd}`, `/api/v1/calls?cursor=${odd}`, `/api/v1/search?q=${odd}`]) {
+        const r = await a.call(path);
+        assert.ok(r.status < 500, `${path}: ${r.status} ${r.text}`);
+      }
+    for (const name of ["a\u0000b", "\ud800", "\ufffe"]) {
+      const r = await a.call("/api/v1/templates", { body: { name, subject: name, body: name, channel: "email" } });
+      assert.ok(r.status < 500, `${JSON.stringify(name)}: ${r.status} ${r.text}`);
+    }
+    await a.remove();
   });
 
   // Stops the server while a backend of it waits so within its COMMIT, and begins it again.
