@@ -112,8 +112,9 @@ struct pg_conn {
     size_t prepared_count;
     struct pg_pending pending[PG_PENDING_MAX];
     size_t pending_first, pending_count;
-    int64_t changed; /* rows, by the last run */
-    unsigned locks;  /* pg_lock_bit of each that its transaction has */
+    int64_t changed;       /* rows, by the last run */
+    char server_began[40]; /* when its server did; another after a crash, and on another host */
+    unsigned locks;        /* pg_lock_bit of each that its transaction has */
 };
 
 struct pg_worker {

@@ -93,7 +93,8 @@ static const char SETTINGS[] =
     "false),"
     " set_config('tcp_keepalives_count', '3', false),"
     " set_config('plan_cache_mode', $1, false), current_setting('server_version'),"
-    " set_config('default_transaction_isolation', 'read committed', false)";
+    " set_config('default_transaction_isolation', 'read committed', false),"
+    " CAST(pg_postmaster_start_time() AS TEXT)";
 
 static bool is_true(const PGresult *r, int column) {
     return pq.getvalue(r, 0, column)[0] == 't';
@@ -133,6 +134,8 @@ static bool settle_in(struct pg_conn *c) {
     if (!good)
         pg_fail_by(&c->failure, c->handle, r, NULL);
     good = good && suits(c, r);
+    if (good)
+        str_copy(c->server_began, sizeof c->server_began, str_of(pq.getvalue(r, 0, 12)));
     pq.clear(r);
     return good && pq.enterPipelineMode(c->handle);
 }

@@ -15,12 +15,13 @@ enum {
     GRACE_MS = 1000,  /* what has begun in time may end so much later, as on SQLite */
     LOCK_MS = 10 * 1000,
     STATEMENT_MS = 600 * 1000,
-    UNSURE_MS = 5000, /* for as long it is asked what became of a commit that nobody answered */
-    UNSURE_MORE_MS = 25 * 1000, /* or longer, where the time of who waits is */
+    UNSURE_MS = 10000, /* for as long it is asked what became of a commit that nobody answered */
     UNSURE_REST_MS = 50,
     STEPS_TURN_US = 5 * 1000,
     STEPS_WAIT_MS = 30 * 1000,
 };
+
+static const char STATE_NOT_YET_GIVEN[] = "22023"; /* xid8 "is in the future" */
 
 static const char UNSURE[] = "The database went away while it saved this: it may have been saved "
                              "or not. Look before you try again.";
@@ -205,22 +206,30 @@ static void roll_back(struct pg_conn *c) {
     }
 }
 
-/* Asks the server what became of a transaction; false when it cannot say, or not yet. */
-static bool ask_fate(struct pg_conn *c, const char *xid, bool *is_committed) {
+enum fate { FATE_UNKNOWN, FATE_COMMITTED, FATE_UNDONE };
+
+/* What the server says of a transaction, now; FATE_UNKNOWN while it goes on there. */
+static enum fate ask_fate(struct pg_conn *c, const char *xid) {
     static const char FATE[] = "SELECT pg_xact_status(CAST(? AS xid8))";
     struct pg_stmt *q = pg_stmt_new(c->db, FATE);
     struct pg_answer answer = { 0 };
+    enum fate fate = FATE_UNKNOWN;
     pg_bind_str(&q->base, str_of(xid));
     pg_send(c, q, &answer);
     pg_sync(c);
     pg_collect(c);
     pg_stmt_free(q);
-    bool is_known = answer.result && answer.rows == 1 && !pq.getisnull(answer.result, 0, 0) &&
-                    strcmp(pq.getvalue(answer.result, 0, 0), "in progress") != 0;
-    if (is_known)
-        *is_committed = strcmp(pq.getvalue(answer.result, 0, 0), "committed") == 0;
+    if (strcmp(answer.failure.state, STATE_NOT_YET_GIVEN) == 0) {
+        fate = FATE_UNDONE; /* a crash took the number back: nothing of it was in the log */
+        pg_forgive(c);
+    } else if (answer.result && answer.rows == 1 && !pq.getisnull(answer.result, 0, 0)) {
+        const char *said = pq.getvalue(answer.result, 0, 0);
+        fate = strcmp(said, "committed") == 0 ? FATE_COMMITTED
+               : strcmp(said, "aborted") == 0 ? FATE_UNDONE
+                                              : FATE_UNKNOWN;
+    }
     pg_answer_fini(&answer);
-    return is_known;
+    return fate;
 }
 
 static void rest(int64_t ms) {
@@ -228,30 +237,38 @@ static void rest(int64_t ms) {
     nanosleep(&t, NULL);
 }
 
-/* The connection was lost while it committed. Its server knows, when it is back. */
-static void find_out(struct pg_conn *c, const char *xid, struct db_queued *batch) {
-    struct pg_failure lost = c->failure;
-    bool is_committed = false, is_known = false;
-    int64_t until = ava_now_ms() + UNSURE_MS, deadline = last_deadline(batch);
-    until = deadline > until && deadline < until + UNSURE_MORE_MS ? deadline : until;
-    metric_add(METRIC_DB_UNSURE, 1);
-    while (!is_known && xid[0] && ava_now_ms() < until) {
-        is_known = pg_connect(c) && ask_fate(c, xid, &is_committed);
-        if (!is_known)
+/* The connection was lost while it committed: its server knows what became of it. After a crash the number of a
+ * transaction that was not in the log may be another's: then "committed" proves nothing. */
+static enum fate find_out(struct pg_conn *c, const char *xid, int64_t until_ms) {
+    char began[sizeof c->server_began];
+    enum fate fate = FATE_UNKNOWN;
+    str_copy(began, sizeof began, str_of(c->server_began));
+    while (fate == FATE_UNKNOWN && xid[0] && ava_now_ms() < until_ms) {
+        if (pg_connect(c))
+            fate = ask_fate(c, xid);
+        if (fate == FATE_UNKNOWN)
             rest(UNSURE_REST_MS);
     }
+    return fate == FATE_COMMITTED && strcmp(began, c->server_began) != 0 ? FATE_UNKNOWN : fate;
+}
+
+/* Nobody answered the commit of the batch: who waits for it is told what is true. */
+static void settle_unsure(struct pg_conn *c, const char *xid, struct db_queued *batch) {
+    static const char *const NAMES[] = { "unknown", "committed", "undone" };
+    struct pg_failure lost = c->failure;
+    int64_t until = ava_now_ms() + UNSURE_MS;
+    metric_add(METRIC_DB_UNSURE, 1);
+    enum fate fate = find_out(c, xid, until);
     log_warn(NULL, "db", L("why", "a commit was not answered"), L("transaction", xid),
-             L("it_was", !is_known      ? "unknown"
-                         : is_committed ? "committed"
-                                        : "rolled back"));
-    if (is_known && is_committed)
+             L("it_was", NAMES[fate]));
+    if (fate == FATE_COMMITTED)
         return;
     c->failure = lost;
     for (struct db_queued *w = batch; w; w = w->next) {
         if (w->result != OK)
             continue;
         w->result = pg_say(w->ctx, &lost);
-        if (!is_known)
+        if (fate == FATE_UNKNOWN)
             w->result = ctx_fail(w->ctx, ERR_STORAGE_UNAVAILABLE, UNSURE);
     }
 }
@@ -279,7 +296,7 @@ static void commit(struct pg_conn *c, struct db_queued *batch, struct pg_answer 
     if (!c->failure.is_set)
         return;
     if (c->failure.is_lost && is_asked)
-        find_out(c, xid, batch);
+        settle_unsure(c, xid, batch);
     else
         fail_all(c, batch);
     if (!c->failure.is_lost)
