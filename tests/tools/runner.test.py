@@ -90,7 +90,7 @@ class Runner(Repository):
 
     def test_ends_what_does_not_end(self):
         self.program("build/tests/base_test_str", "sleep 1000 & sleep 1000")
-        done = self.run_tool("test", "--slower", "0.005")
+        done = self.run_tool("test", "--slower", "0.002")
         self.assertIn("was still running after 0.6 s", done.stdout)
 
     def test_sees_a_script_that_breaks_before_its_first_test(self):
