@@ -113,7 +113,7 @@ function Group({ name, rows }: { name: string; rows: Setting[] }) {
         <tbody>
           {rows.map((one) => (
             <tr key={one.name} data-setting={one.name} data-origin={one.origin}>
-              <th scope="row"><code>{one.name}</code><div class="fine muted" lang="en">{one.help}</div></th>
+              <th scope="row"><code>{one.name}</code><div class="fine muted long" lang="en">{one.help}</div></th>
               <td data-label={label("value")}>{value(one)}</td>
               <td data-label={label("origin")}>{where(one)}</td>
               <td data-label={label("takes")}>{one.pending ? <Badge tone="warn" icon="rotate-ccw">{t("setup_of.pending")}</Badge> : t(one.live ? "setup_of.live" : "setup_of.restart")}</td>
