@@ -1,11 +1,10 @@
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "db/pg.h"
-#include "db/trouble.h"
+#include "db/probe.h"
 #include "obs/log.h"
 
 enum {
@@ -32,22 +31,12 @@ static bool is_fenced(struct db *db) {
     return atomic_load(&postgres_of(db)->is_fenced);
 }
 
-static enum err touch(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct db_stmt *q = db_use(tx, "INSERT INTO meta (name, value) VALUES ('probe', ?)"
-                                   " ON CONFLICT (name) DO UPDATE SET value = excluded.value");
-    unsigned char content[PROBE_BYTES] = { 0 };
-    int64_t now = ava_wall_ms();
-    memcpy(content, &now, sizeof now);
-    db_bind_blob(q, content, sizeof content);
-    return db_run(ctx, q);
-}
-
 static enum err write_probe(struct ctx *ctx, int64_t max_age_ms) {
     struct postgres *db = postgres_of(ctx->parts->db);
     if (atomic_load(&db->is_up) && !atomic_load(&db->is_fenced) &&
         ava_now_ms() - atomic_load(&db->last_commit_ms) <= max_age_ms)
         return OK;
-    return db_write(ctx, touch, NULL);
+    return db_write(ctx, probe_write, &(size_t){ PROBE_BYTES });
 }
 
 static int64_t commit_age_ms(struct db *db) {
@@ -148,30 +137,23 @@ static bool start_threads(struct postgres *db, struct arena *a, const char **why
     return false;
 }
 
-static void rest(void) {
-    struct timespec t = { 0, START_REST_MS * 1000000L };
-    nanosleep(&t, NULL);
-}
-
 /* The first connection. A server that is not there yet, or begins, is waited for; what a later try does not change ends
  * it at once. */
 static bool reach(struct postgres *db, const struct db_conf *conf, struct arena *a,
-                  const char **why) {
+                  bool *is_refused, const char **why) {
     struct pg_conn *c = pg_keeper_conn(db->keeper);
     int64_t until = ava_now_ms() + (conf->keeps_schema ? 0 : START_MS);
     bool is_said = false;
     while (!pg_connect(c)) {
-        bool is_refused = pg_is_refused(c);
-        if (conf->is_refused)
-            *conf->is_refused = is_refused;
-        if (is_refused || ava_now_ms() >= until) {
+        *is_refused = pg_is_refused(c);
+        if (*is_refused || ava_now_ms() >= until) {
             *why = arena_printf(a, "DATABASE_URL: %s", c->failure.words);
             return false;
         }
         if (!is_said)
             log_warn(NULL, "database", L("waits_for", "PostgreSQL"), L("why", c->failure.words));
         is_said = true;
-        rest();
+        fiber_sleep(START_REST_MS);
     }
     str_copy(db->version, sizeof db->version,
              str_of(pq.parameterStatus(c->handle, "server_version")));
@@ -202,11 +184,20 @@ static void share_out(struct postgres *db, int connections) {
     db->writers_count = rest - db->readers_count;
 }
 
-struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char **why) {
-    if (conf->is_refused)
-        *conf->is_refused = true;
-    if (!pg_library_open(a, why) || !is_url(conf, a, why))
-        return NULL;
+/* Reaches the server, brings its schema up to date, and starts the threads. */
+static bool go(struct postgres *db, const struct db_conf *conf, struct arena *a, bool *is_refused,
+               const char **why) {
+    struct pg_conn *c = pg_keeper_conn(db->keeper);
+    if (!reach(db, conf, a, is_refused, why))
+        return false;
+    if (!pg_migrate(c, conf->keeps_schema, a, &db->schema, why)) {
+        *is_refused = !c->failure.is_lost;
+        return false;
+    }
+    return start_threads(db, a, why);
+}
+
+static struct postgres *make(const struct db_conf *conf) {
     struct postgres *db = memory_zeroed(1, sizeof *db);
     db->base = (struct db){ .kind = &POSTGRES, .hash = conf->hash };
     db->url = memory_copy(conf->url);
@@ -215,19 +206,26 @@ struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char
     pthread_cond_init(&db->more_reads, NULL);
     db->last_read = &db->first_read;
     atomic_init(&db->last_commit_ms, INT64_MIN / 2);
+    atomic_init(&db->is_up, true);
     share_out(db, conf->connections);
     db->keeper = pg_keeper_new(db);
     db->writers = workers(db, db->writers_count, false);
     db->readers = workers(db, db->readers_count, true);
-    atomic_init(&db->is_up, true);
-    if (reach(db, conf, a, why) &&
-        pg_migrate(pg_keeper_conn(db->keeper), conf->keeps_schema, a, &db->schema, why) &&
-        start_threads(db, a, why))
-        return &db->base;
-    if (conf->is_refused && pg_keeper_conn(db->keeper)->failure.is_lost && *conf->is_refused)
-        *conf->is_refused = pg_is_refused(pg_keeper_conn(db->keeper));
-    end_threads(db);
-    free_all(db);
+    return db;
+}
+
+struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char **why) {
+    bool is_refused = true;
+    struct postgres *db = pg_library_open(a, why) && is_url(conf, a, why) ? make(conf) : NULL;
+    if (db) {
+        is_refused = false;
+        if (go(db, conf, a, &is_refused, why))
+            return &db->base;
+        end_threads(db);
+        free_all(db);
+    }
+    if (conf->is_refused)
+        *conf->is_refused = is_refused;
     return NULL;
 }
 

@@ -11,12 +11,12 @@
 #include "db/checkpoint.h"
 #include "db/locks.h"
 #include "db/migrate.h"
+#include "db/probe.h"
 #include "db/sqlite.h"
 #include "obs/log.h"
 
 enum {
     CHECK_INLINE_MAX_BYTES = 64 << 20,
-    PROBE_BYTES = 64 << 10, /* what a webhook may need */
 };
 
 static const struct db_kind SQLITE;
@@ -40,17 +40,6 @@ static bool is_fenced(struct db *db) {
     return trouble_of(&sqlite_of(db)->trouble) == TROUBLE_FENCED;
 }
 
-/* The write of a probe, as large as a webhook. */
-static enum err touch(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct db_stmt *q = db_use(tx, "INSERT INTO meta (name, value) VALUES ('probe', ?)"
-                                   " ON CONFLICT (name) DO UPDATE SET value = excluded.value");
-    unsigned char content[PROBE_BYTES] = { 0 };
-    int64_t now = ava_wall_ms();
-    memcpy(content, &now, sizeof now);
-    db_bind_blob(q, content, sizeof content);
-    return db_run(ctx, q);
-}
-
 static enum err write_probe(struct ctx *ctx, int64_t max_age_ms) {
     struct sqlite *db = sqlite_of(ctx->parts->db);
     int64_t now = ava_now_ms();
@@ -61,7 +50,7 @@ static enum err write_probe(struct ctx *ctx, int64_t max_age_ms) {
         return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE, "The disk took nothing a moment ago.");
     if (now - atomic_load(&db->last_commit_ms) <= max_age_ms)
         return OK;
-    return db_write(ctx, touch, NULL);
+    return db_write(ctx, probe_write, &(size_t){ PROBE_BYTES_MAX }); /* what a webhook may need */
 }
 
 static int64_t wal_bytes(struct db *of) {

@@ -2,9 +2,9 @@
  * store, and fibers wait for them as they wait for SQLite's writer.
  *
  * pg_connect.c makes connections and ends them, pg_conn.c sends statements on one and collects what they came to,
- * pg_failure.c says what a failure means, pg_stmt.c is a statement with its values, pg_rows.c reads what it came to, pg_read.c has the threads
- * that read, pg_write.c those that write, pg_keeper.c the one that looks after all of them, pg_migrate.c the schema,
- * and db_postgres.c the rest and the table of them all. */
+ * pg_failure.c says what a failure means, pg_stmt.c is a statement with its values, pg_rows.c reads what it came to,
+ * pg_read.c has the threads that read, pg_write.c those that write, pg_keeper.c the two that look after all of them,
+ * pg_migrate.c the schema, and db_postgres.c the rest and the table of them all. */
 #pragma once
 
 #include <pthread.h>
@@ -21,16 +21,15 @@ enum {
     PG_PARAMS_MAX = 64,       /* of one statement */
     PG_STATEMENTS_MAX = 1024, /* texts with the types of their values; a power of two */
     PG_PENDING_MAX = 256,     /* statements that were sent and not yet answered */
-    PG_WRITERS_MAX = 64,
-    PG_READERS_MAX = 64,
-    PG_KEY_BYTES = 40,     /* of a workspace's id */
-    PG_CUT_AFTER_MS = 500, /* past the deadline of what it does, a connection is cut */
+    PG_KEY_BYTES = 40,        /* of a workspace's id */
+    PG_CUT_AFTER_MS = 500,    /* past the deadline of what it does, a connection is cut */
 };
 
 /* What the server, or the library, has said went wrong. */
 struct pg_failure {
     bool is_set;
     bool is_lost;    /* the connection is */
+    bool is_known;   /* that the database is away: it was logged when it went */
     char state[6];   /* SQLSTATE; empty where there is none */
     const char *sql; /* whose; a literal */
     char words[320];
@@ -106,10 +105,9 @@ struct pg_conn {
     PGconn *handle;       /* NULL: there is none */
     pthread_mutex_t lock; /* guards cut_fd */
     int cut_fd; /* a second descriptor of its socket, for who cuts it: libpq closes its own as it likes */
-    _Atomic int64_t cut_ms;    /* when it is cut, by ava_now_ms(); 0: nobody waits for it */
+    _Atomic int64_t cut_ms;    /* when it is cut, by the system's clock; 0: it is not */
     struct pg_failure failure; /* the first since the last pg_forgive */
     struct pg_prepared prepared[PG_STATEMENTS_MAX];
-    size_t prepared_count;
     struct pg_pending pending[PG_PENDING_MAX];
     size_t pending_first, pending_count;
     int64_t changed;       /* rows, by the last run */
@@ -149,6 +147,14 @@ static inline void pg_answer_fini(struct pg_answer *answer) {
     answer->result = NULL;
 }
 
+/* An integer as the server sends it: big endian, of 1 to 8 bytes. */
+static inline int64_t pg_integer(struct str bytes) {
+    uint64_t value = bytes.len && (bytes.ptr[0] & 0x80) ? UINT64_MAX : 0;
+    for (size_t i = 0; i < bytes.len; i++)
+        value = value << 8 | (unsigned char)bytes.ptr[i];
+    return (int64_t)value;
+}
+
 static inline struct postgres *postgres_of(struct db *db) {
     return (struct postgres *)db;
 }
@@ -184,6 +190,8 @@ bool pg_is_refused(struct pg_conn *c);
 /* --- pg_failure.c ------------------------------------------------------------------------------- */
 
 void pg_fail(struct pg_failure *f, const char *sql, const char *state, const char *words);
+void pg_fail_away(struct pg_failure *f,
+                  const char *sql); /* nobody was asked: it is not reachable */
 /* Of a result, or of the connection where it is NULL. */
 void pg_fail_by(struct pg_failure *f, PGconn *handle, const PGresult *result, const char *sql);
 /* Says it: ERR_STORAGE_UNAVAILABLE for what passes, ERR_INTERNAL for the rest; logged. */

@@ -62,9 +62,8 @@ void pg_cut_late(struct pg_conn *c) {
 
 static void ignore(void *arg, const char *message) {}
 
-/* What the operator wrote comes after what it may overrule, and before what it may not. */
-static const char *const *keywords(void) {
-    static const char *const KEYS[] = { "fallback_application_name",
+/* What the operator wrote (dbname) comes after what it may overrule, and before what it may not. */
+static const char *const KEYWORDS[] = { "fallback_application_name",
                                         "connect_timeout",
                                         "keepalives_idle",
                                         "keepalives_interval",
@@ -73,11 +72,10 @@ static const char *const *keywords(void) {
                                         "dbname",
                                         "client_encoding",
                                         NULL };
-    return KEYS;
-}
 
-static void values(const struct postgres *db, const char *out[9]) {
-    const char *const all[9] = { "ava", "5", "5", "2", "3", "5000", db->url, "UTF8", NULL };
+static void values(const struct postgres *db, const char *out[ARRAY_LEN(KEYWORDS)]) {
+    const char *const all[ARRAY_LEN(KEYWORDS)] = { "ava", "5",    "5",     "2",
+                                                   "3",   "5000", db->url, "UTF8" };
     memcpy(out, all, sizeof all);
 }
 
@@ -141,11 +139,11 @@ static bool settle_in(struct pg_conn *c) {
 }
 
 bool pg_connect(struct pg_conn *c) {
-    const char *all[9];
+    const char *all[ARRAY_LEN(KEYWORDS)];
     pg_disconnect(c);
     pg_forgive(c);
     values(c->db, all);
-    PGconn *handle = c->handle = pq.connectdbParams(keywords(), all, 1);
+    PGconn *handle = c->handle = pq.connectdbParams(KEYWORDS, all, 1);
     bool good = handle && pq.status(handle) == CONNECTION_OK;
     pthread_mutex_lock(&c->lock);
     c->cut_fd = good ? fcntl(pq.socket(handle), F_DUPFD_CLOEXEC, 0) : -1;
@@ -184,10 +182,10 @@ static void read_state(const char *message, char out[6]) {
 }
 
 static void ask_again(struct pg_conn *c, char out[6]) {
-    const char *all[9];
+    const char *all[ARRAY_LEN(KEYWORDS)];
     int64_t until = ava_now_ms() + DIAGNOSIS_MS;
     values(c->db, all);
-    PGconn *handle = pq.connectStartParams(keywords(), all, 1);
+    PGconn *handle = pq.connectStartParams(KEYWORDS, all, 1);
     if (!handle)
         return;
     pq.setErrorVerbosity(handle, PQERRORS_VERBOSE);

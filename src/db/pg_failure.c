@@ -17,6 +17,11 @@ void pg_fail(struct pg_failure *f, const char *sql, const char *state, const cha
         *end = ' ';
 }
 
+void pg_fail_away(struct pg_failure *f, const char *sql) {
+    pg_fail(f, sql, "08006", "the database is not reachable");
+    f->is_lost = f->is_known = true;
+}
+
 void pg_fail_by(struct pg_failure *f, PGconn *handle, const PGresult *result, const char *sql) {
     bool is_lost = !handle || pq.status(handle) != CONNECTION_OK;
     if (result && pq.resultErrorField(result, PG_DIAG_MESSAGE_PRIMARY))
@@ -43,7 +48,9 @@ static bool passes(const struct pg_failure *f) {
 }
 
 enum err pg_say(struct ctx *ctx, const struct pg_failure *f) {
-    log_error(ctx, "db", L("state", f->state), L("why", f->words), L("sql", f->sql ? f->sql : ""));
+    if (!f->is_known)
+        log_error(ctx, "db", L("state", f->state), L("why", f->words),
+                  L("sql", f->sql ? f->sql : ""));
     if (is_class(f, "40"))
         metric_add(METRIC_DB_CONFLICTS, 1);
     if (!passes(f))

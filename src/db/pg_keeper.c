@@ -32,46 +32,42 @@ struct pg_keeper {
     int looks;
 };
 
-static bool ask(struct pg_conn *c, const char *sql, bool has_key, const char *key,
-                struct pg_answer *answer) {
+/* Asks one thing, about a lock unless it is NULL: the number that comes back, or -1. */
+static int64_t ask(struct pg_conn *c, const char *sql, const char *lock) {
     struct pg_stmt *q = pg_stmt_new(c->db, sql);
+    struct pg_answer answer = { 0 };
+    int64_t said = -1;
     pg_forgive(c);
-    if (has_key)
-        pg_bind_i64(&q->base, pg_lock_key(key));
+    if (lock)
+        pg_bind_i64(&q->base, pg_lock_key(lock));
     pg_cut_in(c, LOOK_MS);
-    pg_send(c, q, answer);
+    pg_send(c, q, &answer);
     pg_sync(c);
     pg_collect(c);
     pg_cut_in(c, 0);
     pg_stmt_free(q);
-    return !c->failure.is_set && answer->result && answer->rows == 1;
+    if (!c->failure.is_set && answer.result && answer.rows == 1)
+        said = pg_integer((struct str){ pq.getvalue(answer.result, 0, 0),
+                                        (size_t)pq.getlength(answer.result, 0, 0) });
+    pg_answer_fini(&answer);
+    return said;
 }
 
 /* Takes the session's lock that says which run works with the database. */
 static bool take_lock(struct pg_conn *c) {
     static const char TAKE[] = "SELECT CAST(pg_try_advisory_lock(?) AS INTEGER)";
-    struct pg_answer answer = { 0 };
-    bool good =
-        ask(c, TAKE, true, PG_LOCK_SERVE, &answer) && pq.getvalue(answer.result, 0, 0)[3] == 1;
-    pg_answer_fini(&answer);
-    return good;
+    return ask(c, TAKE, PG_LOCK_SERVE) == 1;
 }
 
 static bool is_alive(struct pg_keeper *k) {
     static const char ALIVE[] = "SELECT CAST(1 AS BIGINT)",
                       SIZE[] = "SELECT pg_database_size(current_database())";
-    struct pg_answer answer = { 0 };
-    bool asks_size = k->looks++ % SIZE_EVERY == 0;
-    bool good = ask(&k->conn, asks_size ? SIZE : ALIVE, false, NULL, &answer);
-    if (good && asks_size) {
-        const unsigned char *bytes = (const unsigned char *)pq.getvalue(answer.result, 0, 0);
-        int64_t size = 0;
-        for (int i = 0; i < 8; i++)
-            size = size << 8 | bytes[i];
+    if (k->looks++ % SIZE_EVERY != 0)
+        return ask(&k->conn, ALIVE, NULL) == 1;
+    int64_t size = ask(&k->conn, SIZE, NULL);
+    if (size >= 0)
         atomic_store(&k->db->size_bytes, size);
-    }
-    pg_answer_fini(&answer);
-    return good;
+    return size >= 0;
 }
 
 /* --- the thread that keeps --------------------------------------------------------------------------- */
@@ -111,11 +107,9 @@ static bool wait_for_it(struct pg_keeper *k) {
             k->conn.handle && !k->conn.failure.is_set; /* connected, and another has the lock */
         int64_t now = ava_now_ms();
         lost_ms = !is_taken ? 0 : lost_ms ? lost_ms : now;
-        if (is_taken && now - lost_ms > CLAIM_MS) {
-            atomic_store(&k->db->is_fenced, true);
+        if (is_taken && now - lost_ms > CLAIM_MS && !atomic_exchange(&k->db->is_fenced, true))
             log_error(NULL, "db", L("database", "another Ava works with it"),
                       L("then", "this one ends"));
-        }
         if (!sleep_for(k, rest / 2 + (int64_t)ava_rand_below((uint64_t)rest / 2)))
             return false;
         rest = rest * 2 < RETRY_MAX_MS ? rest * 2 : RETRY_MAX_MS;
@@ -194,8 +188,7 @@ bool pg_ready(struct pg_conn *c) {
     if (c->handle && is_open(c->handle))
         return true;
     if (!atomic_load(&c->db->is_up)) {
-        pg_fail(&c->failure, NULL, "08006", "the database is not reachable");
-        c->failure.is_lost = true;
+        pg_fail_away(&c->failure, NULL);
         return false;
     }
     if (pg_connect(c))

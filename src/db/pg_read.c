@@ -55,7 +55,7 @@ static void give_up(struct pg_stmt *q) {
 void pg_ask(struct pg_stmt *q) {
     q->deadline_ms = q->ctx->deadline_ms + GRACE_MS;
     if (!atomic_load(&q->db->is_up)) {
-        pg_fail(&q->answer.failure, q->sql, "08006", "the database is not reachable");
+        pg_fail_away(&q->answer.failure, q->sql);
         return;
     }
     atomic_store(&q->holders, 2);

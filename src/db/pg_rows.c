@@ -48,20 +48,12 @@ static bool is_integer(Oid type) {
     return type == OID_INT8 || type == OID_INT4 || type == OID_INT2 || type == OID_BOOL;
 }
 
-/* Big endian, of 1 to 8 bytes. */
-static int64_t integer(struct str bytes) {
-    uint64_t value = bytes.len && (bytes.ptr[0] & 0x80) ? UINT64_MAX : 0;
-    for (size_t i = 0; i < bytes.len; i++)
-        value = value << 8 | (unsigned char)bytes.ptr[i];
-    return (int64_t)value;
-}
-
 int64_t pg_i64(struct db_stmt *use) {
     Oid type;
     struct str bytes;
     if (!take(pg_stmt_of(use), &type, &bytes))
         return 0;
-    return is_integer(type) ? integer(bytes) : strtoll(bytes.ptr, NULL, 10);
+    return is_integer(type) ? pg_integer(bytes) : strtoll(bytes.ptr, NULL, 10);
 }
 
 const char *pg_text(struct db_stmt *use, struct arena *a) {
@@ -70,7 +62,7 @@ const char *pg_text(struct db_stmt *use, struct arena *a) {
     if (!take(pg_stmt_of(use), &type, &bytes))
         return NULL;
     if (is_integer(type))
-        return arena_printf(a, "%lld", (long long)integer(bytes));
+        return arena_printf(a, "%lld", (long long)pg_integer(bytes));
     return arena_strndup(a, bytes.ptr, bytes.len);
 }
 

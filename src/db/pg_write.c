@@ -18,7 +18,6 @@ enum {
     UNSURE_MS = 10000, /* for as long it is asked what became of a commit that nobody answered */
     UNSURE_REST_MS = 50,
     STEPS_TURN_US = 5 * 1000,
-    STEPS_WAIT_MS = 30 * 1000,
 };
 
 static const char STATE_NOT_YET_GIVEN[] = "22023"; /* xid8 "is in the future" */
@@ -165,6 +164,7 @@ static void run_one(struct pg_conn *c, struct db_queued *w, bool is_alone) {
         w->result = db_queue_refuse_late(w->ctx);
         return;
     }
+    unsigned locks = c->locks;
     if (!is_alone)
         pg_send_text(c, "SAVEPOINT one", NULL);
     w->result = w->fn(w->ctx, &c->side.base, w->arg);
@@ -173,8 +173,10 @@ static void run_one(struct pg_conn *c, struct db_queued *w, bool is_alone) {
     pg_collect(c);
     if (w->result == OK && c->failure.is_set)
         w->result = pg_say(w->ctx, &c->failure);
-    if (w->result != OK)
+    if (w->result != OK) {
         undo_one(c);
+        c->locks = locks; /* those taken since the savepoint went with it */
+    }
     pg_send_text(c, "RELEASE one", NULL);
 }
 
@@ -232,11 +234,6 @@ static enum fate ask_fate(struct pg_conn *c, const char *xid) {
     return fate;
 }
 
-static void rest(int64_t ms) {
-    struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-    nanosleep(&t, NULL);
-}
-
 /* The connection was lost while it committed: its server knows what became of it. After a crash the number of a
  * transaction that was not in the log may be another's: then "committed" proves nothing. */
 static enum fate find_out(struct pg_conn *c, const char *xid, int64_t until_ms) {
@@ -247,7 +244,7 @@ static enum fate find_out(struct pg_conn *c, const char *xid, int64_t until_ms) 
         if (pg_connect(c))
             fate = ask_fate(c, xid);
         if (fate == FATE_UNKNOWN)
-            rest(UNSURE_REST_MS);
+            fiber_sleep(UNSURE_REST_MS);
     }
     return fate == FATE_COMMITTED && strcmp(began, c->server_began) != 0 ? FATE_UNKNOWN : fate;
 }
@@ -278,7 +275,7 @@ static void copy_xid(const struct pg_answer *begun, char out[24]) {
         str_copy(out, 24, str_of(pq.getvalue(begun->result, 0, 0)));
 }
 
-/* True when what is left of the batch is on disk there. */
+/* Commits what is left of the batch; whose result is OK afterwards is on disk there. */
 static void commit(struct pg_conn *c, struct db_queued *batch, struct pg_answer *begun) {
     char xid[24] = "";
     if (!keeps_any(batch)) {
@@ -314,8 +311,14 @@ static void run_batch(struct pg_worker *worker, struct db_queued *batch, size_t 
     int64_t deadline = last_deadline(batch);
     pg_cut_in(c, left_ms(deadline) + PG_CUT_AFTER_MS);
     begin(worker, deadline, &begun);
-    for (struct db_queued *w = batch; w; w = w->next)
-        run_one(c, w, count == 1);
+    /* Of several none runs before their transaction has begun: each is to fail for what it did itself. */
+    if (count > 1)
+        pg_collect(c);
+    if (c->failure.is_set)
+        fail_all(c, batch);
+    else
+        for (struct db_queued *w = batch; w; w = w->next)
+            run_one(c, w, count == 1);
     commit(c, batch, &begun);
     pg_cut_in(c, 0);
     pg_answer_fini(&begun);
@@ -391,14 +394,8 @@ enum err pg_write(struct ctx *ctx, const char *name, enum db_alone alone, db_fn 
     return wait_for(&w);
 }
 
-struct steps {
-    db_step_fn *fn;
-    void *arg;
-    bool more;
-};
-
 static enum err steps_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct steps *s = arg;
+    struct db_steps *s = arg;
     int64_t until_us = ava_now_us() + STEPS_TURN_US;
     do {
         s->more = false;
@@ -407,20 +404,15 @@ static enum err steps_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return OK;
 }
 
-/* Gently: rests after each turn for as long as it took. */
+/* As long as it took, others have the server. */
+static int64_t wait_for_turn(struct db_queued *w) {
+    int64_t began_ms = ava_now_ms();
+    wait_for(w);
+    return ava_now_ms() - began_ms;
+}
+
 enum err pg_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
                         bool is_gentle, bool *is_done) {
-    struct steps s = { .fn = fn, .arg = arg };
-    int64_t until_ms = ava_now_ms() + within_ms;
-    do {
-        struct db_queued w = { .ctx = ctx, .name = "steps", .fn = steps_write, .arg = &s };
-        int64_t began_ms = ava_now_ms();
-        if (ctx->deadline_ms < began_ms + STEPS_WAIT_MS)
-            ctx->deadline_ms = began_ms + STEPS_WAIT_MS;
-        TRY(wait_for(&w));
-        if (is_gentle && s.more)
-            fiber_sleep(ava_now_ms() - began_ms);
-    } while (s.more && ava_now_ms() < until_ms);
-    *is_done = !s.more;
-    return OK;
+    struct db_steps s = { .fn = fn, .arg = arg };
+    return db_steps_go(ctx, &s, steps_write, wait_for_turn, within_ms, is_gentle, is_done);
 }

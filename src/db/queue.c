@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 
+enum { TURN_WAIT_MS = 30 * 1000 };
+
 void db_queue_init(struct db_queue *q) {
     *q = (struct db_queue){ .last = &q->first };
     pthread_mutex_init(&q->lock, NULL);
@@ -76,4 +78,22 @@ void db_queue_settle(struct db_queue *q, struct db_queued *batch) {
         fiber_unpark(&w->parking);
     }
     pthread_mutex_unlock(&q->lock);
+}
+
+enum err db_steps_go(struct ctx *ctx, struct db_steps *s, db_fn *turn,
+                     int64_t (*wait)(struct db_queued *w), int64_t within_ms, bool is_gentle,
+                     bool *is_done) {
+    int64_t until_ms = ava_now_ms() + within_ms;
+    do {
+        struct db_queued w = { .ctx = ctx, .name = "steps", .fn = turn, .arg = s };
+        int64_t turn_by_ms = ava_now_ms() + TURN_WAIT_MS;
+        if (ctx->deadline_ms < turn_by_ms)
+            ctx->deadline_ms = turn_by_ms;
+        int64_t rest_ms = wait(&w);
+        TRY(w.result);
+        if (is_gentle && s->more)
+            fiber_sleep(rest_ms);
+    } while (s->more && ava_now_ms() < until_ms);
+    *is_done = !s->more;
+    return OK;
 }

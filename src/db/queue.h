@@ -36,6 +36,18 @@ void db_queue_fini(struct db_queue *q);
 /* Queues it, and returns when it has its result. Anywhere, on a fiber or a thread. */
 void db_queue_wait(struct db_queue *q, struct db_queued *w);
 
+/* Work that is done turn by turn (db_write_steps): fn until it leaves more false. */
+struct db_steps {
+    db_step_fn *fn;
+    void *arg;
+    bool more;
+};
+/* Has turn (a db_fn on the steps) done by wait, which queues it and says for how many ms one rests after it that leaves
+ * room to others, until there is no more or within_ms have passed; *is_done: which of the two. */
+enum err db_steps_go(struct ctx *ctx, struct db_steps *s, db_fn *turn,
+                     int64_t (*wait)(struct db_queued *w), int64_t within_ms, bool is_gentle,
+                     bool *is_done);
+
 /* Under the lock: takes the one that *at points at out of the queue. */
 struct db_queued *db_queue_take(struct db_queue *q, struct db_queued **at);
 /* Wakes who wanted these, whose results are set. They are gone from then on. */

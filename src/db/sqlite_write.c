@@ -16,7 +16,6 @@ enum {
     BATCH_MAX = 512,
     TURN_US = 5 * 1000, /* of many small steps in one transaction, */
     TURN_PAGES = 64,    /* or until they gave back so many pages, which the commit has to write */
-    TURN_WAIT_MS = 30 * 1000,
     GENTLE_PAGES_PER_MS = 16, /* 64 MB/s of log */
     SPREAD_MS = 20,           /* what a copy gets in that time is written by the disk meanwhile */
 };
@@ -241,12 +240,6 @@ enum err sqlite_write(struct ctx *ctx, const char *name, enum db_alone alone, db
     return w.result;
 }
 
-struct steps {
-    db_step_fn *fn;
-    void *arg;
-    bool more;
-};
-
 /* Pages of the file that hold nothing now. */
 static int64_t free_pages(struct ctx *ctx, struct db_conn *c) {
     struct db_stmt *q = db_use(c, "PRAGMA freelist_count");
@@ -255,7 +248,7 @@ static int64_t free_pages(struct ctx *ctx, struct db_conn *c) {
 }
 
 static enum err steps_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct steps *s = arg;
+    struct db_steps *s = arg;
     int64_t until_us = ava_now_us() + TURN_US, free_max = free_pages(ctx, tx) + TURN_PAGES;
     do {
         s->more = false;
@@ -264,21 +257,14 @@ static enum err steps_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return OK;
 }
 
-/* Gently: rests after each turn for as long as its pages take at a pace that leaves the disk to others. */
+/* Its pages come at a pace that leaves the disk to others. */
+static int64_t wait_for_turn(struct db_queued *w) {
+    wait_for(w);
+    return w->cost / GENTLE_PAGES_PER_MS;
+}
+
 enum err sqlite_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
                             bool is_gentle, bool *is_done) {
-    struct steps s = { .fn = fn, .arg = arg };
-    int64_t until_ms = ava_now_ms() + within_ms;
-    do {
-        struct db_queued w = { .ctx = ctx, .name = "steps", .fn = steps_write, .arg = &s };
-        int64_t turn_by_ms = ava_now_ms() + TURN_WAIT_MS;
-        if (ctx->deadline_ms < turn_by_ms)
-            ctx->deadline_ms = turn_by_ms;
-        wait_for(&w);
-        TRY(w.result);
-        if (is_gentle && s.more)
-            fiber_sleep(w.cost / GENTLE_PAGES_PER_MS);
-    } while (s.more && ava_now_ms() < until_ms);
-    *is_done = !s.more;
-    return OK;
+    struct db_steps s = { .fn = fn, .arg = arg };
+    return db_steps_go(ctx, &s, steps_write, wait_for_turn, within_ms, is_gentle, is_done);
 }

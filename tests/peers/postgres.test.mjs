@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Ava, ava, missing as noAva, until } from "../lib/ava.mjs";
+import { Ava, ava, missing as noAva, root, until } from "../lib/ava.mjs";
 import { sql, useDatabase } from "../lib/database.mjs";
 import { missing, Postgres } from "../lib/postgres.mjs";
 import { sign } from "../lib/twilio.mjs";
@@ -203,6 +203,12 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
       await a.remove();
     }
   });
+
+  for (const [name, says] of [
+    ["locks", "a lock goes with the savepoint that it was taken behind: the next write of the transaction takes it anew"],
+    ["late", "who cannot begin in time has not run, and is told to come again"],
+  ])
+    test(says, () => execFileSync(join(process.env.TEST_BUILD_DIR ?? join(root, "build"), "tests/peer_pg"), [database(), name], { encoding: "utf8", timeout: 120_000 }));
 
   test("text that PostgreSQL cannot hold is not there, and no error of ours", async () => {
     const a = await start();

@@ -1,0 +1,206 @@
+/* What only functions that run within transactions can show of Ava on PostgreSQL: peers `postgres` runs each by name.
+ *     peer_pg URL NAME          exit 0: it is so; else a sentence on stderr */
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "crypto/hash.h"
+#include "db/pg.h"
+#include "db/pg_locks.h"
+#include "obs/log.h"
+
+enum { PATIENCE_MS = 20 * 1000, SOON_MS = 500 };
+
+static struct parts parts;
+
+#define MUST(condition)                                                     \
+    do {                                                                    \
+        if (!(condition)) {                                                 \
+            fprintf(stderr, "line %d: not so: %s\n", __LINE__, #condition); \
+            return 1;                                                       \
+        }                                                                   \
+    } while (0)
+
+/* A write of workspace ws_a, on a thread of its own. */
+struct writer {
+    pthread_t thread;
+    struct arena *arena;
+    struct ctx ctx;
+    db_fn *fn;
+    int64_t within_ms;
+    bool has_run;
+    atomic_bool is_at_it;
+    int64_t said;
+    enum err result;
+};
+
+static void *write_on(void *arg) {
+    struct writer *w = arg;
+    w->result = db_write(&w->ctx, w->fn, w);
+    return NULL;
+}
+
+static size_t waiting(void) {
+    struct db_queue *q = &postgres_of(parts.db)->writes;
+    pthread_mutex_lock(&q->lock);
+    size_t count = q->count;
+    pthread_mutex_unlock(&q->lock);
+    return count;
+}
+
+static bool await_waiting(size_t count) {
+    for (int64_t until = ava_now_ms() + PATIENCE_MS; waiting() != count;) {
+        if (ava_now_ms() > until)
+            return false;
+        sched_yield();
+    }
+    return true;
+}
+
+static void begin(struct writer *w, db_fn *fn, int64_t within_ms) {
+    *w = (struct writer){ .fn = fn, .arena = arena_new(1 << 20) };
+    ctx_init(&w->ctx, &parts, w->arena, within_ms);
+    str_copy(w->ctx.who.workspace_id, sizeof w->ctx.who.workspace_id, STR("ws_a"));
+    pthread_create(&w->thread, NULL, write_on, w);
+}
+
+static void end(struct writer *w) {
+    pthread_join(w->thread, NULL);
+    arena_free(w->arena);
+}
+
+/* Keeps the workspace's writer until two others wait, which then are one transaction. */
+static enum err hold(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct writer *w = arg;
+    struct db_stmt *q =
+        db_use(tx, "SELECT CAST(1 AS BIGINT)"); /* so that its transaction has begun */
+    if (!db_next(q))
+        return db_done(ctx, q);
+    TRY(db_done(ctx, q));
+    atomic_store(&w->is_at_it, true);
+    w->has_run = await_waiting(2);
+    return OK;
+}
+
+/* Begins it, and returns once it has the workspace. */
+static void begin_holding(struct writer *w) {
+    begin(w, hold, PATIENCE_MS * 2);
+    while (!atomic_load(&w->is_at_it))
+        sched_yield();
+}
+
+static enum err lock_and_fail(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    TRY(db_lock(ctx, tx, "audit"));
+    return ctx_fail(ctx, ERR_INVALID, "on purpose");
+}
+
+/* said: how many locks "audit" its connection has once it has asked for it. */
+static enum err lock_and_count(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct writer *w = arg;
+    int64_t key = pg_lock_key("audit");
+    TRY(db_lock(ctx, tx, "audit"));
+    struct db_stmt *q = db_use(
+        tx,
+        "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND"
+        " pid = pg_backend_pid() AND CAST(classid AS BIGINT) = ? AND CAST(objid AS BIGINT) = ?");
+    db_bind_i64(q, (int64_t)((uint64_t)key >> 32));
+    db_bind_i64(q, (int64_t)((uint64_t)key & 0xFFFFFFFF));
+    w->said = db_next(q) ? db_i64(q) : -1;
+    return db_done(ctx, q);
+}
+
+static int a_lock_goes_with_the_savepoint_it_was_taken_behind(const char *url) {
+    struct writer holder, failing, counting;
+    begin_holding(&holder);
+    begin(&failing, lock_and_fail, PATIENCE_MS * 2);
+    MUST(await_waiting(1));
+    begin(&counting, lock_and_count, PATIENCE_MS * 2);
+    end(&holder);
+    end(&failing);
+    end(&counting);
+    MUST(holder.has_run);
+    MUST(failing.result == ERR_INVALID);
+    MUST(counting.result == OK);
+    MUST(counting.said == 1);
+    return 0;
+}
+
+static enum err note_run(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct writer *w = arg;
+    w->has_run = true;
+    return OK;
+}
+
+/* Somebody else on the server, who gets the workspace's lock once the holder has committed, and keeps it. */
+static void *lock_on(void *arg) {
+    PGconn *c = arg;
+    char sql[96];
+    snprintf(sql, sizeof sql, "SELECT pg_advisory_lock(%lld)", (long long)pg_lock_key("ws_a"));
+    pq.clear(pq.exec(c, sql));
+    return NULL;
+}
+
+static bool is_blocked(PGconn *c) {
+    PGresult *r = pq.exec(c, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+    bool found = pq.ntuples(r) > 0;
+    pq.clear(r);
+    return found;
+}
+
+static int who_cannot_begin_in_time_has_not_run_and_is_told_to_come_again(const char *url) {
+    static const char *const KEYS[] = { "dbname", NULL };
+    const char *const values[] = { url, NULL };
+    PGconn *other = pq.connectdbParams(KEYS, values, 1),
+           *looking = pq.connectdbParams(KEYS, values, 1);
+    struct writer holder, first, second;
+    pthread_t locking;
+    begin_holding(&holder);
+    pthread_create(&locking, NULL, lock_on, other);
+    for (int64_t until = ava_now_ms() + PATIENCE_MS; !is_blocked(looking);)
+        MUST(ava_now_ms() < until);
+    begin(&first, note_run, SOON_MS);
+    MUST(await_waiting(1));
+    begin(&second, note_run, SOON_MS);
+    end(&holder);
+    end(&first);
+    end(&second);
+    MUST(holder.has_run);
+    MUST(!first.has_run && !second.has_run);
+    MUST(first.result == ERR_STORAGE_UNAVAILABLE);
+    MUST(second.result == ERR_STORAGE_UNAVAILABLE);
+    pthread_join(locking, NULL);
+    pq.finish(other);
+    pq.finish(looking);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(const char *url);
+} ALL[] = {
+    { "locks", a_lock_goes_with_the_savepoint_it_was_taken_behind },
+    { "late", who_cannot_begin_in_time_has_not_run_and_is_told_to_come_again },
+};
+
+int main(int argc, char **argv) {
+    struct arena *a = arena_new(1 << 20);
+    const char *why = "";
+    if (argc != 3)
+        return 2;
+    log_setup(LOG_OFF, true, 2);
+    parts.db = db_open(&(struct db_conf){ .url = argv[1], .hash = hash_blake2b, .connections = 14 },
+                       a, &why);
+    if (!parts.db) {
+        fprintf(stderr, "%s\n", why);
+        return 1;
+    }
+    int status = 2;
+    for (size_t i = 0; i < ARRAY_LEN(ALL); i++)
+        if (strcmp(ALL[i].name, argv[2]) == 0)
+            status = ALL[i].run(argv[1]);
+    db_close(parts.db);
+    arena_free(a);
+    return status;
+}
