@@ -53,12 +53,24 @@ static void say_snapshot(struct cli *cli, const char *file, const struct snapsho
 
 /* --- backup ---------------------------------------------------------------------------------- */
 
+/* What lies in the folder beside a DATABASE_URL, from before, is not the data. */
+static int only_sqlite(const struct config *c) {
+    if (!secret_is_set(&c->database_url))
+        return EXIT_OK;
+    return cli_fail(
+        EXIT_CONFIG,
+        "DATABASE_URL: the data is in PostgreSQL, whose own tools make backups and restore them: "
+        "pg_dump --format=custom, pg_restore (docs/postgresql.md); nothing was changed");
+}
+
 int cmd_backup(struct cli *cli) {
     struct config config;
     struct stat st;
     struct snapshot made;
     const char *to = cli_arg(cli, 0), *why = "";
     int status = cli_config(cli, &config);
+    if (status == EXIT_OK)
+        status = only_sqlite(&config);
     if (status != EXIT_OK)
         return status;
     if (!to || cli_arg(cli, 1))
@@ -179,6 +191,8 @@ int cmd_restore(struct cli *cli) {
     if (!r.file || cli_arg(cli, 1))
         return cli_fail(EXIT_USAGE, "restore takes the backup to restore: ava restore FILE");
     int status = house_enter(&h, cli, HOUSE_RESTORE);
+    if (status == EXIT_OK)
+        status = only_sqlite(&h.config);
     if (status == EXIT_OK) {
         const char *folder = h.config.data_dir;
         clock_rfc3339(ava_wall_ms(), now);

@@ -467,6 +467,10 @@ static void check_together(struct load *l) {
     check_addresses(l, SETTING_AVA_METRICS_LISTEN, c->metrics_listen);
     bool production = strcmp(c->profile, "production") == 0;
     check_origins(l);
+    if (c->backup_dir[0] && has_secret(c, SETTING_DATABASE_URL))
+        problem(l, "AVA_BACKUP_DIR: Ava makes backups of SQLite alone, and with DATABASE_URL the "
+                   "data is in PostgreSQL, "
+                   "whose own tools make them; unset it");
     if (c->redis_url[0])
         problem(l,
                 "REDIS_URL: Redis is not available in this version; unset it to keep limits and "

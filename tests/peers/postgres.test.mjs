@@ -1,7 +1,7 @@
 // Ava on a real PostgreSQL: what is wrong with its URL, and a server that goes away, comes back or says nothing.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -75,6 +75,21 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     const keyless = refused(url, { AVA_MASTER_KEYS: "" });
     assert.equal(keyless.status, 78);
     assert.match(keyless.stderr, /AVA_MASTER_KEYS: must be set with DATABASE_URL/);
+  });
+
+  test("backups and restores of SQLite's file are refused where the data is not in it", () => {
+    const data = folder(), url = database(), env = { AVA_MASTER_KEYS: KEYS, DATABASE_URL: url };
+    writeFileSync(join(data, "ava.db"), "from before");
+    for (const args of [["backup", join(data, "copy")], ["restore", join(data, "ava.db"), "--replace"]]) {
+      const r = ava([...args, "--data-dir", data], { env });
+      assert.equal(r.status, 78, args[0] + r.stderr);
+      assert.match(r.stderr, /the data is in PostgreSQL, whose own tools make backups and restore them/);
+    }
+    assert.deepEqual(readFileSync(join(data, "ava.db"), "utf8"), "from before");
+    const by = refused(url, { AVA_BACKUP_DIR: data });
+    assert.equal(by.status, 78);
+    assert.match(by.stderr, /AVA_BACKUP_DIR: .* in PostgreSQL/);
+    rmSync(data, { recursive: true, force: true });
   });
 
   test("a replica is refused; with all servers in the URL the primary is found", async () => {
