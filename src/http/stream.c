@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/fiber.h"
+#include "net/loop.h"
 
 /* Wakes the fiber that waits, if one does. Under the lock. */
 static void wake_locked(struct http_stream *s) {
@@ -62,6 +63,7 @@ bool http_stream_flush(struct http_stream *s) {
     while (goes_on && s->carrier->backlog(s->carried))
         goes_on = http_stream_wait(s, FIBER_NO_DEADLINE); /* the server has one for the write */
     s->is_flushing = false;
+    loop_take_turns(); /* a reader that takes all at once would otherwise have the loop to itself */
     return goes_on;
 }
 

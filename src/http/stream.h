@@ -48,7 +48,7 @@ void http_stream_ring(struct http_stream *s);
 /* False when the stream is over. */
 bool http_stream_write(struct http_stream *s, struct str piece);
 
-/* Waits until the kernel has all that was written; false when the stream is over: whoever takes a piece
+/* Waits until the kernel has all that was written, and lets others have their turn; false when the stream is over: whoever takes a piece
  * for longer than the server's write limit is cut. */
 bool http_stream_flush(struct http_stream *s);
 

@@ -244,6 +244,26 @@ void loop_put_off(struct loop *l, struct loop_later *later) {
     uv_idle_start(&l->haste, on_haste);
 }
 
+/* A fiber that was put off; on its stack. */
+struct resting {
+    struct loop_later later;
+    struct fiber *fiber;
+};
+
+static void wake_rested(struct loop_later *later) {
+    fiber_wake(CONTAINER_OF(later, struct resting, later)->fiber);
+}
+
+static void put_off_resting(void *arg) {
+    loop_put_off(mine, &((struct resting *)arg)->later);
+}
+
+void loop_take_turns(void) {
+    struct resting r = { { .fn = wake_rested }, fiber_self() };
+    if (r.fiber && loop_is_full(mine))
+        fiber_yield(put_off_resting, &r);
+}
+
 static bool is_standing(const struct loop *l, uint64_t now_ns) {
     return now_ns - l->ticked_ns > (TICK_MS + LOOP_STOOD_MS) * NS_PER_MS;
 }

@@ -41,6 +41,10 @@ void loop_put_off(struct loop *l,
                   struct loop_later *later); /* once; the struct stays until it ran */
 void loop_take_back(struct loop *l, struct loop_later *later); /* nothing, where it does not wait */
 
+/* Between two pieces of long work on a fiber: where this turn has worked its share, sleeps until a later one, behind
+ * who was put off before. At once anywhere else. */
+void loop_take_turns(void);
+
 uv_loop_t *loop_uv(struct loop *l);
 struct loop *loop_self(void); /* this thread's, or NULL */
 

@@ -38,6 +38,15 @@ TEST(fibers_sleep_side_by_side_and_the_shortest_wakes_first) {
     loop_free(l);
 }
 
+static void work_ms(int ms) {
+    struct timespec began, now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &began);
+    do
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    while ((now.tv_sec - began.tv_sec) * 1000000000 + now.tv_nsec - began.tv_nsec <
+           (long)ms * 1000000);
+}
+
 /* Works for so long, and may want to go on. */
 struct portion {
     struct loop_later later;
@@ -46,12 +55,7 @@ struct portion {
 
 static void work_on(struct loop_later *later) {
     struct portion *p = CONTAINER_OF(later, struct portion, later);
-    struct timespec began, now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &began);
-    do
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    while ((now.tv_sec - began.tv_sec) * 1000000000 + now.tv_nsec - began.tv_nsec <
-           (long)p->ms * 1000000);
+    work_ms(p->ms);
     note(p->name);
     if (--p->times)
         loop_put_off(loop_self(), later);
@@ -98,6 +102,32 @@ TEST(who_is_put_off_goes_on_in_order_and_the_others_of_the_loop_go_between) {
         CHECK_INT(order[at + (int)i], EXPECTED[i]);
     CHECK_INT(order[at + 5], 1);
     loop_free(l);
+}
+
+static void work_long(void *arg) {
+    fiber_sleep(1); /* a turn of the loop has begun */
+    for (int i = 0; i < 60; i++) {
+        work_ms(1);
+        loop_take_turns();
+    }
+    note(*(int *)arg);
+}
+
+TEST(long_work_in_pieces_leaves_the_loop_to_others_between_them) {
+    struct loop *l = loop_new(0);
+    int names[2] = { 1, 2 }, soon = 5;
+    order_count = 0;
+    for (int i = 0; i < 2; i++)
+        CHECK(fiber_run(work_long, &names[i]));
+    CHECK(fiber_run(sleeper, &soon));
+    loop_stop(l);
+    loop_run(l);
+    CHECK_INT(order_count, 3);
+    CHECK_INT(order[0], soon);
+    CHECK(loop_longest_turn_us(l) < 30 * 1000);
+    loop_take_turns(); /* not on a fiber: nothing */
+    loop_free(l);
+    loop_take_turns();
 }
 
 static void nothing(void *arg) {
