@@ -263,6 +263,18 @@ static void end_task(struct task *t) {
     arena_free(t->arena);
 }
 
+/* A wish that came while the job ran may have found it on disk, where this run had it, and had ended it then without
+ * knowing: its job is made once more. Where it is there, that changes nothing. */
+static void wish_anew(struct jobs *j, const struct job_row *row) {
+    pthread_mutex_lock(&j->lock);
+    struct wish *w = wish_of(j, job_kind_of(j->parts, row->kind), row->workspace_id);
+    if (w && w->is_made) {
+        w->is_made = false;
+        j->unmade++;
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
 /* The fiber of a job: runs its handler, and wakes the pump since there is room again. */
 static void task_run(void *arg) {
     struct task *t = arg;
@@ -276,6 +288,7 @@ static void task_run(void *arg) {
     if (e != OK)
         failed(t, e);
     spans_end(&t->ctx, e == OK ? NULL : err_info(e)->code);
+    wish_anew(j, &t->row);
     end_task(t);
     jobs_wake(j);
 }
