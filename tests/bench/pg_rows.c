@@ -26,7 +26,7 @@ static const char INSERT[] =
     " ON CONFLICT (workspace_id, provider, dedupe) DO NOTHING";
 
 static int one(PGconn *c, const char *workspace) {
-    static unsigned char body[BODY_BYTES];
+    static unsigned char body[BODY_BYTES] = { 0xA1, 1 };
     unsigned char dedupe[32];
     struct id id = id_make("evt");
     ava_rand(dedupe, sizeof dedupe);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "service/connections/endpoint_known.h"
 #include "store/messages.h"
 
 enum { NOTE_EVERY_MS = 1000, NOTED_SLOTS = 256 };
@@ -72,7 +73,8 @@ void webhook_health_good(struct ctx *ctx, const struct endpoint_row *endpoint) {
     struct note n = { endpoint, ava_wall_ms() };
     if (endpoint->refused ||
         (n.at_ms - endpoint->last_received_ms > NOTE_EVERY_MS && is_first(endpoint, n.at_ms)))
-        db_write_beside(ctx, good_write, &n);
+        if (db_write_beside(ctx, good_write, &n) == OK)
+            endpoint_forget(endpoint->token_hash);
 }
 
 static enum err refused_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -86,5 +88,8 @@ bool webhook_health_refused(struct ctx *ctx, const struct endpoint_row *endpoint
     int64_t since_ms = n.at_ms - endpoint->refused_ms;
     if (since_ms >= 0 && since_ms < NOTE_EVERY_MS)
         return false;
-    return db_write(ctx, refused_write, &n) == OK && endpoint->refused + 1 == WEBHOOKS_REFUSED_MIN;
+    if (db_write(ctx, refused_write, &n) != OK)
+        return false;
+    endpoint_forget(endpoint->token_hash);
+    return endpoint->refused + 1 == WEBHOOKS_REFUSED_MIN;
 }
