@@ -303,12 +303,14 @@ def node(work, provider_base, cache_s):
 # --- load -----------------------------------------------------------------------------------------
 
 
-def wrk(url, connections, seconds, key=None):
-    """Requests a second and the 99th percentile in ms."""
+def wrk(url, connections, seconds, key=None, script=None):
+    """Requests a second and the 99th percentile in ms. script: a file of Lua that says what is asked."""
     argv = ["taskset", "-c", LOAD, "wrk", "-t1", "-c%d" % connections, "-d%ds" % seconds, "--latency",
             "--timeout", "10s", url]
     if key:
         argv += ["-H", "Authorization: Bearer " + key]
+    if script:
+        argv += ["-s", script]
     out = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
     if bad:
