@@ -65,7 +65,7 @@ describe("the audit log over the API", { skip: missing, concurrency: 1 }, () => 
     assert.deepEqual(await named(), [["template.create", made.id, "welcome"]]);
     assert.equal((await a.call("/api/v1/templates/" + made.id, { method: "DELETE" })).status, 204);
     assert.deepEqual(await named(), [["template.remove", made.id, "welcome"], ["template.create", made.id, "welcome"]]);
-    a.newKey("bob@example.com", "for a day");
+    a.newKey("bob@example.com", "for a day", ["--workspace", home]);
     const { json: { keys } } = await a.call(`/api/v1/workspaces/${home}/keys`), gone = keys.find((k) => k.name === "for a day");
     assert.equal((await a.call(`/api/v1/workspaces/${home}/keys/${gone.id}`, { method: "DELETE" })).status, 204);
     const told = (await list("?action=key")).entries.filter((e) => e.object === gone.id);
