@@ -1,6 +1,6 @@
 // Ava on a real PostgreSQL: what is wrong with its URL, and a server that goes away, comes back or says nothing.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,6 +25,8 @@ function refused(url, env = {}) {
   rmSync(data, { recursive: true, force: true });
   return { ...r, ms: Date.now() - began };
 }
+
+const noMount = spawnSync("unshare", ["-rm", "sh", "-c", "mount -t tmpfs none /mnt && exec unshare -U --map-user=1234 --map-group=1234 true"]).status === 0 ? false : "nothing can be mounted here";
 
 describe("PostgreSQL", { skip: noAva || missing }, () => {
   let pg;
@@ -236,6 +238,40 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     ["late", "who cannot begin in time has not run, and is told to come again"],
   ])
     test(says, () => execFileSync(join(process.env.TEST_BUILD_DIR ?? join(root, "build"), "tests/peer_pg"), [database(), name], { encoding: "utf8", timeout: 120_000 }));
+
+  test("a disk that is full there: 503 with that sentence, nothing half done, and writes again once there is room", { skip: noMount }, async () => {
+    const tight = await Postgres.start({ small: 40 });
+    try {
+      sql(tight.url, `CREATE TABLESPACE small LOCATION '${tight.folder}/small'`);
+      sql(tight.url, "CREATE DATABASE tight TABLESPACE small");
+      const url = at(tight.url, { pathname: "/tight" }), a = await start({ url });
+      await a.signUp();
+      const put = (calls) => a.call("/api/v1/limits", { method: "PUT", body: { concurrent_calls: calls } });
+      assert.equal((await put(3)).status, 200);
+      sql(url, "CREATE TABLE filler (t text)");
+      const fits = (text) => {
+        try {
+          sql(url, text);
+          return true;
+        } catch {
+          return false;
+        }
+      };
+      for (const rows of [5000, 500, 50, 5, 1]) while (fits(`INSERT INTO filler SELECT repeat(md5(i::text), 50) FROM generate_series(1, ${rows}) i`));
+      // The page that the last change is in may still have room.
+      const full = await until(async () => { const r = await put(4); return r.status !== 200 && r; }, { what: "no room" });
+      assert.equal(full.status, 503, full.text);
+      assert.match(full.json.detail, /disk of the database is full; nothing half done was kept/);
+      assert.ok(full.headers.get("retry-after"));
+      assert.equal((await a.call("/api/v1/limits")).status, 200, "reads go on");
+      sql(url, "DROP TABLE filler");
+      await until(async () => (await put(5)).status === 200, { what: "room again" });
+      assert.equal(ava(["audit", "verify", "--data-dir", a.data]).status, 0);
+      await a.remove();
+    } finally {
+      await tight.remove();
+    }
+  });
 
   test("text that PostgreSQL cannot hold is not there, and no error of ours", async () => {
     const a = await start();
