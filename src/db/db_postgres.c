@@ -14,8 +14,6 @@ enum {
     KEEPERS = 1, /* connections beside those of readers and writers */
 };
 
-static const struct db_kind POSTGRES;
-
 /* --- what is known of it ------------------------------------------------------------------------------- */
 
 static enum err claim(struct ctx *ctx, const char *run_id) {
@@ -160,24 +158,6 @@ static bool reach(struct postgres *db, const struct db_conf *conf, struct arena 
     return true;
 }
 
-/* The library says what is wrong with a URL by quoting it, password and all; this does not. */
-static bool is_url(const struct db_conf *conf, struct arena *a, const char **why) {
-    char *said = NULL;
-    struct str url = str_of(conf->url);
-    bool begins = str_starts(url, STR("postgresql://")) || str_starts(url, STR("postgres://"));
-    PQconninfoOption *options = begins ? pq.conninfoParse(conf->url, &said) : NULL;
-    bool good = options != NULL;
-    pq.conninfoFree(options);
-    if (said)
-        explicit_bzero(said, strlen(said));
-    free(said);
-    if (!good)
-        *why = "DATABASE_URL: must read postgresql://USER:PASSWORD@HOST:5432/DATABASE; in the "
-               "password each of "
-               "@ : / ? # [ ] % and each blank is written as %40 %3A %2F %3F %23 %5B %5D %25 %20";
-    return good;
-}
-
 static void share_out(struct postgres *db, int connections) {
     size_t rest = connections > KEEPERS + 2 ? (size_t)connections - KEEPERS : 2;
     db->readers_count = rest / 3 ? rest / 3 : 1;
@@ -199,7 +179,7 @@ static bool go(struct postgres *db, const struct db_conf *conf, struct arena *a,
 
 static struct postgres *make(const struct db_conf *conf) {
     struct postgres *db = memory_zeroed(1, sizeof *db);
-    db->base = (struct db){ .kind = &POSTGRES, .hash = conf->hash };
+    db->base = (struct db){ .kind = &postgres_kind, .hash = conf->hash };
     db->url = memory_copy(conf->url);
     db_queue_init(&db->writes);
     pthread_mutex_init(&db->lock, NULL);
@@ -216,7 +196,7 @@ static struct postgres *make(const struct db_conf *conf) {
 
 struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char **why) {
     bool is_refused = true;
-    struct postgres *db = pg_library_open(a, why) && is_url(conf, a, why) ? make(conf) : NULL;
+    struct postgres *db = pg_library_open(a, why) && pg_url_is_good(conf->url, a, why) ? make(conf) : NULL;
     if (db) {
         is_refused = false;
         if (go(db, conf, a, &is_refused, why))
@@ -229,7 +209,7 @@ struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char
     return NULL;
 }
 
-static const struct db_kind POSTGRES = {
+const struct db_kind postgres_kind = {
     .system = "postgresql",
     .reader = pg_reader,
     .reader_open = reader_open,

@@ -102,6 +102,7 @@ struct pg_conn {
     struct pg_side side;
     struct postgres *db;
     bool is_reader;
+    bool is_patient; /* a server that takes nothing for a while is waited for: nobody else waits */
     PGconn *handle;       /* NULL: there is none */
     pthread_mutex_t lock; /* guards cut_fd */
     int cut_fd; /* a second descriptor of its socket, for who cuts it: libpq closes its own as it likes */
@@ -140,6 +141,8 @@ struct postgres {
     _Atomic bool is_up, is_fenced;
     _Atomic int64_t last_commit_ms, size_bytes;
 };
+
+extern const struct db_kind postgres_kind; /* db_postgres.c */
 
 static inline void pg_answer_fini(struct pg_answer *answer) {
     if (answer->result)
@@ -183,6 +186,9 @@ void pg_disconnect(struct pg_conn *c); /* none is fine */
 /* It is cut when in_ms have passed, by the system's clock, which does not jump; 0: it is not. */
 void pg_cut_in(struct pg_conn *c, int64_t in_ms);
 void pg_cut_late(struct pg_conn *c); /* cuts what takes past its time; any thread */
+
+/* Does it read as a URL of PostgreSQL? *why does not quote it. */
+bool pg_url_is_good(const char *url, struct arena *a, const char **why);
 
 /* Is it the setting that is wrong, so that trying again is of no use? Asks the server once more where it is not known. */
 bool pg_is_refused(struct pg_conn *c);

@@ -1,0 +1,223 @@
+// An installation moves from SQLite to PostgreSQL: all of it or nothing, nothing altered, and it goes on there.
+//
+// What people report of such moves: sequences left behind, so that the first row collides; a NUL or broken UTF-8 in a text;
+// rows whose parent is gone, which the new database refuses; a table left out, or half of one, and "complete!" said all
+// the same; a target that was not empty, or not the right one; and a move that was broken off and cannot be repeated.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { Ava, ava, bin, environment, missing as noAva, person, sanitized, until } from "../lib/ava.mjs";
+import { Browser } from "../lib/consent.mjs";
+import { sql, sqliteOnly, useDatabase } from "../lib/database.mjs";
+import { missing, Postgres } from "../lib/postgres.mjs";
+import { Receiver } from "../lib/receiver.mjs";
+import { sign } from "../lib/twilio.mjs";
+import { headersOf, message, oddWebhooks, secretPlan } from "../lib/vapi.mjs";
+
+const ROWS = 300_000, MEMORY_MB = 120;
+const KEYS = `k1:${Buffer.alloc(32, 7).toString("base64")}`, SECRET = "what-vapi-sends-with-each-message";
+const ENV = { AVA_LOG_LEVEL: "error", AVA_OUTBOUND_ALLOW: "127.0.0.0/8" };
+const at = (url, change) => Object.assign(new URL(url), change).href;
+const sqlite = (data, text) => execFileSync("sqlite3", ["-bail", join(data, "ava.db")], { input: text, encoding: "utf8", maxBuffer: 256 << 20 }).trimEnd();
+
+// Every value of every row but those of a table of the installation's own, as text that shows each byte.
+function everything(data, url) {
+  const columns = sql(url, "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'schema_migrations' ORDER BY 1, 2").split("\n").map((l) => l.split("|"));
+  const tables = [...new Set(columns.map(([t]) => t))], all = [{}, {}];
+  for (const t of tables) {
+    const of = columns.filter(([of]) => of === t);
+    const here = of.map(([, c]) => `CASE WHEN "${c}" IS NULL THEN '-' ELSE typeof("${c}") || ':' || hex(CAST("${c}" AS BLOB)) END`).join(" || ' ' || ");
+    const there = of.map(([, c, type]) => `CASE WHEN "${c}" IS NULL THEN '-' ELSE ${type === "bigint" ? `'integer:' || upper(encode(convert_to("${c}"::text, 'UTF8'), 'hex'))` : type === "bytea" ? `'blob:' || upper(encode("${c}", 'hex'))` : `'text:' || upper(encode(convert_to("${c}", 'UTF8'), 'hex'))`} END`).join(" || ' ' || ");
+    const mark = t === "meta" ? " WHERE name <> 'copied'" : "";
+    all[0][t] = sqlite(data, `SELECT ${here} FROM "${t}";`).split("\n").sort();
+    all[1][t] = sql(url, `SELECT ${there} FROM "${t}"${mark};`).split("\n").sort();
+  }
+  assert.deepEqual(tables, sqlite(data, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'schema_migrations' ORDER BY name").split("\n"));
+  return all;
+}
+
+const rowsOf = (url) => sql(url, "SELECT coalesce(sum((xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM ' || quote_ident(tablename), false, true, '')))[1]::text::bigint), 0) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'");
+
+// Something of every kind.
+async function traffic(a) {
+  const receiver = await Receiver.start(), good = (r, what) => (assert.ok(r.status < 300, `${what}: ${r.status} ${r.text}`), r.json);
+  const post = async (path, body, more = {}) => good(await a.call("/api/v1" + path, { body, ...more }), path);
+  const put = async (path, body) => good(await a.call("/api/v1" + path, { method: "PUT", body }), path);
+  const other = await a.newPerson("b@example.com");
+  const { json: me } = await a.call("/api/v1/auth/me");
+  await post(`/workspaces/${me.workspace.id}/invitations`, { email: "c@example.com", role: "admin" });
+  await put("/flags/overload_turns", { on: false });
+  await put("/vapi/settings/greeting_message", { value: "Grüß Gott, \u{1F600}" });
+  await put("/fallback", { kind: "message", text: "We call you back." });
+  await put("/limits", { daily_minutes: 500, concurrent_calls: 5 });
+  const to = await post("/destinations", { url: receiver.url });
+  receiver.secrets.push(to.secret);
+  await post("/assistants", { name: "Second", firstMessage: "Hello." });
+  const numbers = (await a.call("/api/v1/twilio/numbers")).json.numbers;
+  const own = numbers.find((n) => n.capabilities.sms).phone_number;
+  await post("/twilio/numbers/import", { numbers: [numbers[0].phone_number] });
+  await until(async () => (await a.call("/api/v1/twilio/numbers")).json.numbers.some((n) => n.imported), { what: "a number is in Ava's care" });
+  const made = await post("/templates", { name: "alert", subject: "For {{name}}", text: "Dear {{name}}" });
+  await a.call(`/api/v1/templates/${made.id}`, { method: "PUT", body: { name: "alert", subject: "To {{name}}", text: "Dear {{name}}!" } });
+  await post("/rules", { preset: "text_back" });
+  await put("/tools/calendar.find_slot", { enabled: true });
+  await post("/suppressions", { address: "no@example.org" });
+  await post("/webhooks/endpoints/vapi/setup", {});
+  const call = await post("/calls", { to: "+33612345678" }, { headers: { "Idempotency-Key": "once" } });
+  await post("/twilio/calls", { to: "+33612345679", from: own, twiml: "<Response><Say>Hello</Say></Response>" });
+  const text = await post("/twilio/messages", { to: "+33699887766", from: own, body: "Grüße \u{1F600}" });
+  await post("/integrations/email/send", { to: ["ok@example.org", "bounced@example.org"], subject: "Hello", text: "x", attachments: [{ filename: "a.txt", content: Buffer.from("hello").toString("base64"), content_type: "text/plain" }] });
+  await (await Browser.signIn(a)).connect("google");
+  const slot = (await a.call("/api/v1/integrations/calendar/google/free?minutes=45&time_zone=Europe/Berlin")).json.slots[0];
+  await post("/integrations/calendar/google/events", { title: "Ada", start: slot.start, end: slot.end });
+  const { twilio } = (await a.call("/sandbox/api/credentials", { key: null })).json;
+  const { urls } = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints.find((e) => e.provider === "twilio");
+  const fromTwilio = async (kind, params) => a.call(urls[kind].slice(a.base.length), { key: null, method: "POST", raw: new URLSearchParams(Object.entries(params)).toString(), headers: { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(urls[kind], Object.entries(params), twilio.auth_token) } });
+  for (const [i, odd] of ["a\u0000b", "\u{1F600}", "é", "x".repeat(300)].entries()) {
+    const id = String(i).padStart(32, "0");
+    await fromTwilio("status", { CallSid: "CA" + id, From: "+3361000000" + i, To: own, Direction: "inbound", CallStatus: "no-answer", CallerName: odd });
+    await fromTwilio("status", { CallSid: "CA" + odd, From: odd, To: own, Direction: "inbound", CallStatus: odd });
+    await fromTwilio("message", { MessageSid: "SM" + id, From: "+3361000000" + i, To: own, Body: odd });
+    await fromTwilio("message", { MessageSid: "SM" + odd, From: odd, To: own, Body: "STOP" });
+  }
+  await a.call("/api/v1/credentials/vapi?verify=false", { method: "PUT", body: { api_key: "moved-vapi-key-0001", assistant_id: "5b0a4a08-133c-4146-9315-0984f8c6be80", webhook_secret: SECRET }, key: other.key });
+  const theirs = (await a.call("/api/v1/webhooks/endpoints", { key: other.key })).json.endpoints.find((e) => e.provider === "vapi").urls.server;
+  for (const [i, [, body]] of oddWebhooks.slice(0, 10).entries()) {
+    const raw = body(`call-odd-${i}`);
+    await a.call(new URL(theirs).pathname, { key: null, method: "POST", raw, headers: { "Content-Type": "application/json", ...headersOf(secretPlan(SECRET), { url: theirs, body: raw }) } });
+  }
+  for (const odd of ["\u0000", "a\u0000b", "\ud800", "\ufffe", "\u{1F600}"]) {
+    const raw = JSON.stringify(message("status-update", { id: odd, customer: { number: odd } }, { status: odd, endedReason: odd }));
+    await a.call(new URL(theirs).pathname, { key: null, method: "POST", raw, headers: { "Content-Type": "application/json", ...headersOf(secretPlan(SECRET), { url: theirs, body: raw }) } });
+    await a.call("/api/v1/templates", { body: { name: odd, subject: odd, text: odd } });
+    await a.call("/api/v1/calls", { body: { to: "+33612340000" }, headers: { "Idempotency-Key": encodeURIComponent(odd) } });
+    await a.call("/api/v1/auth/login", { body: { email: odd, password: odd }, key: null });
+  }
+  await a.call("/api/v1/calls", { body: { to: "+33612340001" }, headers: { "Idempotency-Key": "\u00ff\u00fe" } });
+  await until(async () => (await a.call("/api/v1/events?status=received&limit=1")).json.events.length === 0, { what: "nothing left to work on" });
+  await until(async () => receiver.got.length > 5, { what: "events were forwarded" });
+  return { receiver, other, call, text, own, destination: to };
+}
+
+// What the API says, page by page, of all that is listed and of each thing in it.
+async function answers(a, keys) {
+  const seen = {};
+  const paths = [...readFileSync(new URL("../../openapi.yaml", import.meta.url), "utf8").matchAll(/^ {2}(\/api\/v1\/\S+):\n(?: {4}#.*\n)* {4}get:/gm)].map((m) => m[1]);
+  assert.ok(paths.length > 30, paths.join(" "));
+  for (const [who, key] of Object.entries(keys))
+    for (const path of paths) {
+      if (/openapi|stream|backups|health|settings$|verification|free|audio|available|connect$/.test(path)) continue;
+      if (path.includes("{")) continue;
+      const r = await a.call(path, { key });
+      seen[`${who} ${path}`] = [r.status, r.text];
+      const [list] = Object.values(r.json ?? {}).filter(Array.isArray);
+      for (const one of list ?? []) if (one?.id && paths.includes(`${path}/{id}`)) {
+          const alone = await a.call(`${path}/${one.id}`, { key });
+          seen[`${who} ${path}/${one.id}`] = [alone.status, alone.text];
+        }
+    }
+  for (const k in seen) seen[k] = seen[k][1].replaceAll(a.base, "BASE").replaceAll(String(a.port), "PORT");
+  return seen;
+}
+
+describe("a move to PostgreSQL", { skip: noAva || missing || sqliteOnly, concurrency: 1 }, () => {
+  let pg, top, count = 0;
+  const started = [];
+  before(async () => {
+    pg = await Postgres.start();
+    top = mkdtempSync(join(tmpdir(), "ava-move-"));
+  });
+  after(async () => {
+    for (const a of started) await a.stop("SIGKILL").catch(() => {});
+    await pg?.remove();
+    if (top) rmSync(top, { recursive: true, force: true });
+  });
+  function database(more = "") {
+    const name = `move_${++count}`;
+    sql(pg.url, `CREATE DATABASE ${name} ${more}`);
+    return at(pg.url, { pathname: "/" + name });
+  }
+  const start = async (options) => (started.push(await Ava.start(options)), started.at(-1));
+  const move = (url, data, ...more) => {
+    const r = ava(["migrate", "--to", url, "--data-dir", data, ...more]);
+    assert.doesNotMatch(r.stderr + r.stdout, new RegExp(`${encodeURIComponent(pg.password)}|${pg.password.replace(/[^\w]/g, ".")}`), "no password");
+    return r;
+  };
+  // A small installation that was stopped; each test may have a copy of it.
+  let small;
+  async function stopped() {
+    if (!small) {
+      const a = await start({ env: ENV });
+      await a.signUp();
+      await a.call("/api/v1/calls", { body: { to: "+33612345678" } });
+      await a.stop();
+      small = a.data;
+    }
+    const data = mkdtempSync(join(top, "small-"));
+    cpSync(small, data, { recursive: true });
+    return data;
+  }
+
+  test("everything is there afterwards, byte for byte; the API says the same, and all goes on", { timeout: 600_000 }, async () => {
+    const url = database(), a = await start({ env: ENV });
+    await a.signUp();
+    const w = await traffic(a), keys = { me: a.key, other: w.other.key };
+    await a.stop();
+    const before = readFileSync(join(a.data, "ava.db")), copy = join(top, "copy");
+    const plan = move(url, a.data, "--dry-run");
+    assert.equal(plan.status, 0, plan.stderr);
+    assert.match(plan.stdout, /^\d+ tables, \d+ rows, \d+\.\d MB can be copied to the database move_\d+ at 127\.0\.0\.1:\d+\n$/);
+    assert.match(plan.stderr, /Nothing was changed/);
+    assert.equal(sql(url, "SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+    const r = move(url, a.data);
+    assert.equal(r.status, 0, r.stderr);
+    assert.match(r.stdout, /copied .* each table has as many rows there\nok .* audit log in unbroken chains/);
+    assert.match(r.stderr, /Now set DATABASE_URL and AVA_MASTER_KEYS_FILE=.*master\.keys/);
+    assert.ok(readFileSync(join(a.data, "ava.db")).equals(before), "the file is as it was");
+
+    const [here, there] = everything(a.data, url);
+    for (const t in here) assert.deepEqual(there[t], here[t], t);
+    console.log(`# tables without a row: ${Object.keys(here).filter((t) => here[t].join("") === "").join(", ")}`);
+    const enabled = sql(url, "SELECT DISTINCT tgenabled FROM pg_trigger WHERE NOT tgisinternal");
+    assert.equal(enabled, "O", "triggers work again");
+
+    // Both go on from the same moment: a copy of the folder on SQLite, and the folder on PostgreSQL.
+    cpSync(a.data, copy, { recursive: true });
+    const old = await start({ data: copy, env: ENV });
+    const said = await answers(old, keys);
+    await old.stop();
+    useDatabase(a.data, { DATABASE_URL: url });
+    const b = await start({ data: a.data, env: ENV });
+    b.key = a.key;
+    const now = await answers(b, keys);
+    assert.deepEqual(Object.keys(now).sort(), Object.keys(said).sort());
+    for (const k in said) assert.equal(now[k], said[k], k);
+
+    assert.equal((await b.call("/api/v1/auth/login", { body: { email: person.email, password: person.password }, key: null })).status, 200);
+    assert.equal((await b.call("/api/v1/calls", { body: { to: "+33612345678" }, headers: { "Idempotency-Key": "once" } })).json.id, w.call.id, "an answer that was given is given again");
+    assert.equal((await b.call("/api/v1/calls", { body: { to: "+33612349999" } })).status, 201, "the credential opens");
+    const sent = await b.call("/api/v1/twilio/messages", { body: { to: "+33699887766", from: w.own, body: "Hi" } });
+    assert.equal(sent.status, 201, sent.text);
+    await until(async () => (await b.call(`/api/v1/messages/${sent.json.id}`)).json.status === "delivered", { what: "webhooks come and are worked on" });
+    const got = w.receiver.got.length;
+    await until(() => w.receiver.got.length > got, { what: "events are forwarded" });
+    assert.equal((await b.call("/api/v1/auth/keys", { body: { name: "new" } })).status, 403, "a key makes no keys, as before");
+    for (const [table, column] of sql(url, "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attidentity <> '' AND c.relkind = 'r'").split("\n").map((l) => l.split("|"))) {
+      if (table === "schema_migrations") continue;
+      const next = Number(sql(url, `SELECT nextval(pg_get_serial_sequence('${table}', '${column}'))`)), last = Number(sql(url, `SELECT coalesce(max(${column}), 0) FROM ${table}`));
+      if (!["audit_log", "audit_heads", "stranger_failures"].includes(table)) assert.ok(next > last, `${table}.${column}: ${next} comes after ${last}`);
+    }
+    const verified = ava(["audit", "verify", "--data-dir", b.data]);
+    assert.equal(verified.status, 0, verified.stderr + verified.stdout);
+    await b.stop();
+    await w.receiver.stop();
+    const again = move(url, a.data);
+    assert.equal(again.status, 78, again.stderr);
+    assert.match(again.stderr, /was filled by ava migrate --to already \(\d+ rows at 20/);
+    await b.remove();
+  });
+});
