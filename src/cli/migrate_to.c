@@ -8,20 +8,21 @@
 #include "base/clock.h"
 #include "base/jsonw.h"
 #include "cli/house.h"
+#include "cli/owner.h"
 #include "db/copy.h"
 #include "db/migrate.h"
 #include "service/upkeep/audit_heads.h"
 
 struct move {
     struct cli *cli;
-    struct house house; /* the folder is its, from the beginning to the end */
-    struct secret url;
+    struct house house;       /* the folder is its, from the beginning to the end */
+    struct secret url, keys;  /* keys: AVA_MASTER_KEYS, which is read once and opens both */
     const char *file, *about; /* the SQLite database; the other one */
     struct copy_source *from;
     struct copy_target *to;
     struct copy_found found;
-    int schema;           /* of the file, as it was found */
-    bool has_keys, is_dry; /* has_keys: AVA_MASTER_KEYS is set */
+    int schema; /* of the file, as it was found */
+    bool is_dry;
     int64_t began_ms, took_ms;
     struct audit_check audit;
 };
@@ -86,11 +87,15 @@ static int open_target(struct move *m) {
 
 /* --- where from ----------------------------------------------------------------------------------- */
 
-/* The folder stays this process's; what was opened in it is closed. */
-static void close_file(struct move *m) {
+/* Opens the database that the settings of the house lead to, and the vault; opening forgets the keys. */
+static int furnish(struct move *m, enum house_use use) {
+    secret_set(&m->house.config.master_keys, secret_reveal(&m->keys));
+    return house_furnish(&m->house, m->cli, use, "ava.db");
+}
+
+/* The folder stays this process's. */
+static void unfurnish(struct move *m) {
     int lock = m->house.lock;
-    copy_sqlite_close(m->from);
-    m->from = NULL;
     m->house.lock = -1;
     house_close(&m->house);
     m->house.lock = lock;
@@ -125,8 +130,8 @@ static int make_ready(struct move *m) {
     int status = look_at_schema(m);
     if (status != EXIT_OK || (m->is_dry && m->schema < migrations_count))
         return status;
-    status = house_furnish(&m->house, m->cli, HOUSE_RESTORE, "ava.db");
-    close_file(m);
+    status = furnish(m, HOUSE_RESTORE);
+    unfurnish(m);
     return status;
 }
 
@@ -163,25 +168,22 @@ static int copy(struct move *m) {
                         "%s (nothing was copied)", m->to->why);
     if (copy_all(m->from, m->to, &m->found, is_quiet ? NULL : say_table, &why))
         return EXIT_OK;
-    return cli_fail(EXIT_FAILED, "%s\nava: nothing is half copied, and %s is as it was", why, m->file);
+    return cli_fail(EXIT_FAILED, "%s\nava: nothing is half copied, and %s is as it was", why,
+                    m->file);
 }
 
 /* Opens the copy as a command beside a server would, with the keys, and looks through the audit log there. */
 static int verify(struct move *m) {
-    struct house h;
     struct ctx ctx;
     struct audit_head none = { .seq = 0 };
-    int status = house_enter(&h, m->cli, HOUSE_COMMAND);
+    secret_set(&m->house.config.database_url, secret_reveal(&m->url));
+    int status = furnish(m, HOUSE_COMMAND);
     if (status == EXIT_OK) {
-        secret_set(&h.config.database_url, secret_reveal(&m->url));
-        status = house_furnish(&h, m->cli, HOUSE_COMMAND, "ava.db");
-    }
-    if (status == EXIT_OK) {
-        house_ctx(&h, &ctx, m->cli->arena);
+        house_ctx(&m->house, &ctx, m->cli->arena);
         enum err e = audit_check(&ctx, &none, NULL, &m->audit);
         status = e == OK ? EXIT_OK : house_say(&ctx, e);
     }
-    house_close(&h);
+    unfurnish(m);
     if (status == EXIT_OK && m->audit.wrong)
         status = cli_fail(EXIT_FAILED,
                           "the audit log: row %lld: %s. Does ava audit verify say the same of the "
@@ -211,9 +213,9 @@ static void print_json(const struct move *m) {
 }
 
 static void print(const struct move *m) {
-    const char *what = arena_printf(m->cli->arena, "%zu tables, %lld rows, %.1f MB",
-                                    m->found.tables.count, (long long)m->found.rows,
-                                    (double)m->found.bytes / 1e6);
+    const char *what =
+        arena_printf(m->cli->arena, "%zu tables, %lld rows, %.1f MB", m->found.tables.count,
+                     (long long)m->found.rows, (double)m->found.bytes / 1e6);
     if (m->is_dry) {
         printf("%s can be copied to %s\n", what, cli_printable(m->cli->arena, m->about));
         return;
@@ -224,32 +226,36 @@ static void print(const struct move *m) {
            (long long)m->audit.rows);
 }
 
-static void say_next(const struct move *m) {
-    const char *folder = m->house.config.data_dir;
-    if (m->is_dry && m->schema < migrations_count)
+static void say_plan(const struct move *m) {
+    if (m->schema < migrations_count)
         fprintf(stderr,
                 "It would be brought up to date before, from schema %d to %d, after a copy is made "
                 "beside it.\n",
                 m->schema, migrations_count);
-    fprintf(stderr, m->is_dry ? "Nothing was changed. After the copy: set DATABASE_URL"
-                              : "Now set DATABASE_URL");
-    if (!m->has_keys)
+    if (!secret_is_set(&m->keys))
+        fprintf(stderr, "AVA_MASTER_KEYS is not set: ava serve needs it with DATABASE_URL.\n");
+    fprintf(stderr, "Nothing was changed.\n");
+}
+
+static void say_next(const struct move *m) {
+    const char *folder = cli_printable(m->cli->arena, m->house.config.data_dir);
+    fprintf(stderr, "Now set DATABASE_URL");
+    if (!secret_is_set(&m->keys))
         fprintf(stderr,
-                " and AVA_MASTER_KEYS_FILE=%s/master.keys (ava serve looks for no key file by itself "
-                "there; keep another copy of it)",
-                cli_printable(m->cli->arena, folder));
+                " and AVA_MASTER_KEYS_FILE=%s/master.keys (with DATABASE_URL, ava serve looks for "
+                "no key file by itself; keep another copy of it)",
+                folder);
     fprintf(stderr,
-            "%s, and start Ava.\n%s stays as it is, as a copy of before. Do not start Ava on it "
-            "again: it would do once more what waits in it.\n",
-            m->house.config.backup_dir[0] ? ", take AVA_BACKUP_DIR away" : "",
-            cli_printable(m->cli->arena, m->file));
+            "%s, and start Ava.\n%s/ava.db stays as it is, as a copy of before. Do not start Ava "
+            "on it again: it would do once more what waits in it.\n",
+            m->house.config.backup_dir[0] ? ", take AVA_BACKUP_DIR away" : "", folder);
 }
 
 /* --- the command ---------------------------------------------------------------------------------- */
 
 static int move(struct move *m) {
     int status = take_url(m);
-    m->has_keys = secret_is_set(&m->house.config.master_keys);
+    secret_set(&m->keys, secret_reveal(&m->house.config.master_keys));
     secret_wipe(&m->house.config.database_url); /* what is read is the file */
     if (status == EXIT_OK)
         status = open_target(m);
@@ -268,28 +274,34 @@ static int move(struct move *m) {
         print_json(m);
     else
         print(m);
-    say_next(m);
+    (m->is_dry ? say_plan : say_next)(m);
     return EXIT_OK;
+}
+
+/* The folder, unless it has no database, as a server's: none begins meanwhile. */
+static int enter(struct move *m) {
+    struct stat st;
+    int status = house_enter(&m->house, m->cli, HOUSE_LOOK);
+    m->file = arena_printf(m->cli->arena, "%s/ava.db", m->house.config.data_dir);
+    if (status == EXIT_OK && stat(m->file, &st) != 0)
+        status = cli_fail(EXIT_CONFIG,
+                          "AVA_DATA_DIR: there is no database %s: %s; name the folder of the "
+                          "installation: --data-dir",
+                          m->file, strerror(errno));
+    if (status == EXIT_OK)
+        status = owner_take(m->house.config.data_dir, m->cli->arena, &m->house.lock);
+    return status;
 }
 
 int migrate_to(struct cli *cli) {
     struct move m = { .cli = cli, .is_dry = cli_has(cli, "dry-run"), .began_ms = ava_now_ms() };
-    struct stat st;
-    int status = cli_config(cli, &m.house.config);
-    if (status != EXIT_OK)
-        return status;
-    m.file = arena_printf(cli->arena, "%s/ava.db", m.house.config.data_dir);
-    if (stat(m.file, &st) != 0)
-        return cli_fail(EXIT_CONFIG,
-                        "AVA_DATA_DIR: there is no database %s: %s; name the folder of the "
-                        "installation: --data-dir",
-                        m.file, strerror(errno));
-    status = house_enter(&m.house, cli, HOUSE_RESTORE); /* no server begins meanwhile */
+    int status = enter(&m);
     if (status == EXIT_OK)
         status = move(&m);
     copy_sqlite_close(m.from);
     copy_pg_close(m.to);
     house_close(&m.house);
     secret_wipe(&m.url);
+    secret_wipe(&m.keys);
     return status;
 }

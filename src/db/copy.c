@@ -117,9 +117,8 @@ static void look_at_row(struct copy_source *s, const struct copy_table *t,
     for (size_t i = 0; i < t->column_count; i++) {
         const char *what = objection(&t->columns[i], &row[i]);
         if (what && f->objection_count < COPY_OBJECTIONS_MAX)
-            object(f,
-                   arena_printf(s->arena, "%s.%s, %s: %s", t->name, t->columns[i].name, s->place(s),
-                                what));
+            object(f, arena_printf(s->arena, "%s.%s, %s: %s", t->name, t->columns[i].name,
+                                   s->place(s), what));
         else if (what)
             object(f, NULL);
         if (!row[i].is_null)
@@ -136,10 +135,10 @@ static bool look_at_table(struct copy_source *s, const struct copy_table *t, str
         look_at_row(s, t, row, f);
     f->rows += rows;
     if (!s->why && rows != t->rows)
-        s->why =
-            arena_printf(s->arena, "the table %s is counted as %lld rows, and has %lld: its indices "
-                                   "and it differ; nothing was changed",
-                         t->name, (long long)t->rows, (long long)rows);
+        s->why = arena_printf(s->arena,
+                              "the table %s is counted as %lld rows, and has %lld: its indices "
+                              "and it differ; nothing was changed",
+                              t->name, (long long)t->rows, (long long)rows);
     return !s->why;
 }
 
@@ -151,8 +150,7 @@ bool copy_look(struct copy_source *s, struct copy_found *out) {
         if (!look_at_table(s, &out->tables.list[i], out))
             return false;
     for (const char *orphan = s->orphan(s); orphan; orphan = s->orphan(s))
-        object(out,
-               arena_printf(s->arena, "%s: refers to a row that is not there", orphan));
+        object(out, arena_printf(s->arena, "%s: refers to a row that is not there", orphan));
     return !s->why;
 }
 
@@ -175,8 +173,8 @@ static bool copy_table(struct copy_source *s, struct copy_target *t,
     return !t->why;
 }
 
-static bool copy_tables(struct copy_source *s, struct copy_target *t,
-                        const struct copy_tables *all, void (*said)(const struct copy_table *)) {
+static bool copy_tables(struct copy_source *s, struct copy_target *t, const struct copy_tables *all,
+                        void (*said)(const struct copy_table *)) {
     for (size_t i = 0; i < all->count; i++) {
         if (!copy_table(s, t, &all->list[i]))
             return false;

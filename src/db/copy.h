@@ -112,6 +112,6 @@ struct copy_target *copy_pg_open(const char *url, struct arena *a, bool *is_refu
 const char *copy_pg_about(struct copy_target *t); /* "database ava at db.example.com:5432" */
 /* Is it there for Ava alone, and without rows? *schema: 0 where its tables are not made yet. False: t->why. */
 bool copy_pg_is_free(struct copy_target *t, int *schema);
-bool copy_pg_make_tables(struct copy_target *t); /* or brings them up to date */
+bool copy_pg_make_tables(struct copy_target *t);   /* or brings them up to date */
 bool copy_pg_is_lost(const struct copy_target *t); /* was it the connection that failed? */
-void copy_pg_close(struct copy_target *t);         /* NULL is fine; what was not committed is gone */
+void copy_pg_close(struct copy_target *t); /* NULL is fine; what was not committed is gone */

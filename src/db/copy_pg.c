@@ -42,12 +42,10 @@ static bool failed(struct writing *w, const char *what, const PGresult *r) {
     const char *place = r ? pq.resultErrorField(r, PG_DIAG_CONTEXT) : NULL;
     pg_fail_by(f, w->conn.handle, r, NULL);
     bool names = place && strncmp(place, "COPY ", 5) == 0;
-    w->base.why = arena_printf(w->base.arena, "%s: %s%s%.*s%s%s", what, f->words,
-                               names ? " (" : "", names ? (int)strcspn(place, "\n") : 0,
-                               names ? place : "", names ? ")" : "",
-                               strcmp(f->state, "42501") == 0
-                                   ? "; the role of the URL has to own Ava's tables"
-                                   : "");
+    w->base.why = arena_printf(
+        w->base.arena, "%s: %s%s%.*s%s%s", what, f->words, names ? " (" : "",
+        names ? (int)strcspn(place, "\n") : 0, names ? place : "", names ? ")" : "",
+        strcmp(f->state, "42501") == 0 ? "; the role of the URL has to own Ava's tables" : "");
     return false;
 }
 
@@ -75,8 +73,7 @@ static const char *value(struct writing *w, const char *what, const char *sql, i
     PGresult *r = ask(w, what, sql, count, values);
     if (!r)
         return NULL;
-    const char *said =
-        pq.ntuples(r) ? arena_strdup(w->base.arena, pq.getvalue(r, 0, 0)) : "";
+    const char *said = pq.ntuples(r) ? arena_strdup(w->base.arena, pq.getvalue(r, 0, 0)) : "";
     pq.clear(r);
     return said;
 }
@@ -92,10 +89,10 @@ static const char *names(struct writing *w) {
 /* --- its catalogue -------------------------------------------------------------------------------- */
 
 /* Tables where a name without a schema leads to, but for those that came with an extension. */
-#define TABLES                                                                                \
-    " FROM pg_class AS c WHERE c.relkind IN ('r', 'p') AND c.relnamespace ="                  \
-    " (SELECT n.oid FROM pg_namespace AS n WHERE n.nspname = current_schema())"               \
-    " AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass"    \
+#define TABLES                                                                             \
+    " FROM pg_class AS c WHERE c.relkind IN ('r', 'p') AND c.relnamespace ="               \
+    " (SELECT n.oid FROM pg_namespace AS n WHERE n.nspname = current_schema())"            \
+    " AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass" \
     " AND d.objid = c.oid AND d.deptype = 'e')"
 
 static enum copy_type type_of(const char *oid) {
@@ -312,8 +309,7 @@ static bool table(struct copy_target *t, const struct copy_table *table) {
 
 /* Waits while the server takes no more. */
 static bool flush(struct writing *w) {
-    if (w->out.len &&
-        pq.putCopyData(w->conn.handle, buf_view(&w->out).ptr, (int)w->out.len) != 1)
+    if (w->out.len && pq.putCopyData(w->conn.handle, buf_view(&w->out).ptr, (int)w->out.len) != 1)
         return copy_failed(w);
     buf_clear(&w->out);
     return true;
@@ -385,14 +381,15 @@ static bool end(struct copy_target *t, int64_t *rows) {
 
 /* A large table may take its time. Who was killed holds nothing for long, whatever the server is at. */
 static bool be_patient(struct writing *w) {
-    pq.clear(pq.exec(w->conn.handle, "SET client_connection_check_interval = '2s'")); /* if it can */
+    pq.clear(
+        pq.exec(w->conn.handle, "SET client_connection_check_interval = '2s'")); /* if it can */
     return tell(w, "the session cannot be set", "SET statement_timeout = 0") &&
            tell(w, "the session cannot be set", "SET idle_in_transaction_session_timeout = 0");
 }
 
 static bool claim(struct writing *w) {
-    const char *key =
-        arena_printf(w->base.arena, "%lld", (long long)pg_lock_key(PG_LOCK_SERVE)), *got = "";
+    const char *key = arena_printf(w->base.arena, "%lld", (long long)pg_lock_key(PG_LOCK_SERVE)),
+               *got = "";
     for (int64_t until = ava_now_ms() + CLAIM_MS; got && *got != 't' && ava_now_ms() < until;) {
         if (*got)
             fiber_sleep(CLAIM_REST_MS);

@@ -69,9 +69,9 @@ static bool number(struct reading *r, const char *sql, const char *name, int64_t
 /* --- its catalogue -------------------------------------------------------------------------------- */
 
 static enum copy_type type_named(const char *name) {
-    static const char *const NAMES[] = { [COPY_TEXT] = "TEXT",
-                                         [COPY_INTEGER] = "INTEGER",
-                                         [COPY_BYTES] = "BLOB" };
+    static const char *const NAMES[] = {
+        [COPY_TEXT] = "TEXT", [COPY_INTEGER] = "INTEGER", [COPY_BYTES] = "BLOB"
+    };
     for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
         if (strcmp(name, NAMES[i]) == 0)
             return (enum copy_type)i;
@@ -95,8 +95,7 @@ static bool read_columns(struct reading *r, struct copy_table *t) {
 
 static bool read_parents(struct reading *r, struct copy_table *t) {
     t->parents = arena_alloc(r->base.arena, COPY_COLUMNS_MAX * sizeof *t->parents);
-    sqlite3_stmt *q =
-        ask(r, "SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(?)", t->name);
+    sqlite3_stmt *q = ask(r, "SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(?)", t->name);
     while (step(r, &q))
         if (t->parent_count < COPY_COLUMNS_MAX)
             t->parents[t->parent_count++] = text_at(r, q, 0);
@@ -104,8 +103,8 @@ static bool read_parents(struct reading *r, struct copy_table *t) {
 }
 
 static bool read_table(struct reading *r, struct copy_table *t) {
-    const char *count = arena_printf(r->base.arena, "SELECT count(*) FROM %s",
-                                     copy_quoted(r->base.arena, t->name));
+    const char *count =
+        arena_printf(r->base.arena, "SELECT count(*) FROM %s", copy_quoted(r->base.arena, t->name));
     return read_columns(r, t) && read_parents(r, t) && number(r, count, NULL, &t->rows);
 }
 
@@ -212,12 +211,9 @@ static const char *orphan(struct copy_source *s) {
 struct copy_source *copy_sqlite_open(const char *path, struct arena *a, const char **why) {
     struct reading *r = arena_alloc(a, sizeof *r);
     locks_begin();
-    r->base = (struct copy_source){ .arena = a,
-                                    .tables = tables,
-                                    .begin = begin,
-                                    .next = next,
-                                    .place = place,
-                                    .orphan = orphan };
+    r->base = (struct copy_source){
+        .arena = a, .tables = tables, .begin = begin, .next = next, .place = place, .orphan = orphan
+    };
     r->path = path;
     int rc = sqlite3_open_v2(path, &r->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK)

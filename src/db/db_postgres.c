@@ -196,7 +196,8 @@ static struct postgres *make(const struct db_conf *conf) {
 
 struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char **why) {
     bool is_refused = true;
-    struct postgres *db = pg_library_open(a, why) && pg_url_is_good(conf->url, a, why) ? make(conf) : NULL;
+    struct postgres *db =
+        pg_library_open(a, why) && pg_url_is_good(conf->url, a, why) ? make(conf) : NULL;
     if (db) {
         is_refused = false;
         if (go(db, conf, a, &is_refused, why))

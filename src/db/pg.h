@@ -103,7 +103,7 @@ struct pg_conn {
     struct postgres *db;
     bool is_reader;
     bool is_patient; /* a server that takes nothing for a while is waited for: nobody else waits */
-    PGconn *handle;       /* NULL: there is none */
+    PGconn *handle;  /* NULL: there is none */
     pthread_mutex_t lock; /* guards cut_fd */
     int cut_fd; /* a second descriptor of its socket, for who cuts it: libpq closes its own as it likes */
     _Atomic int64_t cut_ms;    /* when it is cut, by the system's clock; 0: it is not */
