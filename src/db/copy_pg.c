@@ -1,38 +1,19 @@
 /* copy_pg: PostgreSQL as the side of a copy that is written (copy.h). One transaction, on one connection without a
  * pipeline; rows go by COPY in its binary format, a piece at a time, so that memory does not grow with them. */
+#include "db/copy_pg.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "db/copy.h"
-#include "db/migrate.h"
-#include "db/pg.h"
 #include "db/pg_locks.h"
 
 enum {
-    OID_BYTEA = 17, /* catalog/pg_type.dat of PostgreSQL */
-    OID_INT8 = 20,
-    OID_TEXT = 25,
-    TABLES_MAX = 1000,
     PIECE_BYTES = 64 << 10,
     CLAIM_MS = 6 * 1000, /* for as long the server may still hold what a copy that was killed had */
     CLAIM_REST_MS = 100,
-    NAMED_MAX = 3,
 };
-
-struct writing {
-    struct copy_target base;
-    struct postgres db; /* its URL alone */
-    struct pg_conn conn;
-    const struct copy_tables *all;
-    const struct copy_table *table;
-    struct buf out; /* rows on their way */
-};
-
-static struct writing *writing_of(struct copy_target *t) {
-    return (struct writing *)t;
-}
 
 /* --- asking --------------------------------------------------------------------------------------- */
 
@@ -49,9 +30,8 @@ static bool failed(struct writing *w, const char *what, const PGresult *r) {
     return false;
 }
 
-/* The rows of a statement, as text; NULL: it failed. what: is in the sentence then. */
-static PGresult *ask(struct writing *w, const char *what, const char *sql, int count,
-                     const char *const *values) {
+PGresult *copy_pg_ask(struct writing *w, const char *what, const char *sql, int count,
+                      const char *const *values) {
     PGresult *r = pq.execParams(w->conn.handle, sql, count, NULL, values, NULL, NULL, 0);
     ExecStatusType status = pq.resultStatus(r);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
@@ -62,15 +42,14 @@ static PGresult *ask(struct writing *w, const char *what, const char *sql, int c
 }
 
 static bool tell(struct writing *w, const char *what, const char *sql) {
-    PGresult *r = ask(w, what, sql, 0, NULL);
+    PGresult *r = copy_pg_ask(w, what, sql, 0, NULL);
     pq.clear(r);
     return r != NULL;
 }
 
-/* The first value of the first row, the arena's; "" for NULL and where there is no row. NULL: it failed. */
-static const char *value(struct writing *w, const char *what, const char *sql, int count,
-                         const char *const *values) {
-    PGresult *r = ask(w, what, sql, count, values);
+const char *copy_pg_value(struct writing *w, const char *what, const char *sql, int count,
+                          const char *const *values) {
+    PGresult *r = copy_pg_ask(w, what, sql, count, values);
     if (!r)
         return NULL;
     const char *said = pq.ntuples(r) ? arena_strdup(w->base.arena, pq.getvalue(r, 0, 0)) : "";
@@ -86,145 +65,14 @@ static const char *names(struct writing *w) {
     return str_dup(w->base.arena, buf_view(b));
 }
 
-/* --- its catalogue -------------------------------------------------------------------------------- */
-
-/* Tables where a name without a schema leads to, but for those that came with an extension. */
-#define TABLES                                                                             \
-    " FROM pg_class AS c WHERE c.relkind IN ('r', 'p') AND c.relnamespace ="               \
-    " (SELECT n.oid FROM pg_namespace AS n WHERE n.nspname = current_schema())"            \
-    " AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass" \
-    " AND d.objid = c.oid AND d.deptype = 'e')"
-
-static enum copy_type type_of(const char *oid) {
-    switch (strtol(oid, NULL, 10)) {
-    case OID_TEXT:
-        return COPY_TEXT;
-    case OID_INT8:
-        return COPY_INTEGER;
-    case OID_BYTEA:
-        return COPY_BYTES;
-    default:
-        return COPY_OTHER;
-    }
-}
-
-static void add_column(struct writing *w, struct copy_tables *out, const char *table,
-                       const char *name, const char *type) {
-    struct arena *a = w->base.arena;
-    struct copy_table *t = out->count ? &out->list[out->count - 1] : NULL;
-    if (!t || strcmp(t->name, table) != 0) {
-        t = &out->list[out->count++];
-        *t = (struct copy_table){
-            .name = arena_strdup(a, table),
-            .columns = arena_alloc(a, COPY_COLUMNS_MAX * sizeof *t->columns),
-        };
-    }
-    if (t->column_count < COPY_COLUMNS_MAX)
-        t->columns[t->column_count++] =
-            (struct copy_column){ arena_strdup(a, name), type_of(type) };
-}
-
-static bool tables(struct copy_target *t, struct copy_tables *out) {
-    static const char COLUMNS[] =
-        "SELECT t.relname, a.attname, a.atttypid FROM (SELECT c.oid, c.relname" TABLES
-        ") AS t JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0"
-        " AND NOT a.attisdropped WHERE t.relname <> 'schema_migrations' ORDER BY 1, a.attnum";
-    struct writing *w = writing_of(t);
-    PGresult *r = ask(w, "the tables cannot be read", COLUMNS, 0, NULL);
-    *out = (struct copy_tables){ arena_alloc(t->arena, TABLES_MAX * sizeof *out->list), 0 };
-    for (int i = 0; r && i < pq.ntuples(r) && out->count < TABLES_MAX; i++)
-        add_column(w, out, pq.getvalue(r, i, 0), pq.getvalue(r, i, 1), pq.getvalue(r, i, 2));
-    pq.clear(r);
-    return r != NULL;
-}
-
-/* --- is it free? ---------------------------------------------------------------------------------- */
-
-/* What a copy that was committed wrote down; "": none was. */
-static const char *mark(struct writing *w) {
-    return value(w, "meta cannot be read",
-                 "SELECT convert_from(value, 'UTF8') FROM meta WHERE name = 'copied'", 0, NULL);
-}
-
-static bool has_rows(struct writing *w, const char *table) {
-    const char *said = mark(w);
-    if (!said)
-        return false;
-    if (*said)
-        w->base.why = arena_printf(
-            w->base.arena,
-            "%s was filled by ava migrate --to already (%s). All of it is there: set DATABASE_URL "
-            "and start Ava; to copy anew, name a new, empty database",
-            copy_pg_about(&w->base), said);
-    else
-        w->base.why =
-            arena_printf(w->base.arena,
-                         "%s has rows of Ava already (in %s), and nothing is put among them: name "
-                         "a new, empty database (CREATE DATABASE)",
-                         copy_pg_about(&w->base), table);
-    return false;
-}
-
-/* No row in any of them? */
-static bool is_empty(struct writing *w) {
-    for (size_t i = 0; i < w->all->count; i++) {
-        const char *name = w->all->list[i].name;
-        const char *sql = arena_printf(w->base.arena, "SELECT 1 FROM %s LIMIT 1",
-                                       copy_quoted(w->base.arena, name));
-        const char *there = value(w, "whether there are rows cannot be seen", sql, 0, NULL);
-        if (!there || *there)
-            return there && has_rows(w, name);
-    }
-    return true;
-}
-
-/* Tables, and none that says which of Ava's schemas they are of. */
-static bool is_foreign(struct writing *w) {
-    static const char FIRST[] = "SELECT string_agg(t.relname, ', ') FROM (SELECT c.relname" TABLES
-                                " ORDER BY 1 LIMIT 3) AS t";
-    const char *others = value(w, "the tables cannot be read", FIRST, 0, NULL);
-    if (others && *others)
-        w->base.why = arena_printf(
-            w->base.arena,
-            "%s has tables that are not Ava's (%s): is it the right one? Name an empty database",
-            copy_pg_about(&w->base), others);
-    return !others || *others;
-}
-
-bool copy_pg_is_free(struct copy_target *t, int *schema) {
-    static const char THERE[] = "SELECT c.relname" TABLES " AND c.relname = 'schema_migrations'",
-                      LAST[] = "SELECT coalesce(max(number), 0) FROM schema_migrations";
-    struct writing *w = writing_of(t);
-    struct copy_tables all;
-    const char *there = value(w, "the tables cannot be read", THERE, 0, NULL);
-    *schema = 0;
-    if (!there || !*there)
-        return there && !is_foreign(w);
-    const char *last = value(w, "schema_migrations is not Ava's", LAST, 0, NULL);
-    if (!last)
-        return false;
-    *schema = (int)strtol(last, NULL, 10);
-    if (*schema > migrations_count) {
-        t->why = arena_printf(t->arena,
-                              "%s has schema %d, this program knows %d: it was used by a newer "
-                              "Ava; name a new, empty database",
-                              copy_pg_about(t), *schema, migrations_count);
-        return false;
-    }
-    w->all = &all;
-    bool good = tables(t, &all) && is_empty(w);
-    w->all = NULL;
-    return good;
-}
-
 /* --- the transaction ------------------------------------------------------------------------------ */
 
 /* What triggers would do to a row was done when it was written. alter: DISABLE or ENABLE. */
 static bool set_triggers(struct writing *w, const char *alter) {
-    static const char WITH[] = "SELECT c.relname" TABLES
+    static const char WITH[] = "SELECT c.relname" COPY_PG_TABLES
                                " AND EXISTS (SELECT 1 FROM pg_trigger AS t WHERE t.tgrelid = c.oid"
                                " AND NOT t.tgisinternal)";
-    PGresult *r = ask(w, "the triggers cannot be read", WITH, 0, NULL);
+    PGresult *r = copy_pg_ask(w, "the triggers cannot be read", WITH, 0, NULL);
     bool good = r != NULL;
     for (int i = 0; good && i < pq.ntuples(r); i++)
         good = tell(w, "the triggers cannot be set",
@@ -240,7 +88,7 @@ static bool begin(struct copy_target *t, const struct copy_tables *all) {
     const char *lock =
         arena_printf(t->arena, "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE", names(w));
     return tell(w, "a transaction cannot begin", "BEGIN") &&
-           tell(w, "the tables cannot be had alone", lock) && is_empty(w) &&
+           tell(w, "the tables cannot be had alone", lock) && copy_pg_is_empty(w) &&
            set_triggers(w, "DISABLE");
 }
 
@@ -251,11 +99,11 @@ static bool commit(struct copy_target *t, int64_t rows) {
     char now[32];
     clock_rfc3339(ava_wall_ms(), now);
     const char *said = arena_printf(t->arena, "%lld rows at %s", (long long)rows, now);
-    PGresult *r = set_triggers(w, "ENABLE") ? ask(w, "meta", MARK, 1, &said) : NULL;
+    PGresult *r = set_triggers(w, "ENABLE") ? copy_pg_ask(w, "meta", MARK, 1, &said) : NULL;
     pq.clear(r);
     if (!r || !tell(w, "ANALYZE", arena_printf(t->arena, "ANALYZE %s", names(w))))
         return false;
-    r = ask(w, "the commit failed", "COMMIT", 0, NULL);
+    r = copy_pg_ask(w, "the commit failed", "COMMIT", 0, NULL);
     bool good = r && strcmp(pq.cmdStatus(r), "COMMIT") == 0;
     pq.clear(r);
     if (!good && copy_pg_is_lost(t))
@@ -338,7 +186,7 @@ static bool set_sequences(struct writing *w) {
     static const char COLUMNS[] = "SELECT attname FROM pg_attribute WHERE attrelid ="
                                   " to_regclass($1) AND attidentity <> ''";
     const char *name = copy_quoted(w->base.arena, w->table->name);
-    PGresult *r = ask(w, "the columns cannot be read", COLUMNS, 1, &name);
+    PGresult *r = copy_pg_ask(w, "the columns cannot be read", COLUMNS, 1, &name);
     bool good = r != NULL;
     for (int i = 0; good && i < pq.ntuples(r); i++) {
         const char *const of[] = { name, pq.getvalue(r, i, 0) };
@@ -347,7 +195,7 @@ static bool set_sequences(struct writing *w) {
             "SELECT setval(pg_get_serial_sequence($1, $2), m.last) FROM (SELECT max(%s) AS last"
             " FROM %s) AS m WHERE m.last >= 1",
             copy_quoted(w->base.arena, of[1]), name);
-        good = value(w, "a sequence cannot be set", sql, 2, of) != NULL;
+        good = copy_pg_value(w, "a sequence cannot be set", sql, 2, of) != NULL;
     }
     pq.clear(r);
     return good;
@@ -368,10 +216,10 @@ static bool end(struct copy_target *t, int64_t *rows) {
     while ((r = pq.getResult(w->conn.handle)))
         pq.clear(r);
     const char *count = good && set_sequences(w)
-                            ? value(w, "the rows cannot be counted",
-                                    arena_printf(t->arena, "SELECT count(*) FROM %s",
-                                                 copy_quoted(t->arena, w->table->name)),
-                                    0, NULL)
+                            ? copy_pg_value(w, "the rows cannot be counted",
+                                            arena_printf(t->arena, "SELECT count(*) FROM %s",
+                                                         copy_quoted(t->arena, w->table->name)),
+                                            0, NULL)
                             : NULL;
     *rows = count ? strtoll(count, NULL, 10) : 0;
     return count != NULL;
@@ -393,7 +241,8 @@ static bool claim(struct writing *w) {
     for (int64_t until = ava_now_ms() + CLAIM_MS; got && *got != 't' && ava_now_ms() < until;) {
         if (*got)
             fiber_sleep(CLAIM_REST_MS);
-        got = value(w, "the lock cannot be asked for", "SELECT pg_try_advisory_lock($1)", 1, &key);
+        got = copy_pg_value(w, "the lock cannot be asked for", "SELECT pg_try_advisory_lock($1)", 1,
+                            &key);
     }
     if (got && *got != 't')
         w->base.why = arena_printf(
@@ -410,7 +259,7 @@ struct copy_target *copy_pg_open(const char *url, struct arena *a, bool *is_refu
         return NULL;
     struct writing *w = memory_zeroed(1, sizeof *w);
     w->base = (struct copy_target){ .arena = a,
-                                    .tables = tables,
+                                    .tables = copy_pg_tables,
                                     .begin = begin,
                                     .table = table,
                                     .row = row,
