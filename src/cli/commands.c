@@ -45,10 +45,8 @@ const struct command COMMANDS[] = {
     { "webhook verify", "PROVIDER --jsonl < FILE", "judge recorded webhooks, one JSON line each",
       "jsonl", cmd_webhook_verify },
     { "migrate", "[--to URL | --to-file FILE] [--dry-run]",
-      "bring the database up to date, start nothing; --to, --to-file: copy a stopped SQLite "
-      "installation into an empty PostgreSQL database. Other users see the password of a --to URL "
-      "in the list of processes: --to-file reads it from a file, --to DATABASE_URL from that "
-      "setting",
+      "bring the database up to date, start nothing; --to-file: copy a stopped SQLite installation "
+      "to the PostgreSQL of that URL (a --to URL is seen in the list of processes)",
       "to= to-file= dry-run", cmd_migrate },
     { "doctor", "[--list] [--run NAME] [--fix [--yes]]",
       "look the installation over: what is wrong, and what to do", "list run= fix yes",
