@@ -267,6 +267,7 @@ struct copy_target *copy_pg_open(const char *url, struct arena *a, bool *is_refu
                                     .commit = commit };
     w->db.base.kind = &postgres_kind;
     w->db.url = memory_copy(url);
+    pthread_mutex_init(&w->db.lock, NULL);
     pg_conn_init(&w->conn, &w->db, false);
     w->conn.is_patient = true;
     bool good = pg_connect(&w->conn) && pq.exitPipelineMode(w->conn.handle);
@@ -307,6 +308,7 @@ void copy_pg_close(struct copy_target *t) {
         return;
     struct writing *w = writing_of(t);
     pg_conn_fini(&w->conn);
+    pthread_mutex_destroy(&w->db.lock);
     explicit_bzero(w->db.url, strlen(w->db.url));
     free(w->db.url);
     buf_fini(&w->out);

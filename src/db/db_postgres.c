@@ -58,6 +58,15 @@ static const char *about(struct db *db, struct arena *a) {
     return arena_printf(a, "PostgreSQL %s, schema %d", p->version, p->schema);
 }
 
+static bool place(struct db *db, struct db_place *out) {
+    struct postgres *p = postgres_of(db);
+    pthread_mutex_lock(&p->lock);
+    *out = p->place;
+    pthread_mutex_unlock(&p->lock);
+    out->round_trip_us = atomic_load(&p->round_trip_us);
+    return true;
+}
+
 static bool mirror(struct db *db, const char *to, const atomic_bool *gives_up, struct arena *a,
                    const char **why) {
     *why = "the data is in PostgreSQL: its own tools make backups (pg_dump, or the archive of its "
@@ -240,5 +249,6 @@ const struct db_kind postgres_kind = {
     .wal_bytes = wal_bytes,
     .schema_version = schema_version,
     .about = about,
+    .place = place,
     .close = close_db,
 };

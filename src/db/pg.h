@@ -129,7 +129,7 @@ struct postgres {
     struct db base;
     char *url;
     struct db_queue writes; /* its lock guards what the writers are at, too */
-    pthread_mutex_t lock;   /* guards the queue of reads */
+    pthread_mutex_t lock;   /* guards the queue of reads, and place */
     pthread_cond_t more_reads;
     struct pg_stmt *first_read, **last_read;
     bool ends; /* under both locks */
@@ -137,9 +137,10 @@ struct postgres {
     size_t writers_count, readers_count;
     struct pg_keeper *keeper;
     int schema;
-    char version[24]; /* the server's */
+    char version[24];      /* the server's */
+    struct db_place place; /* under lock; its time is round_trip_us */
     _Atomic bool is_up, is_fenced;
-    _Atomic int64_t last_commit_ms, size_bytes;
+    _Atomic int64_t last_commit_ms, size_bytes, round_trip_us;
 };
 
 extern const struct db_kind postgres_kind; /* db_postgres.c */

@@ -157,6 +157,16 @@ static bool settle_in(struct pg_conn *c) {
     return good && pq.enterPipelineMode(c->handle);
 }
 
+/* Of several servers in the URL it is one. */
+static void note_place(struct postgres *db, PGconn *handle) {
+    const char *host = pq.host(handle);
+    pthread_mutex_lock(&db->lock);
+    str_copy(db->place.host, sizeof db->place.host, str_of(host ? host : ""));
+    str_copy(db->place.port, sizeof db->place.port, str_of(pq.port(handle)));
+    str_copy(db->place.name, sizeof db->place.name, str_of(pq.db(handle)));
+    pthread_mutex_unlock(&db->lock);
+}
+
 bool pg_connect(struct pg_conn *c) {
     const char *all[ARRAY_LEN(KEYWORDS)];
     pg_disconnect(c);
@@ -175,8 +185,10 @@ bool pg_connect(struct pg_conn *c) {
         pg_fail_by(&c->failure, handle, NULL, NULL);
     }
     pg_cut_in(c, 0);
-    if (good)
+    if (good) {
+        note_place(c->db, handle);
         return true;
+    }
     c->failure.is_lost = true;
     pg_disconnect(c);
     return false;
