@@ -130,6 +130,7 @@ describe("a move to PostgreSQL", { skip: noAva || missing || sqliteOnly, concurr
   before(async () => {
     pg = await Postgres.start();
     receiver = await Receiver.start();
+    sql(pg.url, "CREATE ROLE guest LOGIN PASSWORD 'pass-of-guest'");
     top = mkdtempSync(join(tmpdir(), "ava-move-"));
   });
   after(async () => {
@@ -149,6 +150,14 @@ describe("a move to PostgreSQL", { skip: noAva || missing || sqliteOnly, concurr
     assert.doesNotMatch(r.stderr + r.stdout, new RegExp(`${encodeURIComponent(pg.password)}|${pg.password.replace(/[^\w]/g, ".")}`), "no password");
     return r;
   };
+  // psql that has done this, and stays.
+  async function session(url, text) {
+    const child = spawn("psql", ["-X", "-q", "-A", "-t", "-d", url], { stdio: ["pipe", "pipe", "ignore"] });
+    started.push({ stop: async () => child.kill() });
+    child.stdin.write(text + "\n");
+    await new Promise((done) => child.stdout.once("data", done));
+    return child;
+  }
   // A small installation that was stopped; each test may have a copy of it.
   let small;
   async function stopped() {
@@ -228,7 +237,6 @@ describe("a move to PostgreSQL", { skip: noAva || missing || sqliteOnly, concurr
 
   test("what stands in the way is named before anything is copied: exit 78, and what to do", { timeout: 120_000 }, async () => {
     const data = await stopped(), url = database();
-    sql(pg.url, "CREATE ROLE guest LOGIN PASSWORD 'pass-of-guest'");
     const foreign = database(), used = database(), newer = database(), railway = database();
     sql(foreign, "CREATE TABLE customers (id int); CREATE TABLE invoices (id int)");
     sql(railway, "CREATE TABLE schema_migrations (version text)");
@@ -382,26 +390,63 @@ describe("a move to PostgreSQL", { skip: noAva || missing || sqliteOnly, concurr
     assert.ok(Number(sql(url, "SELECT nextval(pg_get_serial_sequence('steps', 'id'))")) > ROWS);
   });
 
-  test("a server that crashes half way, or has no room: said, nothing is there, and the same command does it afterwards", { timeout: 300_000 }, async () => {
+  test("a server that crashes half way, has no room, or refuses a row: said, nothing is there, and the same command does it afterwards", { timeout: 300_000 }, async () => {
     const data = await large(), url = database(), cut = beside(url, data);
     await until(() => copied() > 1000, { what: "half of it is copied" });
     await pg.stop("SIGQUIT");
-    const { status, stderr } = await cut.ended;
-    assert.equal(status, 1, stderr);
-    assert.match(stderr, /the table steps: .*\nava: nothing is half copied/);
+    const crashed = await cut.ended;
+    assert.equal(crashed.status, 1, crashed.stderr);
+    assert.match(crashed.stderr, /the table steps: .*\nava: nothing is half copied/);
     await pg.go();
     assert.equal(rowsOf(url), "0");
-    // A row that the other side refuses for a reason of its own.
-    sql(url, "CREATE FUNCTION no_more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$; CREATE CONSTRAINT TRIGGER full_disk AFTER INSERT ON workspace_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION no_more()");
+
+    const room = (bytes) => execFileSync("prlimit", ["--pid", String(pg.child.pid), `--fsize=${bytes}:`], pg.who); // of the backends to come
+    room(20_000_000);
+    const full = move(url, data);
+    room("unlimited");
+    assert.equal(full.status, 1, full.stderr);
+    assert.match(full.stderr, /the table steps: could not extend file .*\(COPY steps, line \d+\)\nava: nothing is half copied/);
+    assert.equal(rowsOf(url), "0");
+
+    const guest = move(at(url, { username: "guest", password: "pass-of-guest" }), data);
+    assert.equal(guest.status, 78, guest.stderr);
+    assert.match(guest.stderr, /permission denied for table \w+; the role of the URL has to own Ava's tables/);
+
     sql(url, "ALTER TABLE workspaces ADD CONSTRAINT none CHECK (length(name) > 1000)");
     const refused = move(url, data);
     assert.equal(refused.status, 1, refused.stderr);
     assert.match(refused.stderr, /the table workspaces: .*violates check constraint "none" \(COPY workspaces, line 1\)/);
+    sql(url, "ALTER TABLE workspaces DROP CONSTRAINT none");
+
+    const held = await session(url, "BEGIN; LOCK TABLE users IN ACCESS SHARE MODE; LOCK TABLE calls IN ROW EXCLUSIVE MODE; SELECT 1;");
+    const locked = move(url, data);
+    assert.deepEqual([locked.status, /the tables cannot be had alone: canceling statement due to lock timeout/.test(locked.stderr)], [1, true], locked.stderr);
+    held.kill();
     assert.equal(rowsOf(url), "0");
-    sql(url, "ALTER TABLE workspaces DROP CONSTRAINT none; DROP FUNCTION no_more CASCADE");
     const r = move(url, data);
     assert.equal(r.status, 0, r.stderr);
-    const [here, there] = [sqlite(data, "SELECT count(*) FROM steps"), sql(url, "SELECT count(*) FROM steps")];
-    assert.equal(there, here);
+    assert.equal(sql(url, "SELECT count(*) FROM steps"), sqlite(data, "SELECT count(*) FROM steps"));
+  });
+
+  test("a commit that nobody answered: not known, it says, and the same command tells which", async () => {
+    const data = await stopped(), url = database();
+    sqlite(data, "CREATE TABLE notes (id INTEGER);");
+    assert.equal(move(url, data).status, 1); // the tables are made
+    sqlite(data, "DROP TABLE notes;");
+    sql(pg.url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    sql(pg.url, "SELECT pg_reload_conf()");
+    const cut = beside(url, data);
+    await until(() => sql(pg.url, "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") !== "0", { what: "a commit that waits" });
+    await pg.stop("SIGQUIT");
+    const { status, stderr } = await cut.ended;
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /the commit failed: .*Whether all of it was saved before is not known: run this command again/);
+    Object.assign(pg.settings, { synchronous_standby_names: "" });
+    await pg.go();
+    const r = move(url, data);
+    assert.equal(r.status, 78, r.stderr);
+    assert.match(r.stderr, /was filled by ava migrate --to already .*All of it is there/);
+    const [here, there] = everything(data, url);
+    assert.deepEqual(there, here);
   });
 });
