@@ -186,8 +186,8 @@ static int verify(struct move *m) {
     unfurnish(m);
     if (status == EXIT_OK && m->audit.wrong)
         status = cli_fail(EXIT_FAILED,
-                          "the audit log: row %lld: %s. Does ava audit verify say the same of the "
-                          "SQLite database? Then it was so before",
+                          "the audit log: row %lld: %s (ava audit verify tells whether it is so in "
+                          "SQLite, too)",
                           (long long)m->audit.bad_seq, m->audit.wrong);
     return status;
 }
@@ -266,10 +266,13 @@ static int move(struct move *m) {
     if (status == EXIT_OK && !m->is_dry)
         status = copy(m);
     m->took_ms = ava_now_ms() - m->began_ms;
-    if (status == EXIT_OK && !m->is_dry)
-        status = verify(m);
     if (status != EXIT_OK)
         return status;
+    if (!m->is_dry && verify(m) != EXIT_OK)
+        return cli_fail(EXIT_FAILED,
+                        "everything was copied to %s before; what failed is the look "
+                        "at it afterwards (ava audit verify, with DATABASE_URL)",
+                        m->about);
     if (cli_has(m->cli, "json"))
         print_json(m);
     else

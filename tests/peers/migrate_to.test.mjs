@@ -333,6 +333,16 @@ describe("a move to PostgreSQL", { skip: noAva || missing || sqliteOnly, concurr
     assert.deepEqual(there, here);
   });
 
+  test("an audit log that somebody changed is copied as it is, and said to be so: exit 1", async () => {
+    const data = await stopped(), url = database();
+    sqlite(data, "UPDATE audit_log SET actor = 'nobody' WHERE seq = 2;");
+    const r = move(url, data);
+    assert.equal(r.status, 1, r.stderr);
+    assert.match(r.stderr, /the audit log: row 2: .*\nava: everything was copied to the database move_\d+ at .* before; what failed is the look at it afterwards/);
+    const [here, there] = everything(data, url);
+    assert.deepEqual(there, here);
+  });
+
   test("a value that PostgreSQL cannot hold is named, and so is a row whose parent is gone: nothing is copied, nothing altered", async () => {
     const data = await stopped(), url = database();
     sqlite(data, `PRAGMA foreign_keys = OFF;
@@ -375,6 +385,8 @@ describe("a move to PostgreSQL", { skip: noAva || missing || sqliteOnly, concurr
     await until(() => copied() > 1000, { what: "half of it is copied" });
     cut.child.kill("SIGKILL");
     assert.equal((await cut.ended).status, "SIGKILL");
+    await until(() => copied() === 0, { what: "the server has seen it" });
+    assert.equal(rowsOf(url), "0");
     const r = beside(url, data), began = Date.now();
     await until(() => copied() > 1000 && /xx/.test(readFileSync(`/proc/${r.child.pid}/cmdline`, "utf8")), { what: "the second copy" });
     const words = readFileSync(`/proc/${r.child.pid}/cmdline`, "utf8");
