@@ -11,7 +11,9 @@ enum {
     START_MS = 30 * 1000, /* for as long a server that is not there yet is waited for */
     START_REST_MS = 250,
     PROBE_BYTES = 1024,
-    KEEPERS = 1, /* connections beside those of readers and writers */
+    KEEPERS = 1,             /* connections beside those of the threads that work, */
+    APPENDS_FROM = 6,        /* from so many on one appends, */
+    APPENDS_TWICE_FROM = 24, /* and from so many on two */
 };
 
 /* --- what is known of it ------------------------------------------------------------------------------- */
@@ -27,6 +29,10 @@ static enum err claim(struct ctx *ctx, const char *run_id) {
 
 static bool is_fenced(struct db *db) {
     return atomic_load(&postgres_of(db)->is_fenced);
+}
+
+static bool is_up(struct db *db) {
+    return atomic_load(&postgres_of(db)->is_up) && !is_fenced(db);
 }
 
 static enum err write_probe(struct ctx *ctx, int64_t max_age_ms) {
@@ -88,7 +94,9 @@ static void free_all(struct postgres *db) {
     pg_keeper_free(db->keeper);
     free_workers(db->writers, db->writers_count);
     free_workers(db->readers, db->readers_count);
+    free_workers(db->appenders, db->appenders_count);
     db_queue_fini(&db->writes);
+    db_queue_fini(&db->appends);
     pthread_mutex_destroy(&db->lock);
     pthread_cond_destroy(&db->more_reads);
     explicit_bzero(db->url, strlen(db->url));
@@ -96,19 +104,26 @@ static void free_all(struct postgres *db) {
     free(db);
 }
 
+static void join_all(struct pg_worker *all, size_t count) {
+    for (size_t i = 0; i < count && all[i].is_begun; i++)
+        pthread_join(all[i].thread, NULL);
+}
+
 /* Ends the threads, which finish what was asked of them. */
 static void end_threads(struct postgres *db) {
     pthread_mutex_lock(&db->writes.lock);
+    pthread_mutex_lock(&db->appends.lock);
     pthread_mutex_lock(&db->lock);
     db->ends = true;
     pthread_cond_broadcast(&db->writes.more);
+    pthread_cond_broadcast(&db->appends.more);
     pthread_cond_broadcast(&db->more_reads);
     pthread_mutex_unlock(&db->lock);
+    pthread_mutex_unlock(&db->appends.lock);
     pthread_mutex_unlock(&db->writes.lock);
-    for (size_t i = 0; i < db->writers_count && db->writers[i].is_begun; i++)
-        pthread_join(db->writers[i].thread, NULL);
-    for (size_t i = 0; i < db->readers_count && db->readers[i].is_begun; i++)
-        pthread_join(db->readers[i].thread, NULL);
+    join_all(db->writers, db->writers_count);
+    join_all(db->readers, db->readers_count);
+    join_all(db->appenders, db->appenders_count);
 }
 
 static void close_db(struct db *db) {
@@ -138,7 +153,8 @@ static bool start_threads(struct postgres *db, struct arena *a, const char **why
     if (!pg_keeper_start(db->keeper, a, why))
         return false;
     if (begin_all(db->writers, db->writers_count, pg_write_on) &&
-        begin_all(db->readers, db->readers_count, pg_read_on))
+        begin_all(db->readers, db->readers_count, pg_read_on) &&
+        begin_all(db->appenders, db->appenders_count, pg_append_on))
         return true;
     *why = "no threads can be started for the database";
     return false;
@@ -168,7 +184,9 @@ static bool reach(struct postgres *db, const struct db_conf *conf, struct arena 
 }
 
 static void share_out(struct postgres *db, int connections) {
-    size_t rest = connections > KEEPERS + 2 ? (size_t)connections - KEEPERS : 2;
+    db->appenders_count = connections >= APPENDS_TWICE_FROM ? 2 : connections >= APPENDS_FROM;
+    size_t own = KEEPERS + db->appenders_count, all = (size_t)connections;
+    size_t rest = all > own + 2 ? all - own : 2;
     db->readers_count = rest / 3 ? rest / 3 : 1;
     db->writers_count = rest - db->readers_count;
 }
@@ -191,6 +209,7 @@ static struct postgres *make(const struct db_conf *conf) {
     db->base = (struct db){ .kind = &postgres_kind, .hash = conf->hash };
     db->url = memory_copy(conf->url);
     db_queue_init(&db->writes);
+    db_queue_init(&db->appends);
     pthread_mutex_init(&db->lock, NULL);
     pthread_cond_init(&db->more_reads, NULL);
     db->last_read = &db->first_read;
@@ -200,6 +219,7 @@ static struct postgres *make(const struct db_conf *conf) {
     db->keeper = pg_keeper_new(db);
     db->writers = workers(db, db->writers_count, false);
     db->readers = workers(db, db->readers_count, true);
+    db->appenders = workers(db, db->appenders_count, false);
     return db;
 }
 
@@ -224,6 +244,7 @@ const struct db_kind postgres_kind = {
     .reader = pg_reader,
     .reader_open = reader_open,
     .write = pg_write,
+    .append = pg_append,
     .lock = pg_lock,
     .write_steps = pg_write_steps,
     .mirror = mirror,
@@ -243,6 +264,7 @@ const struct db_kind postgres_kind = {
     .changes = pg_changes,
     .claim = claim,
     .is_fenced = is_fenced,
+    .is_up = is_up,
     .write_probe = write_probe,
     .commit_age_ms = commit_age_ms,
     .file_bytes = file_bytes,

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Ava, ava, missing as noAva, root, until } from "../lib/ava.mjs";
+import { Ava, ava, freePort, missing as noAva, root, until } from "../lib/ava.mjs";
 import { sql, useDatabase } from "../lib/database.mjs";
 import { missing, Postgres } from "../lib/postgres.mjs";
 import { sign } from "../lib/twilio.mjs";
@@ -96,7 +96,7 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     const copy = join(pg.folder, "replica"), port = pg.port, url = database(); // which the replica has, too
     pg.run("pg_basebackup", ["-R", "-c", "fast", "-D", copy, "-d", pg.url]);
     const replica = Object.assign(new Postgres(), { folder: pg.folder, data: copy, who: pg.who, password: pg.password });
-    replica.port = port === 65535 ? port - 1 : port + 1;
+    replica.port = await freePort();
     replica.settings = { ...pg.settings, port: replica.port };
     await replica.go();
     try {
@@ -164,6 +164,14 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     const verified = ava(["audit", "verify", "--data-dir", a.data]);
     assert.equal(verified.status, 0, verified.stderr + verified.stdout);
     assert.equal(await a.metric("db_conflicts_total"), 0);
+    const metrics = await (await fetch(a.base + "/metrics")).text(), of = (series) => Number(new RegExp(`^${series} (\\S+)$`, "m").exec(metrics)?.[1]);
+    assert.equal(of("db_up"), 1);
+    assert.ok(of("backup_last_success_timestamp_seconds") !== 0, "which is not Ava's to make there");
+    for (const lock of ["workspace", "audit"]) {
+      assert.ok(of(`db_lock_wait_seconds_count{lock="${lock}"}`) >= 10, `${lock}: ${of(`db_lock_wait_seconds_count{lock="${lock}"}`)}`);
+      assert.ok(of(`db_lock_wait_seconds_sum{lock="${lock}"}`) > 0, lock);
+    }
+    assert.ok(of("db_queue_seconds_count") >= 10);
     await a.remove();
   });
 
@@ -221,6 +229,9 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
 
   for (const [name, says] of [
     ["locks", "a lock goes with the savepoint that it was taken behind: the next write of the transaction takes it anew"],
+    ["appends", "appends of many are one transaction, and each learns what it added"],
+    ["poison", "one that cannot be kept costs the others nothing"],
+    ["held", "a row that another transaction holds keeps only who wants it"],
     ["late", "who cannot begin in time has not run, and is told to come again"],
   ])
     test(says, () => execFileSync(join(process.env.TEST_BUILD_DIR ?? join(root, "build"), "tests/peer_pg"), [database(), name], { encoding: "utf8", timeout: 120_000 }));
@@ -299,6 +310,7 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
       assert.deepEqual([...new Set(asked.map((r) => r.status))], [503], asked[0].text);
       assert.ok(ms < 6000, `after ${ms} ms`);
       assert.equal((await a.call("/health/live")).status, 200);
+      await until(async () => (await a.metric("db_up")) === 0, { what: "the metrics say so" });
       await until(() => a.stderr.includes("a connection took past its time and was cut"), { what: "no thread of Ava's waits for it any more" });
     } finally {
       for (const pid of everybody)
@@ -307,6 +319,7 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
         } catch {}
     }
     await until(async () => (await a.call("/api/v1/calls")).status === 200, { what: "reads again" });
+    await until(async () => (await a.metric("db_up")) === 1, { what: "the metrics say so" });
     const saved = await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: SID, auth_token: TOKEN } });
     assert.equal(saved.status, 200, saved.text);
     await a.remove();
