@@ -39,6 +39,8 @@ static int read_url(const char *file, struct secret *out) {
         fclose(f);
     if (!good)
         return cli_fail(EXIT_CONFIG, "--to-file: %s cannot be read: %s", file, strerror(why));
+    if (len == sizeof text)
+        return cli_fail(EXIT_CONFIG, "--to-file: %s is too long to be a URL", file);
     while (len && strchr("\r\n", text[len - 1]))
         len--;
     secret_set(out, (struct str){ text, len });
@@ -149,7 +151,7 @@ static int look(struct move *m) {
     int status = open_source(m);
     if (status != EXIT_OK)
         return status;
-    if (!copy_look(m->from, &m->found))
+    if (!copy_sqlite_is_sound(m->from) || !copy_look(m->from, &m->found))
         return refuse(m->from->why);
     return m->found.objection_count ? object(&m->found) : EXIT_OK;
 }

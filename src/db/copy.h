@@ -103,8 +103,9 @@ const char *copy_quoted(struct arena *a, const char *name);
 
 /* The SQLite file, which nobody else writes into until it is closed. NULL and *why. */
 struct copy_source *copy_sqlite_open(const char *path, struct arena *a, const char **why);
-int copy_sqlite_schema(struct copy_source *s); /* 0: it has none of Ava's */
-void copy_sqlite_close(struct copy_source *s); /* NULL is fine */
+int copy_sqlite_schema(struct copy_source *s);    /* 0: it has none of Ava's */
+bool copy_sqlite_is_sound(struct copy_source *s); /* looks through all of it; false: s->why */
+void copy_sqlite_close(struct copy_source *s);    /* NULL is fine */
 
 /* PostgreSQL, where no Ava serves until it is closed. NULL and *why; *is_refused: no later try is better. */
 struct copy_target *copy_pg_open(const char *url, struct arena *a, bool *is_refused,

@@ -133,6 +133,16 @@ int copy_sqlite_schema(struct copy_source *s) {
     return (int)last;
 }
 
+bool copy_sqlite_is_sound(struct copy_source *s) {
+    struct reading *r = reading_of(s);
+    sqlite3_stmt *q = ask(r, "PRAGMA quick_check(1)", NULL);
+    const char *said = step(r, &q) ? text_at(r, q, 0) : NULL;
+    sqlite3_finalize(q);
+    if (said && strcmp(said, "ok") != 0)
+        s->why = arena_printf(s->arena, "%s is damaged (%s); restore a backup", r->path, said);
+    return !s->why;
+}
+
 /* --- its rows ------------------------------------------------------------------------------------- */
 
 /* Only a table WITHOUT ROWID has none, and says so alone. */

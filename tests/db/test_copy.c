@@ -152,6 +152,26 @@ TEST(what_cannot_be_copied_is_named_with_its_place) {
     }
 }
 
+TEST(a_damaged_file_is_seen_before_a_row_is_read) {
+    struct temp t;
+    struct copy_source *s = source_of(
+        &t, "CREATE INDEX named ON parent (name);"
+            "WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+            " INSERT INTO parent SELECT i, 'a name of some length ' || i FROM n");
+    CHECK(copy_sqlite_is_sound(s));
+    copy_sqlite_close(s);
+    FILE *f = fopen(t.path, "r+");
+    CHECK(f && fseek(f, 8 * 4096, SEEK_SET) == 0);
+    for (int i = 0; i < 4096; i++)
+        fputc(0xA5, f);
+    fclose(f);
+    const char *why = "";
+    s = copy_sqlite_open(t.path, t.arena, &why);
+    CHECK(s && !copy_sqlite_is_sound(s));
+    CHECK(strstr(s->why, "is damaged") || strstr(s->why, "malformed"));
+    end(&t, s);
+}
+
 TEST(of_many_objections_the_first_are_named_and_all_are_counted) {
     struct temp t;
     struct copy_found found;
