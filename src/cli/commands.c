@@ -45,8 +45,8 @@ const struct command COMMANDS[] = {
     { "webhook verify", "PROVIDER --jsonl < FILE", "judge recorded webhooks, one JSON line each",
       "jsonl", cmd_webhook_verify },
     { "migrate", "[--to URL | --to-file FILE] [--dry-run]",
-      "bring the database up to date, start nothing; --to-file: copy a stopped SQLite installation "
-      "to the PostgreSQL of that URL (a --to URL is seen in the list of processes)",
+      "bring the database up to date, start nothing; --to-file: copy SQLite to PostgreSQL (others "
+      "see a --to URL)",
       "to= to-file= dry-run", cmd_migrate },
     { "doctor", "[--list] [--run NAME] [--fix [--yes]]",
       "look the installation over: what is wrong, and what to do", "list run= fix yes",
