@@ -21,7 +21,8 @@ static const struct doctor_check CHECKS[] = {
       false },
     { "certificate", "of AVA_TLS_CERT: until when it is good", doctor_certificate, NULL, NULL,
       false },
-    { "database", "schema, size, log; SQLite looks through it", doctor_database, NULL, NULL, true },
+    { "database", "schema, size, log; SQLite looks through it; of PostgreSQL all that it needs",
+      doctor_database, NULL, NULL, false },
     { "keys", "master keys, and what hangs on older ones", doctor_keys, NULL, NULL, true },
     { "audit", "chains and signatures of the audit log", doctor_audit, NULL, NULL, true },
     { "backup", "how old the last one is", doctor_backup, "make a backup into AVA_BACKUP_DIR now",
@@ -107,7 +108,7 @@ static void ask_server(struct doctor *d) {
 
 /* The data is opened only by those who need it. What stands in the way was said on stderr. */
 static void open_house(struct doctor *d, const struct doctor_check *only) {
-    bool is_needed = !only || only->needs_house;
+    bool is_needed = !only || only->needs_house || only->run == doctor_database;
     d->is_remote = secret_is_set(&d->house.config.database_url); /* which opening forgets */
     if (!is_needed)
         return;
@@ -120,6 +121,8 @@ static void open_house(struct doctor *d, const struct doctor_check *only) {
             "start Ava once, or name the right folder: --data-dir");
         return;
     }
+    if (d->is_remote && !doctor_ask_postgres(d))
+        return;
     d->is_open = house_furnish(&d->house, d->cli, HOUSE_LOOK, "ava.db") == EXIT_OK;
     if (d->is_open)
         house_ctx(&d->house, &d->ctx, d->cli->arena);

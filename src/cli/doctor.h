@@ -6,6 +6,7 @@
 
 #include "base/jsonw.h"
 #include "cli/house.h"
+#include "db/pg_look.h"
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL, VERDICT_SKIP, VERDICTS };
 
@@ -24,8 +25,9 @@ struct doctor {
     const json_t *status; /* of the server, as `ava status --json` has it; NULL: none serves */
     bool is_open;         /* the house is */
     bool is_remote;       /* the data is in PostgreSQL, not in the folder */
-    bool is_quiet;        /* JSON: lines are collected, not printed */
-    const char *name;     /* of the check under way */
+    const struct pg_look *postgres; /* of it; NULL: it was not reached */
+    bool is_quiet;                  /* JSON: lines are collected, not printed */
+    const char *name;               /* of the check under way */
     struct jsonw json;
     size_t counts[VERDICTS];
 };
@@ -38,6 +40,11 @@ struct doctor_check {
     bool (*fix)(struct doctor *d);
     bool needs_house;
 };
+
+/* Of the server behind DATABASE_URL (doctor_postgres.c): asks it, before the data are opened; false where they cannot be,
+ * which was said. And what it said, as lines of the check "database". */
+bool doctor_ask_postgres(struct doctor *d);
+void doctor_postgres(struct doctor *d);
 
 /* On this machine (doctor_here.c) and beyond it (doctor_there.c). */
 void doctor_folder(struct doctor *d);

@@ -181,7 +181,11 @@ void doctor_certificate(struct doctor *d) {
 void doctor_database(struct doctor *d) {
     struct stat file, log;
     if (d->is_remote) {
-        doctor_say(d, VERDICT_OK, db_about(d->house.parts.db, d->cli->arena), NULL);
+        doctor_postgres(d);
+        return;
+    }
+    if (!d->is_open) {
+        doctor_say(d, VERDICT_SKIP, "the data cannot be opened", NULL);
         return;
     }
     bool has_log = stat(path_in(d, "ava.db-wal"), &log) == 0;

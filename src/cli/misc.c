@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/house.h"
+#include "cli/migrate_to.h"
 #include "cli/owner.h"
 #include "db/backup.h"
 #include "db/db.h"
@@ -25,6 +26,10 @@ int cmd_openapi(struct cli *cli) {
 
 int cmd_migrate(struct cli *cli) {
     struct house h;
+    if (cli_has(cli, "to") || cli_has(cli, "to-file"))
+        return migrate_to(cli);
+    if (cli_has(cli, "dry-run"))
+        return cli_fail(EXIT_USAGE, "--dry-run goes with --to or --to-file");
     int status = house_open(&h, cli, HOUSE_COMMAND); /* opening brings it up to date */
     if (status == EXIT_OK) {
         const char *path = arena_printf(cli->arena, "%s/ava.db", h.config.data_dir);

@@ -1,4 +1,5 @@
 /* status: how the running server fares, for `ava status` and for Admin in the dashboard. */
+#include <stdlib.h>
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
@@ -62,6 +63,7 @@ static void write_work(struct jsonw *w, struct ctx *ctx) {
 static void write_database(struct jsonw *w, struct ctx *ctx, const char *folder) {
     struct db *db = ctx->parts->db;
     struct statvfs disk;
+    struct db_place place;
     int64_t age_ms = db_commit_age_ms(db);
     jsonw_key(w, "database");
     jsonw_object(w);
@@ -70,6 +72,13 @@ static void write_database(struct jsonw *w, struct ctx *ctx, const char *folder)
     jsonw_i64_at(w, "bytes", db_file_bytes(db));
     jsonw_i64_at(w, "log_bytes", db_wal_bytes(db));
     jsonw_i64_at(w, "last_commit_seconds", age_ms / 1000);
+    jsonw_text_at(w, "about", db_about(db, ctx->arena));
+    if (db_place(db, &place)) {
+        jsonw_text_at(w, "host", place.host);
+        jsonw_i64_at(w, "port", strtoll(place.port, NULL, 10));
+        jsonw_text_at(w, "name", place.name);
+        jsonw_i64_at(w, "round_trip_us", place.round_trip_us);
+    }
     if (statvfs(folder, &disk) == 0) {
         jsonw_i64_at(w, "disk_free_bytes", (int64_t)disk.f_bavail * (int64_t)disk.f_frsize);
         jsonw_i64_at(w, "disk_bytes", (int64_t)disk.f_blocks * (int64_t)disk.f_frsize);

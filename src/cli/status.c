@@ -28,9 +28,27 @@ static void print(const json_t *s) {
            (long long)json_i64_or(s, "connections", 0), (long long)json_i64_or(s, "in_flight", 0));
 }
 
+/* Of a file on this machine nothing: AVA_DATA_DIR says where it is. */
+static void print_place(struct cli *cli, const json_t *database) {
+    const char *host = json_text(database, "host");
+    if (!host)
+        return;
+    printf("data    %s, %.0f MB: %s at %s:%lld", json_text(database, "about"),
+           (double)json_i64_or(database, "bytes", 0) / 1e6,
+           cli_printable(cli->arena, json_text(database, "name")), cli_printable(cli->arena, host),
+           (long long)json_i64_or(database, "port", 0));
+    if (json_i64_or(database, "round_trip_us", 0))
+        printf(", answers in %.1f ms", (double)json_i64_or(database, "round_trip_us", 0) / 1e3);
+    puts(json_is_true(json_object_get(database, "writable")) ? "" : ", takes no writes now");
+}
+
 static void print_backup(const json_t *s) {
     const char *last = json_text(s, "last_backup");
     int64_t at_ms;
+    if (json_text(json_object_get(s, "database"), "host")) {
+        printf("backup  those of PostgreSQL's own tools (docs/postgresql.md)\n");
+        return;
+    }
     if (!last || !clock_parse_rfc3339(last, strlen(last), &at_ms)) {
         printf("backup  none is known: ava backup FILE, or AVA_BACKUP_DIR\n");
         return;
@@ -73,6 +91,7 @@ int cmd_status(struct cli *cli) {
         cli_print_json(str_of(out.ptr));
     else {
         print(s);
+        print_place(cli, json_object_get(s, "database"));
         print_backup(s);
         print_keys(json_object_get(s, "master_keys"));
     }

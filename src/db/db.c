@@ -174,6 +174,10 @@ const char *db_about(struct db *db, struct arena *a) {
     return db->kind->about(db, a);
 }
 
+bool db_place(struct db *db, struct db_place *out) {
+    return db->kind->place && db->kind->place(db, out);
+}
+
 void db_hash(struct db_conn *c, unsigned char out[32], struct str bytes) {
     c->db->hash(out, bytes);
 }

@@ -140,4 +140,11 @@ int64_t db_file_bytes(struct db *db);    /* without the log; any thread */
 int db_schema_version(struct db *db);
 const char *db_system(struct db *db);                 /* "sqlite", "postgresql" */
 const char *db_about(struct db *db, struct arena *a); /* "SQLite 3.40.1, schema 1" */
+
+/* The server that the data are on, and how long it took to answer last. False: they are in a file. Any thread. */
+struct db_place {
+    char host[256], port[8], name[64];
+    int64_t round_trip_us; /* 0: not known yet */
+};
+bool db_place(struct db *db, struct db_place *out);
 void db_hash(struct db_conn *c, unsigned char out[32], struct str bytes);

@@ -16,8 +16,6 @@ enum {
     APPENDS_TWICE_FROM = 24, /* and from so many on two */
 };
 
-static const struct db_kind POSTGRES;
-
 /* --- what is known of it ------------------------------------------------------------------------------- */
 
 static enum err claim(struct ctx *ctx, const char *run_id) {
@@ -64,6 +62,15 @@ static int schema_version(struct db *db) {
 static const char *about(struct db *db, struct arena *a) {
     const struct postgres *p = postgres_of(db);
     return arena_printf(a, "PostgreSQL %s, schema %d", p->version, p->schema);
+}
+
+static bool place(struct db *db, struct db_place *out) {
+    struct postgres *p = postgres_of(db);
+    pthread_mutex_lock(&p->lock);
+    *out = p->place;
+    pthread_mutex_unlock(&p->lock);
+    out->round_trip_us = atomic_load(&p->round_trip_us);
+    return true;
 }
 
 static bool mirror(struct db *db, const char *to, const atomic_bool *gives_up, struct arena *a,
@@ -176,24 +183,6 @@ static bool reach(struct postgres *db, const struct db_conf *conf, struct arena 
     return true;
 }
 
-/* The library says what is wrong with a URL by quoting it, password and all; this does not. */
-static bool is_url(const struct db_conf *conf, struct arena *a, const char **why) {
-    char *said = NULL;
-    struct str url = str_of(conf->url);
-    bool begins = str_starts(url, STR("postgresql://")) || str_starts(url, STR("postgres://"));
-    PQconninfoOption *options = begins ? pq.conninfoParse(conf->url, &said) : NULL;
-    bool good = options != NULL;
-    pq.conninfoFree(options);
-    if (said)
-        explicit_bzero(said, strlen(said));
-    free(said);
-    if (!good)
-        *why = "DATABASE_URL: must read postgresql://USER:PASSWORD@HOST:5432/DATABASE; in the "
-               "password each of "
-               "@ : / ? # [ ] % and each blank is written as %40 %3A %2F %3F %23 %5B %5D %25 %20";
-    return good;
-}
-
 static void share_out(struct postgres *db, int connections) {
     db->appenders_count = connections >= APPENDS_TWICE_FROM ? 2 : connections >= APPENDS_FROM;
     size_t own = KEEPERS + db->appenders_count, all = (size_t)connections;
@@ -217,7 +206,7 @@ static bool go(struct postgres *db, const struct db_conf *conf, struct arena *a,
 
 static struct postgres *make(const struct db_conf *conf) {
     struct postgres *db = memory_zeroed(1, sizeof *db);
-    db->base = (struct db){ .kind = &POSTGRES, .hash = conf->hash };
+    db->base = (struct db){ .kind = &postgres_kind, .hash = conf->hash };
     db->url = memory_copy(conf->url);
     db_queue_init(&db->writes);
     db_queue_init(&db->appends);
@@ -236,7 +225,8 @@ static struct postgres *make(const struct db_conf *conf) {
 
 struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char **why) {
     bool is_refused = true;
-    struct postgres *db = pg_library_open(a, why) && is_url(conf, a, why) ? make(conf) : NULL;
+    struct postgres *db =
+        pg_library_open(a, why) && pg_url_is_good(conf->url, a, why) ? make(conf) : NULL;
     if (db) {
         is_refused = false;
         if (go(db, conf, a, &is_refused, why))
@@ -249,7 +239,7 @@ struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char
     return NULL;
 }
 
-static const struct db_kind POSTGRES = {
+const struct db_kind postgres_kind = {
     .system = "postgresql",
     .reader = pg_reader,
     .reader_open = reader_open,
@@ -281,5 +271,6 @@ static const struct db_kind POSTGRES = {
     .wal_bytes = wal_bytes,
     .schema_version = schema_version,
     .about = about,
+    .place = place,
     .close = close_db,
 };

@@ -17,6 +17,7 @@
 
 enum {
     CHECK_INLINE_MAX_BYTES = 64 << 20,
+    CHECK_STEPS = 10000, /* of SQLite between two looks whether it is over */
 };
 
 static const struct db_kind SQLITE;
@@ -93,6 +94,11 @@ snapshot_hash_fn *sqlite_hash(struct db_conn *c) {
 
 enum soundness { SOUND, DAMAGED, NOT_LOOKED_THROUGH };
 
+/* Called by SQLite while it looks. */
+static int is_over(void *arg) {
+    return atomic_load(&((struct sqlite *)arg)->closes);
+}
+
 /* Runs the quick integrity check on a connection of its own. A file that could not be read to its end,
  * for want of memory or of descriptors, is not a damaged one. */
 static enum soundness look_through(struct sqlite *db, struct arena *a, const char **why) {
@@ -101,6 +107,7 @@ static enum soundness look_through(struct sqlite *db, struct arena *a, const cha
         return NOT_LOOKED_THROUGH;
     sqlite3_stmt *q = NULL;
     enum soundness found = SOUND;
+    sqlite3_progress_handler(c->handle, CHECK_STEPS, is_over, db);
     int rc = sqlite3_prepare_v2(c->handle, "PRAGMA quick_check(1)", -1, &q, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(q);
@@ -127,7 +134,7 @@ static void *check_beside(void *arg) {
     enum soundness found = look_through(db, a, &why);
     if (found == DAMAGED)
         trouble_get_into(&db->trouble, TROUBLE_DAMAGED, why);
-    if (found == NOT_LOOKED_THROUGH)
+    if (found == NOT_LOOKED_THROUGH && !atomic_load(&db->closes))
         log_warn(NULL, "database", L("checked", "no"), L("why", why));
     arena_free(a);
     return NULL;
@@ -140,10 +147,14 @@ static bool check(struct sqlite *db, struct arena *a, const char **why) {
         return true;
     if (st.st_size <= CHECK_INLINE_MAX_BYTES)
         return look_through(db, a, why) == SOUND;
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, check_beside, db) == 0)
-        pthread_detach(thread);
+    db->has_checker = pthread_create(&db->checker, NULL, check_beside, db) == 0;
     return true;
+}
+
+static void end_check(struct sqlite *db) {
+    atomic_store(&db->closes, true);
+    if (db->has_checker)
+        pthread_join(db->checker, NULL);
 }
 
 static bool note_files(struct sqlite *db, const char **why) {
@@ -189,6 +200,7 @@ struct db *sqlite_open(const struct db_conf *conf, struct arena *a, const char *
     db->writer = sqlite_conn_open(db, true, a, why);
     if (!db->writer || !check(db, a, why) || !bring_up_to_date(db, conf->keeps_schema, a, why) ||
         !note_files(db, why) || !start_threads(db, a, why)) {
+        end_check(db);
         sqlite_conn_close(db->writer);
         files_forget(&db->trouble.files);
         free(db->path);
@@ -205,6 +217,7 @@ static void close_db(struct db *of) {
     pthread_cond_signal(&db->writes.more);
     pthread_mutex_unlock(&db->writes.lock);
     pthread_join(db->thread, NULL);
+    end_check(db);
     checkpoint_stop(db->checkpoint);
     for (struct sqlite_conn *c = db->readers, *next; c; c = next) {
         next = c->next;

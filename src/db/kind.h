@@ -47,6 +47,7 @@ struct db_kind {
     int64_t (*wal_bytes)(struct db *db);
     int (*schema_version)(struct db *db);
     const char *(*about)(struct db *db, struct arena *a);
+    bool (*place)(struct db *db, struct db_place *out); /* NULL: it is a file */
     void (*close)(struct db *db);
 };
 

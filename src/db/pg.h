@@ -104,7 +104,8 @@ struct pg_conn {
     struct pg_side side;
     struct postgres *db;
     bool is_reader;
-    PGconn *handle;       /* NULL: there is none */
+    bool is_patient; /* a server that takes nothing for a while is waited for: nobody else waits */
+    PGconn *handle;  /* NULL: there is none */
     pthread_mutex_t lock; /* guards cut_fd */
     int cut_fd; /* a second descriptor of its socket, for who cuts it: libpq closes its own as it likes */
     _Atomic int64_t cut_ms;    /* when it is cut, by the system's clock; 0: it is not */
@@ -133,7 +134,7 @@ struct postgres {
     char *url;
     struct db_queue writes; /* its lock guards what the writers are at, too */
     struct db_queue appends;
-    pthread_mutex_t lock; /* guards the queue of reads */
+    pthread_mutex_t lock; /* guards the queue of reads, and place */
     pthread_cond_t more_reads;
     struct pg_stmt *first_read, **last_read;
     bool ends; /* under the locks of all three */
@@ -141,10 +142,13 @@ struct postgres {
     size_t writers_count, readers_count, appenders_count; /* of these there may be none */
     struct pg_keeper *keeper;
     int schema;
-    char version[24]; /* the server's */
+    char version[24];      /* the server's */
+    struct db_place place; /* under lock; its time is round_trip_us */
     _Atomic bool is_up, is_fenced;
-    _Atomic int64_t last_commit_ms, size_bytes;
+    _Atomic int64_t last_commit_ms, size_bytes, round_trip_us;
 };
+
+extern const struct db_kind postgres_kind; /* db_postgres.c */
 
 static inline void pg_answer_fini(struct pg_answer *answer) {
     if (answer->result)
@@ -188,6 +192,9 @@ void pg_disconnect(struct pg_conn *c); /* none is fine */
 /* It is cut when in_ms have passed, by the system's clock, which does not jump; 0: it is not. */
 void pg_cut_in(struct pg_conn *c, int64_t in_ms);
 void pg_cut_late(struct pg_conn *c); /* cuts what takes past its time; any thread */
+
+/* Does it read as a URL of PostgreSQL? *why does not quote it. */
+bool pg_url_is_good(const char *url, struct arena *a, const char **why);
 
 /* Is it the setting that is wrong, so that trying again is of no use? Asks the server once more where it is not known. */
 bool pg_is_refused(struct pg_conn *c);

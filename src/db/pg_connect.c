@@ -73,10 +73,29 @@ static const char *const KEYWORDS[] = { "fallback_application_name",
                                         "client_encoding",
                                         NULL };
 
-static void values(const struct postgres *db, const char *out[ARRAY_LEN(KEYWORDS)]) {
-    const char *const all[ARRAY_LEN(KEYWORDS)] = { "ava", "5",    "5",     "2",
-                                                   "3",   "5000", db->url, "UTF8" };
+static void values(const struct pg_conn *c, const char *out[ARRAY_LEN(KEYWORDS)]) {
+    const char *const all[ARRAY_LEN(KEYWORDS)] = {
+        "ava", "5", "5", "2", "3", c->is_patient ? "60000" : "5000", c->db->url, "UTF8"
+    };
     memcpy(out, all, sizeof all);
+}
+
+/* The library says what is wrong with a URL by quoting it, password and all; this does not. */
+bool pg_url_is_good(const char *url, struct arena *a, const char **why) {
+    char *said = NULL;
+    struct str text = str_of(url);
+    bool begins = str_starts(text, STR("postgresql://")) || str_starts(text, STR("postgres://"));
+    PQconninfoOption *options = begins ? pq.conninfoParse(url, &said) : NULL;
+    bool good = options != NULL;
+    pq.conninfoFree(options);
+    if (said)
+        explicit_bzero(said, strlen(said));
+    free(said);
+    if (!good)
+        *why = "DATABASE_URL: must read postgresql://USER:PASSWORD@HOST:5432/DATABASE; in the "
+               "password each of "
+               "@ : / ? # [ ] % and each blank is written as %40 %3A %2F %3F %23 %5B %5D %25 %20";
+    return good;
 }
 
 /* --- is it one that Ava can work with? ----------------------------------------------------------------- */
@@ -138,11 +157,21 @@ static bool settle_in(struct pg_conn *c) {
     return good && pq.enterPipelineMode(c->handle);
 }
 
+/* Of several servers in the URL it is one. */
+static void note_place(struct postgres *db, PGconn *handle) {
+    const char *host = pq.host(handle);
+    pthread_mutex_lock(&db->lock);
+    str_copy(db->place.host, sizeof db->place.host, str_of(host ? host : ""));
+    str_copy(db->place.port, sizeof db->place.port, str_of(pq.port(handle)));
+    str_copy(db->place.name, sizeof db->place.name, str_of(pq.db(handle)));
+    pthread_mutex_unlock(&db->lock);
+}
+
 bool pg_connect(struct pg_conn *c) {
     const char *all[ARRAY_LEN(KEYWORDS)];
     pg_disconnect(c);
     pg_forgive(c);
-    values(c->db, all);
+    values(c, all);
     PGconn *handle = c->handle = pq.connectdbParams(KEYWORDS, all, 1);
     bool good = handle && pq.status(handle) == CONNECTION_OK;
     pthread_mutex_lock(&c->lock);
@@ -156,8 +185,10 @@ bool pg_connect(struct pg_conn *c) {
         pg_fail_by(&c->failure, handle, NULL, NULL);
     }
     pg_cut_in(c, 0);
-    if (good)
+    if (good) {
+        note_place(c->db, handle);
         return true;
+    }
     c->failure.is_lost = true;
     pg_disconnect(c);
     return false;
@@ -184,7 +215,7 @@ static void read_state(const char *message, char out[6]) {
 static void ask_again(struct pg_conn *c, char out[6]) {
     const char *all[ARRAY_LEN(KEYWORDS)];
     int64_t until = ava_now_ms() + DIAGNOSIS_MS;
-    values(c->db, all);
+    values(c, all);
     PGconn *handle = pq.connectStartParams(KEYWORDS, all, 1);
     if (!handle)
         return;

@@ -62,8 +62,13 @@ static bool take_lock(struct pg_conn *c) {
 static bool is_alive(struct pg_keeper *k) {
     static const char ALIVE[] = "SELECT CAST(1 AS BIGINT)",
                       SIZE[] = "SELECT pg_database_size(current_database())";
-    if (k->looks++ % SIZE_EVERY != 0)
-        return ask(&k->conn, ALIVE, NULL) == 1;
+    if (k->looks++ % SIZE_EVERY != 0) {
+        int64_t began_us = ava_now_us();
+        bool is_there = ask(&k->conn, ALIVE, NULL) == 1;
+        if (is_there)
+            atomic_store(&k->db->round_trip_us, ava_now_us() - began_us);
+        return is_there;
+    }
     int64_t size = ask(&k->conn, SIZE, NULL);
     if (size >= 0)
         atomic_store(&k->db->size_bytes, size);

@@ -50,6 +50,9 @@ struct sqlite {
     pthread_t thread;
     struct sqlite_conn *writer;
     struct checkpoint *checkpoint;
+    pthread_t checker; /* looks a large file through while others work with it */
+    bool has_checker;
+    atomic_bool closes; /* then it stops */
     int schema;
     struct trouble trouble;
     _Atomic(const char *) run; /* the one that has claimed the database; NULL: nobody here */

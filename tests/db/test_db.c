@@ -361,6 +361,38 @@ TEST(a_damaged_file_is_not_opened) {
     temp_close(&t);
 }
 
+/* How many descriptors of this process lead to the file. */
+static int open_times(const char *path) {
+    char link[300], to[300];
+    int count = 0;
+    for (int fd = 0; fd < 200; fd++) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, to, sizeof to - 1);
+        to[n > 0 ? n : 0] = 0;
+        count += strcmp(to, path) == 0;
+    }
+    return count;
+}
+
+TEST(who_closes_a_large_file_at_once_leaves_nobody_who_looks_through_it) {
+    struct temp t;
+    temp_open(&t);
+    db_close(t.parts.db);
+    CHECK_TEXT(temp_all(&t, "CREATE TABLE large (id INTEGER PRIMARY KEY, t TEXT);"
+                            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE "
+                            "i < 400000) INSERT INTO large SELECT i, hex(randomblob(90)) FROM n"),
+               "");
+    for (int i = 0; i < 3; i++) {
+        int64_t began_ms = ava_now_ms();
+        CHECK(temp_reopen(&t));
+        db_close(t.parts.db);
+        CHECK_INT(open_times(t.path), 0);
+        CHECK(ava_now_ms() - began_ms < 5000);
+    }
+    CHECK(temp_reopen(&t));
+    temp_close(&t);
+}
+
 /* Another program has the file: the writer waits for it, and not the one whose time is over. */
 TEST(who_may_not_wait_any_longer_leaves_the_queue_and_is_never_done) {
     struct temp t;
