@@ -54,7 +54,10 @@ static void begin(struct temp *t) {
     if (!mkdtemp(t->dir))
         abort();
     snprintf(t->path, sizeof t->path, "%s/ava.db", t->dir);
-    log_setup(LOG_OFF, true, 2);
+    if (temp_on_postgres())
+        temp_postgres_log(t);
+    else
+        log_setup(LOG_OFF, true, 2);
     crypto_init();
     temp_ctx(t, &t->ctx);
 }
@@ -85,10 +88,12 @@ void temp_empty(struct temp *t) {
 void temp_close(struct temp *t) {
     DIR *d = opendir(t->dir);
     struct dirent *e;
-    char path[400];
+    char path[400], wrong[400] = "";
     db_close(t->parts.db);
-    if (t->url[0])
+    if (t->url[0]) {
+        temp_postgres_judge(t, wrong, sizeof wrong);
         temp_postgres_end(t);
+    }
     while (d && (e = readdir(d))) {
         snprintf(path, sizeof path, "%s/%s", t->dir, e->d_name);
         if (e->d_name[0] != '.')
@@ -97,6 +102,7 @@ void temp_close(struct temp *t) {
     closedir(d);
     rmdir(t->dir);
     arena_free(t->arena);
+    CHECK_TEXT(wrong, "");
 }
 
 /* --- beside Ava ----------------------------------------------------------------------------------- */

@@ -20,6 +20,7 @@ struct temp {
     char dir[64], path[96]; /* of SQLite's file */
     char url[400];          /* of the database in PostgreSQL; empty: it is SQLite */
     void *beside;           /* a connection to that */
+    int log_fd;             /* what Ava logs of it there */
     bool is_altered;        /* it has other tables than Ava's */
     struct arena *arena;
     struct parts parts;
@@ -38,6 +39,7 @@ void temp_skip_all(const char *why);
 
 void temp_open(struct temp *t);   /* with Ava's tables */
 void temp_folder(struct temp *t); /* without any, and not opened yet */
+/* The test fails where PostgreSQL refused a statement of Ava's for what it is, or Ava took locks in a wrong order. */
 void temp_close(struct temp *t);
 bool temp_reopen(struct temp *t);               /* once more, or after db_close */
 struct db_conf temp_conf(const struct temp *t); /* what db_open is to be told */

@@ -182,3 +182,39 @@ void temp_postgres_end(struct temp *t) {
         atexit(drop_kept);
     is_ready = true;
 }
+
+/* --- what Ava logs ------------------------------------------------------------------------------------ */
+
+void temp_postgres_log(struct temp *t) {
+    char path[sizeof t->dir + 8];
+    snprintf(path, sizeof path, "%s/log", t->dir);
+    t->log_fd = open(path, O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+    if (t->log_fd < 0)
+        abort();
+    log_setup(LOG_ERROR, true, t->log_fd);
+}
+
+/* Refused for what it is: a class of SQLSTATE that is about values, constraints, states of a session or texts, or a deadlock
+ * (as tests/lib/database.mjs has them). */
+static bool is_wrong(const char *line) {
+    static const char STATE[] = "\"state\":\"";
+    static const char *const CLASSES[] = { "0A", "21", "22", "23", "24", "25", "26", "40", "42" };
+    const char *state = strstr(line, STATE);
+    if (strstr(line, "after one that comes behind it"))
+        return true;
+    for (size_t i = 0; state && i < ARRAY_LEN(CLASSES); i++)
+        if (strncmp(state + strlen(STATE), CLASSES[i], 2) == 0)
+            return true;
+    return false;
+}
+
+void temp_postgres_judge(struct temp *t, char *wrong, size_t room) {
+    log_setup(LOG_OFF, true, 2);
+    FILE *log = fdopen(t->log_fd, "r");
+    char line[4096];
+    rewind(log);
+    while (!wrong[0] && fgets(line, sizeof line, log))
+        if (strstr(line, "\"event\":\"db\"") && is_wrong(line))
+            str_copy(wrong, room, str_trim(str_of(line)));
+    fclose(log);
+}
