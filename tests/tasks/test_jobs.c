@@ -87,7 +87,8 @@ static enum err late_work(struct ctx *ctx, const struct job_row *job) {
         jobs_want(jobs, &LATE, job->workspace_id);
         while (wished < 2 && ava_now_ms() < until_ms)
             fiber_sleep(1);
-        TRY(db_write(ctx, nothing_write, NULL)); /* by then, on SQLite, the pump knows of its commit */
+        TRY(db_write(ctx, nothing_write,
+                     NULL)); /* by then, on SQLite, the pump knows of its commit */
     }
     return job_write(ctx, job, delete_write, (void *)job->workspace_id, NULL);
 }
