@@ -1,16 +1,24 @@
 /* tail and replay: the inbox of what providers sent, from the command line. Both read and write the
  * database itself, beside a running server or without one. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/id.h"
+#include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/house.h"
 #include "service/inbox/events.h"
 #include "service/inbox/inbox.h"
 
-enum { PAGE = 100, LINES_DEFAULT = 10, LOOK_MS = 300 };
+enum {
+    PAGE = 100,
+    LINES_DEFAULT = 10,
+    LOOK_MS = 300,
+    LATE_MS = 2000, /* an event may be named so long before it is kept */
+};
 
 /* --- tail ------------------------------------------------------------------------------------ */
 
@@ -25,43 +33,100 @@ static void print_event(struct arena *a, const struct event_row *e) {
            e->detail ? cli_printable(a, e->detail) : "", e->id);
 }
 
-/* Prints what came after `last`, oldest first, and moves it. */
-static enum err print_new(struct ctx *ctx, const struct event_tail *what, char last[64],
-                          size_t *printed) {
+/* What was printed of the last LATE_MS, in order: an event may become visible behind one that was named later. */
+struct tailing {
+    struct event_tail what;
+    char from[ID_BYTES]; /* nothing up to here is printed */
+    char (*ids)[ID_BYTES];
+    size_t count, room;
+};
+
+static int by_id(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+
+static bool is_printed(const struct tailing *t, const char *id) {
+    return t->count && bsearch(id, t->ids, t->count, ID_BYTES, by_id);
+}
+
+static void note_printed(struct tailing *t, const char *id) {
+    size_t at = t->count++;
+    if (t->count > t->room) {
+        t->room = t->room ? t->room * 2 : 256;
+        t->ids = memory_resized(t->ids, t->room * sizeof *t->ids);
+    }
+    for (; at && strcmp(t->ids[at - 1], id) > 0; at--)
+        memcpy(t->ids[at], t->ids[at - 1], ID_BYTES);
+    str_copy(t->ids[at], ID_BYTES, str_of(id));
+}
+
+/* What was named before then, and before the last that was printed, is not waited for any more. */
+static void forget_before(struct tailing *t, const char *id) {
+    size_t old = 0;
+    while (old < t->count && strcmp(t->ids[old], id) <= 0)
+        old++;
+    if (!old)
+        return;
+    str_copy(t->from, sizeof t->from, str_of(t->ids[old - 1]));
+    t->count -= old;
+    memmove(t->ids, t->ids + old, t->count * sizeof *t->ids);
+}
+
+/* A page of what is there behind `after`, which moves; what was not printed yet is. */
+static enum err print_page(struct ctx *ctx, struct tailing *t, char after[ID_BYTES],
+                           bool *has_more) {
     struct event_row *rows = arena_alloc(ctx->arena, PAGE * sizeof *rows);
-    do {
-        TRY(event_rows_after(ctx, db_reader(ctx), last, what, PAGE, rows, printed));
-        for (size_t i = 0; i < *printed; i++)
-            print_event(ctx->arena, &rows[i]);
-        if (*printed)
-            str_copy(last, 64, str_of(rows[*printed - 1].id));
-    } while (*printed == PAGE);
+    size_t count;
+    TRY(event_rows_after(ctx, db_reader(ctx), after, &t->what, PAGE, rows, &count));
+    for (size_t i = 0; i < count; i++) {
+        str_copy(after, ID_BYTES, str_of(rows[i].id));
+        if (is_printed(t, rows[i].id))
+            continue;
+        print_event(ctx->arena, &rows[i]);
+        note_printed(t, rows[i].id);
+    }
+    *has_more = count == PAGE;
+    return OK;
+}
+
+/* Prints what is there and was not printed yet, oldest first. */
+static enum err print_new(struct ctx *ctx, struct tailing *t) {
+    struct id late = id_floor("evt", ava_wall_ms() - LATE_MS);
+    char after[ID_BYTES];
+    bool has_more = true;
+    enum err e = OK;
+    str_copy(after, sizeof after, str_of(t->from));
+    while (e == OK && has_more) {
+        struct ctx own = *ctx;
+        own.arena = arena_new(4 << 20);
+        e = print_page(&own, t, after, &has_more);
+        arena_free(own.arena);
+    }
+    forget_before(t, late.text);
     fflush(stdout);
+    return e;
+}
+
+static enum err go_on_tailing(struct ctx *ctx, struct cli *cli, struct tailing *t) {
+    const struct timespec moment = { .tv_nsec = LOOK_MS * 1000 * 1000 };
+    TRY(print_new(ctx, t));
+    while (!cli_has(cli, "once")) {
+        nanosleep(&moment, NULL);
+        TRY(print_new(ctx, t));
+    }
     return OK;
 }
 
 static enum err tail(struct ctx *ctx, struct cli *cli) {
-    const struct timespec moment = { .tv_nsec = LOOK_MS * 1000 * 1000 };
-    struct event_tail what = { .provider = cli_flag(cli, "provider"),
-                               .is_failed = cli_has(cli, "failed") };
+    struct tailing t = { .what = { .provider = cli_flag(cli, "provider"),
+                                   .is_failed = cli_has(cli, "failed") } };
     int64_t lines = LINES_DEFAULT;
-    char last[64] = "";
-    size_t printed;
     if (cli_flag(cli, "lines"))
         str_to_i64(str_of(cli_flag(cli, "lines")), 0, 1000000, &lines);
-    TRY(event_rows_before(ctx, db_reader(ctx), &what, lines, last, sizeof last));
-    do {
-        struct arena *a = arena_new(4 << 20);
-        struct ctx own = *ctx;
-        own.arena = a;
-        enum err e = print_new(&own, &what, last, &printed);
-        arena_free(a);
-        if (e != OK)
-            return e;
-        if (!cli_has(cli, "once"))
-            nanosleep(&moment, NULL);
-    } while (!cli_has(cli, "once"));
-    return OK;
+    TRY(event_rows_before(ctx, db_reader(ctx), &t.what, lines, t.from, sizeof t.from));
+    enum err e = go_on_tailing(ctx, cli, &t);
+    free(t.ids);
+    return e;
 }
 
 int cmd_tail(struct cli *cli) {

@@ -19,6 +19,31 @@ enum err db_write_as(struct ctx *ctx, const char *name, enum db_alone alone, db_
     return ctx->parts->db->kind->write(ctx, name, alone, fn, arg);
 }
 
+/* An append as a write. */
+struct appending {
+    db_fn *fn;
+    void *arg;
+    int64_t rows;
+};
+
+static enum err append_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct appending *a = arg;
+    TRY(a->fn(ctx, tx, a->arg));
+    a->rows = db_changes(tx);
+    return OK;
+}
+
+enum err db_append_as(struct ctx *ctx, const char *name, db_fn *fn, void *arg, struct str order,
+                      int64_t *rows) {
+    const struct db_kind *kind = ctx->parts->db->kind;
+    struct appending a = { fn, arg, 0 };
+    if (kind->append)
+        return kind->append(ctx, name, fn, arg, order, rows);
+    TRY(kind->write(ctx, name, DB_BESIDE, append_write, &a));
+    *rows = a.rows;
+    return OK;
+}
+
 enum err db_lock(struct ctx *ctx, struct db_conn *tx, const char *name) {
     return tx->db->kind->lock ? tx->db->kind->lock(ctx, tx, name) : OK;
 }
@@ -65,6 +90,10 @@ void db_bind_blob(struct db_stmt *q, const void *bytes, size_t len) {
 
 void db_bind_null(struct db_stmt *q) {
     q->kind->bind_null(q, DB_VALUE_ANY);
+}
+
+void db_bind_null_blob(struct db_stmt *q) {
+    q->kind->bind_null(q, DB_VALUE_BLOB);
 }
 
 bool db_next(struct db_stmt *q) {

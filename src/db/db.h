@@ -67,6 +67,12 @@ enum err db_write_as(struct ctx *ctx, const char *name, enum db_alone alone, db_
 #define db_write_alone(ctx, fn, ...) db_write_as(ctx, #fn, DB_ALONE, fn, __VA_ARGS__)
 /* For one statement, or for what locks the rows that it reads before it acts on them: others write meanwhile. */
 #define db_write_beside(ctx, fn, ...) db_write_as(ctx, #fn, DB_BESIDE, fn, __VA_ARGS__)
+/* For what only adds: fn binds and runs statements that insert (db_run), and reads nothing; *rows is how many the last of
+ * them added. Those of everybody are kept in one transaction, sorted by order: who may insert the same row has the same.
+ * Where that fails for the sake of one, fn may be run again. */
+enum err db_append_as(struct ctx *ctx, const char *name, db_fn *fn, void *arg, struct str order,
+                      int64_t *rows);
+#define db_append(ctx, fn, ...) db_append_as(ctx, #fn, fn, __VA_ARGS__)
 /* Within a workspace's write: nobody else has the lock of this name until the end of tx. Only for what several workspaces
  * share; in the order of db/pg_locks.h where there are several. */
 enum err db_lock(struct ctx *ctx, struct db_conn *tx, const char *name);
@@ -95,6 +101,7 @@ void db_bind_str(struct db_stmt *q, struct str text);
 void db_bind_i64(struct db_stmt *q, int64_t value);
 void db_bind_blob(struct db_stmt *q, const void *bytes, size_t len);
 void db_bind_null(struct db_stmt *q);
+void db_bind_null_blob(struct db_stmt *q); /* where no column says what it would be */
 
 /* True while there is a row. Columns are then read in their order. */
 bool db_next(struct db_stmt *q);

@@ -11,7 +11,9 @@ enum {
     START_MS = 30 * 1000, /* for as long a server that is not there yet is waited for */
     START_REST_MS = 250,
     PROBE_BYTES = 1024,
-    KEEPERS = 1, /* connections beside those of readers and writers */
+    KEEPERS = 1,             /* connections beside those of the threads that work, */
+    APPENDS_FROM = 6,        /* from so many on one appends, */
+    APPENDS_TWICE_FROM = 24, /* and from so many on two */
 };
 
 static const struct db_kind POSTGRES;
@@ -81,7 +83,9 @@ static void free_all(struct postgres *db) {
     pg_keeper_free(db->keeper);
     free_workers(db->writers, db->writers_count);
     free_workers(db->readers, db->readers_count);
+    free_workers(db->appenders, db->appenders_count);
     db_queue_fini(&db->writes);
+    db_queue_fini(&db->appends);
     pthread_mutex_destroy(&db->lock);
     pthread_cond_destroy(&db->more_reads);
     explicit_bzero(db->url, strlen(db->url));
@@ -89,19 +93,26 @@ static void free_all(struct postgres *db) {
     free(db);
 }
 
+static void join_all(struct pg_worker *all, size_t count) {
+    for (size_t i = 0; i < count && all[i].is_begun; i++)
+        pthread_join(all[i].thread, NULL);
+}
+
 /* Ends the threads, which finish what was asked of them. */
 static void end_threads(struct postgres *db) {
     pthread_mutex_lock(&db->writes.lock);
+    pthread_mutex_lock(&db->appends.lock);
     pthread_mutex_lock(&db->lock);
     db->ends = true;
     pthread_cond_broadcast(&db->writes.more);
+    pthread_cond_broadcast(&db->appends.more);
     pthread_cond_broadcast(&db->more_reads);
     pthread_mutex_unlock(&db->lock);
+    pthread_mutex_unlock(&db->appends.lock);
     pthread_mutex_unlock(&db->writes.lock);
-    for (size_t i = 0; i < db->writers_count && db->writers[i].is_begun; i++)
-        pthread_join(db->writers[i].thread, NULL);
-    for (size_t i = 0; i < db->readers_count && db->readers[i].is_begun; i++)
-        pthread_join(db->readers[i].thread, NULL);
+    join_all(db->writers, db->writers_count);
+    join_all(db->readers, db->readers_count);
+    join_all(db->appenders, db->appenders_count);
 }
 
 static void close_db(struct db *db) {
@@ -131,7 +142,8 @@ static bool start_threads(struct postgres *db, struct arena *a, const char **why
     if (!pg_keeper_start(db->keeper, a, why))
         return false;
     if (begin_all(db->writers, db->writers_count, pg_write_on) &&
-        begin_all(db->readers, db->readers_count, pg_read_on))
+        begin_all(db->readers, db->readers_count, pg_read_on) &&
+        begin_all(db->appenders, db->appenders_count, pg_append_on))
         return true;
     *why = "no threads can be started for the database";
     return false;
@@ -179,7 +191,9 @@ static bool is_url(const struct db_conf *conf, struct arena *a, const char **why
 }
 
 static void share_out(struct postgres *db, int connections) {
-    size_t rest = connections > KEEPERS + 2 ? (size_t)connections - KEEPERS : 2;
+    db->appenders_count = connections >= APPENDS_TWICE_FROM ? 2 : connections >= APPENDS_FROM;
+    size_t own = KEEPERS + db->appenders_count, all = (size_t)connections;
+    size_t rest = all > own + 2 ? all - own : 2;
     db->readers_count = rest / 3 ? rest / 3 : 1;
     db->writers_count = rest - db->readers_count;
 }
@@ -202,6 +216,7 @@ static struct postgres *make(const struct db_conf *conf) {
     db->base = (struct db){ .kind = &POSTGRES, .hash = conf->hash };
     db->url = memory_copy(conf->url);
     db_queue_init(&db->writes);
+    db_queue_init(&db->appends);
     pthread_mutex_init(&db->lock, NULL);
     pthread_cond_init(&db->more_reads, NULL);
     db->last_read = &db->first_read;
@@ -211,6 +226,7 @@ static struct postgres *make(const struct db_conf *conf) {
     db->keeper = pg_keeper_new(db);
     db->writers = workers(db, db->writers_count, false);
     db->readers = workers(db, db->readers_count, true);
+    db->appenders = workers(db, db->appenders_count, false);
     return db;
 }
 
@@ -234,6 +250,7 @@ static const struct db_kind POSTGRES = {
     .reader = pg_reader,
     .reader_open = reader_open,
     .write = pg_write,
+    .append = pg_append,
     .lock = pg_lock,
     .write_steps = pg_write_steps,
     .mirror = mirror,

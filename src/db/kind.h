@@ -14,6 +14,8 @@ struct db_kind {
     struct db_conn *(*reader)(struct ctx *ctx);
     void (*reader_open)(struct db *db);
     enum err (*write)(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg);
+    enum err (*append)(struct ctx *ctx, const char *name, db_fn *fn, void *arg, struct str order,
+                       int64_t *rows); /* NULL: as a write */
     enum err (*lock)(struct ctx *ctx, struct db_conn *tx,
                      const char *name); /* NULL: there is one writer */
     enum err (*write_steps)(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,

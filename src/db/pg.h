@@ -3,8 +3,9 @@
  *
  * pg_connect.c makes connections and ends them, pg_conn.c sends statements on one and collects what they came to,
  * pg_failure.c says what a failure means, pg_stmt.c is a statement with its values, pg_rows.c reads what it came to,
- * pg_read.c has the threads that read, pg_write.c those that write, pg_keeper.c the two that look after all of them,
- * pg_migrate.c the schema, and db_postgres.c the rest and the table of them all. */
+ * pg_read.c has the threads that read, pg_tx.c begins and ends a transaction, pg_write.c has the threads that write,
+ * pg_append.c those that append, pg_keeper.c the two that look after all of them, pg_migrate.c the schema, and
+ * db_postgres.c the rest and the table of them all. */
 #pragma once
 
 #include <pthread.h>
@@ -20,7 +21,7 @@
 enum {
     PG_PARAMS_MAX = 64,       /* of one statement */
     PG_STATEMENTS_MAX = 1024, /* texts with the types of their values; a power of two */
-    PG_PENDING_MAX = 256,     /* statements that were sent and not yet answered */
+    PG_PENDING_MAX = 1100,    /* statements that were sent and not yet answered */
     PG_KEY_BYTES = 40,        /* of a workspace's id */
     PG_CUT_AFTER_MS = 500,    /* past the deadline of what it does, a connection is cut */
 };
@@ -110,9 +111,10 @@ struct pg_conn {
     struct pg_prepared prepared[PG_STATEMENTS_MAX];
     struct pg_pending pending[PG_PENDING_MAX];
     size_t pending_first, pending_count;
-    int64_t changed;       /* rows, by the last run */
-    char server_began[40]; /* when its server did; another after a crash, and on another host */
-    unsigned locks;        /* pg_lock_bit of each that its transaction has */
+    int64_t changed;           /* rows, by the last run */
+    char server_began[40];     /* when its server did; another after a crash, and on another host */
+    unsigned locks;            /* pg_lock_bit of each that its transaction has */
+    struct pg_answer *runs_to; /* of an append: what its last run came to; NULL: nobody asks */
 };
 
 struct pg_worker {
@@ -128,12 +130,13 @@ struct postgres {
     struct db base;
     char *url;
     struct db_queue writes; /* its lock guards what the writers are at, too */
-    pthread_mutex_t lock;   /* guards the queue of reads */
+    struct db_queue appends;
+    pthread_mutex_t lock; /* guards the queue of reads */
     pthread_cond_t more_reads;
     struct pg_stmt *first_read, **last_read;
-    bool ends; /* under both locks */
-    struct pg_worker *writers, *readers;
-    size_t writers_count, readers_count;
+    bool ends; /* under the locks of all three */
+    struct pg_worker *writers, *readers, *appenders;
+    size_t writers_count, readers_count, appenders_count; /* of these there may be none */
     struct pg_keeper *keeper;
     int schema;
     char version[24]; /* the server's */
@@ -231,15 +234,36 @@ enum err pg_done(struct ctx *ctx, struct db_stmt *q);
 enum err pg_run(struct ctx *ctx, struct db_stmt *q);
 int64_t pg_changes(struct db_conn *tx);
 
-/* --- pg_read.c, pg_write.c ------------------------------------------------------------------------ */
+/* --- pg_tx.c -------------------------------------------------------------------------------------- */
 
-void *pg_read_on(void *worker);  /* a thread that reads, until db->ends */
-void *pg_write_on(void *worker); /* one that writes */
+/* Begins the transaction of the worker with the locks of what it is at, each waited for lock_ms at most, and waits for
+ * none of it; *begun is for pg_commit. It is cut when deadline_ms is past by some. */
+void pg_begin(struct pg_worker *worker, int64_t deadline_ms, int64_t lock_ms,
+              struct pg_answer *begun);
+/* Commits what is left of the batch: whose result is OK afterwards is on disk there. waits: what was sent before is
+ * collected first. */
+void pg_commit(struct pg_conn *c, struct db_queued *batch, bool waits, struct pg_answer *begun);
+/* The same for all of it or nothing. False: nothing was kept, and nobody was told so; c->failure says why. Where nobody
+ * answered the commit it is true, and the results are what is known. */
+bool pg_try_commit(struct pg_conn *c, struct db_queued *batch, bool waits, struct pg_answer *begun);
+void pg_roll_back(struct pg_conn *c); /* its failure stays */
+int64_t pg_last_deadline(const struct db_queued *batch);
+bool pg_keeps_any(const struct db_queued *batch);
+void pg_fail_all(struct pg_conn *c, struct db_queued *batch); /* those that are still OK */
+
+/* --- pg_read.c, pg_write.c, pg_append.c ------------------------------------------------------------- */
+
+void *pg_read_on(void *worker);   /* a thread that reads, until db->ends */
+void *pg_write_on(void *worker);  /* one that writes */
+void *pg_append_on(void *worker); /* one that appends */
 
 struct db_conn *pg_reader(struct ctx *ctx);
 void pg_ask(struct pg_stmt *q); /* a read: waits for its rows, its failure or its deadline */
 
 enum err pg_write(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg);
+enum err pg_append(struct ctx *ctx, const char *name, db_fn *fn, void *arg, struct str order,
+                   int64_t *rows);
+enum err pg_wait_in(struct db_queue *queue, struct db_queued *w); /* for its result */
 enum err pg_lock(struct ctx *ctx, struct db_conn *tx, const char *name);
 enum err pg_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,
                         bool is_gentle, bool *is_done);

@@ -211,6 +211,8 @@ static void *watch(void *arg) {
             pg_cut_late(&db->writers[i].conn);
         for (size_t i = 0; i < db->readers_count; i++)
             pg_cut_late(&db->readers[i].conn);
+        for (size_t i = 0; i < db->appenders_count; i++)
+            pg_cut_late(&db->appenders[i].conn);
         pg_cut_late(&k->conn);
         pthread_mutex_lock(&k->lock);
     }

@@ -106,7 +106,7 @@ enum err pg_done(struct ctx *ctx, struct db_stmt *use) {
 enum err pg_run(struct ctx *ctx, struct db_stmt *use) {
     struct pg_stmt *q = pg_stmt_of(use);
     if (q->tx)
-        pg_send(q->tx, q, NULL);
+        pg_send(q->tx, q, q->tx->runs_to);
     else
         pg_next(use);
     return pg_done(ctx, use);

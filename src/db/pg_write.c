@@ -1,5 +1,3 @@
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,18 +10,9 @@
 enum {
     BATCH_MAX = 16,   /* of one workspace, each under a savepoint of its own */
     QUEUE_MAX = 4096, /* more is refused at once */
-    GRACE_MS = 1000,  /* what has begun in time may end so much later, as on SQLite */
     LOCK_MS = 10 * 1000,
-    STATEMENT_MS = 600 * 1000,
-    UNSURE_MS = 10000, /* for as long it is asked what became of a commit that nobody answered */
-    UNSURE_REST_MS = 50,
     STEPS_TURN_US = 5 * 1000,
 };
-
-static const char STATE_NOT_YET_GIVEN[] = "22023"; /* xid8 "is in the future" */
-
-static const char UNSURE[] = "The database went away while it saved this: it may have been saved "
-                             "or not. Look before you try again.";
 
 /* --- which write is next -------------------------------------------------------------------------- */
 
@@ -77,59 +66,7 @@ static struct db_queued *take_batch(struct postgres *db, struct pg_worker *worke
     return batch;
 }
 
-/* --- one transaction -------------------------------------------------------------------------------- */
-
-static int64_t last_deadline(const struct db_queued *batch) {
-    int64_t last = 0;
-    for (const struct db_queued *w = batch; w; w = w->next)
-        if (w->ctx->deadline_ms > last)
-            last = w->ctx->deadline_ms;
-    return last;
-}
-
-static int64_t at_most(int64_t value, int64_t most) {
-    return value < most ? value : most;
-}
-
-/* A workspace's transactions come one after the other, on every host; those for no workspace in particular come alone.
- * The locks are held until the end of the transaction. READ COMMITTED: each statement sees what was committed before
- * it, so what is read behind the lock is what the one before left. */
-#define BEGIN                                                                         \
-    "SELECT CAST(pg_current_xact_id() AS TEXT), set_config('lock_timeout', ?, true)," \
-    " set_config('statement_timeout', ?, true)"
-static const char *const BEGINS[] = {
-    [DB_ALONE_IN_WORKSPACE] = BEGIN ", pg_advisory_xact_lock_shared(?), pg_advisory_xact_lock(?)",
-    [DB_ALONE] = BEGIN ", pg_advisory_xact_lock(?)",
-    [DB_BESIDE] = BEGIN,
-};
-
-static void bind_ms(struct pg_stmt *q, int64_t ms) {
-    char text[24];
-    snprintf(text, sizeof text, "%lldms", (long long)ms);
-    pg_bind_str(&q->base, str_of(text));
-}
-
-/* What has begun by then may take until so long from now. */
-static int64_t left_ms(int64_t deadline_ms) {
-    int64_t left = deadline_ms - ava_now_ms();
-    return (left > 0 ? left : 0) + GRACE_MS;
-}
-
-static void begin(struct pg_worker *worker, int64_t deadline_ms, struct pg_answer *begun) {
-    struct pg_conn *c = &worker->conn;
-    int64_t left = left_ms(deadline_ms);
-    struct pg_stmt *q = pg_stmt_new(c->db, BEGINS[worker->alone]);
-    bind_ms(q, at_most(left, LOCK_MS));
-    bind_ms(q, at_most(left, STATEMENT_MS));
-    if (worker->alone != DB_BESIDE)
-        pg_bind_i64(&q->base, pg_lock_key(PG_LOCK_ALL));
-    if (worker->alone == DB_ALONE_IN_WORKSPACE)
-        pg_bind_i64(&q->base, pg_lock_key(worker->key));
-    pg_send_text(c, "BEGIN", NULL);
-    pg_send(c, q, begun);
-    pg_stmt_free(q);
-    c->locks = 0;
-}
+/* --- one transaction ------------------------------------------------------------------------------------ */
 
 /* Where every transaction asks for its locks in one order, none waits for one that waits for it. */
 enum err pg_lock(struct ctx *ctx, struct db_conn *tx, const char *name) {
@@ -180,151 +117,29 @@ static void run_one(struct pg_conn *c, struct db_queued *w, bool is_alone) {
     pg_send_text(c, "RELEASE one", NULL);
 }
 
-static bool keeps_any(const struct db_queued *batch) {
-    for (const struct db_queued *w = batch; w; w = w->next)
-        if (w->result == OK)
-            return true;
-    return false;
-}
-
-static void fail_all(struct pg_conn *c, struct db_queued *batch) {
-    for (struct db_queued *w = batch; w; w = w->next)
-        if (w->result == OK)
-            w->result = pg_say(w->ctx, &c->failure);
-}
-
-static void roll_back(struct pg_conn *c) {
-    pg_collect(c);
-    if (!c->failure.is_lost) {
-        pg_sync(c);
-        pg_collect(c);
-        struct pg_failure kept = c->failure;
-        pg_forgive(c);
-        pg_send_text(c, "ROLLBACK", NULL);
-        pg_sync(c);
-        pg_collect(c);
-        if (!c->failure.is_lost)
-            c->failure = kept;
-    }
-}
-
-enum fate { FATE_UNKNOWN, FATE_COMMITTED, FATE_UNDONE };
-
-/* What the server says of a transaction, now; FATE_UNKNOWN while it goes on there. */
-static enum fate ask_fate(struct pg_conn *c, const char *xid) {
-    static const char FATE[] = "SELECT pg_xact_status(CAST(? AS xid8))";
-    struct pg_stmt *q = pg_stmt_new(c->db, FATE);
-    struct pg_answer answer = { 0 };
-    enum fate fate = FATE_UNKNOWN;
-    pg_bind_str(&q->base, str_of(xid));
-    pg_send(c, q, &answer);
-    pg_sync(c);
-    pg_collect(c);
-    pg_stmt_free(q);
-    if (strcmp(answer.failure.state, STATE_NOT_YET_GIVEN) == 0) {
-        fate = FATE_UNDONE; /* a crash took the number back: nothing of it was in the log */
-        pg_forgive(c);
-    } else if (answer.result && answer.rows == 1 && !pq.getisnull(answer.result, 0, 0)) {
-        const char *said = pq.getvalue(answer.result, 0, 0);
-        fate = strcmp(said, "committed") == 0 ? FATE_COMMITTED
-               : strcmp(said, "aborted") == 0 ? FATE_UNDONE
-                                              : FATE_UNKNOWN;
-    }
-    pg_answer_fini(&answer);
-    return fate;
-}
-
-/* The connection was lost while it committed: its server knows what became of it. After a crash the number of a
- * transaction that was not in the log may be another's: then "committed" proves nothing. */
-static enum fate find_out(struct pg_conn *c, const char *xid, int64_t until_ms) {
-    char began[sizeof c->server_began];
-    enum fate fate = FATE_UNKNOWN;
-    str_copy(began, sizeof began, str_of(c->server_began));
-    while (fate == FATE_UNKNOWN && xid[0] && ava_now_ms() < until_ms) {
-        if (pg_connect(c))
-            fate = ask_fate(c, xid);
-        if (fate == FATE_UNKNOWN)
-            fiber_sleep(UNSURE_REST_MS);
-    }
-    return fate == FATE_COMMITTED && strcmp(began, c->server_began) != 0 ? FATE_UNKNOWN : fate;
-}
-
-/* Nobody answered the commit of the batch: who waits for it is told what is true. */
-static void settle_unsure(struct pg_conn *c, const char *xid, struct db_queued *batch) {
-    static const char *const NAMES[] = { "unknown", "committed", "undone" };
-    struct pg_failure lost = c->failure;
-    int64_t until = ava_now_ms() + UNSURE_MS;
-    metric_add(METRIC_DB_UNSURE, 1);
-    enum fate fate = find_out(c, xid, until);
-    log_warn(NULL, "db", L("why", "a commit was not answered"), L("transaction", xid),
-             L("it_was", NAMES[fate]));
-    if (fate == FATE_COMMITTED)
-        return;
-    c->failure = lost;
-    for (struct db_queued *w = batch; w; w = w->next) {
-        if (w->result != OK)
-            continue;
-        w->result = pg_say(w->ctx, &lost);
-        if (fate == FATE_UNKNOWN)
-            w->result = ctx_fail(w->ctx, ERR_STORAGE_UNAVAILABLE, UNSURE);
-    }
-}
-
-static void copy_xid(const struct pg_answer *begun, char out[24]) {
-    if (begun->result && begun->rows == 1)
-        str_copy(out, 24, str_of(pq.getvalue(begun->result, 0, 0)));
-}
-
-/* Commits what is left of the batch; whose result is OK afterwards is on disk there. */
-static void commit(struct pg_conn *c, struct db_queued *batch, struct pg_answer *begun) {
-    char xid[24] = "";
-    if (!keeps_any(batch)) {
-        roll_back(c);
-        return;
-    }
-    if (batch->next) /* what it waits for is known by then */
-        pg_collect(c);
-    copy_xid(begun, xid);
-    bool is_asked = !c->failure.is_set;
-    pg_send_text(c, "COMMIT", NULL);
-    pg_sync(c);
-    pg_collect(c);
-    copy_xid(begun, xid);
-    if (!c->failure.is_set)
-        return;
-    if (c->failure.is_lost && is_asked)
-        settle_unsure(c, xid, batch);
-    else
-        fail_all(c, batch);
-    if (!c->failure.is_lost)
-        roll_back(c);
-}
-
 static void run_batch(struct pg_worker *worker, struct db_queued *batch, size_t count) {
     struct pg_conn *c = &worker->conn;
     struct pg_answer begun = { 0 };
     int64_t began = ava_now_us();
     if (!pg_ready(c)) {
-        fail_all(c, batch);
+        pg_fail_all(c, batch);
         return;
     }
-    int64_t deadline = last_deadline(batch);
-    pg_cut_in(c, left_ms(deadline) + PG_CUT_AFTER_MS);
-    begin(worker, deadline, &begun);
+    pg_begin(worker, pg_last_deadline(batch), LOCK_MS, &begun);
     /* Of several none runs before their transaction has begun: each is to fail for what it did itself. */
     if (count > 1)
         pg_collect(c);
     if (c->failure.is_set)
-        fail_all(c, batch);
+        pg_fail_all(c, batch);
     else
         for (struct db_queued *w = batch; w; w = w->next)
             run_one(c, w, count == 1);
-    commit(c, batch, &begun);
+    pg_commit(c, batch, count > 1, &begun);
     pg_cut_in(c, 0);
     pg_answer_fini(&begun);
     if (c->failure.is_lost || (c->failure.is_set && pg_is_away(&c->failure)))
         pg_disconnect(c);
-    if (!keeps_any(batch))
+    if (!pg_keeps_any(batch))
         return;
     for (struct db_queued *w = batch; w; w = w->next)
         w->together = count;
@@ -366,27 +181,31 @@ static enum err refuse(struct ctx *ctx, const char *why) {
 }
 
 /* Not when it would only wait for a refusal. */
-static enum err may_write(struct ctx *ctx) {
+static enum err may_wait(struct ctx *ctx, struct db_queue *queue) {
     struct postgres *db = postgres_of(ctx->parts->db);
     if (atomic_load(&db->is_fenced))
         return trouble_refuse(ctx, TROUBLE_FENCED);
     if (!atomic_load(&db->is_up))
         return refuse(ctx,
                       "Ava cannot reach its database right now; nothing was kept. Try again soon.");
-    pthread_mutex_lock(&db->writes.lock);
-    bool is_full = db->writes.count >= QUEUE_MAX;
-    pthread_mutex_unlock(&db->writes.lock);
+    pthread_mutex_lock(&queue->lock);
+    bool is_full = queue->count >= QUEUE_MAX;
+    pthread_mutex_unlock(&queue->lock);
     return is_full ? refuse(ctx, "Too much waits to be saved; nothing was kept. Try again soon.")
                    : OK;
 }
 
-static enum err wait_for(struct db_queued *w) {
+enum err pg_wait_in(struct db_queue *queue, struct db_queued *w) {
     struct span *span = db_span_begin_write(w->ctx, w->name);
-    w->result = may_write(w->ctx);
+    w->result = may_wait(w->ctx, queue);
     if (w->result == OK)
-        db_queue_wait(&postgres_of(w->ctx->parts->db)->writes, w);
+        db_queue_wait(queue, w);
     db_span_end_write(span, w->together, w->result);
     return w->result;
+}
+
+static enum err wait_for(struct db_queued *w) {
+    return pg_wait_in(&postgres_of(w->ctx->parts->db)->writes, w);
 }
 
 enum err pg_write(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg) {

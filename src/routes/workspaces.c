@@ -3,6 +3,7 @@
 #include "routes/people.h"
 #include "routes/reply.h"
 #include "routes/resources.h"
+#include "service/connections/endpoint_known.h"
 #include "tasks/jobs.h"
 
 enum { PAGE_MAX = 101 };
@@ -90,6 +91,7 @@ enum err delete_workspace(struct ctx *ctx, struct call *call) {
     enum role role;
     TRY(find(ctx, call, ROLE_OWNER, &role, &ws));
     TRY(workspace_remove(ctx, ws.id));
+    endpoints_forget_all();
     jobs_wake(ctx->parts->jobs);
     return reply_none(call);
 }

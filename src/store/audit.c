@@ -41,13 +41,17 @@ static void read_entry(struct ctx *ctx, struct db_stmt *q, struct audit_entry *e
     e->detail = db_text(q, ctx->arena);
 }
 
-static enum err last_hash(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
-                          unsigned char prev[32]) {
-    memset(prev, 0, 32);
-    struct db_stmt *q = db_use(tx, "SELECT hash FROM audit_log WHERE workspace_id = ?"
-                                   " ORDER BY seq DESC LIMIT 1");
+/* What the next entry of the workspace goes behind: one question, since everybody who audits waits for the answer. */
+static enum err read_last(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
+                          int64_t *seq, unsigned char prev[32]) {
+    struct db_stmt *q =
+        db_use(tx, "SELECT (SELECT COALESCE(MAX(seq), 0) FROM audit_log), (SELECT hash FROM"
+                   " audit_log WHERE workspace_id = ? ORDER BY seq DESC LIMIT 1)");
     db_bind_text(q, workspace_id);
+    memset(prev, 0, 32);
+    *seq = 0;
     if (db_next(q)) {
+        *seq = db_i64(q);
         struct str hash = db_blob(q, ctx->arena);
         if (hash.len == 32)
             memcpy(prev, hash.ptr, 32);
@@ -59,10 +63,6 @@ enum err audit_write(struct ctx *ctx, struct db_conn *tx, struct audit_entry e) 
     unsigned char prev[32], hash[32];
     struct buf row = { 0 };
     TRY(db_lock(ctx, tx, "audit")); /* numbers and chains are the installation's */
-    struct db_stmt *q = db_use(tx, "SELECT COALESCE(MAX(seq), 0) + 1 FROM audit_log");
-    e.seq = db_next(q) ? db_i64(q) : 1;
-    TRY(db_done(ctx, q));
-
     if (!e.actor)
         e.actor = ctx->who.key_id[0]    ? ctx->who.key_id
                   : ctx->who.user_id[0] ? ctx->who.user_id
@@ -74,12 +74,14 @@ enum err audit_write(struct ctx *ctx, struct db_conn *tx, struct audit_entry e) 
     e.outcome = e.outcome ? e.outcome : "ok";
     e.correlation_id = ctx->correlation_id;
     e.at_ms = ava_wall_ms();
-    TRY(last_hash(ctx, tx, e.workspace_id, prev));
+    TRY(read_last(ctx, tx, e.workspace_id, &e.seq, prev));
+    e.seq++;
     canonical(&row, &e, prev);
     db_hash(tx, hash, buf_view(&row));
     buf_fini(&row);
 
-    q = db_use(tx, "INSERT INTO audit_log (seq, workspace_id, at, actor, action, object, outcome,"
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO audit_log (seq, workspace_id, at, actor, action, object, outcome,"
                    " correlation_id, detail, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_i64(q, e.seq);
     db_bind_text(q, e.workspace_id);

@@ -21,23 +21,16 @@ struct sealed_place event_row_place(const struct event_row *row) {
     return (struct sealed_place){ "events", "sealed", row->workspace_id, row->id };
 }
 
-static enum err insert_body(struct ctx *ctx, struct db_conn *tx, const struct event_row *row) {
-    struct db_stmt *q =
-        db_use(tx, "INSERT INTO event_bodies (id, workspace_id, sealed) VALUES (?, ?, ?)");
-    db_bind_text(q, row->id);
-    db_bind_text(q, row->workspace_id);
-    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
-    return db_run(ctx, q);
+#define INSERTED                                                                      \
+    "INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status," \
+    " correlation_id, received_at, trace, sealed)"
+#define ONCE " ON CONFLICT (workspace_id, provider, dedupe) DO NOTHING"
+
+static bool is_inline(const struct event_row *row) {
+    return row->sealed.len <= INLINE_BYTES_MAX;
 }
 
-enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
-                          bool *is_new) {
-    bool is_inline = row->sealed.len <= INLINE_BYTES_MAX;
-    struct db_stmt *q =
-        db_use(tx, "INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status,"
-                   " correlation_id, received_at, trace, sealed)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                   " ON CONFLICT (workspace_id, provider, dedupe) DO NOTHING");
+static void bind_inserted(struct db_stmt *q, const struct event_row *row) {
     db_bind_text(q, row->id);
     db_bind_text(q, row->workspace_id);
     db_bind_text(q, row->provider);
@@ -48,13 +41,42 @@ enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct even
     db_bind_text(q, row->correlation_id);
     db_bind_i64(q, row->received_ms);
     db_bind_text(q, row->trace);
-    if (is_inline)
+    if (is_inline(row))
         db_bind_blob(q, row->sealed.ptr, row->sealed.len);
     else
-        db_bind_null(q);
+        db_bind_null_blob(q);
+}
+
+/* None where the event is not there under this id: it was there before, under another. */
+static enum err insert_body(struct ctx *ctx, struct db_conn *tx, const struct event_row *row) {
+    struct db_stmt *q = db_use(tx, "INSERT INTO event_bodies (id, workspace_id, sealed)"
+                                   " SELECT ?1, ?2, ?3 WHERE EXISTS"
+                                   " (SELECT 1 FROM events WHERE id = ?1)");
+    db_bind_text(q, row->id);
+    db_bind_text(q, row->workspace_id);
+    db_bind_blob(q, row->sealed.ptr, row->sealed.len);
+    return db_run(ctx, q);
+}
+
+enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
+                          bool *is_new) {
+    struct db_stmt *q = db_use(tx, INSERTED " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" ONCE);
+    bind_inserted(q, row);
     TRY(db_run(ctx, q));
     *is_new = db_changes(tx) > 0;
-    return *is_new && !is_inline ? insert_body(ctx, tx, row) : OK;
+    return *is_new && !is_inline(row) ? insert_body(ctx, tx, row) : OK;
+}
+
+enum err event_row_append(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
+                          struct str kcv) {
+    struct db_stmt *q =
+        db_use(tx, INSERTED " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?12 ="
+                            " (SELECT kcv FROM workspace_keys WHERE workspace_id = ?2"
+                            " ORDER BY dek_id DESC LIMIT 1)" ONCE);
+    bind_inserted(q, row);
+    db_bind_blob(q, kcv.ptr, kcv.len);
+    TRY(db_run(ctx, q));
+    return is_inline(row) ? OK : insert_body(ctx, tx, row);
 }
 
 static void read_event(struct ctx *ctx, struct db_stmt *q, struct event_row *e) {

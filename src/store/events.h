@@ -29,6 +29,10 @@ struct sealed_place event_row_place(const struct event_row *row);
 /* *is_new false when that dedupe identity is there already. */
 enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
                           bool *is_new);
+/* The same for an append, of what was sealed ahead under the key with this check value: no row where that is not the
+ * workspace's newest any more, or where the event is there already. */
+enum err event_row_append(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
+                          struct str kcv);
 enum err event_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                         const char *id, struct event_row *found);
 /* end: where the page ends that has fewer rows than limit (page.h). */

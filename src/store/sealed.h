@@ -13,6 +13,8 @@ struct sealed_place {
     int64_t version;
 };
 
+enum { WORKSPACE_KCV_BYTES = 16 }; /* of a data key's check value */
+
 struct workspace_key {
     const char *workspace_id, *kek_id;
     int64_t dek_id;  /* 1.. ; the highest is the one new fields are sealed with */

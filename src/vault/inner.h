@@ -10,7 +10,7 @@
 
 enum {
     DEK_BYTES = 32,
-    KCV_BYTES = 16,
+    KCV_BYTES = WORKSPACE_KCV_BYTES,
     FIELD_HEAD_BYTES = 6,
     FIELD_MARK = 0xA1,
     FIELD_ALG_XCHACHA20POLY1305 = 1,
@@ -24,11 +24,19 @@ struct dek_slot {
     unsigned char key[DEK_BYTES];
 };
 
+/* The newest data key of a workspace, as the store had it at read_ms; 0: an empty slot. */
+struct newest_slot {
+    char workspace_id[40];
+    int64_t dek_id, read_ms;
+    unsigned char kcv[KCV_BYTES], key[DEK_BYTES];
+};
+
 struct vault {
     pthread_mutex_t lock; /* guards all that follows */
     struct keyring keys;
     char *retired;          /* ids that are refused, each between blanks; NULL: none */
-    struct dek_slot *cache; /* guarded memory */
+    struct dek_slot *cache; /* guarded memory, CACHE_SLOTS */
+    struct newest_slot *newest;
 };
 
 /* Counts and logs why something did not open; the caller of the vault learns only that. */

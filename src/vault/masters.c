@@ -269,7 +269,10 @@ struct vault *vault_open(struct ctx *ctx, struct keyring *keys, const char **why
         return NULL;
     }
     struct dek_slot *cache = guarded_alloc(CACHE_SLOTS * sizeof *cache);
-    if (!cache) {
+    struct newest_slot *newest = guarded_alloc(CACHE_SLOTS * sizeof *newest);
+    if (!cache || !newest) {
+        guarded_free(cache);
+        guarded_free(newest);
         *why = "there is no memory for the keys of the workspaces";
         keyring_fini(keys);
         return NULL;
@@ -280,6 +283,7 @@ struct vault *vault_open(struct ctx *ctx, struct keyring *keys, const char **why
     v->keys = *keys;
     *keys = (struct keyring){ 0 };
     v->cache = cache;
+    v->newest = newest;
     return v;
 }
 
@@ -288,6 +292,7 @@ void vault_close(struct vault *v) {
         return;
     keyring_fini(&v->keys);
     guarded_free(v->cache);
+    guarded_free(v->newest);
     free(v->retired);
     pthread_mutex_destroy(&v->lock);
     free(v);

@@ -10,6 +10,8 @@
 #include "obs/metrics.h"
 #include "vault/inner.h"
 
+enum { NEWEST_MS = 5000 }; /* for so long what was the newest data key is taken for it */
+
 /* --- associated data ------------------------------------------------------------------------- */
 
 /* A data key as it is used. */
@@ -119,18 +121,18 @@ enum err dek_unwrap_retired(struct ctx *ctx, struct vault *v, const struct works
     return unwrap(ctx, v, row, true, dek);
 }
 
-/* The one slot of the cache where this DEK may be. Under the lock. */
-static struct dek_slot *slot_of(struct vault *v, const char *workspace_id, int64_t dek_id) {
+/* The one place in a cache where this DEK may be; dek_id 0: the newest. */
+static size_t slot_at(const char *workspace_id, int64_t dek_id) {
     uint64_t h = 1469598103934665603u ^ (uint64_t)dek_id;
     for (const char *p = workspace_id; *p; p++)
         h = (h ^ (unsigned char)*p) * 1099511628211u;
-    return &v->cache[(h ^ h >> 29) % CACHE_SLOTS];
+    return (h ^ h >> 29) % CACHE_SLOTS;
 }
 
 /* Copies the DEK of that id out of the cache; false when it is not there. */
 static bool cached(struct vault *v, const char *workspace_id, struct dek *dek) {
     pthread_mutex_lock(&v->lock);
-    struct dek_slot *s = slot_of(v, workspace_id, dek->id);
+    struct dek_slot *s = &v->cache[slot_at(workspace_id, dek->id)];
     bool hit = s->dek_id == dek->id && strcmp(s->workspace_id, workspace_id) == 0;
     if (hit) {
         dek->binds = s->binds;
@@ -143,7 +145,7 @@ static bool cached(struct vault *v, const char *workspace_id, struct dek *dek) {
 /* Puts the DEK into the cache, in the place of what was there. */
 static void remember(struct vault *v, const char *workspace_id, const struct dek *dek) {
     pthread_mutex_lock(&v->lock);
-    struct dek_slot *s = slot_of(v, workspace_id, dek->id);
+    struct dek_slot *s = &v->cache[slot_at(workspace_id, dek->id)];
     str_copy(s->workspace_id, sizeof s->workspace_id, str_of(workspace_id));
     s->dek_id = dek->id;
     s->binds = dek->binds;
@@ -181,6 +183,54 @@ static enum err dek_fetch(struct ctx *ctx, struct db_conn *c, const char *worksp
     return OK;
 }
 
+/* --- the newest one, remembered ----------------------------------------------------------------- */
+
+static bool knows_newest(struct vault *v, const char *workspace_id, struct dek *dek,
+                         unsigned char kcv[KCV_BYTES]) {
+    pthread_mutex_lock(&v->lock);
+    const struct newest_slot *s = &v->newest[slot_at(workspace_id, 0)];
+    bool hit = s->dek_id && ava_now_ms() - s->read_ms < NEWEST_MS &&
+               strcmp(s->workspace_id, workspace_id) == 0;
+    if (hit) {
+        *dek = (struct dek){ .id = s->dek_id, .binds = true };
+        memcpy(dek->key, s->key, DEK_BYTES);
+        memcpy(kcv, s->kcv, KCV_BYTES);
+    }
+    pthread_mutex_unlock(&v->lock);
+    return hit;
+}
+
+static void remember_newest(struct vault *v, const char *workspace_id, const struct dek *dek,
+                            const unsigned char kcv[KCV_BYTES]) {
+    pthread_mutex_lock(&v->lock);
+    struct newest_slot *s = &v->newest[slot_at(workspace_id, 0)];
+    str_copy(s->workspace_id, sizeof s->workspace_id, str_of(workspace_id));
+    s->dek_id = dek->id;
+    s->read_ms = ava_now_ms();
+    memcpy(s->kcv, kcv, KCV_BYTES);
+    memcpy(s->key, dek->key, DEK_BYTES);
+    pthread_mutex_unlock(&v->lock);
+}
+
+/* From memory, or else from what is committed; *found is false where one would have to be made. */
+static enum err dek_ahead(struct ctx *ctx, const char *workspace_id, struct dek *dek,
+                          unsigned char kcv[KCV_BYTES], bool *found) {
+    struct vault *v = ctx->parts->vault;
+    struct workspace_key row;
+    *found = knows_newest(v, workspace_id, dek, kcv);
+    if (*found)
+        return OK;
+    TRY(workspace_key_find(ctx, db_reader(ctx), workspace_id, 0, &row));
+    if (!row.kek_id || !row.binds)
+        return OK;
+    *dek = (struct dek){ .id = row.dek_id, .binds = true };
+    TRY(dek_unwrap(ctx, v, &row, dek->key)); /* and so kcv is that of the key */
+    memcpy(kcv, row.kcv.ptr, KCV_BYTES);
+    remember_newest(v, workspace_id, dek, kcv);
+    *found = true;
+    return OK;
+}
+
 void vault_token_hash(struct str token, unsigned char out[32]) {
     hash_blake2b(out, token);
 }
@@ -194,6 +244,9 @@ void vault_forget(struct vault *v, const char *workspace_id) {
     for (size_t i = 0; i < CACHE_SLOTS; i++)
         if (strcmp(v->cache[i].workspace_id, workspace_id) == 0)
             explicit_bzero(&v->cache[i], sizeof v->cache[i]);
+    struct newest_slot *s = &v->newest[slot_at(workspace_id, 0)];
+    if (strcmp(s->workspace_id, workspace_id) == 0)
+        explicit_bzero(s, sizeof *s);
     pthread_mutex_unlock(&v->lock);
 }
 
@@ -220,6 +273,19 @@ enum err vault_seal(struct ctx *ctx, struct db_conn *tx, const struct sealed_pla
     struct dek dek;
     TRY(dek_newest(ctx, tx, place->workspace_id, &dek));
     *sealed = seal_with(ctx, place, &dek, plain);
+    explicit_bzero(&dek, sizeof dek);
+    return OK;
+}
+
+enum err vault_seal_ahead(struct ctx *ctx, const struct sealed_place *place, struct str plain,
+                          struct vault_ahead *out) {
+    struct dek dek;
+    bool found;
+    *out = (struct vault_ahead){ 0 };
+    TRY(dek_ahead(ctx, place->workspace_id, &dek, out->kcv, &found));
+    if (!found)
+        return OK;
+    out->sealed = seal_with(ctx, place, &dek, plain);
     explicit_bzero(&dek, sizeof dek);
     return OK;
 }

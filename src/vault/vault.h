@@ -50,6 +50,18 @@ enum err vault_state(struct ctx *ctx, struct vault_state *out);
 enum err vault_seal(struct ctx *ctx, struct db_conn *tx, const struct sealed_place *place,
                     struct str plain, struct str *sealed);
 
+/* A value that was sealed before its write, under the data key that was the newest a moment ago. What writes it sees in
+ * the same statement that it still is (the last of workspace_keys has this kcv), or writes nothing. Where another write
+ * makes a newer key in that very moment, PostgreSQL may let both be: it opens all the same, and the next rotation that
+ * makes new data keys brings it along. */
+struct vault_ahead {
+    struct str
+        sealed; /* the arena's; NULL ptr: there is no key for it yet, only vault_seal makes one */
+    unsigned char kcv[WORKSPACE_KCV_BYTES];
+};
+enum err vault_seal_ahead(struct ctx *ctx, const struct sealed_place *place, struct str plain,
+                          struct vault_ahead *out);
+
 /* Opens into a secret (credentials, tokens), or into the arena (bodies of events and texts). */
 enum err vault_reveal(struct ctx *ctx, struct db_conn *c, const struct sealed_place *place,
                       struct str sealed, struct secret *out);

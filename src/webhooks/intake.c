@@ -8,8 +8,9 @@
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "obs/spans.h"
+#include "service/connections/webhook_health.h"
 
-enum { TOUCH_EVERY_MS = 1000, KEEP_MS = 20 * 1000, KEEPING_BYTES = 4 << 20 };
+enum { KEEP_MS = 20 * 1000, KEEPING_BYTES = 4 << 20 };
 
 enum err intake_find(struct ctx *ctx, const char *provider, struct str token,
                      struct endpoint_row *out) {
@@ -32,18 +33,21 @@ enum err intake_refuse(struct ctx *ctx, const char *provider, const char *why) {
     return ctx_fail(ctx, ERR_FORBIDDEN, "%s", why);
 }
 
-enum err intake_keep(struct ctx *ctx, const struct endpoint_row *endpoint, struct incoming *in) {
+static enum err keep(struct ctx *ctx, const struct endpoint_row *endpoint, struct incoming *in) {
     bool is_new = false;
     in->workspace_id = endpoint->workspace_id;
-    in->endpoint_id = endpoint->id;
-    in->touch_endpoint =
-        endpoint->refused || ava_wall_ms() - endpoint->last_received_ms > TOUCH_EVERY_MS;
     enum err e = event_take(ctx, in, &is_new);
     metric_add(METRIC_WEBHOOKS, 1, in->provider,
                e != OK  ? "not_stored"
                : is_new ? "accepted"
                         : "duplicate");
     return e;
+}
+
+enum err intake_keep(struct ctx *ctx, const struct endpoint_row *endpoint, struct incoming *in) {
+    TRY(keep(ctx, endpoint, in));
+    webhook_health_good(ctx, endpoint);
+    return OK;
 }
 
 /* --- while somebody waits on the phone ------------------------------------------------------- */
@@ -95,11 +99,13 @@ static void end_keeping(struct keeping *k, bool is_kept) {
 static void keep_alone(void *arg) {
     struct keeping *k = arg;
     spans_begin_below(&k->ctx, SPAN_INTERNAL, "keep", "event");
-    end_keeping(k, intake_keep(&k->ctx, &k->endpoint, &k->in) == OK);
+    end_keeping(k, keep(&k->ctx, &k->endpoint, &k->in) == OK);
     spans_end(&k->ctx, k->is_kept ? NULL : "not_stored");
     if (k->waiter)
         fiber_unpark(k->waiter);
     k->waiter = NULL;
+    if (k->is_kept)
+        webhook_health_good(&k->ctx, &k->endpoint); /* nobody waits for this */
     keeping_release(k);
 }
 

@@ -16,8 +16,7 @@ struct str intake_url(struct ctx *ctx, struct str target);
 /* Counts it as refused; ERR_FORBIDDEN with that sentence. */
 enum err intake_refuse(struct ctx *ctx, const char *provider, const char *why);
 
-/* On disk, or there already, when OK. in->workspace_id, endpoint_id and touch_endpoint are filled
- * from the endpoint. */
+/* On disk, or there already, when OK. in->workspace_id is filled from the endpoint. */
 enum err intake_keep(struct ctx *ctx, const struct endpoint_row *endpoint, struct incoming *in);
 
 /* The same where somebody waits on the phone: after INTAKE_PATIENT_MS, or when nothing can be

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import sqlite3
 import ssl
@@ -130,6 +131,7 @@ class Ava(Process):
         env = {"PATH": os.environ["PATH"], "AVA_LISTEN": "127.0.0.1:%d" % port,
                "AVA_DATA_DIR": self.data, "AVA_THREADS": "1", "ENABLE_RATE_LIMITING": "false",
                "AVA_LOG_LEVEL": "warn", "DRAIN_DELAY_SECONDS": "0", **settings}
+        self.kept = {name: env[name] for name in ("DATABASE_URL", "AVA_MASTER_KEYS") if name in env}
         with open(self.data + ".log", "w") as log:
             super().__init__(SERVER, [self.binary, "serve"], port, "https" if "AVA_TLS_CERT" in settings else "http", env=env, stdout=subprocess.PIPE, stderr=log, text=True)
         self.wait_ready("/health/ready")
@@ -144,7 +146,7 @@ class Ava(Process):
     def new_key(self, *more):
         return subprocess.run([self.binary, "key", "create", "--user", "bench@example.com",
                                "--name", "bench", "--data-dir", self.data, *more],
-                              check=True, capture_output=True, text=True).stdout.strip()
+                              env={"PATH": os.environ["PATH"], **self.kept}, check=True, capture_output=True, text=True).stdout.strip()
 
     def connect_vapi(self):
         call(self.base, "/api/v1/credentials/vapi?verify=false", self.key,
@@ -154,6 +156,37 @@ class Ava(Process):
         """The loop and the writer are two threads; the load shares the cores with them."""
         for task in os.listdir("/proc/%d/task" % self.child.pid):
             os.sched_setaffinity(int(task), {0, 1})
+
+
+class Postgres(Process):
+    """A server of its own, fsync on, in a folder that goes with the run; it refuses root."""
+
+    PROGRAMS = "/usr/lib/postgresql/15/bin/"
+
+    def __init__(self, work):
+        self.folder = tempfile.mkdtemp(dir=work)
+        port = free_port()
+        who = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"] if os.getuid() == 0 else []
+        if who:
+            os.chmod(work, 0o755)
+            shutil.chown(self.folder, "postgres", "postgres")
+        data = os.path.join(self.folder, "data")
+        subprocess.run(who + [self.PROGRAMS + "initdb", "-D", data, "-U", "ava", "-A", "trust", "-E", "UTF8", "--locale", "C.UTF-8"],
+                       check=True, cwd=self.folder, stdout=subprocess.DEVNULL)
+        super().__init__("0,1", who + [self.PROGRAMS + "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1",
+                                       "-c", "unix_socket_directories=" + self.folder, "-c", "max_connections=100"],
+                         cwd=self.folder, stderr=subprocess.DEVNULL)
+        self.url = "postgresql://ava@127.0.0.1:%d/" % port
+        while subprocess.run([self.PROGRAMS + "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]).returncode:
+            time.sleep(0.02)
+        self.count = 0
+
+    def database(self):
+        """The URL of a new one."""
+        self.count += 1
+        name = "bench_%d" % self.count
+        subprocess.run([self.PROGRAMS + "createdb", "--maintenance-db", self.url + "postgres", name], check=True)
+        return self.url + name
 
 
 def fill(database, size):
@@ -270,12 +303,14 @@ def node(work, provider_base, cache_s):
 # --- load -----------------------------------------------------------------------------------------
 
 
-def wrk(url, connections, seconds, key=None):
-    """Requests a second and the 99th percentile in ms."""
+def wrk(url, connections, seconds, key=None, script=None):
+    """Requests a second and the 99th percentile in ms. script: a file of Lua that says what is asked."""
     argv = ["taskset", "-c", LOAD, "wrk", "-t1", "-c%d" % connections, "-d%ds" % seconds, "--latency",
             "--timeout", "10s", url]
     if key:
         argv += ["-H", "Authorization: Bearer " + key]
+    if script:
+        argv += ["-s", script]
     out = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
     if bad:

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { Ava, avaBeside, bin, environment, missing, until } from "../lib/ava.mjs";
-import { databaseOf } from "../lib/database.mjs";
+import { databaseOf, rows } from "../lib/database.mjs";
 
 const SID = "AC" + "0123456789abcdef".repeat(2), TOKEN = "the-auth-token-of-today-1", SECRET = "what-vapi-sends-with-each-message";
 
@@ -63,6 +63,25 @@ describe("by hand", { skip: missing, concurrency: 1 }, () => {
     assert.ok(!seen.includes("twilio"), "only what is new");
     assert.equal((await run("tail", "--once", "--failed")).stdout, "");
     assert.equal((await run("tail", "--lines", "many")).status, 2);
+  });
+
+  test("tail shows what becomes visible behind one that was named later, and each once", async () => {
+    const follower = spawn(bin, ["tail", "--lines", "3", "--data-dir", a.data], { env: environment(databaseOf(a.data)), stdio: ["ignore", "pipe", "inherit"] });
+    let seen = "";
+    follower.stdout.on("data", (b) => (seen += b));
+    try {
+      await until(() => seen.split("\n").length > 3, { what: "the last three" });
+      assert.equal((await run("webhook", "send", "vapi.status-update")).status, 0);
+      const [{ id }] = await events("?limit=1"), late = id.slice(0, -8) + "00000000";
+      await until(() => seen.includes(id), { what: "the newest" });
+      rows(a.data, `INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status, correlation_id, received_at, settled_at)
+        SELECT '${late}', workspace_id, 'twilio', 'came-late', resource, dedupe, 'done', correlation_id, received_at, settled_at FROM events WHERE id = '${id}'`);
+      await until(() => seen.includes(late), { what: "the late one" });
+      const lines = seen.trim().split("\n").map((l) => l.split(" ").at(-1));
+      assert.equal(new Set(lines).size, lines.length, seen);
+    } finally {
+      follower.kill();
+    }
   });
 
   test("replay has the running server work on one again", async () => {

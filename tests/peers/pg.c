@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -176,10 +177,177 @@ static int who_cannot_begin_in_time_has_not_run_and_is_told_to_come_again(const 
     return 0;
 }
 
+/* --- appends ------------------------------------------------------------------------------------------- */
+
+enum { APPENDS = 40, POISON = -1 };
+
+/* One of many that append a number each, on a thread of its own; a number below 0 is against a rule of the table. */
+struct appender {
+    pthread_t thread;
+    struct arena *arena;
+    struct ctx ctx;
+    int64_t number, rows;
+    atomic_int runs;
+    enum err result;
+    bool holds, fails; /* the first run until the others wait; before it has sent anything */
+    size_t until;
+};
+
+static size_t appends_waiting(void) {
+    struct db_queue *q = &postgres_of(parts.db)->appends;
+    pthread_mutex_lock(&q->lock);
+    size_t count = q->count;
+    pthread_mutex_unlock(&q->lock);
+    return count;
+}
+
+static bool await_appends(size_t count) {
+    for (int64_t until = ava_now_ms() + PATIENCE_MS; appends_waiting() != count;) {
+        if (ava_now_ms() > until)
+            return false;
+        sched_yield();
+    }
+    return true;
+}
+
+static enum err append_number(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct appender *a = arg;
+    int run = atomic_fetch_add(&a->runs, 1);
+    if (a->holds && run == 0 && !await_appends(a->until))
+        return ctx_fail(ctx, ERR_INTERNAL, "the others did not come");
+    if (a->fails)
+        return ctx_fail(ctx, ERR_INVALID, "on purpose");
+    struct db_stmt *q =
+        db_use(tx, "INSERT INTO test_numbers (n) SELECT ?1 WHERE ?1 <> 77 ON CONFLICT DO NOTHING");
+    db_bind_i64(q, a->number);
+    return db_run(ctx, q);
+}
+
+static void *append_on(void *arg) {
+    struct appender *a = arg;
+    char order[24];
+    snprintf(order, sizeof order, "%020lld", (long long)a->number);
+    a->result = db_append(&a->ctx, append_number, a, str_of(order), &a->rows);
+    return NULL;
+}
+
+static void append(struct appender *a, int64_t number) {
+    a->number = number;
+    a->rows = -1;
+    a->arena = arena_new(1 << 20);
+    ctx_init(&a->ctx, &parts, a->arena, PATIENCE_MS * 2);
+    pthread_create(&a->thread, NULL, append_on, a);
+}
+
+/* Has the one appender hold the door until all of these wait, so that they are one transaction: items[0] is it. */
+static int append_together(struct appender *items, const int64_t *numbers, size_t count) {
+    items[0].holds = true;
+    items[0].until = count - 1;
+    append(&items[0], numbers[0]);
+    while (!atomic_load(&items[0].runs))
+        sched_yield();
+    for (size_t i = 1; i < count; i++)
+        append(&items[i], numbers[i]);
+    for (size_t i = 0; i < count; i++)
+        pthread_join(items[i].thread, NULL);
+    return 0;
+}
+
+static void forget(struct appender *items, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        arena_free(items[i].arena);
+}
+
+static PGconn *open_beside(const char *url) {
+    static const char *const KEYS[] = { "dbname", NULL };
+    return pq.connectdbParams(KEYS, (const char *const[]){ url, NULL }, 1);
+}
+
+static PGconn *with_numbers(const char *url) {
+    PGconn *c = open_beside(url);
+    pq.clear(pq.exec(c, "CREATE TABLE test_numbers (n BIGINT PRIMARY KEY CHECK (n >= 0))"));
+    return c;
+}
+
+static int64_t count_of(PGconn *c, const char *sql) {
+    PGresult *r = pq.exec(c, sql);
+    int64_t said = pq.ntuples(r) == 1 ? strtoll(pq.getvalue(r, 0, 0), NULL, 10) : -1;
+    pq.clear(r);
+    return said;
+}
+
+static int appends_of_many_are_one_transaction_and_each_learns_what_it_added(const char *url) {
+    PGconn *c = with_numbers(url);
+    struct appender items[APPENDS] = { 0 };
+    int64_t numbers[APPENDS];
+    for (int i = 0; i < APPENDS; i++)
+        numbers[i] = APPENDS - i;
+    numbers[5] = numbers[6]; /* twice: one of the two adds it */
+    numbers[9] = 77;         /* adds nothing */
+    append_together(items, numbers, APPENDS);
+    for (int i = 0; i < APPENDS; i++) {
+        MUST(items[i].result == OK);
+        MUST(atomic_load(&items[i].runs) == 1);
+        MUST(i == 5 || i == 6 || items[i].rows == (numbers[i] != 77));
+    }
+    MUST(items[5].rows + items[6].rows == 1);
+    MUST(count_of(c, "SELECT COUNT(*) FROM test_numbers") == APPENDS - 2);
+    MUST(count_of(c, "SELECT COUNT(DISTINCT CAST(xmin AS TEXT)) FROM test_numbers") == 2);
+    pq.finish(c);
+    forget(items, APPENDS);
+    return 0;
+}
+
+static int one_that_cannot_be_kept_costs_the_others_nothing(const char *url) {
+    PGconn *c = with_numbers(url);
+    struct appender items[APPENDS] = { 0 };
+    int64_t numbers[APPENDS];
+    for (int i = 0; i < APPENDS; i++)
+        numbers[i] = 100 + i;
+    numbers[7] = POISON;
+    numbers[30] = POISON - 1;
+    items[20].fails = true;
+    append_together(items, numbers, APPENDS);
+    for (int i = 0; i < APPENDS; i++) {
+        bool is_bad = numbers[i] < 0;
+        MUST(items[i].result == (is_bad ? ERR_INTERNAL : i == 20 ? ERR_INVALID : OK));
+        MUST(is_bad || i == 20 || items[i].rows == 1);
+        MUST(atomic_load(&items[i].runs) < 12);
+    }
+    MUST(count_of(c, "SELECT COUNT(*) FROM test_numbers") == APPENDS - 3);
+    pq.finish(c);
+    forget(items, APPENDS);
+    return 0;
+}
+
+static int a_row_that_another_holds_keeps_only_who_wants_it(const char *url) {
+    PGconn *c = with_numbers(url), *other = open_beside(url);
+    struct appender items[APPENDS] = { 0 };
+    int64_t numbers[APPENDS];
+    for (int i = 0; i < APPENDS; i++)
+        numbers[i] = 100 + i;
+    pq.clear(pq.exec(other, "BEGIN"));
+    pq.clear(pq.exec(other, "INSERT INTO test_numbers VALUES (111)"));
+    int64_t began = ava_now_ms();
+    append_together(items, numbers, APPENDS);
+    MUST(ava_now_ms() - began < 10 * 1000);
+    for (int i = 0; i < APPENDS; i++)
+        MUST(items[i].result == (numbers[i] == 111 ? ERR_STORAGE_UNAVAILABLE : OK));
+    pq.clear(pq.exec(other, "ROLLBACK"));
+    MUST(count_of(c, "SELECT COUNT(*) FROM test_numbers") == APPENDS - 1);
+    pq.finish(c);
+    pq.finish(other);
+    forget(items, APPENDS);
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*run)(const char *url);
 } ALL[] = {
+    { "appends", appends_of_many_are_one_transaction_and_each_learns_what_it_added },
+    { "poison", one_that_cannot_be_kept_costs_the_others_nothing },
+    { "held", a_row_that_another_holds_keeps_only_who_wants_it },
     { "locks", a_lock_goes_with_the_savepoint_it_was_taken_behind },
     { "late", who_cannot_begin_in_time_has_not_run_and_is_told_to_come_again },
 };

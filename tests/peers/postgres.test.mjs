@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Ava, ava, missing as noAva, root, until } from "../lib/ava.mjs";
+import { Ava, ava, freePort, missing as noAva, root, until } from "../lib/ava.mjs";
 import { sql, useDatabase } from "../lib/database.mjs";
 import { missing, Postgres } from "../lib/postgres.mjs";
 import { sign } from "../lib/twilio.mjs";
@@ -96,7 +96,7 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     const copy = join(pg.folder, "replica"), port = pg.port, url = database(); // which the replica has, too
     pg.run("pg_basebackup", ["-R", "-c", "fast", "-D", copy, "-d", pg.url]);
     const replica = Object.assign(new Postgres(), { folder: pg.folder, data: copy, who: pg.who, password: pg.password });
-    replica.port = port === 65535 ? port - 1 : port + 1;
+    replica.port = await freePort();
     replica.settings = { ...pg.settings, port: replica.port };
     await replica.go();
     try {
@@ -221,6 +221,9 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
 
   for (const [name, says] of [
     ["locks", "a lock goes with the savepoint that it was taken behind: the next write of the transaction takes it anew"],
+    ["appends", "appends of many are one transaction, and each learns what it added"],
+    ["poison", "one that cannot be kept costs the others nothing"],
+    ["held", "a row that another transaction holds keeps only who wants it"],
     ["late", "who cannot begin in time has not run, and is told to come again"],
   ])
     test(says, () => execFileSync(join(process.env.TEST_BUILD_DIR ?? join(root, "build"), "tests/peer_pg"), [database(), name], { encoding: "utf8", timeout: 120_000 }));

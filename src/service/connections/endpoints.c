@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "config/config.h"
 #include "obs/log.h"
+#include "service/connections/endpoint_known.h"
 #include "store/audit.h"
 #include "vault/vault.h"
 
@@ -96,7 +97,9 @@ enum err endpoint_current(struct ctx *ctx, enum provider p, struct endpoint *out
 }
 
 enum err endpoint_rotate(struct ctx *ctx, enum provider p, struct endpoint *out) {
-    return db_write(ctx, make_write, &(struct making){ p, true, out });
+    TRY(db_write(ctx, make_write, &(struct making){ p, true, out }));
+    endpoints_forget_all();
+    return OK;
 }
 
 enum err endpoints_make(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
@@ -155,7 +158,9 @@ static enum err end_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 }
 
 enum err endpoint_end_former(struct ctx *ctx, enum provider p) {
-    return db_write(ctx, end_write, (void *)provider_name(p));
+    TRY(db_write(ctx, end_write, (void *)provider_name(p)));
+    endpoints_forget_all();
+    return OK;
 }
 
 enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_row *found) {
@@ -164,7 +169,13 @@ enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_ro
     if (token.len != TOKEN_CHARS)
         return OK;
     vault_token_hash(token, hash);
-    TRY(endpoint_row_find(ctx, db_reader(ctx), hash, found));
+    if (!endpoint_recall(ctx, hash, found)) {
+        uint64_t generation = endpoint_generation(hash);
+        TRY(endpoint_row_find(ctx, db_reader(ctx), hash, found));
+        memcpy(found->token_hash, hash, sizeof hash);
+        if (found->id)
+            endpoint_remember(found, generation);
+    }
     if (found->id && found->valid_until_ms && found->valid_until_ms <= ava_steady_ms())
         *found = (struct endpoint_row){ 0 };
     return OK;

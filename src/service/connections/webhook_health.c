@@ -1,11 +1,13 @@
 #include "service/connections/webhook_health.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "service/connections/endpoint_known.h"
 #include "store/messages.h"
 
-enum { NOTE_EVERY_MS = 1000 };
+enum { NOTE_EVERY_MS = 1000, NOTED_SLOTS = 256 };
 
 enum webhook_health webhook_health_of(const struct webhook_signs *s, int64_t now_ms) {
     if (s->refused >= WEBHOOKS_REFUSED_MIN && s->refused_ms > s->saved_ms)
@@ -45,21 +47,49 @@ enum err webhook_health_read(struct ctx *ctx, enum provider p, int64_t saved_ms,
     return OK;
 }
 
-struct refusal_note {
+/* Of many that come at once one notes it: which address was noted in which second. */
+static _Atomic uint64_t noted[NOTED_SLOTS];
+
+static bool is_first(const struct endpoint_row *endpoint, int64_t at_ms) {
+    uint64_t address = 14695981039346656037u, second = (uint64_t)(at_ms / NOTE_EVERY_MS);
+    for (const char *p = endpoint->id; *p; p++) /* FNV-1a */
+        address = (address ^ (unsigned char)*p) * 1099511628211u;
+    uint64_t now = address << 32 | (second & UINT32_MAX);
+    return atomic_exchange(&noted[address % NOTED_SLOTS], now) != now;
+}
+
+struct note {
     const struct endpoint_row *endpoint;
     int64_t at_ms;
 };
 
-static enum err note_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    const struct refusal_note *n = arg;
+static enum err good_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct note *n = arg;
+    return endpoint_row_touch(ctx, tx, n->endpoint->id, n->at_ms);
+}
+
+void webhook_health_good(struct ctx *ctx, const struct endpoint_row *endpoint) {
+    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
+    struct note n = { endpoint, ava_wall_ms() };
+    if (endpoint->refused ||
+        (n.at_ms - endpoint->last_received_ms > NOTE_EVERY_MS && is_first(endpoint, n.at_ms)))
+        if (db_write_beside(ctx, good_write, &n) == OK)
+            endpoint_forget(endpoint->token_hash);
+}
+
+static enum err refused_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct note *n = arg;
     return endpoint_row_refuse(ctx, tx, n->endpoint->id, n->at_ms, NOTE_EVERY_MS);
 }
 
 bool webhook_health_refused(struct ctx *ctx, const struct endpoint_row *endpoint) {
     SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
-    struct refusal_note n = { endpoint, ava_wall_ms() };
+    struct note n = { endpoint, ava_wall_ms() };
     int64_t since_ms = n.at_ms - endpoint->refused_ms;
     if (since_ms >= 0 && since_ms < NOTE_EVERY_MS)
         return false;
-    return db_write(ctx, note_write, &n) == OK && endpoint->refused + 1 == WEBHOOKS_REFUSED_MIN;
+    if (db_write(ctx, refused_write, &n) != OK)
+        return false;
+    endpoint_forget(endpoint->token_hash);
+    return endpoint->refused + 1 == WEBHOOKS_REFUSED_MIN;
 }

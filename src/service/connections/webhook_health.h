@@ -24,6 +24,8 @@ enum webhook_health webhook_health_of(const struct webhook_signs *signs, int64_t
 enum err webhook_health_read(struct ctx *ctx, enum provider p, int64_t saved_ms,
                              enum webhook_health *out, int64_t *since_ms);
 
-/* Notes that a webhook to this address was refused, once a second at most; a good one ends it (endpoint_row_touch).
+/* Notes that a good webhook came to this address, once a second at most, or at once where some were refused before. */
+void webhook_health_good(struct ctx *ctx, const struct endpoint_row *endpoint);
+/* Notes that a webhook to this address was refused, once a second at most; a good one ends it.
  * True: with this one it needs attention. */
 bool webhook_health_refused(struct ctx *ctx, const struct endpoint_row *endpoint);

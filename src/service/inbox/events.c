@@ -14,8 +14,8 @@
 #include "vault/vault.h"
 
 enum {
-    STEP = 500,            /* rows in one transaction */
-    SLOW_BYTES = 64 * 1024 /* to compress beside the loop */
+    STEP = 500,             /* rows in one transaction */
+    LONG_BYTES = 64 * 1024, /* a body to compress beside the loop, and to write by itself */
 };
 
 /* --- taking in ------------------------------------------------------------------------------- */
@@ -25,6 +25,8 @@ struct taking {
     const struct incoming *in;
     struct str content; /* packed */
     const char *trace;
+    struct event_row row;     /* as it was sealed ahead, */
+    struct vault_ahead ahead; /* by this */
     bool is_new;
 };
 
@@ -34,36 +36,71 @@ static void pack(void *arg) {
     t->content = event_content_pack(t->ctx->arena, &t->in->content);
 }
 
+/* Of now, with nothing sealed yet. */
+static struct event_row row_of(const struct taking *t) {
+    const struct incoming *in = t->in;
+    return (struct event_row){ .id = arena_strdup(t->ctx->arena, id_make("evt").text),
+                               .workspace_id = in->workspace_id,
+                               .provider = in->provider,
+                               .type = in->type,
+                               .resource = in->resource,
+                               .status = "received",
+                               .correlation_id = t->ctx->correlation_id,
+                               .received_ms = ava_wall_ms(),
+                               .dedupe = in->dedupe,
+                               .trace = t->trace };
+}
+
 /* Seals and inserts the event; one with the same dedupe key stays, and is_new is false. */
 static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct taking *t = arg;
-    const struct incoming *in = t->in;
-    struct id id = id_make("evt");
-    struct event_row row = { .id = id.text,
-                             .workspace_id = in->workspace_id,
-                             .provider = in->provider,
-                             .type = in->type,
-                             .resource = in->resource,
-                             .status = "received",
-                             .correlation_id = ctx->correlation_id,
-                             .received_ms = ava_wall_ms(),
-                             .dedupe = in->dedupe,
-                             .trace = t->trace };
+    struct event_row row = row_of(t);
     struct sealed_place place = event_row_place(&row);
     TRY(vault_seal(ctx, tx, &place, t->content, &row.sealed));
-    TRY(event_row_insert(ctx, tx, &row, &t->is_new));
-    if (in->touch_endpoint)
-        TRY(endpoint_row_touch(ctx, tx, in->endpoint_id, row.received_ms));
+    return event_row_insert(ctx, tx, &row, &t->is_new);
+}
+
+static enum err take_append(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct taking *t = arg;
+    return event_row_append(ctx, tx, &t->row,
+                            (struct str){ (const char *)t->ahead.kcv, sizeof t->ahead.kcv });
+}
+
+/* Seals the event first, so that it is kept together with those of everybody else. *is_kept: it was. It is not where it
+ * came before, where its key was taken away meanwhile, and where there is none. */
+static enum err take_ahead(struct taking *t, bool *is_kept) {
+    struct ctx *ctx = t->ctx;
+    int64_t rows = 0;
+    t->row = row_of(t);
+    struct sealed_place place = event_row_place(&t->row);
+    TRY(vault_seal_ahead(ctx, &place, t->content, &t->ahead));
+    t->row.sealed = t->ahead.sealed;
+    if (t->row.sealed.ptr)
+        TRY(db_append(ctx, take_append, t, t->in->dedupe, &rows));
+    *is_kept = rows > 0;
+    return OK;
+}
+
+static enum err take(struct taking *t) {
+    struct ctx *ctx = t->ctx;
+    bool is_long = t->in->content.body.len > LONG_BYTES;
+    if (is_long)
+        fiber_offload(pack, t);
+    else
+        pack(t);
+    if (!is_long)
+        TRY(take_ahead(t, &t->is_new));
+    if (t->is_new)
+        return OK;
+    TRY(db_write(ctx, take_write, t));
+    if (t->is_new && !is_long)
+        vault_forget(ctx->parts->vault, t->in->workspace_id); /* what it had in mind is no key */
     return OK;
 }
 
 enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
     struct taking t = { .ctx = ctx, .in = in, .trace = trace_keep(&ctx->trace, ctx->arena) };
-    if (in->content.body.len > SLOW_BYTES)
-        fiber_offload(pack, &t);
-    else
-        pack(&t);
-    TRY(db_write(ctx, take_write, &t));
+    TRY(take(&t));
     *is_new = t.is_new;
     if (t.is_new) {
         if (ctx->parts->jobs)

@@ -7,10 +7,9 @@
 #include "store/events.h"
 
 struct incoming {
-    const char *workspace_id, *endpoint_id, *provider, *type, *resource;
+    const char *workspace_id, *provider, *type, *resource;
     struct str dedupe; /* what makes it the same event when it comes again */
     struct event_content content;
-    bool touch_endpoint;
 };
 
 /* Stores the event, sealed; durable when OK, and a job will work on it. *is_new: false when it was

@@ -2,6 +2,7 @@
 
 #include "auth/home.h"
 #include "config/config.h"
+#include "service/connections/endpoint_known.h"
 #include "service/connections/endpoints.h"
 #include "service/inbox/events.h"
 #include "vault/house.h"
@@ -210,5 +211,51 @@ TEST(an_event_is_taken_once_and_read_back_only_by_its_workspace) {
     CHECK_INT(event_read(&h.t.ctx, rows[0].id, &row, &content), ERR_NOT_FOUND);
     CHECK_INT(event_list(&h.t.ctx, &any, 5, rows, &count, &end), OK);
     CHECK_INT(count, 0);
+    close_all(&h);
+}
+
+TEST(what_was_read_before_a_change_is_not_remembered_after_it) {
+    struct house h;
+    struct endpoint_row row = { .id = "whe_1", .workspace_id = "ws_a", .provider = "twilio" }, out;
+    open_all(&h);
+    ava_rand(row.token_hash, sizeof row.token_hash);
+    CHECK(!endpoint_recall(&h.t.ctx, row.token_hash, &out));
+    uint64_t before = endpoint_generation(row.token_hash);
+    endpoint_forget(row.token_hash);
+    endpoint_remember(&row, before);
+    CHECK(!endpoint_recall(&h.t.ctx, row.token_hash, &out));
+    before = endpoint_generation(row.token_hash);
+    endpoints_forget_all();
+    endpoint_remember(&row, before);
+    CHECK(!endpoint_recall(&h.t.ctx, row.token_hash, &out));
+    row.sealed = STR("secret");
+    endpoint_remember(&row, endpoint_generation(row.token_hash));
+    CHECK(endpoint_recall(&h.t.ctx, row.token_hash, &out));
+    CHECK_TEXT(out.id, "whe_1");
+    CHECK_TEXT(out.workspace_id, "ws_a");
+    CHECK(!out.sealed.ptr);
+    unsigned char other[32]; /* of the same place */
+    memcpy(other, row.token_hash, sizeof other);
+    other[31] ^= 1;
+    CHECK(!endpoint_recall(&h.t.ctx, other, &out));
+    close_all(&h);
+}
+
+TEST(what_another_process_changes_counts_within_a_second_and_what_this_one_does_at_once) {
+    struct house h;
+    struct endpoint e;
+    open_all(&h);
+    CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_TWILIO, &e), OK);
+    CHECK_TEXT(owner_of(&h, e.token), "ws_a");
+    CHECK(temp_script(&h.t, "DELETE FROM webhook_endpoints"));
+    static const struct clock_seams LATER = { .wall_ms = home_wall_ms, .now_us = home_now_us };
+    atomic_fetch_add(&home_ahead_us, 1001 * 1000);
+    clock_replace(&LATER);
+    CHECK_TEXT(owner_of(&h, e.token), "nobody");
+    CHECK_INT(endpoint_current(&h.t.ctx, PROVIDER_TWILIO, &e), OK);
+    CHECK_TEXT(owner_of(&h, e.token), "ws_a");
+    CHECK_INT(endpoint_rotate(&h.t.ctx, PROVIDER_TWILIO, &e), OK);
+    CHECK_INT(endpoint_end_former(&h.t.ctx, PROVIDER_TWILIO), OK);
+    CHECK_TEXT(owner_of(&h, e.token), "ws_a");
     close_all(&h);
 }

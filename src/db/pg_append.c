@@ -1,0 +1,189 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "db/pg.h"
+#include "obs/metrics.h"
+
+enum {
+    TOGETHER_MAX = 512,
+    LOCK_MS = 300, /* that another's row may be in the way: the others wait for it as well */
+};
+
+/* Something to add. As a db_queued it is what a writer does, where no thread appends. */
+struct append {
+    struct db_queued base;
+    db_fn *fn;
+    void *arg;
+    struct str order;
+    struct pg_answer answer; /* of the last statement it ran */
+    int64_t rows;
+};
+
+static struct append *append_of(struct db_queued *w) {
+    return (struct append *)w;
+}
+
+static int by_order(const void *a, const void *b) {
+    struct str x = (*(struct append *const *)a)->order, y = (*(struct append *const *)b)->order;
+    int differ = memcmp(x.ptr, y.ptr, x.len < y.len ? x.len : y.len);
+    return differ ? differ : (x.len > y.len) - (x.len < y.len);
+}
+
+/* These, as a list. */
+static struct db_queued *chain(struct append **items, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        items[i]->base.next = i + 1 < count ? &items[i + 1]->base : NULL;
+    return &items[0]->base;
+}
+
+/* --- one transaction -------------------------------------------------------------------------------- */
+
+/* Sends what each has to add. False: one failed before the server was asked. */
+static bool send_all(struct pg_conn *c, struct append **items, size_t count) {
+    bool is_good = true;
+    for (size_t i = 0; i < count && is_good; i++) {
+        struct db_queued *w = &items[i]->base;
+        pg_answer_fini(&items[i]->answer);
+        c->runs_to = &items[i]->answer;
+        w->result = items[i]->fn(w->ctx, &c->side.base, items[i]->arg);
+        is_good = w->result == OK;
+    }
+    c->runs_to = NULL;
+    return is_good;
+}
+
+/* Does it say that something is wrong with one of the rows, and nothing with the others? */
+static bool is_of_one(const struct pg_failure *f) {
+    static const char *const STATES[] = { "22", "23", "40",
+                                          "55P03" }; /* errcodes.txt of PostgreSQL */
+    for (size_t i = 0; i < ARRAY_LEN(STATES); i++)
+        if (str_starts(str_of(f->state), str_of(STATES[i])))
+            return !f->is_lost;
+    return false;
+}
+
+/* All of them in one transaction, which is sent whole before its answer is waited for. False: one of them was in the way
+ * of the others, and nothing was kept. */
+static bool keep(struct pg_worker *worker, struct append **items, size_t count) {
+    struct pg_conn *c = &worker->conn;
+    struct pg_answer begun = { 0 };
+    struct db_queued *batch = chain(items, count);
+    if (!pg_ready(c)) {
+        pg_fail_all(c, batch);
+        return true;
+    }
+    pg_begin(worker, pg_last_deadline(batch), LOCK_MS, &begun);
+    bool is_sent = send_all(c, items, count);
+    bool is_over = is_sent && pg_try_commit(c, batch, false, &begun);
+    if (!is_sent)
+        pg_roll_back(c);
+    pg_cut_in(c, 0);
+    pg_answer_fini(&begun);
+    bool may_split = count > 1 && (!is_sent || is_of_one(&c->failure));
+    if (!is_over && !may_split)
+        pg_fail_all(c, batch);
+    if (c->failure.is_lost || (c->failure.is_set && pg_is_away(&c->failure)))
+        pg_disconnect(c);
+    return is_over || !may_split;
+}
+
+static void note_kept(struct postgres *db, struct append **items, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct append *a = items[i];
+        if (a->base.result == OK && a->answer.result)
+            a->rows = strtoll(pq.cmdTuples(a->answer.result), NULL, 10);
+        a->base.together = a->base.result == OK ? count : 0;
+        pg_answer_fini(&a->answer);
+    }
+    if (pg_keeps_any(&items[0]->base)) {
+        atomic_store(&db->last_commit_ms, ava_now_ms());
+        metric_add(METRIC_DB_BATCH, (int64_t)count);
+    }
+}
+
+/* Halves what cannot be kept together, until who was in the way is alone. */
+static void keep_some(struct pg_worker *worker, struct append **items, size_t count) {
+    int64_t began = ava_now_us();
+    for (size_t i = 0; i < count; i++)
+        items[i]->base.result = OK;
+    if (keep(worker, items, count)) {
+        note_kept(worker->db, items, count);
+        metric_observe_us(METRIC_DB_DURATION, ava_now_us() - began, "commit");
+        return;
+    }
+    keep_some(worker, items, count / 2);
+    keep_some(worker, items + count / 2, count - count / 2);
+}
+
+/* --- the thread ------------------------------------------------------------------------------------- */
+
+/* Under the lock: up to TOGETHER_MAX of the queue. */
+static size_t take(struct postgres *db, struct append **items) {
+    size_t count = 0;
+    while (count < TOGETHER_MAX && db->appends.first)
+        items[count++] = append_of(db_queue_take(&db->appends, &db->appends.first));
+    return count;
+}
+
+/* Those whose time is over stand behind the others, with their refusal; returns how many are left. */
+static size_t drop_late(struct append **items, size_t count) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct append *a = items[i];
+        if (ctx_left_ms(a->base.ctx) == 0) {
+            a->base.result = db_queue_refuse_late(a->base.ctx);
+        } else {
+            items[i] = items[kept];
+            items[kept++] = a;
+        }
+    }
+    return kept;
+}
+
+void *pg_append_on(void *arg) {
+    struct pg_worker *worker = arg;
+    struct postgres *db = worker->db;
+    struct append *items[TOGETHER_MAX];
+    worker->alone = DB_BESIDE;
+    pthread_mutex_lock(&db->appends.lock);
+    for (;;) {
+        size_t count = take(db, items);
+        if (!count && db->ends)
+            break;
+        if (!count) {
+            pthread_cond_wait(&db->appends.more, &db->appends.lock);
+            continue;
+        }
+        pthread_mutex_unlock(&db->appends.lock);
+        size_t timely = drop_late(items, count);
+        qsort(items, timely, sizeof *items, by_order);
+        if (timely)
+            keep_some(worker, items, timely);
+        db_queue_settle(&db->appends, chain(items, count));
+        pthread_mutex_lock(&db->appends.lock);
+    }
+    pthread_mutex_unlock(&db->appends.lock);
+    return NULL;
+}
+
+/* --- for those who append ----------------------------------------------------------------------------- */
+
+static enum err write_alone(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct append *a = arg;
+    TRY(a->fn(ctx, tx, a->arg));
+    a->rows = db_changes(tx);
+    return OK;
+}
+
+enum err pg_append(struct ctx *ctx, const char *name, db_fn *fn, void *arg, struct str order,
+                   int64_t *rows) {
+    struct postgres *db = postgres_of(ctx->parts->db);
+    struct append a = { .fn = fn, .arg = arg, .order = order };
+    a.base = (struct db_queued){
+        .ctx = ctx, .name = name, .alone = DB_BESIDE, .fn = write_alone, .arg = &a
+    };
+    TRY(pg_wait_in(db->appenders_count ? &db->appends : &db->writes, &a.base));
+    *rows = a.rows;
+    return OK;
+}

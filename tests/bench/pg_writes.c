@@ -1,0 +1,162 @@
+/* pg_writes: what PostgreSQL gives at best for a change that Ava audits, with the same statements and locks: each of some
+ * connections changes the limits of workspaces of a real Ava, one after the other, in a loop with nothing else. Prints one
+ * JSON line: changes a second, and how long the slower ones took.
+ *     bench_pg_writes URL SECONDS CONNECTIONS */
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "db/pg_locks.h"
+
+enum { CONNECTIONS_MAX = 64, WORKSPACES_MAX = 256, SAMPLES = 1 << 18 };
+
+static const char *url;
+static char workspaces[WORKSPACES_MAX][64];
+static int workspaces_count;
+static int64_t until_us;
+static uint32_t samples[SAMPLES]; /* how long each took, in microseconds */
+static _Atomic size_t changes;
+
+static int by_value(const void *x, const void *y) {
+    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+    return (a > b) - (a < b);
+}
+
+static void check(PGconn *c, int good) {
+    if (good)
+        return;
+    fprintf(stderr, "%s", PQerrorMessage(c));
+    exit(1);
+}
+
+/* What each connection prepares once: a letter is its name. */
+static const char *const TEXTS[] = {
+    "BEGIN",
+    "SELECT CAST(pg_current_xact_id() AS TEXT), set_config('lock_timeout', '9000ms', true),"
+    " set_config('statement_timeout', '9000ms', true), pg_advisory_xact_lock_shared(CAST($2 AS "
+    "BIGINT)),"
+    " pg_advisory_xact_lock(CAST($1 AS BIGINT))",
+    "SELECT workspace_id, number, daily_minutes, daily_cost_cents, concurrent_calls,"
+    " assistant_seconds, version, created_at, updated_at FROM call_limits"
+    " WHERE workspace_id = $1 AND number = ''",
+    "INSERT INTO call_limits (workspace_id, number, daily_minutes, daily_cost_cents,"
+    " concurrent_calls, version, created_at, updated_at) VALUES ($1, '', NULL, NULL, 3, 1, 1, 1)"
+    " ON CONFLICT (workspace_id, number) DO UPDATE SET concurrent_calls = 4, version ="
+    " call_limits.version + 1, updated_at = 2",
+    "SELECT pg_advisory_xact_lock(CAST($1 AS BIGINT))",
+    "SELECT (SELECT COALESCE(MAX(seq), 0) FROM audit_log), (SELECT hash FROM audit_log"
+    " WHERE workspace_id = $1 ORDER BY seq DESC LIMIT 1)",
+    "INSERT INTO audit_log (seq, workspace_id, at, actor, action, object, outcome, correlation_id,"
+    " detail, prev, hash) VALUES (CAST($2 AS BIGINT) + 1, $1, 1, 'bench', 'limits.change', '',"
+    " 'ok', 'bench', '{\"concurrent_calls\":4}', decode(repeat('00', 32), 'hex'),"
+    " decode(repeat('11', 32), 'hex'))",
+    "COMMIT",
+};
+static const int PARAMS[] = { 0, 2, 1, 1, 1, 1, 2, 0 };
+enum {
+    BEGINS,
+    LOCKS,
+    READS_LIMITS,
+    CHANGES,
+    LOCKS_AUDIT,
+    READS_AUDIT,
+    AUDITS,
+    COMMITS,
+    TEXTS_COUNT
+};
+
+static void send(PGconn *c, int text, const char *workspace, const char *seq) {
+    const char *values[] = { workspace, seq };
+    char name[2] = { (char)('a' + text), 0 };
+    check(c, PQsendQueryPrepared(c, name, PARAMS[text], values, NULL, NULL, 0));
+}
+
+/* Answers of these statements, of which the last one's first column is copied. */
+static void collect(PGconn *c, int count, char *out, size_t room) {
+    check(c, PQsendFlushRequest(c) && PQflush(c) == 0);
+    for (int i = 0; i < count; i++) {
+        PGresult *r = PQgetResult(c);
+        ExecStatusType status = PQresultStatus(r);
+        check(c, status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK);
+        if (i == count - 1 && PQntuples(r))
+            snprintf(out, room, "%s", PQgetvalue(r, 0, 0));
+        PQclear(r);
+        PQclear(PQgetResult(c)); /* NULL: the end of this one */
+    }
+}
+
+static void change(PGconn *c, const char *workspace) {
+    char seq[32] = "0", own[24], all[24], audit[24], unread[256];
+    snprintf(own, sizeof own, "%lld", (long long)pg_lock_key(workspace));
+    snprintf(all, sizeof all, "%lld", (long long)pg_lock_key(PG_LOCK_ALL));
+    snprintf(audit, sizeof audit, "%lld", (long long)pg_lock_key("audit"));
+    send(c, BEGINS, NULL, NULL);
+    send(c, LOCKS, own, all);
+    send(c, READS_LIMITS, workspace, NULL);
+    collect(c, 3, unread, sizeof unread);
+    send(c, CHANGES, workspace, NULL);
+    send(c, LOCKS_AUDIT, audit, NULL);
+    send(c, READS_AUDIT, workspace, NULL);
+    collect(c, 3, seq, sizeof seq);
+    send(c, AUDITS, workspace, seq);
+    send(c, COMMITS, NULL, NULL);
+    collect(c, 2, unread, sizeof unread);
+    check(c, PQpipelineSync(c));
+    PGresult *r = PQgetResult(c);
+    check(c, PQresultStatus(r) == PGRES_PIPELINE_SYNC);
+    PQclear(r);
+}
+
+static void *work(void *arg) {
+    PGconn *c = PQconnectdb(url);
+    int at = (int)(intptr_t)arg;
+    check(c, PQstatus(c) == CONNECTION_OK);
+    for (int i = 0; i < TEXTS_COUNT; i++) {
+        PGresult *r = PQprepare(c, (char[2]){ (char)('a' + i), 0 }, TEXTS[i], 0, NULL);
+        check(c, PQresultStatus(r) == PGRES_COMMAND_OK);
+        PQclear(r);
+    }
+    check(c, PQenterPipelineMode(c));
+    for (int64_t start; (start = ava_now_us()) < until_us;) {
+        change(c, workspaces[at++ % workspaces_count]);
+        size_t i = atomic_fetch_add(&changes, 1);
+        if (i < SAMPLES)
+            samples[i] = (uint32_t)(ava_now_us() - start);
+    }
+    PQfinish(c);
+    return NULL;
+}
+
+static int read_workspaces(void) {
+    PGconn *c = PQconnectdb(url);
+    PGresult *r = PQexec(c, "SELECT id FROM workspaces ORDER BY id LIMIT 256");
+    workspaces_count = PQntuples(r);
+    for (int i = 0; i < workspaces_count; i++)
+        snprintf(workspaces[i], sizeof workspaces[i], "%s", PQgetvalue(r, i, 0));
+    PQclear(r);
+    PQfinish(c);
+    return workspaces_count > 0;
+}
+
+int main(int argc, char **argv) {
+    pthread_t threads[CONNECTIONS_MAX];
+    int connections = argc == 4 ? atoi(argv[3]) : 0;
+    url = argc == 4 ? argv[1] : "";
+    if (connections < 1 || connections > CONNECTIONS_MAX || !read_workspaces())
+        return 1;
+    int64_t began = ava_now_us();
+    until_us = began + (int64_t)(strtod(argv[2], NULL) * 1e6);
+    for (int i = 0; i < connections; i++)
+        pthread_create(&threads[i], NULL, work, (void *)(intptr_t)(i * 7));
+    for (int i = 0; i < connections; i++)
+        pthread_join(threads[i], NULL);
+    size_t n = changes < SAMPLES ? changes : SAMPLES;
+    double rate = (double)changes / ((double)(ava_now_us() - began) / 1e6);
+    qsort(samples, n, sizeof samples[0], by_value);
+    printf("{\"rate\":%.0f,\"p99_ms\":%.2f}\n", rate, samples[n * 99 / 100] / 1e3);
+    return 0;
+}
