@@ -21,6 +21,7 @@ struct temp {
     char url[400];          /* of the database in PostgreSQL; empty: it is SQLite */
     void *beside;           /* a connection to that */
     int log_fd;             /* what Ava logs of it there */
+    bool may_be_refused;    /* this test asks for what PostgreSQL refuses */
     bool is_altered;        /* it has other tables than Ava's */
     struct arena *arena;
     struct parts parts;
