@@ -1,6 +1,8 @@
 /* measure: which series there are, and what is looked up when somebody asks for them. */
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -68,6 +70,7 @@ static void collect(void *arg) {
     metric_set(METRIC_HTTP_CONNECTIONS, (double)workers_connections(&s->workers), NULL);
     metric_set(METRIC_HTTP_IN_FLIGHT, (double)workers_busy(&s->workers), NULL);
     metric_set(METRIC_CLOCK_JUMP, (double)clock_jump_ms() / 1000, NULL);
+    metric_set(METRIC_DB_UP, db_is_up(s->house.parts.db), NULL);
     metric_set(METRIC_DB_WAL, (double)db_wal_bytes(s->house.parts.db), NULL);
     metric_set(METRIC_BUILD_INFO, 1, AVA_VERSION);
     struct statvfs disk;
@@ -78,7 +81,9 @@ static void collect(void *arg) {
     const struct config *c = &s->house.config;
     metric_set(METRIC_BACKUP_EVERY, c->backup_dir[0] ? (double)c->backup_every_hours * 3600 : 0,
                NULL);
-    if (s->database)
+    if (strcmp(db_system(s->house.parts.db), "sqlite") != 0)
+        metric_set(METRIC_BACKUP_LAST, NAN, NULL);
+    else if (s->database)
         metric_set(METRIC_BACKUP_LAST, (double)backups_last_ms(s->database) / 1000, NULL);
     if (s->tls)
         metric_set(METRIC_TLS_EXPIRY, (double)tls_setup_expires_ms(s->tls) / 1000, NULL);

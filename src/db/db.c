@@ -142,6 +142,10 @@ bool db_is_fenced(struct db *db) {
     return db->kind->is_fenced(db);
 }
 
+bool db_is_up(struct db *db) {
+    return db->kind->is_up(db);
+}
+
 enum err db_write_probe(struct ctx *ctx, int64_t max_age_ms) {
     return ctx->parts->db->kind->write_probe(ctx, max_age_ms);
 }
@@ -160,6 +164,10 @@ int64_t db_wal_bytes(struct db *db) {
 
 int db_schema_version(struct db *db) {
     return db->kind->schema_version(db);
+}
+
+const char *db_system(struct db *db) {
+    return db->kind->system;
 }
 
 const char *db_about(struct db *db, struct arena *a) {

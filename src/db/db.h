@@ -127,6 +127,9 @@ enum err db_claim(struct ctx *ctx, const char *run_id);
  * should end. */
 bool db_is_fenced(struct db *db);
 
+/* Does it take writes, as far as is known? Any thread; at once. */
+bool db_is_up(struct db *db);
+
 /* Is the last write younger than max_age_ms, or does a probe succeed now? Not while a write was refused
  * by the disk within that time, nor once the file is damaged, gone or replaced. For /health/ready. */
 enum err db_write_probe(struct ctx *ctx, int64_t max_age_ms);
@@ -135,5 +138,6 @@ int64_t db_commit_age_ms(struct db *db); /* how long ago the last commit was; an
 int64_t db_file_bytes(struct db *db);    /* without the log; any thread */
 
 int db_schema_version(struct db *db);
+const char *db_system(struct db *db);                 /* "sqlite", "postgresql" */
 const char *db_about(struct db *db, struct arena *a); /* "SQLite 3.40.1, schema 1" */
 void db_hash(struct db_conn *c, unsigned char out[32], struct str bytes);

@@ -33,6 +33,10 @@ static bool is_fenced(struct db *db) {
     return atomic_load(&postgres_of(db)->is_fenced);
 }
 
+static bool is_up(struct db *db) {
+    return atomic_load(&postgres_of(db)->is_up) && !is_fenced(db);
+}
+
 static enum err write_probe(struct ctx *ctx, int64_t max_age_ms) {
     struct postgres *db = postgres_of(ctx->parts->db);
     if (atomic_load(&db->is_up) && !atomic_load(&db->is_fenced) &&
@@ -270,6 +274,7 @@ static const struct db_kind POSTGRES = {
     .changes = pg_changes,
     .claim = claim,
     .is_fenced = is_fenced,
+    .is_up = is_up,
     .write_probe = write_probe,
     .commit_age_ms = commit_age_ms,
     .file_bytes = file_bytes,

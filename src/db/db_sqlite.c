@@ -40,6 +40,10 @@ static bool is_fenced(struct db *db) {
     return trouble_of(&sqlite_of(db)->trouble) == TROUBLE_FENCED;
 }
 
+static bool is_up(struct db *db) {
+    return trouble_is_none(&sqlite_of(db)->trouble);
+}
+
 static enum err write_probe(struct ctx *ctx, int64_t max_age_ms) {
     struct sqlite *db = sqlite_of(ctx->parts->db);
     int64_t now = ava_now_ms();
@@ -242,6 +246,7 @@ static const struct db_kind SQLITE = {
     .changes = sqlite_changes,
     .claim = claim,
     .is_fenced = is_fenced,
+    .is_up = is_up,
     .write_probe = write_probe,
     .commit_age_ms = commit_age_ms,
     .file_bytes = file_bytes,

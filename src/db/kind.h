@@ -40,6 +40,7 @@ struct db_kind {
 
     enum err (*claim)(struct ctx *ctx, const char *run_id);
     bool (*is_fenced)(struct db *db);
+    bool (*is_up)(struct db *db);
     enum err (*write_probe)(struct ctx *ctx, int64_t max_age_ms);
     int64_t (*commit_age_ms)(struct db *db);
     int64_t (*file_bytes)(struct db *db);

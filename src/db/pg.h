@@ -23,6 +23,7 @@ enum {
     PG_STATEMENTS_MAX = 1024, /* texts with the types of their values; a power of two */
     PG_PENDING_MAX = 1100,    /* statements that were sent and not yet answered */
     PG_KEY_BYTES = 40,        /* of a workspace's id */
+    PG_LOCKS = 2,             /* of those that a transaction takes while it runs (pg_locks.h) */
     PG_CUT_AFTER_MS = 500,    /* past the deadline of what it does, a connection is cut */
 };
 
@@ -111,9 +112,10 @@ struct pg_conn {
     struct pg_prepared prepared[PG_STATEMENTS_MAX];
     struct pg_pending pending[PG_PENDING_MAX];
     size_t pending_first, pending_count;
-    int64_t changed;           /* rows, by the last run */
-    char server_began[40];     /* when its server did; another after a crash, and on another host */
-    unsigned locks;            /* pg_lock_bit of each that its transaction has */
+    int64_t changed;       /* rows, by the last run */
+    char server_began[40]; /* when its server did; another after a crash, and on another host */
+    struct pg_answer waits[PG_LOCKS]; /* when its transaction asked for each of these, and had it */
+    unsigned locks;                   /* pg_lock_bit of each that its transaction has */
     struct pg_answer *runs_to; /* of an append: what its last run came to; NULL: nobody asks */
 };
 
@@ -247,6 +249,10 @@ void pg_commit(struct pg_conn *c, struct db_queued *batch, bool waits, struct pg
  * answered the commit it is true, and the results are what is known. */
 bool pg_try_commit(struct pg_conn *c, struct db_queued *batch, bool waits, struct pg_answer *begun);
 void pg_roll_back(struct pg_conn *c); /* its failure stays */
+/* Notes for how long it waited for each of its locks, once it is over. */
+void pg_note_waits(struct pg_worker *worker, struct pg_answer *begun);
+/* In SQL: now, in microseconds. */
+#define PG_NOW "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
 int64_t pg_last_deadline(const struct db_queued *batch);
 bool pg_keeps_any(const struct db_queued *batch);
 void pg_fail_all(struct pg_conn *c, struct db_queued *batch); /* those that are still OK */

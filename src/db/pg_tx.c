@@ -40,8 +40,9 @@ static int64_t at_most(int64_t value, int64_t most) {
     "SELECT CAST(pg_current_xact_id() AS TEXT), set_config('lock_timeout', ?, true)," \
     " set_config('statement_timeout', ?, true)"
 static const char *const BEGINS[] = {
-    [DB_ALONE_IN_WORKSPACE] = BEGIN ", pg_advisory_xact_lock_shared(?), pg_advisory_xact_lock(?)",
-    [DB_ALONE] = BEGIN ", pg_advisory_xact_lock(?)",
+    [DB_ALONE_IN_WORKSPACE] =
+        BEGIN ", " PG_NOW ", pg_advisory_xact_lock_shared(?), pg_advisory_xact_lock(?), " PG_NOW,
+    [DB_ALONE] = BEGIN ", " PG_NOW ", pg_advisory_xact_lock(?), " PG_NOW,
     [DB_BESIDE] = BEGIN,
 };
 
@@ -73,6 +74,29 @@ void pg_begin(struct pg_worker *worker, int64_t deadline_ms, int64_t lock_ms,
     pg_send(c, q, begun);
     pg_stmt_free(q);
     c->locks = 0;
+}
+
+/* The column of the one row. */
+static int64_t integer_at(const struct pg_answer *answer, int column) {
+    return pg_integer((struct str){ pq.getvalue(answer->result, 0, column),
+                                    (size_t)pq.getlength(answer->result, 0, column) });
+}
+
+/* From and to: the columns that say when. */
+static void note_wait(const struct pg_answer *answer, int from, int to, const char *lock) {
+    if (answer->result && answer->rows == 1)
+        metric_observe_us(METRIC_DB_LOCK_WAIT, integer_at(answer, to) - integer_at(answer, from),
+                          lock);
+}
+
+void pg_note_waits(struct pg_worker *worker, struct pg_answer *begun) {
+    static const char *const NAMES[PG_LOCKS] = { "lines", "audit" };
+    if (worker->alone != DB_BESIDE)
+        note_wait(begun, 3, worker->alone == DB_ALONE ? 5 : 6, "workspace");
+    for (size_t i = 0; i < PG_LOCKS; i++) {
+        note_wait(&worker->conn.waits[i], 0, 2, NAMES[i]);
+        pg_answer_fini(&worker->conn.waits[i]);
+    }
 }
 
 /* --- its end -------------------------------------------------------------------------------------------- */

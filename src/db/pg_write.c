@@ -70,7 +70,7 @@ static struct db_queued *take_batch(struct postgres *db, struct pg_worker *worke
 
 /* Where every transaction asks for its locks in one order, none waits for one that waits for it. */
 enum err pg_lock(struct ctx *ctx, struct db_conn *tx, const char *name) {
-    static const char LOCK[] = "SELECT pg_advisory_xact_lock(?)";
+    static const char LOCK[] = "SELECT " PG_NOW ", pg_advisory_xact_lock(?), " PG_NOW;
     struct pg_conn *c = pg_conn_of(tx);
     unsigned bit = pg_lock_bit(name);
     if (c->locks & bit)
@@ -81,7 +81,10 @@ enum err pg_lock(struct ctx *ctx, struct db_conn *tx, const char *name) {
     c->locks |= bit;
     struct db_stmt *q = db_use(tx, LOCK);
     db_bind_i64(q, pg_lock_key(name));
-    return db_run(ctx, q);
+    c->runs_to = &c->waits[bit >> 1];
+    enum err e = db_run(ctx, q);
+    c->runs_to = NULL;
+    return e;
 }
 
 /* Back to before the function, whose lazy runs may have failed on the way. */
@@ -136,6 +139,7 @@ static void run_batch(struct pg_worker *worker, struct db_queued *batch, size_t 
             run_one(c, w, count == 1);
     pg_commit(c, batch, count > 1, &begun);
     pg_cut_in(c, 0);
+    pg_note_waits(worker, &begun);
     pg_answer_fini(&begun);
     if (c->failure.is_lost || (c->failure.is_set && pg_is_away(&c->failure)))
         pg_disconnect(c);

@@ -1,6 +1,7 @@
 #include "db/queue.h"
 
 #include "base/clock.h"
+#include "obs/metrics.h"
 
 enum { TURN_WAIT_MS = 30 * 1000 };
 
@@ -25,6 +26,7 @@ enum err db_queue_refuse_late(struct ctx *ctx) {
 static void enqueue(void *arg) {
     struct db_queued *w = arg;
     struct db_queue *q = w->queue;
+    w->queued_us = ava_now_us();
     pthread_mutex_lock(&q->lock);
     *q->last = w;
     q->last = &w->next;
@@ -40,6 +42,7 @@ struct db_queued *db_queue_take(struct db_queue *q, struct db_queued **at) {
         q->last = at;
     w->next = NULL;
     w->is_taken = true;
+    metric_observe_us(METRIC_DB_QUEUE, ava_now_us() - w->queued_us, NULL);
     q->count--;
     return w;
 }

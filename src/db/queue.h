@@ -17,7 +17,8 @@ struct db_queued {
     enum err result;
     size_t together; /* how many its commit was for; 0: it was in none */
     int cost;        /* of its commit, in pages of the log */
-    bool is_taken;   /* out of the queue */
+    int64_t queued_us;
+    bool is_taken; /* out of the queue */
     bool is_settled;
     struct fiber_parking parking;
     struct db_queue *queue;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "db/pg_locks.h"
 
 enum { CONNECTIONS_MAX = 64, WORKSPACES_MAX = 256, SAMPLES = 1 << 18 };
@@ -144,9 +145,10 @@ static int read_workspaces(void) {
 
 int main(int argc, char **argv) {
     pthread_t threads[CONNECTIONS_MAX];
-    int connections = argc == 4 ? atoi(argv[3]) : 0;
+    int64_t connections;
     url = argc == 4 ? argv[1] : "";
-    if (connections < 1 || connections > CONNECTIONS_MAX || !read_workspaces())
+    if (argc != 4 || !str_to_i64(str_of(argv[3]), 1, CONNECTIONS_MAX, &connections) ||
+        !read_workspaces())
         return 1;
     int64_t began = ava_now_us();
     until_us = began + (int64_t)(strtod(argv[2], NULL) * 1e6);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -231,6 +231,12 @@ describe("the drill", { skip: missing || prometheusMissing, concurrency: 1 }, ()
     assert.match(said, /notAfter=.*\n(.*\n)*?issuer=CN = localhost/);
     await renew("30");
     await until(async () => !(await p.firing()).some((one) => /Certificate/.test(one.labels.alertname)), { what: "it is silent" });
+  });
+
+  test("a database that is taken away", async () => {
+    renameSync(join(a.data, "ava.db"), join(a.data, "elsewhere.db"));
+    await fires("AvaDatabaseAway", { instance: host(a), severity: "critical" });
+    assert.match(await walk("database-away.md", a), /database[\s\S]*db_up 0[\s\S]*moved, removed or replaced/);
   });
 
   test("that was every alert", () => {

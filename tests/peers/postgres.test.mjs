@@ -164,6 +164,14 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     const verified = ava(["audit", "verify", "--data-dir", a.data]);
     assert.equal(verified.status, 0, verified.stderr + verified.stdout);
     assert.equal(await a.metric("db_conflicts_total"), 0);
+    const metrics = await (await fetch(a.base + "/metrics")).text(), of = (series) => Number(new RegExp(`^${series} (\\S+)$`, "m").exec(metrics)?.[1]);
+    assert.equal(of("db_up"), 1);
+    assert.ok(of("backup_last_success_timestamp_seconds") !== 0, "which is not Ava's to make there");
+    for (const lock of ["workspace", "audit"]) {
+      assert.ok(of(`db_lock_wait_seconds_count{lock="${lock}"}`) >= 10, `${lock}: ${of(`db_lock_wait_seconds_count{lock="${lock}"}`)}`);
+      assert.ok(of(`db_lock_wait_seconds_sum{lock="${lock}"}`) > 0, lock);
+    }
+    assert.ok(of("db_queue_seconds_count") >= 10);
     await a.remove();
   });
 
@@ -306,6 +314,7 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
       assert.deepEqual([...new Set(asked.map((r) => r.status))], [503], asked[0].text);
       assert.ok(ms < 6000, `after ${ms} ms`);
       assert.equal((await a.call("/health/live")).status, 200);
+      await until(async () => (await a.metric("db_up")) === 0, { what: "the metrics say so" });
       await until(() => a.stderr.includes("a connection took past its time and was cut"), { what: "no thread of Ava's waits for it any more" });
     } finally {
       for (const pid of everybody)
@@ -314,6 +323,7 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
         } catch {}
     }
     await until(async () => (await a.call("/api/v1/calls")).status === 200, { what: "reads again" });
+    await until(async () => (await a.metric("db_up")) === 1, { what: "the metrics say so" });
     const saved = await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: SID, auth_token: TOKEN } });
     assert.equal(saved.status, 200, saved.text);
     await a.remove();

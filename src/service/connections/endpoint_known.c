@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "crypto/hmac.h"
 
 enum { SLOTS = 1024, KNOWN_FOR_MS = 1000 };
 
@@ -26,9 +25,9 @@ static struct known *slot_of(const unsigned char hash[32]) {
     return &all.slots[((size_t)hash[0] << 8 | hash[1]) % SLOTS];
 }
 
+/* How soon two hashes differ tells nothing of the token. */
 static bool is_of(const struct known *k, const unsigned char hash[32]) {
-    return k->until_ms > ava_now_ms() && hmac_equal((struct str){ (const char *)k->hash, 32 },
-                                                    (struct str){ (const char *)hash, 32 });
+    return k->until_ms > ava_now_ms() && memcmp(k->hash, hash, sizeof k->hash) == 0;
 }
 
 bool endpoint_recall(struct ctx *ctx, const unsigned char hash[32], struct endpoint_row *out) {
