@@ -25,8 +25,8 @@ static struct known *slot_of(const unsigned char hash[32]) {
     return &all.slots[((size_t)hash[0] << 8 | hash[1]) % SLOTS];
 }
 
-/* How soon two hashes differ tells nothing of the token. */
 static bool is_of(const struct known *k, const unsigned char hash[32]) {
+    /* not secret: how soon two hashes differ tells nothing of the token */
     return k->until_ms > ava_now_ms() && memcmp(k->hash, hash, sizeof k->hash) == 0;
 }
 
