@@ -6,6 +6,7 @@
 #include "auth/password.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/jsonw.h"
 #include "base/plain.h"
 #include "store/audit.h"
 #include "store/devices.h"
@@ -472,11 +473,16 @@ enum err member_remove(struct ctx *ctx, const char *workspace_id, const char *us
     return OK;
 }
 
-/* The detail of an audit entry; NULL for a key without a rate of its own. */
-static const char *rate_text(struct ctx *ctx, int64_t per_minute) {
-    return per_minute
-               ? arena_printf(ctx->arena, "{\"rate_limit_per_minute\":%lld}", (long long)per_minute)
-               : NULL;
+/* The detail of an audit entry, in which the key has its name when it is gone. */
+static const char *key_text(struct ctx *ctx, const char *name, int64_t rate_per_minute) {
+    struct buf *b = buf_in(ctx->arena);
+    struct jsonw w = jsonw_to(b);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "name", name);
+    if (rate_per_minute)
+        jsonw_i64_at(&w, "rate_limit_per_minute", rate_per_minute);
+    jsonw_object_end(&w);
+    return str_dup(ctx->arena, buf_view(b));
 }
 
 static enum err key_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -494,7 +500,7 @@ static enum err key_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
                     (struct audit_entry){ .workspace_id = k->workspace_id,
                                           .action = "key.create",
                                           .object = k->id,
-                                          .detail = rate_text(ctx, k->rate_per_minute) }));
+                                          .detail = key_text(ctx, k->name, k->rate_per_minute) }));
     return ctx_answer_in(ctx, tx);
 }
 
@@ -527,14 +533,15 @@ struct key_removal {
 
 static enum err key_remove_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct key_removal *r = arg;
-    bool found;
-    TRY(api_key_delete(ctx, tx, r->id, r->user_id, r->workspace_id, &found));
-    if (!found)
+    const char *name;
+    TRY(api_key_delete(ctx, tx, r->id, r->user_id, r->workspace_id, &name));
+    if (!name)
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such key.");
     return audit_write(ctx, tx,
                        (struct audit_entry){ .workspace_id = r->workspace_id,
                                              .action = "key.remove",
-                                             .object = r->id });
+                                             .object = r->id,
+                                             .detail = key_text(ctx, name, 0) });
 }
 
 static enum err remove_key(struct ctx *ctx, struct key_removal r) {

@@ -7,10 +7,12 @@
 
 enum {
     TOGETHER_MAX = 512,
-    LOCK_MS = 300, /* that another's row may be in the way: the others wait for it as well */
+    LOCK_MS = 300, /* that another's row may be in the way: the others wait for it as well, */
+    WAITS_MAX = 2, /* and so often in a turn of the thread; then each is left to the writers */
 };
 
-/* Something to add. As a db_queued it is what a writer does, where no thread appends. */
+/* Something to add. As a db_queued it is what a writer does, where no thread appends, or what it adds is held by somebody
+ * for long: it can wait there without others waiting for it. */
 struct append {
     struct db_queued base;
     db_fn *fn;
@@ -18,6 +20,13 @@ struct append {
     struct str order;
     struct pg_answer answer; /* of the last statement it ran */
     int64_t rows;
+    bool is_held;
+};
+
+/* What a thread that appends has taken at once. */
+struct turn {
+    struct pg_worker *worker;
+    int waits; /* for a lock, in vain */
 };
 
 static struct append *append_of(struct db_queued *w) {
@@ -55,33 +64,47 @@ static bool send_all(struct pg_conn *c, struct append **items, size_t count) {
 
 /* Does it say that something is wrong with one of the rows, and nothing with the others? */
 static bool is_of_one(const struct pg_failure *f) {
-    static const char *const STATES[] = { "22", "23", "40",
-                                          "55P03" }; /* errcodes.txt of PostgreSQL */
+    static const char *const STATES[] = { "22", "23", "40" }; /* errcodes.txt of PostgreSQL */
     for (size_t i = 0; i < ARRAY_LEN(STATES); i++)
         if (str_starts(str_of(f->state), str_of(STATES[i])))
             return !f->is_lost;
     return false;
 }
 
+static bool is_locked(const struct pg_failure *f) {
+    return strcmp(f->state, "55P03") == 0 && !f->is_lost;
+}
+
+static void leave_to_writers(struct append **items, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        items[i]->is_held = true;
+        pg_answer_fini(&items[i]->answer);
+    }
+}
+
 /* All of them in one transaction, which is sent whole before its answer is waited for. False: one of them was in the way
  * of the others, and nothing was kept. */
-static bool keep(struct pg_worker *worker, struct append **items, size_t count) {
-    struct pg_conn *c = &worker->conn;
+static bool keep(struct turn *turn, struct append **items, size_t count) {
+    struct pg_conn *c = &turn->worker->conn;
     struct pg_answer begun = { 0 };
     struct db_queued *batch = chain(items, count);
     if (!pg_ready(c)) {
         pg_fail_all(c, batch);
         return true;
     }
-    pg_begin(worker, pg_last_deadline(batch), LOCK_MS, &begun);
+    pg_begin(turn->worker, pg_last_deadline(batch), LOCK_MS, &begun);
     bool is_sent = send_all(c, items, count);
     bool is_over = is_sent && pg_try_commit(c, batch, false, &begun);
     if (!is_sent)
         pg_roll_back(c);
     pg_cut_in(c, 0);
     pg_answer_fini(&begun);
-    bool may_split = count > 1 && (!is_sent || is_of_one(&c->failure));
-    if (!is_over && !may_split)
+    bool is_waiting = !is_over && is_locked(&c->failure);
+    bool may_split = count > 1 && (!is_sent || is_waiting || is_of_one(&c->failure));
+    turn->waits += is_waiting;
+    if (is_waiting && !may_split)
+        leave_to_writers(items, count);
+    else if (!is_over && !may_split)
         pg_fail_all(c, batch);
     if (c->failure.is_lost || (c->failure.is_set && pg_is_away(&c->failure)))
         pg_disconnect(c);
@@ -89,6 +112,8 @@ static bool keep(struct pg_worker *worker, struct append **items, size_t count) 
 }
 
 static void note_kept(struct postgres *db, struct append **items, size_t count) {
+    if (items[0]->is_held)
+        return;
     for (size_t i = 0; i < count; i++) {
         struct append *a = items[i];
         if (a->base.result == OK && a->answer.result)
@@ -103,17 +128,21 @@ static void note_kept(struct postgres *db, struct append **items, size_t count) 
 }
 
 /* Halves what cannot be kept together, until who was in the way is alone. */
-static void keep_some(struct pg_worker *worker, struct append **items, size_t count) {
+static void keep_some(struct turn *turn, struct append **items, size_t count) {
     int64_t began = ava_now_us();
     for (size_t i = 0; i < count; i++)
         items[i]->base.result = OK;
-    if (keep(worker, items, count)) {
-        note_kept(worker->db, items, count);
+    if (turn->waits >= WAITS_MAX) {
+        leave_to_writers(items, count);
+        return;
+    }
+    if (keep(turn, items, count)) {
+        note_kept(turn->worker->db, items, count);
         metric_observe_us(METRIC_DB_DURATION, ava_now_us() - began, "commit");
         return;
     }
-    keep_some(worker, items, count / 2);
-    keep_some(worker, items + count / 2, count - count / 2);
+    keep_some(turn, items, count / 2);
+    keep_some(turn, items + count / 2, count - count / 2);
 }
 
 /* --- the thread ------------------------------------------------------------------------------------- */
@@ -159,7 +188,7 @@ void *pg_append_on(void *arg) {
         size_t timely = drop_late(items, count);
         qsort(items, timely, sizeof *items, by_order);
         if (timely)
-            keep_some(worker, items, timely);
+            keep_some(&(struct turn){ .worker = worker }, items, timely);
         db_queue_settle(&db->appends, chain(items, count));
         pthread_mutex_lock(&db->appends.lock);
     }
@@ -180,10 +209,15 @@ enum err pg_append(struct ctx *ctx, const char *name, db_fn *fn, void *arg, stru
                    int64_t *rows) {
     struct postgres *db = postgres_of(ctx->parts->db);
     struct append a = { .fn = fn, .arg = arg, .order = order };
-    a.base = (struct db_queued){
+    const struct db_queued alone = {
         .ctx = ctx, .name = name, .alone = DB_BESIDE, .fn = write_alone, .arg = &a
     };
-    TRY(pg_wait_in(db->appenders_count ? &db->appends : &db->writes, &a.base));
+    a.base = alone;
+    enum err e = pg_wait_in(db->appenders_count ? &db->appends : &db->writes, &a.base);
+    if (a.is_held) {
+        a.base = alone;
+        e = pg_wait_in(&db->writes, &a.base);
+    }
     *rows = a.rows;
-    return OK;
+    return e;
 }

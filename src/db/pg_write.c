@@ -24,16 +24,21 @@ static enum db_alone alone_of(const struct db_queued *w) {
     return w->alone == DB_ALONE_IN_WORKSPACE && !key_of(w)[0] ? DB_ALONE : w->alone;
 }
 
-/* Under the lock: is another writer of this host at what this one would have to wait for? Then it takes no thread. */
+/* Under the lock: is another writer of this host at what this one would have to wait for? Then it takes no thread. Who
+ * waits for nobody has half of them: a lock that somebody else has would otherwise keep all. */
 static bool is_held_up(const struct postgres *db, const struct db_queued *w) {
     enum db_alone alone = alone_of(w);
-    for (size_t i = 0; i < db->writers_count && alone != DB_BESIDE; i++) {
+    size_t beside = 0;
+    for (size_t i = 0; i < db->writers_count; i++) {
         const struct pg_worker *other = &db->writers[i];
-        if (other->is_busy && other->alone == alone &&
-            (alone == DB_ALONE || strcmp(other->key, key_of(w)) == 0))
+        if (!other->is_busy || other->alone != alone)
+            continue;
+        if (alone == DB_BESIDE)
+            beside++;
+        else if (alone == DB_ALONE || strcmp(other->key, key_of(w)) == 0)
             return true;
     }
-    return false;
+    return beside > 0 && beside >= db->writers_count / 2;
 }
 
 /* May this one be in a transaction of the worker's workspace? */

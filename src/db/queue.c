@@ -89,9 +89,7 @@ enum err db_steps_go(struct ctx *ctx, struct db_steps *s, db_fn *turn,
     int64_t until_ms = ava_now_ms() + within_ms;
     do {
         struct db_queued w = { .ctx = ctx, .name = "steps", .fn = turn, .arg = s };
-        int64_t turn_by_ms = ava_now_ms() + TURN_WAIT_MS;
-        if (ctx->deadline_ms < turn_by_ms)
-            ctx->deadline_ms = turn_by_ms;
+        ctx_grant(ctx, TURN_WAIT_MS);
         int64_t rest_ms = wait(&w);
         TRY(w.result);
         if (is_gentle && s->more)

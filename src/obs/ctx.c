@@ -28,6 +28,12 @@ void ctx_init(struct ctx *ctx, const struct parts *parts, struct arena *a, int64
     trace_start(&ctx->trace, (struct str){ NULL, 0 });
 }
 
+void ctx_grant(struct ctx *ctx, int64_t ms) {
+    int64_t until_ms = ava_now_ms() + ms;
+    if (ctx->deadline_ms < until_ms)
+        ctx->deadline_ms = until_ms;
+}
+
 void ctx_follow(struct ctx *ctx, const struct ctx *request) {
     memcpy(ctx->correlation_id, request->correlation_id, sizeof ctx->correlation_id);
     ctx->trace = request->trace;

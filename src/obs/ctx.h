@@ -141,4 +141,6 @@ enum err ctx_fields_ok(struct ctx *ctx);
 /* Takes the caller's id when it has the form RESILIENCE 10 allows, else makes a new one. */
 void ctx_correlate(struct ctx *ctx, struct str from_caller);
 
+/* Long work in pieces: there is at least so much time from now on for the next. */
+void ctx_grant(struct ctx *ctx, int64_t ms);
 int64_t ctx_left_ms(const struct ctx *ctx); /* until the deadline, at least 0 */

@@ -300,29 +300,29 @@ static enum err find_end(struct ctx *ctx, struct db_conn *c, const char *workspa
     return db_done(ctx, q);
 }
 
-/* What the object is called now: one row by its key. It must be of the entry's workspace (the installation's entries see
+/* What the object is called, or was when it was removed, where its row is still there: one row by its key. It must be of the entry's workspace (the installation's entries see
  * all): some objects are ids that providers or people chose, and those lead to nobody else's names. */
-#define OBJECT_NAME                                                                             \
-    "CASE substr(a.object, 1, instr(a.object, '_'))"                                            \
-    " WHEN 'usr_' THEN (SELECT COALESCE(o.name, o.email) FROM users o WHERE o.id = a.object"    \
-    " AND (a.workspace_id = '' OR EXISTS (SELECT 1 FROM memberships m"                          \
-    " WHERE m.workspace_id = a.workspace_id AND m.user_id = o.id)))"                            \
-    " WHEN 'ws_' THEN (SELECT o.name FROM workspaces o WHERE o.id = a.object"                   \
-    " AND a.workspace_id IN ('', o.id))"                                                        \
-    " WHEN 'key_' THEN (SELECT o.name FROM api_keys o WHERE o.id = a.object"                    \
-    " AND a.workspace_id IN ('', o.workspace_id))"                                              \
-    " WHEN 'inv_' THEN (SELECT o.email FROM invitations o WHERE o.id = a.object"                \
-    " AND a.workspace_id IN ('', o.workspace_id))"                                              \
-    " WHEN 'num_' THEN (SELECT o.phone_number FROM numbers o WHERE o.id = a.object"             \
-    " AND a.workspace_id IN ('', o.workspace_id) AND o.released_at = 0)"                        \
-    " WHEN 'asst_' THEN (SELECT o.name FROM assistants o WHERE o.id = a.object"                 \
-    " AND a.workspace_id IN ('', o.workspace_id) AND o.deleted_at = 0)"                         \
-    " WHEN 'tpl_' THEN (SELECT o.name FROM templates o WHERE o.id = a.object"                   \
-    " AND a.workspace_id IN ('', o.workspace_id) AND o.removed_at = 0)"                         \
-    " WHEN 'rule_' THEN (SELECT o.name FROM rules o WHERE o.id = a.object"                      \
-    " AND a.workspace_id IN ('', o.workspace_id))"                                              \
-    " WHEN '' THEN (SELECT o.phone_number FROM numbers o WHERE o.workspace_id = a.workspace_id" \
-    " AND o.provider_id = a.object AND o.released_at = 0)"                                      \
+#define OBJECT_NAME                                                                          \
+    "CASE substr(a.object, 1, instr(a.object, '_'))"                                         \
+    " WHEN 'usr_' THEN (SELECT COALESCE(o.name, o.email) FROM users o WHERE o.id = a.object" \
+    " AND (a.workspace_id = '' OR EXISTS (SELECT 1 FROM memberships m"                       \
+    " WHERE m.workspace_id = a.workspace_id AND m.user_id = o.id)))"                         \
+    " WHEN 'ws_' THEN (SELECT o.name FROM workspaces o WHERE o.id = a.object"                \
+    " AND a.workspace_id IN ('', o.id))"                                                     \
+    " WHEN 'key_' THEN (SELECT o.name FROM api_keys o WHERE o.id = a.object"                 \
+    " AND a.workspace_id IN ('', o.workspace_id))"                                           \
+    " WHEN 'inv_' THEN (SELECT o.email FROM invitations o WHERE o.id = a.object"             \
+    " AND a.workspace_id IN ('', o.workspace_id))"                                           \
+    " WHEN 'num_' THEN (SELECT o.phone_number FROM numbers o WHERE o.id = a.object"          \
+    " AND a.workspace_id IN ('', o.workspace_id))"                                           \
+    " WHEN 'asst_' THEN (SELECT o.name FROM assistants o WHERE o.id = a.object"              \
+    " AND a.workspace_id IN ('', o.workspace_id))"                                           \
+    " WHEN 'tpl_' THEN (SELECT o.name FROM templates o WHERE o.id = a.object"                \
+    " AND a.workspace_id IN ('', o.workspace_id))"                                           \
+    " WHEN 'rule_' THEN (SELECT o.name FROM rules o WHERE o.id = a.object"                   \
+    " AND a.workspace_id IN ('', o.workspace_id))"                                           \
+    " WHEN '' THEN (SELECT MAX(o.phone_number) FROM numbers o"                               \
+    " WHERE o.workspace_id = a.workspace_id AND o.provider_id = a.object)"                   \
     " END"
 
 enum err audit_list(struct ctx *ctx, const struct audit_filter *f, int64_t before_seq, int limit,

@@ -171,16 +171,15 @@ enum err api_keys_of_workspace(struct ctx *ctx, struct db_conn *c, const char *w
 }
 
 enum err api_key_delete(struct ctx *ctx, struct db_conn *tx, const char *id, const char *user_id,
-                        const char *workspace_id, bool *found) {
+                        const char *workspace_id, const char **name) {
     struct db_stmt *q = db_use(tx, "DELETE FROM api_keys WHERE id = ?1"
                                    " AND (?2 IS NULL OR user_id = ?2)"
-                                   " AND (?3 IS NULL OR workspace_id = ?3)");
+                                   " AND (?3 IS NULL OR workspace_id = ?3) RETURNING name");
     db_bind_text(q, id);
     db_bind_text(q, user_id);
     db_bind_text(q, workspace_id);
-    TRY(db_run(ctx, q));
-    *found = db_changes(tx) > 0;
-    return OK;
+    *name = db_next(q) ? db_text(q, ctx->arena) : NULL;
+    return db_done(ctx, q);
 }
 
 enum err api_keys_delete(struct ctx *ctx, struct db_conn *tx, const char *user_id,

@@ -50,9 +50,10 @@ struct owned_key {
 enum err api_keys_of_workspace(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                                const char *user_id, const char *before_id, int limit,
                                struct owned_key *out, size_t *count);
-/* user_id NULL: whosever it is; workspace_id NULL: whichever it is for. */
+/* user_id NULL: whosever it is; workspace_id NULL: whichever it is for. *name: of the one that went; NULL: there was
+ * none. */
 enum err api_key_delete(struct ctx *ctx, struct db_conn *tx, const char *id, const char *user_id,
-                        const char *workspace_id, bool *found);
+                        const char *workspace_id, const char **name);
 /* All of somebody's keys, for one workspace or (NULL) for any; *count: how many they were. */
 enum err api_keys_delete(struct ctx *ctx, struct db_conn *tx, const char *user_id,
                          const char *workspace_id, int64_t *count);

@@ -254,3 +254,54 @@ TEST(a_deadline_in_the_past_ends_the_wait) {
     CHECK(!in_time);
     loop_free(l);
 }
+
+enum { CROWD = 200 };
+
+struct crowd {
+    struct fiber *fibers[CROWD];
+    int count, done;
+    bool was_answered;
+    int done_when_answered;
+};
+
+static void one_of_them(void *arg) {
+    struct crowd *c = arg;
+    fiber_sleep(1);
+    c->fibers[c->count++] = fiber_self();
+    fiber_yield(NULL, NULL); /* until the other thread posts it */
+    work_ms(1);
+    c->done++;
+}
+
+static void *post_all(void *arg) {
+    struct crowd *c = arg;
+    for (int i = 0; i < CROWD; i++)
+        fiber_post(c->fibers[i]);
+    return NULL;
+}
+
+static void ask_meanwhile(void *arg) {
+    struct crowd *c = arg;
+    while (c->count < CROWD)
+        fiber_sleep(1);
+    pthread_t other;
+    pthread_create(&other, NULL, post_all, c);
+    pthread_join(other, NULL);
+    fiber_sleep(30); /* a timer, as a connection that has something to read */
+    c->was_answered = true;
+    c->done_when_answered = c->done;
+}
+
+TEST(what_other_threads_post_leaves_room_for_others_between_turns) {
+    struct loop *l = loop_new(0);
+    struct crowd c = { .count = 0 };
+    for (int i = 0; i < CROWD; i++)
+        CHECK(fiber_run(one_of_them, &c));
+    CHECK(fiber_run(ask_meanwhile, &c));
+    loop_stop(l);
+    loop_run(l);
+    CHECK_INT(c.done, CROWD);
+    CHECK(c.was_answered && c.done_when_answered < CROWD);
+    CHECK(loop_longest_turn_us(l) < 60 * 1000);
+    loop_free(l);
+}

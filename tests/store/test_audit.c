@@ -211,7 +211,10 @@ TEST(an_object_is_called_by_its_name_in_its_own_workspace_alone) {
     temp_sql(&t, "DELETE FROM rules");
     temp_sql(&t, "DELETE FROM invitations");
     temp_sql(&t, "DELETE FROM api_keys");
-    CHECK_TEXT(names_in(&t, "ws_a"), "-, -, -, -, -, -, -, -, -, Here, -, -");
+    /* What is only out of use keeps its name. */
+    CHECK_TEXT(names_in(&t, "ws_a"),
+               "-, -, -, -, alert, Desk, +14155550100, +14155550100, -, Here, -, -");
+    CHECK_TEXT(names_in(&t, "ws_b"), "-, -, -, -, -, -, -, -, -, -, -, -");
     note_about(&t, "", "usr_1");
     CHECK_TEXT(names_in(&t, ""), "Ada");
     temp_close(&t);

@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "obs/log.h"
 
-enum { HOUR_MS = 3600 * 1000, PAGE = 200, PAGE_BYTES = 1 << 20 };
+enum { HOUR_MS = 3600 * 1000, PAGE = 200, PAGE_BYTES = 1 << 20, PAGE_MS = 30 * 1000 };
 #define DAY_MS ((int64_t)24 * HOUR_MS)
 
 /* --- signing --------------------------------------------------------------------------------- */
@@ -215,6 +215,7 @@ static enum err walk_rows(struct walk *w, const struct audit_head *pinned) {
     enum err e = next_head(w, w->out->first_seq);
     for (int64_t at = w->out->first_seq - 1; e == OK && count == PAGE && !w->out->wrong;) {
         w->ctx->arena = arena_new(PAGE_BYTES);
+        ctx_grant(w->ctx, PAGE_MS);
         e = audit_rows_chained(w->ctx, w->c, at, rows, PAGE, &count);
         for (size_t i = 0; e == OK && i < count && !w->out->wrong; i++) {
             if (!judge_row(w, &rows[i], ++at))

@@ -10,7 +10,7 @@
 #include "obs/log.h"
 #include "tasks/jobs.h"
 
-enum { ROOM = 1 << 20, WORDS = 512 };
+enum { ROOM = 1 << 20, WORDS = 512, BEGIN_MS = 30 * 1000 };
 
 struct audit_verifier {
     const struct parts *parts;
@@ -72,7 +72,7 @@ static void run(void *arg) {
     struct audit_verifier *v = arg;
     struct check k = { .v = v };
     struct arena *a = arena_new(ROOM);
-    ctx_init(&k.ctx, v->parts, a, 0);
+    ctx_init(&k.ctx, v->parts, a, BEGIN_MS);
     fiber_offload(look, &k);
     keep(v, &k);
     if (k.err != OK)

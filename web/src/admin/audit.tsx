@@ -82,9 +82,10 @@ function did(one: Entry) {
   return has(key) ? t(key) : <code>{one.action}</code>;
 }
 
-// What it was done to, by its name; what has none, or is gone, by its id.
+// What it was done to, by its name, which the entry itself may have kept; what has none by its id.
 function About({ one }: { one: Entry }) {
-  const { object, object_name: name } = one;
+  const { object } = one, kept = one.detail?.name;
+  const name = one.object_name ?? (typeof kept === "string" ? kept : null);
   if (!object) return null;
   if (name) return <span class="long">{isPhone(name) ? phone(name) : name}</span>;
   return has("service." + object) ? <span>{serviceName(object)}</span> : <code>{object}</code>;
