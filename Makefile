@@ -62,16 +62,18 @@ package: build ## make the Debian package; prints where it is
 	@tools/package --build $(BUILD)
 
 .PHONY: asan
-asan: packages web ## unit and flow tests under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: packages web ## unit tests on both databases, flow tests, peers `postgres` under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/deps install test
 	$(call compile,build-asan,$(ASAN))
-	@tools/test unit flow --build-dir build-asan
+	@tools/test unit unit-postgres flow --build-dir build-asan
+	@tools/test peers -k postgres --build-dir build-asan
 
 .PHONY: tsan
-tsan: packages web ## unit and flow tests under ThreadSanitizer
+tsan: packages web ## the same under ThreadSanitizer
 	@tools/deps install test
 	$(call compile,build-tsan,$(TSAN))
-	@tools/test unit flow --build-dir build-tsan
+	@tools/test unit unit-postgres flow --build-dir build-tsan
+	@tools/test peers -k postgres --build-dir build-tsan
 
 .PHONY: yield
 yield: packages web ## unit and flow tests where each read of the database lets others go first, as over a network (ONLY=word word)
@@ -149,11 +151,11 @@ bench-web: packages build ## hold the dashboard's loading times against their li
 	@TEST_TIMES=1 tools/test browser -k speed --build-dir $(BUILD)
 
 .PHONY: cover
-cover: web ## how many lines of src the unit and flow tests reach, file by file
+cover: web ## how many lines of src the unit tests, on both databases, and flow tests reach, file by file
 	@tools/deps install test
 	$(call compile,build-cover,$(COVER))
 	@find build-cover -name '*.gcda' -delete
-	@tools/test unit flow --build-dir build-cover
+	@tools/test unit unit-postgres flow --build-dir build-cover
 	@tools/cover build-cover
 
 .PHONY: clean

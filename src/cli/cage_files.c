@@ -119,6 +119,23 @@ static void allow_again(const struct rules *r, const char *file, uint64_t rights
     }
 }
 
+#ifdef AVA_SANITIZED
+/* Where a sanitizer is to write its reports; it opens that file when it has something to say, or ends the process. */
+static void allow_reports(const struct rules *r) {
+    static const char *const OPTIONS[] = { "ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS" };
+    static const char LOG[] = "log_path=";
+    for (size_t i = 0; i < ARRAY_LEN(OPTIONS); i++) {
+        const char *set = getenv(OPTIONS[i]), *at = set ? strstr(set, LOG) : NULL;
+        char path[PATH_MAX];
+        if (!at)
+            continue;
+        at += strlen(LOG);
+        snprintf(path, sizeof path, "%.*s", (int)strcspn(at, ":"), at);
+        allow_again(r, path, ADD_TO | TRUNCATE);
+    }
+}
+#endif
+
 static void allow_all(const struct rules *r, const struct cage_files *files) {
     static const char *const OF_TLS[] = { "CURL_CA_BUNDLE", "SSL_CERT_FILE" };
     for (size_t i = 0; i < ARRAY_LEN(READABLE); i++)
@@ -157,6 +174,9 @@ bool cage_files(const struct cage_files *files, const char **why) {
         return false;
     }
     allow_all(&r, files);
+#ifdef AVA_SANITIZED
+    allow_reports(&r);
+#endif
     bool good = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(RESTRICT_SELF, r.fd, 0) == 0;
     if (!good)
         *why = "this container does not let Landlock be used";

@@ -169,7 +169,7 @@ enum err delivery_rows_hold(struct ctx *ctx, struct db_conn *tx, const char *des
                             int64_t now_ms, int limit) {
     struct db_stmt *q =
         db_use(tx, "UPDATE deliveries SET status = 'held', next_at = 0, settled_at = ?1"
-                   " WHERE seq IN (SELECT seq FROM deliveries INDEXED BY deliveries_open"
+                   " WHERE seq IN (SELECT seq FROM deliveries INDEXED BY deliveries_in_order"
                    " WHERE destination_id = ?2 AND settled_at = 0 LIMIT ?3)");
     db_bind_i64(q, now_ms);
     db_bind_text(q, destination_id);

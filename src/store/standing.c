@@ -43,7 +43,7 @@ static enum err count_deliveries(struct ctx *ctx, struct db_conn *c, const char 
                                  struct standing *out) {
     struct db_stmt *q = db_use(
         c, "SELECT COUNT(*), MIN(created_at) FROM (SELECT d.created_at FROM destinations t"
-           " CROSS JOIN deliveries d INDEXED BY deliveries_open WHERE d.destination_id = t.id"
+           " CROSS JOIN deliveries d INDEXED BY deliveries_in_order WHERE d.destination_id = t.id"
            " AND d.settled_at = 0 AND t.workspace_id = ?1 AND t.removed_at = 0 LIMIT ?2) AS found");
     db_bind_text(q, workspace_id);
     db_bind_i64(q, STANDING_MAX);

@@ -1,8 +1,10 @@
-/* temp: a database of its own for a test, in a folder that goes with it. */
+/* temp: a database of its own for a test, in a folder that goes with it.
+ *
+ * In SQLite; or, where TEST_POSTGRES says the URL of a server (tools/test unit-postgres starts one), in a new database there.
+ * The statements of temp_sql and its like are written for SQLite; there they go through db/dialect.h, and find what else they
+ * ask of SQLite in tests/lib/shims.sql. */
 #pragma once
 
-#include <dirent.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,95 +17,38 @@
 #include "obs/log.h"
 
 struct temp {
-    char dir[64], path[96];
+    char dir[64], path[96]; /* of SQLite's file */
+    char url[400];          /* of the database in PostgreSQL; empty: it is SQLite */
+    void *beside;           /* a connection to that */
+    int log_fd;             /* what Ava logs of it there */
+    bool may_be_refused;    /* this test asks for what PostgreSQL refuses */
+    bool is_altered;        /* it has other tables than Ava's */
     struct arena *arena;
     struct parts parts;
     struct ctx ctx;
 };
 
-static inline void temp_ctx(struct temp *t, struct ctx *ctx) {
-    ctx_init(ctx, &t->parts, t->arena, 60000);
-}
-
-static inline bool temp_reopen(struct temp *t) {
-    const char *why = "";
-    t->parts.db = db_open(&(struct db_conf){ t->path, hash_blake2b }, t->arena, &why);
-    if (!t->parts.db)
-        fprintf(stderr, "# %s\n", why);
-    temp_ctx(t, &t->ctx);
-    return t->parts.db != NULL;
-}
-
-static inline void temp_folder(struct temp *t) {
-    *t = (struct temp){ .arena = arena_new(64 << 20) };
-    str_copy(t->dir, sizeof t->dir, str_of("/tmp/ava-test-XXXXXX"));
-    if (!mkdtemp(t->dir))
-        abort();
-    snprintf(t->path, sizeof t->path, "%s/ava.db", t->dir);
-    log_setup(LOG_OFF, true, 2);
-    crypto_init();
-    temp_ctx(t, &t->ctx);
-}
-
-static inline void temp_open(struct temp *t) {
-    temp_folder(t);
-    if (!temp_reopen(t))
-        abort();
-}
-
-static inline void temp_close(struct temp *t) {
-    DIR *d = opendir(t->dir);
-    struct dirent *e;
-    char path[400];
-    db_close(t->parts.db);
-    while (d && (e = readdir(d))) {
-        snprintf(path, sizeof path, "%s/%s", t->dir, e->d_name);
-        if (e->d_name[0] != '.')
-            unlink(path);
+bool temp_on_postgres(void);
+/* Skips the test where it is PostgreSQL's turn. why: what of it is SQLite's alone. */
+void temp_sqlite_only(const char *why);
+/* The same for all tests of a file; as one. */
+#define TEMP_SQLITE_ONLY(why)                                       \
+    __attribute__((constructor)) static void temp_skip_all_(void) { \
+        temp_skip_all(why);                                         \
     }
-    closedir(d);
-    rmdir(t->dir);
-    arena_free(t->arena);
-}
+void temp_skip_all(const char *why);
 
-/* SQL on a connection beside Ava's. The first column of the first row, or "". */
-static inline const char *temp_sql(struct temp *t, const char *sql) {
-    sqlite3 *db;
-    sqlite3_stmt *q = NULL;
-    const char *out = "";
-    if (sqlite3_open(t->path, &db) != SQLITE_OK)
-        abort();
-    sqlite3_busy_timeout(db, 10000);
-    int rc = sqlite3_prepare_v2(db, sql, -1, &q, NULL);
-    if (rc == SQLITE_OK && (rc = sqlite3_step(q)) == SQLITE_ROW && sqlite3_column_text(q, 0))
-        out = arena_strdup(t->arena, (const char *)sqlite3_column_text(q, 0));
-    if (rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE)
-        out = arena_printf(t->arena, "error: %s", sqlite3_errmsg(db));
-    sqlite3_finalize(q);
-    sqlite3_close(db);
-    return out;
-}
+void temp_open(struct temp *t);   /* with Ava's tables */
+void temp_folder(struct temp *t); /* without any, and not opened yet */
+/* The test fails where PostgreSQL refused a statement of Ava's for what it is, or Ava took locks in a wrong order. */
+void temp_close(struct temp *t);
+bool temp_reopen(struct temp *t);               /* once more, or after db_close */
+struct db_conf temp_conf(const struct temp *t); /* what db_open is to be told */
+void temp_ctx(struct temp *t, struct ctx *ctx);
+void temp_empty(struct temp *t); /* takes away what it has; closed before */
 
-static inline bool temp_script(struct temp *t, const char *sql) {
-    sqlite3 *db;
-    if (sqlite3_open(t->path, &db) != SQLITE_OK)
-        abort();
-    sqlite3_busy_timeout(db, 10000);
-    int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
-    sqlite3_close(db);
-    return rc == SQLITE_OK;
-}
-
-/* The same; returns what went wrong, or "". */
-static inline const char *temp_all(struct temp *t, const char *sql) {
-    sqlite3 *db;
-    char *why = NULL;
-    if (sqlite3_open(t->path, &db) != SQLITE_OK)
-        abort();
-    sqlite3_busy_timeout(db, 10000);
-    sqlite3_exec(db, sql, NULL, NULL, &why);
-    const char *said = why ? arena_strdup(t->arena, why) : "";
-    sqlite3_free(why);
-    sqlite3_close(db);
-    return said;
-}
+/* SQL on a connection beside Ava's. The first column of the first row, or "", or "error: ...". */
+const char *temp_sql(struct temp *t, const char *sql);
+/* Several statements; returns what went wrong, or "". */
+const char *temp_all(struct temp *t, const char *sql);
+bool temp_script(struct temp *t, const char *sql); /* did nothing go wrong? */

@@ -20,8 +20,9 @@ const int migrations_count = 2;
     " sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT;"
 
 static const char *open_fails(struct temp *t) {
+    struct db_conf conf = temp_conf(t);
     const char *why = NULL;
-    t->parts.db = db_open(&(struct db_conf){ t->path, hash_blake2b }, t->arena, &why);
+    t->parts.db = db_open(&conf, t->arena, &why);
     CHECK(t->parts.db == NULL && why != NULL);
     CHECK(temp_script(t, "SELECT 1"));
     return why;
@@ -29,7 +30,7 @@ static const char *open_fails(struct temp *t) {
 
 /* Lets temp_close have a database to close. */
 static void end(struct temp *t) {
-    unlink(t->path);
+    temp_empty(t);
     CHECK(temp_reopen(t));
     temp_close(t);
 }
@@ -62,6 +63,7 @@ TEST(a_new_database_gets_all_migrations_and_no_backup) {
 TEST(an_older_database_is_copied_before_it_is_brought_up_to_date) {
     struct temp t;
     char copy[256];
+    temp_sqlite_only("about copies of SQLite's file");
     temp_folder(&t);
     CHECK(temp_script(&t,
                       TABLE "INSERT INTO schema_migrations VALUES (1,'first','aa',0);"
@@ -100,6 +102,7 @@ static void old_with_copies(struct temp *t, const char *more) {
 TEST(of_all_copies_the_newest_is_kept) {
     struct temp t;
     char copy[256];
+    temp_sqlite_only("about copies of SQLite's file");
     old_with_copies(&t, "CREATE TABLE b (x INTEGER) STRICT;");
     CHECK_INT(backups(&t, NULL, 0), 2);
     CHECK(temp_reopen(&t));
@@ -115,6 +118,7 @@ TEST(of_all_copies_the_newest_is_kept) {
 /* Each start of a program whose migration fails makes a copy, and none of them stays but the last. */
 TEST(copies_do_not_pile_up_when_a_migration_fails_again_and_again) {
     struct temp t;
+    temp_sqlite_only("about copies of SQLite's file");
     old_with_copies(&t, "SELECT 1"); /* b is missing */
     for (int i = 0; i < 3; i++) {
         CHECK(strstr(open_fails(&t), "second") != NULL);
@@ -127,6 +131,7 @@ TEST(a_copy_that_cannot_be_made_leaves_the_older_ones_and_nothing_half) {
     struct temp t;
     glob_t g = { 0 };
     struct rlimit all, some;
+    temp_sqlite_only("about copies of SQLite's file");
     old_with_copies(&t, "CREATE TABLE b (x INTEGER) STRICT;"
                         "CREATE TABLE big AS SELECT zeroblob(200000) AS z;");
     getrlimit(RLIMIT_FSIZE, &all);
@@ -134,7 +139,8 @@ TEST(a_copy_that_cannot_be_made_leaves_the_older_ones_and_nothing_half) {
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &some);
     const char *why = NULL;
-    struct db *db = db_open(&(struct db_conf){ t.path, hash_blake2b }, t.arena, &why);
+    struct db_conf conf = temp_conf(&t);
+    struct db *db = db_open(&conf, t.arena, &why);
     setrlimit(RLIMIT_FSIZE, &all);
     CHECK(db == NULL && why && strstr(why, "cannot make a copy before the migration") != NULL);
     CHECK_INT(backups(&t, NULL, 0), 2);

@@ -10,6 +10,8 @@
 #include "db/temp.h"
 #include "store/sealed.h"
 
+TEMP_SQLITE_ONLY("about copies of SQLite's file")
+
 enum { WRITERS = 4, LARGE = 500, LARGE_BYTES = 100000 };
 
 static char large[LARGE_BYTES];

@@ -1,8 +1,12 @@
 /* Reading where SQLite gets no memory: what was read is right, or db_done says that it was not read. */
 #include "test.h"
 
+#include <sqlite3.h>
+
 #include "base/defs.h"
 #include "db/temp.h"
+
+TEMP_SQLITE_ONLY("about the memory that SQLite asks for")
 
 static struct sqlite3_mem_methods system_memory;
 static _Thread_local int allocations_left = -1; /* of this thread; below 0: without end */
@@ -97,7 +101,8 @@ TEST(a_database_that_is_opened_without_memory_is_refused_with_a_reason_and_not_c
         const char *why = NULL;
         allocations_left = n;
         refused = 0;
-        t.parts.db = db_open(&(struct db_conf){ t.path, hash_blake2b }, t.arena, &why);
+        struct db_conf conf = temp_conf(&t);
+        t.parts.db = db_open(&conf, t.arena, &why);
         allocations_left = -1;
         failed += t.parts.db == NULL;
         whole = t.parts.db && refused == 0;

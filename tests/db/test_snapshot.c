@@ -13,6 +13,8 @@
 #include "store/sealed.h"
 #include "test.h"
 
+TEMP_SQLITE_ONLY("about copies of SQLite's file")
+
 enum { ROWS = 2000 };
 
 static enum err put_many(struct ctx *ctx, struct db_conn *tx, void *arg) {

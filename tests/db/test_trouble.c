@@ -8,6 +8,8 @@
 #include "db/temp.h"
 #include "store/sealed.h"
 
+TEMP_SQLITE_ONLY("about SQLite's file; peers postgres has the like")
+
 static enum err put(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return meta_put(ctx, tx, arg, str_of(arg));
 }

@@ -22,21 +22,7 @@ export function sql(url, text) {
   return execFileSync("psql", [...PSQL, url], { input: text, ...LARGE }).trimEnd();
 }
 
-// What the tests' statements ask of SQLite that PostgreSQL has by other names or not at all; Ava does not see the schema.
-const SHIMS = `SET client_min_messages = error; CREATE SCHEMA IF NOT EXISTS tests;
-  CREATE OR REPLACE FUNCTION tests.zeroblob(n bigint) RETURNS bytea LANGUAGE sql AS $$ SELECT decode(repeat('00', n::int), 'hex') $$;
-  CREATE OR REPLACE FUNCTION tests.randomblob(n bigint) RETURNS bytea LANGUAGE sql VOLATILE AS $$ SELECT substr(string_agg(uuid_send(gen_random_uuid()), ''::bytea), 1, n::int) FROM generate_series(1, (n + 15) / 16) $$;
-  CREATE OR REPLACE FUNCTION tests.hex(b bytea) RETURNS text LANGUAGE sql AS $$ SELECT upper(encode(b, 'hex')) $$;
-  CREATE OR REPLACE FUNCTION tests.printf(format text, VARIADIC numbers bigint[]) RETURNS text LANGUAGE plpgsql AS $$
-    DECLARE p text[]; t text; n bigint;
-    BEGIN
-      FOREACH n IN ARRAY numbers LOOP
-        p := regexp_match(format, '(%0?(\\d*)([dx]))');
-        t := CASE p[3] WHEN 'x' THEN to_hex(n) ELSE n::text END;
-        format := overlay(format placing lpad(t, greatest(length(t), coalesce(nullif(p[2], '')::int, 0)), '0') from strpos(format, p[1]) for length(p[1]));
-      END LOOP;
-      RETURN format;
-    END $$;`;
+const SHIMS = readFileSync(join(import.meta.dirname, "shims.sql"), "utf8");
 
 // A test's statements, written for SQLite, as PostgreSQL has them: bytes, and triggers that make something fail.
 const forPostgres = (text) =>

@@ -1,6 +1,11 @@
-// A PostgreSQL for one run of tests: prints its URL, and ends when stdin does, and so with whoever started it.
-import { Postgres } from "./postgres.mjs";
+// A PostgreSQL for one run of tests: prints its URL, and ends when stdin does, and so with whoever started it. Exit 3: it is
+// not installed.
+import { missing, Postgres } from "./postgres.mjs";
 
+if (missing) {
+  console.error(missing);
+  process.exit(3);
+}
 const ends = new Promise((r) => {
   process.stdin.on("end", r).resume();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, r);

@@ -1,22 +1,24 @@
-// One text of SQL for both databases: every migration runs on a real PostgreSQL, which then knows each statement of the
-// program, and answers it with types that Ava reads.
+// One text of SQL for both databases: every migration runs on a real PostgreSQL, which then takes each statement of the
+// program with what is bound to it, and answers it with types that Ava reads. So does SQLite.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { bin, missing as noAva, root } from "../lib/ava.mjs";
+import { statements } from "../lib/literals.mjs";
 import { missing as noPostgres, Postgres } from "../lib/postgres.mjs";
 
-const translator = join(process.env.TEST_BUILD_DIR ?? join(root, "build"), "tests/peer_dialect");
+const build = process.env.TEST_BUILD_DIR ?? join(root, "build"), translator = join(build, "tests/peer_dialect");
 const absent = noAva || noPostgres || (existsSync(translator) ? false : "peer_dialect is not built");
 
-// What only one side says: SQLite's about its own file, PostgreSQL's about its sessions and locks; and about the schema that
-// each brings up to date.
-const OWN = /pragma_database_list|schema_migrations|\bpg_|\bset_config\(/;
 const READ = new Set(["bigint", "integer", "smallint", "boolean", "text", "bytea"]);
 
-const said = (kind, texts) => execFileSync(translator, [kind], { input: texts.map((t) => t + "\0").join(""), encoding: "utf8", maxBuffer: 64 << 20 }).split("\0").slice(0, -1);
+// Whose words a file of db/ speaks; all others speak both.
+const speaks = (file) => (/^src\/db\/(?:pg_|db_postgres)/.test(file) ? "postgres" : /^src\/db\/(?!migrate|probe)/.test(file) ? "sqlite" : "both");
+
+const said = (kind, texts, ...more) => execFileSync(translator, [kind, ...more], { input: texts.map((t) => t + "\0").join(""), encoding: "utf8", maxBuffer: 64 << 20 }).split("\0").slice(0, -1);
 
 describe("the one text of SQL on PostgreSQL", { skip: absent }, () => {
   let pg;
@@ -26,31 +28,59 @@ describe("the one text of SQL on PostgreSQL", { skip: absent }, () => {
   after(() => pg?.remove());
 
   test("every migration, in order", () => {
-    const folder = join(root, "src/db/migrations"), names = readdirSync(folder).sort();
-    const texts = said("migration", names.map((n) => readFileSync(join(folder, n), "utf8")));
+    const folder = join(root, "src/db/migrations"), names = ["the table of them", ...readdirSync(folder).sort()];
+    const table = "CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, name TEXT, sha256 TEXT, applied_at INTEGER);";
+    const texts = said("migration", [table, ...names.slice(1).map((n) => readFileSync(join(folder, n), "utf8"))]);
     const { errors } = pg.script(texts.map((t, i) => `\\echo @@${names[i]}\nBEGIN;\n${t}\nCOMMIT;\n`).join(""), "-v", "ON_ERROR_STOP=1");
     assert.equal(errors, "");
   });
 
-  test("every statement, and each column it answers with", (t) => {
-    const planted = ["SELECT SUM(seq) FROM deliveries", "SELECT 1 FROM nowhere"], all = [...planted, ...new Set(readFileSync(bin).toString("latin1").match(/(?<=\0)(?:SELECT|UPDATE|DELETE FROM|INSERT|WITH) [\x20-\x7e]{8,}(?=\0)/g).filter((sql) => !OWN.test(sql)))];
+  const all = absent ? [] : statements(build, root);
+
+  test("the statements in the sources are those in the program", (t) => {
+    const known = new Set(all.map((s) => s.sql)), inProgram = readFileSync(bin).toString("latin1").match(/(?<=\0)(?:SELECT|UPDATE|DELETE FROM|INSERT|WITH) [\x20-\x7e]{8,}(?=\0)/g);
+    t.diagnostic(`${all.length} statements, of ${all.filter((s) => s.types).length} of them it is known what is bound to them`);
+    assert.ok(all.length > 400 && all.filter((s) => s.types).length > 250);
+    assert.deepEqual(inProgram.filter((sql) => !known.has(sql)), []);
+  });
+
+  test("SQLite takes each of them", () => {
+    const folder = mkdtempSync(join(tmpdir(), "ava-dialect-"));
+    try {
+      const texts = ["SELECT 1 FROM nowhere", ...all.filter((s) => speaks(s.file) !== "postgres").map((s) => s.sql)];
+      const whys = said("sqlite", texts, join(folder, "ava.db"));
+      assert.equal(whys.length, texts.length);
+      assert.equal(whys[0], "no such table: nowhere", "what would be wrong is seen");
+      assert.deepEqual(texts.map((sql, i) => whys[i] && `${whys[i]}: ${sql}`).slice(1).filter(Boolean), []);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test("PostgreSQL takes each of them with what is bound to it, and answers with columns that Ava reads", (t) => {
+    const planted = ["SELECT SUM(seq) FROM deliveries", "SELECT 1 FROM nowhere"].map((sql) => ({ file: "src/store/planted.c", sql }));
+    planted.push({ file: "src/store/planted.c", sql: "SELECT id FROM calls WHERE id = ?", types: ["bigint"] });
+    const asked = [...planted, ...all.filter((s) => speaks(s.file) !== "sqlite" && !s.sql.includes("%s"))], texts = said("statement", asked.map((s) => s.sql));
     // A parameter that is compared with nothing but NULL gets its type from what is bound to it, which is a text.
-    const texts = said("statement", all).map((sql) => sql.replace(/(\$\d+) IS (NOT )?NULL/g, "$1::text IS $2NULL"));
-    const { out } = pg.script("\\o /dev/stdout\n" + texts.map((sql, i) => `\\echo @@${i}\n${sql} \\gdesc\n\\if :ERROR\n\\echo !:LAST_ERROR_MESSAGE\n\\endif\n`.replace("!:", "! :")).join(""));
-    const wrong = [];
+    const guessed = texts.map((sql) => sql.replace(/(\$\d+) IS (NOT )?NULL/g, "$1::text IS $2NULL"));
+    const prepared = asked.map(({ types }, i) => `PREPARE s${i}${types?.length ? ` (${types})` : ""} AS ${types ? texts[i] : guessed[i]};\n`);
+    const failed = "\\if :ERROR\n\\echo ! :LAST_ERROR_MESSAGE\n\\endif\n";
+    const { out } = pg.script("\\o /dev/stdout\n" + guessed.map((sql, i) => `\\echo @@${i}\n${prepared[i]}${failed}${sql} \\gdesc\n${failed}`).join(""));
+    const wrong = new Set();
     let at = -1, seen = 0;
     for (const line of out.split("\n"))
       if (line.startsWith("@@")) at = Number(line.slice(2));
-      else if (line.startsWith("! ")) wrong.push(`${line.slice(2)}: ${texts[at]}`);
+      else if (line.startsWith("! ")) wrong.add(`${line.slice(2)}: ${texts[at]}`);
       else if (line.includes("|")) {
         seen++;
         const type = line.slice(line.lastIndexOf("|") + 1);
-        if (!READ.has(type)) wrong.push(`${line}: ${texts[at]}`);
+        if (!READ.has(type) && speaks(asked[at].file) === "both") wrong.add(`${line}: ${texts[at]}`);
       }
-    t.diagnostic(`${all.length} statements, ${seen} columns`);
-    assert.ok(all.length > 350 && at === all.length - 1 && seen > 500, `${all.length} statements, the last ${at}, ${seen} columns`);
-    assert.deepEqual(wrong.splice(0, 2), ["sum|numeric: " + planted[0], 'relation "nowhere" does not exist: ' + planted[1]], "what would be wrong is seen");
-    assert.deepEqual(wrong, []);
+    t.diagnostic(`${asked.length} statements, ${seen} columns`);
+    assert.ok(at === asked.length - 1 && seen > 500, `${asked.length} statements, the last ${at}, ${seen} columns`);
+    const seenWrong = ["sum|numeric: " + planted[0].sql, 'relation "nowhere" does not exist: ' + planted[1].sql, "operator does not exist: text = bigint: " + texts[2]];
+    assert.deepEqual([...wrong].slice(0, 3), seenWrong, "what would be wrong is seen");
+    assert.deepEqual([...wrong].slice(3), []);
   });
 
   // Told apart from SQLite's by what the unit test of deliveries says of them there.

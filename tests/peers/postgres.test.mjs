@@ -300,7 +300,11 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     const a = await start();
     await a.signUp();
     const put = (calls) => a.call("/api/v1/limits", { method: "PUT", body: { concurrent_calls: calls } });
-    const saved = async () => (await a.call("/api/v1/limits")).json.concurrent_calls;
+    const saved = async () => {
+      let r; // a moment after a crash nothing can be read yet
+      await until(async () => (r = await a.call("/api/v1/limits")).status === 200, { what: "reads again" });
+      return r.json.concurrent_calls;
+    };
     assert.equal((await put(3)).status, 200);
 
     // It is in the server's log, and waits for a replica that is not there; only its connection ends.

@@ -47,7 +47,8 @@ static void open_filled(struct temp *t) {
            " 0, 0, " BLOB ")"));
     fill(t, "INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status,"
             " correlation_id, received_at) SELECT printf('evt_%032d', i), 'a', iif(x, 'vapi',"
-            " 'twilio'), iif(x, 'rare', 'usual'), iif(x, 'r', 's'), CAST(i AS BLOB), iif(x,"
+            " 'twilio'), iif(x, 'rare', 'usual'), iif(x, 'r', 's'), CAST(printf('%d', i) AS BLOB), "
+            "iif(x,"
             " 'dead', 'done'), 'c', at FROM r");
     fill(t, "INSERT INTO calls (id, workspace_id, provider, provider_id, direction, to_number,"
             " assistant_id, status, created_at, updated_at, sealed) SELECT printf('call_%032d',"

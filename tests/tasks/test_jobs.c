@@ -59,7 +59,8 @@ TEST(a_wish_made_while_its_former_job_ends_gets_a_job_of_its_own) {
 
 enum { PATIENCE_MS = 10 * 1000 };
 
-static int wished, runs;
+static atomic_int wished; /* on a thread that writes */
+static int runs;
 
 static enum err delete_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return job_row_delete(ctx, tx, "late", arg);
@@ -86,7 +87,8 @@ static enum err late_work(struct ctx *ctx, const struct job_row *job) {
         jobs_want(jobs, &LATE, job->workspace_id);
         while (wished < 2 && ava_now_ms() < until_ms)
             fiber_sleep(1);
-        TRY(db_write(ctx, nothing_write, NULL)); /* by then the pump knows of its commit */
+        TRY(db_write(ctx, nothing_write,
+                     NULL)); /* by then, on SQLite, the pump knows of its commit */
     }
     return job_write(ctx, job, delete_write, (void *)job->workspace_id, NULL);
 }

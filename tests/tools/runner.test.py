@@ -136,11 +136,41 @@ class Runner(Repository):
         self.assertTrue(ended.exists(), "and ends it")
 
     def test_runs_nothing_without_the_postgres_that_was_asked_for(self):
+        for status, why in ((3, "no PostgreSQL for the tests"), (1, "PostgreSQL did not start")):
+            self.write("tests/lib/postgres_run.mjs", f"process.exit({status});")
+            self.write("tests/flow/a.test.mjs", "import t from 'node:test'; t('x', () => {});")
+            done = self.run_tool("test", "flow", "--postgres")
+            self.assertIn(why, done.stderr)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+
+    def test_runs_what_opens_a_database_on_a_postgres_too_and_nothing_else(self):
+        ended = self.pretend_postgres()
+        self.program("build/tests/base_test_str", 'printf "1..1\\nok 1 - a\\n"')
+        self.program(
+            "build/tests/store_test_rows",
+            'printf "1..1\\nok 1 - on ${TEST_POSTGRES:-sqlite}\\n"; [ -z "$TEST_POSTGRES" ]',
+        )
+        self.write(
+            "tests/flow/a.test.mjs",
+            "import t from 'node:test'; import a from 'node:assert';\n"
+            "t('x', () => a.equal(process.env.TEST_POSTGRES, undefined));",
+        )
+        done = self.run_tool("test")
+        self.assertEqual(done.stdout.splitlines()[-1], "4 passed, 1 failed", done.stdout)
+        self.assertIn("failed: unit-postgres/store_test_rows: (the program)", done.stdout)
+        self.assertNotIn("unit-postgres/base_test_str", done.stdout)
+        self.assertTrue(ended.exists(), "and ends it")
+
+    def test_says_why_nothing_ran_on_a_postgres(self):
+        self.program("build/tests/store_test_rows", 'echo "1..1"; echo "ok 1 - $TEST_POSTGRES"')
+        self.write("tests/lib/postgres_run.mjs", "process.exit(3);")
+        done = self.run_tool("test")
+        self.assertIn("skipped: (all): no PostgreSQL for the tests", done.stdout)
+        self.assertEqual(done.stdout.splitlines()[-1], "1 passed, 0 failed, 1 skipped")
         self.write("tests/lib/postgres_run.mjs", "process.exit(1);")
-        self.write("tests/flow/a.test.mjs", "import t from 'node:test'; t('x', () => {});")
-        done = self.run_tool("test", "flow", "--postgres")
-        self.assertIn("no PostgreSQL for the tests", done.stderr)
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        done = self.run_tool("test")
+        self.assertIn("failed: unit-postgres: (all)", done.stdout)
+        self.assertEqual(done.returncode, 1)
 
     def test_ends_the_postgres_also_when_it_is_ended(self):
         ended = self.pretend_postgres()
