@@ -195,7 +195,7 @@ static void share_out(struct postgres *db, int connections) {
 static bool go(struct postgres *db, const struct db_conf *conf, struct arena *a, bool *is_refused,
                const char **why) {
     struct pg_conn *c = pg_keeper_conn(db->keeper);
-    if (!reach(db, conf, a, is_refused, why))
+    if (!pg_keeper_watch(db->keeper, a, why) || !reach(db, conf, a, is_refused, why))
         return false;
     if (!pg_migrate(c, conf->keeps_schema, a, &db->schema, why)) {
         *is_refused = !c->failure.is_lost;

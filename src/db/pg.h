@@ -285,6 +285,8 @@ enum err pg_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t with
 
 struct pg_keeper *pg_keeper_new(struct postgres *db);
 struct pg_conn *pg_keeper_conn(struct pg_keeper *k); /* its own, until it is started */
+bool pg_keeper_watch(struct pg_keeper *k, struct arena *a,
+                     const char **why); /* cuts what is late, from now on */
 bool pg_keeper_start(struct pg_keeper *k, struct arena *a, const char **why);
 void pg_keeper_free(struct pg_keeper *k); /* ends its threads */
 /* Takes the database for this run, for as long as it is connected; false when another has it. */

@@ -238,15 +238,21 @@ struct pg_conn *pg_keeper_conn(struct pg_keeper *k) {
     return &k->conn;
 }
 
-bool pg_keeper_start(struct pg_keeper *k, struct arena *a, const char **why) {
-    int rc = pthread_create(&k->keeper, NULL, keep, k);
-    k->is_kept = rc == 0;
-    if (rc == 0)
-        rc = pthread_create(&k->watch, NULL, watch, k);
-    k->is_watched = rc == 0;
+static bool start(pthread_t *thread, void *(*work)(void *), struct pg_keeper *k, bool *is_begun,
+                  struct arena *a, const char **why) {
+    int rc = pthread_create(thread, NULL, work, k);
+    *is_begun = rc == 0;
     if (rc != 0)
         *why = arena_printf(a, "no thread can be started for the database: %s", strerror(rc));
     return rc == 0;
+}
+
+bool pg_keeper_watch(struct pg_keeper *k, struct arena *a, const char **why) {
+    return start(&k->watch, watch, k, &k->is_watched, a, why);
+}
+
+bool pg_keeper_start(struct pg_keeper *k, struct arena *a, const char **why) {
+    return start(&k->keeper, keep, k, &k->is_kept, a, why);
 }
 
 void pg_keeper_free(struct pg_keeper *k) {

@@ -59,6 +59,14 @@ static enum err read_last(struct ctx *ctx, struct db_conn *tx, const char *works
     return db_done(ctx, q);
 }
 
+/* As it is kept: the chain is of that. */
+static const char *kept(struct ctx *ctx, const char *text) {
+    if (!text)
+        return "";
+    return str_is_utf8(str_of(text)) ? text
+                                     : str_dup(ctx->arena, str_clean(ctx->arena, str_of(text)));
+}
+
 enum err audit_write(struct ctx *ctx, struct db_conn *tx, struct audit_entry e) {
     unsigned char prev[32], hash[32];
     struct buf row = { 0 };
@@ -69,8 +77,8 @@ enum err audit_write(struct ctx *ctx, struct db_conn *tx, struct audit_entry e) 
                                         : "system";
     if (!e.workspace_id)
         e.workspace_id = ctx->who.workspace_id;
-    e.object = e.object ? e.object : "";
-    e.detail = e.detail ? e.detail : "";
+    e.object = kept(ctx, e.object);
+    e.detail = kept(ctx, e.detail);
     e.outcome = e.outcome ? e.outcome : "ok";
     e.correlation_id = ctx->correlation_id;
     e.at_ms = ava_wall_ms();

@@ -2,8 +2,12 @@
  * side that fails, or counts otherwise, ends it. PostgreSQL's side is tried by peers/migrate_to. */
 #include "db/copy.h"
 
+#include <sqlite3.h>
+
 #include "db/temp.h"
 #include "test.h"
+
+TEMP_SQLITE_ONLY("about SQLite's file, from which is copied")
 
 static struct copy_table table(const char *name, const char **parents, size_t count) {
     static struct copy_column id = { "id", COPY_TEXT };

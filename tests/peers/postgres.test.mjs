@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Ava, ava, freePort, missing as noAva, root, until } from "../lib/ava.mjs";
+import { Ava, ava, avaBeside, freePort, missing as noAva, root, until } from "../lib/ava.mjs";
 import { sql, useDatabase } from "../lib/database.mjs";
 import { missing, Postgres } from "../lib/postgres.mjs";
 import { sign } from "../lib/twilio.mjs";
@@ -135,6 +136,24 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     await pg.go();
     const a = await starting;
     await a.signUp();
+    await a.remove();
+  });
+
+  test("a server that lets Ava in and then says nothing does not hold up who begins", async () => {
+    const a = await start(), real = new URL(a.database);
+    const proxy = createServer((client) => {
+      const server = connect(Number(real.port), real.hostname);
+      client.on("data", (bytes) => bytes.includes("pg_is_in_recovery") || server.write(bytes));
+      server.on("data", (bytes) => client.write(bytes));
+      for (const [one, other] of [[client, server], [server, client]]) one.on("error", () => {}).on("close", () => other.destroy());
+    });
+    await new Promise((r) => proxy.listen(0, "127.0.0.1", r));
+    const url = a.database.replace(`:${real.port}/`, `:${proxy.address().port}/`), began = Date.now();
+    const r = await avaBeside(["workspace", "list", "--data-dir", a.data], { env: { DATABASE_URL: url } });
+    assert.notEqual(r.status, 0);
+    assert.match(r.stderr, /DATABASE_URL: /);
+    assert.ok(Date.now() - began < 15_000, `${Date.now() - began} ms`);
+    proxy.close();
     await a.remove();
   });
 

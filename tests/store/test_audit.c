@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "db/temp.h"
+#include "service/upkeep/audit_heads.h"
 #include "store/audit.h"
 
 static enum err write_entry(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -46,6 +47,24 @@ TEST(a_row_of_an_action_that_failed_leaves_no_gap_in_the_chain) {
     CHECK_TEXT(temp_sql(&t, "SELECT count(*) FROM audit_log"), "2");
     CHECK_TEXT(temp_sql(&t, "SELECT count(*) FROM audit_log x JOIN audit_log y ON x.prev = y.hash"),
                "1");
+    temp_close(&t);
+}
+
+TEST(text_that_is_no_utf_8_is_kept_and_hashed_as_what_every_database_holds) {
+    struct temp t;
+    struct audit_check found;
+    temp_open(&t);
+    struct audit_entry e = { .workspace_id = "ws_a",
+                             .actor = "usr_1",
+                             .action = "act",
+                             .object = "a\xFF\xC3",
+                             .detail = "{\"name\":\"\xE2\x82\"}" };
+    CHECK_INT(db_write(&t.ctx, write_entry, &e), OK);
+    note(&t, "ws_a", "two");
+    CHECK_TEXT(temp_sql(&t, "SELECT object FROM audit_log WHERE seq = 1"),
+               "a\xEF\xBF\xBD\xEF\xBF\xBD");
+    CHECK_INT(audit_check(&t.ctx, &(struct audit_head){ 0 }, NULL, &found), OK);
+    CHECK(!found.wrong && found.rows == 2);
     temp_close(&t);
 }
 
