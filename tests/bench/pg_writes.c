@@ -1,5 +1,5 @@
 /* pg_writes: what PostgreSQL gives at best for a change that Ava audits, with the same statements and locks: each of some
- * connections changes the limits of workspaces of a real Ava, one after the other, in a loop with nothing else. Prints one
+ * connections changes what callers get in workspaces of a real Ava, one after the other, in a loop with nothing else. Prints one
  * JSON line: changes a second, and how long the slower ones took.
  *     bench_pg_writes URL SECONDS CONNECTIONS */
 #include <libpq-fe.h>
@@ -41,34 +41,23 @@ static const char *const TEXTS[] = {
     " set_config('statement_timeout', '9000ms', true), pg_advisory_xact_lock_shared(CAST($2 AS "
     "BIGINT)),"
     " pg_advisory_xact_lock(CAST($1 AS BIGINT))",
-    "SELECT workspace_id, number, daily_minutes, daily_cost_cents, concurrent_calls,"
-    " assistant_seconds, version, created_at, updated_at FROM call_limits"
-    " WHERE workspace_id = $1 AND number = ''",
-    "INSERT INTO call_limits (workspace_id, number, daily_minutes, daily_cost_cents,"
-    " concurrent_calls, version, created_at, updated_at) VALUES ($1, '', NULL, NULL, 3, 1, 1, 1)"
-    " ON CONFLICT (workspace_id, number) DO UPDATE SET concurrent_calls = 4, version ="
-    " call_limits.version + 1, updated_at = 2",
+    "SELECT workspace_id, kind, text, to_number, assistant_id, version, created_at, updated_at"
+    " FROM fallbacks WHERE workspace_id = $1",
+    "INSERT INTO fallbacks (workspace_id, kind, text, to_number, assistant_id, version,"
+    " created_at, updated_at) VALUES ($1, 'forward', '', '+33612345678', NULL, 1, 1, 1)"
+    " ON CONFLICT (workspace_id) DO UPDATE SET to_number = '+33612345679', version ="
+    " fallbacks.version + 1, updated_at = 2",
     "SELECT pg_advisory_xact_lock(CAST($1 AS BIGINT))",
     "SELECT (SELECT COALESCE(MAX(seq), 0) FROM audit_log), (SELECT hash FROM audit_log"
     " WHERE workspace_id = $1 ORDER BY seq DESC LIMIT 1)",
     "INSERT INTO audit_log (seq, workspace_id, at, actor, action, object, outcome, correlation_id,"
-    " detail, prev, hash) VALUES (CAST($2 AS BIGINT) + 1, $1, 1, 'bench', 'limits.change', '',"
-    " 'ok', 'bench', '{\"concurrent_calls\":4}', decode(repeat('00', 32), 'hex'),"
+    " detail, prev, hash) VALUES (CAST($2 AS BIGINT) + 1, $1, 1, 'bench', 'fallback.change', '',"
+    " 'ok', 'bench', '{\"kind\":\"forward\"}', decode(repeat('00', 32), 'hex'),"
     " decode(repeat('11', 32), 'hex'))",
     "COMMIT",
 };
 static const int PARAMS[] = { 0, 2, 1, 1, 1, 1, 2, 0 };
-enum {
-    BEGINS,
-    LOCKS,
-    READS_LIMITS,
-    CHANGES,
-    LOCKS_AUDIT,
-    READS_AUDIT,
-    AUDITS,
-    COMMITS,
-    TEXTS_COUNT
-};
+enum { BEGINS, LOCKS, READS_ROW, CHANGES, LOCKS_AUDIT, READS_AUDIT, AUDITS, COMMITS, TEXTS_COUNT };
 
 static void send(PGconn *c, int text, const char *workspace, const char *seq) {
     const char *values[] = { workspace, seq };
@@ -97,7 +86,7 @@ static void change(PGconn *c, const char *workspace) {
     snprintf(audit, sizeof audit, "%lld", (long long)pg_lock_key("audit"));
     send(c, BEGINS, NULL, NULL);
     send(c, LOCKS, own, all);
-    send(c, READS_LIMITS, workspace, NULL);
+    send(c, READS_ROW, workspace, NULL);
     collect(c, 3, unread, sizeof unread);
     send(c, CHANGES, workspace, NULL);
     send(c, LOCKS_AUDIT, audit, NULL);

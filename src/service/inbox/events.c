@@ -8,6 +8,7 @@
 #include "providers/dialect.h"
 #include "service/inbox/inbox.h"
 #include "store/audit.h"
+#include "store/people.h"
 #include "store/sealed.h"
 #include "tasks/event_facts.h"
 #include "tasks/jobs.h"
@@ -54,6 +55,10 @@ static struct event_row row_of(const struct taking *t) {
 /* Seals and inserts the event; one with the same dedupe key stays, and is_new is false. */
 static enum err take_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct taking *t = arg;
+    struct workspace whose;
+    TRY(workspace_find(ctx, tx, t->in->workspace_id, NULL, &whose));
+    if (!whose.id) /* removed since its address was looked up */
+        return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such webhook address.");
     struct event_row row = row_of(t);
     struct sealed_place place = event_row_place(&row);
     TRY(vault_seal(ctx, tx, &place, t->content, &row.sealed));
