@@ -399,6 +399,7 @@ void loop_free(struct loop *l) {
 }
 
 void loop_run(struct loop *l) {
+    l->worked_us = worked_us(); /* what is due already comes before the first turn's end */
     uv_run(&l->uv, UV_RUN_DEFAULT);
 }
 
