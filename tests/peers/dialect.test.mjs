@@ -16,7 +16,7 @@ const absent = noAva || noPostgres || (existsSync(translator) ? false : "peer_di
 const READ = new Set(["bigint", "integer", "smallint", "boolean", "text", "bytea"]);
 
 // Whose words a file of db/ speaks; all others speak both.
-const speaks = (file) => (/^src\/db\/(?:pg_|db_postgres)/.test(file) ? "postgres" : /^src\/db\/(?!migrate|probe)/.test(file) ? "sqlite" : "both");
+const speaks = (file) => (/^src\/db\/(?:pg_|copy_pg|db_postgres)/.test(file) ? "postgres" : /^src\/db\/(?!migrate|probe)/.test(file) ? "sqlite" : "both");
 
 const said = (kind, texts, ...more) => execFileSync(translator, [kind, ...more], { input: texts.map((t) => t + "\0").join(""), encoding: "utf8", maxBuffer: 64 << 20 }).split("\0").slice(0, -1);
 
@@ -47,7 +47,7 @@ describe("the one text of SQL on PostgreSQL", { skip: absent }, () => {
   test("SQLite takes each of them", () => {
     const folder = mkdtempSync(join(tmpdir(), "ava-dialect-"));
     try {
-      const texts = ["SELECT 1 FROM nowhere", ...all.filter((s) => speaks(s.file) !== "postgres").map((s) => s.sql)];
+      const texts = ["SELECT 1 FROM nowhere", ...all.filter((s) => speaks(s.file) !== "postgres" && !s.sql.includes("%s")).map((s) => s.sql)];
       const whys = said("sqlite", texts, join(folder, "ava.db"));
       assert.equal(whys.length, texts.length);
       assert.equal(whys[0], "no such table: nowhere", "what would be wrong is seen");
