@@ -80,6 +80,22 @@ export class Postgres {
     return { out, errors: errors.join("") };
   }
 
+  // It and all its processes say nothing from now on; what is returned has them go on. Some of them end meanwhile by themselves.
+  freeze() {
+    const frozen = new Set(), signal = (pid, name) => {
+      try {
+        process.kill(pid, name);
+      } catch {}
+    };
+    const all = () => [this.child.pid, ...execFileSync("pgrep", ["-P", String(this.child.pid)], { encoding: "utf8" }).trim().split("\n").map(Number)];
+    for (let left = all(); left.length; left = all().filter((pid) => !frozen.has(pid)))
+      for (const pid of left) {
+        frozen.add(pid);
+        signal(pid, "SIGSTOP");
+      }
+    return () => frozen.forEach((pid) => signal(pid, "SIGCONT"));
+  }
+
   async stop(signal = "SIGINT") {
     if (this.ended) return;
     this.child.kill(signal); // SIGINT: a fast shutdown
