@@ -154,7 +154,7 @@ describe("PostgreSQL, looked over", { skip: noAva || missing, concurrency: 1 }, 
     try {
       const r = await doctor();
       assert.match(bad(r)[0], /^fail: PostgreSQL: the server is there, and says nothing/);
-      assert.ok(r.ms < 8000, `${r.ms} ms`);
+      assert.ok(r.ms < 20_000, `${r.ms} ms`);
       assert.equal(r.status, 1);
     } finally {
       thaw();
