@@ -19,15 +19,8 @@ enum err db_write_as(struct ctx *ctx, const char *name, enum db_alone alone, db_
     return ctx->parts->db->kind->write(ctx, name, alone, fn, arg);
 }
 
-/* An append as a write. */
-struct appending {
-    db_fn *fn;
-    void *arg;
-    int64_t rows;
-};
-
-static enum err append_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct appending *a = arg;
+enum err db_append_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct db_append *a = arg;
     TRY(a->fn(ctx, tx, a->arg));
     a->rows = db_changes(tx);
     return OK;
@@ -36,10 +29,9 @@ static enum err append_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 enum err db_append_as(struct ctx *ctx, const char *name, db_fn *fn, void *arg, struct str order,
                       int64_t *rows) {
     const struct db_kind *kind = ctx->parts->db->kind;
-    struct appending a = { fn, arg, 0 };
-    if (kind->append)
-        return kind->append(ctx, name, fn, arg, order, rows);
-    TRY(kind->write(ctx, name, DB_BESIDE, append_write, &a));
+    struct db_append a = { fn, arg, 0 };
+    TRY(kind->append ? kind->append(ctx, name, &a, order)
+                     : kind->write(ctx, name, DB_BESIDE, db_append_write, &a));
     *rows = a.rows;
     return OK;
 }

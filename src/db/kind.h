@@ -9,13 +9,21 @@
 /* Of a value that is NULL: what it would be. */
 enum db_value { DB_VALUE_ANY, DB_VALUE_TEXT, DB_VALUE_BLOB };
 
+/* Something to add (db_append), and how many rows that came to. */
+struct db_append {
+    db_fn *fn;
+    void *arg;
+    int64_t rows;
+};
+enum err db_append_write(struct ctx *ctx, struct db_conn *tx, void *append); /* as a write */
+
 struct db_kind {
     const char *system; /* in traces: the semantic conventions' name of it */
     struct db_conn *(*reader)(struct ctx *ctx);
     void (*reader_open)(struct db *db);
     enum err (*write)(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg);
-    enum err (*append)(struct ctx *ctx, const char *name, db_fn *fn, void *arg, struct str order,
-                       int64_t *rows); /* NULL: as a write */
+    enum err (*append)(struct ctx *ctx, const char *name, struct db_append *append,
+                       struct str order); /* NULL: as a write */
     enum err (*lock)(struct ctx *ctx, struct db_conn *tx,
                      const char *name); /* NULL: there is one writer */
     enum err (*write_steps)(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,

@@ -274,8 +274,7 @@ struct db_conn *pg_reader(struct ctx *ctx);
 void pg_ask(struct pg_stmt *q); /* a read: waits for its rows, its failure or its deadline */
 
 enum err pg_write(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg);
-enum err pg_append(struct ctx *ctx, const char *name, db_fn *fn, void *arg, struct str order,
-                   int64_t *rows);
+enum err pg_append(struct ctx *ctx, const char *name, struct db_append *what, struct str order);
 enum err pg_wait_in(struct db_queue *queue, struct db_queued *w); /* for its result */
 enum err pg_lock(struct ctx *ctx, struct db_conn *tx, const char *name);
 enum err pg_write_steps(struct ctx *ctx, db_step_fn *fn, void *arg, int64_t within_ms,

@@ -15,11 +15,9 @@ enum {
  * for long: it can wait there without others waiting for it. */
 struct append {
     struct db_queued base;
-    db_fn *fn;
-    void *arg;
+    struct db_append *what;
     struct str order;
     struct pg_answer answer; /* of the last statement it ran */
-    int64_t rows;
     bool is_held;
 };
 
@@ -55,7 +53,7 @@ static bool send_all(struct pg_conn *c, struct append **items, size_t count) {
         struct db_queued *w = &items[i]->base;
         pg_answer_fini(&items[i]->answer);
         c->runs_to = &items[i]->answer;
-        w->result = items[i]->fn(w->ctx, &c->side.base, items[i]->arg);
+        w->result = items[i]->what->fn(w->ctx, &c->side.base, items[i]->what->arg);
         is_good = w->result == OK;
     }
     c->runs_to = NULL;
@@ -111,20 +109,21 @@ static bool keep(struct turn *turn, struct append **items, size_t count) {
     return is_over || !may_split;
 }
 
-static void note_kept(struct postgres *db, struct append **items, size_t count) {
-    if (items[0]->is_held)
-        return;
+/* What each came to, and for how long it took where it is on disk. */
+static void note(struct postgres *db, struct append **items, size_t count, int64_t began_us) {
+    bool is_kept = !items[0]->is_held && pg_keeps_any(&items[0]->base);
     for (size_t i = 0; i < count; i++) {
         struct append *a = items[i];
-        if (a->base.result == OK && a->answer.result)
-            a->rows = strtoll(pq.cmdTuples(a->answer.result), NULL, 10);
-        a->base.together = a->base.result == OK ? count : 0;
+        if (is_kept && a->base.result == OK && a->answer.result)
+            a->what->rows = strtoll(pq.cmdTuples(a->answer.result), NULL, 10);
+        a->base.together = is_kept && a->base.result == OK ? count : 0;
         pg_answer_fini(&a->answer);
     }
-    if (pg_keeps_any(&items[0]->base)) {
-        atomic_store(&db->last_commit_ms, ava_now_ms());
-        metric_add(METRIC_DB_BATCH, (int64_t)count);
-    }
+    if (!is_kept)
+        return;
+    atomic_store(&db->last_commit_ms, ava_now_ms());
+    metric_observe_us(METRIC_DB_DURATION, ava_now_us() - began_us, "commit");
+    metric_add(METRIC_DB_BATCH, (int64_t)count);
 }
 
 /* Halves what cannot be kept together, until who was in the way is alone. */
@@ -137,8 +136,7 @@ static void keep_some(struct turn *turn, struct append **items, size_t count) {
         return;
     }
     if (keep(turn, items, count)) {
-        note_kept(turn->worker->db, items, count);
-        metric_observe_us(METRIC_DB_DURATION, ava_now_us() - began, "commit");
+        note(turn->worker->db, items, count, began);
         return;
     }
     keep_some(turn, items, count / 2);
@@ -198,26 +196,15 @@ void *pg_append_on(void *arg) {
 
 /* --- for those who append ----------------------------------------------------------------------------- */
 
-static enum err write_alone(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct append *a = arg;
-    TRY(a->fn(ctx, tx, a->arg));
-    a->rows = db_changes(tx);
-    return OK;
-}
-
-enum err pg_append(struct ctx *ctx, const char *name, db_fn *fn, void *arg, struct str order,
-                   int64_t *rows) {
+enum err pg_append(struct ctx *ctx, const char *name, struct db_append *what, struct str order) {
     struct postgres *db = postgres_of(ctx->parts->db);
-    struct append a = { .fn = fn, .arg = arg, .order = order };
     const struct db_queued alone = {
-        .ctx = ctx, .name = name, .alone = DB_BESIDE, .fn = write_alone, .arg = &a
+        .ctx = ctx, .name = name, .alone = DB_BESIDE, .fn = db_append_write, .arg = what
     };
-    a.base = alone;
+    struct append a = { .base = alone, .what = what, .order = order };
     enum err e = pg_wait_in(db->appenders_count ? &db->appends : &db->writes, &a.base);
-    if (a.is_held) {
-        a.base = alone;
-        e = pg_wait_in(&db->writes, &a.base);
-    }
-    *rows = a.rows;
-    return e;
+    if (!a.is_held)
+        return e;
+    a.base = alone;
+    return pg_wait_in(&db->writes, &a.base);
 }

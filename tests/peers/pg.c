@@ -43,21 +43,24 @@ static void *write_on(void *arg) {
     return NULL;
 }
 
-static size_t waiting(void) {
-    struct db_queue *q = &postgres_of(parts.db)->writes;
+static size_t waiting_in(struct db_queue *q) {
     pthread_mutex_lock(&q->lock);
     size_t count = q->count;
     pthread_mutex_unlock(&q->lock);
     return count;
 }
 
-static bool await_waiting(size_t count) {
-    for (int64_t until = ava_now_ms() + PATIENCE_MS; waiting() != count;) {
+static bool await_in(struct db_queue *q, size_t count) {
+    for (int64_t until = ava_now_ms() + PATIENCE_MS; waiting_in(q) != count;) {
         if (ava_now_ms() > until)
             return false;
         sched_yield();
     }
     return true;
+}
+
+static bool await_waiting(size_t count) {
+    return await_in(&postgres_of(parts.db)->writes, count);
 }
 
 static void begin(struct writer *w, db_fn *fn, int64_t within_ms) {
@@ -193,27 +196,10 @@ struct appender {
     size_t until;
 };
 
-static size_t appends_waiting(void) {
-    struct db_queue *q = &postgres_of(parts.db)->appends;
-    pthread_mutex_lock(&q->lock);
-    size_t count = q->count;
-    pthread_mutex_unlock(&q->lock);
-    return count;
-}
-
-static bool await_appends(size_t count) {
-    for (int64_t until = ava_now_ms() + PATIENCE_MS; appends_waiting() != count;) {
-        if (ava_now_ms() > until)
-            return false;
-        sched_yield();
-    }
-    return true;
-}
-
 static enum err append_number(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct appender *a = arg;
     int run = atomic_fetch_add(&a->runs, 1);
-    if (a->holds && run == 0 && !await_appends(a->until))
+    if (a->holds && run == 0 && !await_in(&postgres_of(parts.db)->appends, a->until))
         return ctx_fail(ctx, ERR_INTERNAL, "the others did not come");
     if (a->fails)
         return ctx_fail(ctx, ERR_INVALID, "on purpose");
@@ -361,7 +347,8 @@ static int a_table_that_another_holds_keeps_no_other_writes(const char *url) {
     pq.clear(pq.exec(other, "BEGIN"));
     pq.clear(pq.exec(other, "LOCK TABLE test_numbers IN EXCLUSIVE MODE"));
     append_together(items, numbers, APPENDS);
-    for (int64_t until = ava_now_ms() + PATIENCE_MS; waiting() < APPENDS / 2;)
+    for (int64_t until = ava_now_ms() + PATIENCE_MS;
+         waiting_in(&postgres_of(parts.db)->writes) < APPENDS / 2;)
         MUST(ava_now_ms() < until); /* they have been left to the writers */
     int64_t began = ava_now_ms();
     for (int i = 0; i < 8; i++)
