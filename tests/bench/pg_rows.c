@@ -9,15 +9,9 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "bench/samples.h"
 
-enum { ROWS = 64, BODY_BYTES = 560, SAMPLES = 1 << 20, PARAMS = 5 };
-
-static uint32_t samples[SAMPLES]; /* how long each transaction took, in microseconds */
-
-static int by_value(const void *x, const void *y) {
-    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-    return (a > b) - (a < b);
-}
+enum { ROWS = 64, BODY_BYTES = 560, PARAMS = 5 };
 
 static const char INSERT[] =
     "INSERT INTO events (id, workspace_id, provider, type, resource, dedupe, status, "
@@ -64,7 +58,6 @@ static int transaction(PGconn *c, const char *workspace) {
 
 int main(int argc, char **argv) {
     int64_t n = 0;
-    size_t commits = 0;
     char workspace[64];
     PGconn *c = argc == 3 ? PQconnectdb(argv[1]) : NULL;
     PGresult *r = c ? PQexec(c, "SELECT id FROM workspaces LIMIT 1") : NULL;
@@ -81,12 +74,9 @@ int main(int argc, char **argv) {
             fprintf(stderr, "%s", PQerrorMessage(c));
             return 1;
         }
-        if (commits < SAMPLES)
-            samples[commits++] = (uint32_t)(ava_now_us() - start);
+        sample(ava_now_us() - start);
     }
-    double rate = (double)n / ((double)(ava_now_us() - began) / 1e6);
-    qsort(samples, commits, sizeof samples[0], by_value);
-    printf("{\"rate\":%.0f,\"p99_ms\":%.2f}\n", rate, samples[commits * 99 / 100] / 1e3);
+    samples_print(n, ava_now_us() - began);
     PQfinish(c);
     return 0;
 }

@@ -11,21 +11,15 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "bench/samples.h"
 #include "db/pg_locks.h"
 
-enum { CONNECTIONS_MAX = 64, WORKSPACES_MAX = 256, SAMPLES = 1 << 18 };
+enum { CONNECTIONS_MAX = 64, WORKSPACES_MAX = 256 };
 
 static const char *url;
 static char workspaces[WORKSPACES_MAX][64];
 static int workspaces_count;
 static int64_t until_us;
-static uint32_t samples[SAMPLES]; /* how long each took, in microseconds */
-static _Atomic size_t changes;
-
-static int by_value(const void *x, const void *y) {
-    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-    return (a > b) - (a < b);
-}
 
 static void check(PGconn *c, int good) {
     if (good)
@@ -113,9 +107,7 @@ static void *work(void *arg) {
     check(c, PQenterPipelineMode(c));
     for (int64_t start; (start = ava_now_us()) < until_us;) {
         change(c, workspaces[at++ % workspaces_count]);
-        size_t i = atomic_fetch_add(&changes, 1);
-        if (i < SAMPLES)
-            samples[i] = (uint32_t)(ava_now_us() - start);
+        sample(ava_now_us() - start);
     }
     PQfinish(c);
     return NULL;
@@ -145,9 +137,6 @@ int main(int argc, char **argv) {
         pthread_create(&threads[i], NULL, work, (void *)(intptr_t)(i * 7));
     for (int i = 0; i < connections; i++)
         pthread_join(threads[i], NULL);
-    size_t n = changes < SAMPLES ? changes : SAMPLES;
-    double rate = (double)changes / ((double)(ava_now_us() - began) / 1e6);
-    qsort(samples, n, sizeof samples[0], by_value);
-    printf("{\"rate\":%.0f,\"p99_ms\":%.2f}\n", rate, samples[n * 99 / 100] / 1e3);
+    samples_print((int64_t)samples_taken, ava_now_us() - began);
     return 0;
 }

@@ -8,15 +8,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "bench/samples.h"
 
-enum { ROWS = 64, BODY_BYTES = 560, SAMPLES = 1 << 20 };
-
-static uint32_t samples[SAMPLES]; /* how long each transaction took, in microseconds */
-
-static int by_value(const void *x, const void *y) {
-    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-    return (a > b) - (a < b);
-}
+enum { ROWS = 64, BODY_BYTES = 560 };
 
 int main(int argc, char **argv) {
     sqlite3 *db;
@@ -24,7 +18,6 @@ int main(int argc, char **argv) {
     char body[BODY_BYTES], id[48];
     unsigned char dedupe[32];
     int64_t n = 0;
-    size_t commits = 0;
     if (argc != 3 || sqlite3_open(argv[1], &db) != SQLITE_OK ||
         sqlite3_exec(
             db,
@@ -54,12 +47,9 @@ int main(int argc, char **argv) {
         }
         if (sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
             return 1;
-        if (commits < SAMPLES)
-            samples[commits++] = (uint32_t)(ava_now_us() - start);
+        sample(ava_now_us() - start);
     }
-    double rate = (double)n / ((double)(ava_now_us() - began) / 1e6);
-    qsort(samples, commits, sizeof samples[0], by_value);
-    printf("{\"rate\":%.0f,\"p99_ms\":%.2f}\n", rate, samples[commits * 99 / 100] / 1e3);
+    samples_print(n, ava_now_us() - began);
     sqlite3_finalize(q);
     sqlite3_close(db);
     return 0;
