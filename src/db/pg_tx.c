@@ -10,7 +10,8 @@
 enum {
     GRACE_MS = 1000, /* what has begun in time may end so much later, as on SQLite */
     STATEMENT_MS = 600 * 1000,
-    UNSURE_MS = 10000, /* for as long it is asked what became of a commit that nobody answered */
+    UNSURE_MS = 10000, /* for as long it is asked what became of a commit that nobody answered, */
+    UNSURE_MIN_MS = 2000, /* and for so long where the time of who waits is over */
     UNSURE_REST_MS = 50,
 };
 
@@ -174,7 +175,8 @@ static enum fate find_out(struct pg_conn *c, const char *xid, int64_t until_ms) 
 static void settle_unsure(struct pg_conn *c, const char *xid, struct db_queued *batch) {
     static const char *const NAMES[] = { "unknown", "committed", "undone" };
     struct pg_failure lost = c->failure;
-    int64_t until = ava_now_ms() + UNSURE_MS;
+    int64_t now = ava_now_ms(), until = pg_last_deadline(batch);
+    until = until < now + UNSURE_MIN_MS ? now + UNSURE_MIN_MS : at_most(until, now + UNSURE_MS);
     metric_add(METRIC_DB_UNSURE, 1);
     enum fate fate = find_out(c, xid, until);
     log_warn(NULL, "db", L("why", "a commit was not answered"), L("transaction", xid),
