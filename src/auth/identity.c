@@ -1,12 +1,11 @@
 #include "auth/identity.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/memory.h"
+#include "base/recent.h"
 #include "crypto/hash.h"
 #include "crypto/hmac.h"
 #include "store/audit.h"
@@ -14,44 +13,33 @@
 #include "store/sessions.h"
 
 enum {
-    SLOTS = 4096,
+    PLACES = 4096,
     KNOWN_FOR_MS = 1000,
     OLD_SESSION_MS = 30 * 1000, /* how long a rotated id still serves */
     KEY_TOUCH_MS = 60 * 1000,
 };
 
-struct known {
-    unsigned char hash[32];
-    int64_t until_ms; /* monotonic */
-    uint64_t generation;
-    struct principal who;
-};
-
 struct accounts {
     bool test_keys_allowed;
-    _Atomic uint64_t generation;
-    pthread_mutex_t locks[16];
-    struct known known[SLOTS];
+    struct recent *known; /* principals, by the hash of the token that they came with */
 };
 
 struct accounts *accounts_new(bool test_keys_allowed) {
     struct accounts *a = memory_zeroed(1, sizeof *a);
     a->test_keys_allowed = test_keys_allowed;
-    for (size_t i = 0; i < 16; i++)
-        pthread_mutex_init(&a->locks[i], NULL);
+    a->known = recent_new(PLACES, sizeof(struct principal));
     return a;
 }
 
 void accounts_free(struct accounts *a) {
     if (!a)
         return;
-    for (size_t i = 0; i < 16; i++)
-        pthread_mutex_destroy(&a->locks[i]);
+    recent_free(a->known);
     free(a);
 }
 
 void accounts_changed(struct accounts *a) {
-    atomic_fetch_add(&a->generation, 1);
+    recent_forget_all(a->known);
 }
 
 void auth_csrf_token(struct str cookie, char out[48]) {
@@ -74,39 +62,6 @@ const char *auth_token_new(struct ctx *ctx, const char *prefix) {
     char *text = base64url_encode(ctx->arena, raw, sizeof raw);
     explicit_bzero(raw, sizeof raw);
     return prefix[0] ? arena_printf(ctx->arena, "%s%s", prefix, text) : text;
-}
-
-static size_t slot_of(const unsigned char hash[32]) {
-    return ((size_t)hash[0] << 8 | hash[1]) % SLOTS;
-}
-
-/* What is remembered of a token, unless an account changed since. */
-static bool recall(struct accounts *a, const unsigned char hash[32], struct principal *who) {
-    size_t i = slot_of(hash);
-    pthread_mutex_t *lock = &a->locks[i % 16];
-    pthread_mutex_lock(lock);
-    const struct known *k = &a->known[i];
-    bool hit = k->until_ms > ava_now_ms() && k->generation == atomic_load(&a->generation) &&
-               hmac_equal((struct str){ (const char *)k->hash, 32 },
-                          (struct str){ (const char *)hash, 32 });
-    if (hit)
-        *who = k->who;
-    pthread_mutex_unlock(lock);
-    return hit;
-}
-
-/* generation: as it was before the rows were read, so that a change in between wins. */
-static void remember(struct accounts *a, const unsigned char hash[32], uint64_t generation,
-                     int64_t for_ms, const struct principal *who) {
-    size_t i = slot_of(hash);
-    pthread_mutex_t *lock = &a->locks[i % 16];
-    pthread_mutex_lock(lock);
-    struct known *k = &a->known[i];
-    memcpy(k->hash, hash, 32);
-    k->generation = generation;
-    k->until_ms = ava_now_ms() + (for_ms < KNOWN_FOR_MS ? for_ms : KNOWN_FOR_MS);
-    k->who = *who;
-    pthread_mutex_unlock(lock);
 }
 
 /* Fills user, workspace and role; false when the user is gone, disabled or no longer belongs. */
@@ -146,11 +101,11 @@ enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found) {
     if (cookie.len < 40 || cookie.len > 64)
         return OK;
     auth_token_hash(cookie, hash);
-    if (recall(a, hash, &ctx->who)) {
+    if (recent_get(a->known, hash, &ctx->who)) {
         *found = true;
         return OK;
     }
-    uint64_t generation = atomic_load(&a->generation);
+    uint64_t generation = recent_generation(a->known, hash);
     struct session s;
     struct principal who = { 0 };
     int64_t now = ava_steady_ms();
@@ -171,7 +126,7 @@ enum err auth_by_session(struct ctx *ctx, struct str cookie, bool *found) {
     auth_csrf_token(cookie, who.csrf);
     str_copy(who.session, sizeof who.session, str_of(s.family));
     int64_t left = s.replaced_ms ? s.replaced_ms + OLD_SESSION_MS - now : s.serves_until_ms - now;
-    remember(a, hash, generation, left, &who);
+    recent_put(a->known, hash, generation, left < KNOWN_FOR_MS ? left : KNOWN_FOR_MS, &who);
     ctx->who = who;
     return OK;
 }
@@ -203,11 +158,11 @@ enum err auth_by_key(struct ctx *ctx, struct str key, bool *found) {
         (is_test && !a->test_keys_allowed))
         return OK;
     auth_token_hash(key, hash);
-    if (recall(a, hash, &ctx->who)) {
+    if (recent_get(a->known, hash, &ctx->who)) {
         *found = true;
         return OK;
     }
-    uint64_t generation = atomic_load(&a->generation);
+    uint64_t generation = recent_generation(a->known, hash);
     struct api_key k;
     struct principal who = { .is_test_key = is_test };
     TRY(api_key_find(ctx, db_reader(ctx), hash, &k));
@@ -221,7 +176,7 @@ enum err auth_by_key(struct ctx *ctx, struct str key, bool *found) {
     who.is_admin = who.is_admin && !k.is_confined;
     if (ava_wall_ms() - k.last_used_ms > KEY_TOUCH_MS)
         TRY(db_write_beside(ctx, touch_key, (void *)k.id));
-    remember(a, hash, generation, KNOWN_FOR_MS, &who);
+    recent_put(a->known, hash, generation, KNOWN_FOR_MS, &who);
     ctx->who = who;
     return OK;
 }

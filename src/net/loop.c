@@ -197,9 +197,10 @@ static void make_call(struct loop *l) {
 /* Runs everything posted, and what that posts, so that the loop never blocks on ready work. Where that is more than a turn
  * should take, the rest comes in the next one, which begins at once: other threads may post faster than it is done. */
 static void drain(struct loop *l) {
+    unsigned done = 0;
     do {
         while (l->running_at < l->running.count || l->taken) {
-            if (l->running_at % LOOK_EVERY == LOOK_EVERY - 1 && has_worked_long(l)) {
+            if (++done % LOOK_EVERY == 0 && has_worked_long(l)) {
                 uv_async_send(&l->async);
                 return;
             }
