@@ -341,19 +341,25 @@ void operation_run_settle(struct operation_run *r, enum operation_state state, c
 
 /* --- running it ------------------------------------------------------------------------------ */
 
+/* True when nothing was done, for a reason that passes. What may have been done has ERR_OUTCOME_UNKNOWN instead. */
+static bool is_for_later(enum err e) {
+    return e == ERR_PROVIDER_BUSY || e == ERR_PROVIDER_UNAVAILABLE ||
+           e == ERR_PROVIDER_RATE_LIMITED || e == ERR_STORAGE_UNAVAILABLE;
+}
+
 /* True when nothing was done and the operation may go back into its queue: the provider said that
  * it has no room; or it was promised, and the provider cannot be reached just now. */
 static bool can_wait(const struct operation_run *r) {
     bool said_so = r->result == ERR_PROVIDER_BUSY && r->ctx.problem.upstream_status;
-    bool is_later = r->result == ERR_PROVIDER_BUSY || r->result == ERR_PROVIDER_UNAVAILABLE ||
-                    r->result == ERR_PROVIDER_RATE_LIMITED;
+    bool is_later = is_for_later(r->result) && r->result != ERR_STORAGE_UNAVAILABLE;
     return r->kind->queue && (said_so || (is_later && r->row.is_promised));
 }
 
-/* True for a walk that was stopped by something that may pass: it is performed again. */
+/* True when it is performed again: a walk that was stopped by something that may pass; or what was promised and never
+ * done, since nobody would hear of a refusal. */
 static bool is_held_up(const struct operation_run *r) {
-    return !r->kind->look_up &&
-           (answer_may_be_stale(r->result) || r->result == ERR_STORAGE_UNAVAILABLE);
+    bool is_stopped = answer_may_be_stale(r->result) || r->result == ERR_STORAGE_UNAVAILABLE;
+    return r->kind->look_up ? r->row.is_promised && is_for_later(r->result) : is_stopped;
 }
 
 /* What the provider does not take yet is performed again, until it is over: true. */

@@ -67,7 +67,8 @@ struct operation_queue {
  *
  * A kind without look_up is a walk: steps whose state it stores itself, so that perform resumes
  * where it stopped. When its outcome is unknown, or a provider could not be reached, it is
- * performed again at the times at which other kinds ask the provider (look_up). */
+ * performed again at the times at which other kinds ask the provider (look_up). So is what was promised and not done,
+ * since the provider was resting, busy or throttling: nobody would hear of the refusal. */
 struct operation_kind {
     const char *name;  /* "call.create" */
     const char *event; /* of its object in the feed: "call" */

@@ -157,6 +157,64 @@ describe("messages", { skip: missing }, () => {
 });
 
 // No callback arrives here: what became of a text can only be asked.
+describe("texts that were promised, and a Twilio that rests", { skip: missing }, () => {
+  let count = 0;
+  const number = () => `+3370100${String(++count).padStart(4, "0")}`;
+  const resting = async (recovery) => {
+    const a = await Ava.start({ env: { AVA_LOG_LEVEL: "error", CIRCUIT_BREAKER_RECOVERY_TIMEOUT: String(recovery) } });
+    await a.signUp();
+    const from = (await a.call("/api/v1/twilio/numbers")).json.numbers[0].phone_number;
+    const send = (headers = {}) => a.call("/api/v1/twilio/messages", { body: { to: number(), from, body: "Hello" }, headers });
+    await a.fault({ provider: "twilio", fault: "status", status: 503, operation: "POST /2010" });
+    await until(async () => (await send(), (await a.metric("circuit_breaker_state", { service: "twilio" })) === 2), { what: "it rests" });
+    await a.fault({ provider: "twilio", fault: "none" });
+    assert.equal((await send()).status, 503, "who waits hears it at once");
+    const promised = async () => (await send({ Prefer: "respond-async" })).json.id;
+    const operation = async (id) => (await a.call(`/api/v1/operations/${id}`)).json;
+    const waits = (id) => until(async () => (await operation(id)).next_retry_in_seconds > 0, { what: `${id} waits for its next try` });
+    return { a, promised, operation, waits };
+  };
+
+  test("go out once it answers", async () => {
+    const { a, promised, operation, waits } = await resting(20);
+    try {
+      const before = (await a.ledger()).counts.twilio, ids = [];
+      for (let i = 0; i < 4; i++) ids.push(await promised());
+      for (const id of ids) await waits(id);
+      await a.advance(6);
+      for (const id of ids) await waits(id);
+      assert.equal((await a.ledger()).counts.twilio, before, "it was left in peace");
+      for (const s of [25, 90, 480]) {
+        await a.advance(s); // one is the try, those beside it may be refused and come again
+        for (const id of ids) await until(async () => ((o) => o.status === "succeeded" || o.next_retry_in_seconds > 0)(await operation(id)), { what: "each was tried" });
+      }
+      for (const id of ids) assert.equal((await operation(id)).status, "succeeded");
+      const sent = (await a.call("/api/v1/messages?limit=100")).json.messages.filter((m) => ids.includes(m.operation_id));
+      assert.equal(new Set(sent.map((m) => m.provider_id).filter(Boolean)).size, 4);
+    } finally {
+      await a.remove();
+    }
+  });
+
+  test("fail with the reason when it rests for a quarter of an hour", async () => {
+    const { a, promised, operation, waits } = await resting(3600);
+    try {
+      const id = await promised();
+      for (const s of [6, 25, 90, 480]) {
+        await waits(id);
+        await a.advance(s);
+      }
+      await waits(id);
+      await a.advance(301);
+      const o = await until(async () => ((o) => o.status === "failed" && o)(await operation(id)), { what: "it ends" });
+      assert.equal(o.problem.code, "provider_unavailable");
+      assert.equal((await a.call(`/api/v1/messages/${o.object_id}`)).json.status, "failed");
+    } finally {
+      await a.remove();
+    }
+  });
+});
+
 describe("texts of which nobody knows", { skip: missing }, () => {
   let a, twilio, from, count = 0;
   before(async () => {
