@@ -169,6 +169,7 @@ static void go_down(struct serve *s) {
     }
     workers_join(&s->workers);
     serve_sweep_stop(s);
+    serve_book_stop(s);
     close_audit(s);
     int64_t left_ms = until_ms - ava_now_ms();
     tracing_stop(s->tracing, hurry || left_ms < END_MS ? END_MS
@@ -224,6 +225,7 @@ static int run(struct cli *cli, bool is_sandbox) {
         restrict_calls(s);
         systemd_say(&s->systemd, "READY=1\nSTATUS=Serving on %s", s->addresses);
         serve_sweep_start(s);
+        serve_book_start(s);
         while (!wait_for_end(s, INT32_MAX))
             ;
         go_down(s);

@@ -170,6 +170,10 @@ bool db_place(struct db *db, struct db_place *out) {
     return db->kind->place && db->kind->place(db, out);
 }
 
+bool db_has_books(struct db_conn *c) {
+    return c->db->kind->has_books;
+}
+
 void db_hash(struct db_conn *c, unsigned char out[32], struct str bytes) {
     c->db->hash(out, bytes);
 }

@@ -241,6 +241,7 @@ struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char
 
 const struct db_kind postgres_kind = {
     .system = "postgresql",
+    .has_books = true,
     .reader = pg_reader,
     .reader_open = reader_open,
     .write = pg_write,
