@@ -2,6 +2,7 @@
  * works with it and nothing is lost. */
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/doctor.h"
 #include "db/migrate.h"
 
@@ -177,8 +178,25 @@ static void check_vacuum(struct doctor *d, const struct pg_look *p) {
             p->dead_table);
 }
 
+/* What the phone is answered from while the database is away, as the server that serves says. */
+static void check_book(struct doctor *d) {
+    const json_t *book = json_object_get(d->status, "book");
+    int64_t age_s = json_i64_or(book, "age_seconds", -1), spooled = json_i64_or(book, "spooled", 0);
+    if (!d->status)
+        return;
+    if (!json_is_true(json_object_get(book, "readable")))
+        say(d, VERDICT_FAIL, "the log says why: may Ava write book.db in its data folder?",
+            "no copy to answer the phone from while the database is away");
+    else
+        say(d, spooled ? VERDICT_WARN : VERDICT_OK,
+            spooled ? "they go to the database by themselves; do not remove book.db" : NULL,
+            "the phone is answered from a copy of %lld s ago, %lld webhooks wait there",
+            (long long)(age_s < 0 ? 0 : age_s), (long long)spooled);
+}
+
 void doctor_postgres(struct doctor *d) {
     const struct pg_look *p = d->postgres;
+    check_book(d);
     if (!p) /* it was said */
         return;
     if (d->is_open)

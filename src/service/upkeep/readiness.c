@@ -1,6 +1,7 @@
 #include "service/upkeep/readiness.h"
 
 #include "db/db.h"
+#include "tasks/book.h"
 #include "vault/vault.h"
 
 enum { PROBE_AGE_MS = 5000 };
@@ -9,4 +10,18 @@ void readiness_check(struct ctx *ctx, struct readiness *out) {
     out->database = db_write_probe(ctx, PROBE_AGE_MS) == OK;
     out->keys = vault_is_ready(ctx->parts->vault);
     ctx_clear(ctx); /* what it found is the answer, not a failure of it */
+}
+
+void readiness_check_phone(struct ctx *ctx, struct phone_readiness *out) {
+    struct readiness r = { .keys = vault_is_ready(ctx->parts->vault) };
+    bool has_book = book_is_readable(ctx);
+    if (!has_book)
+        readiness_check(ctx, &r);
+    *out = (struct phone_readiness){ .from = has_book     ? "book"
+                                             : r.database ? "database"
+                                                          : NULL,
+                                     .book = !ctx->parts->book ? "none"
+                                             : has_book        ? "ok"
+                                                               : "failed",
+                                     .keys = r.keys };
 }
