@@ -18,7 +18,6 @@ enum {
     TICK_MS = 250,
     LOOK_MS = 2000,
     WORK_MS = 5000,
-    FILL_MS = 60 * 1000,
     ARENA_BYTES = 64 << 20,
     MOVES_MAX = 100, /* between two looks */
 };
@@ -52,7 +51,7 @@ static void move(struct serve *s) {
 
 static void look(struct serve *s) {
     struct ctx ctx;
-    begin(s, &ctx, FILL_MS);
+    begin(s, &ctx, WORK_MS);
     book_look(&ctx);
     arena_free(ctx.arena);
 }
@@ -95,7 +94,7 @@ void serve_book_open(struct serve *s) {
     const char *why = "";
     if (!is_wanted(s))
         return;
-    begin(s, &ctx, FILL_MS);
+    begin(s, &ctx, WORK_MS);
     s->house.parts.book = book_open(&ctx, s->house.config.data_dir, hash_blake2b, &why);
     if (!s->house.parts.book)
         log_error(NULL, "book", L("why", why),
@@ -133,14 +132,16 @@ void serve_book_stop(struct serve *s) {
     s->bookkeeper = NULL;
 }
 
-void serve_book_collect(void *parts) {
+void serve_book_collect(void *serve) {
+    struct serve *s = serve;
     struct arena *a = arena_new(4096);
     struct ctx ctx;
-    struct book_state state;
-    ctx_init(&ctx, parts, a, 1000);
-    if (ctx.parts->book) {
-        enum err e = book_state(&ctx, &state);
-        metric_set(METRIC_BOOK_AGE, state.age_ms < 0 ? -1 : (double)state.age_ms / 1000, NULL);
+    struct book_state state = { .age_ms = -1 };
+    ctx_init(&ctx, &s->house.parts, a, 1000);
+    if (is_wanted(s)) {
+        enum err e = ctx.parts->book ? book_state(&ctx, &state) : ERR_STORAGE_UNAVAILABLE;
+        int64_t age_ms = state.age_ms < 0 ? ava_now_ms() - s->began_ms : state.age_ms;
+        metric_set(METRIC_BOOK_AGE, (double)age_ms / 1000, NULL);
         if (e == OK)
             metric_set(METRIC_BOOK_SPOOLED, (double)state.spooled, NULL);
     }

@@ -21,7 +21,7 @@ enum {
     CHANGES_PAGE = 256,
     OVERLAP_MS = 10 * 1000, /* a change may be committed so long after one with a higher number */
     KEPT_MS = 3600 * 1000,  /* changes; who has not looked for half of it fills its book */
-    SWEEP_MS = 10 * 60 * 1000,
+    SWEEP_MS = 60 * 1000,
     WRITE_MS = 10 * 1000,
     CATCH_UP_MS = 500,
     LATE_MS = 2000, /* for so long one late answer stands for the next */
@@ -259,6 +259,7 @@ enum err book_fill(struct ctx *ctx) {
     TRY(book_changes_newest(ctx, db_reader(ctx), &mark));
     for (bool more = true; more;) {
         const char *to;
+        ctx_grant(ctx, BOOK_PIECE_MS);
         TRY(book_workspace_behind(ctx, db_reader(ctx), last, PAGE, &to));
         more = to != NULL;
         TRY(copy(ctx, from, more ? to : BOOK_LAST));
@@ -278,11 +279,16 @@ static enum err sweep_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return book_changes_sweep(ctx, tx, ava_wall_ms() - KEPT_MS);
 }
 
+/* Now and then. New master keys are known by then, and the next start may be without the older ones. */
 static void sweep(struct ctx *ctx, struct book *b) {
+    struct marks marks;
+    struct ctx own = ctx_on(ctx, atomic_load(&b->db));
     if (ava_now_ms() - b->swept_ms < SWEEP_MS)
         return;
     b->swept_ms = ava_now_ms();
     db_write_beside(ctx, sweep_write, NULL);
+    if (read_marks(ctx, &marks) == OK)
+        db_write(&own, write_marks, &marks);
 }
 
 static enum err copy_changes(struct ctx *ctx, const struct book_mark *since) {
@@ -291,8 +297,10 @@ static enum err copy_changes(struct ctx *ctx, const struct book_mark *since) {
     do {
         TRY(book_changes_list(ctx, db_reader(ctx), since->seq, since->at_ms - OVERLAP_MS, after,
                               CHANGES_PAGE, ids, &count));
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+            ctx_grant(ctx, BOOK_PIECE_MS);
             TRY(copy(ctx, ids[i], ids[i]));
+        }
         after = count ? ids[count - 1] : after;
     } while (count == CHANGES_PAGE);
     return OK;

@@ -15,7 +15,8 @@ struct book;
 struct book *book_open(struct ctx *ctx, const char *folder, db_hash_fn *hash, const char **why);
 void book_close(struct book *b); /* NULL is fine */
 
-/* On a thread of their own, one after the other. */
+/* One after the other, at the start and then on a thread of their own. Each piece gets BOOK_PIECE_MS. */
+enum { BOOK_PIECE_MS = 5000 };
 enum err book_fill(struct ctx *ctx); /* all of it */
 enum err book_look(struct ctx *ctx); /* what changed since, or all where it must be */
 

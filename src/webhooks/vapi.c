@@ -25,6 +25,9 @@ enum {
     ID_MAX = 256,
     ADDRESS_MAX = 64,
     SLOW_BYTES = 256 * 1024, /* to read beside the loop */
+    ADMIT_MS =
+        20 *
+        1000, /* where there is no book: as long as the database needs for a write that has begun */
 };
 static const double ENDPOINTING_S = 1.0; /* after so much silence somebody has finished speaking */
 static const char NOT_NOW[] = "This cannot be done right now.";
@@ -144,7 +147,7 @@ static void answer_number(struct jsonw *w, const char *number) {
 
 /* What was not taken by the database is followed by nothing that would be written there. */
 static int64_t admit_until(const struct asked *q) {
-    return q->kept != INTAKE_KEPT ? 0 : q->has_book ? q->until_ms : INT64_MAX;
+    return q->kept != INTAKE_KEPT ? 0 : q->has_book ? q->until_ms : ava_now_ms() + ADMIT_MS;
 }
 
 /* The id of the assistant that takes this call, if one may: the credential's, or the one that the
