@@ -75,7 +75,7 @@ void serve_back_up(void *serve); /* with AVA_BACKUP_DIR */
 void serve_book_open(struct serve *s);
 void serve_book_start(struct serve *s);
 void serve_book_stop(struct serve *s); /* also where it never started */
-void serve_book_collect(void *serve); /* for metrics_before_scrape */
+void serve_book_collect(void *serve);  /* for metrics_before_scrape */
 
 /* Forgets what is old enough, again and again, until it is stopped; before the database closes. */
 void serve_sweep_start(struct serve *s);
