@@ -145,7 +145,7 @@ static void tell(struct ctx *ctx, const struct incoming *in, enum intake_kept ke
     if (kept == INTAKE_KEPT)
         return;
     if (kept == INTAKE_SPOOLED)
-        log_info(ctx, "event spooled", L("provider", in->provider), L("type", in->type),
+        log_warn(ctx, "event spooled", L("provider", in->provider), L("type", in->type),
                  L("resource", in->resource));
     else if (is_late)
         log_warn(ctx, "event late", L("provider", in->provider), L("type", in->type),
