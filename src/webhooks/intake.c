@@ -75,18 +75,18 @@ enum err intake_prove(struct ctx *ctx, intake_prove_fn *prove, void *arg) {
 static enum err keep(struct ctx *ctx, const struct endpoint_row *endpoint, struct incoming *in) {
     bool is_new = false;
     in->workspace_id = endpoint->workspace_id;
-    enum err e = event_take(ctx, in, &is_new);
-    metric_add(METRIC_WEBHOOKS, 1, in->provider,
-               e != OK  ? "not_stored"
-               : is_new ? "accepted"
-                        : "duplicate");
-    return e;
+    TRY(event_take(ctx, in, &is_new));
+    intake_count(ctx, in->provider, is_new ? "accepted" : "duplicate");
+    return OK;
 }
 
 enum err intake_keep(struct ctx *ctx, const struct endpoint_row *endpoint, struct incoming *in) {
-    TRY(keep(ctx, endpoint, in));
-    webhook_health_good(ctx, endpoint);
-    return OK;
+    enum err e = keep(ctx, endpoint, in);
+    if (e == OK)
+        webhook_health_good(ctx, endpoint);
+    else
+        intake_count(ctx, in->provider, "not_stored");
+    return e;
 }
 
 /* --- while somebody waits on the phone ------------------------------------------------------- */
@@ -100,6 +100,23 @@ struct keeping {
     bool is_elsewhere; /* kept in the other place, or still on the way there */
 };
 
+/* Counts and logs what became of an event that somebody on the phone was answered about, unless the database has it. */
+static void tell(struct ctx *ctx, const struct incoming *in, enum intake_kept kept, bool is_late) {
+    if (kept == INTAKE_KEPT)
+        return;
+    if (kept == INTAKE_SPOOLED)
+        log_warn(ctx, "event spooled", L("provider", in->provider), L("type", in->type),
+                 L("resource", in->resource));
+    else if (is_late)
+        log_warn(ctx, "event late", L("provider", in->provider), L("type", in->type),
+                 L("resource", in->resource));
+    else
+        log_error(ctx, "event not kept", L("provider", in->provider), L("type", in->type),
+                  L("resource", in->resource));
+    if (kept == INTAKE_SPOOLED || !is_late)
+        intake_count(ctx, in->provider, kept == INTAKE_SPOOLED ? "spooled" : "not_stored");
+}
+
 static void keep_alone(struct soon *soon) {
     struct keeping *k = (struct keeping *)soon;
     struct ctx *ctx = &soon->ctx;
@@ -107,8 +124,7 @@ static void keep_alone(struct soon *soon) {
     k->is_kept = (k->is_spool ? spool_take(ctx, &k->in) : keep(ctx, &k->endpoint, &k->in)) == OK;
     spans_end(ctx, k->is_kept ? NULL : "not_stored");
     if (!k->is_kept && soon->is_left && !k->is_elsewhere)
-        log_error(ctx, "event not kept", L("provider", k->in.provider), L("type", k->in.type),
-                  L("resource", k->in.resource));
+        tell(ctx, &k->in, INTAKE_NOT_KEPT, false);
     soon_tell(soon);
     if (k->is_kept && !k->is_spool) {
         book_note_quick(ctx);
@@ -139,20 +155,6 @@ static struct keeping *keeping_begin(const struct ctx *ctx, const struct endpoin
     k->in.content.query = copy_str(a, in->content.query);
     soon_begin(&k->soon);
     return k;
-}
-
-static void tell(struct ctx *ctx, const struct incoming *in, enum intake_kept kept, bool is_late) {
-    if (kept == INTAKE_KEPT)
-        return;
-    if (kept == INTAKE_SPOOLED)
-        log_warn(ctx, "event spooled", L("provider", in->provider), L("type", in->type),
-                 L("resource", in->resource));
-    else if (is_late)
-        log_warn(ctx, "event late", L("provider", in->provider), L("type", in->type),
-                 L("resource", in->resource));
-    else
-        log_error(ctx, "event not kept", L("provider", in->provider), L("type", in->type),
-                  L("resource", in->resource));
 }
 
 /* What the database did not take yet, into the book; and whichever has it first counts. */

@@ -25,6 +25,7 @@ enum {
     ID_MAX = 256,
     ADDRESS_MAX = 64,
     SLOW_BYTES = 256 * 1024, /* to read beside the loop */
+    SHORT_BYTES = 64 * 1024,
     ADMIT_MS =
         20 *
         1000, /* where there is no book: as long as the database needs for a write that has begun */
@@ -387,17 +388,41 @@ static enum err prove(struct ctx *ctx, void *arg) {
     return check_proof(ctx, p->hook, p->endpoint.workspace_id);
 }
 
+/* Reads the body, once. */
+static void read_once(struct reading *r, bool *is_read) {
+    if (!*is_read && r->body.len > SLOW_BYTES)
+        fiber_offload(read_body, r);
+    else if (!*is_read)
+        read_body(r);
+    *is_read = true;
+}
+
+static const char *type_in(const struct reading *r) {
+    return json_word(json_object_get(r->tree, "message"), "type", TYPE_MAX);
+}
+
+/* Where there is a book, what nobody waits for is proven by the database all the same, whose credentials are remembered for
+ * a second: it comes by the dozen. A short message is read first for that; of a longer one nobody knows yet. */
+static enum err prove_message(struct ctx *ctx, struct proving *p, struct reading *r,
+                              bool *is_read) {
+    if (!book_is_readable(ctx))
+        return prove(ctx, p);
+    if (r->body.len <= SHORT_BYTES && !p->hook->is_cut)
+        read_once(r, is_read);
+    const char *type = *is_read ? type_in(r) : NULL;
+    bool may_ask = !*is_read || (type && question_of(type));
+    return may_ask ? intake_prove(ctx, prove, p) : prove(ctx, p);
+}
+
 enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, struct buf *out) {
     int64_t began_ms = ava_now_ms();
     struct proving p = { .hook = hook };
     struct reading r = { .arena = ctx->arena, .body = hook->body };
-    TRY(intake_prove(ctx, prove, &p)); /* which type it has is known only when it is read */
-    if (hook->body.len > SLOW_BYTES)
-        fiber_offload(read_body, &r);
-    else
-        read_body(&r);
+    bool is_read = false;
+    TRY(prove_message(ctx, &p, &r, &is_read));
+    read_once(&r, &is_read);
     const json_t *message = json_object_get(r.tree, "message");
-    const char *type = json_word(message, "type", TYPE_MAX);
+    const char *type = type_in(&r);
     const char *call_id = json_word(json_object_get(message, "call"), "id", RESOURCE_MAX);
     const struct question *question = type ? question_of(type) : NULL;
     struct asked q = { .body = r.tree,
