@@ -8,7 +8,6 @@
 #include "cli/workers.h"
 
 struct backups;
-struct bookkeeper;
 struct cage;
 struct copying;
 struct entry;
@@ -27,17 +26,19 @@ struct serve {
     struct tracing *tracing;
     int control, signals;
     struct systemd systemd;
-    struct sweeper *sweeper;
-    struct bookkeeper *bookkeeper; /* NULL: there is no book */
-    struct cage *cage;             /* NULL: calls are not restricted */
-    struct tls_setup *tls;         /* NULL: AVA_LISTEN speaks plain HTTP */
-    struct backups *backups;       /* NULL: none are made */
-    struct copying *copying;       /* for a command that makes a backup */
-    int browser;                   /* browser.h; -1: none waits */
-    struct entry_rules *retired;   /* read until every loop has turned; NULL: none */
+    struct repeat *sweeper, *beater; /* beater: NULL where there are no hosts */
+    struct repeat *bookkeeper;       /* NULL: there is no book */
+    struct cage *cage;               /* NULL: calls are not restricted */
+    struct tls_setup *tls;           /* NULL: AVA_LISTEN speaks plain HTTP */
+    struct backups *backups;         /* NULL: none are made */
+    struct copying *copying;         /* for a command that makes a backup */
+    int browser;                     /* browser.h; -1: none waits */
+    struct entry_rules *retired;     /* read until every loop has turned; NULL: none */
     bool goes_down;
     int64_t began_ms, began_wall_ms;
+    int64_t look_ms;       /* when the book is looked after next */
     int64_t jump_ms;       /* of the clock, as far as it was said */
+    int64_t refreshed_ms;  /* when who watches was told last to read anew */
     bool is_short;         /* of memory, as it was said */
     const char *database;  /* path of its file */
     const char *addresses; /* where it listens, "127.0.0.1:8000,..." */
@@ -80,6 +81,12 @@ void serve_book_collect(void *serve);  /* for metrics_before_scrape */
 /* Forgets what is old enough, again and again, until it is stopped; before the database closes. */
 void serve_sweep_start(struct serve *s);
 void serve_sweep_stop(struct serve *s); /* also where it never started */
+
+/* Where the database is shared: this run joins those who work with it, at once; says that it lives, again and again; and
+ * leaves, once nothing of it goes on. EXIT_OK, or a status after saying why. */
+int serve_hosts_join(struct serve *s, struct cli *cli);
+void serve_hosts_start(struct serve *s);
+void serve_hosts_leave(struct serve *s); /* also where it never started */
 
 /* Tells a person on stdout where Ava is and how to get in. */
 void serve_announce(struct serve *s, struct cli *cli);

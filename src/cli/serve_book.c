@@ -1,11 +1,7 @@
 /* The book's thread: it looks what has changed every two seconds, and moves what was spooled as soon as there is a
  * database to move it to. It waits for either, and the loops must not. */
-#include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
-
 #include "base/clock.h"
-#include "base/memory.h"
+#include "cli/repeat.h"
 #include "cli/serve.h"
 #include "crypto/hash.h"
 #include "db/db.h"
@@ -20,14 +16,6 @@ enum {
     WORK_MS = 5000,
     ARENA_BYTES = 64 << 20,
     MOVES_MAX = 100, /* between two looks */
-};
-
-struct bookkeeper {
-    struct serve *serve;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t ends_now;
-    bool ends;
 };
 
 static void begin(struct serve *s, struct ctx *ctx, int64_t ms) {
@@ -56,32 +44,16 @@ static void look(struct serve *s) {
     arena_free(ctx.arena);
 }
 
-/* Under the lock, which it gives up meanwhile. */
-static void rest(struct bookkeeper *k) {
-    struct timespec until = clock_in_us(TICK_MS * 1000);
-    if (!k->ends)
-        pthread_cond_timedwait(&k->ends_now, &k->lock, &until);
-}
-
-static void *keep_on(void *arg) {
-    struct bookkeeper *k = arg;
-    struct serve *s = k->serve;
-    int64_t look_ms = 0;
-    pthread_mutex_lock(&k->lock);
-    while (!k->ends) {
-        pthread_mutex_unlock(&k->lock);
-        if (db_is_up(s->house.parts.db)) {
-            move(s);
-            if (ava_now_ms() >= look_ms) {
-                look(s);
-                look_ms = ava_now_ms() + LOOK_MS;
-            }
-        }
-        pthread_mutex_lock(&k->lock);
-        rest(k);
+static int64_t keep(void *serve) {
+    struct serve *s = serve;
+    if (!db_is_up(s->house.parts.db))
+        return TICK_MS;
+    move(s);
+    if (ava_now_ms() >= s->look_ms) {
+        look(s);
+        s->look_ms = ava_now_ms() + LOOK_MS;
     }
-    pthread_mutex_unlock(&k->lock);
-    return NULL;
+    return TICK_MS;
 }
 
 static bool is_wanted(const struct serve *s) {
@@ -105,30 +77,12 @@ void serve_book_open(struct serve *s) {
 }
 
 void serve_book_start(struct serve *s) {
-    if (!s->house.parts.book)
-        return;
-    struct bookkeeper *k = memory_zeroed(1, sizeof *k);
-    k->serve = s;
-    pthread_mutex_init(&k->lock, NULL);
-    clock_cond_init(&k->ends_now);
-    errno = pthread_create(&k->thread, NULL, keep_on, k);
-    if (errno != 0)
-        abort(); /* at start */
-    s->bookkeeper = k;
+    if (s->house.parts.book)
+        s->bookkeeper = repeat_start(keep, s, 0);
 }
 
 void serve_book_stop(struct serve *s) {
-    struct bookkeeper *k = s->bookkeeper;
-    if (!k)
-        return;
-    pthread_mutex_lock(&k->lock);
-    k->ends = true;
-    pthread_cond_signal(&k->ends_now);
-    pthread_mutex_unlock(&k->lock);
-    pthread_join(k->thread, NULL);
-    pthread_mutex_destroy(&k->lock);
-    pthread_cond_destroy(&k->ends_now);
-    free(k);
+    repeat_stop(s->bookkeeper);
     s->bookkeeper = NULL;
 }
 

@@ -130,6 +130,10 @@ enum err db_claim(struct ctx *ctx, const char *run_id) {
     return ctx->parts->db->kind->claim(ctx, run_id);
 }
 
+bool db_is_shared(struct db *db) {
+    return db->kind->is_shared;
+}
+
 bool db_is_fenced(struct db *db) {
     return db->kind->is_fenced(db);
 }
@@ -168,10 +172,6 @@ const char *db_about(struct db *db, struct arena *a) {
 
 bool db_place(struct db *db, struct db_place *out) {
     return db->kind->place && db->kind->place(db, out);
-}
-
-bool db_has_books(struct db_conn *c) {
-    return c->db->kind->has_books;
 }
 
 void db_hash(struct db_conn *c, unsigned char out[32], struct str bytes) {

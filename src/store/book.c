@@ -10,7 +10,7 @@ enum { COLUMNS_MAX = 13 };
 /* --- changes --------------------------------------------------------------------------------- */
 
 enum err book_note(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
-    if (!db_has_books(tx))
+    if (!db_is_shared(ctx->parts->db))
         return OK;
     ctx->is_for_books = true;
     struct db_stmt *q = db_use(tx, "INSERT INTO book_changes (at, workspace_id) VALUES (?, ?)");

@@ -14,6 +14,7 @@
 #include "obs/spans.h"
 #include "obs/tracer.h"
 #include "store/due.h"
+#include "tasks/hosts.h"
 
 enum {
     RUNNING_MAX = 64,
@@ -22,8 +23,10 @@ enum {
     ROUND_MAX = 32, /* leased in one transaction */
     HEARTBEAT_MS = 20 * 1000,
     IDLE_MS = 5000,
+    IDLE_AMONG_MS = 500, /* where other hosts may have made work, or left it */
     WRITE_MS = 10 * 1000,
     RELEASE_MS = 2000,
+    COLLECT_MS = 5000, /* for a scrape */
     JOB_MS = 60 * 1000,
     ATTEMPTS_MAX = 8,
     AGAIN_MS = 5000,
@@ -427,6 +430,10 @@ static void beat(struct jobs *j, struct ctx *ctx) {
     db_write_beside(ctx, beat_write, b);
 }
 
+static int64_t idle_ms(const struct jobs *j) {
+    return hosts_alive(j->parts->hosts) > 1 ? IDLE_AMONG_MS : IDLE_MS;
+}
+
 /* One round of the pump: extends leases, makes wished jobs, leases and starts what is due. Returns
  * for how many ms there is nothing to do; 0: go round again. */
 static int64_t go_round(struct jobs *j, struct ctx *ctx) {
@@ -434,7 +441,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     r->jobs = j;
     r->room = RUNNING_MAX - j->running;
     r->slow = j->slow;
-    int64_t due_ms = INT64_MAX;
+    int64_t due_ms = INT64_MAX, idle = idle_ms(j);
     if (r->room > ROUND_MAX)
         r->room = ROUND_MAX;
     if (ava_now_ms() >= j->heartbeat_ms) {
@@ -442,21 +449,21 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
         beat(j, ctx);
     }
     if (r->room == 0)
-        return IDLE_MS;
+        return idle;
     wishes_read(j, r);
     if (job_rows_next_due(ctx, db_reader(ctx), not_kind(r), &due_ms) != OK)
-        return IDLE_MS;
-    int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_steady_ms();
+        return idle;
+    int64_t in_ms = due_ms == INT64_MAX ? idle : due_ms - ava_steady_ms();
     if (in_ms > 0 && !r->wanted_count)
-        return in_ms < IDLE_MS ? in_ms : IDLE_MS;
+        return in_ms < idle ? in_ms : idle;
     if (db_write_beside(ctx, lease_write, r) != OK)
-        return IDLE_MS;
+        return idle;
     wishes_made(j, r);
     for (size_t i = 0; i < r->count; i++)
         start(j, ctx, &r->rows[i]);
     if (r->count)
         str_copy(j->cursor, sizeof j->cursor, str_of(r->rows[r->count - 1].workspace_id));
-    return r->count ? 0 : IDLE_MS;
+    return r->count ? 0 : idle;
 }
 
 /* Registers the pump as asleep. False when it was woken meanwhile, and must not sleep. */
@@ -493,10 +500,10 @@ static void pump(void *arg) {
         struct arena *a = arena_new(1 << 20);
         struct ctx ctx;
         ctx_init(&ctx, j->parts, a, WRITE_MS);
-        int64_t idle_ms = go_round(j, &ctx);
+        int64_t rest_ms = go_round(j, &ctx);
         arena_free(a);
-        if (idle_ms > 0)
-            sleep_until(j, ava_now_ms() + idle_ms);
+        if (rest_ms > 0)
+            sleep_until(j, ava_now_ms() + rest_ms);
     }
 }
 
@@ -509,23 +516,20 @@ void jobs_start(struct jobs *j) {
 /* --- seen from outside ----------------------------------------------------------------------- */
 
 /* The counts of one kind from the store; zeros where the store does not answer. */
-static struct job_counts count(struct jobs *j, const char *kind) {
-    struct arena *a = arena_new(4096);
-    struct ctx ctx;
+static struct job_counts count(struct ctx *ctx, const char *kind) {
     struct job_counts counts = { 0 };
-    ctx_init(&ctx, j->parts, a, WRITE_MS);
-    if (job_rows_count(&ctx, db_reader(&ctx), kind, ava_steady_ms(), &counts) != OK)
+    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
+    if (job_rows_count(ctx, db_reader(ctx), kind, ava_steady_ms(), &counts) != OK)
         counts = (struct job_counts){ 0 };
-    arena_free(a);
     return counts;
 }
 
-struct jobs_state jobs_state(struct jobs *j) {
+struct jobs_state jobs_state(struct ctx *ctx) {
     struct jobs_state state = { 0 };
     int64_t now_ms = ava_steady_ms();
-    const struct task_kinds *kinds = j->parts->kinds;
+    const struct task_kinds *kinds = ctx->parts->kinds;
     for (size_t i = 0; i < kinds->job_count; i++) {
-        struct job_counts c = count(j, kinds->jobs[i]->name);
+        struct job_counts c = count(ctx, kinds->jobs[i]->name);
         state.waiting += c.ready;
         state.dead += c.dead;
         if (c.oldest_due_ms && now_ms - c.oldest_due_ms > state.oldest_ms)
@@ -537,11 +541,15 @@ struct jobs_state jobs_state(struct jobs *j) {
 void jobs_collect(void *arg) {
     struct jobs *j = arg;
     const struct task_kinds *kinds = j->parts->kinds;
+    struct arena *a = arena_new(4096);
+    struct ctx ctx;
+    ctx_init(&ctx, j->parts, a, COLLECT_MS);
     for (size_t i = 0; i < kinds->job_count; i++) {
         const char *name = kinds->jobs[i]->name;
-        struct job_counts c = count(j, name);
+        struct job_counts c = count(&ctx, name);
         metric_set(METRIC_JOBS_READY, (double)c.ready, name);
         metric_set(METRIC_JOBS_DEAD, (double)c.dead, name);
     }
-    metric_set(METRIC_JOBS_OLDEST, (double)jobs_state(j).oldest_ms / 1000, NULL);
+    metric_set(METRIC_JOBS_OLDEST, (double)jobs_state(&ctx).oldest_ms / 1000, NULL);
+    arena_free(a);
 }

@@ -10,7 +10,9 @@
 
 enum {
     JOB_LEASE_MS = 60 * 1000,
-    JOB_PLACED_MS = 120 * 1000, /* of what is run where it was placed; nothing renews it */
+    JOB_PLACED_MS =
+        65 *
+        1000, /* of what is run where it was placed, which lasts 60 s at most; nothing renews it */
 };
 
 struct jobs;
@@ -51,6 +53,7 @@ bool jobs_is_stopping(const struct jobs *j); /* NULL: no */
 struct jobs_state {
     int64_t waiting, dead, oldest_ms;
 };
-struct jobs_state jobs_state(struct jobs *j);
+struct jobs_state
+jobs_state(struct ctx *ctx); /* zeros from where the database does not answer in time */
 
 void jobs_collect(void *jobs); /* for metrics_before_scrape */
