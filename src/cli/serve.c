@@ -169,6 +169,7 @@ static void go_down(struct serve *s) {
     wait_until(s, workers_have_ended, until_ms + END_MS, &hurry);
     if (!is_unwanted(s))
         jobs_release(s->house.parts.jobs);
+    serve_book_stop(s); /* its moves are writes of a host that is there */
     serve_hosts_leave(s);
     if (!workers_have_ended(&s->workers)) {
         log_warn(NULL, "cut", L("requests", (long)left));
@@ -177,7 +178,6 @@ static void go_down(struct serve *s) {
     }
     workers_join(&s->workers);
     serve_sweep_stop(s);
-    serve_book_stop(s);
     close_audit(s);
     int64_t left_ms = until_ms - ava_now_ms();
     tracing_stop(s->tracing, hurry || left_ms < END_MS ? END_MS

@@ -99,6 +99,7 @@ describe("several hosts on one PostgreSQL", { skip: noAva || missing }, () => {
     process.kill(b.child.pid, "SIGSTOP");
     const began = Date.now();
     try {
+      await until(() => /the host .* says nothing for/.test(ava(["doctor", "--data-dir", c.data]).stdout), { what: "doctor names the silent one", every: 1000, ms: 40_000 });
       await a.stop("SIGKILL");
       const killed = await place(c, `+33620${String(0).padStart(6, "0")}`, "killed");
       assert.equal(killed.json.code, "idempotency_key_reused", "the same key for another call is refused, whoever made it");
@@ -160,6 +161,7 @@ describe("several hosts on one PostgreSQL", { skip: noAva || missing }, () => {
     assert.equal((await place(b, number(), "by-a-skewed-one")).status, 201);
     const status = ava(["status", "--data-dir", a.data]);
     assert.match(status.stdout, /clock .*6 s ahead/);
+    assert.match(ava(["doctor", "--data-dir", a.data]).stdout, /the clock of the host .* is 6\.\d s ahead/);
     for (const h of [a, b]) await gone(h);
   });
 

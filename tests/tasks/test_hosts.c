@@ -62,6 +62,7 @@ static bool is_alive(struct run *asked_by, const char *id) {
 
 static bool may(struct run *r, const char *name) {
     bool is;
+    r->ctx.deadline_ms = ava_now_ms() + 10000;
     CHECK_INT(hosts_may(&r->ctx, name, 60000, &is), OK);
     return is;
 }
@@ -173,6 +174,7 @@ static enum err put_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 static int64_t ready(struct run *r) {
     struct job_counts counts;
+    r->ctx.deadline_ms = ava_now_ms() + 10000;
     CHECK_INT(job_rows_count(&r->ctx, db_reader(&r->ctx), "k", now_ms, &counts), OK);
     return counts.ready;
 }
