@@ -13,7 +13,9 @@
 enum {
     TICK_MS = 250,
     LOOK_MS = 2000,
-    WORK_MS = 5000,
+    WORK_MS =
+        2000, /* so that a server that comes back does not find us waiting for what it was asked before */
+    FILL_MS = 5000,
     ARENA_BYTES = 64 << 20,
     MOVES_MAX = 100, /* between two looks */
 };
@@ -66,7 +68,7 @@ void serve_book_open(struct serve *s) {
     const char *why = "";
     if (!is_wanted(s))
         return;
-    begin(s, &ctx, WORK_MS);
+    begin(s, &ctx, FILL_MS);
     s->house.parts.book = book_open(&ctx, s->house.config.data_dir, hash_blake2b, &why);
     if (!s->house.parts.book)
         log_error(NULL, "book", L("why", why),

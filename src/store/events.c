@@ -116,7 +116,7 @@ enum err event_rows_spooled(struct ctx *ctx, struct db_conn *c, struct event_row
                             size_t *count) {
     struct db_stmt *q =
         db_use(c, "SELECT " COLUMNS BODY ", dedupe FROM events WHERE id IN (" LIGHT_EVENTS(
-                      "status = 'received' ORDER BY id", "64") ") ORDER BY id");
+                      "status = 'received' ORDER BY id", "512") ") ORDER BY id");
     for (*count = 0; *count < EVENTS_SPOOLED_MAX && db_next(q); ++*count) {
         struct event_row *row = &out[*count];
         *row = (struct event_row){ 0 };
@@ -144,6 +144,18 @@ enum err event_row_bring(struct ctx *ctx, struct db_conn *tx, const struct event
     db_bind_i64(q, dek_id);
     TRY(db_run(ctx, q));
     return is_inline(row) ? OK : insert_body(ctx, tx, row);
+}
+
+enum err event_ids_between(struct ctx *ctx, struct db_conn *c, const char *from, const char *to,
+                           int limit, const char **out, size_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT id FROM events WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?");
+    db_bind_text(q, from);
+    db_bind_text(q, to);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count)
+        out[*count] = db_text(q, ctx->arena);
+    return db_done(ctx, q);
 }
 
 enum err event_row_has(struct ctx *ctx, struct db_conn *c, const struct event_row *row, bool *has) {

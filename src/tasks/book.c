@@ -24,7 +24,9 @@ enum {
     SWEEP_MS = 60 * 1000,
     WRITE_MS = 10 * 1000,
     CATCH_UP_MS = 500,
-    LATE_MS = 2000, /* for so long one late answer stands for the next */
+    LOOK_PIECE_MS = 2000, /* for the rows of one workspace */
+    FILL_PIECE_MS = 5000, /* and of a page of them */
+    LATE_MS = 2000,       /* for so long one late answer stands for the next */
     SLOTS = 1024,
 };
 
@@ -259,7 +261,7 @@ enum err book_fill(struct ctx *ctx) {
     TRY(book_changes_newest(ctx, db_reader(ctx), &mark));
     for (bool more = true; more;) {
         const char *to;
-        ctx_grant(ctx, BOOK_PIECE_MS);
+        ctx_grant(ctx, FILL_PIECE_MS);
         TRY(book_workspace_behind(ctx, db_reader(ctx), last, PAGE, &to));
         more = to != NULL;
         TRY(copy(ctx, from, more ? to : BOOK_LAST));
@@ -298,7 +300,7 @@ static enum err copy_changes(struct ctx *ctx, const struct book_mark *since) {
         TRY(book_changes_list(ctx, db_reader(ctx), since->seq, since->at_ms - OVERLAP_MS, after,
                               CHANGES_PAGE, ids, &count));
         for (size_t i = 0; i < count; i++) {
-            ctx_grant(ctx, BOOK_PIECE_MS);
+            ctx_grant(ctx, LOOK_PIECE_MS);
             TRY(copy(ctx, ids[i], ids[i]));
         }
         after = count ? ids[count - 1] : after;

@@ -15,8 +15,7 @@ struct book;
 struct book *book_open(struct ctx *ctx, const char *folder, db_hash_fn *hash, const char **why);
 void book_close(struct book *b); /* NULL is fine */
 
-/* One after the other, at the start and then on a thread of their own. Each piece gets BOOK_PIECE_MS. */
-enum { BOOK_PIECE_MS = 5000 };
+/* One after the other, at the start and then on a thread of their own. The time of ctx is for each piece of it, at least. */
 enum err book_fill(struct ctx *ctx); /* all of it */
 enum err book_look(struct ctx *ctx); /* what changed since, or all where it must be */
 

@@ -32,7 +32,7 @@ enum err intake_keep(struct ctx *ctx, const struct endpoint_row *endpoint, struc
 /* The same where somebody waits on the phone. Where this host has a book, the database has INTAKE_QUICK_MS, then it is
  * spooled in the book; all within INTAKE_ALL_MS of began_ms. Without one: after INTAKE_PATIENT_MS, or when nothing can be
  * written, the caller goes on and answers; the log says "event late", and "event not kept" if that is how it ends. */
-enum { INTAKE_PATIENT_MS = 1500, INTAKE_QUICK_MS = 300, INTAKE_ALL_MS = 430 };
+enum { INTAKE_PATIENT_MS = 1500, INTAKE_QUICK_MS = 300, INTAKE_ALL_MS = 400 };
 enum intake_kept { INTAKE_NOT_KEPT, INTAKE_SPOOLED, INTAKE_KEPT };
 enum intake_kept intake_keep_soon(struct ctx *ctx, const struct endpoint_row *endpoint,
                                   const struct incoming *in, int64_t began_ms);

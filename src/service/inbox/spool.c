@@ -12,7 +12,7 @@
 #include "tasks/jobs.h"
 #include "vault/vault.h"
 
-enum { TAKE_MS = 10 * 1000, MOVE_MS = 5 * 1000 };
+enum { TAKE_MS = 10 * 1000, MOVE_MS = 2 * 1000, BETWEEN_MAX = 8192 };
 
 enum err spool_take(struct ctx *ctx, const struct incoming *in) {
     SCOPED(book_shut) struct book_view view = book_read(ctx);
@@ -32,13 +32,30 @@ struct moving {
     bool is_done[EVENTS_SPOOLED_MAX];  /* may leave the book */
 };
 
+/* Nothing is asked in between, so that they go to the server together. */
 static enum err bring_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct moving *m = arg;
+    const struct moving *m = arg;
+    for (size_t i = 0; i < m->count; i++)
+        TRY(event_row_bring(ctx, tx, &m->rows[i], vault_key_of(m->rows[i].sealed)));
+    return OK;
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Which of them are there under their own ids? Those that are not may be there under others, or cannot be. */
+static enum err find_there(struct ctx *ctx, struct moving *m) {
+    const char *from = m->rows[0].id, *to = from;
+    const char **ids = arena_alloc(ctx->arena, BETWEEN_MAX * sizeof *ids);
+    size_t count;
     for (size_t i = 0; i < m->count; i++) {
-        const struct event_row *row = &m->rows[i];
-        TRY(event_row_bring(ctx, tx, row, vault_key_of(row->sealed)));
-        m->is_there[i] = db_changes(tx) > 0;
+        from = strcmp(m->rows[i].id, from) < 0 ? m->rows[i].id : from;
+        to = strcmp(m->rows[i].id, to) > 0 ? m->rows[i].id : to;
     }
+    TRY(event_ids_between(ctx, db_reader(ctx), from, to, BETWEEN_MAX, ids, &count));
+    for (size_t i = 0; i < m->count; i++)
+        m->is_there[i] = bsearch(&m->rows[i].id, ids, count, sizeof *ids, by_text) != NULL;
     return OK;
 }
 
@@ -99,7 +116,10 @@ static enum err move_one(struct ctx *ctx, struct moving *m, size_t i) {
     struct moving one = { .rows = &m->rows[i], .count = 1 };
     str_copy(ctx->who.workspace_id, sizeof ctx->who.workspace_id, str_of(m->rows[i].workspace_id));
     enum err e = db_write(ctx, bring_write, &one);
-    if (e == OK && !(m->is_there[i] = one.is_there[0]))
+    if (e == OK)
+        e = find_there(ctx, &one);
+    m->is_there[i] = one.is_there[0];
+    if (e == OK && !m->is_there[i])
         e = settle_one(ctx, &m->rows[i], &m->is_there[i]);
     if (e == ERR_STORAGE_UNAVAILABLE || ctx_left_ms(ctx) == 0)
         return e;
@@ -129,6 +149,8 @@ static enum err list(struct ctx *ctx, struct moving *m) {
 /* All together; where that fails for the sake of one, each by itself. */
 static enum err bring(struct ctx *ctx, struct moving *m) {
     enum err e = db_write_beside(ctx, bring_write, m);
+    if (e == OK)
+        e = find_there(ctx, m);
     bool is_together = e == OK;
     if (e == ERR_STORAGE_UNAVAILABLE)
         return e;
