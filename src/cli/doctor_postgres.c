@@ -241,9 +241,10 @@ static void check_hosts(struct doctor *d) {
 
 void doctor_postgres(struct doctor *d) {
     const struct pg_look *p = d->postgres;
-    check_book(d);
-    if (!p) /* it was said */
+    if (!p) { /* it was said */
+        check_book(d);
         return;
+    }
     if (d->is_open)
         say(d, VERDICT_OK, NULL, "%s, %.0f MB, the database %s at %s:%s",
             db_about(d->house.parts.db, d->cli->arena), (double)p->bytes / 1e6, p->name, p->host,
@@ -257,4 +258,5 @@ void doctor_postgres(struct doctor *d) {
     check_durability(d, p);
     check_way(d, p);
     check_vacuum(d, p);
+    check_book(d);
 }
