@@ -71,7 +71,7 @@ describe("PostgreSQL, looked over", { skip: noAva || missing, concurrency: 1 }, 
   test("status says which database, and never with whose password", async () => {
     await until(async () => JSON.parse(ava(["status", "--json", "--data-dir", data]).stdout).database.round_trip_us > 0, { what: "it was asked how fast it is" });
     const text = ava(["status", "--data-dir", data]).stdout;
-    assert.match(text, /^data {4}PostgreSQL 15\.\d+ .*, schema \d+, \d+ MB: looked at 127\.0\.0\.1:\d+, answers in \d+\.\d ms$/m);
+    assert.match(text, /^data {4}PostgreSQL 15\.\d+ .*, schema \d+, \d+ MB: looked at 127\.0\.0\.1:\d+, answers in \d+\.\d\d ms$/m);
     assert.match(text, /^phone {3}from a copy of \d+ s ago$/m);
     assert.match(text, /^backup {2}those of PostgreSQL's own tools/m);
     const { database } = JSON.parse(ava(["status", "--json", "--data-dir", data]).stdout);
