@@ -44,7 +44,7 @@ static const char *since(struct doctor *d, int64_t seconds) {
 
 /* --- the folder ------------------------------------------------------------------------------ */
 
-static const char *const PRIVATE[] = { "", "ava.db", "master.keys" };
+static const char *const PRIVATE[] = { "", "ava.db", "book.db", "master.keys" };
 
 /* Which of them others may use; NULL: none. */
 static const char *open_to_others(struct doctor *d) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "cli/doctor.h"
 #include "db/migrate.h"
 #include "store/hosts.h"
@@ -183,6 +184,22 @@ static void check_vacuum(struct doctor *d, const struct pg_look *p) {
             p->dead_table);
 }
 
+/* What the phone is answered from while the database is away, as the server that serves says. */
+static void check_book(struct doctor *d) {
+    const json_t *book = json_object_get(d->status, "book");
+    int64_t age_s = json_i64_or(book, "age_seconds", -1), spooled = json_i64_or(book, "spooled", 0);
+    if (!d->status)
+        return;
+    if (!json_is_true(json_object_get(book, "readable")))
+        say(d, VERDICT_FAIL, "the log says why: may Ava write book.db in its data folder?",
+            "no copy to answer the phone from while the database is away");
+    else
+        say(d, spooled ? VERDICT_WARN : VERDICT_OK,
+            spooled ? "they go to the database by themselves; do not remove book.db" : NULL,
+            "the phone is answered from a copy of %lld s ago, %lld webhooks wait there",
+            (long long)(age_s < 0 ? 0 : age_s), (long long)spooled);
+}
+
 /* Of one host: what is wrong with it, if anything. */
 static bool check_host(struct doctor *d, const struct host_row *host, const char *newest) {
     const char *name = cli_printable(d->cli->arena, host->name);
@@ -224,8 +241,10 @@ static void check_hosts(struct doctor *d) {
 
 void doctor_postgres(struct doctor *d) {
     const struct pg_look *p = d->postgres;
-    if (!p) /* it was said */
+    if (!p) { /* it was said */
+        check_book(d);
         return;
+    }
     if (d->is_open)
         say(d, VERDICT_OK, NULL, "%s, %.0f MB, the database %s at %s:%s",
             db_about(d->house.parts.db, d->cli->arena), (double)p->bytes / 1e6, p->name, p->host,
@@ -239,4 +258,5 @@ void doctor_postgres(struct doctor *d) {
     check_durability(d, p);
     check_way(d, p);
     check_vacuum(d, p);
+    check_book(d);
 }

@@ -28,6 +28,7 @@
 #include "service/connections/credentials.h"
 #include "service/connections/endpoints.h"
 #include "store/sealed.h"
+#include "tasks/book.h"
 #include "tasks/hosts.h"
 #include "tasks/turns.h"
 #include "vault/vault.h"
@@ -239,6 +240,7 @@ int house_open(struct house *h, struct cli *cli, enum house_use use) {
 }
 
 void house_close(struct house *h) {
+    book_close(h->parts.book);
     db_close(h->parts.db);
     vault_close(h->parts.vault);
     accounts_free(h->parts.accounts);

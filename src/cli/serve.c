@@ -169,6 +169,7 @@ static void go_down(struct serve *s) {
     wait_until(s, workers_have_ended, until_ms + END_MS, &hurry);
     if (!is_unwanted(s))
         jobs_release(s->house.parts.jobs);
+    serve_book_stop(s); /* its moves are writes of a host that is there */
     serve_hosts_leave(s);
     if (!workers_have_ended(&s->workers)) {
         log_warn(NULL, "cut", L("requests", (long)left));
@@ -233,6 +234,7 @@ static int run(struct cli *cli, bool is_sandbox) {
         systemd_say(&s->systemd, "READY=1\nSTATUS=Serving on %s", s->addresses);
         serve_sweep_start(s);
         serve_hosts_start(s);
+        serve_book_start(s);
         while (!wait_for_end(s, INT32_MAX))
             ;
         go_down(s);

@@ -27,6 +27,7 @@ struct serve {
     int control, signals;
     struct systemd systemd;
     struct repeat *sweeper, *beater; /* beater: NULL where there are no hosts */
+    struct repeat *bookkeeper;       /* NULL: there is no book */
     struct cage *cage;               /* NULL: calls are not restricted */
     struct tls_setup *tls;           /* NULL: AVA_LISTEN speaks plain HTTP */
     struct backups *backups;         /* NULL: none are made */
@@ -35,6 +36,7 @@ struct serve {
     struct entry_rules *retired;     /* read until every loop has turned; NULL: none */
     bool goes_down;
     int64_t began_ms, began_wall_ms;
+    int64_t look_ms;       /* when the book is looked after next */
     int64_t jump_ms;       /* of the clock, as far as it was said */
     int64_t refreshed_ms;  /* when who watches was told last to read anew */
     bool is_short;         /* of memory, as it was said */
@@ -68,6 +70,13 @@ const char *serve_copy(void *arg, const atomic_bool *gives_up, struct arena *a,
 /* For struct inside: what there is of them; one now. */
 void serve_write_backups(void *serve, struct buf *out);
 void serve_back_up(void *serve); /* with AVA_BACKUP_DIR */
+
+/* With PostgreSQL: the book (tasks/book.h), filled as far as that can be done; its thread; what is measured of it. Stopped
+ * before jobs and databases are freed. */
+void serve_book_open(struct serve *s);
+void serve_book_start(struct serve *s);
+void serve_book_stop(struct serve *s); /* also where it never started */
+void serve_book_collect(void *serve);  /* for metrics_before_scrape */
 
 /* Forgets what is old enough, again and again, until it is stopped; before the database closes. */
 void serve_sweep_start(struct serve *s);

@@ -111,6 +111,7 @@ void serve_measure(struct serve *s) {
     metrics_before_scrape(jobs_collect, parts->jobs);
     metrics_before_scrape(operations_collect, parts);
     metrics_before_scrape(events_collect, parts);
+    metrics_before_scrape(serve_book_collect, s);
     metrics_before_scrape(lines_collect, parts);
     metrics_before_scrape(deliveries_collect, parts);
 }

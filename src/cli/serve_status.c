@@ -15,6 +15,7 @@
 #include "store/events.h"
 #include "store/hosts.h"
 #include "store/lines.h"
+#include "tasks/book.h"
 #include "tasks/hosts.h"
 #include "tasks/jobs.h"
 #include "vault/vault.h"
@@ -86,6 +87,21 @@ static void write_database(struct jsonw *w, struct ctx *ctx, const char *folder)
         jsonw_i64_at(w, "disk_free_bytes", (int64_t)disk.f_bavail * (int64_t)disk.f_frsize);
         jsonw_i64_at(w, "disk_bytes", (int64_t)disk.f_blocks * (int64_t)disk.f_frsize);
     }
+    jsonw_object_end(w);
+}
+
+/* The copy that the phone is answered from; nothing where there is none. */
+static void write_book(struct jsonw *w, struct ctx *ctx) {
+    struct book_state state;
+    if (!ctx->parts->book)
+        return;
+    book_state(ctx, &state);
+    jsonw_key(w, "book");
+    jsonw_object(w);
+    jsonw_bool_at(w, "readable", state.is_filled);
+    jsonw_i64_at(w, "age_seconds", state.age_ms < 0 ? -1 : state.age_ms / 1000);
+    jsonw_i64_at(w, "workspaces", state.workspaces);
+    jsonw_i64_at(w, "spooled", state.spooled);
     jsonw_object_end(w);
 }
 
@@ -180,6 +196,7 @@ void serve_status(void *serve, struct buf *answer) {
     write_providers(&w, s->house.parts.upstream);
     write_work(&w, &ctx);
     write_database(&w, &ctx, s->house.config.data_dir);
+    write_book(&w, &ctx);
     write_hosts(&w, &ctx);
     int64_t backup_ms = backups_last_ms(s->database);
     if (backup_ms)

@@ -332,6 +332,7 @@ int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     serve_measure(s);
     if ((status = recover(s, cli)) != EXIT_OK)
         return status;
+    serve_book_open(s);
     make_entry(s);
     return serve_backups(s, cli);
 }

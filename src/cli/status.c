@@ -44,6 +44,22 @@ static void print_place(struct cli *cli, const json_t *database) {
     puts(json_is_true(json_object_get(database, "writable")) ? "" : ", takes no writes now");
 }
 
+static void print_book(const json_t *book) {
+    int64_t age_s = json_i64_or(book, "age_seconds", -1), spooled = json_i64_or(book, "spooled", 0);
+    if (!book)
+        return;
+    if (!json_is_true(json_object_get(book, "readable")))
+        printf("phone   from the database alone: there is no copy that can be read (see the log)");
+    else if (age_s < 0)
+        printf("phone   from a copy of before this start");
+    else
+        printf("phone   from a copy of %lld s ago", (long long)age_s);
+    if (spooled)
+        printf(", %lld webhook%s not in the database yet", (long long)spooled,
+               spooled == 1 ? "" : "s");
+    putchar('\n');
+}
+
 static void print_host(struct cli *cli, const json_t *host) {
     int64_t behind_s = llround((double)json_i64_or(host, "clock_behind_ms", 0) / 1000);
     printf("host    %s, version %s, since %s", cli_printable(cli->arena, json_text(host, "name")),
@@ -109,6 +125,7 @@ int cmd_status(struct cli *cli) {
     else {
         print(s);
         print_place(cli, json_object_get(s, "database"));
+        print_book(json_object_get(s, "book"));
         json_array_foreach(json_object_get(s, "hosts"), i, host) print_host(cli, host);
         print_backup(s);
         print_keys(json_object_get(s, "master_keys"));

@@ -36,13 +36,16 @@ enum db_alone {
     DB_BESIDE,             /* anything */
 };
 
+/* BLAKE2b-256 of bytes, for the audit chain. store/ knows no cryptography itself. */
+typedef void db_hash_fn(unsigned char out[32], struct str bytes);
+
 struct db_conf {
     const char *path; /* of the SQLite file; unused where there is a url */
-    /* For the audit chain: BLAKE2b-256 of bytes. store/ knows no cryptography itself. */
-    void (*hash)(unsigned char out[32], struct str bytes);
+    db_hash_fn *hash;
     bool keeps_schema; /* refuses to open what would have to be migrated: somebody serves from it */
-    const char *url;   /* of PostgreSQL, as its library takes it; NULL or empty: SQLite */
-    int connections;   /* to it, at most */
+    bool is_book;    /* a file that can be made anew: no copy of it is made before it is migrated */
+    const char *url; /* of PostgreSQL, as its library takes it; NULL or empty: SQLite */
+    int connections; /* to it, at most */
     /* Set by db_open when it fails for what no later try changes (a password, a name, a server too old). May be NULL. */
     bool *is_refused;
 };

@@ -164,14 +164,14 @@ static bool note_files(struct sqlite *db, const char **why) {
     return false;
 }
 
-static bool bring_up_to_date(struct sqlite *db, bool keeps_schema, struct arena *a,
+static bool bring_up_to_date(struct sqlite *db, const struct db_conf *conf, struct arena *a,
                              const char **why) {
     const struct migrate_on on = { .c = &db->writer->base,
                                    .exec = sqlite_exec,
                                    .error = sqlite_error,
                                    .begin = "BEGIN IMMEDIATE",
-                                   .copy = backup_make };
-    return migrate(&on, keeps_schema, a, &db->schema, why);
+                                   .copy = conf->is_book ? NULL : backup_make };
+    return migrate(&on, conf->keeps_schema, a, &db->schema, why);
 }
 
 /* Its two threads: that of the writer, and that which carries the log into the file. */
@@ -198,7 +198,7 @@ struct db *sqlite_open(const struct db_conf *conf, struct arena *a, const char *
     clock_cond_init(&db->mirrored);
     pthread_key_create(&db->reader_key, NULL);
     db->writer = sqlite_conn_open(db, true, a, why);
-    if (!db->writer || !check(db, a, why) || !bring_up_to_date(db, conf->keeps_schema, a, why) ||
+    if (!db->writer || !check(db, a, why) || !bring_up_to_date(db, conf, a, why) ||
         !note_files(db, why) || !start_threads(db, a, why)) {
         end_check(db);
         sqlite_conn_close(db->writer);

@@ -26,6 +26,7 @@ struct db_conn;
 struct tracer;
 struct audit_verifier;
 struct spans;
+struct book;
 
 struct parts {
     const struct config *config;
@@ -42,6 +43,9 @@ struct parts {
     struct audit_verifier *verifier; /* NULL in commands */
     const struct task_kinds *kinds;  /* what jobs and operations there are; NULL: none */
     const char *run_id;              /* of this run of the process: who holds leases and claims */
+    struct book *book;               /* NULL: there is none (SQLite, commands) */
+    const struct parts
+        *whole; /* these have the book as their db: those with the database; else NULL */
     /* What else belongs into the transaction that makes a workspace; NULL: nothing. */
     enum err (*on_workspace)(struct ctx *ctx, struct db_conn *tx, const char *workspace_id);
 };
@@ -104,6 +108,7 @@ struct ctx {
     struct problem problem;
     int attempts; /* provider attempts made for this request, for Ava-Attempts */
     struct answering answering;
+    bool is_for_books; /* it has changed what books have a copy of */
 };
 
 /* Call this last in the transaction of a POST that does what was asked for, when all that the caller

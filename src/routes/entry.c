@@ -31,6 +31,7 @@
 #include "routes/pages.h"
 #include "routes/reply.h"
 #include "service/email/attachments.h"
+#include "tasks/book.h"
 
 enum {
     HOLD_MS = 500,       /* what is asked sooner after a refusal waits */
@@ -475,6 +476,7 @@ void entry_handle(void *arg, struct http_req *req, struct http_reply *reply) {
         hold_back(e, req, err, reply);
     } else {
         ctx.problem.err = OK;
+        book_catch_up(&ctx);
         changes_tell(&ctx, route);
     }
     stamp(&ctx, e, req, reply);

@@ -10,10 +10,13 @@
 
 enum { STALLED_MS = 1000 };
 
-enum err get_health_live(struct ctx *ctx, struct call *call) {
+static bool loops_turn(const struct call *call) {
     const struct inside *inside = &call->entry->inside;
-    int64_t since = ava_now_ms() - inside->last_turn_ms(inside->arg);
-    bool live = since <= STALLED_MS;
+    return ava_now_ms() - inside->last_turn_ms(inside->arg) <= STALLED_MS;
+}
+
+enum err get_health_live(struct ctx *ctx, struct call *call) {
+    bool live = loops_turn(call);
     struct jsonw w = reply_json(call, live ? 200 : 503);
     jsonw_object(&w);
     jsonw_text_at(&w, "status", live ? "live" : "stalled");
@@ -53,6 +56,25 @@ enum err get_health_ready(struct ctx *ctx, struct call *call) {
         jsonw_object_end(&w);
     }
     jsonw_list_end(&w);
+    jsonw_object_end(&w);
+    return OK;
+}
+
+enum err get_health_answering(struct ctx *ctx, struct call *call) {
+    bool draining = atomic_load(&call->entry->draining), turns = loops_turn(call);
+    struct phone_readiness r;
+    readiness_check_phone(ctx, &r);
+    bool answers = r.from && r.keys && turns && !draining;
+    struct jsonw w = reply_json(call, answers ? 200 : 503);
+    jsonw_object(&w);
+    jsonw_text_at(&w, "status", draining ? "draining" : answers ? "answering" : "not_answering");
+    jsonw_text_at(&w, "from", r.from);
+    jsonw_key(&w, "checks");
+    jsonw_object(&w);
+    jsonw_text_at(&w, "loops", turns ? "ok" : "failed");
+    jsonw_text_at(&w, "keys", r.keys ? "ok" : "failed");
+    jsonw_text_at(&w, "book", r.book);
+    jsonw_object_end(&w);
     jsonw_object_end(&w);
     return OK;
 }

@@ -29,6 +29,7 @@ enum err get_calendar_free(struct ctx *ctx, struct call *call);
 
 enum err get_health_live(struct ctx *ctx, struct call *call);
 enum err get_health_ready(struct ctx *ctx, struct call *call);
+enum err get_health_answering(struct ctx *ctx, struct call *call);
 enum err get_settings_in_force(struct ctx *ctx, struct call *call);
 enum err get_backups(struct ctx *ctx, struct call *call);
 enum err post_backup(struct ctx *ctx, struct call *call);

@@ -7,6 +7,7 @@
 const struct route routes[] = {
     { { METHOD_GET, "/health/live" },  ANYONE, UNLIMITED, NO_BODY, false, get_health_live },
     { { METHOD_GET, "/health/ready" }, ANYONE, UNLIMITED, NO_BODY, false, get_health_ready },
+    { { METHOD_GET, "/health/answering" }, ANYONE, UNLIMITED, NO_BODY, false, get_health_answering },
     { { METHOD_GET, "/metrics" },      ANYONE, UNLIMITED, NO_BODY, false, get_metrics },
 
     { { METHOD_GET, "/api/v1/openapi.json" }, ANYONE, BY_IP, NO_BODY, false, get_openapi },

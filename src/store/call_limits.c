@@ -1,5 +1,7 @@
 #include "store/call_limits.h"
 
+#include "store/book.h"
+
 enum { DAY_MS = 24 * 3600 * 1000 };
 
 /* A limit as it is kept: NULL for none. */
@@ -61,7 +63,8 @@ enum err call_limits_row_put(struct ctx *ctx, struct db_conn *tx,
     db_bind_i64(q, row->version);
     db_bind_i64(q, row->created_ms);
     db_bind_i64(q, row->updated_ms);
-    return db_run(ctx, q);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, row->workspace_id);
 }
 
 /* A row that was written since the last learning says 600: the longest counts. */
@@ -82,7 +85,8 @@ enum err call_limits_row_learn_length(struct ctx *ctx, struct db_conn *tx, const
         db_use(tx, "UPDATE call_limits SET assistant_seconds = ? WHERE workspace_id = ?");
     db_bind_i64(q, seconds);
     db_bind_text(q, workspace_id);
-    return db_run(ctx, q);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, workspace_id);
 }
 
 int64_t call_day_of(int64_t unix_ms) {

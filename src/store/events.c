@@ -112,6 +112,74 @@ enum err event_row_find(struct ctx *ctx, struct db_conn *c, const char *workspac
     return db_done(ctx, q);
 }
 
+enum err event_rows_spooled(struct ctx *ctx, struct db_conn *c, struct event_row *out,
+                            size_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT " COLUMNS BODY ", dedupe FROM events WHERE id IN (" LIGHT_EVENTS(
+                      "status = 'received' ORDER BY id", "512") ") ORDER BY id");
+    for (*count = 0; *count < EVENTS_SPOOLED_MAX && db_next(q); ++*count) {
+        struct event_row *row = &out[*count];
+        *row = (struct event_row){ 0 };
+        read_event(ctx, q, row);
+        row->sealed = db_blob(q, ctx->arena);
+        row->dedupe = db_blob(q, ctx->arena);
+    }
+    return db_done(ctx, q);
+}
+
+enum err event_rows_count_spooled(struct ctx *ctx, struct db_conn *c, int64_t *out) {
+    struct db_stmt *q = db_use(c, "SELECT COUNT(*) FROM events");
+    *out = db_next(q) ? db_i64(q) : 0;
+    return db_done(ctx, q);
+}
+
+enum err event_row_bring(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
+                         int64_t dek_id) {
+    struct db_stmt *q =
+        db_use(tx, INSERTED
+               " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE EXISTS"
+               " (SELECT 1 FROM workspaces WHERE id = ?2 AND removed_at = 0) AND EXISTS"
+               " (SELECT 1 FROM workspace_keys WHERE workspace_id = ?2 AND dek_id = ?12)" ONCE);
+    bind_inserted(q, row);
+    db_bind_i64(q, dek_id);
+    TRY(db_run(ctx, q));
+    return is_inline(row) ? OK : insert_body(ctx, tx, row);
+}
+
+enum err event_ids_between(struct ctx *ctx, struct db_conn *c, const char *from, const char *to,
+                           int limit, const char **out, size_t *count) {
+    struct db_stmt *q =
+        db_use(c, "SELECT id FROM events WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?");
+    db_bind_text(q, from);
+    db_bind_text(q, to);
+    db_bind_i64(q, limit);
+    for (*count = 0; db_next(q); ++*count)
+        out[*count] = db_text(q, ctx->arena);
+    return db_done(ctx, q);
+}
+
+enum err event_row_has(struct ctx *ctx, struct db_conn *c, const struct event_row *row, bool *has) {
+    struct db_stmt *q = db_use(c, "SELECT 1 FROM events WHERE workspace_id = ? AND provider = ?"
+                                  " AND dedupe = ?");
+    db_bind_text(q, row->workspace_id);
+    db_bind_text(q, row->provider);
+    db_bind_blob(q, row->dedupe.ptr, row->dedupe.len);
+    *has = db_next(q);
+    return db_done(ctx, q);
+}
+
+enum err event_row_drop(struct ctx *ctx, struct db_conn *tx, const char *id) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM events WHERE id = ?");
+    db_bind_text(q, id);
+    return db_run(ctx, q);
+}
+
+enum err event_row_put_aside(struct ctx *ctx, struct db_conn *tx, const char *id) {
+    struct db_stmt *q = db_use(tx, "UPDATE events SET status = 'dead' WHERE id = ?");
+    db_bind_text(q, id);
+    return db_run(ctx, q);
+}
+
 static void bind_filter(struct db_stmt *q, const char *workspace_id, const struct event_filter *f) {
     db_bind_text(q, workspace_id);
     db_bind_text(q, f->provider);

@@ -33,6 +33,23 @@ enum err event_row_insert(struct ctx *ctx, struct db_conn *tx, const struct even
  * workspace's newest any more, or where the event is there already. */
 enum err event_row_append(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
                           struct str kcv);
+/* --- spooled in the book of a host (service/inbox/spool.h) */
+enum { EVENTS_SPOOLED_MAX = 512 };
+/* Some of those that wait there, with dedupe and sealed; room for EVENTS_SPOOLED_MAX. Oldest first. */
+enum err event_rows_spooled(struct ctx *ctx, struct db_conn *c, struct event_row *out,
+                            size_t *count);
+enum err event_rows_count_spooled(struct ctx *ctx, struct db_conn *c, int64_t *out);
+/* Inserts one into the database: no row where it is there already, its workspace is gone or removed, or the
+ * data key of that id, under which it was sealed. */
+enum err event_row_bring(struct ctx *ctx, struct db_conn *tx, const struct event_row *row,
+                         int64_t dek_id);
+/* The ids from the one to the other that the database has, in their order: limit at most. */
+enum err event_ids_between(struct ctx *ctx, struct db_conn *c, const char *from, const char *to,
+                           int limit, const char **out, size_t *count);
+enum err event_row_has(struct ctx *ctx, struct db_conn *c, const struct event_row *row, bool *has);
+enum err event_row_drop(struct ctx *ctx, struct db_conn *tx, const char *id);
+enum err event_row_put_aside(struct ctx *ctx, struct db_conn *tx, const char *id);
+
 enum err event_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                         const char *id, struct event_row *found);
 /* end: where the page ends that has fewer rows than limit (page.h). */

@@ -1,5 +1,7 @@
 #include "store/fallbacks.h"
 
+#include "store/book.h"
+
 enum err fallback_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                            struct fallback_row *found) {
     struct db_stmt *q = db_use(c, "SELECT workspace_id, kind, text, to_number, assistant_id,"
@@ -34,5 +36,6 @@ enum err fallback_row_put(struct ctx *ctx, struct db_conn *tx, const struct fall
     db_bind_i64(q, row->version);
     db_bind_i64(q, row->created_ms);
     db_bind_i64(q, row->updated_ms);
-    return db_run(ctx, q);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, row->workspace_id);
 }

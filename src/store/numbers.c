@@ -1,5 +1,7 @@
 #include "store/numbers.h"
 
+#include "store/book.h"
+
 #define COLUMNS                                                                          \
     "id, workspace_id, account, provider_id, phone_number, friendly_name, capabilities," \
     " vapi_id, imported_at, released_at, created_at, updated_at, sealed"
@@ -30,13 +32,15 @@ enum err number_row_put(struct ctx *ctx, struct db_conn *tx, const struct number
     db_bind_i64(q, row->created_ms);
     db_bind_i64(q, row->updated_ms);
     db_bind_blob(q, row->sealed.ptr, row->sealed.len);
-    return db_run(ctx, q);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, row->workspace_id);
 }
 
-enum err number_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
+enum err number_row_delete(struct ctx *ctx, struct db_conn *tx, const struct number_row *row) {
     struct db_stmt *q = db_use(tx, "DELETE FROM numbers WHERE id = ?");
-    db_bind_text(q, id);
-    return db_run(ctx, q);
+    db_bind_text(q, row->id);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, row->workspace_id);
 }
 
 static void read_number(struct ctx *ctx, struct db_stmt *q, struct number_row *n) {

@@ -26,7 +26,7 @@ static inline bool number_is_held(const struct number_row *row) {
 struct sealed_place number_row_place(const struct number_row *row);
 /* Inserts it, or writes everything but ids, account and created_ms of the row with that id. */
 enum err number_row_put(struct ctx *ctx, struct db_conn *tx, const struct number_row *row);
-enum err number_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
+enum err number_row_delete(struct ctx *ctx, struct db_conn *tx, const struct number_row *row);
 /* found->id is NULL when there is none. By Ava's id, by Twilio's, by Vapi's. */
 enum err number_row_find(struct ctx *ctx, struct db_conn *c, const char *workspace_id,
                          const char *id, struct number_row *found);

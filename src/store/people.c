@@ -3,6 +3,7 @@
 #include <ctype.h>
 
 #include "base/clock.h"
+#include "store/book.h"
 
 #define USER_COLUMNS \
     "id, email, name, password_hash, workspace_id, is_admin, disabled, created_at, updated_at"
@@ -172,7 +173,8 @@ enum err workspace_insert(struct ctx *ctx, struct db_conn *tx, const struct work
     db_bind_text(q, w->name);
     db_bind_i64(q, w->created_ms);
     db_bind_i64(q, w->created_ms);
-    return db_run(ctx, q);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, w->id);
 }
 
 enum err workspace_update(struct ctx *ctx, struct db_conn *tx, const struct workspace *w) {
@@ -183,7 +185,8 @@ enum err workspace_update(struct ctx *ctx, struct db_conn *tx, const struct work
     db_bind_i64(q, w->call_weight);
     db_bind_i64(q, w->updated_ms);
     db_bind_text(q, w->id);
-    return db_run(ctx, q);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, w->id);
 }
 
 enum err member_role(struct ctx *ctx, struct db_conn *c, const char *workspace_id,

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/defs.h"
 #include "base/id.h"
+#include "store/book.h"
 #include "store/events.h"
 #include "store/jobs.h"
 
@@ -51,6 +52,7 @@ enum err workspace_row_remove(struct ctx *ctx, struct db_conn *tx, const char *i
     }
     for (size_t i = 0; i < ARRAY_LEN(ENDED); i++)
         TRY(run_on(ctx, tx, ENDED[i], id));
+    TRY(book_note(ctx, tx, id));
     return job_row_put(ctx, tx, &job, NULL, 0);
 }
 
@@ -85,6 +87,7 @@ enum err workspace_rows_remove(struct ctx *ctx, struct db_conn *tx, const char *
             return OK;
     }
     *more = false;
+    TRY(book_note(ctx, tx, id));
     return run_on(ctx, tx, "DELETE FROM workspaces WHERE id = ? AND removed_at > 0", id);
 }
 

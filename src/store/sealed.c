@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/defs.h"
+#include "store/book.h"
 
 #define DEK_COLUMNS "workspace_id, dek_id, kek_id, wrapped, kcv, left_at, binds"
 
@@ -44,7 +45,8 @@ enum err workspace_key_insert(struct ctx *ctx, struct db_conn *tx, const struct 
     db_bind_blob(q, k->kcv.ptr, k->kcv.len);
     db_bind_i64(q, ava_wall_ms());
     db_bind_i64(q, k->binds);
-    return db_run(ctx, q);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, k->workspace_id);
 }
 
 enum err workspace_key_rewrap(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k) {
@@ -54,7 +56,8 @@ enum err workspace_key_rewrap(struct ctx *ctx, struct db_conn *tx, const struct 
     db_bind_blob(q, k->wrapped.ptr, k->wrapped.len);
     db_bind_text(q, k->workspace_id);
     db_bind_i64(q, k->dek_id);
-    return db_run(ctx, q);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, k->workspace_id);
 }
 
 enum err workspace_key_leave(struct ctx *ctx, struct db_conn *tx, const struct workspace_key *k,
@@ -73,7 +76,8 @@ enum err workspace_key_delete(struct ctx *ctx, struct db_conn *tx, const char *w
         db_use(tx, "DELETE FROM workspace_keys WHERE workspace_id = ? AND dek_id = ?");
     db_bind_text(q, workspace_id);
     db_bind_i64(q, dek_id);
-    return db_run(ctx, q);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, workspace_id);
 }
 
 enum err workspace_keys_not_under(struct ctx *ctx, struct db_conn *c, const char *kek_id, int limit,
@@ -159,7 +163,8 @@ enum err credential_row_put(struct ctx *ctx, struct db_conn *tx, const struct cr
     db_bind_i64(q, row->checked_ms);
     db_bind_i64(q, row->created_ms);
     db_bind_i64(q, row->updated_ms);
-    return db_run(ctx, q);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, row->workspace_id);
 }
 
 enum err credential_row_delete(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
@@ -170,7 +175,7 @@ enum err credential_row_delete(struct ctx *ctx, struct db_conn *tx, const char *
     db_bind_text(q, provider);
     TRY(db_run(ctx, q));
     *found = db_changes(tx) > 0;
-    return OK;
+    return *found ? book_note(ctx, tx, workspace_id) : OK;
 }
 
 enum err credential_row_checked(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
@@ -262,7 +267,8 @@ enum err endpoint_row_insert(struct ctx *ctx, struct db_conn *tx, const struct e
     db_bind_blob(q, row->token_hash, 32);
     db_bind_blob(q, row->sealed.ptr, row->sealed.len);
     db_bind_i64(q, row->created_ms);
-    return db_run(ctx, q);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, row->workspace_id);
 }
 
 enum err endpoint_row_retire(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
@@ -273,11 +279,13 @@ enum err endpoint_row_retire(struct ctx *ctx, struct db_conn *tx, const char *wo
     db_bind_i64(q, valid_until_ms);
     db_bind_text(q, workspace_id);
     db_bind_text(q, provider);
-    return db_run(ctx, q);
+    TRY(db_run(ctx, q));
+    return book_note(ctx, tx, workspace_id);
 }
 
 enum err endpoint_rows_delete_retired(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,
                                       const char *provider) {
+    TRY(book_note(ctx, tx, workspace_id)); /* before: who calls asks how many there were */
     struct db_stmt *q = db_use(tx, "DELETE FROM webhook_endpoints WHERE workspace_id = ?"
                                    " AND provider = ? AND valid_until IS NOT NULL");
     db_bind_text(q, workspace_id);
@@ -352,9 +360,10 @@ enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed
                         struct str old) {
     static const struct {
         const char *table, *sql;
+        bool is_in_books;
     } TABLES[] = {
-        { "credentials", REPLACE("credentials") },
-        { "webhook_endpoints", REPLACE("webhook_endpoints") },
+        { "credentials", REPLACE("credentials"), true },
+        { "webhook_endpoints", REPLACE("webhook_endpoints"), true },
         { "events", REPLACE("events") },
         { "event_bodies", REPLACE("event_bodies") },
         { "operations", REPLACE("operations") },
@@ -365,7 +374,7 @@ enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed
         { "template_versions", REPLACE("template_versions") },
         { "email_files", REPLACE("email_files") },
         { "destinations", REPLACE("destinations") },
-        { "numbers", REPLACE("numbers") },
+        { "numbers", REPLACE("numbers"), true },
         { "oauth_grants", REPLACE("oauth_grants") },
         { "oauth_refresh_tokens", REPLACE("oauth_refresh_tokens") },
         { "oauth_states", REPLACE("oauth_states") },
@@ -375,6 +384,8 @@ enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed
     for (size_t i = 0; i < ARRAY_LEN(TABLES); i++) {
         if (strcmp(f->table, TABLES[i].table) != 0)
             continue;
+        if (TABLES[i].is_in_books)
+            TRY(book_note(ctx, tx, f->workspace_id));
         struct db_stmt *q = db_use(tx, TABLES[i].sql);
         db_bind_blob(q, f->sealed.ptr, f->sealed.len);
         db_bind_text(q, f->row_id);

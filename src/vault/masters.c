@@ -175,6 +175,15 @@ static enum err put_canaries(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return OK;
 }
 
+enum err vault_canary(struct ctx *ctx, size_t i, struct vault_canary *out) {
+    char id[KEK_ID_BYTES];
+    *out = (struct vault_canary){ .name = NULL };
+    if (!vault_key_id(ctx->parts->vault, i, id))
+        return OK;
+    out->name = canary_name(ctx, id);
+    return meta_get(ctx, db_reader(ctx), out->name, &out->sealed);
+}
+
 /* --- loading --------------------------------------------------------------------------------- */
 
 static const char CANNOT_READ[] = "the keys of the workspaces cannot be read";

@@ -162,6 +162,9 @@ static enum err dek_newest(struct ctx *ctx, struct db_conn *tx, const char *work
     struct workspace_key row;
     TRY(workspace_key_find(ctx, tx, workspace_id, 0, &row));
     if (!row.kek_id || !row.binds) {
+        if (ctx->parts->whole)
+            return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE,
+                            "The key can only be made in the database.");
         TRY(dek_make(ctx, tx, workspace_id, row.dek_id + 1, &row));
         TRY(workspace_key_insert(ctx, tx, &row));
     }
@@ -299,15 +302,18 @@ static bool opens(const struct sealed_place *place, const struct dek *dek, struc
     return good;
 }
 
-/* Opens into out, which has room for sealed.len bytes. */
-static enum err open_into(struct ctx *ctx, struct db_conn *c, const struct sealed_place *place,
-                          struct str sealed, unsigned char *out, size_t *len) {
+int64_t vault_key_of(struct str sealed) {
     const unsigned char *p = (const unsigned char *)sealed.ptr;
     if (sealed.len < FIELD_HEAD_BYTES + AEAD_MORE_BYTES || p[0] != FIELD_MARK ||
         p[1] != FIELD_ALG_XCHACHA20POLY1305)
-        return vault_failed(ctx, "format");
-    struct dek dek = { .id =
-                           (int64_t)p[2] << 24 | (int64_t)p[3] << 16 | (int64_t)p[4] << 8 | p[5] };
+        return 0;
+    return (int64_t)p[2] << 24 | (int64_t)p[3] << 16 | (int64_t)p[4] << 8 | p[5];
+}
+
+/* Opens into out, which has room for sealed.len bytes. */
+static enum err open_into(struct ctx *ctx, struct db_conn *c, const struct sealed_place *place,
+                          struct str sealed, unsigned char *out, size_t *len) {
+    struct dek dek = { .id = vault_key_of(sealed) };
     if (dek.id == 0)
         return vault_failed(ctx, "format");
     struct str body = { sealed.ptr + FIELD_HEAD_BYTES, sealed.len - FIELD_HEAD_BYTES };

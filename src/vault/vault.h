@@ -38,6 +38,14 @@ bool vault_has_keys(struct vault *v, const struct keyring *keys);
 bool vault_key_id(struct vault *v, size_t i, char id[KEK_ID_BYTES]); /* false past the end */
 void vault_active_key_id(struct vault *v, char id[KEK_ID_BYTES]);
 
+/* What is kept beside the data to know the i-th loaded master key by, as ctx's database has it; sealed.ptr NULL: it has
+ * none. No two installations have the same. name NULL: there are not so many. */
+struct vault_canary {
+    const char *name; /* in meta */
+    struct str sealed;
+};
+enum err vault_canary(struct ctx *ctx, size_t i, struct vault_canary *out);
+
 struct vault_state {
     char active_id[KEK_ID_BYTES];
     int64_t
@@ -70,6 +78,9 @@ enum err vault_reveal(struct ctx *ctx, struct db_conn *c, const struct sealed_pl
                       struct str sealed, struct secret *out);
 enum err vault_unseal(struct ctx *ctx, struct db_conn *c, const struct sealed_place *place,
                       struct str sealed, struct str *out);
+
+/* The data key that it was sealed under; 0: it is no sealed value. */
+int64_t vault_key_of(struct str sealed);
 
 /* What is stored of a token that is only ever looked up: BLAKE2b-256. */
 void vault_token_hash(struct str token, unsigned char out[32]);

@@ -3,20 +3,33 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/fiber.h"
 #include "config/config.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
 #include "obs/spans.h"
 #include "service/connections/webhook_health.h"
+#include "service/inbox/spool.h"
+#include "tasks/soon.h"
 
-enum { KEEP_MS = 20 * 1000, KEEPING_BYTES = 4 << 20 };
+enum {
+    KEEP_MS = 20 * 1000,
+    KEEPING_BYTES = 4 << 20,
+    ASK_MS = 300, /* the database, about what the book does not know */
+    RETRY_S = 2,
+};
+
+/* --- whose it is, and that it is theirs ------------------------------------------------------ */
+
+void intake_count(struct ctx *ctx, const char *provider, const char *result) {
+    if (!ctx->parts->whole)
+        metric_add(METRIC_WEBHOOKS, 1, provider, result);
+}
 
 enum err intake_find(struct ctx *ctx, const char *provider, struct str token,
                      struct endpoint_row *out) {
     TRY(endpoint_by_token(ctx, token, out));
     if (!out->id || strcmp(out->provider, provider) != 0) {
-        metric_add(METRIC_WEBHOOKS, 1, provider, "unknown_token");
+        intake_count(ctx, provider, "unknown_token");
         return ctx_fail(ctx, ERR_NOT_FOUND, "There is no such webhook address.");
     }
     str_copy(ctx->who.workspace_id, sizeof ctx->who.workspace_id, str_of(out->workspace_id));
@@ -29,113 +42,155 @@ struct str intake_url(struct ctx *ctx, struct str target) {
 }
 
 enum err intake_refuse(struct ctx *ctx, const char *provider, const char *why) {
-    metric_add(METRIC_WEBHOOKS, 1, provider, "bad_signature");
+    intake_count(ctx, provider, "bad_signature");
     return ctx_fail(ctx, ERR_FORBIDDEN, "%s", why);
 }
+
+/* Is it proven by what the book says? */
+static bool is_proven_here(struct ctx *ctx, intake_prove_fn *prove, void *arg) {
+    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
+    SCOPED(book_shut) struct book_view view = book_read(ctx);
+    return ctx->parts->whole && prove(ctx, arg) == OK;
+}
+
+enum err intake_prove(struct ctx *ctx, intake_prove_fn *prove, void *arg) {
+    int64_t deadline_ms = ctx->deadline_ms;
+    if (!book_is_readable(ctx))
+        return prove(ctx, arg);
+    if (is_proven_here(ctx, prove, arg))
+        return OK;
+    if (book_misses_database(ctx)) {
+        ctx->problem.retry_after_s = RETRY_S;
+        return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE,
+                        "This webhook cannot be judged while the database is away.");
+    }
+    ctx->deadline_ms = ava_now_ms() + ASK_MS;
+    enum err e = prove(ctx, arg);
+    ctx->deadline_ms = deadline_ms;
+    return e;
+}
+
+/* --- keeping --------------------------------------------------------------------------------- */
 
 static enum err keep(struct ctx *ctx, const struct endpoint_row *endpoint, struct incoming *in) {
     bool is_new = false;
     in->workspace_id = endpoint->workspace_id;
-    enum err e = event_take(ctx, in, &is_new);
-    metric_add(METRIC_WEBHOOKS, 1, in->provider,
-               e != OK  ? "not_stored"
-               : is_new ? "accepted"
-                        : "duplicate");
-    return e;
+    TRY(event_take(ctx, in, &is_new));
+    intake_count(ctx, in->provider, is_new ? "accepted" : "duplicate");
+    return OK;
 }
 
 enum err intake_keep(struct ctx *ctx, const struct endpoint_row *endpoint, struct incoming *in) {
-    TRY(keep(ctx, endpoint, in));
-    webhook_health_good(ctx, endpoint);
-    return OK;
+    enum err e = keep(ctx, endpoint, in);
+    if (e == OK)
+        webhook_health_good(ctx, endpoint);
+    else
+        intake_count(ctx, in->provider, "not_stored");
+    return e;
 }
 
 /* --- while somebody waits on the phone ------------------------------------------------------- */
 
-/* On a fiber of its own, so that whoever answers can leave it behind. */
 struct keeping {
-    struct arena *arena;
-    struct ctx ctx;
+    struct soon soon;
     struct endpoint_row endpoint;
     struct incoming in;
-    struct fiber_parking *waiter; /* NULL: nobody waits */
-    bool is_over, is_kept;
-    unsigned holders;
+    bool is_spool; /* in the book, else in the database */
+    bool is_kept;
+    bool is_elsewhere; /* kept in the other place, or still on the way there */
 };
 
-static void keeping_release(struct keeping *k) {
-    if (--k->holders == 0)
-        arena_free(k->arena); /* k lives in it */
+/* Counts and logs what became of an event that somebody on the phone was answered about, unless the database has it. */
+static void tell(struct ctx *ctx, const struct incoming *in, enum intake_kept kept, bool is_late) {
+    if (kept == INTAKE_KEPT)
+        return;
+    if (kept == INTAKE_SPOOLED)
+        log_warn(ctx, "event spooled", L("provider", in->provider), L("type", in->type),
+                 L("resource", in->resource));
+    else if (is_late)
+        log_warn(ctx, "event late", L("provider", in->provider), L("type", in->type),
+                 L("resource", in->resource));
+    else
+        log_error(ctx, "event not kept", L("provider", in->provider), L("type", in->type),
+                  L("resource", in->resource));
+    if (kept == INTAKE_SPOOLED || !is_late)
+        intake_count(ctx, in->provider, kept == INTAKE_SPOOLED ? "spooled" : "not_stored");
 }
 
-static struct keeping *keeping_new(const struct ctx *ctx, const struct endpoint_row *endpoint,
-                                   const struct incoming *in) {
-    struct arena *a = arena_new(KEEPING_BYTES + 4 * in->content.body.len);
-    struct keeping *k = arena_alloc(a, sizeof *k);
-    *k = (struct keeping){ .arena = a, .endpoint = *endpoint, .in = *in, .holders = 1 };
-    ctx_init(&k->ctx, ctx->parts, a, KEEP_MS);
-    ctx_follow(&k->ctx, ctx);
-    k->ctx.who = ctx->who;
+static void keep_alone(struct soon *soon) {
+    struct keeping *k = (struct keeping *)soon;
+    struct ctx *ctx = &soon->ctx;
+    spans_begin_below(ctx, SPAN_INTERNAL, k->is_spool ? "spool" : "keep", "event");
+    k->is_kept = (k->is_spool ? spool_take(ctx, &k->in) : keep(ctx, &k->endpoint, &k->in)) == OK;
+    spans_end(ctx, k->is_kept ? NULL : "not_stored");
+    if (!k->is_kept && soon->is_left && !k->is_elsewhere)
+        tell(ctx, &k->in, INTAKE_NOT_KEPT, false);
+    soon_tell(soon);
+    if (k->is_kept && !k->is_spool) {
+        book_note_quick(ctx);
+        webhook_health_good(ctx, &k->endpoint);
+    }
+}
+
+static struct str copy_str(struct arena *a, struct str s) {
+    return s.ptr ? (struct str){ arena_copy(a, s.ptr, s.len), s.len } : s;
+}
+
+static struct keeping *keeping_begin(const struct ctx *ctx, const struct endpoint_row *endpoint,
+                                     const struct incoming *in, bool is_spool) {
+    struct keeping *k =
+        soon_new(ctx, sizeof *k, KEEPING_BYTES + 4 * in->content.body.len, KEEP_MS, keep_alone);
+    struct arena *a = k->soon.arena;
+    k->is_spool = is_spool;
+    k->endpoint = *endpoint;
     k->endpoint.id = arena_strdup(a, endpoint->id);
     k->endpoint.workspace_id = arena_strdup(a, endpoint->workspace_id);
+    k->in = *in;
+    k->in.workspace_id = k->endpoint.workspace_id;
     k->in.type = arena_strdup(a, in->type);
     k->in.resource = arena_strdup(a, in->resource);
-    k->in.dedupe.ptr = arena_copy(a, in->dedupe.ptr, in->dedupe.len);
-    k->in.content.headers.ptr = arena_copy(a, in->content.headers.ptr, in->content.headers.len);
-    k->in.content.body.ptr = arena_copy(a, in->content.body.ptr, in->content.body.len);
-    if (in->content.query.ptr)
-        k->in.content.query.ptr = arena_copy(a, in->content.query.ptr, in->content.query.len);
+    k->in.dedupe = copy_str(a, in->dedupe);
+    k->in.content.headers = copy_str(a, in->content.headers);
+    k->in.content.body = copy_str(a, in->content.body);
+    k->in.content.query = copy_str(a, in->content.query);
+    soon_begin(&k->soon);
     return k;
 }
 
-static void end_keeping(struct keeping *k, bool is_kept) {
-    k->is_over = true;
-    k->is_kept = is_kept;
-    if (!is_kept)
-        log_error(&k->ctx, "event not kept", L("provider", k->in.provider), L("type", k->in.type),
-                  L("resource", k->in.resource));
+/* What the database did not take yet, into the book; and whichever has it first counts. */
+static enum intake_kept spool(struct ctx *ctx, struct keeping *k,
+                              const struct endpoint_row *endpoint, const struct incoming *in,
+                              int64_t until_ms, bool *is_late) {
+    struct keeping *s = keeping_begin(ctx, endpoint, in, true);
+    soon_wait(&s->soon, until_ms);
+    if (!s->is_kept)
+        soon_wait(&k->soon, until_ms);
+    enum intake_kept kept = k->is_kept   ? INTAKE_KEPT
+                            : s->is_kept ? INTAKE_SPOOLED
+                                         : INTAKE_NOT_KEPT;
+    *is_late = !k->soon.is_over || !s->soon.is_over;
+    k->is_elsewhere = s->is_kept;
+    s->is_elsewhere = k->is_kept || !k->soon.is_over;
+    soon_let_go(&s->soon);
+    return kept;
 }
 
-static void keep_alone(void *arg) {
-    struct keeping *k = arg;
-    spans_begin_below(&k->ctx, SPAN_INTERNAL, "keep", "event");
-    end_keeping(k, keep(&k->ctx, &k->endpoint, &k->in) == OK);
-    spans_end(&k->ctx, k->is_kept ? NULL : "not_stored");
-    if (k->waiter)
-        fiber_unpark(k->waiter);
-    k->waiter = NULL;
-    if (k->is_kept)
-        webhook_health_good(&k->ctx, &k->endpoint); /* nobody waits for this */
-    keeping_release(k);
-}
-
-static void keep_begin(void *arg) {
-    struct keeping *k = arg;
-    k->holders++;
-    if (fiber_run(keep_alone, k))
-        return;
-    k->holders--;
-    end_keeping(k, false);
-}
-
-bool intake_keep_soon(struct ctx *ctx, const struct endpoint_row *endpoint,
-                      const struct incoming *in) {
-    struct keeping *k = keeping_new(ctx, endpoint, in);
-    int64_t until_ms = ava_now_ms() + INTAKE_PATIENT_MS;
-    fiber_on_loop(keep_begin, k);
-    while (!k->is_over && ava_now_ms() < until_ms) {
-        struct fiber_parking parking;
-        fiber_parking_init(&parking);
-        k->waiter = &parking;
-        fiber_park(&parking, until_ms, NULL, NULL);
-        k->waiter = NULL;
-    }
-    if (!k->is_over)
-        log_warn(ctx, "event late", L("provider", in->provider), L("type", in->type),
-                 L("resource", in->resource));
-    bool is_kept = k->is_kept;
-    keeping_release(k);
-    return is_kept;
+enum intake_kept intake_keep_soon(struct ctx *ctx, const struct endpoint_row *endpoint,
+                                  const struct incoming *in, int64_t began_ms) {
+    bool has_book = book_is_readable(ctx);
+    int64_t patient_ms = !has_book                   ? INTAKE_PATIENT_MS
+                         : book_misses_database(ctx) ? 0
+                                                     : INTAKE_QUICK_MS;
+    struct keeping *k = keeping_begin(ctx, endpoint, in, false);
+    bool is_late = !soon_wait(&k->soon, ava_now_ms() + patient_ms);
+    enum intake_kept kept = k->is_kept ? INTAKE_KEPT : INTAKE_NOT_KEPT;
+    if (is_late && patient_ms)
+        book_note_late(ctx);
+    if (has_book && kept != INTAKE_KEPT)
+        kept = spool(ctx, k, endpoint, in, began_ms + INTAKE_ALL_MS, &is_late);
+    tell(ctx, in, kept, is_late);
+    soon_let_go(&k->soon);
+    return kept;
 }
 
 const char *intake_word(struct ctx *ctx, struct str text, size_t max) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/jsonw.h"
 #include "base/phone.h"
 #include "crypto/hash.h"
@@ -150,6 +151,7 @@ static void answer_call(struct ctx *ctx, const struct twilio_webhook *hook,
     struct twiml_caller caller = { .url = hook->request.url,
                                    .overrides = dialect_of(PROVIDER_TWILIO)->callback_suffix };
     struct fallback f;
+    SCOPED(book_shut) struct book_view view = book_read(ctx);
     struct str dialled = form ? form_find(form, "DialCallStatus") : (struct str){ NULL, 0 };
     fallback_of(ctx, workspace_id, &f);
     choose_caller_id(ctx, form, &f, workspace_id, &caller);
@@ -161,11 +163,23 @@ static void answer_call(struct ctx *ctx, const struct twilio_webhook *hook,
         twiml_fallback(out, &f, &caller);
 }
 
-enum err twilio_webhook_take(struct ctx *ctx, struct twilio_webhook *hook, struct buf *out) {
+struct proving {
+    const struct twilio_webhook *hook;
     struct endpoint_row endpoint;
-    TRY(intake_find(ctx, PROVIDER, hook->token, &endpoint));
+};
+
+static enum err prove(struct ctx *ctx, void *arg) {
+    struct proving *p = arg;
+    TRY(intake_find(ctx, PROVIDER, p->hook->token, &p->endpoint));
+    return check_signature(ctx, p->hook, p->endpoint.workspace_id);
+}
+
+enum err twilio_webhook_take(struct ctx *ctx, struct twilio_webhook *hook, struct buf *out) {
+    int64_t began_ms = ava_now_ms();
+    bool is_voice = strcmp(hook->kind, "voice") == 0;
+    struct proving p = { .hook = hook };
     hook->request.url = intake_url(ctx, hook->target);
-    TRY(check_signature(ctx, hook, endpoint.workspace_id));
+    TRY(is_voice ? intake_prove(ctx, prove, &p) : prove(ctx, &p));
     struct incoming in = {
         .provider = PROVIDER,
         .type = hook->kind,
@@ -173,12 +187,12 @@ enum err twilio_webhook_take(struct ctx *ctx, struct twilio_webhook *hook, struc
         .dedupe = dedupe_of(ctx, hook),
         .content = content_of(ctx, hook),
     };
-    if (strcmp(hook->kind, "voice") == 0) {
-        intake_keep_soon(ctx, &endpoint, &in);
-        answer_call(ctx, hook, endpoint.workspace_id, out);
+    if (is_voice) {
+        intake_keep_soon(ctx, &p.endpoint, &in, began_ms);
+        answer_call(ctx, hook, p.endpoint.workspace_id, out);
         return OK;
     }
-    TRY(intake_keep(ctx, &endpoint, &in));
+    TRY(intake_keep(ctx, &p.endpoint, &in));
     buf_text(out, NOTHING_TO_DO);
     return OK;
 }

@@ -10,7 +10,6 @@
 #include "base/sift.h"
 #include "crypto/hash.h"
 #include "obs/log.h"
-#include "obs/metrics.h"
 #include "providers/vapi_auth.h"
 #include "providers/vapi_events.h"
 #include "service/calls/fallbacks.h"
@@ -26,6 +25,10 @@ enum {
     ID_MAX = 256,
     ADDRESS_MAX = 64,
     SLOW_BYTES = 256 * 1024, /* to read beside the loop */
+    SHORT_BYTES = 64 * 1024,
+    ADMIT_MS =
+        20 *
+        1000, /* where there is no book: as long as the database needs for a write that has begun */
 };
 static const double ENDPOINTING_S = 1.0; /* after so much silence somebody has finished speaking */
 static const char NOT_NOW[] = "This cannot be done right now.";
@@ -53,7 +56,7 @@ static struct str legacy_part(const void *fields, const char *name) {
 
 /* Counts it; the answer to a message of which only the beginning was read. */
 static enum err too_large(struct ctx *ctx, const char *what_of_it) {
-    metric_add(METRIC_WEBHOOKS, 1, PROVIDER, "too_large");
+    intake_count(ctx, PROVIDER, "too_large");
     return ctx_fail(ctx, ERR_PAYLOAD_TOO_LARGE, "This message is longer than 8 MiB. %s",
                     what_of_it);
 }
@@ -130,7 +133,9 @@ static bool is_noise(const json_t *message, const char *type) {
 
 struct asked {
     const json_t *body; /* {"message":{...}} */
-    bool is_kept;       /* its event is on disk */
+    enum intake_kept kept;
+    bool has_book;
+    int64_t until_ms; /* where there is a book, the answer does not come later */
 };
 
 static void answer_number(struct jsonw *w, const char *number) {
@@ -139,6 +144,11 @@ static void answer_number(struct jsonw *w, const char *number) {
     jsonw_text_at(w, "type", "number");
     jsonw_text_at(w, "number", number);
     jsonw_object_end(w);
+}
+
+/* What was not taken by the database is followed by nothing that would be written there. */
+static int64_t admit_until(const struct asked *q) {
+    return q->kept != INTAKE_KEPT ? 0 : q->has_book ? q->until_ms : ava_now_ms() + ADMIT_MS;
 }
 
 /* The id of the assistant that takes this call, if one may: the credential's, or the one that the
@@ -154,7 +164,7 @@ static const char *choose_assistant(struct ctx *ctx, const struct asked *q,
              : f->kind == FALLBACK_ASSISTANT ? f->assistant_id
                                              : NULL;
         if (id && !inbound_admit(ctx, PROVIDER_VAPI, "assistant-request", q->body, &lent,
-                                 q->is_kept, seconds_max))
+                                 admit_until(q), seconds_max))
             id = NULL;
     }
     return id;
@@ -163,6 +173,7 @@ static const char *choose_assistant(struct ctx *ctx, const struct asked *q,
 static void answer_assistant(struct ctx *ctx, const struct asked *q, struct jsonw *w) {
     struct fallback f;
     int64_t seconds_max = 0;
+    SCOPED(book_shut) struct book_view view = book_read(ctx);
     fallback_of(ctx, ctx->who.workspace_id, &f);
     const char *id = choose_assistant(ctx, q, &f, &seconds_max);
     if (id) {
@@ -183,6 +194,7 @@ static void answer_assistant(struct ctx *ctx, const struct asked *q, struct json
 /* To whom, for a call that is to be given to somebody else. */
 static void answer_destination(struct ctx *ctx, const struct asked *q, struct jsonw *w) {
     struct fallback f;
+    SCOPED(book_shut) struct book_view view = book_read(ctx);
     fallback_of(ctx, ctx->who.workspace_id, &f);
     if (f.kind == FALLBACK_FORWARD)
         answer_number(w, f.to);
@@ -276,7 +288,10 @@ static void answer_tools(struct ctx *ctx, const struct asked *q, struct jsonw *w
     jsonw_list(w);
     for (i = 0; i < count; i++) {
         struct tool_said said;
-        tool_use(ctx, &calls[i], &said);
+        if (q->has_book && q->kept != INTAKE_KEPT)
+            said = (struct tool_said){ .is_ours = false }; /* what tools need is away */
+        else
+            tool_use(ctx, &calls[i], &said);
         jsonw_object(w);
         if (calls[i].function)
             jsonw_text_at(w, "name", calls[i].function);
@@ -362,20 +377,57 @@ static enum err take_beginning(struct ctx *ctx, const struct endpoint_row *endpo
     return too_large(ctx, "The end of the call and its cost were taken as far as they had come.");
 }
 
-enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, struct buf *out) {
+struct proving {
+    const struct vapi_webhook *hook;
     struct endpoint_row endpoint;
+};
+
+static enum err prove(struct ctx *ctx, void *arg) {
+    struct proving *p = arg;
+    TRY(intake_find(ctx, PROVIDER, p->hook->token, &p->endpoint));
+    return check_proof(ctx, p->hook, p->endpoint.workspace_id);
+}
+
+/* Reads the body, once. */
+static void read_once(struct reading *r, bool *is_read) {
+    if (!*is_read && r->body.len > SLOW_BYTES)
+        fiber_offload(read_body, r);
+    else if (!*is_read)
+        read_body(r);
+    *is_read = true;
+}
+
+static const char *type_in(const struct reading *r) {
+    return json_word(json_object_get(r->tree, "message"), "type", TYPE_MAX);
+}
+
+/* Where there is a book, what nobody waits for is proven by the database all the same, whose credentials are remembered for
+ * a second: it comes by the dozen. A short message is read first for that; of a longer one nobody knows yet. */
+static enum err prove_message(struct ctx *ctx, struct proving *p, struct reading *r,
+                              bool *is_read) {
+    if (!book_is_readable(ctx))
+        return prove(ctx, p);
+    if (r->body.len <= SHORT_BYTES && !p->hook->is_cut)
+        read_once(r, is_read);
+    const char *type = *is_read ? type_in(r) : NULL;
+    bool may_ask = !*is_read || (type && question_of(type));
+    return may_ask ? intake_prove(ctx, prove, p) : prove(ctx, p);
+}
+
+enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, struct buf *out) {
+    int64_t began_ms = ava_now_ms();
+    struct proving p = { .hook = hook };
     struct reading r = { .arena = ctx->arena, .body = hook->body };
-    TRY(intake_find(ctx, PROVIDER, hook->token, &endpoint));
-    TRY(check_proof(ctx, hook, endpoint.workspace_id));
-    if (hook->body.len > SLOW_BYTES)
-        fiber_offload(read_body, &r);
-    else
-        read_body(&r);
+    bool is_read = false;
+    TRY(prove_message(ctx, &p, &r, &is_read));
+    read_once(&r, &is_read);
     const json_t *message = json_object_get(r.tree, "message");
-    const char *type = json_word(message, "type", TYPE_MAX);
+    const char *type = type_in(&r);
     const char *call_id = json_word(json_object_get(message, "call"), "id", RESOURCE_MAX);
     const struct question *question = type ? question_of(type) : NULL;
-    struct asked q = { .body = r.tree };
+    struct asked q = { .body = r.tree,
+                       .has_book = book_is_readable(ctx),
+                       .until_ms = began_ms + INTAKE_ALL_MS };
     struct incoming in = {
         .provider = PROVIDER,
         .type = type ? type : "unknown",
@@ -384,12 +436,12 @@ enum err vapi_webhook_take(struct ctx *ctx, const struct vapi_webhook *hook, str
         .content = { .headers = hook->headers, .body = hook->body },
     };
     if (hook->is_cut)
-        return take_beginning(ctx, &endpoint, &r, &in);
+        return take_beginning(ctx, &p.endpoint, &r, &in);
     if (!question && can_wait(type))
         TRY(hook->admit(ctx, hook->admit_arg, is_noise(message, type)));
     if (question)
-        q.is_kept = intake_keep_soon(ctx, &endpoint, &in);
+        q.kept = intake_keep_soon(ctx, &p.endpoint, &in, began_ms);
     else
-        TRY(intake_keep(ctx, &endpoint, &in));
+        TRY(intake_keep(ctx, &p.endpoint, &in));
     return answer(ctx, question, &q, out);
 }

@@ -51,7 +51,7 @@ export class Haproxy {
     self.child = spawn(program, ["-db", "-f", file], { stdio: ["ignore", "pipe", "pipe"] });
     self.exited = new Promise((r) => self.child.once("exit", (code) => r((self.ended = { code }))));
     for (const stream of [self.child.stdout, self.child.stderr]) stream.on("data", (b) => (self.said += b));
-    const checked = async () => (await self.rows().catch(() => [])).filter((r) => r.check_status === "L7OK").length === 2;
+    const checked = async () => (await self.rows().catch(() => [])).filter((r) => r.check_status === "L7OK").length === 3;
     await until(async () => self.ended || (await checked()), { every: 50, what: "haproxy to have looked at Ava" });
     if (self.ended) throw new Error(`haproxy ended with ${self.ended.code}:\n${self.said}`);
     return self;

@@ -8,7 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Ava, bin, environment, missing, root, sanitized, until } from "../lib/ava.mjs";
+import { sql as sqlAt, useDatabase } from "../lib/database.mjs";
+import { missing as noPostgres, Postgres } from "../lib/postgres.mjs";
 import { Prometheus, prometheusMissing } from "../lib/prometheus.mjs";
+import { sign } from "../lib/twilio.mjs";
 import { headersOf, message, secretPlan } from "../lib/vapi.mjs";
 
 const SECRET = "what-vapi-sends-with-each-message";
@@ -17,7 +20,8 @@ const WAL_BYTES = 16 << 20; // instead of 512 MB
 const shortened = readFileSync(join(root, "ops/prometheus/alerts.yml"), "utf8")
   .replace(/for: \d+m/g, "for: 1s")
   .replace(/\[\d+[mh]\]/g, "[6s]")
-  .replace("512 * 1024 * 1024", String(WAL_BYTES));
+  .replace("512 * 1024 * 1024", String(WAL_BYTES))
+  .replace("book_age_seconds > 60", "book_age_seconds > 8");
 
 const library = ["/usr/lib", ...(existsSync("/usr/lib") ? readdirSync("/usr/lib").map((d) => join("/usr/lib", d)) : [])].map((d) => join(d, "faketime/libfaketimeMT.so.1")).find(existsSync);
 const noFaketime = !library ? "no libfaketime on this machine: tools/deps install test" : sanitized ? "a sanitizer wants to be loaded first" : false;
@@ -42,7 +46,7 @@ async function walk(page, a, words = {}) {
 }
 
 describe("the drill", { skip: missing || prometheusMissing, concurrency: 1 }, () => {
-  let a, p, vapi, hook, small, old, tls, folder, wanted = [];
+  let a, p, vapi, hook, small, old, tls, folder, pg, remote, wanted = [];
   const fired = new Set();
 
   before(async () => {
@@ -54,6 +58,12 @@ describe("the drill", { skip: missing || prometheusMissing, concurrency: 1 }, ()
     const targets = [a];
     if (!noMount) targets.push((small = await Ava.start({ through: onSmallDisk, env: { AVA_LOG_LEVEL: "error" } })));
     if (!noFaketime) targets.push((old = await Ava.start({ env: { AVA_LOG_LEVEL: "error", LD_PRELOAD: library, FAKETIME: "-30h", FAKETIME_DONT_FAKE_MONOTONIC: "1" } })));
+    if (!noPostgres) {
+      pg = await Postgres.start();
+      const data = mkdtempSync(join(tmpdir(), "ava-drill-remote-"));
+      useDatabase(data, { DATABASE_URL: pg.url, AVA_MASTER_KEYS: `k1:${Buffer.alloc(32, 7).toString("base64")}` });
+      targets.push((remote = await Ava.start({ data, env: { AVA_LOG_LEVEL: "info" } })));
+    }
     folder = mkdtempSync(join(tmpdir(), "ava-drill-"));
     certificate("30");
     tls = await Ava.start({ env: { AVA_LOG_LEVEL: "info", AVA_TLS_CERT: join(folder, "cert.pem"), AVA_TLS_KEY: join(folder, "key.pem") } });
@@ -62,7 +72,8 @@ describe("the drill", { skip: missing || prometheusMissing, concurrency: 1 }, ()
   });
   after(async () => {
     await p?.stop();
-    for (const one of [a, small, old]) await one?.remove();
+    for (const one of [a, small, old, remote]) await one?.remove();
+    await pg?.remove();
     await tls?.stop();
     for (const gone of [tls?.data, folder]) if (gone) rmSync(gone, { recursive: true, force: true });
   });
@@ -233,6 +244,29 @@ describe("the drill", { skip: missing || prometheusMissing, concurrency: 1 }, ()
     await until(async () => !(await p.firing()).some((one) => /Certificate/.test(one.labels.alertname)), { what: "it is silent" });
   });
 
+  test("what waits on a host and is not in the database, and a copy for the phone that grows old", { skip: noPostgres }, async () => {
+    const account = "AC" + "0".repeat(32), token = "the-auth-token-of-today-1";
+    await remote.signUp();
+    assert.equal((await remote.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: account, auth_token: token } })).status, 200);
+    const url = (await remote.call("/api/v1/webhooks/endpoints")).json.endpoints.find((e) => e.provider === "twilio").urls.voice;
+    const holder = spawn("psql", ["-X", "-q", "-d", pg.url], { stdio: ["pipe", "ignore", "ignore"] }); // so that changes cannot be read
+    holder.stdin.write("BEGIN; LOCK TABLE book_changes IN ACCESS EXCLUSIVE MODE;\n");
+    await fires("AvaBookOld", { instance: host(remote) });
+    holder.stdin.end("ROLLBACK;\n");
+    await until(async () => !(await p.firing()).some((one) => one.labels.alertname === "AvaBookOld"), { what: "it is silent" });
+    await pg.stop("SIGQUIT");
+    await until(async () => (await remote.metric("db_up")) === 0, { what: "PostgreSQL away" });
+    const params = [["CallSid", "CA1"]];
+    const r = await fetch(url, { method: "POST", headers: { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(url, params, token) }, body: new URLSearchParams(params).toString() });
+    assert.equal(r.status, 200, await r.text());
+    const alert = await fires("AvaSpoolOld", { instance: host(remote) });
+    assert.match(alert.annotations.summary, /^1 webhooks wait on/);
+    assert.match(await walk("database-away.md", remote), /book_spooled 1/);
+    await pg.go();
+    await until(async () => !(await p.firing()).some((one) => one.labels.instance === host(remote)), { what: "it is silent" });
+    assert.equal(sqlAt(pg.url, "SELECT COUNT(*) FROM events"), "1");
+  });
+
   test("a database that is taken away", async () => {
     renameSync(join(a.data, "ava.db"), join(a.data, "elsewhere.db"));
     await fires("AvaDatabaseAway", { instance: host(a), severity: "critical" });
@@ -241,7 +275,7 @@ describe("the drill", { skip: missing || prometheusMissing, concurrency: 1 }, ()
 
   test("that was every alert", () => {
     const left = wanted.filter((name) => !fired.has(name));
-    const excused = [...(noMount ? ["AvaDiskLow", "AvaDown"] : []), ...(noFaketime ? ["AvaBackupOld"] : [])];
+    const excused = [...(noMount ? ["AvaDiskLow", "AvaDown"] : []), ...(noFaketime ? ["AvaBackupOld"] : []), ...(noPostgres ? ["AvaSpoolOld", "AvaBookOld"] : [])];
     assert.deepEqual(left.filter((name) => !excused.includes(name)), []);
   });
 });

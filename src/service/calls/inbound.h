@@ -9,7 +9,8 @@
 
 /* True when the assistant may take the call, which then holds its line. type, body: of the webhook
  * that asks. lent: the credential of the assistant's account. *seconds_max: the longest it may
- * last; 0: as long as the assistant says. can_write false: the store did not take the event, so
- * nothing is written and only a workspace without limits gets a yes. */
+ * last; 0: as long as the assistant says. until_ms: when the answer is due (monotonic); what cannot be written by then says
+ * nothing, and only a workspace without limits gets a yes. 0: the store did not take the event, so nothing is written. What
+ * is read is read from ctx->parts, which may be the book's. */
 bool inbound_admit(struct ctx *ctx, enum provider p, const char *type, const json_t *body,
-                   const struct lent *lent, bool can_write, int64_t *seconds_max);
+                   const struct lent *lent, int64_t until_ms, int64_t *seconds_max);

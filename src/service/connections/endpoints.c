@@ -169,7 +169,11 @@ enum err endpoint_by_token(struct ctx *ctx, struct str token, struct endpoint_ro
     if (token.len != TOKEN_CHARS)
         return OK;
     vault_token_hash(token, hash);
-    if (!endpoint_recall(ctx, hash, found)) {
+    if (ctx->parts->whole) {
+        TRY(endpoint_row_find(ctx, db_reader(ctx), hash,
+                              found)); /* nothing to remember for others */
+        memcpy(found->token_hash, hash, sizeof hash);
+    } else if (!endpoint_recall(ctx, hash, found)) {
         uint64_t generation = endpoint_generation(hash);
         TRY(endpoint_row_find(ctx, db_reader(ctx), hash, found));
         memcpy(found->token_hash, hash, sizeof hash);

@@ -104,6 +104,10 @@ static enum err may_use_platform(struct ctx *ctx, const char *workspace_id, enum
     pthread_mutex_unlock(&l->lock);
     if (!*may)
         return OK;
+    if (l->platform_for_all && ctx->parts->whole) { /* the book has no audit log: ask elsewhere */
+        *may = false;
+        return OK;
+    }
     if (l->platform_for_all) {
         /* Whoever connected something and took it away again wants it away. */
         bool had;
@@ -306,6 +310,8 @@ void lending_forget(struct ctx *ctx, enum provider p) {
 static enum err lend_for(struct ctx *ctx, const char *workspace_id, enum provider p,
                          struct lent *out) {
     uint64_t generation;
+    if (ctx->parts->whole) /* the book may be older than what is remembered, which is for all */
+        return find_lendable(ctx, workspace_id, p, out);
     if (recall(ctx, workspace_id, p, out, &generation))
         return OK;
     TRY(find_lendable(ctx, workspace_id, p, out));

@@ -107,7 +107,7 @@ enum err event_take(struct ctx *ctx, const struct incoming *in, bool *is_new) {
     struct taking t = { .ctx = ctx, .in = in, .trace = trace_keep(&ctx->trace, ctx->arena) };
     TRY(take(&t));
     *is_new = t.is_new;
-    if (t.is_new) {
+    if (t.is_new && !ctx->parts->whole) { /* what is spooled is worked on once it is moved */
         if (ctx->parts->jobs)
             jobs_burst(ctx->parts->jobs)->taken++;
         jobs_want(ctx->parts->jobs, &INBOX_JOB, in->workspace_id);

@@ -96,7 +96,7 @@ static enum err close_row(struct ctx *ctx, struct db_conn *tx, struct number_wal
     if (!w->row.id)
         return OK;
     if (!w->row.imported_ms)
-        return number_row_delete(ctx, tx, w->row.id);
+        return number_row_delete(ctx, tx, &w->row);
     return number_keep(ctx, tx, &w->row, w->content);
 }
 

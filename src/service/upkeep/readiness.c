@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "db/db.h"
+#include "tasks/book.h"
 #include "tasks/hosts.h"
 #include "vault/vault.h"
 
@@ -14,4 +15,18 @@ void readiness_check(struct ctx *ctx, struct readiness *out) {
     out->clock = llabs(clock_off_ms()) <= HOSTS_OFF_MAX_MS;
     out->keys = vault_is_ready(ctx->parts->vault);
     ctx_clear(ctx); /* what it found is the answer, not a failure of it */
+}
+
+void readiness_check_phone(struct ctx *ctx, struct phone_readiness *out) {
+    struct readiness r = { .keys = vault_is_ready(ctx->parts->vault) };
+    bool has_book = book_is_readable(ctx);
+    if (!has_book)
+        readiness_check(ctx, &r);
+    *out = (struct phone_readiness){ .from = has_book     ? "book"
+                                             : r.database ? "database"
+                                                          : NULL,
+                                     .book = !ctx->parts->book ? "none"
+                                             : has_book        ? "ok"
+                                                               : "failed",
+                                     .keys = r.keys };
 }

@@ -10,3 +10,11 @@ struct readiness {
 
 /* Probes the database when its last write is older than five seconds. */
 void readiness_check(struct ctx *ctx, struct readiness *out);
+
+/* Can this Ava answer the phone, whatever else it can do? from: "book", which needs no database; "database", which is
+ * asked only where there is no book that can be read; NULL: neither. book: "ok", "failed", "none". */
+struct phone_readiness {
+    const char *from, *book;
+    bool keys;
+};
+void readiness_check_phone(struct ctx *ctx, struct phone_readiness *out);
