@@ -30,6 +30,7 @@ describe("a wire", () => {
   after(async () => {
     await wire.stop();
     await new Promise((done) => service.close(done));
+    await until(() => !process.getActiveResourcesInfo().includes("TCPSocketWrap"), { ms: 5000, what: "no handle left behind" });
   });
 
   // A connection of the host: what it heard, and how it ended.
@@ -125,6 +126,8 @@ describe("a wire", () => {
     c.socket.write("still");
     await until(() => heard.some((h) => h.text === "still"));
     assert.equal(c.text, "");
+    wire.set("reset");
+    await until(() => wire.links.size === 0);
   });
 
   test("no mode of another name", () => assert.throws(() => wire.set("slow"), /knows no slow/));

@@ -47,14 +47,17 @@ class Flow {
   }
 }
 
+// A socket that has sent its end cannot be reset: Node would keep its handle, and the process, for ever.
+const reset = (socket) => (socket.connecting || socket.writableEnded ? socket.destroy() : socket.resetAndDestroy());
+
 class Link {
   constructor(host, wire) {
     this.host = host;
     this.wire = wire;
     this.service = connect({ port: wire.target, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
     for (const [one, other] of [[host, this.service], [this.service, host]]) {
-      one.on("error", () => other.resetAndDestroy());
-      one.on("close", (failed) => (failed ? other.resetAndDestroy() : other.destroySoon(), this.gone()));
+      one.on("error", () => reset(other));
+      one.on("close", (failed) => (failed ? reset(other) : other.destroySoon(), this.gone()));
     }
     this.out = new Flow(host, this.service, wire);
     this.back = new Flow(this.service, host, wire);
@@ -75,8 +78,8 @@ class Link {
   }
 
   cut() {
-    this.host.resetAndDestroy();
-    this.service.resetAndDestroy();
+    reset(this.host);
+    reset(this.service);
     this.gone();
   }
 }
