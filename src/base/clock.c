@@ -15,6 +15,8 @@ static _Atomic int64_t advanced_ms;
 
 static _Atomic int64_t jumped_ms;
 static int64_t steady_minus_boot_ms;
+/* What is added to this machine's clocks so that they say what a server's says. */
+static _Atomic int64_t wall_off_us, steady_off_us;
 
 void clock_advance(int64_t ms) {
     advanced_ms += ms;
@@ -24,10 +26,35 @@ void clock_jump(int64_t ms) {
     jumped_ms += ms;
 }
 
-static int64_t ms_of(clockid_t clock) {
+static int64_t us_of(clockid_t clock) {
     struct timespec t;
     clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t ms_of(clockid_t clock) {
+    return us_of(clock) / 1000;
+}
+
+/* A server's clock said so much more than ours, as long ago as age_us at most: is the offset that it has good? Else the
+ * nearest one that is. */
+static void come_near(_Atomic int64_t *off_us, int64_t more_us, int64_t age_us) {
+    int64_t off = atomic_load(off_us), least = more_us, most = more_us + age_us;
+    if (off < least || off > most)
+        atomic_store(off_us, least + age_us / 2);
+}
+
+void clock_follow(int64_t server_us, int64_t began_us) {
+    int64_t age_us = us_of(CLOCK_MONOTONIC) + atomic_load(&advanced_ms) * 1000 - began_us;
+    if (age_us < 0)
+        age_us = 0;
+    come_near(&wall_off_us, server_us - us_of(CLOCK_REALTIME), age_us);
+    come_near(&steady_off_us, server_us - us_of(CLOCK_BOOTTIME) - steady_minus_boot_ms * 1000,
+              age_us);
+}
+
+int64_t clock_off_ms(void) {
+    return atomic_load(&wall_off_us) / 1000;
 }
 
 /* Before main: from here on the two only part when somebody sets the clock. */
@@ -60,7 +87,8 @@ static int64_t real_now_us(void) {
 }
 
 static int64_t real_wall_ms(void) {
-    return ms_of(CLOCK_REALTIME) + atomic_load_explicit(&advanced_ms, memory_order_relaxed) +
+    int64_t us = us_of(CLOCK_REALTIME) + atomic_load_explicit(&wall_off_us, memory_order_relaxed);
+    return us / 1000 + atomic_load_explicit(&advanced_ms, memory_order_relaxed) +
            atomic_load_explicit(&jumped_ms, memory_order_relaxed);
 }
 
@@ -123,7 +151,8 @@ int64_t ava_wall_ms(void) {
 int64_t ava_steady_ms(void) {
     if (seams.wall_ms != real_wall_ms)
         return seams.wall_ms();
-    return ms_of(CLOCK_BOOTTIME) + steady_minus_boot_ms +
+    int64_t us = us_of(CLOCK_BOOTTIME) + atomic_load_explicit(&steady_off_us, memory_order_relaxed);
+    return us / 1000 + steady_minus_boot_ms +
            atomic_load_explicit(&advanced_ms, memory_order_relaxed);
 }
 

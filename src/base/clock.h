@@ -38,6 +38,13 @@ void clock_advance(int64_t ms);
 /* The sandbox's: the Unix time alone jumps, back when ms < 0, as when somebody sets the clock. */
 void clock_jump(int64_t ms);
 
+/* Where several machines share a database, one clock counts: its server's. Somebody asked it between began_us and now
+ * (ava_now_us()), and it said server_us (Unix time): from now on ava_wall_ms() and ava_steady_ms() go by it, as exactly as
+ * the way there and back allows. Nothing changes while what they say may be right. Any thread. */
+void clock_follow(int64_t server_us, int64_t began_us);
+int64_t
+clock_off_ms(void); /* how far this machine's clock is behind it; 0 where none is followed */
+
 /* For tests: NULL puts the real one back. Not thread safe; call before threads start. */
 struct clock_seams {
     int64_t (*now_us)(void);

@@ -28,6 +28,7 @@
 #include "service/connections/credentials.h"
 #include "service/connections/endpoints.h"
 #include "store/sealed.h"
+#include "tasks/hosts.h"
 #include "tasks/turns.h"
 #include "vault/vault.h"
 
@@ -204,6 +205,14 @@ static int open_database(struct house *h, enum house_use use, const char *file, 
     return h->parts.db ? EXIT_OK : cli_fail(is_refused ? EXIT_CONFIG : EXIT_FAILED, "%s", why);
 }
 
+static int join_hosts(struct house *h, struct arena *a) {
+    const char *why = "", *place = hosts_place(h->config.data_dir, a, &why);
+    if (!place)
+        return cli_fail(EXIT_CONFIG, "%s", why);
+    h->parts.hosts = hosts_new(place);
+    return EXIT_OK;
+}
+
 int house_furnish(struct house *h, struct cli *cli, enum house_use use, const char *database) {
     bool is_sandbox = use == HOUSE_SANDBOX;
     h->run = id_make("run");
@@ -219,9 +228,9 @@ int house_furnish(struct house *h, struct cli *cli, enum house_use use, const ch
     h->parts.turns = turns_new();
     lending_set_platform(h->parts.lending, &h->config);
     int status = open_database(h, use, database, cli->arena);
-    if (status != EXIT_OK)
-        return status;
-    return open_vault(h, use, cli->arena);
+    if (status == EXIT_OK && is_server(use) && db_is_shared(h->parts.db))
+        status = join_hosts(h, cli->arena);
+    return status == EXIT_OK ? open_vault(h, use, cli->arena) : status;
 }
 
 int house_open(struct house *h, struct cli *cli, enum house_use use) {
@@ -235,6 +244,7 @@ void house_close(struct house *h) {
     accounts_free(h->parts.accounts);
     lending_free(h->parts.lending);
     turns_free(h->parts.turns);
+    hosts_free(h->parts.hosts);
     reload_free(h->reload);
     h->reload = NULL;
     secret_wipe(&h->config.admin_password);

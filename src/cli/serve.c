@@ -28,6 +28,7 @@
 #include "service/upkeep/audit_heads.h"
 #include "service/upkeep/audit_verifier.h"
 #include "tasks/feed.h"
+#include "tasks/hosts.h"
 #include "tasks/jobs.h"
 
 enum {
@@ -87,6 +88,11 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
         buf_text(out, "{\"error\":\"unknown command\"}");
 }
 
+/* Another run has taken the data over, or is a copy of this one. */
+static bool is_unwanted(const struct serve *s) {
+    return db_is_fenced(s->house.parts.db) || hosts_is_usurped(s->house.parts.hosts);
+}
+
 /* Waits up to ms for a signal that ends Ava, answering the control socket meanwhile. Another run that
  * has taken the data over ends it too. */
 static bool wait_for_end(struct serve *s, int64_t ms) {
@@ -100,7 +106,7 @@ static bool wait_for_end(struct serve *s, int64_t ms) {
         watch_memory(s);
         serve_copying_watch(s);
         int ready = poll(fds, 2, (int)(left < WATCH_MS ? left : WATCH_MS));
-        if (db_is_fenced(s->house.parts.db))
+        if (is_unwanted(s))
             return true;
         if (ready <= 0)
             continue;
@@ -132,7 +138,7 @@ static void wait_until(struct serve *s, bool (*is_so)(const struct workers *), i
 }
 
 static int exit_status(const struct serve *s) {
-    return db_is_fenced(s->house.parts.db) ? EXIT_CONFIG : EXIT_OK;
+    return is_unwanted(s) ? EXIT_CONFIG : EXIT_OK;
 }
 
 /* Nothing in the audit log is left for others to change while no server runs. */
@@ -161,7 +167,9 @@ static void go_down(struct serve *s) {
     size_t left = workers_busy(&s->workers);
     workers_stop(&s->workers);
     wait_until(s, workers_have_ended, until_ms + END_MS, &hurry);
-    jobs_release(s->house.parts.jobs);
+    if (!is_unwanted(s))
+        jobs_release(s->house.parts.jobs);
+    serve_hosts_leave(s);
     if (!workers_have_ended(&s->workers)) {
         log_warn(NULL, "cut", L("requests", (long)left));
         log_stop();
@@ -224,6 +232,7 @@ static int run(struct cli *cli, bool is_sandbox) {
         restrict_calls(s);
         systemd_say(&s->systemd, "READY=1\nSTATUS=Serving on %s", s->addresses);
         serve_sweep_start(s);
+        serve_hosts_start(s);
         while (!wait_for_end(s, INT32_MAX))
             ;
         go_down(s);

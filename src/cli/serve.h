@@ -26,16 +26,17 @@ struct serve {
     struct tracing *tracing;
     int control, signals;
     struct systemd systemd;
-    struct sweeper *sweeper;
-    struct cage *cage;           /* NULL: calls are not restricted */
-    struct tls_setup *tls;       /* NULL: AVA_LISTEN speaks plain HTTP */
-    struct backups *backups;     /* NULL: none are made */
-    struct copying *copying;     /* for a command that makes a backup */
-    int browser;                 /* browser.h; -1: none waits */
-    struct entry_rules *retired; /* read until every loop has turned; NULL: none */
+    struct repeat *sweeper, *beater; /* beater: NULL where there are no hosts */
+    struct cage *cage;               /* NULL: calls are not restricted */
+    struct tls_setup *tls;           /* NULL: AVA_LISTEN speaks plain HTTP */
+    struct backups *backups;         /* NULL: none are made */
+    struct copying *copying;         /* for a command that makes a backup */
+    int browser;                     /* browser.h; -1: none waits */
+    struct entry_rules *retired;     /* read until every loop has turned; NULL: none */
     bool goes_down;
     int64_t began_ms, began_wall_ms;
     int64_t jump_ms;       /* of the clock, as far as it was said */
+    int64_t refreshed_ms;  /* when who watches was told last to read anew */
     bool is_short;         /* of memory, as it was said */
     const char *database;  /* path of its file */
     const char *addresses; /* where it listens, "127.0.0.1:8000,..." */
@@ -71,6 +72,12 @@ void serve_back_up(void *serve); /* with AVA_BACKUP_DIR */
 /* Forgets what is old enough, again and again, until it is stopped; before the database closes. */
 void serve_sweep_start(struct serve *s);
 void serve_sweep_stop(struct serve *s); /* also where it never started */
+
+/* Where the database is shared: this run joins those who work with it, at once; says that it lives, again and again; and
+ * leaves, once nothing of it goes on. EXIT_OK, or a status after saying why. */
+int serve_hosts_join(struct serve *s, struct cli *cli);
+void serve_hosts_start(struct serve *s);
+void serve_hosts_leave(struct serve *s); /* also where it never started */
 
 /* Tells a person on stdout where Ava is and how to get in. */
 void serve_announce(struct serve *s, struct cli *cli);

@@ -21,6 +21,7 @@
 #include "service/calls/lines.h"
 #include "service/forwarding/deliveries.h"
 #include "service/inbox/events.h"
+#include "tasks/hosts.h"
 #include "tasks/jobs.h"
 #include "tasks/kinds.h"
 #include "tasks/operations.h"
@@ -70,6 +71,8 @@ static void collect(void *arg) {
     metric_set(METRIC_HTTP_CONNECTIONS, (double)workers_connections(&s->workers), NULL);
     metric_set(METRIC_HTTP_IN_FLIGHT, (double)workers_busy(&s->workers), NULL);
     metric_set(METRIC_CLOCK_JUMP, (double)clock_jump_ms() / 1000, NULL);
+    metric_set(METRIC_HOSTS_ALIVE, (double)hosts_alive(s->house.parts.hosts), NULL);
+    metric_set(METRIC_CLOCK_OFFSET, (double)clock_off_ms() / 1000, NULL);
     metric_set(METRIC_DB_UP, db_is_up(s->house.parts.db), NULL);
     metric_set(METRIC_DB_WAL, (double)db_wal_bytes(s->house.parts.db), NULL);
     metric_set(METRIC_BUILD_INFO, 1, AVA_VERSION);

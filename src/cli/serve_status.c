@@ -1,5 +1,6 @@
 /* status: how the running server fares, for `ava status` and for Admin in the dashboard. */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
@@ -12,7 +13,9 @@
 #include "store/deliveries.h"
 #include "store/destinations.h"
 #include "store/events.h"
+#include "store/hosts.h"
 #include "store/lines.h"
+#include "tasks/hosts.h"
 #include "tasks/jobs.h"
 #include "vault/vault.h"
 
@@ -86,6 +89,31 @@ static void write_database(struct jsonw *w, struct ctx *ctx, const char *folder)
     jsonw_object_end(w);
 }
 
+/* All that work with the database, where several may. */
+static void write_hosts(struct jsonw *w, struct ctx *ctx) {
+    struct host_row *rows = arena_alloc(ctx->arena, HOSTS_MAX * sizeof *rows);
+    size_t count;
+    int64_t now_ms = ava_steady_ms();
+    if (!ctx->parts->hosts || host_rows_list(ctx, db_reader(ctx), rows, HOSTS_MAX, &count) != OK)
+        return;
+    jsonw_key(w, "hosts");
+    jsonw_list(w);
+    for (size_t i = 0; i < count; i++) {
+        int64_t silent_ms = now_ms > rows[i].beat_ms ? now_ms - rows[i].beat_ms : 0;
+        jsonw_object(w);
+        jsonw_text_at(w, "name", rows[i].name);
+        jsonw_bool_at(w, "this", strcmp(rows[i].run_id, ctx->parts->run_id) == 0);
+        jsonw_text_at(w, "version", rows[i].version);
+        jsonw_i64_at(w, "schema", rows[i].schema_version);
+        jsonw_time_at(w, "since", rows[i].started_ms);
+        jsonw_bool_at(w, "alive", silent_ms <= HOST_ALIVE_MS);
+        jsonw_i64_at(w, "silent_seconds", silent_ms / 1000);
+        jsonw_i64_at(w, "clock_behind_ms", rows[i].off_ms);
+        jsonw_object_end(w);
+    }
+    jsonw_list_end(w);
+}
+
 /* Those that a workspace can be connected to. */
 static void write_providers(struct jsonw *w, struct upstream *upstream) {
     jsonw_key(w, "providers");
@@ -152,6 +180,7 @@ void serve_status(void *serve, struct buf *answer) {
     write_providers(&w, s->house.parts.upstream);
     write_work(&w, &ctx);
     write_database(&w, &ctx, s->house.config.data_dir);
+    write_hosts(&w, &ctx);
     int64_t backup_ms = backups_last_ms(s->database);
     if (backup_ms)
         jsonw_time_at(&w, "last_backup", backup_ms);

@@ -1,4 +1,6 @@
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -38,8 +40,22 @@ static void print_place(struct cli *cli, const json_t *database) {
            cli_printable(cli->arena, json_text(database, "name")), cli_printable(cli->arena, host),
            (long long)json_i64_or(database, "port", 0));
     if (json_i64_or(database, "round_trip_us", 0))
-        printf(", answers in %.1f ms", (double)json_i64_or(database, "round_trip_us", 0) / 1e3);
+        printf(", answers in %.2f ms", (double)json_i64_or(database, "round_trip_us", 0) / 1e3);
     puts(json_is_true(json_object_get(database, "writable")) ? "" : ", takes no writes now");
+}
+
+static void print_host(struct cli *cli, const json_t *host) {
+    int64_t behind_s = llround((double)json_i64_or(host, "clock_behind_ms", 0) / 1000);
+    printf("host    %s, version %s, since %s", cli_printable(cli->arena, json_text(host, "name")),
+           cli_printable(cli->arena, json_text(host, "version")), json_text(host, "since"));
+    if (json_is_true(json_object_get(host, "this")))
+        printf(", this one");
+    if (!json_is_true(json_object_get(host, "alive")))
+        printf(", says nothing for %lld s", (long long)json_i64_or(host, "silent_seconds", 0));
+    if (behind_s)
+        printf(", its clock is %lld s %s", (long long)llabs(behind_s),
+               behind_s < 0 ? "ahead" : "behind");
+    putchar('\n');
 }
 
 static void print_backup(const json_t *s) {
@@ -86,12 +102,14 @@ int cmd_status(struct cli *cli) {
     if (!there)
         return cli_fail(EXIT_FAILED, "no Ava is serving from %s (set AVA_DATA_DIR or --data-dir)",
                         c.data_dir);
-    const json_t *s = json_parse(cli->arena, buf_view(&out), &why);
+    const json_t *s = json_parse(cli->arena, buf_view(&out), &why), *host;
+    size_t i;
     if (cli_has(cli, "json") || !s)
         cli_print_json(str_of(out.ptr));
     else {
         print(s);
         print_place(cli, json_object_get(s, "database"));
+        json_array_foreach(json_object_get(s, "hosts"), i, host) print_host(cli, host);
         print_backup(s);
         print_keys(json_object_get(s, "master_keys"));
     }

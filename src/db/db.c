@@ -130,6 +130,10 @@ enum err db_claim(struct ctx *ctx, const char *run_id) {
     return ctx->parts->db->kind->claim(ctx, run_id);
 }
 
+bool db_is_shared(struct db *db) {
+    return db->kind->is_shared;
+}
+
 bool db_is_fenced(struct db *db) {
     return db->kind->is_fenced(db);
 }

@@ -119,11 +119,13 @@ enum err db_done(struct ctx *ctx, struct db_stmt *q);
 enum err db_run(struct ctx *ctx, struct db_stmt *q);
 int64_t db_changes(struct db_conn *tx); /* rows touched by the last db_run */
 
-/* Makes this run the one whose writes count: from now on a batch that finds another run's claim in the
- * database commits nothing. run_id must last as long as db. */
+/* Where only one may work with the database: makes this run the one whose writes count. From now on a batch that finds
+ * another run's claim in the database commits nothing. Where others may (db_is_shared): that nobody copies into it.
+ * run_id must last as long as db. */
 enum err db_claim(struct ctx *ctx, const char *run_id);
+bool db_is_shared(struct db *db); /* may other machines work with it at the same time? */
 
-/* Has another run claimed the database since? Then nothing is committed any more, and the process
+/* Has another run claimed the database since, or a copy? Then nothing is committed any more, and the process
  * should end. */
 bool db_is_fenced(struct db *db);
 

@@ -22,9 +22,8 @@ static enum err claim(struct ctx *ctx, const char *run_id) {
     if (pg_keeper_claim(postgres_of(ctx->parts->db)->keeper))
         return OK;
     return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE,
-                    "another Ava works with the database of DATABASE_URL: stop it first, or give "
-                    "this one a database "
-                    "of its own");
+                    "a copy is being made into the database of DATABASE_URL (ava migrate --to): "
+                    "start this one when it is done");
 }
 
 static bool is_fenced(struct db *db) {
@@ -201,6 +200,7 @@ static bool go(struct postgres *db, const struct db_conf *conf, struct arena *a,
         *is_refused = !c->failure.is_lost;
         return false;
     }
+    pg_keeper_set_clock(db->keeper);
     return start_threads(db, a, why);
 }
 
@@ -241,6 +241,7 @@ struct db *postgres_open(const struct db_conf *conf, struct arena *a, const char
 
 const struct db_kind postgres_kind = {
     .system = "postgresql",
+    .is_shared = true,
     .reader = pg_reader,
     .reader_open = reader_open,
     .write = pg_write,

@@ -19,6 +19,7 @@ enum err db_append_write(struct ctx *ctx, struct db_conn *tx, void *append); /* 
 
 struct db_kind {
     const char *system; /* in traces: the semantic conventions' name of it */
+    bool is_shared;     /* with other machines */
     struct db_conn *(*reader)(struct ctx *ctx);
     void (*reader_open)(struct db *db);
     enum err (*write)(struct ctx *ctx, const char *name, enum db_alone alone, db_fn *fn, void *arg);

@@ -288,8 +288,9 @@ bool pg_keeper_watch(struct pg_keeper *k, struct arena *a,
                      const char **why); /* cuts what is late, from now on */
 bool pg_keeper_start(struct pg_keeper *k, struct arena *a, const char **why);
 void pg_keeper_free(struct pg_keeper *k); /* ends its threads */
-/* Takes the database for this run, for as long as it is connected; false when another has it. */
+/* Says that this run works with the database, for as long as it is connected; false when a copy is made into it. */
 bool pg_keeper_claim(struct pg_keeper *k);
+void pg_keeper_set_clock(struct pg_keeper *k); /* by the server's, before it is started */
 bool pg_ready(struct pg_conn *c);         /* connects where it is not; false with its failure set */
 void pg_keeper_look(struct postgres *db); /* a connection was lost: is it all of them? */
 

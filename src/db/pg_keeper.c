@@ -13,6 +13,7 @@ enum {
     LOOK_MS = 2000, /* between two questions whether it is still there */
     LAST_WORDS_MAX = 4,
     SIZE_EVERY = 30, /* of those looks also asks for the size */
+    FIRST_LOOKS = 2,
     RETRY_FIRST_MS = 100,
     RETRY_MAX_MS = 1000,
     CLAIM_MS = 6 * 1000, /* for as long the server may still hold what this run lost */
@@ -53,22 +54,33 @@ static int64_t ask(struct pg_conn *c, const char *sql, const char *lock) {
     return said;
 }
 
-/* Takes the session's lock that says which run works with the database. */
+/* Takes the session's lock that says that somebody works with the database: shared with others who do, and not with who
+ * copies into it. */
 static bool take_lock(struct pg_conn *c) {
-    static const char TAKE[] = "SELECT CAST(pg_try_advisory_lock(?) AS INTEGER)";
+    static const char TAKE[] = "SELECT CAST(pg_try_advisory_lock_shared(?) AS INTEGER)";
     return ask(c, TAKE, PG_LOCK_SERVE) == 1;
 }
 
+/* Asks for the time, which all who work with the database go by. False: nobody answered. */
+static bool ask_time(struct pg_conn *c) {
+    static const char TIME[] = "SELECT " PG_NOW;
+    int64_t began_us = ava_now_us(), said_us = ask(c, TIME, NULL);
+    if (said_us < 0)
+        return false;
+    clock_follow(said_us, began_us);
+    atomic_store(&c->db->round_trip_us, ava_now_us() - began_us);
+    return true;
+}
+
+void pg_keeper_set_clock(struct pg_keeper *k) {
+    for (int i = 0; i < FIRST_LOOKS; i++)
+        ask_time(&k->conn); /* the first one prepares the statement, and takes longer */
+}
+
 static bool is_alive(struct pg_keeper *k) {
-    static const char ALIVE[] = "SELECT CAST(1 AS BIGINT)",
-                      SIZE[] = "SELECT pg_database_size(current_database())";
-    if (k->looks++ % SIZE_EVERY != 0) {
-        int64_t began_us = ava_now_us();
-        bool is_there = ask(&k->conn, ALIVE, NULL) == 1;
-        if (is_there)
-            atomic_store(&k->db->round_trip_us, ava_now_us() - began_us);
-        return is_there;
-    }
+    static const char SIZE[] = "SELECT pg_database_size(current_database())";
+    if (k->looks++ % SIZE_EVERY != 0)
+        return ask_time(&k->conn);
     int64_t size = ask(&k->conn, SIZE, NULL);
     if (size >= 0)
         atomic_store(&k->db->size_bytes, size);
@@ -97,7 +109,7 @@ static void say_up(struct postgres *db, bool is_up, const char *why) {
         log_error(NULL, "db", L("database", "not reachable"), L("why", why));
 }
 
-/* Connected, and the one that works with the database, if it ever was. */
+/* Connected, and one of those who work with the database, if it ever was. */
 static bool get_back(struct pg_keeper *k) {
     if (!pg_connect(&k->conn))
         return false;
@@ -109,11 +121,11 @@ static bool wait_for_it(struct pg_keeper *k) {
     int64_t rest = RETRY_FIRST_MS, lost_ms = 0;
     while (!get_back(k)) {
         bool is_taken =
-            k->conn.handle && !k->conn.failure.is_set; /* connected, and another has the lock */
+            k->conn.handle && !k->conn.failure.is_set; /* connected, and who copies has the lock */
         int64_t now = ava_now_ms();
         lost_ms = !is_taken ? 0 : lost_ms ? lost_ms : now;
         if (is_taken && now - lost_ms > CLAIM_MS && !atomic_exchange(&k->db->is_fenced, true))
-            log_error(NULL, "db", L("database", "another Ava works with it"),
+            log_error(NULL, "db", L("database", "a copy is made into it"),
                       L("then", "this one ends"));
         if (!sleep_for(k, rest / 2 + (int64_t)ava_rand_below((uint64_t)rest / 2)))
             return false;
@@ -123,7 +135,7 @@ static bool wait_for_it(struct pg_keeper *k) {
     return true;
 }
 
-/* The database belongs to one run. Where the one before ended without a word, the server takes a moment to see it. */
+/* Where a copy ended without a word, the server takes a moment to see it. */
 static void claim(struct pg_keeper *k) {
     int64_t until = ava_now_ms() + CLAIM_MS;
     bool is_ours = take_lock(&k->conn);

@@ -9,7 +9,8 @@
 
 #define PG_LOCK_ALL \
     "all" /* shared by every transaction of a workspace; alone by one for all of them */
-#define PG_LOCK_SERVE   "serve"   /* a session's: the Ava that works with this database */
+#define PG_LOCK_SERVE \
+    "serve" /* a session's: shared by all who work with this database; alone by who copies into it */
 #define PG_LOCK_MIGRATE "migrate" /* a session's: who changes the schema */
 
 /* Of a lock that a transaction takes while it runs (db_lock), in the order in which it may: each has a larger one. */

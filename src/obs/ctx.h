@@ -35,6 +35,7 @@ struct parts {
     struct accounts *accounts;
     struct lending *lending;
     struct turns *turns;
+    struct hosts *hosts; /* NULL: the database is this run's alone */
     struct jobs *jobs;
     struct feed *feed;               /* NULL in commands: nobody watches */
     struct tracer *tracer;           /* NULL: nobody wants traces */

@@ -28,7 +28,7 @@ enum err get_health_ready(struct ctx *ctx, struct call *call) {
     readiness_check(ctx, &r);
     if (r.database)
         r.database = auth_setup_needed(ctx, &setup_needed) == OK;
-    bool ready = r.database && r.keys && !draining;
+    bool ready = r.database && r.keys && r.clock && !draining;
     struct jsonw w = reply_json(call, ready ? 200 : 503);
     jsonw_object(&w);
     jsonw_text_at(&w, "status", draining ? "draining" : ready ? "ready" : "not_ready");
@@ -40,6 +40,7 @@ enum err get_health_ready(struct ctx *ctx, struct call *call) {
     jsonw_text_at(&w, "database", r.database ? "ok" : "failed");
     jsonw_text_at(&w, "migrations", "ok"); /* without them Ava would not have started */
     jsonw_text_at(&w, "keys", r.keys ? "ok" : "failed");
+    jsonw_text_at(&w, "clock", r.clock ? "ok" : "failed");
     jsonw_object_end(&w);
     jsonw_key(&w, "breakers");
     jsonw_list(&w);

@@ -67,19 +67,27 @@ enum err idempotency_row_adopt(struct ctx *ctx, struct db_conn *tx, const char *
 }
 
 enum err idempotency_row_answer(struct ctx *ctx, struct db_conn *tx, const char *id,
-                                struct str sealed) {
-    struct db_stmt *q = db_use(tx, "UPDATE idempotency_keys SET sealed = ? WHERE id = ?");
+                                const char *owner, struct str sealed, bool *is_mine) {
+    struct db_stmt *q =
+        db_use(tx, "UPDATE idempotency_keys SET sealed = ? WHERE id = ? AND owner = ?");
     db_bind_blob(q, sealed.ptr, sealed.len);
     db_bind_text(q, id);
-    return db_run(ctx, q);
+    db_bind_text(q, owner);
+    TRY(db_run(ctx, q));
+    *is_mine = db_changes(tx) > 0;
+    return OK;
 }
 
 enum err idempotency_row_link(struct ctx *ctx, struct db_conn *tx, const char *id,
-                              const char *operation_id) {
-    struct db_stmt *q = db_use(tx, "UPDATE idempotency_keys SET operation_id = ? WHERE id = ?");
+                              const char *owner, const char *operation_id, bool *is_mine) {
+    struct db_stmt *q =
+        db_use(tx, "UPDATE idempotency_keys SET operation_id = ? WHERE id = ? AND owner = ?");
     db_bind_text(q, operation_id);
     db_bind_text(q, id);
-    return db_run(ctx, q);
+    db_bind_text(q, owner);
+    TRY(db_run(ctx, q));
+    *is_mine = db_changes(tx) > 0;
+    return OK;
 }
 
 enum err idempotency_row_has(struct ctx *ctx, struct db_conn *c, const char *operation_id,
@@ -90,10 +98,12 @@ enum err idempotency_row_has(struct ctx *ctx, struct db_conn *c, const char *ope
     return db_done(ctx, q);
 }
 
-enum err idempotency_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id) {
-    struct db_stmt *q = db_use(tx, "DELETE FROM idempotency_keys WHERE id = ?"
+enum err idempotency_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id,
+                                const char *owner) {
+    struct db_stmt *q = db_use(tx, "DELETE FROM idempotency_keys WHERE id = ? AND owner = ?"
                                    " AND sealed IS NULL AND operation_id IS NULL");
     db_bind_text(q, id);
+    db_bind_text(q, owner);
     return db_run(ctx, q);
 }
 

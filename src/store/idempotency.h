@@ -23,12 +23,15 @@ enum err idempotency_row_insert(struct ctx *ctx, struct db_conn *tx,
 /* Moves a claim from a run that is gone to owner; *is_mine: nobody else was quicker. */
 enum err idempotency_row_adopt(struct ctx *ctx, struct db_conn *tx, const char *id,
                                const char *former, const char *owner, bool *is_mine);
+/* Only as long as the claim is owner's: *is_mine false, somebody has taken it up and nothing was written. */
 enum err idempotency_row_answer(struct ctx *ctx, struct db_conn *tx, const char *id,
-                                struct str sealed);
+                                const char *owner, struct str sealed, bool *is_mine);
 enum err idempotency_row_link(struct ctx *ctx, struct db_conn *tx, const char *id,
-                              const char *operation_id);
+                              const char *owner, const char *operation_id, bool *is_mine);
 enum err idempotency_row_has(struct ctx *ctx, struct db_conn *c, const char *operation_id,
                              bool *has);
-enum err idempotency_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id);
+/* Unless there is an answer or an operation, or the claim is not owner's. */
+enum err idempotency_row_delete(struct ctx *ctx, struct db_conn *tx, const char *id,
+                                const char *owner);
 /* Deletes those made before that, up to limit. */
 enum err idempotency_rows_sweep(struct ctx *ctx, struct db_conn *tx, int64_t expired_ms, int limit);

@@ -106,6 +106,12 @@ enum err job_rows_give_back(struct ctx *ctx, struct db_conn *tx, const char *own
     return db_run(ctx, q);
 }
 
+enum err job_rows_give_back_unknown(struct ctx *ctx, struct db_conn *tx) {
+    return db_run(ctx, db_use(tx, "UPDATE jobs SET state = 'ready', owner = '', lease_until = 0"
+                                  " WHERE state = 'leased' AND owner NOT IN"
+                                  " (SELECT run_id FROM hosts)"));
+}
+
 enum err job_row_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object) {
     struct db_stmt *q = db_use(tx, "DELETE FROM jobs WHERE kind = ? AND object = ?");
     db_bind_text(q, kind);

@@ -37,8 +37,9 @@ enum err job_row_confirm(struct ctx *ctx, struct db_conn *tx, const struct job_r
 /* Ready again: leases past their end, and at a start all that are not this owner's. */
 enum err job_rows_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms,
                           const char *not_owner);
-/* Ready again: all leases of this owner. */
+/* Ready again: all leases of this owner; of all owners that are no host (hosts.h). */
 enum err job_rows_give_back(struct ctx *ctx, struct db_conn *tx, const char *owner);
+enum err job_rows_give_back_unknown(struct ctx *ctx, struct db_conn *tx);
 enum err job_row_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object);
 enum err job_row_bury(struct ctx *ctx, struct db_conn *tx, const char *id);
 

@@ -7,9 +7,14 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "store/idempotency.h"
+#include "tasks/hosts.h"
 #include "vault/vault.h"
 
-enum { SETTLE_MS = 5000, SWEEP_PIECE = 32 };
+enum {
+    SETTLE_MS = 5000,
+    SWEEP_PIECE = 32,
+    REQUEST_MS = 60 * 1000, /* longer than any request lasts */
+};
 
 bool idempotency_key_parse(struct str header, struct str *key) {
     struct str k = str_trim(header);
@@ -87,17 +92,32 @@ static void run(struct idempotency_claim *claim, const char *id) {
     pthread_mutex_unlock(&running.lock);
 }
 
+/* *is_over: whoever made the claim that was found is gone, and left no trace of having done anything. Of another host that
+ * says nothing it is, once it would have been done by then in any case; of a run that nobody knows, at once. */
+static enum err find_whether_over(struct ctx *ctx, struct db_conn *tx, const struct claiming *c,
+                                  bool *is_over) {
+    bool is_alive, is_known;
+    *is_over = !is_running(c->found.id);
+    if (!*is_over || !ctx->parts->hosts || strcmp(c->found.owner, ctx->parts->run_id) == 0)
+        return OK;
+    TRY(hosts_find(ctx, tx, c->found.owner, &is_alive, &is_known));
+    bool is_old = ava_steady_ms() - c->found.created_ms > REQUEST_MS;
+    *is_over = !is_known || (!is_alive && is_old);
+    return OK;
+}
+
 /* Inserts the claim, or finds the one that is there; a claim without an answer whose request runs no
  * longer is taken over. */
 static enum err claim_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct claiming *c = arg;
     int64_t expired_ms = c->row.created_ms - IDEMPOTENCY_KEPT_MS;
+    bool is_over = false;
     TRY(idempotency_row_insert(ctx, tx, &c->row, expired_ms, &c->is_new, &c->found));
     bool is_settled = c->found.operation_id || c->found.sealed.ptr;
-    if (!c->is_new && !is_settled && !is_running(c->found.id) &&
-        memcmp(c->found.fingerprint, c->row.fingerprint, sizeof c->row.fingerprint) == 0) {
-        /* Whoever began it is gone and left no trace of having done anything: begin again. One Ava
-         * serves a data folder at a time, so another owner is a former one. */
+    if (!c->is_new && !is_settled &&
+        memcmp(c->found.fingerprint, c->row.fingerprint, sizeof c->row.fingerprint) == 0)
+        TRY(find_whether_over(ctx, tx, c, &is_over));
+    if (is_over) {
         TRY(idempotency_row_adopt(ctx, tx, c->found.id, c->found.owner, c->row.owner, &c->is_new));
         c->row.id = c->found.id;
     }
@@ -177,6 +197,13 @@ struct keeping {
     const struct idempotency_answer *answer;
 };
 
+/* This host said nothing for so long that another one took the claim up. */
+static enum err is_taken(struct ctx *ctx) {
+    ctx->problem.retry_after_s = 1;
+    return ctx_fail(ctx, ERR_IDEMPOTENCY_IN_PROGRESS,
+                    "Another host goes on with this request; ask again in 1 s.");
+}
+
 enum err idempotency_keep_in(struct ctx *ctx, struct db_conn *tx, const struct id *claim,
                              const struct idempotency_answer *answer) {
     struct idempotency_row row = { .workspace_id = ctx->who.workspace_id, .id = claim->text };
@@ -191,7 +218,17 @@ enum err idempotency_keep_in(struct ctx *ctx, struct db_conn *tx, const struct i
     enum err e = vault_seal(ctx, tx, &place, plain, &sealed);
     explicit_bzero((char *)plain.ptr, plain.len);
     buf_fini(&b);
-    return e == OK ? idempotency_row_answer(ctx, tx, claim->text, sealed) : e;
+    bool is_mine;
+    TRY(e);
+    TRY(idempotency_row_answer(ctx, tx, claim->text, ctx->parts->run_id, sealed, &is_mine));
+    return is_mine ? OK : is_taken(ctx);
+}
+
+enum err idempotency_link_in(struct ctx *ctx, struct db_conn *tx, const struct id *claim,
+                             const char *operation_id) {
+    bool is_mine;
+    TRY(idempotency_row_link(ctx, tx, claim->text, ctx->parts->run_id, operation_id, &is_mine));
+    return is_mine ? OK : is_taken(ctx);
 }
 
 static enum err keep_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
@@ -214,7 +251,7 @@ enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
 /* Deletes the claim, so that the key is free again. */
 static enum err give_back_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct id *claim = arg;
-    return idempotency_row_delete(ctx, tx, claim->text);
+    return idempotency_row_delete(ctx, tx, claim->text, ctx->parts->run_id);
 }
 
 enum err idempotency_give_back(struct ctx *ctx, const struct id *claim) {

@@ -46,13 +46,18 @@ enum err idempotency_claim(struct ctx *ctx, struct str key, const char *route, s
                            const json_t *body, struct idempotency_claim *out);
 
 /* Stores the answer for those who repeat the request: keep_in within the transaction of what was
- * asked for, keep by itself. give_back frees the key, unless it has an answer or an operation. The last
+ * asked for, which fails with ERR_IDEMPOTENCY_IN_PROGRESS when another host has taken the claim up meanwhile; keep by
+ * itself. give_back frees the key, unless it has an answer or an operation. The last
  * two work also when the request's own time is over. */
 enum err idempotency_keep_in(struct ctx *ctx, struct db_conn *tx, const struct id *claim,
                              const struct idempotency_answer *answer);
 enum err idempotency_keep(struct ctx *ctx, const struct id *claim,
                           const struct idempotency_answer *answer);
 enum err idempotency_give_back(struct ctx *ctx, const struct id *claim);
+
+/* For what the request led to, within its transaction; fails as keep_in does. */
+enum err idempotency_link_in(struct ctx *ctx, struct db_conn *tx, const struct id *claim,
+                             const char *operation_id);
 
 /* The request runs no longer: a claim that has neither answer nor operation by now can be made again. */
 void idempotency_over(struct idempotency_claim *claim);

@@ -14,6 +14,7 @@
 #include "obs/spans.h"
 #include "obs/tracer.h"
 #include "store/due.h"
+#include "tasks/hosts.h"
 
 enum {
     RUNNING_MAX = 64,
@@ -22,6 +23,7 @@ enum {
     ROUND_MAX = 32, /* leased in one transaction */
     HEARTBEAT_MS = 20 * 1000,
     IDLE_MS = 5000,
+    IDLE_AMONG_MS = 1000, /* where other hosts may have made work, or left it */
     WRITE_MS = 10 * 1000,
     RELEASE_MS = 2000,
     JOB_MS = 60 * 1000,
@@ -427,6 +429,10 @@ static void beat(struct jobs *j, struct ctx *ctx) {
     db_write_beside(ctx, beat_write, b);
 }
 
+static int64_t idle_ms(const struct jobs *j) {
+    return hosts_alive(j->parts->hosts) > 1 ? IDLE_AMONG_MS : IDLE_MS;
+}
+
 /* One round of the pump: extends leases, makes wished jobs, leases and starts what is due. Returns
  * for how many ms there is nothing to do; 0: go round again. */
 static int64_t go_round(struct jobs *j, struct ctx *ctx) {
@@ -434,7 +440,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     r->jobs = j;
     r->room = RUNNING_MAX - j->running;
     r->slow = j->slow;
-    int64_t due_ms = INT64_MAX;
+    int64_t due_ms = INT64_MAX, idle = idle_ms(j);
     if (r->room > ROUND_MAX)
         r->room = ROUND_MAX;
     if (ava_now_ms() >= j->heartbeat_ms) {
@@ -442,21 +448,21 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
         beat(j, ctx);
     }
     if (r->room == 0)
-        return IDLE_MS;
+        return idle;
     wishes_read(j, r);
     if (job_rows_next_due(ctx, db_reader(ctx), not_kind(r), &due_ms) != OK)
-        return IDLE_MS;
-    int64_t in_ms = due_ms == INT64_MAX ? IDLE_MS : due_ms - ava_steady_ms();
+        return idle;
+    int64_t in_ms = due_ms == INT64_MAX ? idle : due_ms - ava_steady_ms();
     if (in_ms > 0 && !r->wanted_count)
-        return in_ms < IDLE_MS ? in_ms : IDLE_MS;
+        return in_ms < idle ? in_ms : idle;
     if (db_write_beside(ctx, lease_write, r) != OK)
-        return IDLE_MS;
+        return idle;
     wishes_made(j, r);
     for (size_t i = 0; i < r->count; i++)
         start(j, ctx, &r->rows[i]);
     if (r->count)
         str_copy(j->cursor, sizeof j->cursor, str_of(r->rows[r->count - 1].workspace_id));
-    return r->count ? 0 : IDLE_MS;
+    return r->count ? 0 : idle;
 }
 
 /* Registers the pump as asleep. False when it was woken meanwhile, and must not sleep. */
@@ -493,10 +499,10 @@ static void pump(void *arg) {
         struct arena *a = arena_new(1 << 20);
         struct ctx ctx;
         ctx_init(&ctx, j->parts, a, WRITE_MS);
-        int64_t idle_ms = go_round(j, &ctx);
+        int64_t rest_ms = go_round(j, &ctx);
         arena_free(a);
-        if (idle_ms > 0)
-            sleep_until(j, ava_now_ms() + idle_ms);
+        if (rest_ms > 0)
+            sleep_until(j, ava_now_ms() + rest_ms);
     }
 }
 

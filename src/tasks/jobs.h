@@ -10,7 +10,9 @@
 
 enum {
     JOB_LEASE_MS = 60 * 1000,
-    JOB_PLACED_MS = 120 * 1000, /* of what is run where it was placed; nothing renews it */
+    JOB_PLACED_MS =
+        65 *
+        1000, /* of what is run where it was placed, which lasts 60 s at most; nothing renews it */
 };
 
 struct jobs;

@@ -11,6 +11,7 @@
 #include "store/due.h"
 #include "store/idempotency.h"
 #include "store/steps.h"
+#include "tasks/idempotency.h"
 #include "tasks/jobs.h"
 #include "tasks/operation_pass.h"
 #include "tasks/operation_run.h"
@@ -46,7 +47,7 @@ static enum err place_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct placing *p = arg;
     TRY(write_intent(ctx, tx, p));
     if (p->order->claim)
-        TRY(idempotency_row_link(ctx, tx, p->order->claim->text, p->row.id));
+        TRY(idempotency_link_in(ctx, tx, p->order->claim, p->row.id));
     if (p->order->waits && *p->order->waits) {
         struct step_row step = { .workspace_id = p->row.workspace_id,
                                  .subject = p->row.id,
@@ -395,6 +396,8 @@ static enum err recover_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 enum err operations_recover(struct ctx *ctx) {
     struct recovery r = { 0 };
+    if (ctx->parts->hosts) /* hosts_join has done so for what is nobody's */
+        return OK;
     TRY(db_write(ctx, recover_write, &r));
     if (r.back_ms)
         log_warn(

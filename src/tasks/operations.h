@@ -184,7 +184,8 @@ extern const struct job_kind OPERATION_JOB;
 enum err operation_work(struct ctx *ctx, const struct job_row *job);
 
 /* Call before the first request: operations that were sent when the last process died become
- * unknown, and leases of former processes are taken back. */
+ * unknown, and leases of former processes are taken back. Where there are hosts it does nothing: their leases end, and
+ * who takes the job of such an operation finds it. */
 enum err operations_recover(struct ctx *ctx);
 /* After a backup was restored: whatever was under way or waiting when it was made may have been done since, so it
  * is done no more and becomes unconfirmed, for people to look at. *count: how many. Where no jobs run. */

@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
+#include "tasks/hosts.h"
+
+enum { POLL_MS = 100, SPARE_MS = 5000, GIVE_MS = 2000 };
 
 /* Holders and waiters of all things, in the order they came. Few at any time: each is a request. */
 struct turns {
@@ -57,9 +61,67 @@ static void stand_in(struct turns *line, struct turn *t) {
     t->is_mine = may_go(line, t);
 }
 
-enum err turn_take(struct ctx *ctx, const char *what, bool is_shared, struct turn *t) {
+/* --- between hosts --------------------------------------------------------------------------- */
+
+static const char *lease_of(struct ctx *ctx, const char *what) {
+    return arena_join(ctx->arena, "turn:", what);
+}
+
+/* *is_ours: no other host has the turn, until well after the deadline of ctx. */
+static enum err ask_hosts(struct ctx *ctx, const char *what, bool *is_ours) {
+    return hosts_may(ctx, lease_of(ctx, what), ctx_left_ms(ctx) + SPARE_MS, is_ours);
+}
+
+/* Waits until no other host has it. */
+static enum err take_from_hosts(struct ctx *ctx, const char *what, bool *is_ours) {
+    TRY(ask_hosts(ctx, what, is_ours));
+    while (!*is_ours && ctx_left_ms(ctx) > 0) {
+        fiber_sleep(POLL_MS + (int64_t)ava_rand_below(POLL_MS));
+        TRY(ask_hosts(ctx, what, is_ours));
+    }
+    return OK;
+}
+
+/* Under the lock: nobody else of this host has it. Who comes from now on waits until t leaves, shared or not. */
+static bool is_last(struct turn *t) {
+    for (const struct turn *o = t->line->first; o; o = o->next)
+        if (o != t && o->is_mine && strcmp(o->what, t->what) == 0)
+            return false;
+    t->is_shared = false;
+    return true;
+}
+
+/* The lease goes before the turn does: the next of this host takes one of its own. */
+static void give_to_hosts(struct turn *t) {
+    pthread_mutex_lock(&t->line->lock);
+    bool gives = t->ctx->parts->hosts && is_last(t);
+    pthread_mutex_unlock(&t->line->lock);
+    if (!gives)
+        return;
+    struct ctx late = *t->ctx;
+    late.deadline_ms = ava_now_ms() + GIVE_MS;
+    hosts_may_not(&late, lease_of(&late, t->what)); /* else it runs out */
+}
+
+/* --- taking and giving ----------------------------------------------------------------------- */
+
+static void give(struct turn *t) {
+    pthread_mutex_lock(&t->line->lock);
+    leave(t);
+    t->is_mine = false;
+    pthread_mutex_unlock(&t->line->lock);
+}
+
+static enum err is_busy(struct ctx *ctx) {
+    ctx->problem.retry_after_s = 1;
+    return ctx_fail(ctx, ERR_PROVIDER_BUSY,
+                    "Others are changing this all the time; try again in 1 s.");
+}
+
+/* Stands in the line of this host. False: not until the deadline. */
+static bool take_here(struct ctx *ctx, const char *what, bool is_shared, struct turn *t) {
     struct turns *line = ctx->parts->turns;
-    *t = (struct turn){ .line = line, .what = what, .is_shared = is_shared };
+    *t = (struct turn){ .line = line, .ctx = ctx, .what = what, .is_shared = is_shared };
     fiber_parking_init(&t->parking);
     pthread_mutex_lock(&line->lock);
     stand_in(line, t);
@@ -72,24 +134,37 @@ enum err turn_take(struct ctx *ctx, const char *what, bool is_shared, struct tur
     if (!is_mine)
         leave(t);
     pthread_mutex_unlock(&line->lock);
-    if (is_mine)
+    return is_mine;
+}
+
+enum err turn_take(struct ctx *ctx, const char *what, bool is_shared, struct turn *t) {
+    bool is_ours;
+    if (!take_here(ctx, what, is_shared, t))
+        return is_busy(ctx);
+    enum err e = take_from_hosts(ctx, what, &is_ours);
+    if (e == OK && is_ours)
         return OK;
-    ctx->problem.retry_after_s = 1;
-    return ctx_fail(ctx, ERR_PROVIDER_BUSY,
-                    "Others are changing this all the time; try again in 1 s.");
+    give(t);
+    return e == OK ? is_busy(ctx) : e;
 }
 
 bool turn_take_now(struct ctx *ctx, const char *what, struct turn *t) {
     struct turns *line = ctx->parts->turns;
-    *t = (struct turn){ .line = line, .what = what };
+    *t = (struct turn){ .line = line, .ctx = ctx, .what = what };
     fiber_parking_init(&t->parking);
     pthread_mutex_lock(&line->lock);
     stand_in(line, t);
-    bool is_mine = t->is_mine;
+    bool is_mine = t->is_mine, is_ours = false;
     if (!is_mine)
         leave(t);
     pthread_mutex_unlock(&line->lock);
-    return is_mine;
+    if (!is_mine)
+        return false;
+    if (ask_hosts(ctx, what, &is_ours) == OK && is_ours)
+        return true;
+    ctx_clear(ctx);
+    give(t);
+    return false;
 }
 
 bool turn_is_alone(struct turn *t) {
@@ -104,8 +179,6 @@ bool turn_is_alone(struct turn *t) {
 void turn_give(struct turn *t) {
     if (!t->is_mine)
         return;
-    pthread_mutex_lock(&t->line->lock);
-    leave(t);
-    t->is_mine = false;
-    pthread_mutex_unlock(&t->line->lock);
+    give_to_hosts(t);
+    give(t);
 }

@@ -3,7 +3,9 @@
 
 #include "base/clock.h"
 
+#include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 TEST(rfc3339_round_trips) {
     char text[32];
@@ -87,4 +89,37 @@ TEST(the_seam_replaces_time) {
 TEST(random_numbers_stay_below_their_bound) {
     for (int i = 0; i < 1000; i++)
         CHECK(ava_rand_below(7) < 7);
+}
+
+/* --- a server's clock ------------------------------------------------------------------------------- */
+
+static int64_t real_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static bool is_about(int64_t ms, int64_t expected) {
+    return ms >= expected - 50 && ms <= expected + 50;
+}
+
+TEST(a_servers_clock_is_followed_by_both_and_back) {
+    int64_t wall = ava_wall_ms(), steady = ava_steady_ms(), moves[] = { 6000, -86400000, 0 };
+    for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
+        clock_follow(real_us() + moves[i] * 1000, ava_now_us());
+        CHECK(is_about(ava_wall_ms() - wall, moves[i]));
+        CHECK(is_about(ava_steady_ms() - steady, moves[i]));
+        CHECK(is_about(clock_off_ms(), moves[i]));
+    }
+}
+
+TEST(what_a_server_says_changes_nothing_while_ours_may_be_right) {
+    clock_follow(real_us(), ava_now_us());
+    int64_t off = clock_off_ms();
+    clock_follow(real_us() - 400000, ava_now_us() - 800000); /* up to 800 ms ago */
+    CHECK(clock_off_ms() == off);
+    clock_follow(real_us() + 900000, ava_now_us() - 100000);
+    CHECK(is_about(clock_off_ms(), 950));
+    clock_follow(real_us(), ava_now_us());
+    CHECK(is_about(clock_off_ms(), 0));
 }

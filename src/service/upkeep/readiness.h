@@ -5,6 +5,7 @@
 
 struct readiness {
     bool database, keys;
+    bool clock; /* of this machine: not far from the database's, by which Ava goes */
 };
 
 /* Probes the database when its last write is older than five seconds. */
