@@ -15,9 +15,10 @@ import { Hosts } from "../lib/hosts.mjs";
 import { missing as noPostgres } from "../lib/postgres.mjs";
 
 const LONG = Boolean(process.env.TEST_SOAK);
-const SEED = Number(process.env.HISTORY_SEED ?? Date.now() % 1_000_000), COUNT = Number(process.env.HISTORY_HOSTS ?? 1);
+const SEED = Number(process.env.HISTORY_SEED ?? Date.now() % 1_000_000), COUNT = Number(process.env.HISTORY_HOSTS ?? 3);
 const SECONDS = Number(process.env.HISTORY_SECONDS ?? (LONG ? 900 : 12));
-const PLAN = LONG ? { pauseMs: [2000, 8000], lengthMs: [500, 12_000], longEvery: 3, longMs: 90_000 } : { pauseMs: [300, 900], lengthMs: [200, 1200], skip: ["kill"] };
+const RATE = { calls: 12, texts: 5, hooks: 6, puts: 8 }; // a second
+const PLAN = LONG ? { pauseMs: [2000, 8000], lengthMs: [500, 12_000], longEvery: 3, longMs: 90_000 } : { pauseMs: [300, 900], lengthMs: [200, 1200] };
 
 describe(`a history of ${COUNT} hosts, seed ${SEED}, ${SECONDS} s`, { skip: noAva || noPostgres || noHaproxy }, () => {
   test("nothing twice, nothing lost, nothing above its cap", { timeout: (SECONDS + 900) * 1000 }, async (t) => {
@@ -26,7 +27,7 @@ describe(`a history of ${COUNT} hosts, seed ${SEED}, ${SECONDS} s`, { skip: noAv
     try {
       const plan = schedule(SEED, { seconds: SECONDS, hosts: COUNT, ...PLAN }), faults = [];
       clients = await Clients.prepare(all, dice(SEED ^ 3));
-      const running = clients.run({ calls: 4, texts: 2, hooks: 4, puts: 3 });
+      const running = clients.run(RATE);
       await breakThings(all, plan, faults); // all of it is over before anything is read
       clients.stop();
       await all.ready();
@@ -36,7 +37,7 @@ describe(`a history of ${COUNT} hosts, seed ${SEED}, ${SECONDS} s`, { skip: noAv
       const count = (list) => Object.entries(list.reduce((m, x) => ((m[x] = (m[x] ?? 0) + 1), m), {})).map(([x, n]) => `${n} ${x}`).join(", ");
       t.diagnostic(`broken: ${count(faults.map((f) => f.what))}`);
       t.diagnostic(`${h.wants.length} wants, tries: ${count(h.wants.flatMap((w) => w.tries.map((x) => `${x.status} ${x.code ?? ""}`)))}`);
-      t.diagnostic(`operations: ${count(h.operations.map((o) => o.state))}; taken over: ${h.operations.filter((o) => o.epoch > 1).length}; ${h.provider.calls.length} calls, ${h.provider.texts.length} texts there`);
+      t.diagnostic(`operations: ${count(h.operations.map((o) => `${o.kind} ${o.state}`))}; taken over: ${h.operations.filter((o) => o.epoch > 1).length}; ${h.provider.calls.length} calls, ${h.provider.texts.length} texts there`);
       t.diagnostic(`${h.hooks.filter((x) => x.tries.some(isDone)).length} webhooks acknowledged, ${count(h.hooks.flatMap((x) => x.tries.map((y) => y.status)))}; ${h.deliveries.length} deliveries, ${h.receipts.length} receipts`);
       t.diagnostic(`register: ${count(h.register.puts.map((p) => p.status))}, ${h.register.reads.length} reads; money ${JSON.stringify(h.money)}; left: ${h.left || "nothing"}`);
       if (against.length) {
@@ -49,7 +50,6 @@ describe(`a history of ${COUNT} hosts, seed ${SEED}, ${SECONDS} s`, { skip: noAv
       clients?.stop();
       await clients?.receiver?.stop();
       await all.remove();
-      setTimeout(() => console.log(process.getActiveResourcesInfo().join(), process._getActiveHandles().map((h) => `${h.constructor.name} ${h.localPort ?? ""} ${h.remotePort ?? ""} ${h.pid ?? ""} ${h.destroyed ?? ""}`).join("; ")), 1500);
     }
   });
 });
