@@ -1,15 +1,21 @@
 /* doctor_postgres: checks of the server behind DATABASE_URL: what it needs to be, to have and to have set, so that Ava
  * works with it and nothing is lost. */
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/doctor.h"
 #include "db/migrate.h"
+#include "store/hosts.h"
+#include "tasks/hosts.h"
 
 enum {
     VERSION_MIN = 150000,
     SLOW_COMMIT_US = 100 * 1000,
     SLOW_CONNECT_US = 1000 * 1000,
     FREE_MIN = 3, /* connections left for others: who looks after it, and backups */
+    HOSTS_MS = 3000,
 };
 
 static void say(struct doctor *d, enum verdict v, const char *fix, const char *format, ...)
@@ -177,6 +183,45 @@ static void check_vacuum(struct doctor *d, const struct pg_look *p) {
             p->dead_table);
 }
 
+/* Of one host: what is wrong with it, if anything. */
+static bool check_host(struct doctor *d, const struct host_row *host, const char *newest) {
+    const char *name = cli_printable(d->cli->arena, host->name);
+    int64_t silent_ms = ava_steady_ms() - host->beat_ms;
+    if (silent_ms > HOST_ALIVE_MS) {
+        say(d, VERDICT_WARN, "is it down, frozen, or cut off from the database? others do its work",
+            "the host %s says nothing for %lld s", name, (long long)(silent_ms / 1000));
+        return false;
+    }
+    if (llabs(host->off_ms) > HOSTS_OFF_MAX_MS)
+        say(d, VERDICT_WARN, "set it right, and have NTP keep it so: until then it is not ready",
+            "the clock of the host %s is %.1f s %s", name, fabs((double)host->off_ms) / 1e3,
+            host->off_ms < 0 ? "ahead" : "behind");
+    if (strcmp(host->version, newest) != 0)
+        say(d, VERDICT_WARN, "bring all hosts to one version",
+            "the host %s runs version %s, another one %s", name,
+            cli_printable(d->cli->arena, host->version), cli_printable(d->cli->arena, newest));
+    return true;
+}
+
+static void check_hosts(struct doctor *d) {
+    struct host_row *rows = arena_alloc(d->cli->arena, HOSTS_MAX * sizeof *rows);
+    size_t count, alive = 0;
+    struct ctx ctx;
+    const char *newest = "";
+    house_ctx(&d->house, &ctx, d->cli->arena);
+    ctx.deadline_ms = ava_now_ms() + HOSTS_MS;
+    if (host_rows_list(&ctx, db_reader(&ctx), rows, HOSTS_MAX, &count) != OK)
+        return; /* that it does not answer is said elsewhere */
+    for (size_t i = 0; i < count; i++)
+        if (strverscmp(rows[i].version, newest) > 0)
+            newest = rows[i].version;
+    for (size_t i = 0; i < count; i++)
+        alive += check_host(d, &rows[i], newest);
+    if (alive)
+        say(d, VERDICT_OK, NULL, "%zu %s it", alive,
+            alive == 1 ? "Ava works with" : "Avas work with");
+}
+
 void doctor_postgres(struct doctor *d) {
     const struct pg_look *p = d->postgres;
     if (!p) /* it was said */
@@ -185,6 +230,8 @@ void doctor_postgres(struct doctor *d) {
         say(d, VERDICT_OK, NULL, "%s, %.0f MB, the database %s at %s:%s",
             db_about(d->house.parts.db, d->cli->arena), (double)p->bytes / 1e6, p->name, p->host,
             p->port);
+    if (d->is_open)
+        check_hosts(d);
     check_round_trip(d, p);
     check_rights(d, p);
     check_connections(d, p);

@@ -2,10 +2,14 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "cli/control.h"
 #include "cli/owner.h"
+#include "db/db.h"
+#include "store/hosts.h"
+#include "tasks/hosts.h"
 #include "vault/vault.h"
 
 void keys_tell(struct vault *v, struct buf *answer) {
@@ -73,9 +77,36 @@ static bool prefer(struct keyring *keys, const char *id) {
     return true;
 }
 
+/* Where several hosts work with the database, each has to seal with the key under which all is brought. */
+static int judge_hosts(struct house *h, const char *id, struct arena *a) {
+    struct host_row *rows = arena_alloc(a, HOSTS_MAX * sizeof *rows);
+    size_t count = 0;
+    struct ctx ctx;
+    house_ctx(h, &ctx, a);
+    if (!db_is_shared(h->parts.db))
+        return EXIT_OK;
+    if (host_rows_list(&ctx, db_reader(&ctx), rows, HOSTS_MAX, &count) != OK)
+        return cli_fail(EXIT_FAILED, "the hosts that work with the database cannot be read "
+                                     "(nothing was changed)");
+    for (size_t i = 0; i < count; i++) {
+        bool is_gone = rows[i].beat_ms < ava_steady_ms() - HOST_ALIVE_MS;
+        struct str rest, active = str_cut(str_of(rows[i].master_keys), ' ', &rest);
+        if (!is_gone && !str_is(active, id))
+            return cli_fail(EXIT_CONFIG,
+                            "the host %s seals with the master key '%.*s', not with '%s': add it "
+                            "as the first line of the master keys of every host and run ava config "
+                            "reload on each before ava rotate-keys (nothing was changed)",
+                            cli_printable(a, rows[i].name), STR_FMT(active), id);
+    }
+    return EXIT_OK;
+}
+
 int keys_agree(struct house *h, struct keyring *keys, bool is_rotation, struct arena *a) {
     const json_t *answer = ask(h->config.data_dir, a);
     const char *ours = keys->keks[0].id;
+    int status = is_rotation ? judge_hosts(h, ours, a) : EXIT_OK;
+    if (status != EXIT_OK)
+        return status;
     if (!answer)
         return is_rotation ? keep_servers_out(h, a) : EXIT_OK;
     const char *active = json_text(answer, "active");

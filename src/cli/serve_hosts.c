@@ -8,6 +8,7 @@
 #include "service/upkeep/flags.h"
 #include "tasks/feed.h"
 #include "tasks/hosts.h"
+#include "vault/vault.h"
 
 enum {
     LEAVE_MS = 2000,
@@ -28,8 +29,8 @@ static int64_t beat(void *serve) {
     struct ctx ctx;
     house_ctx(&s->house, &ctx, a);
     ctx.deadline_ms = ava_now_ms() + HOSTS_BEAT_MS;
-    if (hosts_beat(&ctx) == OK)
-        flags_load(&ctx);
+    if (hosts_beat(&ctx) == OK && flags_load(&ctx) == OK)
+        vault_look(&ctx);
     refresh_watchers(s);
     arena_free(a);
     return HOSTS_BEAT_MS;

@@ -176,7 +176,7 @@ void serve_status(void *serve, struct buf *answer) {
     ctx.deadline_ms = ava_now_ms() + ANSWER_MS;
     jsonw_object(&w);
     write_process(&w, s);
-    write_queue(&w, jobs_state(s->house.parts.jobs));
+    write_queue(&w, jobs_state(&ctx));
     write_providers(&w, s->house.parts.upstream);
     write_work(&w, &ctx);
     write_database(&w, &ctx, s->house.config.data_dir);

@@ -37,6 +37,7 @@
 #include "service/notices/notices.h"
 #include "service/upkeep/audit_verifier.h"
 #include "service/upkeep/flags.h"
+#include "store/sealed.h"
 #include "tasks/feed.h"
 #include "tasks/jobs.h"
 #include "tasks/operations.h"
@@ -74,6 +75,27 @@ static int judge(const struct config *c, struct arena *a) {
     if (!why)
         why = traces_judge(c, a, &which);
     return why ? cli_fail(EXIT_CONFIG, "%s", why) : EXIT_OK;
+}
+
+static enum err served_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return meta_put(ctx, tx, "served", STR("1"));
+}
+
+/* Data that were served with real providers are nothing to play with. */
+static int judge_data(struct serve *s, bool is_sandbox, struct arena *a) {
+    struct ctx ctx;
+    struct str served;
+    house_ctx(&s->house, &ctx, a);
+    enum err e = meta_get(&ctx, db_reader(&ctx), "served", &served);
+    if (e == OK && is_sandbox && served.ptr)
+        return cli_fail(
+            EXIT_CONFIG,
+            "ava serve has worked with these data, and real providers: a sandbox would "
+            "mix pretend calls into them; give it a data folder of its own (--data-dir) "
+            "and no DATABASE_URL, or one of its own");
+    if (e == OK && !is_sandbox && !served.ptr)
+        e = db_write_alone(&ctx, served_write, NULL);
+    return e == OK ? EXIT_OK : house_say(&ctx, e);
 }
 
 /* Holds what the settings promise against what the system grants. */
@@ -291,6 +313,8 @@ static int start_sandbox(struct serve *s, struct cli *cli) {
 int serve_up(struct serve *s, struct cli *cli, bool is_sandbox) {
     int status = house_open(&s->house, cli, is_sandbox ? HOUSE_SANDBOX : HOUSE_SERVE);
     if (status != EXIT_OK || (status = judge(&s->house.config, cli->arena)) != EXIT_OK)
+        return status;
+    if ((status = judge_data(s, is_sandbox, cli->arena)) != EXIT_OK)
         return status;
     warn_of_root();
     warn_of_keys(s, cli);

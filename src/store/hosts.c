@@ -1,12 +1,14 @@
 #include "store/hosts.h"
 
-#define COLUMNS "run_id, place, name, version, schema_version, started_at, beat_at, off_ms, mark"
+#define COLUMNS \
+    "run_id, place, name, version, schema_version, started_at, beat_at, off_ms, mark, master_keys"
 
 enum err host_row_put(struct ctx *ctx, struct db_conn *tx, const struct host_row *row) {
     struct db_stmt *q =
-        db_use(tx, "INSERT INTO hosts (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        db_use(tx, "INSERT INTO hosts (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                    " ON CONFLICT (run_id) DO UPDATE SET beat_at = excluded.beat_at,"
-                   " off_ms = excluded.off_ms, mark = excluded.mark");
+                   " off_ms = excluded.off_ms, mark = excluded.mark,"
+                   " master_keys = excluded.master_keys");
     db_bind_text(q, row->run_id);
     db_bind_text(q, row->place);
     db_bind_text(q, row->name);
@@ -16,16 +18,19 @@ enum err host_row_put(struct ctx *ctx, struct db_conn *tx, const struct host_row
     db_bind_i64(q, row->beat_ms);
     db_bind_i64(q, row->off_ms);
     db_bind_text(q, row->mark);
+    db_bind_text(q, row->master_keys);
     return db_run(ctx, q);
 }
 
 enum err host_row_beat(struct ctx *ctx, struct db_conn *tx, const struct host_row *row,
                        const char *mark, const char *or_mark, bool *is_ours) {
-    struct db_stmt *q = db_use(tx, "UPDATE hosts SET beat_at = ?, off_ms = ?, mark = ?"
-                                   " WHERE run_id = ? AND (mark = ? OR mark = ?)");
+    struct db_stmt *q =
+        db_use(tx, "UPDATE hosts SET beat_at = ?, off_ms = ?, mark = ?, master_keys = ?"
+                   " WHERE run_id = ? AND (mark = ? OR mark = ?)");
     db_bind_i64(q, row->beat_ms);
     db_bind_i64(q, row->off_ms);
     db_bind_text(q, row->mark);
+    db_bind_text(q, row->master_keys);
     db_bind_text(q, row->run_id);
     db_bind_text(q, mark);
     db_bind_text(q, or_mark);
@@ -44,6 +49,7 @@ static void read_row(struct ctx *ctx, struct db_stmt *q, struct host_row *found)
     found->beat_ms = db_i64(q);
     found->off_ms = db_i64(q);
     found->mark = db_text(q, ctx->arena);
+    found->master_keys = db_text(q, ctx->arena);
 }
 
 enum err host_row_find(struct ctx *ctx, struct db_conn *c, const char *run_id,

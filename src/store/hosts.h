@@ -18,11 +18,12 @@ struct host_row { /* lent; found ones are the arena's */
     int64_t started_ms, beat_ms;
     int64_t off_ms; /* how far its machine's clock was behind the database's */
     const char *mark;
+    const char *master_keys; /* the ids of those it has, the active one first: "k2 k1" */
 };
 
 /* Writes the row, whether there is one or not. */
 enum err host_row_put(struct ctx *ctx, struct db_conn *tx, const struct host_row *row);
-/* Renews beat_ms, off_ms and mark, where the mark is one of the two: *is_ours. */
+/* Renews beat_ms, off_ms, master_keys and mark, where the mark is one of the two: *is_ours. */
 enum err host_row_beat(struct ctx *ctx, struct db_conn *tx, const struct host_row *row,
                        const char *mark, const char *or_mark, bool *is_ours);
 enum err host_row_find(struct ctx *ctx, struct db_conn *c, const char *run_id,

@@ -87,14 +87,17 @@ enum err line_row_has_room(struct ctx *ctx, struct db_conn *c, const struct line
 }
 
 /* The oldest of each workspace, line and account first: there are few of these, however many wait. */
-enum err line_row_next(struct ctx *ctx, struct db_conn *c, int64_t now_ms, struct line_row *found) {
+enum err line_row_next(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t now_ms,
+                       struct line_row *found) {
     struct db_stmt *q = db_use(
         c, "SELECT id, w.workspace_id, (SELECT operation_id FROM calls o WHERE o.id = w.id),"
            " line, account FROM (SELECT MIN(id) AS id, workspace_id, line, account FROM calls"
-           " WHERE slot = 'waiting' GROUP BY workspace_id, line, account) w WHERE " HAS_ROOM
+           " WHERE slot = 'waiting' AND (?2 IS NULL OR workspace_id = ?2)"
+           " GROUP BY workspace_id, line, account) w WHERE " HAS_ROOM
            " ORDER BY (1.0 + " HELD_OF_WORKSPACE ") / (SELECT call_weight FROM workspaces s"
            " WHERE s.id = w.workspace_id), id LIMIT 1");
     db_bind_i64(q, now_ms);
+    db_bind_text(q, workspace_id);
     *found = (struct line_row){ .call_id = NULL };
     if (db_next(q))
         read_row(ctx, q, found);

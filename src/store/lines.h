@@ -29,7 +29,8 @@ enum err line_row_has_room(struct ctx *ctx, struct db_conn *c, const struct line
                            int64_t now_ms, bool *has_room);
 /* The next call to be given a line: of those that wait and have room, of the workspace that holds
  * least for its weight, the oldest. found->call_id is NULL when there is none. */
-enum err line_row_next(struct ctx *ctx, struct db_conn *c, int64_t now_ms, struct line_row *found);
+enum err line_row_next(struct ctx *ctx, struct db_conn *c, const char *workspace_id, int64_t now_ms,
+                       struct line_row *found); /* workspace_id NULL: of all of them */
 
 /* Nobody is let in over this number of ours until then: its day is used up. */
 enum err line_row_rest(struct ctx *ctx, struct db_conn *tx, const char *workspace_id,

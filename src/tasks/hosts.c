@@ -14,6 +14,7 @@
 #include "store/due.h"
 #include "store/hosts.h"
 #include "store/jobs.h"
+#include "vault/vault.h"
 
 enum { KEPT_MS = 24 * 3600 * 1000 };
 
@@ -84,7 +85,17 @@ const char *hosts_place(const char *data_dir, struct arena *a, const char **why)
 
 /* --- joining and leaving --------------------------------------------------------------------- */
 
-static struct host_row row_of(const struct ctx *ctx, const struct hosts *h) {
+/* "k2 k1", the active one first. */
+static const char *master_keys(struct ctx *ctx) {
+    struct vault *v = ctx->parts->vault;
+    const char *all = "";
+    char id[KEK_ID_BYTES];
+    for (size_t i = 0; v && vault_key_id(v, i, id); i++)
+        all = i ? arena_join(ctx->arena, all, " ", id) : arena_strdup(ctx->arena, id);
+    return all;
+}
+
+static struct host_row row_of(struct ctx *ctx, const struct hosts *h) {
     return (struct host_row){ .run_id = ctx->parts->run_id,
                               .place = h->place,
                               .name = h->name,
@@ -93,7 +104,8 @@ static struct host_row row_of(const struct ctx *ctx, const struct hosts *h) {
                               .started_ms = h->started_ms,
                               .beat_ms = ava_steady_ms(),
                               .off_ms = clock_off_ms(),
-                              .mark = h->tried.text };
+                              .mark = h->tried.text,
+                              .master_keys = master_keys(ctx) };
 }
 
 struct joining {

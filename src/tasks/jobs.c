@@ -23,9 +23,10 @@ enum {
     ROUND_MAX = 32, /* leased in one transaction */
     HEARTBEAT_MS = 20 * 1000,
     IDLE_MS = 5000,
-    IDLE_AMONG_MS = 1000, /* where other hosts may have made work, or left it */
+    IDLE_AMONG_MS = 500, /* where other hosts may have made work, or left it */
     WRITE_MS = 10 * 1000,
     RELEASE_MS = 2000,
+    COLLECT_MS = 5000, /* for a scrape */
     JOB_MS = 60 * 1000,
     ATTEMPTS_MAX = 8,
     AGAIN_MS = 5000,
@@ -515,23 +516,20 @@ void jobs_start(struct jobs *j) {
 /* --- seen from outside ----------------------------------------------------------------------- */
 
 /* The counts of one kind from the store; zeros where the store does not answer. */
-static struct job_counts count(struct jobs *j, const char *kind) {
-    struct arena *a = arena_new(4096);
-    struct ctx ctx;
+static struct job_counts count(struct ctx *ctx, const char *kind) {
     struct job_counts counts = { 0 };
-    ctx_init(&ctx, j->parts, a, WRITE_MS);
-    if (job_rows_count(&ctx, db_reader(&ctx), kind, ava_steady_ms(), &counts) != OK)
+    SCOPED(ctx_back) struct ctx_aside aside = ctx_aside(ctx);
+    if (job_rows_count(ctx, db_reader(ctx), kind, ava_steady_ms(), &counts) != OK)
         counts = (struct job_counts){ 0 };
-    arena_free(a);
     return counts;
 }
 
-struct jobs_state jobs_state(struct jobs *j) {
+struct jobs_state jobs_state(struct ctx *ctx) {
     struct jobs_state state = { 0 };
     int64_t now_ms = ava_steady_ms();
-    const struct task_kinds *kinds = j->parts->kinds;
+    const struct task_kinds *kinds = ctx->parts->kinds;
     for (size_t i = 0; i < kinds->job_count; i++) {
-        struct job_counts c = count(j, kinds->jobs[i]->name);
+        struct job_counts c = count(ctx, kinds->jobs[i]->name);
         state.waiting += c.ready;
         state.dead += c.dead;
         if (c.oldest_due_ms && now_ms - c.oldest_due_ms > state.oldest_ms)
@@ -543,11 +541,15 @@ struct jobs_state jobs_state(struct jobs *j) {
 void jobs_collect(void *arg) {
     struct jobs *j = arg;
     const struct task_kinds *kinds = j->parts->kinds;
+    struct arena *a = arena_new(4096);
+    struct ctx ctx;
+    ctx_init(&ctx, j->parts, a, COLLECT_MS);
     for (size_t i = 0; i < kinds->job_count; i++) {
         const char *name = kinds->jobs[i]->name;
-        struct job_counts c = count(j, name);
+        struct job_counts c = count(&ctx, name);
         metric_set(METRIC_JOBS_READY, (double)c.ready, name);
         metric_set(METRIC_JOBS_DEAD, (double)c.dead, name);
     }
-    metric_set(METRIC_JOBS_OLDEST, (double)jobs_state(j).oldest_ms / 1000, NULL);
+    metric_set(METRIC_JOBS_OLDEST, (double)jobs_state(&ctx).oldest_ms / 1000, NULL);
+    arena_free(a);
 }

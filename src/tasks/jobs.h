@@ -53,6 +53,7 @@ bool jobs_is_stopping(const struct jobs *j); /* NULL: no */
 struct jobs_state {
     int64_t waiting, dead, oldest_ms;
 };
-struct jobs_state jobs_state(struct jobs *j);
+struct jobs_state
+jobs_state(struct ctx *ctx); /* zeros from where the database does not answer in time */
 
 void jobs_collect(void *jobs); /* for metrics_before_scrape */

@@ -257,6 +257,13 @@ bool vault_take_keys(struct ctx *ctx, struct db_conn *tx, struct keyring *keys, 
     return true;
 }
 
+enum err vault_look(struct ctx *ctx) {
+    struct str retired;
+    TRY(masters_retired(ctx, db_reader(ctx), &retired));
+    masters_refuse(ctx->parts->vault, retired);
+    return OK;
+}
+
 struct vault *vault_open(struct ctx *ctx, struct keyring *keys, const char **why) {
     struct str retired;
     if (!vault_judge_keys(ctx, keys, why)) {

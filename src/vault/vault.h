@@ -30,6 +30,9 @@ bool vault_is_ready(const struct vault *v);
 bool vault_judge_keys(struct ctx *ctx, struct keyring *keys, const char **why);
 bool vault_take_keys(struct ctx *ctx, struct db_conn *tx, struct keyring *keys, const char **why);
 
+/* Refuses from now on what another process has retired since. */
+enum err vault_look(struct ctx *ctx);
+
 /* Are these, in their order, the ones that are loaded? */
 bool vault_has_keys(struct vault *v, const struct keyring *keys);
 bool vault_key_id(struct vault *v, size_t i, char id[KEK_ID_BYTES]); /* false past the end */

@@ -171,6 +171,10 @@ describe("headless", { skip: missing }, () => {
     assert.equal(login.status, 200, login.text);
     assert.equal(login.json.user.admin, true);
     if (!keyFileOnly) assert.equal(statSync(join(a.data, "master.keys")).mode & 0o777, 0o600);
+    await a.stop();
+    const play = ava(["sandbox", "--data-dir", a.data, "--listen", "127.0.0.1:0"]);
+    assert.equal(play.status, 78, play.stderr);
+    assert.match(play.stderr, /ava serve has worked with these data, .* a data folder of its own/);
     await a.remove();
     await rm(dir, { recursive: true });
   });

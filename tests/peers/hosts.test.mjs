@@ -4,14 +4,14 @@
 // repeats at another host while the first one still works; a restart that takes its own former leases for somebody else's;
 // clocks that disagree; two copies of one machine; a periodic task that every host does.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Ava, ava, missing as noAva, root, until } from "../lib/ava.mjs";
+import { Ava, ava, missing as noAva, root, slack, until } from "../lib/ava.mjs";
 import { sql, useDatabase } from "../lib/database.mjs";
 import { missing, Postgres } from "../lib/postgres.mjs";
+import { sign } from "../lib/twilio.mjs";
 
 const KEYS = `k1:${Buffer.alloc(32, 7).toString("base64")}`;
 const folder = () => mkdtempSync(join(tmpdir(), "ava-hosts-"));
@@ -30,9 +30,9 @@ describe("several hosts on one PostgreSQL", { skip: noAva || missing }, () => {
     await pg?.remove();
   });
 
-  async function host(url, { data = folder(), env = {}, through } = {}) {
-    useDatabase(data, { DATABASE_URL: url, AVA_MASTER_KEYS: KEYS });
-    const a = await Ava.start({ verb: "serve", data, through, env: { VAPI_BASE_URL: vapi.base_url, TWILIO_BASE_URL: twilio.base_url, AVA_LOG_LEVEL: "info", CIRCUIT_BREAKER_ENABLED: "false", ...env } });
+  async function host(url, { data = folder(), env = {}, through, keys = { AVA_MASTER_KEYS: KEYS } } = {}) {
+    useDatabase(data, { DATABASE_URL: url, ...keys });
+    const a = await Ava.start({ verb: "serve", data, through, env: { VAPI_BASE_URL: vapi.base_url, TWILIO_BASE_URL: twilio.base_url, AVA_LOG_LEVEL: "info", AVA_PUBLIC_URL: "https://ava.example.com", CIRCUIT_BREAKER_ENABLED: "false", ...env } });
     a.url = url;
     started.add(a);
     return a;
@@ -99,6 +99,7 @@ describe("several hosts on one PostgreSQL", { skip: noAva || missing }, () => {
     process.kill(b.child.pid, "SIGSTOP");
     const began = Date.now();
     try {
+      await until(() => /the host .* says nothing for/.test(ava(["doctor", "--data-dir", c.data]).stdout), { what: "doctor names the silent one", every: 1000, ms: 40_000 });
       await a.stop("SIGKILL");
       const killed = await place(c, `+33620${String(0).padStart(6, "0")}`, "killed");
       assert.equal(killed.json.code, "idempotency_key_reused", "the same key for another call is refused, whoever made it");
@@ -160,6 +161,61 @@ describe("several hosts on one PostgreSQL", { skip: noAva || missing }, () => {
     assert.equal((await place(b, number(), "by-a-skewed-one")).status, 201);
     const status = ava(["status", "--data-dir", a.data]);
     assert.match(status.stdout, /clock .*6 s ahead/);
+    assert.match(ava(["doctor", "--data-dir", a.data]).stdout, /the clock of the host .* is 6\.\d s ahead/);
     for (const h of [a, b]) await gone(h);
+  });
+
+  test("master keys are rotated once every host seals with the new one", async () => {
+    const files = [0, 1].map(() => join(folder(), "master.keys")), second = `k2:${Buffer.alloc(32, 9).toString("base64")}`;
+    for (const f of files) writeFileSync(f, KEYS + "\n", { mode: 0o600 });
+    const [a, b] = await hosts(2, files.map((f) => ({ keys: { AVA_MASTER_KEYS_FILE: f } })));
+    const reload = (h, f) => {
+      writeFileSync(f, `${second}\n${KEYS}\n`, { mode: 0o600 });
+      const r = ava(["config", "reload", "--data-dir", h.data]);
+      assert.equal(r.status, 0, r.stderr);
+    };
+    const has = () => sql(a.url, "SELECT string_agg(master_keys, '|' ORDER BY started_at) FROM hosts");
+    reload(a, files[0]);
+    await until(() => has() === "k2 k1|k1", { what: "one has it" });
+    const refused = ava(["rotate-keys", "--data-dir", a.data]);
+    assert.equal(refused.status, 78, refused.stderr);
+    assert.match(refused.stderr, /the host .* seals with the master key 'k1', not with 'k2'/);
+    reload(b, files[1]);
+    await until(() => has() === "k2 k1|k2 k1", { what: "both have it" });
+    const done = ava(["rotate-keys", "--data-dir", a.data]);
+    assert.equal(done.status, 0, done.stderr);
+    for (const h of [a, b]) assert.equal((await place(h, number(), `rotated-${h.port}`)).status, 201);
+    for (const h of [a, b]) await gone(h);
+  });
+
+  test("who goes down leaves at once what it has, and others go on with it", async () => {
+    const [a, b] = await hosts(2);
+    const sid = "AC" + "0123456789abcdef".repeat(2), token = "the-auth-token-of-today-1";
+    await a.call("/api/v1/credentials/twilio?verify=false", { method: "PUT", body: { account_sid: sid, auth_token: token } });
+    const path = new URL((await a.call("/api/v1/webhooks/endpoints")).json.endpoints.find((e) => e.provider === "twilio").urls.status).pathname;
+    const url = (await a.call("/api/v1/webhooks/endpoints")).json.endpoints.find((e) => e.provider === "twilio").urls.status;
+    const send = async (h, id) => {
+      const params = [["CallSid", id], ["CallStatus", "completed"]];
+      const r = await h.call(path, { key: null, method: "POST", raw: new URLSearchParams(params).toString(), headers: { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": sign(url, params, token) } });
+      assert.equal(r.status, 200, r.text);
+    };
+    const gaps = [];
+    let from = a, to = b, key = a.key;
+    for (let round = 0; round < 3; round++) {
+      await Promise.all(Array.from({ length: 200 }, (_, i) => send(from, `CA${String(round * 200 + i).padStart(8, "0")}`)));
+      await from.stop();
+      assert.equal(from.ended.code, 0);
+      const began = Date.now();
+      assert.equal(sql(to.url, "SELECT COUNT(*) FROM jobs WHERE state = 'leased' AND owner NOT IN (SELECT run_id FROM hosts)"), "0");
+      await until(() => sql(to.url, "SELECT COUNT(*) FROM events WHERE status = 'received'") === "0", { what: "all is worked on", every: 20 });
+      gaps.push(Date.now() - began);
+      started.delete(from);
+      const again = Object.assign(await host(to.url, { data: from.data }), { key });
+      [from, to] = [to, again];
+    }
+    console.log(`# worked on ${gaps.join(", ")} ms after the one that had it was gone`);
+    assert.ok(Math.max(...gaps) < 1000 * slack, `${gaps}`);
+    assert.equal(sql(to.url, "SELECT COUNT(*) FROM events"), "600");
+    for (const h of [from, to]) await gone(h);
   });
 });

@@ -28,7 +28,7 @@ static void wait_for_line(struct temp *t, const char *id, const char *line, cons
 
 static enum err hold_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct line_row *next = arg;
-    TRY(line_row_next(ctx, tx, 1000, next));
+    TRY(line_row_next(ctx, tx, NULL, 1000, next));
     return next->call_id ? line_row_move(ctx, tx, next->call_id, "held") : OK;
 }
 

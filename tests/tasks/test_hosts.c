@@ -11,6 +11,7 @@
 #include "store/hosts.h"
 #include "store/jobs.h"
 #include "store/people.h"
+#include "tasks/idempotency.h"
 #include "tasks/turns.h"
 #include "test.h"
 
@@ -61,6 +62,7 @@ static bool is_alive(struct run *asked_by, const char *id) {
 
 static bool may(struct run *r, const char *name) {
     bool is;
+    r->ctx.deadline_ms = ava_now_ms() + 10000;
     CHECK_INT(hosts_may(&r->ctx, name, 60000, &is), OK);
     return is;
 }
@@ -172,6 +174,7 @@ static enum err put_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
 
 static int64_t ready(struct run *r) {
     struct job_counts counts;
+    r->ctx.deadline_ms = ava_now_ms() + 10000;
     CHECK_INT(job_rows_count(&r->ctx, db_reader(&r->ctx), "k", now_ms, &counts), OK);
     return counts.ready;
 }
@@ -250,6 +253,63 @@ TEST(a_turn_is_one_hosts_and_shared_within_it) {
     CHECK(!turn_take_now(&a.ctx, "x", &own));
     turn_give(&theirs);
     turns_free(other);
+    end(&a);
+    end(&b);
+    close_all(&t);
+}
+
+/* --- a request that is repeated at another host ---------------------------------------------- */
+
+static enum err claim(struct run *r, struct idempotency_claim *out) {
+    str_copy(r->ctx.who.workspace_id, sizeof r->ctx.who.workspace_id, str_of("ws_a"));
+    str_copy(r->ctx.who.user_id, sizeof r->ctx.who.user_id, str_of("usr_a"));
+    ctx_clear(&r->ctx);
+    r->ctx.deadline_ms = ava_now_ms() + 10000;
+    *out = (struct idempotency_claim){ .next = NULL };
+    return idempotency_claim(&r->ctx, str_of("key"), "POST /x", str_of("/x"), NULL, out);
+}
+
+struct linking {
+    const struct id *claim;
+    const char *operation_id;
+};
+
+static enum err link_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct linking *l = arg;
+    return idempotency_link_in(ctx, tx, l->claim, l->operation_id);
+}
+
+TEST(a_claim_is_taken_up_when_its_host_is_gone_and_then_is_the_other_ones_alone) {
+    struct temp t;
+    struct run a, b;
+    struct idempotency_claim first, second;
+    open_at(&t);
+    CHECK_INT(db_write(&t.ctx, workspace_write, NULL), OK);
+    begin(&a, &t, "run_a", "host_1");
+    begin(&b, &t, "run_b", "host_2");
+    CHECK_INT(claim(&a, &first), OK);
+    CHECK_INT(first.found, IDEMPOTENCY_FIRST);
+    idempotency_over(&first); /* it runs in another process */
+    CHECK_INT(claim(&b, &second), ERR_IDEMPOTENCY_IN_PROGRESS);
+    now_ms += HOST_ALIVE_MS + 1;
+    beat(&b);
+    CHECK_INT(claim(&b, &second),
+              ERR_IDEMPOTENCY_IN_PROGRESS); /* silent, but its request may go on */
+    now_ms += 50000;
+    beat(&b);
+    CHECK_INT(claim(&b, &second), OK);
+    CHECK_INT(second.found, IDEMPOTENCY_FIRST);
+    a.ctx.deadline_ms = ava_now_ms() + 10000; /* it wakes, and goes on */
+    CHECK_INT(db_write(&a.ctx, link_write, &(struct linking){ &first.id, "op_a" }),
+              ERR_IDEMPOTENCY_IN_PROGRESS);
+    CHECK_INT(idempotency_give_back(&a.ctx, &first.id), OK); /* which frees nothing */
+    idempotency_over(&second);
+    struct idempotency_claim third;
+    CHECK_INT(claim(&a, &third), ERR_IDEMPOTENCY_IN_PROGRESS);
+    CHECK_INT(idempotency_give_back(&b.ctx, &second.id), OK);
+    CHECK_INT(claim(&a, &third), OK);
+    CHECK_INT(third.found, IDEMPOTENCY_FIRST);
+    idempotency_over(&third);
     end(&a);
     end(&b);
     close_all(&t);

@@ -10,7 +10,8 @@ CREATE TABLE hosts (
     started_at INTEGER NOT NULL,
     beat_at INTEGER NOT NULL,    -- when it renewed this last
     mark TEXT NOT NULL,          -- random, another with each beat: two runs of one id notice each other
-    off_ms INTEGER NOT NULL      -- how far its machine's clock was behind the database's
+    off_ms INTEGER NOT NULL,     -- how far its machine's clock was behind the database's
+    master_keys TEXT NOT NULL    -- the ids of those it has, the active one first: "k2 k1"
 ) STRICT;
 
 CREATE TABLE leases (

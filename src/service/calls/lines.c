@@ -8,6 +8,7 @@
 #include "obs/metrics.h"
 #include "providers/call_facts.h"
 #include "service/calls/budgets.h"
+#include "service/connections/lending.h"
 #include "store/steps.h"
 
 enum {
@@ -44,18 +45,24 @@ static enum err step_line(struct ctx *ctx, struct db_conn *tx, const struct line
     return step_row_add(ctx, tx, &step);
 }
 
-enum err lines_lock(struct ctx *ctx, struct db_conn *tx) {
-    return db_lock(ctx, tx, "lines");
+/* Do workspaces share accounts? Those of the platform, which all hosts are set to. */
+static bool are_shared(const struct ctx *ctx) {
+    return lending_has_platform(ctx->parts->lending);
 }
 
-/* Gives a line to each that waits and may go, in turn. newcomer: the call that has not waited, so
+enum err lines_lock(struct ctx *ctx, struct db_conn *tx) {
+    return are_shared(ctx) ? db_lock(ctx, tx, "lines") : OK;
+}
+
+/* Gives a line to each that waits and may go, in turn; where accounts are shared, of all workspaces. newcomer: the call that has not waited, so
  * that its timeline does not say so; NULL: none. */
 static enum err admit(struct ctx *ctx, struct db_conn *tx, const char *newcomer) {
     int64_t now_ms = ava_steady_ms();
+    const char *own = are_shared(ctx) ? NULL : ctx->who.workspace_id;
     TRY(lines_lock(ctx, tx));
     for (;;) {
         struct line_row next;
-        TRY(line_row_next(ctx, tx, now_ms, &next));
+        TRY(line_row_next(ctx, tx, own, now_ms, &next));
         if (!next.call_id)
             return OK;
         TRY(line_row_move(ctx, tx, next.call_id, "held"));

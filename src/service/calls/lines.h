@@ -16,8 +16,9 @@
 #include "store/lines.h"
 #include "tasks/operations.h"
 
-/* Lines are several workspaces': who gives one moves calls that wait in others. So whatever writes a call has this lock
- * before, until its transaction ends; all of the below take it themselves. */
+/* Where accounts are shared (the platform's credentials), lines are several workspaces': who gives one moves calls that
+ * wait in others. So whatever writes a call has this lock before, until its transaction ends; all of the below take it
+ * themselves. Elsewhere it is none: a workspace's lines are its own. */
 enum err lines_lock(struct ctx *ctx, struct db_conn *tx);
 
 /* In the transaction that inserts an outbound call: it gets a line, or *waits; then whoever makes

@@ -1,6 +1,7 @@
 #include "service/connections/lending.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,7 @@ struct platform {
 
 struct lending {
     bool platform_for_all;
+    atomic_bool has_platform;
     pthread_mutex_t lock;
     uint64_t generation; /* raised by every change */
     struct platform platforms[PROVIDER_COUNT];
@@ -210,7 +212,12 @@ static void platform_set(struct platform *p, const struct dialect_platform *now)
     secret_wipe(&next.webhook_secret);
 }
 
+bool lending_has_platform(const struct lending *l) {
+    return l && atomic_load(&l->has_platform);
+}
+
 void lending_set_platform(struct lending *l, const struct config *c) {
+    bool has = false;
     pthread_mutex_lock(&l->lock);
     for (enum provider p = 0; p < PROVIDER_COUNT; p++) {
         struct dialect_platform now;
@@ -218,7 +225,9 @@ void lending_set_platform(struct lending *l, const struct config *c) {
             continue;
         dialect_of(p)->platform(c, &now);
         platform_set(&l->platforms[p], &now);
+        has |= secret_is_set(&l->platforms[p].secret);
     }
+    atomic_store(&l->has_platform, has);
     l->generation++;
     for (size_t i = 0; i < LENDING_SLOTS; i++)
         l->slots[i].until_ms = 0;

@@ -14,6 +14,8 @@ void lending_free(struct lending *l);               /* NULL is fine */
  * what is remembered of the old ones (cache, gates) no longer counts. */
 struct config;
 void lending_set_platform(struct lending *l, const struct config *c);
+/* Is any of them set, so that workspaces may share an account? Any thread; NULL: no. */
+bool lending_has_platform(const struct lending *l);
 
 /* What of a credential is no secret, from the object that was sent for it or that stands in its row; texts
  * are lent from there. */
