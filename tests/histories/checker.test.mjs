@@ -50,7 +50,7 @@ const good = () => ({
     reads: [{ at: 6, until: 8, version: 2, value: 21 }, { at: 41, until: 45, version: 3, value: 22 }],
     last: { version: 4, value: 24 },
   },
-  rest: { jobs: [{ kind: "operation", object: "op4", state: "ready", is_due: false }], held: 1, waiting: 0, unknown: 1, audit: { ok: true, text: "" }, conflicts: 0, deadlocks: 0 },
+  rest: { jobs: [{ kind: "operation", object: "op4", state: "ready", is_due: false }], held: 1, waiting: 0, unknown: 1, audit: { ok: true, text: "" }, conflicts: 0, deadlocks: [] },
   least: { answered: 4, acked: 3, puts: 2, repeated: 2 },
 });
 
@@ -100,7 +100,7 @@ const BROKEN = [
   ["a line was never given back", (h) => (h.rest.held = 2), /rest: 2 lines are held at rest, 1 of them/],
   ["a call waits with nobody before it", (h) => (h.rest.waiting = 1), /rest: 1 calls wait for a line/],
   ["the audit log is forked", (h) => (h.rest.audit = { ok: false, text: "row 7" }), /rest: the audit log does not verify: row 7/],
-  ["there was a deadlock", (h) => (h.rest.deadlocks = 1), /rest: 0 conflicts .* 1 deadlocks/],
+  ["there was a deadlock", (h) => (h.rest.deadlocks = ["Process 1 waits"]), /rest: 0 conflicts .* 1 deadlocks by PostgreSQL's: Process 1/],
   ["hardly anything was answered", (h) => (h.wants = h.wants.slice(3)), /substance: only 1 answered, 4 wanted/],
   ["nothing was ever repeated", (h) => (h.wants[1].tries = h.wants[1].tries.slice(3)), /substance: only 1 repeated, 2 wanted/],
   ["no PUT succeeded", (h) => (h.least.puts = 3), /substance: only 2 puts, 3 wanted/],

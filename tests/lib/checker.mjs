@@ -137,7 +137,8 @@ function stale(done, reads) {
 }
 
 // rest: { jobs: [{ kind, state, is_due, object }], held: calls that hold a line, waiting: those that wait for one, unknown: those of
-// which nobody knows, audit: { ok, text }, conflicts, deadlocks }
+// which nobody knows, audit: { ok, text }, conflicts,
+// deadlocks: what PostgreSQL said of each }
 export function rest({ rest: { jobs, held, waiting, unknown, audit, conflicts, deadlocks } }) {
   const against = [], wrong = jobs.filter((j) => j.state !== "ready" || j.is_due);
   if (wrong.length) against.push(`jobs at rest: ${some(wrong.map((j) => `${j.kind} ${j.object} ${j.state}`))}`);
@@ -145,7 +146,7 @@ export function rest({ rest: { jobs, held, waiting, unknown, audit, conflicts, d
   if (held > unknown) against.push(`${held} lines are held at rest, ${unknown} of them by unknown calls`);
   if (waiting) against.push(`${waiting} calls wait for a line at rest`);
   if (!audit.ok) against.push(`the audit log does not verify: ${audit.text}`);
-  if (conflicts || deadlocks) against.push(`${conflicts} conflicts by Ava's count, ${deadlocks} deadlocks by PostgreSQL's`);
+  if (conflicts || deadlocks.length) against.push(`${conflicts} conflicts by Ava's count, ${deadlocks.length} deadlocks by PostgreSQL's: ${deadlocks[0]}`);
   return against;
 }
 

@@ -184,6 +184,7 @@ export class Clients {
     this.register.last = { version: Number(JSON.parse(last.etag)), value: last.json.daily_minutes };
     const [sums] = this.sql("SELECT (SELECT COALESCE(sum(cost_micros), 0) FROM call_days WHERE number = '') AS booked, COALESCE(sum(reserved_micros), 0) AS reserved, COALESCE(sum(reserved_micros) FILTER (WHERE status = 'unknown'), 0) AS unknown, count(*) FILTER (WHERE slot = 'held') AS held, count(*) FILTER (WHERE slot = 'waiting') AS waiting, count(*) FILTER (WHERE slot = 'held' AND status = 'unknown') AS unknown_held FROM calls");
     const audit = ava(["audit", "verify", "--data-dir", this.all.first.data]);
+    const pgSaid = (this.all.pgSaid ?? "") + this.all.pg.log;
     let conflicts = 0;
     for (const h of this.all.list) conflicts += (await h.ava.metric("db_conflicts_total")) ?? 0;
     const invoice = (await this.all.provider.call("/sandbox/api/vapi/invoice", { key: null })).json;
@@ -208,7 +209,7 @@ export class Clients {
         unknown: sums.unknown_held,
         audit: { ok: audit.status === 0, text: audit.stdout + audit.stderr },
         conflicts,
-        deadlocks: ((this.all.pgSaid ?? "") + this.all.pg.log).split("deadlock detected").length - 1,
+        deadlocks: (pgSaid.match(/ERROR: {2}deadlock detected[^]*?(?=STATEMENT)/g) ?? []),
       },
     };
   }
