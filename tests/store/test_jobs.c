@@ -209,6 +209,23 @@ TEST(leases_are_extended_together_but_for_those_that_somebody_moves_just_now) {
     temp_close(&t);
 }
 
+TEST(a_job_that_another_host_is_just_leasing_is_passed_over_and_nobody_waits) {
+    struct temp t;
+    open_with_workspaces(&t);
+    put(&t, "job_1", "ws_a", 1000);
+    put(&t, "job_2", "ws_a", 1001);
+    if (temp_on_postgres()) {
+        const char *theirs = "BEGIN; UPDATE jobs SET state = 'leased', owner = 'run_b'"
+                             " WHERE id = 'job_1'";
+        CHECK(*temp_all(&t, theirs) == 0);
+        struct job_row got = lease(&t, "", 2000);
+        CHECK(got.id && strcmp(got.id, "job_2") == 0);
+        CHECK(*temp_all(&t, "COMMIT") == 0);
+        CHECK(!lease(&t, "", 2000).id);
+    }
+    temp_close(&t);
+}
+
 TEST(the_same_object_has_one_job_which_is_moved) {
     struct temp t;
     open_with_workspaces(&t);
