@@ -61,9 +61,9 @@ describe("PostgreSQL, looked over", { skip: noAva || missing, concurrency: 1 }, 
   test("of one that is well: what it is, how fast, and that nothing is wrong", async () => {
     const r = await doctor([]);
     assert.equal(r.status, 0, r.stdout);
-    for (const words of [/^ok: PostgreSQL 15\.\d+ .*schema \d+, \d+ MB, the database looked at 127\.0\.0\.1:\d+$/, /^ok: connected in \d+\.\d ms, a commit takes \d+\.\d ms$/, /^ok: the role may make tables$/, /^ok: \d+ of 37 connections are in use, DATABASE_CONNECTIONS is 14$/, /^ok: no transaction is open for longer than 60 s/, /^ok: a commit is on the server's disk/, /^ok: it is on this machine$/])
+    for (const words of [/^ok: PostgreSQL 15\.\d+ .*schema \d+, \d+ MB, the database looked at 127\.0\.0\.1:\d+$/, /^ok: 1 Ava works with it$/, /^ok: connected in \d+\.\d ms, a commit takes \d+\.\d ms$/, /^ok: the role may make tables$/, /^ok: \d+ of 37 connections are in use, DATABASE_CONNECTIONS is 14$/, /^ok: no transaction is open for longer than 60 s/, /^ok: a commit is on the server's disk/, /^ok: it is on this machine$/])
       assert.ok(r.lines.some((l) => words.test(l)), `${words}\n${r.lines.join("\n")}`);
-    assert.equal(r.lines.length, 7, r.lines.join("\n"));
+    assert.equal(r.lines.length, 8, r.lines.join("\n"));
     const text = ava(["doctor", "--data-dir", data, "--run", "database"]);
     assert.match(text.stdout, /^ok {4}database {5}PostgreSQL 15/);
   });
@@ -71,7 +71,7 @@ describe("PostgreSQL, looked over", { skip: noAva || missing, concurrency: 1 }, 
   test("status says which database, and never with whose password", async () => {
     await until(async () => JSON.parse(ava(["status", "--json", "--data-dir", data]).stdout).database.round_trip_us > 0, { what: "it was asked how fast it is" });
     const text = ava(["status", "--data-dir", data]).stdout;
-    assert.match(text, /^data {4}PostgreSQL 15\.\d+ .*, schema \d+, \d+ MB: looked at 127\.0\.0\.1:\d+, answers in \d+\.\d ms$/m);
+    assert.match(text, /^data {4}PostgreSQL 15\.\d+ .*, schema \d+, \d+ MB: looked at 127\.0\.0\.1:\d+, answers in \d+\.\d\d ms$/m);
     assert.match(text, /^backup {2}those of PostgreSQL's own tools/m);
     const { database } = JSON.parse(ava(["status", "--json", "--data-dir", data]).stdout);
     assert.deepEqual([database.host, database.port, database.name, database.writable], ["127.0.0.1", pg.port, "looked", true]);
