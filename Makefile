@@ -139,6 +139,7 @@ soak: packages build ## the long proofs: kill -9 and restarts under load, outage
 	@TEST_SOAK=1 tools/test flow -k email --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test tools -k package --slower 9 --build-dir $(BUILD)
 	@TEST_SOAK=1 tools/test unit -k vapi_auth --build-dir $(BUILD)
+	@TEST_SOAK=1 tools/test histories --slower 3 --build-dir $(BUILD)
 
 .PHONY: bench
 bench: packages build ## measure against nginx, HAProxy, FastAPI, Node and SQLite in the same run (ARGS=)

@@ -89,11 +89,26 @@ enum err job_row_confirm(struct ctx *ctx, struct db_conn *tx, const struct job_r
     return OK;
 }
 
+enum err job_row_extend(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
+                        const char *owner, int64_t lease_until_ms) {
+    struct db_stmt *q =
+        db_use(tx, "UPDATE jobs SET lease_until = ? WHERE id = (SELECT id FROM jobs WHERE id = ?"
+                   " AND owner = ? AND attempts = ? AND state = 'leased'"
+                   " /*pg FOR UPDATE SKIP LOCKED*/)");
+    db_bind_i64(q, lease_until_ms);
+    db_bind_text(q, job->id);
+    db_bind_text(q, owner);
+    db_bind_i64(q, job->attempts);
+    return db_run(ctx, q);
+}
+
 enum err job_rows_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms,
                           const char *not_owner) {
-    struct db_stmt *q = db_use(tx, "UPDATE jobs SET state = 'ready', owner = '', lease_until = 0"
-                                   " WHERE state = 'leased'"
-                                   " AND (lease_until < ?1 OR (?2 IS NOT NULL AND owner <> ?2))");
+    struct db_stmt *q =
+        db_use(tx, "UPDATE jobs SET state = 'ready', owner = '', lease_until = 0 WHERE id IN"
+                   " (SELECT id FROM jobs WHERE state = 'leased'"
+                   " AND (lease_until < ?1 OR (?2 IS NOT NULL AND owner <> ?2))"
+                   " /*pg FOR UPDATE SKIP LOCKED*/)");
     db_bind_i64(q, now_ms);
     db_bind_text(q, not_owner);
     return db_run(ctx, q);

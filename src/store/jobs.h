@@ -34,7 +34,11 @@ enum err job_row_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid
  * what came of it. *is_mine false: the lease ended and somebody else has it, so nothing may be written. Extends it. */
 enum err job_row_confirm(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
                          const char *owner, int64_t lease_until_ms, bool *is_mine);
-/* Ready again: leases past their end, and at a start all that are not this owner's. */
+/* Extends the lease, if it is still this one. For whoever moves many at once: what another transaction holds just now is left
+ * as it is, since waiting for it with others in hand would end in a deadlock; it is extended the next time. */
+enum err job_row_extend(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
+                        const char *owner, int64_t lease_until_ms);
+/* The same holds here. Ready again: leases past their end, and at a start all that are not this owner's. */
 enum err job_rows_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms,
                           const char *not_owner);
 /* Ready again: all leases of this owner; of all owners that are no host (hosts.h). */

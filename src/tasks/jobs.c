@@ -413,11 +413,9 @@ struct beat {
 static enum err beat_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     const struct beat *b = arg;
     int64_t now_ms = ava_steady_ms();
-    bool is_mine;
     TRY(due_note(ctx, tx, now_ms));
     for (size_t i = 0; i < b->count; i++)
-        TRY(job_row_confirm(ctx, tx, &b->rows[i], ctx->parts->run_id, now_ms + JOB_LEASE_MS,
-                            &is_mine));
+        TRY(job_row_extend(ctx, tx, &b->rows[i], ctx->parts->run_id, now_ms + JOB_LEASE_MS));
     return job_rows_reclaim(ctx, tx, now_ms, NULL);
 }
 

@@ -38,6 +38,15 @@ describe("the call queue", { skip: missing, concurrency: 1 }, () => {
     assert.deepEqual(today, { date: new Date().toISOString().slice(0, 10), seconds_used: 0, seconds_reserved: 0, cost_micros_used: 0, cost_micros_reserved: 0, currency: "USD", calls_now: 0, calls_waiting: 0, is_nearly_used_up: false });
   });
 
+  test("changes at the same time: each is answered with what it made itself, and its version", async () => {
+    for (let round = 0; round < 5; round++) {
+      const all = await Promise.all(Array.from({ length: 16 }, (_, i) => w.limits({ daily_minutes: 1000 + i })));
+      assert.deepEqual(all.map((r) => r.json.daily_minutes), all.map((_, i) => 1000 + i));
+      assert.equal(new Set(all.map((r) => r.headers.get("etag"))).size, all.length);
+    }
+    assert.equal((await w.limits({})).status, 200);
+  });
+
   test("over the cap a call waits with its place and an estimate, and nothing is dialled", async () => {
     assert.equal((await w.limits({ concurrent_calls: 2 })).status, 200);
     for (let i = 0; i < 2; i++) assert.equal((await w.place()).status, 201);

@@ -1,4 +1,4 @@
-// A real HAProxy in front of an Ava, with the configuration docs/proxy.md gives to operators.
+// A real HAProxy in front of an Ava, or of several, with the configuration docs/proxy.md gives to operators.
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -25,20 +25,26 @@ export async function listenPort() {
 }
 
 // The block of docs/proxy.md, so that what is written there is what was tested.
-function configuration(front, ava, stats, more) {
+// avas: the port of one, or those of several, who are asked whether they are ready and stand in for each other.
+function configuration(front, avas, stats, more) {
   const block = /```haproxy\n([^]*?)```/.exec(readFileSync(join(root, "docs/proxy.md"), "utf8"))[1];
   const swap = (text, from, to) => {
     if (!text.includes(from)) throw new Error(`docs/proxy.md has no ${from}`);
     return text.replaceAll(from, to);
   };
-  let text = swap(block, "127.0.0.1:8000", `127.0.0.1:${ava}`);
+  let text = block;
+  if (Array.isArray(avas)) {
+    const servers = avas.map((port, i) => `    server ava${i + 1} 127.0.0.1:${port} check inter 500ms rise 1 fall 1`).join("\n");
+    text = swap(swap(text, "uri /health/live", "uri /health/ready"), "    retries 100", "    option redispatch 1\n    retries 3");
+    text = text.replace(/^ {4}server ava .*$/gm, servers);
+  } else text = swap(text, "127.0.0.1:8000", `127.0.0.1:${avas}`);
   text = swap(text, "    mode http\n", `    mode http\n${more}`);
   text = text.replace(/^ {4}bind .*$/m, `    bind 127.0.0.1:${front}`);
   return `global\n    stats socket ${stats} mode 600\n    maxconn 4000\n\n${text}`;
 }
 
 export class Haproxy {
-  // port: where it listens; ava: where Ava does already; more: lines for its section of defaults.
+  // port: where it listens; ava: where Ava does already, or several do; more: lines for its section of defaults.
   static async start(port, ava, more = "") {
     const self = new Haproxy();
     self.dir = await mkdtemp(join(tmpdir(), "ava-proxy-"));
@@ -51,7 +57,7 @@ export class Haproxy {
     self.child = spawn(program, ["-db", "-f", file], { stdio: ["ignore", "pipe", "pipe"] });
     self.exited = new Promise((r) => self.child.once("exit", (code) => r((self.ended = { code }))));
     for (const stream of [self.child.stdout, self.child.stderr]) stream.on("data", (b) => (self.said += b));
-    const checked = async () => (await self.rows().catch(() => [])).filter((r) => r.check_status === "L7OK").length === 3;
+    const checked = async () => (await self.rows().catch(() => [])).filter((r) => r.check_status === "L7OK").length === 3 * [ava].flat().length;
     await until(async () => self.ended || (await checked()), { every: 50, what: "haproxy to have looked at Ava" });
     if (self.ended) throw new Error(`haproxy ended with ${self.ended.code}:\n${self.said}`);
     return self;

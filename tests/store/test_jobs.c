@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "db/temp.h"
@@ -159,6 +160,69 @@ TEST(a_lease_is_confirmed_and_so_kept_by_whoever_has_it_now_and_nobody_else) {
     struct job_row second = lease(&t, "", 100001);
     CHECK(second.id && confirm(&t, second, "run_a", 300000));
     CHECK(!confirm(&t, first, "run_a", 300000)); /* the same owner, another lease */
+    temp_close(&t);
+}
+
+struct extend {
+    struct job_row job;
+    int64_t until_ms, now_ms;
+};
+
+/* As the pump does: those that run are extended, those that ran out are taken back. */
+static enum err extend_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct extend *e = arg;
+    TRY(job_row_extend(ctx, tx, &e->job, "run_a", e->until_ms));
+    return job_rows_reclaim(ctx, tx, e->now_ms, NULL);
+}
+
+static int64_t until(struct temp *t, const char *id) {
+    const char *sql =
+        arena_printf(t->ctx.arena, "SELECT lease_until FROM jobs WHERE id = '%s'", id);
+    return strtoll(temp_sql(t, sql), NULL, 10);
+}
+
+TEST(leases_are_extended_together_but_for_those_that_somebody_moves_just_now) {
+    struct temp t;
+    open_with_workspaces(&t);
+    put(&t, "job_1", "ws_a", 1000);
+    put(&t, "job_2", "ws_b", 1000);
+    struct extend e = { lease(&t, "", 1000), 200000, 1000 }, other = e;
+    CHECK(lease(&t, "ws_a", 1000).id);
+    CHECK_INT(db_write(&t.ctx, extend_write, &e), OK);
+    CHECK_INT(until(&t, "job_1"), 200000);
+    CHECK_INT(until(&t, "job_2"), 61000);
+    other.job.attempts++; /* another lease of the same owner */
+    other.until_ms = 300000;
+    CHECK_INT(db_write(&t.ctx, extend_write, &other), OK);
+    CHECK_INT(until(&t, "job_1"), 200000);
+    if (temp_on_postgres()) {
+        CHECK(*temp_all(&t, "BEGIN; SELECT 1 FROM jobs FOR UPDATE") == 0);
+        e = (struct extend){ e.job, 400000, 100000 };
+        CHECK_INT(db_write(&t.ctx, extend_write, &e), OK); /* waits for nobody */
+        CHECK(*temp_all(&t, "COMMIT") == 0);
+        CHECK_INT(until(&t, "job_1"), 200000);
+        CHECK_INT(until(&t, "job_2"), 61000);
+    }
+    e.now_ms = 100000;
+    CHECK_INT(db_write(&t.ctx, extend_write, &e), OK);
+    CHECK_INT(until(&t, "job_2"), 0);
+    temp_close(&t);
+}
+
+TEST(a_job_that_another_host_is_just_leasing_is_passed_over_and_nobody_waits) {
+    struct temp t;
+    open_with_workspaces(&t);
+    put(&t, "job_1", "ws_a", 1000);
+    put(&t, "job_2", "ws_a", 1001);
+    if (temp_on_postgres()) {
+        const char *theirs = "BEGIN; UPDATE jobs SET state = 'leased', owner = 'run_b'"
+                             " WHERE id = 'job_1'";
+        CHECK(*temp_all(&t, theirs) == 0);
+        struct job_row got = lease(&t, "", 2000);
+        CHECK(got.id && strcmp(got.id, "job_2") == 0);
+        CHECK(*temp_all(&t, "COMMIT") == 0);
+        CHECK(!lease(&t, "", 2000).id);
+    }
     temp_close(&t);
 }
 

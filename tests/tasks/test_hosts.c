@@ -9,6 +9,7 @@
 #include "base/defs.h"
 #include "db/temp.h"
 #include "store/hosts.h"
+#include "store/idempotency.h"
 #include "store/jobs.h"
 #include "store/people.h"
 #include "tasks/idempotency.h"
@@ -279,6 +280,18 @@ static enum err link_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return idempotency_link_in(ctx, tx, l->claim, l->operation_id);
 }
 
+struct late_answer {
+    const struct id *claim;
+    bool is_mine;
+};
+
+static enum err answer_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct late_answer *a = arg;
+    static const char SEALED[64] = { '\xA1', '\x01' };
+    return idempotency_row_answer(ctx, tx, a->claim->text, ctx->parts->run_id,
+                                  (struct str){ SEALED, sizeof SEALED }, &a->is_mine);
+}
+
 TEST(a_claim_is_taken_up_when_its_host_is_gone_and_then_is_the_other_ones_alone) {
     struct temp t;
     struct run a, b;
@@ -302,6 +315,9 @@ TEST(a_claim_is_taken_up_when_its_host_is_gone_and_then_is_the_other_ones_alone)
     a.ctx.deadline_ms = ava_now_ms() + 10000; /* it wakes, and goes on */
     CHECK_INT(db_write(&a.ctx, link_write, &(struct linking){ &first.id, "op_a" }),
               ERR_IDEMPOTENCY_IN_PROGRESS);
+    struct late_answer late = { &first.id, true };
+    CHECK_INT(db_write(&a.ctx, answer_write, &late), OK);
+    CHECK(!late.is_mine);
     CHECK_INT(idempotency_give_back(&a.ctx, &first.id), OK); /* which frees nothing */
     idempotency_over(&second);
     struct idempotency_claim third;

@@ -115,7 +115,9 @@ enum err call_limits_save(struct ctx *ctx, const char *number, const json_t *bod
     TRY(db_write(ctx, save_write, &s));
     jobs_wake(ctx->parts->jobs);
     call_length_refresh(ctx);
-    return call_limits_read(ctx, number, out);
+    TRY(call_limits_read(ctx, number, out));
+    out->row = s.row; /* what was saved, under its version: by now another may have come after it */
+    return OK;
 }
 
 /* --- as people see them ---------------------------------------------------------------------- */
