@@ -117,6 +117,8 @@ struct pg_conn {
     char server_began[40]; /* when its server did; another after a crash, and on another host */
     struct pg_answer waits[PG_LOCKS]; /* when its transaction asked for each of these, and had it */
     unsigned locks;                   /* pg_lock_bit of each that its transaction has */
+    bool is_of_several;               /* its transaction is that of several functions, */
+    bool goes_apart;                  /* and the one that runs must have one of its own */
     struct pg_answer *runs_to; /* of an append: what its last run came to; NULL: nobody asks */
 };
 

@@ -73,13 +73,18 @@ static struct db_queued *take_batch(struct postgres *db, struct pg_worker *worke
 
 /* --- one transaction ------------------------------------------------------------------------------------ */
 
-/* Where every transaction asks for its locks in one order, none waits for one that waits for it. */
+/* Where every transaction asks for its locks in one order, none waits for one that waits for it. A function whose locks
+ * would come too late, behind those of the functions before it, has a transaction of its own instead. */
 enum err pg_lock(struct ctx *ctx, struct db_conn *tx, const char *name) {
     static const char LOCK[] = "SELECT " PG_NOW ", pg_advisory_xact_lock(?), " PG_NOW;
     struct pg_conn *c = pg_conn_of(tx);
     unsigned bit = pg_lock_bit(name);
     if (c->locks & bit)
         return OK;
+    if (c->locks > bit && c->is_of_several) {
+        c->goes_apart = true;
+        return ctx_fail(ctx, ERR_STORAGE_UNAVAILABLE, "It needs a transaction of its own.");
+    }
     if (c->locks > bit)
         log_error(ctx, "db", L("why", "a lock is asked for after one that comes behind it"),
                   L("lock", name));
@@ -112,9 +117,14 @@ static void run_one(struct pg_conn *c, struct db_queued *w, bool is_alone) {
     unsigned locks = c->locks;
     if (!is_alone)
         pg_send_text(c, "SAVEPOINT one", NULL);
+    c->is_of_several = !is_alone;
+    c->goes_apart = false;
     w->result = w->fn(w->ctx, &c->side.base, w->arg);
+    w->goes_apart = c->goes_apart;
     if (is_alone)
         return;
+    if (w->goes_apart)
+        w->result = ERR_STORAGE_UNAVAILABLE; /* whatever it made of that */
     pg_collect(c);
     if (w->result == OK && c->failure.is_set)
         w->result = pg_say(w->ctx, &c->failure);
@@ -157,6 +167,23 @@ static void run_batch(struct pg_worker *worker, struct db_queued *batch, size_t 
     metric_add(METRIC_DB_BATCH, (int64_t)count);
 }
 
+/* The batch; then those that could not be part of it. */
+static void run_all(struct pg_worker *worker, struct db_queued *batch, size_t count) {
+    for (struct db_queued *w = batch; w; w = w->next)
+        w->goes_apart = false;
+    run_batch(worker, batch, count);
+    for (struct db_queued *w = batch; w; w = w->next) {
+        struct db_queued *next = w->next;
+        if (!w->goes_apart)
+            continue;
+        ctx_clear(w->ctx);
+        w->result = OK;
+        w->next = NULL;
+        run_batch(worker, w, 1);
+        w->next = next;
+    }
+}
+
 void *pg_write_on(void *arg) {
     struct pg_worker *worker = arg;
     struct postgres *db = worker->db;
@@ -171,7 +198,7 @@ void *pg_write_on(void *arg) {
             continue;
         }
         pthread_mutex_unlock(&db->writes.lock);
-        run_batch(worker, batch, count);
+        run_all(worker, batch, count);
         db_queue_settle(&db->writes, batch);
         pthread_mutex_lock(&db->writes.lock);
         worker->is_busy = false;

@@ -19,6 +19,8 @@ struct db_queued {
     int cost;        /* of its commit, in pages of the log */
     int64_t queued_us;
     bool is_taken; /* out of the queue */
+    bool
+        goes_apart; /* PostgreSQL: it was not kept with the others, and is to be run again by itself */
     bool is_settled;
     struct fiber_parking parking;
     struct db_queue *queue;

@@ -131,6 +131,38 @@ static int a_lock_goes_with_the_savepoint_it_was_taken_behind(const char *url) {
     return 0;
 }
 
+/* As lock_and_count, with a lock in front. */
+static enum err lock_both_and_count(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct writer *w = arg;
+    int64_t key = pg_lock_key("audit");
+    TRY(db_lock(ctx, tx, "lines"));
+    struct db_stmt *q = db_use(
+        tx,
+        "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND"
+        " pid = pg_backend_pid() AND CAST(classid AS BIGINT) = ? AND CAST(objid AS BIGINT) = ?");
+    db_bind_i64(q, (int64_t)((uint64_t)key >> 32));
+    db_bind_i64(q, (int64_t)((uint64_t)key & 0xFFFFFFFF));
+    w->said = db_next(q) ? db_i64(q) : -1;
+    TRY(db_done(ctx, q));
+    return db_lock(ctx, tx, "audit");
+}
+
+/* Of two in one transaction the second would ask for "lines" behind "audit", and could wait for who waits for it. */
+static int locks_are_asked_for_in_one_order(const char *url) {
+    struct writer holder, first, second;
+    begin_holding(&holder);
+    begin(&first, lock_and_count, PATIENCE_MS * 2);
+    MUST(await_waiting(1));
+    begin(&second, lock_both_and_count, PATIENCE_MS * 2);
+    end(&holder);
+    end(&first);
+    end(&second);
+    MUST(holder.has_run);
+    MUST(first.result == OK && first.said == 1);
+    MUST(second.result == OK && second.said == 0);
+    return 0;
+}
+
 static enum err note_run(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct writer *w = arg;
     w->has_run = true;
@@ -377,6 +409,7 @@ static const struct {
     { "held", a_row_that_another_holds_keeps_only_who_wants_it },
     { "table", a_table_that_another_holds_keeps_no_other_writes },
     { "locks", a_lock_goes_with_the_savepoint_it_was_taken_behind },
+    { "order", locks_are_asked_for_in_one_order },
     { "late", who_cannot_begin_in_time_has_not_run_and_is_told_to_come_again },
 };
 

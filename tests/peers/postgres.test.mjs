@@ -249,6 +249,7 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
 
   for (const [name, says] of [
     ["locks", "a lock goes with the savepoint that it was taken behind: the next write of the transaction takes it anew"],
+    ["order", "locks are asked for in one order, also where several writes are one transaction"],
     ["appends", "appends of many are one transaction, and each learns what it added"],
     ["poison", "one that cannot be kept costs the others nothing"],
     ["held", "a row that another transaction holds keeps only who wants it"],
