@@ -27,7 +27,8 @@ static enum err move(struct ctx *ctx, struct db_conn *tx, const char *sql, int64
 
 static enum err move_all(struct ctx *ctx, struct db_conn *tx, int64_t back_ms) {
     static const char *const LATER[] = {
-        "UPDATE jobs SET run_at = run_at - ?1, lease_until = lease_until - ?1",
+        "UPDATE jobs SET run_at = run_at - ?1, lease_until = lease_until - ?1,"
+        " wanted_at = wanted_at - ?1",
         "UPDATE events SET next_at = next_at - ?1 WHERE status = 'retrying'",
         "UPDATE deliveries SET next_at = next_at - ?1 WHERE settled_at = 0 AND next_at > 0",
         "UPDATE rule_uses SET due_at = due_at - ?1 WHERE status = 'waiting'",

@@ -6,8 +6,10 @@ enum err job_row_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *
         db_use(tx, "INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, owner,"
                    " lease_until, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
                    " ON CONFLICT (kind, object) DO UPDATE SET state = excluded.state,"
-                   " run_at = excluded.run_at, owner = excluded.owner,"
-                   " lease_until = excluded.lease_until");
+                   " run_at = CASE WHEN excluded.state = 'ready' AND"
+                   " jobs.wanted_at < excluded.run_at THEN jobs.wanted_at"
+                   " ELSE excluded.run_at END, owner = excluded.owner,"
+                   " lease_until = excluded.lease_until, wanted_at = NULL");
     db_bind_text(q, job->id);
     db_bind_text(q, job->workspace_id);
     db_bind_text(q, job->kind);
@@ -24,8 +26,12 @@ enum err job_row_want(struct ctx *ctx, struct db_conn *tx, const struct job_row 
     struct db_stmt *q =
         db_use(tx, "INSERT INTO jobs (id, workspace_id, kind, object, state, run_at, created_at)"
                    " VALUES (?1, ?2, ?3, ?4, 'ready', ?5, ?6)"
-                   " ON CONFLICT (kind, object) DO UPDATE SET run_at = excluded.run_at"
-                   " WHERE jobs.state = 'ready' AND jobs.run_at > excluded.run_at");
+                   " ON CONFLICT (kind, object) DO UPDATE SET"
+                   " run_at = CASE jobs.state WHEN 'ready' THEN excluded.run_at ELSE jobs.run_at"
+                   " END, wanted_at = CASE jobs.state WHEN 'leased' THEN excluded.run_at END"
+                   " WHERE (jobs.state = 'ready' AND jobs.run_at > excluded.run_at)"
+                   " OR (jobs.state = 'leased'"
+                   " AND (jobs.wanted_at IS NULL OR jobs.wanted_at > excluded.run_at))");
     db_bind_text(q, job->id);
     db_bind_text(q, job->workspace_id);
     db_bind_text(q, job->kind);
@@ -50,12 +56,12 @@ enum err job_rows_for_events(struct ctx *ctx, struct db_conn *tx, const char *ki
 
 enum err job_row_lease(struct ctx *ctx, struct db_conn *tx, const struct job_bid *bid,
                        struct job_row *found) {
-    struct db_stmt *q =
-        db_use(tx, "UPDATE jobs SET state = 'leased', owner = ?1, lease_until = ?2,"
-                   " attempts = attempts + 1 WHERE id = (SELECT id FROM jobs WHERE state = 'ready'"
-                   " AND workspace_id > ?3 AND run_at <= ?4 AND (?5 IS NULL OR kind <> ?5)"
-                   " ORDER BY workspace_id, run_at LIMIT 1 /*pg FOR UPDATE SKIP LOCKED*/)"
-                   " RETURNING id, workspace_id, kind, object, run_at, attempts, created_at");
+    struct db_stmt *q = db_use(
+        tx, "UPDATE jobs SET state = 'leased', owner = ?1, lease_until = ?2, wanted_at = NULL,"
+            " attempts = attempts + 1 WHERE id = (SELECT id FROM jobs WHERE state = 'ready'"
+            " AND workspace_id > ?3 AND run_at <= ?4 AND (?5 IS NULL OR kind <> ?5)"
+            " ORDER BY workspace_id, run_at LIMIT 1 /*pg FOR UPDATE SKIP LOCKED*/)"
+            " RETURNING id, workspace_id, kind, object, run_at, attempts, created_at");
     db_bind_text(q, bid->owner);
     db_bind_i64(q, bid->lease_until_ms);
     db_bind_text(q, bid->after ? bid->after : "");
@@ -128,7 +134,14 @@ enum err job_rows_give_back_unknown(struct ctx *ctx, struct db_conn *tx) {
 }
 
 enum err job_row_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object) {
-    struct db_stmt *q = db_use(tx, "DELETE FROM jobs WHERE kind = ? AND object = ?");
+    struct db_stmt *q =
+        db_use(tx, "DELETE FROM jobs WHERE kind = ? AND object = ? AND wanted_at IS NULL");
+    db_bind_text(q, kind);
+    db_bind_text(q, object);
+    TRY(db_run(ctx, q));
+    q = db_use(tx, "UPDATE jobs SET state = 'ready', owner = '', lease_until = 0,"
+                   " run_at = wanted_at, wanted_at = NULL"
+                   " WHERE kind = ? AND object = ? AND wanted_at IS NOT NULL");
     db_bind_text(q, kind);
     db_bind_text(q, object);
     return db_run(ctx, q);

@@ -15,7 +15,7 @@ struct job_row {
 enum err job_row_put(struct ctx *ctx, struct db_conn *tx, const struct job_row *job,
                      const char *owner, int64_t lease_until_ms);
 /* As job_row_put without an owner, but a job that is there already is only made to run sooner, and
- * a leased one is left alone: its handler looks again before it ends. */
+ * of a leased one it is noted when: its handler may have looked already, and it is ready again then. */
 enum err job_row_want(struct ctx *ctx, struct db_conn *tx, const struct job_row *job);
 /* One of this kind for each workspace that has unsettled events, where there is none. */
 enum err job_rows_for_events(struct ctx *ctx, struct db_conn *tx, const char *kind);
@@ -44,6 +44,7 @@ enum err job_rows_reclaim(struct ctx *ctx, struct db_conn *tx, int64_t now_ms,
 /* Ready again: all leases of this owner; of all owners that are no host (hosts.h). */
 enum err job_rows_give_back(struct ctx *ctx, struct db_conn *tx, const char *owner);
 enum err job_rows_give_back_unknown(struct ctx *ctx, struct db_conn *tx);
+/* It is over; unless it was wanted while it was leased: then it is ready again. */
 enum err job_row_delete(struct ctx *ctx, struct db_conn *tx, const char *kind, const char *object);
 enum err job_row_bury(struct ctx *ctx, struct db_conn *tx, const char *id);
 

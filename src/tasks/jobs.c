@@ -59,6 +59,7 @@ struct jobs {
     struct task *tasks; /* those that run */
     char cursor[40];    /* the workspace served last */
     int64_t heartbeat_ms;
+    bool is_among; /* other hosts, as of the last round */
 };
 
 /* The name of the one kind that may be slow, or NULL. Only one: the store excludes one name from
@@ -339,6 +340,13 @@ struct round {
     size_t wanted_count;
 };
 
+/* The pumps of all hosts make jobs in one order, and none waits for one that waits for it. */
+static int by_job(const void *a, const void *b) {
+    const struct wish *x = a, *y = b;
+    int by_kind = strcmp(x->kind->name, y->kind->name);
+    return by_kind ? by_kind : strcmp(x->workspace_id, y->workspace_id);
+}
+
 /* Copies the wishes that have no job yet into the round. */
 static void wishes_read(struct jobs *j, struct round *r) {
     pthread_mutex_lock(&j->lock);
@@ -346,6 +354,11 @@ static void wishes_read(struct jobs *j, struct round *r) {
         if (!j->wishes[i].is_made)
             r->wanted[r->wanted_count++] = j->wishes[i];
     pthread_mutex_unlock(&j->lock);
+    qsort(r->wanted, r->wanted_count, sizeof *r->wanted, by_job);
+}
+
+static bool is_among_hosts(const struct jobs *j) {
+    return hosts_alive(j->parts->hosts) > 1;
 }
 
 /* Marks the wishes of the round as made, once their jobs are on disk. One that stands there with another
@@ -354,10 +367,12 @@ static void wishes_made(struct jobs *j, const struct round *r) {
     pthread_mutex_lock(&j->lock);
     for (size_t i = 0; i < r->wanted_count; i++) {
         struct wish *w = wish_of(j, r->wanted[i].kind, r->wanted[i].workspace_id);
-        if (w && w->serial == r->wanted[i].serial) {
-            w->is_made = true;
-            j->unmade--;
-        }
+        if (!w || w->serial != r->wanted[i].serial)
+            continue;
+        j->unmade--;
+        w->is_made = true;
+        if (is_among_hosts(j)) /* another host may end it, and tell nobody here */
+            wish_drop(j, w);
     }
     pthread_mutex_unlock(&j->lock);
 }
@@ -429,7 +444,21 @@ static void beat(struct jobs *j, struct ctx *ctx) {
 }
 
 static int64_t idle_ms(const struct jobs *j) {
-    return hosts_alive(j->parts->hosts) > 1 ? IDLE_AMONG_MS : IDLE_MS;
+    return is_among_hosts(j) ? IDLE_AMONG_MS : IDLE_MS;
+}
+
+/* Since another host came, what was made may be over: it is made once more. Later wishes are kept no longer than that. */
+static void wishes_renew(struct jobs *j) {
+    bool was = j->is_among;
+    j->is_among = is_among_hosts(j);
+    if (was || !j->is_among)
+        return;
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; i < j->wish_count; i++) {
+        j->unmade += j->wishes[i].is_made;
+        j->wishes[i].is_made = false;
+    }
+    pthread_mutex_unlock(&j->lock);
 }
 
 /* One round of the pump: extends leases, makes wished jobs, leases and starts what is due. Returns
@@ -448,6 +477,7 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
     }
     if (r->room == 0)
         return idle;
+    wishes_renew(j);
     wishes_read(j, r);
     if (job_rows_next_due(ctx, db_reader(ctx), not_kind(r), &due_ms) != OK)
         return idle;

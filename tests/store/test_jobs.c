@@ -273,3 +273,60 @@ TEST(what_was_given_up_is_kept_as_dead_and_never_leased) {
     CHECK_INT(counts.ready, 0);
     temp_close(&t);
 }
+
+/* --- wanted while somebody works on it ------------------------------------------------------- */
+
+static enum err want_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    const struct put *p = arg;
+    struct job_row job = { .id = "job_new",
+                           .workspace_id = p->workspace_id,
+                           .kind = "k",
+                           .object = p->id,
+                           .run_at_ms = p->run_at_ms,
+                           .created_ms = 1 };
+    return job_row_want(ctx, tx, &job);
+}
+
+static void want(struct temp *t, const char *id, int64_t run_at_ms) {
+    struct put p = { .id = id, .workspace_id = "ws_a", .run_at_ms = run_at_ms };
+    CHECK_INT(db_write(&t->ctx, want_write, &p), OK);
+}
+
+static enum err delete_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    return job_row_delete(ctx, tx, "k", arg);
+}
+
+/* When the one job is due; INT64_MAX: there is none. */
+static int64_t next_due(struct temp *t) {
+    int64_t run_at_ms;
+    CHECK_INT(job_rows_next_due(&t->ctx, db_reader(&t->ctx), NULL, &run_at_ms), OK);
+    return run_at_ms;
+}
+
+TEST(what_is_wanted_while_it_is_worked_on_is_ready_again_then) {
+    struct temp t;
+    open_with_workspaces(&t);
+    put(&t, "one", "ws_a", 10);
+    CHECK_TEXT(lease(&t, NULL, 20).id, "one");
+    CHECK_INT(db_write(&t.ctx, delete_write, (char *)"one"), OK);
+    CHECK(next_due(&t) == INT64_MAX); /* nobody wanted it: it is over */
+
+    put(&t, "one", "ws_a", 10);
+    CHECK_TEXT(lease(&t, NULL, 20).id, "one");
+    want(&t, "one", 900);
+    want(&t, "one", 500);
+    want(&t, "one", 700);
+    CHECK_INT(db_write(&t.ctx, delete_write, (char *)"one"), OK);
+    CHECK(next_due(&t) == 500);
+
+    CHECK_TEXT(lease(&t, NULL, 600).id, "one"); /* from here on it sees what was wanted */
+    CHECK_INT(db_write(&t.ctx, delete_write, (char *)"one"), OK);
+    CHECK(next_due(&t) == INT64_MAX);
+
+    put(&t, "one", "ws_a", 10);
+    CHECK_TEXT(lease(&t, NULL, 20).id, "one");
+    want(&t, "one", 500);
+    put(&t, "one", "ws_a", 9000); /* its handler wanted it later */
+    CHECK(next_due(&t) == 500);
+    temp_close(&t);
+}
