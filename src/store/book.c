@@ -20,7 +20,8 @@ enum err book_note(struct ctx *ctx, struct db_conn *tx, const char *workspace_id
 }
 
 enum err book_changes_newest(struct ctx *ctx, struct db_conn *c, struct book_mark *out) {
-    struct db_stmt *q = db_use(c, "SELECT MAX(seq), MAX(at) FROM book_changes");
+    struct db_stmt *q = db_use(c, "SELECT (SELECT MAX(seq) FROM book_changes),"
+                                  " (SELECT MAX(at) FROM book_changes)");
     *out = (struct book_mark){ 0 };
     if (db_next(q)) {
         out->seq = db_i64(q);

@@ -1,4 +1,4 @@
--- Whose rows the books of all hosts have to copy anew (service/upkeep/book.h): written in the transaction that changes what
+-- Whose rows the books of all hosts have to copy anew (tasks/book.h): written in the transaction that changes what
 -- a voice webhook is answered from. Only PostgreSQL has any; seq are not given in the order of the commits.
 CREATE TABLE book_changes (
     seq          INTEGER PRIMARY KEY,
