@@ -318,7 +318,7 @@ describe("a move to PostgreSQL", { skip: noAva || missing || sqliteOnly, concurr
   test("a database of an older version is brought up to date first, after a copy of it; a rehearsal leaves it alone", async () => {
     const data = await stopped(), url = database();
     // As it was before 0038 and what came after it.
-    sqlite(data, "DELETE FROM schema_migrations WHERE number >= 38; ALTER TABLE operations DROP COLUMN epoch; CREATE INDEX deliveries_open ON deliveries (destination_id, id); DROP TABLE hosts; DROP TABLE leases; DROP TABLE book_changes;");
+    sqlite(data, "DELETE FROM schema_migrations WHERE number >= 38; ALTER TABLE operations DROP COLUMN epoch; ALTER TABLE jobs DROP COLUMN wanted_at; CREATE INDEX deliveries_open ON deliveries (destination_id, id); DROP TABLE hosts; DROP TABLE leases; DROP TABLE book_changes;");
     // Two deliveries of one call of which neither waits for the other: a trigger would have it otherwise.
     sqlite(data, `INSERT INTO destinations (id, workspace_id, url, events, enabled, version, created_at, updated_at, sealed) SELECT 'dst_1', id, 'http://x', '', 0, 1, 1, 1, CAST(X'A101' || zeroblob(44) AS BLOB) FROM workspaces LIMIT 1;
       INSERT INTO deliveries (id, workspace_id, destination_id, event_id, type, resource, status, created_at, body) SELECT 'dlv_' || n.column1, id, 'dst_1', 'evt_' || n.column1, 't', 'call_1', 'held', 1, '{}' FROM workspaces, (VALUES (1), (2)) AS n LIMIT 2;
