@@ -206,6 +206,8 @@ describe("calls", { skip: missing("chromium") }, () => {
     await ava.fault({ provider: "vapi", fault: "status", status: 500, operation: "GET /call" });
     const { object_id } = await elsewhere("POST", "/calls", { to: "+33612345620" }, { Prefer: "respond-async" });
     await page.goto(ava.base + "/calls/" + object_id);
+    const hung = async () => (await (await fetch(ava.base + "/sandbox/api/ledger?limit=1000")).json()).hits.some((h) => h.method === "POST" && h.path === "/call" && h.status === null);
+    await soon(async () => assert.ok(await hung())); // before the clock jumps
     await ava.advance(60);
     await standing("We do not know yet whether this call went out. Checking with Vapi.");
     await ava.calm();
