@@ -100,11 +100,9 @@ static enum err lock_and_fail(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return ctx_fail(ctx, ERR_INVALID, "on purpose");
 }
 
-/* said: how many locks "audit" its connection has once it has asked for it. */
-static enum err lock_and_count(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct writer *w = arg;
+/* said: how many locks "audit" its connection has. */
+static enum err count_locks(struct ctx *ctx, struct db_conn *tx, struct writer *w) {
     int64_t key = pg_lock_key("audit");
-    TRY(db_lock(ctx, tx, "audit"));
     struct db_stmt *q = db_use(
         tx,
         "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND"
@@ -113,6 +111,11 @@ static enum err lock_and_count(struct ctx *ctx, struct db_conn *tx, void *arg) {
     db_bind_i64(q, (int64_t)((uint64_t)key & 0xFFFFFFFF));
     w->said = db_next(q) ? db_i64(q) : -1;
     return db_done(ctx, q);
+}
+
+static enum err lock_and_count(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    TRY(db_lock(ctx, tx, "audit"));
+    return count_locks(ctx, tx, arg);
 }
 
 static int a_lock_goes_with_the_savepoint_it_was_taken_behind(const char *url) {
@@ -131,19 +134,9 @@ static int a_lock_goes_with_the_savepoint_it_was_taken_behind(const char *url) {
     return 0;
 }
 
-/* As lock_and_count, with a lock in front. */
 static enum err lock_both_and_count(struct ctx *ctx, struct db_conn *tx, void *arg) {
-    struct writer *w = arg;
-    int64_t key = pg_lock_key("audit");
     TRY(db_lock(ctx, tx, "lines"));
-    struct db_stmt *q = db_use(
-        tx,
-        "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND"
-        " pid = pg_backend_pid() AND CAST(classid AS BIGINT) = ? AND CAST(objid AS BIGINT) = ?");
-    db_bind_i64(q, (int64_t)((uint64_t)key >> 32));
-    db_bind_i64(q, (int64_t)((uint64_t)key & 0xFFFFFFFF));
-    w->said = db_next(q) ? db_i64(q) : -1;
-    TRY(db_done(ctx, q));
+    TRY(count_locks(ctx, tx, arg));
     return db_lock(ctx, tx, "audit");
 }
 
