@@ -61,6 +61,7 @@ export class Clients {
     try {
       const r = await fetch(this.all.base + path, { method: method ?? (body ? "POST" : "GET"), headers: h, body: body && JSON.stringify(body), signal: AbortSignal.timeout(ms) });
       const json = await r.json().catch(() => undefined);
+      if (r.ok && r.status !== 204 && !json) return { at, until: Date.now(), status: 0, why: "cut" }; // whoever answered is gone in the middle of it
       return { at, until: Date.now(), status: r.status, json, etag: r.headers.get("etag") };
     } catch (e) {
       return { at, until: Date.now(), status: 0, why: String(e.cause?.code ?? e.name) };
