@@ -26,8 +26,8 @@ describe(`a history of ${COUNT} hosts, seed ${SEED}, ${SECONDS} s`, { skip: (!pr
     let clients;
     try {
       const plan = schedule(SEED, { seconds: SECONDS, hosts: COUNT, ...PLAN }), faults = [];
-      // A call of which nobody knows holds its line for a quarter of an hour: a long history leaves room for those.
-      clients = await Clients.prepare(all, dice(SEED ^ 3), { cap: LONG ? 30 : 6 });
+      // A call of which nobody knows holds its line for a quarter of an hour: a history of more than a minute leaves room for those.
+      clients = await Clients.prepare(all, dice(SEED ^ 3), { cap: SECONDS > 60 ? 30 : 6 });
       const running = clients.run(RATE);
       await breakThings(all, plan, faults); // all of it is over before anything is read
       clients.stop();
