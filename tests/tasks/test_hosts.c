@@ -20,11 +20,14 @@
 
 static int64_t now_ms = 1795161600000;
 
+static int64_t pace_ms; /* by which it goes on each time that somebody looks */
+
 static int64_t wall(void) {
     return now_ms;
 }
 
 static int64_t mono(void) {
+    now_ms += pace_ms;
     return now_ms * 1000;
 }
 
@@ -249,6 +252,13 @@ TEST(a_turn_is_one_hosts_and_shared_within_it) {
     turn_give(&theirs);
     turn_give(&own);
     CHECK(!turn_take_now(&b.ctx, "x", &theirs)); /* the other half has it still */
+    pace_ms = 20;
+    b.ctx.deadline_ms = ava_now_ms() + 5000;
+    CHECK(turn_take(&b.ctx, "x", true, &theirs) != OK); /* not within its time */
+    CHECK(!theirs.is_mine);
+    pace_ms = 0;
+    ctx_clear(&b.ctx);
+    a.ctx.deadline_ms = b.ctx.deadline_ms = ava_now_ms() + 10000;
     turn_give(&with);
     CHECK(turn_take_now(&b.ctx, "x", &theirs));
     CHECK(!turn_take_now(&a.ctx, "x", &own));
