@@ -365,3 +365,24 @@ TEST(a_folder_keeps_its_name_and_says_what_is_wrong_with_it) {
     CHECK(strstr(why, "AVA_DATA_DIR: cannot read or make"));
     close_all(&t);
 }
+
+/* It slept while all others were brought to a newer version and what it needs was taken away; or it comes just then. */
+TEST(a_host_that_the_schema_has_left_behind_ends) {
+    struct temp t;
+    struct run a, late;
+    open_at(&t);
+    begin(&a, &t, "run_a", "host_1");
+    beat(&a);
+    CHECK(!hosts_is_outdated(a.parts.hosts));
+    CHECK(temp_script(&t,
+                      "DELETE FROM meta WHERE name = 'least_schema'; INSERT INTO meta (name, value)"
+                      " VALUES ('least_schema', X'39393939')"));
+    begin(&late, &t, "run_late", "host_2");
+    CHECK(hosts_is_outdated(late.parts.hosts));
+    CHECK(!hosts_is_outdated(a.parts.hosts));
+    beat(&a);
+    CHECK(hosts_is_outdated(a.parts.hosts));
+    end(&a);
+    end(&late);
+    close_all(&t);
+}
