@@ -1,6 +1,7 @@
 /* copy_pg: PostgreSQL as the side of a copy that is written (copy.h). One transaction, on one connection without a
  * pipeline; rows go by COPY in its binary format, a piece at a time, so that memory does not grow with them. */
 #include "db/copy_pg.h"
+#include "db/migrate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -291,12 +292,15 @@ const char *copy_pg_about(struct copy_target *t) {
                         pq.port(handle));
 }
 
+/* All migrations, since no other host is there yet; and no row, as the rows of the file are to come. */
 bool copy_pg_make_tables(struct copy_target *t) {
+    static const char EMPTY[] = "DELETE FROM meta WHERE name = '" MIGRATE_LEAST "'";
     struct writing *w = writing_of(t);
     int version;
     return pq.enterPipelineMode(w->conn.handle) &&
-           pg_migrate(&w->conn, false, t->arena, &version, &t->why) &&
-           pq.exitPipelineMode(w->conn.handle) && be_patient(w);
+           pg_migrate(&w->conn, DB_SCHEMA_FINISH, t->arena, &version, &t->why) &&
+           pq.exitPipelineMode(w->conn.handle) && be_patient(w) &&
+           tell(w, "the tables cannot be written", EMPTY);
 }
 
 bool copy_pg_is_lost(const struct copy_target *t) {

@@ -378,7 +378,6 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
     bool is_done;
     *s = (struct sending){ .parts = ctx->parts,
                            .destination_id = job->object,
-                           .arena = arena_new(4096),
                            .wakes = atomic_load(&wakes),
                            .until_ms = ava_now_ms() + TURN_MS,
                            .last_ms = ava_now_ms() + LONGEST_MS };
@@ -387,6 +386,7 @@ static enum err work(struct ctx *ctx, const struct job_row *job) {
         TRY(db_write_steps_gently(ctx, off_write, s, TURN_MS, &is_done));
         return job_write(ctx, job, go_on_write, s, NULL);
     }
+    s->arena = arena_new(4096);
     fiber_parking_init(&s->done);
     s->senders = 1; /* this fiber, so that nobody wakes it before it sleeps */
     fiber_on_loop(sender_begin, s);
