@@ -121,6 +121,10 @@ static void run_one(struct pg_conn *c, struct db_queued *w, bool is_alone) {
     c->goes_apart = false;
     w->result = w->fn(w->ctx, &c->side.base, w->arg);
     w->goes_apart = c->goes_apart;
+    bool is_verdict = w->result != OK && w->result != ERR_STORAGE_UNAVAILABLE &&
+                      w->result != ERR_INTERNAL && !w->goes_apart;
+    if (is_verdict && c->failure.is_set) /* made of a statement that failed: it changed nothing */
+        w->result = pg_say(w->ctx, &c->failure);
     if (is_alone)
         return;
     if (w->goes_apart)

@@ -24,6 +24,7 @@ enum {
     HEARTBEAT_MS = 20 * 1000,
     IDLE_MS = 5000,
     IDLE_AMONG_MS = 500, /* where other hosts may have made work, or left it */
+    GATHER_MS = 25,      /* between two times that the same job is made among hosts */
     WRITE_MS = 10 * 1000,
     RELEASE_MS = 2000,
     COLLECT_MS = 5000, /* for a scrape */
@@ -41,6 +42,8 @@ struct wish {
     char workspace_id[40];
     uint64_t serial; /* which wish it is: one that was withdrawn and made again is another */
     bool is_made;    /* the job is on disk */
+    int64_t
+        made_ms; /* when, monotonic; it is made anew GATHER_MS later at the earliest. 0: at once */
 };
 
 struct jobs {
@@ -125,21 +128,35 @@ static struct wish *wish_place(struct jobs *j) {
     return j->wish_count < WISHES_MAX ? &j->wishes[j->wish_count++] : NULL;
 }
 
+static bool is_among_hosts(const struct jobs *j) {
+    return hosts_alive(j->parts->hosts) > 1;
+}
+
+/* Says that a wish's job is to be made (once more). True: nobody had said so. */
+static bool wish_open(struct jobs *j, struct wish *w) {
+    bool was_made = w->is_made;
+    w->serial = ++j->last_serial;
+    w->is_made = false;
+    j->unmade += was_made;
+    return was_made;
+}
+
 void jobs_want(struct jobs *j, const struct job_kind *kind, const char *workspace_id) {
     if (!j)
         return;
     pthread_mutex_lock(&j->lock);
-    bool is_news = !wish_of(j, kind, workspace_id);
-    struct wish *w = is_news ? wish_place(j) : NULL;
-    if (w) {
-        w->kind = kind;
-        w->serial = ++j->last_serial;
-        w->is_made = false;
+    struct wish *w = wish_of(j, kind, workspace_id);
+    bool is_news = false;
+    if (w && is_among_hosts(j)) { /* another host may have ended its job, and told nobody here */
+        is_news = wish_open(j, w);
+    } else if (!w && (w = wish_place(j))) {
+        *w = (struct wish){ .kind = kind, .serial = ++j->last_serial };
         str_copy(w->workspace_id, sizeof w->workspace_id, str_of(workspace_id));
         j->unmade++;
+        is_news = true;
     }
     pthread_mutex_unlock(&j->lock);
-    if (w)
+    if (is_news)
         jobs_wake(j);
 }
 
@@ -273,8 +290,8 @@ static void wish_anew(struct jobs *j, const struct job_row *row) {
     pthread_mutex_lock(&j->lock);
     struct wish *w = wish_of(j, job_kind_of(j->parts, row->kind), row->workspace_id);
     if (w && w->is_made) {
-        w->is_made = false;
-        j->unmade++;
+        wish_open(j, w);
+        w->made_ms = 0;
     }
     pthread_mutex_unlock(&j->lock);
 }
@@ -336,8 +353,9 @@ struct round {
     struct jobs *jobs;
     struct job_row rows[ROUND_MAX];
     size_t count, room, slow;       /* room, slow: as it stood when the round began */
-    struct wish wanted[WISHES_MAX]; /* that have no job yet */
+    struct wish wanted[WISHES_MAX]; /* whose jobs are to be made now */
     size_t wanted_count;
+    int64_t gather_ms; /* until the next of those that are to be made later */
 };
 
 /* The pumps of all hosts make jobs in one order, and none waits for one that waits for it. */
@@ -347,32 +365,37 @@ static int by_job(const void *a, const void *b) {
     return by_kind ? by_kind : strcmp(x->workspace_id, y->workspace_id);
 }
 
-/* Copies the wishes that have no job yet into the round. */
+/* Copies the wishes whose jobs are to be made into the round: at once where nobody made the job just now. */
 static void wishes_read(struct jobs *j, struct round *r) {
+    int64_t now_ms = ava_now_ms();
+    r->gather_ms = INT64_MAX;
     pthread_mutex_lock(&j->lock);
-    for (size_t i = 0; j->unmade && i < j->wish_count; i++)
-        if (!j->wishes[i].is_made)
-            r->wanted[r->wanted_count++] = j->wishes[i];
+    for (size_t i = 0; j->unmade && i < j->wish_count; i++) {
+        const struct wish *w = &j->wishes[i];
+        int64_t in_ms = w->made_ms ? w->made_ms + GATHER_MS - now_ms : 0;
+        if (!w->is_made && in_ms <= 0)
+            r->wanted[r->wanted_count++] = *w;
+        else if (!w->is_made && in_ms < r->gather_ms)
+            r->gather_ms = in_ms;
+    }
     pthread_mutex_unlock(&j->lock);
     qsort(r->wanted, r->wanted_count, sizeof *r->wanted, by_job);
 }
 
-static bool is_among_hosts(const struct jobs *j) {
-    return hosts_alive(j->parts->hosts) > 1;
-}
-
-/* Marks the wishes of the round as made, once their jobs are on disk. One that stands there with another
- * serial came after a handler had ended the job of the round: its job is still to be made. */
+/* Marks the wishes of the round as made, once their jobs are on disk. One that has another serial by now
+ * came after a handler, here or at another host, may have ended the job of the round: it is still to be made. */
 static void wishes_made(struct jobs *j, const struct round *r) {
+    int64_t now_ms = ava_now_ms();
     pthread_mutex_lock(&j->lock);
     for (size_t i = 0; i < r->wanted_count; i++) {
         struct wish *w = wish_of(j, r->wanted[i].kind, r->wanted[i].workspace_id);
-        if (!w || w->serial != r->wanted[i].serial)
+        if (!w)
+            continue;
+        w->made_ms = is_among_hosts(j) ? now_ms : 0;
+        if (w->serial != r->wanted[i].serial)
             continue;
         j->unmade--;
         w->is_made = true;
-        if (is_among_hosts(j)) /* another host may end it, and tell nobody here */
-            wish_drop(j, w);
     }
     pthread_mutex_unlock(&j->lock);
 }
@@ -447,17 +470,15 @@ static int64_t idle_ms(const struct jobs *j) {
     return is_among_hosts(j) ? IDLE_AMONG_MS : IDLE_MS;
 }
 
-/* Since another host came, what was made may be over: it is made once more. Later wishes are kept no longer than that. */
+/* Since another host came, what was made may be over: it is made once more. */
 static void wishes_renew(struct jobs *j) {
     bool was = j->is_among;
     j->is_among = is_among_hosts(j);
     if (was || !j->is_among)
         return;
     pthread_mutex_lock(&j->lock);
-    for (size_t i = 0; i < j->wish_count; i++) {
-        j->unmade += j->wishes[i].is_made;
-        j->wishes[i].is_made = false;
-    }
+    for (size_t i = 0; i < j->wish_count; i++)
+        wish_open(j, &j->wishes[i]);
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -479,6 +500,8 @@ static int64_t go_round(struct jobs *j, struct ctx *ctx) {
         return idle;
     wishes_renew(j);
     wishes_read(j, r);
+    if (r->gather_ms < idle)
+        idle = r->gather_ms;
     if (job_rows_next_due(ctx, db_reader(ctx), not_kind(r), &due_ms) != OK)
         return idle;
     int64_t in_ms = due_ms == INT64_MAX ? idle : due_ms - ava_steady_ms();

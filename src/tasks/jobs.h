@@ -10,9 +10,8 @@
 
 enum {
     JOB_LEASE_MS = 60 * 1000,
-    JOB_PLACED_MS =
-        65 *
-        1000, /* of what is run where it was placed, which lasts 60 s at most; nothing renews it */
+    /* Of what is run where it was placed: as long as a run may last; nothing renews it. */
+    JOB_PLACED_MS = 60 * 1000,
 };
 
 struct jobs;

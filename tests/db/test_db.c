@@ -55,6 +55,25 @@ TEST(a_write_that_fails_leaves_no_trace_and_says_why) {
     temp_close(&t);
 }
 
+/* Makes a verdict of what it believes was nobody's row. */
+static enum err misjudge(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct db_stmt *q = db_use(tx, "INSERT INTO leases (name, owner, token, until_at)"
+                                   " VALUES (?, NULL, 1, 0)");
+    db_bind_text(q, arg);
+    TRY(db_run(ctx, q));
+    return db_changes(tx) == 0 ? ctx_fail(ctx, ERR_NOT_FOUND, "nobody's") : OK;
+}
+
+/* PostgreSQL tells of a statement's failure once something is read: until then it has changed nothing. */
+TEST(what_a_function_makes_of_a_statement_that_failed_is_no_verdict) {
+    struct temp t;
+    temp_open(&t);
+    t.may_be_refused = true;
+    CHECK_INT(db_write(&t.ctx, misjudge, (void *)"a"), ERR_INTERNAL);
+    CHECK_INT(db_write_beside(&t.ctx, misjudge, (void *)"a"), ERR_INTERNAL);
+    temp_close(&t);
+}
+
 /* 180 MB through a log that is carried over as it grows: it begins again from its start. */
 TEST(the_log_does_not_grow_without_end_while_writes_go_on) {
     enum { VALUE_BYTES = 100000, VALUES = 1800, LOG_BYTES_MAX = 140 << 20 };

@@ -5,6 +5,7 @@
 #include "db/temp.h"
 #include "net/loop.h"
 #include "store/jobs.h"
+#include "tasks/hosts.h"
 #include "test.h"
 
 static struct jobs *jobs;
@@ -122,4 +123,94 @@ TEST(a_wish_that_found_the_job_of_a_run_about_to_end_gets_another) {
     jobs_free(jobs);
     loop_free(loop);
     temp_close(&t);
+}
+
+/* --- among hosts ---------------------------------------------------------------------------------------------- */
+
+static int made_gathered;
+static int64_t made_last_us, wanted_last_us;
+
+static enum err gathered_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id);
+static const struct job_kind GATHERED = { .name = "gathered", .work = work, .want = gathered_want };
+
+/* The first time, something is taken in before the pump knows of its commit: by then another host may have leased the
+ * job, looked, and ended it. */
+static enum err gathered_want(struct ctx *ctx, struct db_conn *tx, const char *workspace_id) {
+    made_last_us = ava_now_us();
+    if (made_gathered++ == 0)
+        jobs_want(jobs, &GATHERED, workspace_id);
+    return OK;
+}
+
+static void stop_after(bool (*is_over)(void)) {
+    for (int64_t until_ms = ava_now_ms() + PATIENCE_MS; !is_over() && ava_now_ms() < until_ms;)
+        fiber_sleep(1);
+    jobs_stop(jobs);
+    loop_stop(loop);
+}
+
+/* Runs the fiber on a loop with a pump that is one of two hosts. */
+static void among_hosts(void (*fiber)(void *arg)) {
+    static const struct job_kind *const KINDS[] = { &GATHERED };
+    static const struct task_kinds ALL = { .jobs = KINDS, .job_count = 1 };
+    struct temp t;
+    bool is_alone;
+    temp_open(&t);
+    CHECK(temp_script(&t,
+                      "INSERT INTO hosts (run_id, place, name, version, schema_version, started_at,"
+                      " beat_at, off_ms, mark, master_keys)"
+                      " VALUES ('run_other', 'other', 'o', '1', 1, 0, 9000000000000, 0, 'm', '')"));
+    t.parts.kinds = &ALL;
+    t.parts.run_id = "run_test";
+    t.parts.hosts = hosts_new("here");
+    CHECK_INT(hosts_join(&t.ctx, &is_alone), OK);
+    CHECK_INT(hosts_alive(t.parts.hosts), 2);
+    loop = loop_new(0);
+    jobs = jobs_new(&t.parts);
+    made_gathered = 0;
+    jobs_start(jobs);
+    fiber_run(fiber, NULL);
+    loop_run(loop);
+    jobs_free(jobs);
+    loop_free(loop);
+    hosts_free(t.parts.hosts);
+    temp_close(&t);
+}
+
+static bool is_made_twice(void) {
+    return made_gathered >= 2;
+}
+
+static void want_once(void *arg) {
+    jobs_want(jobs, &GATHERED, "ws_a");
+    stop_after(is_made_twice);
+}
+
+TEST(what_is_taken_in_while_its_job_is_made_gets_another_among_hosts) {
+    among_hosts(want_once);
+    CHECK_INT(made_gathered, 2);
+}
+
+static bool is_made_since(void) {
+    return made_last_us >= wanted_last_us;
+}
+
+static int64_t wanted_for_ms;
+
+static void want_often(void *arg) {
+    int64_t began_us = ava_now_us();
+    for (int i = 0; i < 200; i++) {
+        wanted_last_us = ava_now_us();
+        jobs_want(jobs, &GATHERED, "ws_a");
+        fiber_sleep(1);
+    }
+    wanted_for_ms = (ava_now_us() - began_us) / 1000;
+    stop_after(is_made_since);
+}
+
+TEST(a_job_wanted_often_among_hosts_is_made_now_and_then_and_once_more_at_the_end) {
+    among_hosts(want_often);
+    CHECK(made_last_us >= wanted_last_us);
+    CHECK(made_gathered >= 2);
+    CHECK(made_gathered <= wanted_for_ms / 25 + 3);
 }
