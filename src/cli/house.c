@@ -238,7 +238,9 @@ int house_furnish(struct house *h, struct cli *cli, enum house_use use, const ch
     int status = open_database(h, use, database, cli->arena);
     if (status == EXIT_OK && is_server(use) && db_is_shared(h->parts.db))
         status = join_hosts(h, cli->arena);
-    return status == EXIT_OK ? open_vault(h, use, cli->arena) : status;
+    if (status == EXIT_OK)
+        status = open_vault(h, use, cli->arena);
+    return status == EXIT_OK && h->parts.hosts ? house_kv_open(h, cli->arena) : status;
 }
 
 int house_open(struct house *h, struct cli *cli, enum house_use use) {
@@ -247,6 +249,7 @@ int house_open(struct house *h, struct cli *cli, enum house_use use) {
 }
 
 void house_close(struct house *h) {
+    house_kv_close(h);
     book_close(h->parts.book);
     db_close(h->parts.db);
     vault_close(h->parts.vault);
@@ -258,6 +261,7 @@ void house_close(struct house *h) {
     h->reload = NULL;
     secret_wipe(&h->config.admin_password);
     secret_wipe(&h->config.database_url);
+    secret_wipe(&h->config.redis_url);
     secret_wipe(&h->config.platform_vapi_api_key);
     secret_wipe(&h->config.platform_vapi_webhook_secret);
     secret_wipe(&h->config.platform_twilio_auth_token);

@@ -15,6 +15,7 @@ struct house {
     int lock; /* of the data folder; -1 for commands (but see keys.h) */
     bool made_key_file;
     const char *key_path;
+    struct house_kv *kv; /* what parts.kv hashes with */
 };
 
 /* Who opens it. The servers own the data folder from then on (owner.h); in the sandbox, ava_test_ keys
@@ -52,6 +53,11 @@ bool house_keys(struct house *h, const struct config *c, struct arena *a, struct
 
 /* A ctx for a command: who is "operator" in the audit log. */
 void house_ctx(struct house *h, struct ctx *ctx, struct arena *a);
+
+/* Connects to Redis where REDIS_URL says one, without waiting for it. EXIT_OK, or a status after saying why. */
+int house_kv_open(struct house *h, struct arena *a);
+void house_kv_close(
+    struct house *h); /* nobody may be asking any more; also where it was never opened */
 
 /* Prints what went wrong in ctx, for commands. Returns EXIT_FAILED. */
 int house_say(const struct ctx *ctx, enum err e);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "config/redis_url.h"
 
 static const struct setting_info TABLE[SETTING_COUNT] = {
 #define SETTING(kind, name, when, field, fallback, min, max, choices, group, help) \
@@ -461,6 +462,20 @@ static bool has_secret(const struct config *c, enum setting s) {
     return secret_is_set(field_of((struct config *)c, s)) || c->is_kept[s];
 }
 
+static void check_redis(struct load *l) {
+    struct config *c = l->config;
+    const char *why = "", *from = origin_name(c->origins[SETTING_REDIS_URL]);
+    struct redis_url url = { 0 };
+    if (secret_is_set(&c->redis_url) && !redis_url_parse(secret_reveal(&c->redis_url), &url, &why))
+        problem(l, "REDIS_URL: %s; %s\n  from the %s", why, REDIS_URL_FORM, from);
+    redis_url_wipe(&url);
+    if (has_secret(c, SETTING_REDIS_URL) && !has_secret(c, SETTING_DATABASE_URL))
+        problem(l,
+                "REDIS_URL: without DATABASE_URL there is one host, which counts by itself; "
+                "unset it, or set DATABASE_URL too\n  from the %s",
+                from);
+}
+
 static void check_together(struct load *l) {
     const struct config *c = l->config;
     check_addresses(l, SETTING_AVA_LISTEN, c->listen);
@@ -471,11 +486,7 @@ static void check_together(struct load *l) {
         problem(l, "AVA_BACKUP_DIR: Ava makes backups of SQLite alone, and with DATABASE_URL the "
                    "data is in PostgreSQL, "
                    "whose own tools make them; unset it");
-    if (c->redis_url[0])
-        problem(l,
-                "REDIS_URL: Redis is not available in this version; unset it to keep limits and "
-                "cache in the process\n  from the %s",
-                origin_name(c->origins[SETTING_REDIS_URL]));
+    check_redis(l);
     if (c->public_url[0] && !str_starts(str_of(c->public_url), STR("http://")) &&
         !str_starts(str_of(c->public_url), STR("https://")))
         problem(l, "AVA_PUBLIC_URL: '%s' is not an http or https URL", c->public_url);

@@ -37,6 +37,7 @@ struct parts {
     struct lending *lending;
     struct turns *turns;
     struct hosts *hosts; /* NULL: the database is this run's alone */
+    struct kv *kv;       /* what hosts count together; NULL: each for itself */
     struct jobs *jobs;
     struct feed *feed;               /* NULL in commands: nobody watches */
     struct tracer *tracer;           /* NULL: nobody wants traces */

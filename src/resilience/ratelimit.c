@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "db/kv.h"
 #include "obs/metrics.h"
 #include "resilience/keyhash.h"
 #include "resilience/limit_table.h"
@@ -13,6 +14,9 @@ enum { RING_MIN = 4, NS_PER_MS = 1000000 };
 struct ratelimit {
     struct limit_table *arrivals; /* GCRA: theoretical arrival time */
     struct limit_table *logs;
+    struct kv *kv; /* NULL: this host alone */
+    size_t (*hosts)(const void *arg);
+    const void *hosts_arg;
 };
 
 struct arrival {
@@ -110,8 +114,16 @@ void ratelimit_free(struct ratelimit *r) {
     free(r);
 }
 
-struct ratelimit_result ratelimit_take(struct ratelimit *r, const struct ratelimit_rule *rule,
-                                       struct str key, int64_t now_ms) {
+void ratelimit_share(struct ratelimit *r, struct kv *kv, size_t (*hosts)(const void *arg),
+                     const void *arg) {
+    r->kv = kv;
+    r->hosts = hosts;
+    r->hosts_arg = arg;
+}
+
+/* By this host's table. */
+static struct ratelimit_result take_here(struct ratelimit *r, const struct ratelimit_rule *rule,
+                                         struct str key, int64_t now_ms) {
     uint64_t hash = keyhash_pair(str_of(rule->policy), key);
     struct ratelimit_result result;
     if (rule->kind == RATELIMIT_GCRA) {
@@ -123,8 +135,133 @@ struct ratelimit_result ratelimit_take(struct ratelimit *r, const struct ratelim
         limit_table_weigh(r->logs, hash, grown_bytes);
         limit_table_unlock(r->logs, hash);
     }
-    metric_add(METRIC_RATE_LIMIT_HITS, result.is_allowed ? 0 : 1, rule->policy);
     return result;
+}
+
+/* What of the limit is this host's where nobody counts for all. */
+static struct ratelimit_rule share_of(struct ratelimit *r, const struct ratelimit_rule *rule) {
+    struct ratelimit_rule part = *rule;
+    int64_t hosts = r->kv ? (int64_t)r->hosts(r->hosts_arg) : 1;
+    int64_t burst = rule->burst ? rule->burst : rule->count;
+    if (hosts < 2)
+        return part;
+    part.count = (rule->count + hosts - 1) / hosts;
+    part.burst = rule->kind == RATELIMIT_GCRA ? (burst + hosts - 1) / hosts : 0;
+    return part;
+}
+
+static size_t take_all_here(struct ratelimit *r, struct ratelimit_ask *asks, size_t count,
+                            int64_t now_ms) {
+    for (size_t i = 0; i < count; i++) {
+        struct ratelimit_rule share = share_of(r, &asks[i].rule);
+        asks[i].result = take_here(r, &share, asks[i].key, now_ms);
+        if (!asks[i].result.is_allowed)
+            return i;
+    }
+    return count;
+}
+
+/* --- counted for all hosts ------------------------------------------------------------------------------ */
+
+static struct kv_rule kv_rule_of(const struct ratelimit_ask *ask) {
+    const struct ratelimit_rule *rule = &ask->rule;
+    return (
+        struct kv_rule){ rule->policy, ask->key,        rule->kind == RATELIMIT_SLIDING,
+                         rule->count,  rule->period_ms, rule->burst ? rule->burst : rule->count };
+}
+
+static struct ratelimit_result sliding_said(const struct ratelimit_rule *rule,
+                                            const struct kv_found *f, bool is_taken) {
+    int64_t used = f->before + (is_taken ? 1 : 0);
+    struct ratelimit_result r = { .limit = rule->count, .is_allowed = f->before < rule->count };
+    int64_t wait_us = f->before ? f->wait_us : rule->period_ms * 1000 + 1;
+    r.remaining = used < rule->count ? rule->count - used : 0;
+    r.reset_s = seconds_up(wait_us * 1000);
+    r.retry_after_s = r.is_allowed ? 0 : r.reset_s;
+    return r;
+}
+
+static struct ratelimit_result gcra_said(const struct ratelimit_rule *rule,
+                                         const struct kv_found *f, int64_t now_us, bool is_taken) {
+    int64_t burst = rule->burst ? rule->burst : rule->count;
+    int64_t step_us =
+        rule->period_ms * 1000 / rule->count > 0 ? rule->period_ms * 1000 / rule->count : 1;
+    struct ratelimit_result r = { .limit = burst, .is_allowed = f->wait_us <= 0 };
+    int64_t tat_us = f->before;
+    if (is_taken)
+        tat_us = (tat_us > now_us ? tat_us : now_us) + step_us;
+    else if (!r.is_allowed)
+        r.retry_after_s = seconds_up(f->wait_us * 1000);
+    int64_t room = (now_us + burst * step_us - tat_us) / step_us;
+    r.remaining = !r.is_allowed || room < 0 ? 0 : room < burst ? room : burst;
+    r.reset_s = seconds_up((tat_us - now_us) * 1000);
+    return r;
+}
+
+/* What Redis said; the first that refuses. */
+static size_t take_said(struct ratelimit_ask *asks, size_t count, const struct kv_verdict *v) {
+    for (size_t i = 0; i < count; i++) {
+        const struct kv_found *f = &v->found[i];
+        asks[i].result = asks[i].rule.kind == RATELIMIT_SLIDING
+                             ? sliding_said(&asks[i].rule, f, v->is_allowed)
+                             : gcra_said(&asks[i].rule, f, v->now_us, v->is_allowed);
+        if (!asks[i].result.is_allowed)
+            return i;
+    }
+    return count;
+}
+
+/* The first that is used up here already: what this host alone let through is too much for all. */
+static size_t find_full(struct ratelimit *r, struct ratelimit_ask *asks, size_t count,
+                        int64_t now_ms) {
+    for (size_t i = 0; i < count; i++) {
+        struct ratelimit_use use = ratelimit_look(r, &asks[i].rule, asks[i].key, now_ms);
+        if (use.used < use.limit)
+            continue;
+        asks[i].result = (struct ratelimit_result){ .limit = use.limit,
+                                                    .reset_s = use.reset_s,
+                                                    .retry_after_s = use.reset_s };
+        if (asks[i].rule.kind == RATELIMIT_GCRA) /* one is there long before all are */
+            asks[i].result.retry_after_s =
+                take_here(r, &asks[i].rule, asks[i].key, now_ms).retry_after_s;
+        return i;
+    }
+    return count;
+}
+
+static size_t take_all_shared(struct ratelimit *r, struct ratelimit_ask *asks, size_t count,
+                              int64_t now_ms) {
+    struct kv_rule rules[RATELIMIT_ASKS_MAX];
+    struct kv_verdict v;
+    size_t full = find_full(r, asks, count, now_ms);
+    if (full < count)
+        return full;
+    for (size_t i = 0; i < count; i++)
+        rules[i] = kv_rule_of(&asks[i]);
+    if (!kv_limit(r->kv, rules, count, 0, &v)) {
+        metric_add(METRIC_KV_FALLBACKS, 1, "limit");
+        return take_all_here(r, asks, count, now_ms);
+    }
+    if (v.is_allowed) /* noted, for when Redis does not answer */
+        for (size_t i = 0; i < count; i++)
+            take_here(r, &asks[i].rule, asks[i].key, now_ms);
+    return take_said(asks, count, &v);
+}
+
+size_t ratelimit_take_all(struct ratelimit *r, struct ratelimit_ask *asks, size_t count,
+                          int64_t now_ms) {
+    size_t at =
+        r->kv ? take_all_shared(r, asks, count, now_ms) : take_all_here(r, asks, count, now_ms);
+    for (size_t i = 0; i < count; i++)
+        metric_add(METRIC_RATE_LIMIT_HITS, i == at ? 1 : 0, asks[i].rule.policy);
+    return at;
+}
+
+struct ratelimit_result ratelimit_take(struct ratelimit *r, const struct ratelimit_rule *rule,
+                                       struct str key, int64_t now_ms) {
+    struct ratelimit_ask ask = { .rule = *rule, .key = key };
+    ratelimit_take_all(r, &ask, 1, now_ms);
+    return ask.result;
 }
 
 static void look_at_arrival(const struct arrival *a, const struct ratelimit_rule *rule,

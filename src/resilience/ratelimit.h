@@ -3,7 +3,10 @@
  * Two algorithms over tables of fixed size: GCRA (a rate with a burst) and the exact sliding log
  * (never more than N in any window). Keys are stored as hashes under a key of this process. A
  * refused call consumes nothing. Thread safe, locks are sharded; memory grows with use up to a
- * bound, and the longest unused keys are forgotten first. */
+ * bound, and the longest unused keys are forgotten first.
+ *
+ * Where several hosts work together (ratelimit_share), Redis counts for all of them and this table beside it. What is full
+ * here already is refused without asking; what Redis does not answer in time is this host's share of the limit. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,6 +14,7 @@
 
 #include "base/str.h"
 
+struct kv;
 struct ratelimit;
 
 enum ratelimit_kind { RATELIMIT_GCRA, RATELIMIT_SLIDING };
@@ -35,8 +39,27 @@ struct ratelimit_result {
 struct ratelimit *ratelimit_new(void);
 void ratelimit_free(struct ratelimit *r); /* NULL is fine */
 
+/* Before anybody takes: kv counts for all hosts, of which there are hosts(arg), at least 1. kv is lent; NULL: alone.
+ * From then on taking may sleep, on a fiber, for KV_BUDGET_MS. */
+void ratelimit_share(struct ratelimit *r, struct kv *kv, size_t (*hosts)(const void *arg),
+                     const void *arg);
+
 struct ratelimit_result ratelimit_take(struct ratelimit *r, const struct ratelimit_rule *rule,
                                        struct str key, int64_t now_ms);
+
+/* One of several limits of the same call, and what it came to. */
+struct ratelimit_ask {
+    struct ratelimit_rule rule;
+    struct str key;
+    struct ratelimit_result result;
+};
+
+enum { RATELIMIT_ASKS_MAX = 4 };
+
+/* The same for several: until one refuses. Returns its place, whose result is the last that is set; count: all allowed.
+ * Shared, a refused call consumes nothing of any of them. */
+size_t ratelimit_take_all(struct ratelimit *r, struct ratelimit_ask *asks, size_t count,
+                          int64_t now_ms);
 
 struct ratelimit_use {
     int64_t used, limit;

@@ -32,6 +32,7 @@
 #include "routes/reply.h"
 #include "service/email/attachments.h"
 #include "tasks/book.h"
+#include "tasks/hosts.h"
 
 enum {
     HOLD_MS = 500,       /* what is asked sooner after a refusal waits */
@@ -72,6 +73,10 @@ struct entry_rules *entry_swap_rules(struct entry *e, const struct config *c) {
     return atomic_exchange(&e->rules, rules_new(c));
 }
 
+static size_t count_hosts(const void *hosts) {
+    return hosts_alive(hosts);
+}
+
 struct entry *entry_new(const struct parts *parts, const char *profile) {
     struct entry *e = memory_zeroed(1, sizeof *e);
     e->parts = *parts;
@@ -80,6 +85,7 @@ struct entry *entry_new(const struct parts *parts, const char *profile) {
     e->table_count = routes_count;
     e->router = router_new(&routes[0].at, sizeof routes[0], routes_count);
     e->limits = ratelimit_new();
+    ratelimit_share(e->limits, parts->kv, count_hosts, parts->hosts);
     e->login_limit = login_limit_new();
     e->shed = shed_new();
     e->senders = calloc(1, sizeof *e->senders);

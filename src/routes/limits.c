@@ -116,22 +116,19 @@ static struct ratelimit_rule rule_of_all(int64_t per_minute) {
 enum err limit_user(struct ctx *ctx, struct entry *e, const struct route *route,
                     struct http_reply *reply) {
     const struct config *c = e->parts.config;
-    char key[ROUTE_KEY_MAX];
+    char key[ROUTE_KEY_MAX], all[ROUTE_KEY_MAX];
     if (!c->rate_limiting || !is_of_user(route))
         return OK;
     struct share share = share_of(ctx, c, route);
-    int64_t now = ava_now_ms();
-    struct ratelimit_rule mine = rule_of_asker(share.per_minute);
-    struct ratelimit_result r =
-        ratelimit_take(e->limits, &mine, route_key(key, route, share.mine), now);
-    put_headers(reply, &r);
-    if (!r.is_allowed)
-        return refused(ctx, r.retry_after_s);
-    if (!share.all)
-        return OK;
-    struct ratelimit_rule all = rule_of_all(share.per_minute);
-    r = ratelimit_take(e->limits, &all, route_key(key, route, share.all), now);
-    return r.is_allowed ? OK : refused(ctx, r.retry_after_s);
+    struct ratelimit_ask asks[2] = { { .rule = rule_of_asker(share.per_minute),
+                                       .key = route_key(key, route, share.mine) } };
+    size_t count = 1;
+    if (share.all)
+        asks[count++] = (struct ratelimit_ask){ .rule = rule_of_all(share.per_minute),
+                                                .key = route_key(all, route, share.all) };
+    size_t at = ratelimit_take_all(e->limits, asks, count, ava_now_ms());
+    put_headers(reply, &asks[0].result);
+    return at == count ? OK : refused(ctx, asks[at].result.retry_after_s);
 }
 
 /* A refusal is 503: providers send again what they were told to send later, and drop what is 429. */
@@ -154,14 +151,14 @@ enum err limit_webhook(struct ctx *ctx, struct entry *e, bool is_noise) {
     if (!c->rate_limiting)
         return OK;
     int64_t noise = per_second > NOISE_PART ? per_second / NOISE_PART : 1;
-    struct ratelimit_rule quiet = { "webhook-noise", RATELIMIT_GCRA, noise, 1000, 5 * noise };
-    struct ratelimit_rule all = rule_of_webhooks(per_second);
-    struct ratelimit_result r = { .is_allowed = true };
-    if (is_noise)
-        r = ratelimit_take(e->limits, &quiet, key, ava_now_ms());
-    if (r.is_allowed)
-        r = ratelimit_take(e->limits, &all, key, ava_now_ms());
-    return r.is_allowed ? OK : busy(ctx, r.retry_after_s);
+    struct ratelimit_ask asks[2] = {
+        { .rule = { "webhook-noise", RATELIMIT_GCRA, noise, 1000, 5 * noise }, .key = key },
+        { .rule = rule_of_webhooks(per_second), .key = key }
+    };
+    struct ratelimit_ask *first = is_noise ? asks : asks + 1;
+    size_t count = is_noise ? 2 : 1;
+    size_t at = ratelimit_take_all(e->limits, first, count, ava_now_ms());
+    return at == count ? OK : busy(ctx, first[at].result.retry_after_s);
 }
 
 /* --- how near --------------------------------------------------------------------------------- */

@@ -412,6 +412,14 @@ enum err meta_get(struct ctx *ctx, struct db_conn *c, const char *name, struct s
     return db_done(ctx, q);
 }
 
+enum err meta_keep(struct ctx *ctx, struct db_conn *tx, const char *name, struct str value) {
+    struct db_stmt *q = db_use(tx, "INSERT INTO meta (name, value) VALUES (?, ?)"
+                                   " ON CONFLICT (name) DO NOTHING");
+    db_bind_text(q, name);
+    db_bind_blob(q, value.ptr, value.len);
+    return db_run(ctx, q);
+}
+
 enum err meta_put(struct ctx *ctx, struct db_conn *tx, const char *name, struct str value) {
     struct db_stmt *q = db_use(tx, "INSERT INTO meta (name, value) VALUES (?, ?)"
                                    " ON CONFLICT (name) DO UPDATE SET value = excluded.value");

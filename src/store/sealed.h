@@ -107,3 +107,5 @@ enum err sealed_replace(struct ctx *ctx, struct db_conn *tx, const struct sealed
 enum err meta_any(struct ctx *ctx, struct db_conn *c, const char *prefix, bool *found);
 enum err meta_get(struct ctx *ctx, struct db_conn *c, const char *name, struct str *out);
 enum err meta_put(struct ctx *ctx, struct db_conn *tx, const char *name, struct str value);
+/* The same where there is none of this name; else the one that is there stays. */
+enum err meta_keep(struct ctx *ctx, struct db_conn *tx, const char *name, struct str value);

@@ -145,8 +145,26 @@ TEST(values_out_of_range_or_of_another_kind_are_named_with_their_limits_and_orig
     fails(level, NULL, "not one of debug|info|warn|error|off");
 }
 
+/* Settings are taken out of the environment, so each load has strings of its own. */
+static size_t load_redis(const char *redis, bool with_database) {
+    char database[] = "DATABASE_URL=postgresql://h/d", text[128];
+    snprintf(text, sizeof text, "REDIS_URL=%s", redis);
+    return load((char *[]){ text, with_database ? database : NULL, NULL }, "", NULL, 0);
+}
+
+TEST(redis_wants_an_address_of_its_form_and_a_database_url) {
+    CHECK_INT(load_redis("redis://:hunter2@h/1", true), 0);
+    CHECK_INT(load_redis("redis://:hunter2@h/1", false), 1);
+    CHECK(strstr(problems, "REDIS_URL: without DATABASE_URL") && !strstr(problems, "hunter2"));
+    CHECK_INT(load_redis("http://u:hunter2@h", true), 1);
+    CHECK(strstr(problems, "redis://USER:PASSWORD@HOST") && !strstr(problems, "hunter2"));
+    CHECK_INT(load_redis("redis://u:hunter2%zz@h", true), 1);
+    CHECK(strstr(problems, "%40") && !strstr(problems, "hunter2"));
+}
+
 TEST(all_problems_are_told_at_once) {
-    char one[] = "AVA_THREADS=-1", two[] = "AVA_NOTHING=1", three[] = "REDIS_URL=redis://x";
+    char one[] = "AVA_THREADS=-1", two[] = "AVA_NOTHING=1",
+         three[] = "REDIS_URL=redis://x"; /* without DATABASE_URL */
     char *environment[] = { one, two, three, NULL };
     CHECK_INT(load(environment, "CACHE_TTL_SECONDS=x\n", NULL, 0), 4);
     CHECK(strstr(problems, "AVA_THREADS") && strstr(problems, "AVA_NOTHING") &&
