@@ -44,10 +44,11 @@ const struct command COMMANDS[] = {
       "workspace= dry-run", cmd_webhook_set },
     { "webhook verify", "PROVIDER --jsonl < FILE", "judge recorded webhooks, one JSON line each",
       "jsonl", cmd_webhook_verify },
-    { "migrate", "[--to URL | --to-file FILE] [--dry-run]",
-      "bring the database up to date, start nothing; --to-file: copy SQLite to PostgreSQL (others "
-      "see a --to URL)",
-      "to= to-file= dry-run", cmd_migrate },
+    { "migrate", "[--finish] [--to URL | --to-file FILE] [--dry-run]",
+      "bring the database up to date, start nothing; --finish: once all hosts have this version, "
+      "take away what older ones needed; --to-file: copy SQLite to PostgreSQL (others see a --to "
+      "URL)",
+      "finish to= to-file= dry-run", cmd_migrate },
     { "doctor", "[--list] [--run NAME] [--fix [--yes]]",
       "look the installation over: what is wrong, and what to do", "list run= fix yes",
       cmd_doctor },

@@ -78,7 +78,8 @@ int house_go_out(struct house *h, struct arena *a) {
 }
 
 static bool is_command(enum house_use use) {
-    return use == HOUSE_COMMAND || use == HOUSE_LOOK || use == HOUSE_ROTATION;
+    return use == HOUSE_COMMAND || use == HOUSE_LOOK || use == HOUSE_ROTATION ||
+           use == HOUSE_FINISH;
 }
 
 static bool is_server(enum house_use use) {
@@ -183,6 +184,13 @@ int house_enter(struct house *h, struct cli *cli, enum house_use use) {
     return status;
 }
 
+static enum db_schema schema_for(enum house_use use, bool is_remote, const struct config *c) {
+    if (use == HOUSE_FINISH && is_remote)
+        return DB_SCHEMA_FINISH;
+    bool is_served = is_remote || control_is_served(c->data_dir);
+    return is_command(use) && is_served ? DB_SCHEMA_KEEP : DB_SCHEMA_MIGRATE;
+}
+
 /* Opens the database: PostgreSQL's where there is a DATABASE_URL, else the file. */
 static int open_database(struct house *h, enum house_use use, const char *file, struct arena *a) {
     struct config *c = &h->config;
@@ -195,8 +203,7 @@ static int open_database(struct house *h, enum house_use use, const char *file, 
                         "this machine, and the data with it (docs/keys.md says how keys are made)");
     struct db_conf conf = { .path = arena_printf(a, "%s/%s", c->data_dir, file),
                             .hash = hash_blake2b,
-                            .keeps_schema =
-                                is_command(use) && (is_remote || control_is_served(c->data_dir)),
+                            .schema = schema_for(use, is_remote, c),
                             .url = str_dup(a, secret_reveal(&c->database_url)),
                             .connections = (int)c->database_connections,
                             .is_refused = &is_refused };

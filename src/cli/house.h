@@ -18,12 +18,14 @@ struct house {
 };
 
 /* Who opens it. The servers own the data folder from then on (owner.h); in the sandbox, ava_test_ keys
- * are good. A rotation is a command that may be refused because of its keys (keys.h). A restore owns the folder
+ * are good. A rotation is a command that may be refused because of its keys (keys.h). A finish applies what
+ * migrations take away from older programs. A restore owns the folder
  * as a server does, so that none begins meanwhile. A look makes no folder where there is none. */
 enum house_use {
     HOUSE_COMMAND,
     HOUSE_LOOK,
     HOUSE_ROTATION,
+    HOUSE_FINISH,
     HOUSE_RESTORE,
     HOUSE_SERVE,
     HOUSE_SANDBOX

@@ -30,7 +30,8 @@ int cmd_migrate(struct cli *cli) {
         return migrate_to(cli);
     if (cli_has(cli, "dry-run"))
         return cli_fail(EXIT_USAGE, "--dry-run goes with --to or --to-file");
-    int status = house_open(&h, cli, HOUSE_COMMAND); /* opening brings it up to date */
+    enum house_use use = cli_has(cli, "finish") ? HOUSE_FINISH : HOUSE_COMMAND;
+    int status = house_open(&h, cli, use); /* opening brings it up to date */
     if (status == EXIT_OK) {
         const char *path = arena_printf(cli->arena, "%s/ava.db", h.config.data_dir);
         const char *copy = backup_newest(path, cli->arena);

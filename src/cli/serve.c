@@ -88,9 +88,10 @@ static void answer_control(void *arg, const char *line, struct buf *out) {
         buf_text(out, "{\"error\":\"unknown command\"}");
 }
 
-/* Another run has taken the data over, or is a copy of this one. */
+/* Another run has taken the data over, or is a copy of this one; or newer hosts have taken the schema over. */
 static bool is_unwanted(const struct serve *s) {
-    return db_is_fenced(s->house.parts.db) || hosts_is_usurped(s->house.parts.hosts);
+    const struct hosts *hosts = s->house.parts.hosts;
+    return db_is_fenced(s->house.parts.db) || hosts_is_usurped(hosts) || hosts_is_outdated(hosts);
 }
 
 /* Waits up to ms for a signal that ends Ava, answering the control socket meanwhile. Another run that

@@ -36,7 +36,8 @@ struct serve {
     struct entry_rules *retired;     /* read until every loop has turned; NULL: none */
     bool goes_down;
     int64_t began_ms, began_wall_ms;
-    int64_t look_ms;       /* when the book is looked after next */
+    int64_t look_ms;       /* when the book is looked after next, */
+    int64_t compare_ms;    /* and held against the database */
     int64_t jump_ms;       /* of the clock, as far as it was said */
     int64_t refreshed_ms;  /* when who watches was told last to read anew */
     bool is_short;         /* of memory, as it was said */

@@ -13,6 +13,7 @@
 enum {
     TICK_MS = 250,
     LOOK_MS = 2000,
+    COMPARE_MS = 10 * 60 * 1000,
     WORK_MS =
         2000, /* so that a server that comes back does not find us waiting for what it was asked before */
     FILL_MS = 5000,
@@ -46,6 +47,19 @@ static void look(struct serve *s) {
     arena_free(ctx.arena);
 }
 
+static void compare(struct serve *s) {
+    struct ctx ctx;
+    int64_t found;
+    begin(s, &ctx, WORK_MS);
+    book_compare(&ctx, &found);
+    arena_free(ctx.arena);
+    if (!found)
+        return;
+    metric_add(METRIC_BOOK_DRIFTS, found);
+    log_error(NULL, "book", L("why", "rows in it were not those of the database"),
+              L("places", (long)found), L("then", "they were put right"));
+}
+
 static int64_t keep(void *serve) {
     struct serve *s = serve;
     if (!db_is_up(s->house.parts.db))
@@ -54,6 +68,12 @@ static int64_t keep(void *serve) {
     if (ava_now_ms() >= s->look_ms) {
         look(s);
         s->look_ms = ava_now_ms() + LOOK_MS;
+    }
+    if (ava_now_ms() >= s->compare_ms) {
+        if (s->compare_ms)
+            compare(s);
+        /* Not all hosts at once. */
+        s->compare_ms = ava_now_ms() + COMPARE_MS + (int64_t)ava_rand_below(COMPARE_MS / 10);
     }
     return TICK_MS;
 }

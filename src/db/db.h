@@ -39,10 +39,16 @@ enum db_alone {
 /* BLAKE2b-256 of bytes, for the audit chain. store/ knows no cryptography itself. */
 typedef void db_hash_fn(unsigned char out[32], struct str bytes);
 
+enum db_schema {
+    DB_SCHEMA_MIGRATE, /* brings it up to date */
+    DB_SCHEMA_KEEP, /* refuses to open what would have to be brought up to date: somebody serves from it */
+    DB_SCHEMA_FINISH, /* and applies what takes away from older programs (migrate.h) */
+};
+
 struct db_conf {
     const char *path; /* of the SQLite file; unused where there is a url */
     db_hash_fn *hash;
-    bool keeps_schema; /* refuses to open what would have to be migrated: somebody serves from it */
+    enum db_schema schema;
     bool is_book;    /* a file that can be made anew: no copy of it is made before it is migrated */
     const char *url; /* of PostgreSQL, as its library takes it; NULL or empty: SQLite */
     int connections; /* to it, at most */

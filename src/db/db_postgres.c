@@ -164,7 +164,7 @@ static bool start_threads(struct postgres *db, struct arena *a, const char **why
 static bool reach(struct postgres *db, const struct db_conf *conf, struct arena *a,
                   bool *is_refused, const char **why) {
     struct pg_conn *c = pg_keeper_conn(db->keeper);
-    int64_t until = ava_now_ms() + (conf->keeps_schema ? 0 : START_MS);
+    int64_t until = ava_now_ms() + (conf->schema == DB_SCHEMA_MIGRATE ? START_MS : 0);
     bool is_said = false;
     while (!pg_connect(c)) {
         *is_refused = pg_is_refused(c);
@@ -196,7 +196,7 @@ static bool go(struct postgres *db, const struct db_conf *conf, struct arena *a,
     struct pg_conn *c = pg_keeper_conn(db->keeper);
     if (!pg_keeper_watch(db->keeper, a, why) || !reach(db, conf, a, is_refused, why))
         return false;
-    if (!pg_migrate(c, conf->keeps_schema, a, &db->schema, why)) {
+    if (!pg_migrate(c, conf->schema, a, &db->schema, why)) {
         *is_refused = !c->failure.is_lost;
         return false;
     }

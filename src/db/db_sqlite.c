@@ -171,7 +171,7 @@ static bool bring_up_to_date(struct sqlite *db, const struct db_conf *conf, stru
                                    .error = sqlite_error,
                                    .begin = "BEGIN IMMEDIATE",
                                    .copy = conf->is_book ? NULL : backup_make };
-    return migrate(&on, conf->keeps_schema, a, &db->schema, why);
+    return migrate(&on, conf->schema, a, &db->schema, why);
 }
 
 /* Its two threads: that of the writer, and that which carries the log into the file. */

@@ -300,5 +300,5 @@ void pg_keeper_look(struct postgres *db); /* a connection was lost: is it all of
 
 /* Brings the schema up to date, on a connection that nobody else uses; of several programs that begin at once one does,
  * the others wait for it. */
-bool pg_migrate(struct pg_conn *c, bool keeps_schema, struct arena *a, int *version,
+bool pg_migrate(struct pg_conn *c, enum db_schema how, struct arena *a, int *version,
                 const char **why);

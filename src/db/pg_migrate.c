@@ -44,6 +44,30 @@ static const char *error(struct db_conn *of) {
     return c->failure.words;
 }
 
+/* Hosts that do not know this migration would meet a schema that lacks something. None comes while it is looked: who joins
+ * waits for this transaction to end, and looks then (tasks/hosts.c). */
+static bool may_contract(struct ctx *ctx, struct db_conn *of, int number, const char **why) {
+    static const char KEEP_OUT[] = "LOCK TABLE hosts IN SHARE ROW EXCLUSIVE MODE",
+                      OLDER[] = "SELECT name, version FROM hosts WHERE schema_version < ?"
+                                " AND beat_at > " PG_NOW " / 1000 - 15000 ORDER BY name LIMIT 1";
+    if (exec(of, KEEP_OUT) != OK) {
+        *why = error(of);
+        return false;
+    }
+    struct db_stmt *q = db_use(of, OLDER);
+    db_bind_i64(q, number);
+    const char *name = db_next(q) ? db_text(q, ctx->arena) : NULL;
+    if (name)
+        *why = arena_printf(ctx->arena,
+                            "host %s runs Ava %s, which needs what would be taken away: bring all "
+                            "hosts to this version first (ava status lists them)",
+                            name, db_text(q, ctx->arena));
+    if (db_done(ctx, q) == OK)
+        return !name;
+    *why = error(of);
+    return false;
+}
+
 static bool lock(struct pg_conn *c, const char *how) {
     char sql[96];
     snprintf(sql, sizeof sql, "SELECT pg_advisory_%s(%lld)", how,
@@ -55,17 +79,19 @@ static bool lock(struct pg_conn *c, const char *how) {
 static const char PATIENT[] = "SET statement_timeout = 0; SET lock_timeout = 0",
                   AT_WORK[] = "SET lock_timeout = '10s'", USUAL[] = "SET statement_timeout = '30s'";
 
-bool pg_migrate(struct pg_conn *c, bool keeps_schema, struct arena *a, int *version,
+bool pg_migrate(struct pg_conn *c, enum db_schema how, struct arena *a, int *version,
                 const char **why) {
-    const struct migrate_on on = {
-        .c = &c->side.base, .exec = exec, .error = error, .begin = "BEGIN"
-    };
+    const struct migrate_on on = { .c = &c->side.base,
+                                   .exec = exec,
+                                   .error = error,
+                                   .begin = "BEGIN",
+                                   .may_contract = may_contract };
     pg_forgive(c);
     bool good = exec_text(c, PATIENT) == OK && lock(c, "lock") && exec_text(c, AT_WORK) == OK;
     if (!good)
         *why = arena_strdup(a, error(on.c));
     else
-        good = migrate(&on, keeps_schema, a, version, why);
+        good = migrate(&on, how, a, version, why);
     pg_forgive(c);
     return lock(c, "unlock") && exec_text(c, USUAL) == OK && good;
 }

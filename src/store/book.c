@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/defs.h"
 
-enum { COLUMNS_MAX = 13 };
+enum { COLUMNS_MAX = 13, TABLE_KEYS = 1 };
 
 /* --- changes --------------------------------------------------------------------------------- */
 
@@ -67,6 +67,7 @@ const char *book_next_id(struct ctx *ctx, const char *id) {
 /* --- rows ------------------------------------------------------------------------------------ */
 
 #define WITHIN(column) " WHERE " column " >= ?1 AND " column " <= ?2"
+#define IN_ORDER       " ORDER BY 1, 2" /* which tells the rows of each table apart */
 
 #define WORKSPACE_COLUMNS "id, name, platform_providers, created_at, updated_at, removed_at"
 #define KEY_COLUMNS       "workspace_id, dek_id, kek_id, wrapped, kcv, created_at, left_at, binds"
@@ -87,15 +88,15 @@ const char *book_next_id(struct ctx *ctx, const char *id) {
 
 /* In the order in which they are written; they are read the other way round. So the keys are read behind what is sealed
  * under them, and those that are there open it. A key under which something was spooled stays until that is moved.
- * types: text, integer, blob. */
+ * types: text, integer, blob; o: an integer that changes without a note, since nobody is answered by it. */
 static const struct copied {
     const char *types, *read, *empty, *insert;
 } TABLES[BOOK_TABLES] = {
-    { "tttiii", "SELECT " WORKSPACE_COLUMNS " FROM workspaces" WITHIN("id"), NULL,
+    { "tttiii", "SELECT " WORKSPACE_COLUMNS " FROM workspaces" WITHIN("id") IN_ORDER, NULL,
       "INSERT INTO workspaces (" WORKSPACE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
       " ON CONFLICT (id) DO UPDATE SET name = ?2, platform_providers = ?3, updated_at = ?5,"
       " removed_at = ?6" },
-    { "titbbiii", "SELECT " KEY_COLUMNS " FROM workspace_keys" WITHIN("workspace_id"),
+    { "titbbioi", "SELECT " KEY_COLUMNS " FROM workspace_keys" WITHIN("workspace_id") IN_ORDER,
       "DELETE FROM workspace_keys" WITHIN(
           "workspace_id") " AND NOT EXISTS"
                           " (SELECT 1 FROM events WHERE events.workspace_id = "
@@ -104,23 +105,24 @@ static const struct copied {
       ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8" OF_ONE_THERE
       " ON CONFLICT (workspace_id, dek_id) DO UPDATE SET kek_id = ?3, wrapped = ?4, kcv = ?5,"
       " left_at = ?7, binds = ?8" },
-    { "tttbbii", "SELECT " ENDPOINT_COLUMNS " FROM webhook_endpoints" WITHIN("workspace_id"),
+    { "tttbbii",
+      "SELECT " ENDPOINT_COLUMNS " FROM webhook_endpoints" WITHIN("workspace_id") IN_ORDER,
       "DELETE FROM webhook_endpoints" WITHIN("workspace_id"),
       "INSERT INTO webhook_endpoints (" ENDPOINT_COLUMNS
       ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7" OF_ONE_THERE },
-    { "tttibtiii", "SELECT " CREDENTIAL_COLUMNS " FROM credentials" WITHIN("workspace_id"),
+    { "tttibtoii", "SELECT " CREDENTIAL_COLUMNS " FROM credentials" WITHIN("workspace_id") IN_ORDER,
       "DELETE FROM credentials" WITHIN("workspace_id"),
       "INSERT INTO credentials (" CREDENTIAL_COLUMNS
       ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9" OF_ONE_THERE },
-    { "tttttiii", "SELECT " FALLBACK_COLUMNS " FROM fallbacks" WITHIN("workspace_id"),
+    { "tttttiii", "SELECT " FALLBACK_COLUMNS " FROM fallbacks" WITHIN("workspace_id") IN_ORDER,
       "DELETE FROM fallbacks" WITHIN("workspace_id"),
       "INSERT INTO fallbacks (" FALLBACK_COLUMNS
       ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8" OF_ONE_THERE },
-    { "ttiiiiiii", "SELECT " LIMIT_COLUMNS " FROM call_limits" WITHIN("workspace_id"),
+    { "ttiiiiiii", "SELECT " LIMIT_COLUMNS " FROM call_limits" WITHIN("workspace_id") IN_ORDER,
       "DELETE FROM call_limits" WITHIN("workspace_id"),
       "INSERT INTO call_limits (" LIMIT_COLUMNS
       ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9" OF_ONE_THERE },
-    { "ttttttitiiiib", "SELECT " NUMBER_COLUMNS " FROM numbers" WITHIN("workspace_id"),
+    { "ttttttitiiiib", "SELECT " NUMBER_COLUMNS " FROM numbers" WITHIN("workspace_id") IN_ORDER,
       "DELETE FROM numbers" WITHIN("workspace_id"),
       "INSERT INTO numbers (" NUMBER_COLUMNS
       ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13" OF_ONE_THERE },
@@ -137,9 +139,13 @@ struct book_row {
     struct book_value values[COLUMNS_MAX];
 };
 
+static bool is_integer(char type) {
+    return type == 'i' || type == 'o';
+}
+
 static void read_value(struct ctx *ctx, struct db_stmt *q, char type, struct book_value *v) {
     v->is_null = db_is_null(q);
-    if (type == 'i') {
+    if (is_integer(type)) {
         v->number = db_i64(q);
     } else if (type == 't') {
         const char *text = db_text(q, ctx->arena);
@@ -152,7 +158,7 @@ static void read_value(struct ctx *ctx, struct db_stmt *q, char type, struct boo
 static void bind_value(struct db_stmt *q, char type, const struct book_value *v) {
     if (v->is_null)
         db_bind_null(q);
-    else if (type == 'i')
+    else if (is_integer(type))
         db_bind_i64(q, v->number);
     else if (type == 't')
         db_bind_str(q, v->bytes);
@@ -241,6 +247,43 @@ enum err book_rows_write(struct ctx *ctx, struct db_conn *tx, const struct book_
         }
         TRY(write_table(ctx, tx, i, rows));
     }
+    return OK;
+}
+
+static bool is_same_value(char type, const struct book_value *a, const struct book_value *b) {
+    if (type == 'o')
+        return true;
+    if (a->is_null || b->is_null)
+        return a->is_null == b->is_null;
+    return type == 'i' ? a->number == b->number : str_eq(a->bytes, b->bytes);
+}
+
+static bool is_same_row(const struct copied *t, const struct book_row *a,
+                        const struct book_row *b) {
+    bool is_same = true;
+    for (size_t i = 0; t->types[i] && is_same; i++)
+        is_same = is_same_value(t->types[i], &a->values[i], &b->values[i]);
+    return is_same;
+}
+
+/* Both in one order. may_have_more: the book may. */
+static bool is_same_table(const struct copied *t, const struct book_row *row,
+                          const struct book_row *in_book, bool may_have_more) {
+    for (; row && in_book; in_book = in_book->next)
+        if (is_same_row(t, row, in_book))
+            row = row->next;
+        else if (!may_have_more)
+            return false;
+    return !row && (!in_book || may_have_more);
+}
+
+enum err book_rows_compare(struct ctx *ctx, struct db_conn *book, const struct book_rows *rows,
+                           bool *is_same) {
+    struct book_rows own = { .from = rows->from, .to = rows->to };
+    TRY(book_rows_read(ctx, book, &own));
+    *is_same = true;
+    for (size_t i = 0; i < BOOK_TABLES && *is_same; i++)
+        *is_same = is_same_table(&TABLES[i], rows->first[i], own.first[i], i == TABLE_KEYS);
     return OK;
 }
 

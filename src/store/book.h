@@ -35,4 +35,8 @@ enum err book_rows_read(struct ctx *ctx, struct db_conn *c, struct book_rows *ro
 /* Puts them in the place of those that the book has of the same workspaces. What was spooled stays, unless its workspace is
  * gone. */
 enum err book_rows_write(struct ctx *ctx, struct db_conn *tx, const struct book_rows *rows);
+/* Are these, which were read from the database, what the book has of the same workspaces? It may have keys besides, under
+ * which something is sealed that was spooled. */
+enum err book_rows_compare(struct ctx *ctx, struct db_conn *book, const struct book_rows *rows,
+                           bool *is_same);
 enum err book_rows_count(struct ctx *ctx, struct db_conn *c, int64_t *workspaces);

@@ -17,6 +17,7 @@
 enum {
     FORMER_MAX = 8, /* books that were damaged while they were open, in one run */
     PAGE = 64,      /* workspaces that are copied at once when it is filled */
+    COMPARES = 3,   /* after a look each, before rows are taken for wrong */
     PAGE_BYTES = 256 << 20,
     CHANGES_PAGE = 256,
     OVERLAP_MS = 10 * 1000, /* a change may be committed so long after one with a higher number */
@@ -254,21 +255,34 @@ static enum err filled_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     return meta_put(ctx, tx, FILLED, STR("1"));
 }
 
-enum err book_fill(struct ctx *ctx) {
-    struct book *b = ctx->parts->book;
-    struct book_mark mark;
+/* All workspaces, page by page. */
+static enum err for_pages(struct ctx *ctx,
+                          enum err (*fn)(struct ctx *ctx, const char *from, const char *to,
+                                         int64_t *found),
+                          int64_t *found) {
     const char *from = "", *last = "";
-    TRY(book_changes_newest(ctx, db_reader(ctx), &mark));
     for (bool more = true; more;) {
         const char *to;
         ctx_grant(ctx, FILL_PIECE_MS);
         TRY(book_workspace_behind(ctx, db_reader(ctx), last, PAGE, &to));
         more = to != NULL;
-        TRY(copy(ctx, from, more ? to : BOOK_LAST));
+        TRY(fn(ctx, from, more ? to : BOOK_LAST, found));
         if (more)
             last = to;
         from = book_next_id(ctx, last);
     }
+    return OK;
+}
+
+static enum err copy_page(struct ctx *ctx, const char *from, const char *to, int64_t *found) {
+    return copy(ctx, from, to);
+}
+
+enum err book_fill(struct ctx *ctx) {
+    struct book *b = ctx->parts->book;
+    struct book_mark mark;
+    TRY(book_changes_newest(ctx, db_reader(ctx), &mark));
+    TRY(for_pages(ctx, copy_page, NULL));
     struct ctx own = ctx_on(ctx, atomic_load(&b->db));
     TRY(db_write(&own, filled_write, NULL));
     b->mark = mark;
@@ -325,6 +339,44 @@ enum err book_look(struct ctx *ctx) {
     atomic_store(&b->looked_ms, began_ms);
     sweep(ctx, b);
     return OK;
+}
+
+/* --- comparing ------------------------------------------------------------------------------- */
+
+static enum err is_same(struct ctx *ctx, const char *from, const char *to, bool *is) {
+    struct db *db = atomic_load(&ctx->parts->book->db);
+    struct book_rows rows = { .from = from, .to = to };
+    struct ctx own = *ctx;
+    if (!db)
+        return ERR_STORAGE_UNAVAILABLE;
+    own.arena = arena_new(PAGE_BYTES);
+    enum err e = book_rows_read(&own, db_reader(&own), &rows);
+    if (e == OK) {
+        struct ctx on_book = ctx_on(&own, db);
+        e = book_rows_compare(&on_book, db_reader(&on_book), &rows, is);
+    }
+    arena_free(own.arena);
+    return e;
+}
+
+/* What changes while it is compared differs, and is the same after the next look. */
+static enum err compare_page(struct ctx *ctx, const char *from, const char *to, int64_t *found) {
+    bool is;
+    TRY(is_same(ctx, from, to, &is));
+    for (int i = 0; i < COMPARES && !is; i++) {
+        ctx_grant(ctx, FILL_PIECE_MS);
+        TRY(book_look(ctx));
+        TRY(is_same(ctx, from, to, &is));
+    }
+    if (is)
+        return OK;
+    ++*found;
+    return copy(ctx, from, to);
+}
+
+enum err book_compare(struct ctx *ctx, int64_t *found) {
+    *found = 0;
+    return book_is_readable(ctx) ? for_pages(ctx, compare_page, found) : OK;
 }
 
 void book_catch_up(struct ctx *ctx) {

@@ -19,6 +19,10 @@ void book_close(struct book *b); /* NULL is fine */
 enum err book_fill(struct ctx *ctx); /* all of it */
 enum err book_look(struct ctx *ctx); /* what changed since, or all where it must be */
 
+/* Holds all of it against the database, and puts right what is not the same though a look has just been; *found: in so
+ * many places. That should be none: who changes rows says so (book_note). */
+enum err book_compare(struct ctx *ctx, int64_t *found);
+
 /* After a write of this request: copies what it changed in its workspace, if books have it, before its answer goes. For
  * a moment only: the next look does what was not done. */
 void book_catch_up(struct ctx *ctx);

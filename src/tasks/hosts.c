@@ -10,10 +10,12 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/memory.h"
+#include "db/migrate.h"
 #include "obs/log.h"
 #include "store/due.h"
 #include "store/hosts.h"
 #include "store/jobs.h"
+#include "store/sealed.h"
 #include "vault/vault.h"
 
 enum { KEPT_MS = 24 * 3600 * 1000 };
@@ -25,7 +27,7 @@ struct hosts {
     struct id mark,
         tried; /* of the last beat that is known to be kept, and of the last that was asked for */
     char seen[ID_BYTES]; /* somebody else's, at the last beat; "": ours stood there */
-    atomic_bool is_usurped;
+    atomic_bool is_usurped, is_outdated;
     atomic_size_t alive;
 };
 
@@ -100,12 +102,29 @@ static struct host_row row_of(struct ctx *ctx, const struct hosts *h) {
                               .place = h->place,
                               .name = h->name,
                               .version = AVA_VERSION,
-                              .schema_version = db_schema_version(ctx->parts->db),
+                              .schema_version = migrations_count,
                               .started_ms = h->started_ms,
                               .beat_ms = ava_steady_ms(),
                               .off_ms = clock_off_ms(),
                               .mark = h->tried.text,
                               .master_keys = master_keys(ctx) };
+}
+
+/* Notes whether something was taken away that this program needs. Read behind the row of this host: who takes away keeps
+ * those rows as they are, and looks at them, until that is done. */
+static enum err judge_schema(struct ctx *ctx, struct db_conn *tx, struct hosts *h) {
+    struct str least;
+    int64_t number = 0;
+    TRY(meta_get(ctx, tx, MIGRATE_LEAST, &least));
+    if (!least.ptr || !str_to_i64(least, 0, INT64_MAX, &number) || number <= migrations_count)
+        return OK;
+    if (!atomic_exchange(&h->is_outdated, true))
+        log_error(NULL, "hosts", L("least_schema", (long)number), L("known", migrations_count),
+                  L("why",
+                    "all hosts were said to have a newer version, and what older ones need was "
+                    "taken away"),
+                  L("then", "this one ends: start the newer version"));
+    return OK;
 }
 
 struct joining {
@@ -134,6 +153,7 @@ static enum err join_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     if (j->alive == 0)
         TRY(due_put_right(ctx, tx, now_ms, &j->back_ms));
     TRY(host_row_put(ctx, tx, &own));
+    TRY(judge_schema(ctx, tx, j->hosts));
     TRY(job_rows_give_back_unknown(ctx, tx));
     return job_rows_reclaim(ctx, tx, now_ms, NULL);
 }
@@ -179,6 +199,7 @@ struct beating {
 static enum err beat_write(struct ctx *ctx, struct db_conn *tx, void *arg) {
     struct beating *b = arg;
     TRY(host_row_beat(ctx, tx, &b->own, b->hosts->mark.text, b->hosts->tried.text, &b->is_ours));
+    TRY(judge_schema(ctx, tx, b->hosts));
     if (!b->is_ours)
         TRY(host_row_find(ctx, tx, b->own.run_id, &b->found));
     /* Another mark that stays as it is: the database lost what it had last. One that moves: somebody moves it. */
@@ -220,6 +241,10 @@ enum err hosts_beat(struct ctx *ctx) {
 
 bool hosts_is_usurped(const struct hosts *h) {
     return h && atomic_load(&h->is_usurped);
+}
+
+bool hosts_is_outdated(const struct hosts *h) {
+    return h && atomic_load(&h->is_outdated);
 }
 
 size_t hosts_alive(const struct hosts *h) {

@@ -34,6 +34,8 @@ void hosts_leave(struct ctx *ctx);
 
 /* Another process says that it is this run (a copy of a running machine): this one must do nothing any more. */
 bool hosts_is_usurped(const struct hosts *h);
+/* What this program needs was taken away from the schema: so must this one. */
+bool hosts_is_outdated(const struct hosts *h);
 size_t hosts_alive(const struct hosts *h); /* this one included, as of the last beat; at least 1 */
 
 /* Is the run still there? A run of which nothing is known is not. */

@@ -8,16 +8,28 @@
 #include "db/migrate.h"
 #include "db/temp.h"
 
-/* A program with two migrations, in place of the generated one. */
+#define COMMON                                                                               \
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;"                 \
+    "CREATE TABLE hosts (name TEXT, version TEXT, schema_version INTEGER, beat_at INTEGER) " \
+    "STRICT;"
+
+/* A program with three migrations, in place of the generated one. */
 const struct migration migrations[] = {
-    { 1, "first", "CREATE TABLE a (x INTEGER) STRICT; CREATE TABLE b (x INTEGER) STRICT;", "aa" },
+    { 1, "first", COMMON "CREATE TABLE a (x INTEGER) STRICT; CREATE TABLE b (x INTEGER) STRICT;",
+      "aa" },
     { 2, "second", "ALTER TABLE a ADD COLUMN y INTEGER; INSERT INTO b SELECT x FROM a;", "bb" },
+    { 3, "third", "-- contract\nALTER TABLE b ADD COLUMN z INTEGER;", "cc", true },
 };
-const int migrations_count = 2;
+const int migrations_count = 3;
 
 #define TABLE                                                                         \
     "CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL," \
-    " sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT;"
+    " sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT;" COMMON
+
+/* Of a file all are applied; of what others share the contract waits. */
+static int opened(const struct temp *t) {
+    return t->url[0] ? 2 : 3;
+}
 
 static const char *open_fails(struct temp *t) {
     struct db_conf conf = temp_conf(t);
@@ -50,13 +62,13 @@ static size_t backups(struct temp *t, char *first, size_t room) {
 TEST(a_new_database_gets_all_migrations_and_no_backup) {
     struct temp t;
     temp_open(&t);
-    CHECK_INT(db_schema_version(t.parts.db), 2);
+    CHECK_INT(db_schema_version(t.parts.db), opened(&t));
     CHECK_TEXT(temp_sql(&t, "SELECT group_concat(number || sha256) FROM schema_migrations"),
-               "1aa,2bb");
+               t.url[0] ? "1aa,2bb" : "1aa,2bb,3cc");
     CHECK_INT(backups(&t, NULL, 0), 0);
     db_close(t.parts.db);
     CHECK(temp_reopen(&t)); /* nothing is applied twice */
-    CHECK_INT(db_schema_version(t.parts.db), 2);
+    CHECK_INT(db_schema_version(t.parts.db), opened(&t));
     temp_close(&t);
 }
 
@@ -70,7 +82,7 @@ TEST(an_older_database_is_copied_before_it_is_brought_up_to_date) {
                             "CREATE TABLE a (x INTEGER) STRICT; CREATE TABLE b (x INTEGER) STRICT;"
                             "INSERT INTO a VALUES (42);"));
     CHECK(temp_reopen(&t));
-    CHECK_INT(db_schema_version(t.parts.db), 2);
+    CHECK_INT(db_schema_version(t.parts.db), 3);
     CHECK_TEXT(temp_sql(&t, "SELECT x FROM b"), "42");
     CHECK_INT(backups(&t, copy, sizeof copy), 1);
     struct temp old = t;
@@ -153,9 +165,9 @@ TEST(a_database_of_a_newer_program_is_refused_and_untouched) {
     struct temp t;
     temp_folder(&t);
     CHECK(temp_script(&t, TABLE "INSERT INTO schema_migrations VALUES (1,'first','aa',0),"
-                                "(2,'second','bb',0),(3,'third','cc',0);"));
+                                "(2,'second','bb',0),(3,'third','cc',0),(4,'fourth','dd',0);"));
     CHECK(strstr(open_fails(&t), "newer Ava") != NULL);
-    CHECK_TEXT(temp_sql(&t, "SELECT count(*) FROM schema_migrations"), "3");
+    CHECK_TEXT(temp_sql(&t, "SELECT count(*) FROM schema_migrations"), "4");
     end(&t);
 }
 
@@ -176,4 +188,59 @@ TEST(a_migration_that_fails_changes_nothing) {
     CHECK_TEXT(temp_sql(&t, "SELECT max(number) FROM schema_migrations"), "1");
     CHECK_TEXT(temp_sql(&t, "SELECT count(*) FROM pragma_table_info('a')"), "1");
     end(&t);
+}
+
+static bool reopen_as(struct temp *t, enum db_schema how, const char **why) {
+    struct db_conf conf = temp_conf(t);
+    conf.schema = how;
+    t->parts.db = db_open(&conf, t->arena, why);
+    return t->parts.db != NULL;
+}
+
+/* A newer program has applied more; the last contract among it says who can go on. */
+TEST(an_older_program_goes_on_with_a_newer_schema_until_something_is_taken_away) {
+    struct temp t;
+    const char *why = "";
+    temp_folder(&t);
+    CHECK(temp_reopen(&t));
+    CHECK_TEXT(temp_sql(&t, "SELECT hex(value) FROM meta WHERE name = 'least_schema'"),
+               t.url[0] ? "30" : "33");
+    db_close(t.parts.db);
+    CHECK(temp_script(&t, "INSERT INTO schema_migrations (number, name, sha256, applied_at)"
+                          " VALUES (4, 'fourth', 'dd', 0)"));
+    CHECK(reopen_as(&t, DB_SCHEMA_MIGRATE, &why));
+    CHECK_INT(db_schema_version(t.parts.db), 4);
+    db_close(t.parts.db);
+    CHECK(reopen_as(&t, DB_SCHEMA_KEEP, &why)); /* a command, too */
+    db_close(t.parts.db);
+    CHECK(temp_script(&t, "UPDATE meta SET value = X'34' WHERE name = 'least_schema'"));
+    CHECK(strstr(open_fails(&t), "newer Ava") != NULL);
+    CHECK(temp_script(&t, "UPDATE meta SET value = X'78' WHERE name = 'least_schema'"));
+    CHECK(strstr(open_fails(&t), "newer Ava") != NULL); /* not a number */
+    end(&t);
+}
+
+TEST(what_older_hosts_need_is_taken_away_when_somebody_asks_and_none_is_left) {
+    struct temp t;
+    const char *why = "";
+    if (!getenv("TEST_POSTGRES")) {
+        printf("# about hosts that share a database\n");
+        skip();
+    }
+    temp_folder(&t);
+    CHECK(temp_reopen(&t));
+    db_close(t.parts.db);
+    CHECK(temp_script(&t, "INSERT INTO hosts (name, version, schema_version, beat_at)"
+                          " VALUES ('new', '2', 3, 9000000000000), ('gone', '1', 2, 5),"
+                          " ('old', '1.9', 2, 9000000000000)"));
+    CHECK(!reopen_as(&t, DB_SCHEMA_FINISH, &why));
+    CHECK(strstr(why, "host old runs Ava 1.9") != NULL);
+    CHECK_TEXT(temp_sql(&t, "SELECT max(number) FROM schema_migrations"), "2");
+    CHECK(temp_script(&t, "DELETE FROM hosts WHERE name = 'old'"));
+    CHECK(reopen_as(&t, DB_SCHEMA_KEEP, &why)); /* a command has nothing to apply */
+    db_close(t.parts.db);
+    CHECK(reopen_as(&t, DB_SCHEMA_FINISH, &why));
+    CHECK_INT(db_schema_version(t.parts.db), 3);
+    CHECK_TEXT(temp_sql(&t, "SELECT hex(value) FROM meta WHERE name = 'least_schema'"), "33");
+    temp_close(&t);
 }

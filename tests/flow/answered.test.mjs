@@ -1,3 +1,4 @@
+// Bears company.
 // The phone is always answered: by what the workspace chose, within its time, whatever else fails.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

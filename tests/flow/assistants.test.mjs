@@ -1,3 +1,4 @@
+// Bears company.
 // Assistants: made once, changed on top of what Vapi has, remembered with their authors, and taken back.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";

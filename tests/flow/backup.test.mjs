@@ -1,3 +1,4 @@
+// Bears company.
 // All data in one checked file, made while Ava serves, and put back: nothing is sent twice, nothing half is taken for whole.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";

@@ -1,3 +1,4 @@
+// Bears company.
 // Several mails at once: all are written down or none, each is sent once and followed by itself. People report of batches:
 // one bad address that fails ninety-nine good mails after half of them went out, answers whose order is not that of the
 // request, and retries of the whole that send again what had gone.

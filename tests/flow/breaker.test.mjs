@@ -1,3 +1,4 @@
+// Bears company.
 // The breaker, over real sockets, seen from outside: hits in the sandbox's ledger and series in /metrics.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

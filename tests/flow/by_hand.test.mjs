@@ -1,3 +1,4 @@
+// Bears company.
 // The inbox from the command line: somebody calls and texts, what came is followed, and worked on again.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

@@ -1,3 +1,4 @@
+// Bears company.
 // Calendars of Google and Microsoft: consent in a browser, tokens renewed once for all who wait, appointments made once,
 // and nobody told of a free hour that nobody knows. People report of such systems: codes used up by a prefetch or by the
 // second of two callbacks, refresh tokens lost when a consent brings none, grants taken for dead because the network was,

@@ -1,3 +1,4 @@
+// Bears company.
 // What Ava sends back to a provider: never a word that hides a secret, never a number that reading changed.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

@@ -1,3 +1,4 @@
+// Bears company.
 // ava doctor: what it says of an installation that is well, of one that is not, and that looking changes nothing.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

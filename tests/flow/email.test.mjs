@@ -1,3 +1,4 @@
+// Bears company.
 // Mails through an e-mail service: sent once whatever breaks, followed to each of those they go to, and never sent again to
 // whoever is not there or complained. People report of such systems: keys that may only send taken for wrong ones (a 401
 // that is none), quotas taken for rate limits, bounces of "the first of to", and whole domains suppressed for a block of

@@ -1,3 +1,4 @@
+// Bears company.
 // Lists taken away whole, as CSV and JSON lines: read back by Python's csv, with what providers and callers wrote into them.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";

@@ -1,3 +1,4 @@
+// Bears company.
 // Nothing acknowledged is lost on its way to the customer: signed webhooks of which some come twice and some in
 // another order, a receiver that is down a third of the time, and an Ava that is killed meanwhile.
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+// Bears company.
 // From a provider's webhook to the customer's own endpoint: signed so that the library of Standard Webhooks says yes,
 // in order, again and again until it is taken; to nobody who may not be reached.
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+// Bears company.
 // A webhook that is refused, or one that nobody set up: mails go out, and nobody hears what becomes of them. The card and
 // the API say so, instead of a connection that looks well.
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+// Bears company.
 // How many calls may go at once, who waits for a free line, and what a day may take.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

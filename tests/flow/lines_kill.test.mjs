@@ -1,3 +1,4 @@
+// Bears company.
 // Caps that hold whatever breaks: two workspaces on one Vapi account of ten lines, more dials than lines, calls that
 // come in meanwhile, ends that nobody tells of, and an Ava that is killed. Time is real here: the calls are short.
 import assert from "node:assert/strict";

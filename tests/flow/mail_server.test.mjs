@@ -1,3 +1,4 @@
+// Bears company.
 // A workspace's own mail server: connecting it says exactly what is wrong, and the password is never shown.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

@@ -1,3 +1,4 @@
+// Bears company.
 // Texts through Twilio: sent once, whatever breaks; and both directions in one list.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

@@ -1,3 +1,4 @@
+// Bears company.
 // Numbers: what the account has and could have, buying one, and bringing them into Ava's care: what is planned,
 // what is warned of, what a crash or a refusal half way leaves behind, and the way back.
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+// Bears company.
 // Out of a company's network: through a proxy, and to hosts whose certificates are by an authority of its own.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

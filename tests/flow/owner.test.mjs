@@ -1,3 +1,4 @@
+// Bears company.
 // One Ava owns a data folder: a second server is refused, and one whose folder or database is taken away stops
 // acknowledging at once.
 import assert from "node:assert/strict";

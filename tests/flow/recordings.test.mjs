@@ -1,3 +1,4 @@
+// Bears company.
 // Recordings are passed on as they are read (HARDENING 8): nobody's reading costs memory, or others time, and a part is
 // never taken for the whole. Found in the field, and tried here: transfers that stall for good after a pause under TLS
 // (curl 4966), HTTP/2 streams that are taken in although nobody reads (curl 4939), loops that spin while paused (curl 6356).

@@ -1,3 +1,4 @@
+// Bears company.
 // A name server that does not answer holds up nobody but who asked for its names (HARDENING 11): each workspace has a
 // share of the questions that may be open, and what could not be asked is nobody's failure. In the field it is the pool
 // of look-ups that such a server fills, and everybody who needs it waits (nodejs/node 8436).

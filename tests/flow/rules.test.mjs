@@ -1,3 +1,4 @@
+// Bears company.
 // Rules: when something happens, somebody is told, once. Who misses calls wants the caller written to at once, and never
 // twice; never at night; never those who asked for no more; and never a machine that answers itself for ever.
 //

@@ -63,6 +63,8 @@ const BROKEN = [
   ["a call that was promised and succeeded is not there", (h) => ((h.wants[1].tries[3].status = 202), h.provider.calls.pop()), /once: call k2 succeeded and is 0/],
   ["one key has two operations", (h) => (h.wants[1].tries[3].operation = "op7"), /once: call k2 was answered with 2 operations/],
   ["a client never came to know", (h) => (h.wants[0].tries = [lost(1), { at: 9, until: 10, status: 409 }]), /once: call k1 was never answered/],
+  ["a call was answered with its failure, and is there", (h) => (h.wants[0].tries = [{ at: 1, until: 2, status: 502, replayed: true }]), /once: call k1 was answered with its failure and is at the provider/],
+  ["a call was answered with its failure, and then not", (h) => h.wants[0].tries.unshift({ at: 1, until: 2, status: 502, replayed: true }), /once: call k1 was answered with its failure and with 201/],
   ["a call that nobody wanted", (h) => h.provider.calls.push({ to: "+99" }), /once: nobody wanted \+99/],
   ["an operation is gone", (h) => h.operations.pop(), /once: call k4: its operation op4 is gone/],
   ["a call that counts as failed is there", (h) => (h.operations[1].state = "failed"), /once: call k2 failed and is at the provider/],

@@ -44,9 +44,9 @@ export function ava(args, { env = {}, input, cwd } = {}) {
 }
 
 // The same without stopping this process meanwhile: for commands beside a server that is being watched.
-export function avaBeside(args, { env = {} } = {}) {
+export function avaBeside(args, { env = {}, program = bin } = {}) {
   return new Promise((done) => {
-    const child = spawn(bin, args, { env: environment({ ...databaseOf(folderIn(args, env), { verb: args[0], env }), ...env }), stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, { env: environment({ ...databaseOf(folderIn(args, env), { verb: args[0], env }), ...env }), stdio: ["ignore", "pipe", "pipe"] });
     const out = { stdout: "", stderr: "" };
     child.stdout.on("data", (b) => (out.stdout += b));
     child.stderr.on("data", (b) => (out.stderr += b));

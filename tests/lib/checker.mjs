@@ -7,11 +7,12 @@
 // answered, or whose faults met nothing, proves nothing: that is against it, too.
 
 export const isDone = (t) => t.status >= 200 && t.status < 300;
+export const isFinal = (t) => t.status >= 500 && t.replayed; // the stored answer of one that failed
 const isOpen = (t) => t.status === 0 || t.status >= 500; // may have happened
 const groups = (list, name) => list.reduce((m, x) => m.set(name(x), [...(m.get(name(x)) ?? []), x]), new Map());
 const some = (list) => list.slice(0, 3).join(", ") + (list.length > 3 ? `, ... (${list.length})` : "");
 
-// wants: { key, what: "call" | "text", to, tries: [{ at, until, status, operation, code }] }: one thing that a client wants
+// wants: { key, what: "call" | "text", to, tries: [{ at, until, status, operation, code, replayed }] }: one thing that a client wants
 // once, under one Idempotency-Key. Each goes to a number of its own.
 // provider: { calls: [{ to, op }], texts: [{ to }] }; operations: { id, state, sent_at }, of the database.
 export function once({ wants, provider, operations, faults }) {
@@ -26,7 +27,10 @@ export function once({ wants, provider, operations, faults }) {
     const name = `${w.what} ${w.key}`;
     if (there > 1) against.push(`${name} is ${there} at the provider`);
     if (ops.size > 1) against.push(`${name} was answered with ${ops.size} operations`);
-    if (!told.length && !w.tries.some((t) => t.status >= 400 && t.status < 500 && ![409, 429].includes(t.status))) against.push(`${name} was never answered`);
+    const hasFailed = w.tries.some(isFinal);
+    if (hasFailed && told.length) against.push(`${name} was answered with its failure and with ${told[0].status}`);
+    if (hasFailed && there) against.push(`${name} was answered with its failure and is at the provider`);
+    if (!told.length && !hasFailed && !w.tries.some((t) => t.status >= 400 && t.status < 500 && ![409, 429].includes(t.status))) against.push(`${name} was never answered`);
     if (!told.length) continue;
     const o = known.get([...ops][0]);
     if (!o) against.push(`${name}: its operation ${[...ops][0]} is gone`);

@@ -2,6 +2,7 @@
 // until they know; webhooks, repeated until they are acknowledged; a register with versions. checker.mjs judges the record.
 import assert from "node:assert/strict";
 import { ava, person, until } from "./ava.mjs";
+import { isFinal } from "./checker.mjs";
 import { sql } from "./database.mjs";
 import { Receiver } from "./receiver.mjs";
 import { headersOf, message, secretPlan } from "./vapi.mjs";
@@ -10,7 +11,7 @@ const SECRET = "what-vapi-sends-with-each-message", PATIENCE_MS = 240_000;
 const STEPS = [["status-update", { status: "queued" }], ["status-update", { status: "ringing" }], ["status-update", { status: "in-progress" }], ["speech-update", {}], ["status-update", { status: "ended" }], ["end-of-call-report", { endedReason: "customer-ended-call" }]];
 
 const pause = (ms) => new Promise((r) => setTimeout(r, ms));
-const isKnown = (t) => (t.status >= 200 && t.status < 300) || (t.status >= 400 && t.status < 500 && ![409, 429].includes(t.status));
+const isKnown = (t) => isFinal(t) || (t.status >= 200 && t.status < 300) || (t.status >= 400 && t.status < 500 && ![409, 429].includes(t.status));
 
 export class Clients {
   wants = [];
@@ -62,7 +63,7 @@ export class Clients {
       const r = await fetch(this.all.base + path, { method: method ?? (body ? "POST" : "GET"), headers: h, body: body && JSON.stringify(body), signal: AbortSignal.timeout(ms) });
       const json = await r.json().catch(() => undefined);
       if (r.ok && r.status !== 204 && !json) return { at, until: Date.now(), status: 0, why: "cut" }; // whoever answered is gone in the middle of it
-      return { at, until: Date.now(), status: r.status, json, etag: r.headers.get("etag") };
+      return { at, until: Date.now(), status: r.status, json, etag: r.headers.get("etag"), replayed: r.headers.has("idempotent-replayed") };
     } catch (e) {
       return { at, until: Date.now(), status: 0, why: String(e.cause?.code ?? e.name) };
     }
@@ -75,14 +76,14 @@ export class Clients {
     const [path, body] = what === "call" ? ["/api/v1/calls", { to }] : ["/api/v1/twilio/messages", { to, from: this.from, body: `Text ${n}` }];
     for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
       const r = await this.ask(space, path, { body, headers: { "Idempotency-Key": key } });
-      w.tries.push({ at: r.at, until: r.until, status: r.status, operation: r.status === 201 ? r.json.operation_id : r.json?.id, code: r.json?.code ?? r.why });
+      w.tries.push({ at: r.at, until: r.until, status: r.status, operation: r.status === 201 ? r.json.operation_id : r.json?.id, code: r.json?.code ?? r.why, replayed: r.replayed });
       if (isKnown(w.tries.at(-1))) break;
       await pause(this.d.between(50, 300));
     }
     // And some ask once more, when they know already.
     if (this.d.next() < 0.2) {
       const r = await this.ask(space, path, { body, headers: { "Idempotency-Key": key } });
-      w.tries.push({ at: r.at, until: r.until, status: r.status, operation: r.status === 201 ? r.json.operation_id : r.json?.id, code: r.json?.code ?? r.why });
+      w.tries.push({ at: r.at, until: r.until, status: r.status, operation: r.status === 201 ? r.json.operation_id : r.json?.id, code: r.json?.code ?? r.why, replayed: r.replayed });
     }
   }
 

@@ -34,10 +34,11 @@ class Host {
     };
   }
 
-  async start() {
+  // through: as Ava.start has it.
+  async start(through = []) {
     for (let tries = 0; ; tries++) {
       try {
-        this.ava = await Ava.start({ verb: "serve", port: this.port, data: this.data, env: this.env });
+        this.ava = await Ava.start({ verb: "serve", port: this.port, data: this.data, env: this.env, through });
         return this;
       } catch (e) {
         if (tries === 4) throw new Error(`${this.name} does not start`, { cause: e }); // its database may be away just now

@@ -1,3 +1,4 @@
+// Bears company.
 // A drill: every alert is made to fire by what it is for, in an Ava that runs, and its runbook leads to the cause. The rules are
 // those of ops/prometheus but for their times, which a person waits for and a test does not.
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+// Bears company.
 // Calendars against independent programs: Google's and Microsoft's own clients drive the sandbox, and Prism stands between
 // Ava and the sandbox with contracts derived from what both publish.
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+// Bears company.
 // ava doctor and ava status where the data is in PostgreSQL: what they say of a server that is well, of one that is not
 // what Ava needs, and of one that is gone or says nothing.
 //

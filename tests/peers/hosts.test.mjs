@@ -1,3 +1,4 @@
+// Bears company.
 // Several Avas on one PostgreSQL: what each of them shows, changes and does once, whoever of them dies, sleeps or is cut off.
 //
 // How such systems are known to fail, as cases: a worker that sleeps past its lease and goes on when it wakes; a client that

@@ -1,3 +1,4 @@
+// Bears company.
 // Ava's consent and renewals at OAuth servers that nobody made for Ava: oidc-provider, which is strict (PKCE by S256,
 // refresh tokens that rotate, a family that ends when one comes twice, iss of RFC 9207), and oauth2-mock-server, which is
 // scripted. The calendar behind them takes a token only while its server knows it.

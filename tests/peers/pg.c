@@ -32,14 +32,15 @@ struct writer {
     db_fn *fn;
     int64_t within_ms;
     bool has_run;
-    atomic_bool is_at_it;
+    atomic_bool is_at_it, may_end;
+    enum db_alone alone;
     int64_t said;
     enum err result;
 };
 
 static void *write_on(void *arg) {
     struct writer *w = arg;
-    w->result = db_write(&w->ctx, w->fn, w);
+    w->result = db_write_as(&w->ctx, "peer", w->alone, w->fn, w);
     return NULL;
 }
 
@@ -63,11 +64,15 @@ static bool await_waiting(size_t count) {
     return await_in(&postgres_of(parts.db)->writes, count);
 }
 
-static void begin(struct writer *w, db_fn *fn, int64_t within_ms) {
-    *w = (struct writer){ .fn = fn, .arena = arena_new(1 << 20) };
+static void begin_as(struct writer *w, db_fn *fn, int64_t within_ms, enum db_alone alone) {
+    *w = (struct writer){ .fn = fn, .arena = arena_new(1 << 20), .alone = alone };
     ctx_init(&w->ctx, &parts, w->arena, within_ms);
     str_copy(w->ctx.who.workspace_id, sizeof w->ctx.who.workspace_id, STR("ws_a"));
     pthread_create(&w->thread, NULL, write_on, w);
+}
+
+static void begin(struct writer *w, db_fn *fn, int64_t within_ms) {
+    begin_as(w, fn, within_ms, DB_ALONE_IN_WORKSPACE);
 }
 
 static void end(struct writer *w) {
@@ -201,6 +206,47 @@ static int who_cannot_begin_in_time_has_not_run_and_is_told_to_come_again(const 
     MUST(second.result == ERR_STORAGE_UNAVAILABLE);
     pthread_join(locking, NULL);
     pq.finish(other);
+    pq.finish(looking);
+    return 0;
+}
+
+/* Keeps its transaction open until it may end. */
+static enum err hold_until(struct ctx *ctx, struct db_conn *tx, void *arg) {
+    struct writer *w = arg;
+    struct db_stmt *q =
+        db_use(tx, "SELECT CAST(1 AS BIGINT)"); /* by its row, its locks are there */
+    w->has_run = db_next(q);
+    TRY(db_done(ctx, q));
+    atomic_store(&w->is_at_it, true);
+    for (int64_t until = ava_now_ms() + PATIENCE_MS; !atomic_load(&w->may_end);)
+        if (ava_now_ms() > until)
+            return ERR_INTERNAL;
+    return OK;
+}
+
+static int blocks(enum db_alone first, enum db_alone second, PGconn *looking) {
+    struct writer holder, other;
+    begin_as(&holder, hold_until, PATIENCE_MS * 2, first);
+    while (!atomic_load(&holder.is_at_it))
+        sched_yield();
+    begin_as(&other, hold_until, PATIENCE_MS * 2, second);
+    atomic_store(&other.may_end, true);
+    for (int64_t until = ava_now_ms() + PATIENCE_MS; !is_blocked(looking);)
+        MUST(!atomic_load(&other.is_at_it) && ava_now_ms() < until);
+    atomic_store(&holder.may_end, true);
+    end(&holder);
+    end(&other);
+    MUST(holder.result == OK && other.result == OK && other.has_run);
+    return 0;
+}
+
+/* What belongs to no workspace, or to several, waits for each that is at it, and lets none begin. */
+static int what_is_for_no_workspace_is_alone(const char *url) {
+    static const char *const KEYS[] = { "dbname", NULL };
+    const char *const values[] = { url, NULL };
+    PGconn *looking = pq.connectdbParams(KEYS, values, 1);
+    MUST(blocks(DB_ALONE_IN_WORKSPACE, DB_ALONE, looking) == 0);
+    MUST(blocks(DB_ALONE, DB_ALONE_IN_WORKSPACE, looking) == 0);
     pq.finish(looking);
     return 0;
 }
@@ -403,6 +449,7 @@ static const struct {
     { "table", a_table_that_another_holds_keeps_no_other_writes },
     { "locks", a_lock_goes_with_the_savepoint_it_was_taken_behind },
     { "order", locks_are_asked_for_in_one_order },
+    { "alone", what_is_for_no_workspace_is_alone },
     { "late", who_cannot_begin_in_time_has_not_run_and_is_told_to_come_again },
 };
 

@@ -254,6 +254,7 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     ["poison", "one that cannot be kept costs the others nothing"],
     ["held", "a row that another transaction holds keeps only who wants it"],
     ["table", "a table that another transaction holds keeps no other writes"],
+    ["alone", "what is for no workspace waits for each that is at it, and lets none begin"],
     ["late", "who cannot begin in time has not run, and is told to come again"],
   ])
     test(says, () => execFileSync(join(process.env.TEST_BUILD_DIR ?? join(root, "build"), "tests/peer_pg"), [database(), name], { encoding: "utf8", timeout: 120_000 }));

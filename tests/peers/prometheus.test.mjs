@@ -1,3 +1,4 @@
+// Bears company.
 // The dashboards and the alert rules against a real Prometheus that scrapes a running Ava, which has traffic and whose
 // providers fail: no panel is empty, and no expression names a series that Ava does not have.
 import assert from "node:assert/strict";

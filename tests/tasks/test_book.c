@@ -242,3 +242,58 @@ TEST(a_book_of_other_keys_is_made_anew) {
     house_close(&other);
     library_close(&l);
 }
+
+static int64_t compare(struct library *l) {
+    struct ctx ctx;
+    int64_t found = 99;
+    temp_ctx(&l->h.t, &ctx);
+    CHECK(book_compare(&ctx, &found) == OK);
+    return found;
+}
+
+/* What was changed by hand, or by a function that forgot its note. */
+TEST(rows_that_are_not_those_of_the_database_are_found_and_put_right) {
+    static const char *const DRIFTS[] = {
+        "DELETE FROM credentials WHERE workspace_id = 'ws_a'",
+        "UPDATE credentials SET version = version + 1 WHERE workspace_id = 'ws_b'",
+        "UPDATE workspaces SET name = 'Another' WHERE id = 'ws_b'",
+        "UPDATE workspace_keys SET binds = 1 - binds WHERE workspace_id = 'ws_b'",
+        "DELETE FROM workspace_keys WHERE workspace_id = 'ws_a';"
+        " DELETE FROM workspaces WHERE id = 'ws_a'",
+    };
+    struct library l;
+    library_open(&l);
+    CHECK(house_put(&l.h, "ws_a", "one", "secret") == OK);
+    CHECK(house_put(&l.h, "ws_b", "two", "secret") == OK);
+    CHECK_INT(compare(&l), 0); /* there is nothing to compare yet */
+    CHECK(book_fill(&l.h.t.ctx) == OK);
+    CHECK_INT(compare(&l), 0);
+    CHECK(temp_script(&l.h.t, "DELETE FROM book_changes")); /* else a look puts them right */
+    for (size_t i = 0; i < ARRAY_LEN(DRIFTS); i++) {
+        CHECK(temp_script(&l.h.t, DRIFTS[i]));
+        CHECK_TEXT(DRIFTS[i], compare(&l) == 1 ? DRIFTS[i] : "not found");
+        CHECK_TEXT(DRIFTS[i], compare(&l) == 0 ? DRIFTS[i] : "not put right");
+    }
+    CHECK(in_book(&l, "ws_a", "one") == NULL);
+    CHECK_INT(count_in_book(&l), 100);
+    library_close(&l);
+}
+
+TEST(what_is_noted_or_kept_on_purpose_is_no_drift) {
+    struct library l;
+    struct vault_rotation done;
+    library_open(&l);
+    CHECK(house_put(&l.h, "ws_a", "one", "secret") == OK);
+    CHECK(book_fill(&l.h.t.ctx) == OK);
+    CHECK(temp_script(&l.h.t, "UPDATE workspaces SET name = 'Another' WHERE id = 'ws_a'"));
+    note(&l, "1000", "1900000000000", "ws_a");
+    CHECK_INT(compare(&l), 0); /* a look between */
+    CHECK(temp_script(&l.h.t, "UPDATE credentials SET checked_at = 1"));
+    CHECK_INT(compare(&l), 0);
+    CHECK(spool(&l, "ws_a", "call 1") == OK);
+    CHECK(vault_rotate(&l.h.t.ctx, true, &done) == OK);
+    CHECK(temp_script(&l.h.t, "DELETE FROM workspace_keys WHERE dek_id = 1"));
+    note(&l, "1001", "1900000000001", "ws_a");
+    CHECK_INT(compare(&l), 0); /* the key of what was spooled */
+    library_close(&l);
+}

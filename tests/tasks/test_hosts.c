@@ -20,11 +20,14 @@
 
 static int64_t now_ms = 1795161600000;
 
+static int64_t pace_ms; /* by which it goes on each time that somebody looks */
+
 static int64_t wall(void) {
     return now_ms;
 }
 
 static int64_t mono(void) {
+    now_ms += pace_ms;
     return now_ms * 1000;
 }
 
@@ -249,6 +252,13 @@ TEST(a_turn_is_one_hosts_and_shared_within_it) {
     turn_give(&theirs);
     turn_give(&own);
     CHECK(!turn_take_now(&b.ctx, "x", &theirs)); /* the other half has it still */
+    pace_ms = 20;
+    b.ctx.deadline_ms = ava_now_ms() + 5000;
+    CHECK(turn_take(&b.ctx, "x", true, &theirs) != OK); /* not within its time */
+    CHECK(!theirs.is_mine);
+    pace_ms = 0;
+    ctx_clear(&b.ctx);
+    a.ctx.deadline_ms = b.ctx.deadline_ms = ava_now_ms() + 10000;
     turn_give(&with);
     CHECK(turn_take_now(&b.ctx, "x", &theirs));
     CHECK(!turn_take_now(&a.ctx, "x", &own));
@@ -353,5 +363,26 @@ TEST(a_folder_keeps_its_name_and_says_what_is_wrong_with_it) {
     rmdir(dir);
     CHECK(!hosts_place(dir, t.arena, &why));
     CHECK(strstr(why, "AVA_DATA_DIR: cannot read or make"));
+    close_all(&t);
+}
+
+/* It slept while all others were brought to a newer version and what it needs was taken away; or it comes just then. */
+TEST(a_host_that_the_schema_has_left_behind_ends) {
+    struct temp t;
+    struct run a, late;
+    open_at(&t);
+    begin(&a, &t, "run_a", "host_1");
+    beat(&a);
+    CHECK(!hosts_is_outdated(a.parts.hosts));
+    CHECK(temp_script(&t,
+                      "DELETE FROM meta WHERE name = 'least_schema'; INSERT INTO meta (name, value)"
+                      " VALUES ('least_schema', X'39393939')"));
+    begin(&late, &t, "run_late", "host_2");
+    CHECK(hosts_is_outdated(late.parts.hosts));
+    CHECK(!hosts_is_outdated(a.parts.hosts));
+    beat(&a);
+    CHECK(hosts_is_outdated(a.parts.hosts));
+    end(&a);
+    end(&late);
     close_all(&t);
 }

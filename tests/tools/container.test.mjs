@@ -2,7 +2,7 @@
 // is declared, and the program of the last stage finds its libraries. Whoever has Docker builds the image.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
@@ -52,6 +52,8 @@ describe("the Dockerfile", () => {
   });
 
   const noDpkg = spawnSync("readelf", ["--version"]).error || spawnSync("dpkg", ["--version"]).error;
+  // Libraries that are opened at run time, which no list of the linker names.
+  const opened = readdirSync(join(root, "src"), { recursive: true }).filter((f) => f.endsWith(".c")).map((f) => join("src", f)).filter((f) => read(f).includes("dlopen(")).flatMap((f) => [...read(f).matchAll(/"(lib[\w+-]+\.so[.\d]*)"/g)].map((m) => m[1]));
   test("has the libraries that the program asks for, and no other", { skip: missing || (sanitized && "a sanitizer asks for more") || (noDpkg && "not on Debian, or no readelf") }, () => {
     const needed = [...run("readelf", "-d", bin).matchAll(/NEEDED.*\[(.*)\]/g)].map((m) => m[1]);
     const paths = new Map([...run("ldd", bin).matchAll(/^\s+(\S+) => (\S+)/gm)].map((m) => [m[1], m[2]]));
@@ -63,9 +65,14 @@ describe("the Dockerfile", () => {
       }
       throw new Error(`no package has ${path}`);
     };
-    const packages = new Set(needed.filter((n) => !/^(ld-linux|libm\.|libc\.)/.test(n)).map(owner));
+    const cached = run("/sbin/ldconfig", "-p");
+    for (const library of opened) paths.set(library, new RegExp(`${library.replaceAll(".", "\\.")} .*=> (\\S+)`).exec(cached)[1]);
+    assert.ok(opened.includes("libpq.so.5"));
+    const packages = new Set([...needed, ...opened].filter((n) => !/^(ld-linux|libm\.|libc\.)/.test(n)).map(owner));
     const listed = run("tools/deps", "list", "run").split("\n").filter((p) => p && p !== "ca-certificates");
     assert.deepEqual(listed.sort(), [...packages].sort());
+    const recommended = /^Recommends: (.*)$/m.exec(read("tools/package"))[1].split(", ");
+    assert.deepEqual(recommended.sort(), [...new Set(opened.map(owner))].sort(), "by the Debian package, too");
   });
 });
 

@@ -49,6 +49,26 @@ class Runner(Repository):
         self.assertEqual(done.stdout.splitlines()[-1], "3 passed, 0 failed", done.stdout)
         self.assertEqual(done.returncode, 0)
 
+    @unittest.skipIf(os.cpu_count() < 2, "one core: everybody is alone")
+    def test_runs_those_that_bear_company_side_by_side_and_the_others_alone(self):
+        meets = (
+            "// Bears company.\nimport t from 'node:test'; import fs from 'node:fs';"
+            "t('meets', async () => { fs.writeFileSync('here-%s', '');"
+            "for (let i = 0; i < 2000 && !fs.existsSync('here-%s'); i++) await new Promise((r) => setTimeout(r, 5));"
+            "if (!fs.existsSync('here-%s')) throw new Error('alone'); });"
+        )
+        alone = (
+            "import t from 'node:test'; import fs from 'node:fs';"
+            "t('alone', async () => { fs.mkdirSync('busy');"
+            "await new Promise((r) => setTimeout(r, 100)); fs.rmdirSync('busy'); });"
+        )
+        self.write("tests/flow/a.test.mjs", meets % ("a", "d", "d"))
+        self.write("tests/flow/b.test.mjs", alone)
+        self.write("tests/flow/c.test.mjs", alone)
+        self.write("tests/flow/d.test.mjs", meets % ("d", "a", "a"))
+        done = self.run_tool("test")
+        self.assertEqual(done.stdout.splitlines()[-1], "4 passed, 0 failed", done.stdout)
+
     def test_shows_a_failure_and_fails(self):
         self.program(
             "build/tests/base_test_str",

@@ -204,7 +204,7 @@ static json_t *tree_made(int depth) {
     return made;
 }
 
-/* Changes a little of it: entries move, go, come, are written anew or are masked. */
+/* Changes a little of it: entries move, go, come, are written anew or are masked. A reference of its own is returned. */
 static json_t *edited(json_t *value) {
     const char *name;
     json_t *one;
@@ -213,10 +213,10 @@ static json_t *edited(json_t *value) {
     if (roll(12) == 0)
         return roll(3) ? json_string(MASK) : text_made();
     json_object_foreach_safe(value, next, name, one) {
-        json_object_set_new(value, name, edited(json_incref(one)));
+        json_object_set_new(value, name, edited(one));
     }
     json_array_foreach(value, i, one) {
-        json_array_set_new(value, i, edited(json_incref(one)));
+        json_array_set_new(value, i, edited(one));
     }
     if (count > 1 && roll(3) == 0) {
         json_t *first = json_incref(json_array_get(value, 0));

@@ -1,0 +1,3 @@
+-- contract
+-- What only the Ava before read.
+DROP TABLE next_things;
