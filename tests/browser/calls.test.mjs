@@ -10,6 +10,7 @@ describe("calls", { skip: missing("chromium") }, () => {
     page = await openPage(browser, ava);
     await setUp(page, ava);
     await ava.elsewhere(page, "POST", "/webhooks/endpoints/vapi/setup", {});
+    await ava.elsewhere(page, "POST", "/destinations", { url: "https://hooks.example.com/a/path" });
   });
   after(async () => {
     await browser?.close();
@@ -93,6 +94,17 @@ describe("calls", { skip: missing("chromium") }, () => {
     await page.emulateMedia({ colorScheme: null, forcedColors: null });
     await page.setViewportSize({ width: 1200, height: 860 });
     if (process.env.TEST_SHOTS) await page.screenshot({ path: `${process.env.TEST_SHOTS}/course-1200.png`, fullPage: true });
+  });
+
+  test("people meet numbers in groups and names; the ids are folded, with Copy", async () => {
+    await page.waitForSelector("[data-entry=forwarded] >> text=/\\(hooks\\.example\\.com\\)/");
+    const shown = await page.innerText("[data-panel=call]");
+    assert.match(shown, /asked for a call to \+33 6 12 34 56 78/);
+    assert.doesNotMatch(shown, /dst_|call_\w{20}|op_\w{20}/);
+    await page.click("[data-ids] summary");
+    assert.match(await page.innerText("[data-ids]"), /call_\w{20}[^]*op_\w{20}/);
+    assert.ok((await page.$$("[data-ids] button")).length >= 3, "each has its Copy");
+    assert.deepEqual(await axe(page), []);
   });
 
   test("an entry leads to its event, and back", async () => {

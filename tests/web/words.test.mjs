@@ -98,6 +98,12 @@ test("what somebody wrote turns none of the words around it, and its marks of di
   assert.equal(i18n.t("home.hello", { name: "a\u202eb\u2069c" }), "Hello, \u2068abc\u2069");
 });
 
+test("phone numbers inside a sentence are grouped; ids and other figures are left as they are", () => {
+  assert.equal(i18n.grouped("Ada asked for a call to +33612345678, by version 2 of its assistant."), "Ada asked for a call to +33 6 12 34 56 78, by version 2 of its assistant.");
+  assert.equal(i18n.grouped("From +14155550100 to +33612345678."), "From +1 415 555 0100 to +33 6 12 34 56 78.");
+  for (const text of ["Somebody picked up.", "dst_01+33612345678x", "a+33612345678@example.com", "It lasted 26 s, +5 s."]) assert.equal(i18n.grouped(text), text);
+});
+
 test("phone numbers are grouped and lose no digit", () => {
   assert.equal(i18n.phone("+14155550100"), "+1 415 555 0100");
   assert.equal(i18n.phone("+33612345678"), "+33 6 12 34 56 78");

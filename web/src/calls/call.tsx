@@ -6,12 +6,12 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Problem, Schemas } from "../kit/api";
 import { Picture } from "./picture";
 import { isOver, isWaiting, lasted, standing, who, type Call, type Operation } from "./words";
-import { exact, has, moment, money, phone, t } from "../kit/i18n";
+import { exact, grouped, has, moment, money, phone, t } from "../kit/i18n";
 import { said } from "../kit/said";
 import { dated, HeldUp, Panel, Trouble, troubleOf } from "../kit/panel";
 import { Badge, Button, Copy, Heading, Icon, useNow, useTitle, When } from "../kit/parts";
 import { Resource } from "../kit/resource";
-import { api, useLive, useResource, useSoon } from "../kit/state";
+import { api, destinations, useLive, useResource, useSoon } from "../kit/state";
 import { toast } from "../kit/toasts";
 
 type Timeline = Schemas["Timeline"];
@@ -97,7 +97,10 @@ function End({ call, onChanged }: { call: Call; onChanged: () => void }) {
   );
 }
 
+// The entries in words: people meet the host that was told, not the id Ava has for it.
 export function Entries({ timeline }: { timeline: Timeline }) {
+  const told = useResource(destinations, timeline.entries.some((e) => e.kind === "forwarded")).data?.destinations;
+  const named = (text: string) => text.replace(/dst_\w+/, (id) => hostOf(told?.find((one) => one.id === id)?.url) ?? id);
   return (
     <>
       <Picture timeline={timeline} />
@@ -106,7 +109,7 @@ export function Entries({ timeline }: { timeline: Timeline }) {
         {timeline.entries.map((e, i) => (
           <li key={i} data-entry={e.kind} class={has("calls.marked." + e.kind) ? "marked" : ""}>
             <time dateTime={e.at} title={exact(Date.parse(e.at))}>{moment(Date.parse(e.at))}</time>
-            <span>{said(e.text)} {e.event_id && <a href={"/activity/" + e.event_id}>{t("calls.see_event")}</a>}</span>
+            <span>{grouped(named(said(e.text)))} {e.event_id && <a href={"/activity/" + e.event_id}>{t("calls.see_event")}</a>}</span>
           </li>
         ))}
       </ol>
@@ -114,15 +117,23 @@ export function Entries({ timeline }: { timeline: Timeline }) {
   );
 }
 
+const hostOf = (url?: string) => url && new URL(url).host;
+
+// Names are read; ids are for who looks into it, folded, each with its Copy.
 function Facts({ timeline: { call, asked_by, correlation_id } }: { timeline: Timeline }) {
   const plain: [string, string | null][] = [["to", call.to && phone(call.to)], ["from", call.from && phone(call.from)], ["assistant_name", call.assistant_name], ["asked_by", asked_by]];
   const ids: [string, string | null][] = [["id", call.id], [`${call.provider}_id`, call.provider_id], ["carrier_id", call.carrier_id], ["assistant_id", call.assistant_id], ["operation_id", call.operation_id], ["reference", correlation_id]];
   return (
-    <dl class="facts ids">
-      {plain.map(([name, value]) => value && <><dt>{t("calls.fact." + name)}</dt><dd>{value}</dd></>)}
-      {ids.map(([name, value]) => value && <><dt>{t("calls.fact." + name)}</dt><dd><code>{value}</code><Copy text={value} label={t("calls.fact." + name)} /></dd></>)}
-      {call.metadata && <><dt>{t("calls.fact.metadata")}</dt><dd><code>{JSON.stringify(call.metadata)}</code></dd></>}
-    </dl>
+    <>
+      <dl class="facts">{plain.map(([name, value]) => value && <><dt>{t("calls.fact." + name)}</dt><dd>{value}</dd></>)}</dl>
+      <details data-ids>
+        <summary>{t("panel.details")}</summary>
+        <dl class="facts ids">
+          {ids.map(([name, value]) => value && <><dt>{t("calls.fact." + name)}</dt><dd><code>{value}</code><Copy text={value} label={t("calls.fact." + name)} /></dd></>)}
+          {call.metadata && <><dt>{t("calls.fact.metadata")}</dt><dd><code>{JSON.stringify(call.metadata)}</code></dd></>}
+        </dl>
+      </details>
+    </>
   );
 }
 

@@ -119,9 +119,9 @@ function Today() {
 
 function Wants({ now }: { now: Now }) {
   const all = [
-    now.invitations > 0 && { key: "invitation", text: t("home.wants.invitation", { n: now.invitations }), href: "/account", way: t("home.see") },
-    now.failing > 0 && { key: "destination", text: t("home.wants.destination", { n: now.failing }), href: "/activity?tab=out", way: t("home.see") },
-    now.dead > 0 && { key: "dead", text: t(now.deadMore ? "home.wants.dead_many" : "home.wants.dead", { n: now.dead }), href: "/activity?status=dead", way: t("home.see") },
+    now.invitations > 0 && { key: "invitation", text: t("home.wants.invitation", { n: now.invitations }), href: "/account", way: t("home.see", { n: now.invitations }) },
+    now.failing > 0 && { key: "destination", text: t("home.wants.destination", { n: now.failing }), href: "/activity?tab=out", way: t("home.see", { n: now.failing }) },
+    now.dead > 0 && { key: "dead", text: t(now.deadMore ? "home.wants.dead_many" : "home.wants.dead", { n: now.dead }), href: "/activity?status=dead", way: t("home.see", { n: now.dead }) },
     now.nearly && { key: "budget", text: t("home.wants.budget"), href: "/calls?limits=change", way: t("home.change_budget") },
   ].filter((w) => w !== false);
   if (!all.length) return null;

@@ -139,3 +139,6 @@ export function phone(e164: string): string {
       : (rest.length % 2 ? rest.slice(0, 1) + " " + rest.slice(1).replace(/(..)(?=.)/g, "$1 ") : rest.replace(/(..)(?=.)/g, "$1 ")).split(" ");
   return [m[0], ...groups.filter(Boolean)].join(" ");
 }
+
+// A sentence with the phone numbers in it grouped.
+export const grouped = (text: string) => text.replace(/(?<![\w+])\+\d{7,15}(?!\w)/g, phone);

@@ -57,7 +57,7 @@ export default function Numbers() {
               <tbody>
                 {data.numbers.map((n) => (
                   <tr key={n.provider_id}>
-                    <th scope="row"><span class="mono">{phone(n.phone_number)}</span> <Spark days={sparks.get(n.phone_number)} /></th>
+                    <th scope="row"><span class="mono nowrap">{phone(n.phone_number)}</span> <Spark days={sparks.get(n.phone_number)} /></th>
                     <td data-label={t("numbers.name")}>{n.friendly_name ?? t("numbers.unnamed")}</td>
                     <td data-label={t("numbers.can")}>{can(n)}</td>
                     <td data-label={t("numbers.calls")}><Party party={n.calls_go_to} /></td>
