@@ -253,13 +253,14 @@ static int64_t compare(struct library *l) {
 
 /* What was changed by hand, or by a function that forgot its note. */
 TEST(rows_that_are_not_those_of_the_database_are_found_and_put_right) {
+    static const char gone[] = "DELETE FROM workspace_keys WHERE workspace_id = 'ws_a';"
+                               " DELETE FROM workspaces WHERE id = 'ws_a'";
     static const char *const DRIFTS[] = {
         "DELETE FROM credentials WHERE workspace_id = 'ws_a'",
         "UPDATE credentials SET version = version + 1 WHERE workspace_id = 'ws_b'",
         "UPDATE workspaces SET name = 'Another' WHERE id = 'ws_b'",
         "UPDATE workspace_keys SET binds = 1 - binds WHERE workspace_id = 'ws_b'",
-        "DELETE FROM workspace_keys WHERE workspace_id = 'ws_a';"
-        " DELETE FROM workspaces WHERE id = 'ws_a'",
+        gone,
     };
     struct library l;
     library_open(&l);
