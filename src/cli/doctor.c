@@ -29,6 +29,7 @@ static const struct doctor_check CHECKS[] = {
       doctor_mend_backup, true },
     { "server", "whether it serves, which version, what its breakers say", doctor_server, NULL,
       NULL, true },
+    { "redis", "whether hosts count limits together, and in what", doctor_redis, NULL, NULL, true },
     { "public_url", "AVA_PUBLIC_URL as the network sees it, and its certificate", doctor_public_url,
       NULL, NULL, true },
     { "providers", "asks each connected provider whether the key works", doctor_providers, NULL,

@@ -62,4 +62,5 @@ void doctor_server(struct doctor *d);
 void doctor_providers(struct doctor *d);
 void doctor_webhooks(struct doctor *d);
 bool doctor_mend_webhooks(struct doctor *d);
+void doctor_redis(struct doctor *d);
 void doctor_public_url(struct doctor *d);

@@ -5,6 +5,7 @@
 #include "base/tree.h"
 #include "cli/doctor.h"
 #include "cli/errand.h"
+#include "cli/status.h"
 #include "net/client.h"
 #include "providers/dialect.h"
 #include "service/connections/integrations.h"
@@ -103,6 +104,34 @@ void doctor_providers(struct doctor *d) {
     on_loop(d, ask_providers);
     if (d->counts[VERDICT_OK] + d->counts[VERDICT_WARN] + d->counts[VERDICT_FAIL] == before)
         doctor_say(d, VERDICT_SKIP, "nobody has connected any", NULL);
+}
+
+/* --- redis ----------------------------------------------------------------------------------- */
+
+/* As the Ava that serves sees it: it has asked, on the connection that it uses. */
+void doctor_redis(struct doctor *d) {
+    static const char FIX[] =
+        "start it, or mend what it says; until then each host lets only its share through";
+    struct arena *a = d->cli->arena;
+    const json_t *redis = json_object_get(d->status, "redis");
+    const char *why = json_text(redis, "why"), *version = json_text(redis, "version"),
+               *policy = json_text(redis, "maxmemory_policy");
+    if (!d->status)
+        doctor_say(d, VERDICT_SKIP, "no Ava serves here, which would know", NULL);
+    else if (redis && !json_is_true(json_object_get(redis, "up")))
+        doctor_say(d, VERDICT_FAIL,
+                   arena_printf(a, "it is away: %s", why ? why : "not reached yet"), FIX);
+    else if (redis)
+        doctor_say(d, VERDICT_OK,
+                   arena_printf(a, "up, version %s, maxmemory-policy %s",
+                                version ? version : "unknown",
+                                policy ? policy : "unknown (it may not be asked)"),
+                   NULL);
+    else if (status_hosts_alive(d->status) > 1)
+        doctor_say(d, VERDICT_WARN, "none, and each of several hosts counts limits for itself",
+                   "set REDIS_URL on all of them (docs/postgresql.md)");
+    else
+        doctor_say(d, VERDICT_SKIP, "none, and none is needed for one host", NULL);
 }
 
 /* --- webhooks -------------------------------------------------------------------------------- */

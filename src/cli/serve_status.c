@@ -8,6 +8,7 @@
 #include "cli/serve.h"
 #include "db/backups.h"
 #include "db/db.h"
+#include "db/kv.h"
 #include "providers/dialect.h"
 #include "providers/upstream.h"
 #include "store/deliveries.h"
@@ -105,6 +106,21 @@ static void write_book(struct jsonw *w, struct ctx *ctx) {
     jsonw_object_end(w);
 }
 
+/* What hosts count together in; nothing without REDIS_URL. */
+static void write_redis(struct jsonw *w, struct ctx *ctx) {
+    struct kv_state state;
+    if (!ctx->parts->kv)
+        return;
+    kv_look(ctx->parts->kv, &state);
+    jsonw_key(w, "redis");
+    jsonw_object(w);
+    jsonw_bool_at(w, "up", state.is_up);
+    jsonw_text_at(w, "why", state.is_up || !state.why[0] ? NULL : state.why);
+    jsonw_text_at(w, "version", state.version[0] ? state.version : NULL);
+    jsonw_text_at(w, "maxmemory_policy", state.policy[0] ? state.policy : NULL);
+    jsonw_object_end(w);
+}
+
 /* All that work with the database, where several may. */
 static void write_hosts(struct jsonw *w, struct ctx *ctx) {
     struct host_row *rows = arena_alloc(ctx->arena, HOSTS_MAX * sizeof *rows);
@@ -198,6 +214,7 @@ void serve_status(void *serve, struct buf *answer) {
     write_database(&w, &ctx, s->house.config.data_dir);
     write_book(&w, &ctx);
     write_hosts(&w, &ctx);
+    write_redis(&w, &ctx);
     int64_t backup_ms = backups_last_ms(s->database);
     if (backup_ms)
         jsonw_time_at(&w, "last_backup", backup_ms);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/control.h"
+#include "cli/status.h"
 
 static void print(const json_t *s) {
     const json_t *p;
@@ -74,6 +75,31 @@ static void print_host(struct cli *cli, const json_t *host) {
     putchar('\n');
 }
 
+size_t status_hosts_alive(const json_t *s) {
+    const json_t *host;
+    size_t i, count = 0;
+    json_array_foreach(json_object_get(s, "hosts"), i, host) {
+        count += json_is_true(json_object_get(host, "alive"));
+    }
+    return count;
+}
+
+static void print_redis(struct cli *cli, const json_t *s) {
+    const json_t *redis = json_object_get(s, "redis");
+    const char *why = json_text(redis, "why");
+    if (!redis && status_hosts_alive(s) > 1)
+        printf("redis   none: each host counts limits for itself (REDIS_URL)\n");
+    if (!redis)
+        return;
+    if (json_is_true(json_object_get(redis, "up")))
+        printf("redis   up, version %s\n",
+               cli_printable(cli->arena, json_text(redis, "version") ? json_text(redis, "version")
+                                                                     : "unknown"));
+    else
+        printf("redis   away: %s; each host counts its share of the limits\n",
+               cli_printable(cli->arena, why ? why : "not reached yet"));
+}
+
 static void print_backup(const json_t *s) {
     const char *last = json_text(s, "last_backup");
     int64_t at_ms;
@@ -127,6 +153,7 @@ int cmd_status(struct cli *cli) {
         print_place(cli, json_object_get(s, "database"));
         print_book(json_object_get(s, "book"));
         json_array_foreach(json_object_get(s, "hosts"), i, host) print_host(cli, host);
+        print_redis(cli, s);
         print_backup(s);
         print_keys(json_object_get(s, "master_keys"));
     }

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { missing as noAva, until } from "../lib/ava.mjs";
+import { ava, avaBeside, missing as noAva, until } from "../lib/ava.mjs";
 import { noHaproxy } from "../lib/haproxy.mjs";
 import { Hosts } from "../lib/hosts.mjs";
 import { missing as noPostgres } from "../lib/postgres.mjs";
@@ -63,6 +63,28 @@ describe("several hosts and Redis", { skip: noAva || noPostgres || noRedis || no
   test("up, a limit is one for all hosts", async () => {
     await comes(1);
     await isExact();
+  });
+
+  const says = async () => {
+    const at = ["--data-dir", all.list[1].data], doctor = await avaBeside(["doctor", "--run", "redis", ...at]);
+    return { status: /^redis .*$/m.exec(ava(["status", ...at]).stdout)?.[0], doctor: doctor.stdout.split("\n")[0], failed: doctor.status };
+  };
+  test("ava status and ava doctor say how it is", async () => {
+    await comes(1);
+    const s = await says();
+    assert.match(s.status, /^redis {3}up, version 7\./);
+    assert.match(s.doctor, /^ok +redis +up, version 7\.\S+, maxmemory-policy noeviction/);
+    await redis.kill();
+    try {
+      await comes(0);
+      const away = await says();
+      assert.match(away.status, /^redis {3}away: .*(refused|closed).*; each host counts its share of the limits$/);
+      assert.match(away.doctor, /^fail +redis +it is away: /);
+      assert.equal(away.failed, 1);
+    } finally {
+      await redis.go();
+      await comes(1);
+    }
   });
 
   test("killed, each host has its share; in the window of the fall at most twice the limit and one for each host", async () => {
