@@ -1,3 +1,5 @@
+#include "cli/status.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +9,6 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/control.h"
-#include "cli/status.h"
 
 static void print(const json_t *s) {
     const json_t *p;
