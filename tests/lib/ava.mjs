@@ -179,7 +179,12 @@ export class Ava {
   }
 
   async ledger() {
-    return (await this.call("/sandbox/api/ledger", { key: null })).json;
+    const most = 1000, hits = []; // of one answer, which without `since` are the newest: what is counted would grow fewer
+    for (;;) {
+      const page = (await this.call(`/sandbox/api/ledger?since=${hits.at(-1)?.seq ?? 0}&limit=${most}`, { key: null })).json;
+      hits.push(...page.hits);
+      if (page.hits.length < most) return { ...page, hits };
+    }
   }
 
   // A metric's value: metric("circuit_breaker_state", { service: "vapi" }).
