@@ -39,7 +39,8 @@ export function environment(more = {}) {
 
 // Runs a command to its end: { status, stdout, stderr }.
 export function ava(args, { env = {}, input, cwd } = {}) {
-  const r = spawnSync(bin, args, { env: environment({ ...databaseOf(folderIn(args, env), { verb: args[0], env }), ...env }), input, cwd, encoding: "utf8", maxBuffer: 64 << 20 });
+  // One that should have ended at once, and serves, ends its test.
+  const r = spawnSync(bin, args, { env: environment({ ...databaseOf(folderIn(args, env), { verb: args[0], env }), ...env }), input, cwd, encoding: "utf8", maxBuffer: 64 << 20, timeout: 300_000 });
   return { status: r.status, stdout: r.stdout, stderr: r.stderr };
 }
 

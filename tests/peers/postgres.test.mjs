@@ -116,14 +116,17 @@ describe("PostgreSQL", { skip: noAva || missing }, () => {
     }
   });
 
-  test("a schema of a newer Ava, or of another, is left alone", async () => {
+  test("a newer schema is gone on with while nothing was taken away; one that lacks something, or of another Ava, is left alone", async () => {
     const url = database(), a = await start({ url });
     await a.stop();
-    sql(url, "INSERT INTO schema_migrations (number, name, sha256, applied_at) VALUES (9999, 'later', 'x', 0)");
+    sql(url, "INSERT INTO schema_migrations (number, name, sha256, applied_at) VALUES (9998, 'later', 'x', 0)");
+    const older = await start({ url, data: a.data });
+    await older.stop();
+    sql(url, "UPDATE schema_migrations SET number = 9999 WHERE number = 9998; UPDATE meta SET value = '9999' WHERE name = 'least_schema'");
     const newer = refused(url);
     assert.equal(newer.status, 78, newer.stderr);
     assert.match(newer.stderr, /used by a newer Ava/);
-    sql(url, "DELETE FROM schema_migrations WHERE number = 9999; UPDATE schema_migrations SET sha256 = 'x' WHERE number = 3");
+    sql(url, "DELETE FROM schema_migrations WHERE number = 9999; UPDATE meta SET value = '0' WHERE name = 'least_schema'; UPDATE schema_migrations SET sha256 = 'x' WHERE number = 3");
     assert.match(refused(url).stderr, /migration 3 .* is not the one this database was made with/);
     await a.remove();
   });
