@@ -129,21 +129,21 @@ static void settle_all(struct kv_ask **first, struct kv_ask ***last) {
     *last = first;
 }
 
-/* Says it once: not again for the same reason until it was up. */
+/* Says it once, until it was up: reasons take turns where a proxy answers in its place. */
 static void go_down(struct kv *kv) {
     struct kv_wire *w = &kv->wire;
     atomic_store(&kv->is_up, false);
     kv_wire_close(w);
     kv->good = 0;
     pthread_mutex_lock(&kv->lock);
-    bool is_news = strcmp(kv->state.why, w->why) != 0;
     str_copy(kv->state.why, sizeof kv->state.why, str_of(w->why));
     settle_all(&kv->sent, &kv->last_sent);
     settle_all(&kv->queued, &kv->last_queued);
     pthread_mutex_unlock(&kv->lock);
     metric_set(METRIC_KV_UP, 0, NULL);
-    if (is_news && !atomic_load(&kv->ends))
+    if (!kv->is_told && !atomic_load(&kv->ends))
         log_warn(NULL, "kv_down", L("why", w->why));
+    kv->is_told = true;
 }
 
 static void go_up(struct kv *kv) {
@@ -154,6 +154,7 @@ static void go_up(struct kv *kv) {
     pthread_mutex_unlock(&kv->lock);
     atomic_store(&kv->late, 0);
     atomic_store(&kv->is_up, true);
+    kv->is_told = false;
     metric_set(METRIC_KV_UP, 1, NULL);
     log_info(NULL, "kv_up", L("version", version));
 }

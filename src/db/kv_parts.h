@@ -71,7 +71,8 @@ struct kv {
     char limit_sha[41];    /* of limit.lua; set before it is up for the first time */
     /* The thread's own. */
     struct kv_wire wire;
-    int good; /* probes in a row */
+    int good;     /* probes in a row */
+    bool is_told; /* that it is away, since it was up last */
     int64_t probe_at_ms;
 };
 

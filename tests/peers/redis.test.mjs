@@ -90,7 +90,8 @@ describe("several hosts and Redis", { skip: noAva || noPostgres || noRedis || no
   test("killed, each host has its share; in the window of the fall at most twice the limit and one for each host", async () => {
     await comes(1);
     const key = await newcomer(), fresh = await newcomer();
-    const before = await admitted(key, 9);
+    const told = () => all.list.map((h) => h.ava.stderr.split('"event":"kv_down"').length);
+    const before = await admitted(key, 9), toldBefore = told();
     await redis.kill();
     try {
       const during = await admitted(key);
@@ -98,6 +99,7 @@ describe("several hosts and Redis", { skip: noAva || noPostgres || noRedis || no
       await comes(0);
       const down = await admitted(fresh);
       assert.ok(down >= LIMIT && down <= LIMIT + HOSTS - 1, `${down}`);
+      assert.deepEqual(told(), toldBefore.map((n) => n + 1), "each says it once, though it was closed first and is refused then");
     } finally {
       await redis.go();
     }
