@@ -1,13 +1,13 @@
 /* copy_pg: PostgreSQL as the side of a copy that is written (copy.h). One transaction, on one connection without a
  * pipeline; rows go by COPY in its binary format, a piece at a time, so that memory does not grow with them. */
 #include "db/copy_pg.h"
-#include "db/migrate.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "db/migrate.h"
 #include "db/pg_locks.h"
 
 enum {

@@ -39,9 +39,8 @@ struct kv_conf {
 
 /* Never waits for Redis, which may be away as long as it likes. NULL and *why: no thread. */
 struct kv *kv_open(const struct kv_conf *conf, const char **why);
-void kv_close(
-    struct kv *
-        kv); /* NULL is fine; nobody may be asking any more. Takes 1 s at most, and longer only where a name is being resolved */
+/* NULL is fine; nobody may be asking any more. Takes 1 s at most, and longer only where a name is being resolved. */
+void kv_close(struct kv *kv);
 
 bool kv_is_up(struct kv *kv); /* false for NULL */
 
@@ -64,10 +63,10 @@ struct kv_rule {
 };
 
 struct kv_found {
-    int64_t
-        before; /* sliding: how many there were; GCRA: the theoretical arrival time in us, 0: never came */
-    int64_t
-        wait_us; /* sliding: until the next of them leaves, 0 where there was none; GCRA: until one may come, 0 and less: now */
+    /* Sliding: how many there were. GCRA: the theoretical arrival time in us, 0: never came. */
+    int64_t before;
+    /* Sliding: until the next of them leaves, 0 where there was none. GCRA: until one may come; 0 and less: now. */
+    int64_t wait_us;
 };
 
 struct kv_verdict {

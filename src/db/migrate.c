@@ -122,17 +122,14 @@ static bool is_due(const struct migrate *m, const struct applied *there, int num
     return !there->is[number] && !waits;
 }
 
-static int next_due(const struct migrate *m, const struct applied *there, enum db_schema how) {
-    for (int n = 1; n <= migrations_count; n++)
-        if (is_due(m, there, n, how))
-            return n;
-    return 0;
-}
-
 /* One after the other; a command beside a server applies nothing. */
 static bool apply_all(struct migrate *m, struct applied *there, enum db_schema how) {
-    int from = there->last, next = next_due(m, there, how);
-    if (next && how == DB_SCHEMA_KEEP) {
+    int from = there->last, next = 1;
+    while (next <= migrations_count && !is_due(m, there, next, how))
+        next++;
+    if (next > migrations_count)
+        return true;
+    if (how == DB_SCHEMA_KEEP) {
         *m->why = from
                       ? arena_printf(
                             m->ctx.arena,
@@ -142,17 +139,17 @@ static bool apply_all(struct migrate *m, struct applied *there, enum db_schema h
                       : "nothing of Ava is in this database yet: ava serve makes its tables";
         return false;
     }
-    if (from > 0 && next && m->on->copy && !m->on->copy(&m->ctx, m->on->c, from, m->why))
+    if (from > 0 && m->on->copy && !m->on->copy(&m->ctx, m->on->c, from, m->why))
         return false;
-    for (; next; next = next_due(m, there, how)) {
+    for (; next <= migrations_count; next++) {
+        if (!is_due(m, there, next, how))
+            continue;
         if (!apply(m, &migrations[next - 1]))
             return false;
-        there->is[next] = true;
         there->last = next > there->last ? next : there->last;
     }
-    if (there->last > from)
-        log_info(NULL, "migrated", L("database", from ? "brought up to date" : "created"),
-                 L("from", from), L("to", there->last));
+    log_info(NULL, "migrated", L("database", from ? "brought up to date" : "created"),
+             L("from", from), L("to", there->last));
     return true;
 }
 

@@ -39,6 +39,9 @@ struct migrate_on {
 bool migrate(const struct migrate_on *on, enum db_schema how, struct arena *a, int *version,
              const char **why);
 
+enum {
+    MIGRATE_ALIVE_MS = 15 * 1000
+}; /* a host that has not said for longer that it lives hinders no contract */
 #define MIGRATE_LEAST "least_schema" /* in meta: its decimal digits */
 
 /* Made by tools/generate from src/db/migrations/NNNN_name.sql. */

@@ -49,13 +49,14 @@ static const char *error(struct db_conn *of) {
 static bool may_contract(struct ctx *ctx, struct db_conn *of, int number, const char **why) {
     static const char KEEP_OUT[] = "LOCK TABLE hosts IN SHARE ROW EXCLUSIVE MODE",
                       OLDER[] = "SELECT name, version FROM hosts WHERE schema_version < ?"
-                                " AND beat_at > " PG_NOW " / 1000 - 15000 ORDER BY name LIMIT 1";
+                                " AND beat_at > " PG_NOW " / 1000 - ? ORDER BY name LIMIT 1";
     if (exec(of, KEEP_OUT) != OK) {
         *why = error(of);
         return false;
     }
     struct db_stmt *q = db_use(of, OLDER);
     db_bind_i64(q, number);
+    db_bind_i64(q, MIGRATE_ALIVE_MS);
     const char *name = db_next(q) ? db_text(q, ctx->arena) : NULL;
     if (name)
         *why = arena_printf(ctx->arena,

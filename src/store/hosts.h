@@ -5,9 +5,9 @@
  * HOST_ALIVE_MS; one that says nothing for longer may still be there, and wake. */
 #pragma once
 
-#include "db/db.h"
+#include "db/migrate.h"
 
-enum { HOST_ALIVE_MS = 15 * 1000 };
+enum { HOST_ALIVE_MS = MIGRATE_ALIVE_MS };
 
 struct host_row { /* lent; found ones are the arena's */
     const char *run_id;

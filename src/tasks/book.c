@@ -370,8 +370,9 @@ static enum err compare_page(struct ctx *ctx, const char *from, const char *to, 
     }
     if (is)
         return OK;
+    TRY(copy(ctx, from, to));
     ++*found;
-    return copy(ctx, from, to);
+    return OK;
 }
 
 enum err book_compare(struct ctx *ctx, int64_t *found) {

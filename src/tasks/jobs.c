@@ -42,8 +42,8 @@ struct wish {
     char workspace_id[40];
     uint64_t serial; /* which wish it is: one that was withdrawn and made again is another */
     bool is_made;    /* the job is on disk */
-    int64_t
-        made_ms; /* when, monotonic; it is made anew GATHER_MS later at the earliest. 0: at once */
+    /* When, monotonic: it is made anew GATHER_MS later at the earliest. 0: at once. */
+    int64_t made_ms;
 };
 
 struct jobs {
