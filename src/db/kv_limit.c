@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "base/encode.h"
 #include "db/kv_parts.h"
 
 enum { KEY_MAX = 160, NUMBER_MAX = 24, WORDS_BEFORE = 3, WORDS_OF_RULE = 4 };
@@ -8,8 +9,7 @@ static void write_key(struct kv *kv, const struct kv_rule *rule, char out[KEY_MA
     unsigned char hash[KV_HASH_BYTES];
     char hex[2 * KV_HASH_BYTES + 1];
     kv->hash(kv->hash_arg, rule->key, hash);
-    for (size_t i = 0; i < sizeof hash; i++)
-        snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+    hex_encode(hex, hash, sizeof hash);
     snprintf(out, KEY_MAX, "ava:{%s}:rl:%.32s:%s", kv->installation, rule->policy, hex);
 }
 
